@@ -1,0 +1,305 @@
+# The whole project, without recursion: every folder says in its module.mk
+# which library and which commands it has, with the three macros below.
+#
+#   make                    the commands, each into its own folder
+#   make P=p01              one chapter (the same as `make -C p01-pipeline`)
+#   make MODE=asan          another build, into build/asan: release, asan,
+#                           tsan, cov, fuzz
+#   make CC=clang           another compiler, into build/release-clang
+#
+# `make help` lists the targets.
+
+MODE    ?= release
+PREFIX  ?= /usr/local
+DESTDIR ?=
+P       ?=
+VERSION := 0.1.0
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CXX := $(subst gcc,g++,$(subst clang,clang++,$(patsubst cc,c++,$(CC))))
+B   := build/$(MODE)$(if $(filter-out gcc cc,$(CC)),-$(notdir $(CC)))
+
+DIRS := $(if $(P),$(wildcard $(P) $(P)-*))
+ifeq ($(P)$(DIRS),$(P))
+ifneq ($(P),)
+$(error P=$(P) is not a chapter; say p01 … p18, or suite)
+endif
+endif
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+.PHONY: all
+all: programs ## build the commands (P=p01: of one chapter)
+
+# ---- flags -------------------------------------------------------------------
+
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wvla
+WARN_C  := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
+WERROR  ?= $(CI)
+WERROR_ := $(if $(WERROR),-Werror)
+
+MODE_release := -O2
+MODE_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+		-fno-omit-frame-pointer
+# It takes no account of fences, and gcc warns of each. Ours order only who
+# sleeps and who wakes (p12); data is handed over by release and acquire.
+MODE_tsan    := -O1 -fsanitize=thread -fno-omit-frame-pointer \
+		$(if $(findstring clang,$(CC)),,-Wno-tsan)
+MODE_cov     := -O0 --coverage
+# lib/child calls it for children that end by _exit, when it is there.
+LINK_cov     := -Wl,-u,__gcov_dump
+MODE_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize-recover=all -fno-omit-frame-pointer
+ifeq ($(origin MODE_$(MODE)),undefined)
+$(error MODE=$(MODE) is not one of release, asan, tsan, cov, fuzz)
+endif
+
+ALL_CPPFLAGS = -I. -isystem build/gen -D_GNU_SOURCE \
+	       -DUNIXIPC_VERSION='"$(VERSION)"' $(CPPFLAGS)
+ALL_MODE     = -g $(MODE_$(MODE)) -pthread
+ALL_CFLAGS   = -std=gnu17 $(ALL_MODE) $(WARN_C) $(WERROR_) $(CFLAGS)
+ALL_CXXFLAGS = -std=gnu++17 $(ALL_MODE) -Wall -Wextra -DNDEBUG $(CXXFLAGS)
+ALL_LDFLAGS  = $(ALL_MODE) $(LINK_$(MODE)) -Wl,--as-needed $(LDFLAGS)
+
+# ---- libraries of others, found with pkg-config ------------------------------
+# $(call pkg,QUESTION,NAMES) asks once for each. What is missing stops the build
+# when something that needs it is compiled: `make help` always works.
+
+DEB_jansson  := libjansson-dev
+DEB_cmocka   := libcmocka-dev
+DEB_libpng   := libpng-dev
+DEB_zlib     := zlib1g-dev
+DEB_libtirpc := libtirpc-dev
+DEB_nettle   := nettle-dev
+DEB_hogweed  := nettle-dev
+DEB_gmp      := libgmp-dev
+DEB_glib-2.0 := libglib2.0-dev
+
+pkg = $(foreach p,$(2),$(call pkg_ask,$(1),$(p))$(PKG_$(1)_$(p)))
+pkg_ask = $(if $(filter undefined,$(origin PKG_$(1)_$(2))),$(eval \
+	PKG_$(1)_$(2) := $$(shell pkg-config --$(1) $(2) 2>/dev/null)))
+
+pkg_missing = $(sort $(foreach p,$(1),$(if \
+	$(call pkg,modversion,$(p)),,$(or $(DEB_$(p)),$(p)))))
+pkg_need = $(foreach m,$(call pkg_missing,$(1)),$(error $(m) is not \
+	installed: run scripts/install-deps, or apt-get install pkg-config $(m)))
+pkg_cflags = $(pkg_need)$(patsubst -I%,-isystem %,$(call pkg,cflags,$(1)))
+pkg_libs   = $(pkg_need)$(call pkg,libs,$(1))
+
+# ---- what module.mk says -----------------------------------------------------
+#
+#   $(call library,NAME,DIR,SOURCES,PKGS,LIBS)   build/MODE/libNAME.a
+#   $(call program,NAME,DIR,SOURCES,LIBS,PKGS)   the command NAME
+#   $(call bench,DIR,SOURCES,LIBS,PKGS)          what `make bench` runs
+#   HEADERS += …                                 what `make install` gives away
+#
+# SOURCES lie in DIR. What rpcgen makes of DIR/x.x counts as lying there too:
+# x_xdr.c and x_clnt.c, and the header is included as "DIR/x.h". A bench may
+# have C++ sources (.cc), where a peer is C++. LIBS are libraries of ours, and
+# bring along what they were declared with; all get lib/ (util). PKGS are names
+# as pkg-config knows them.
+#
+# The release build of a command lands in DIR (of suite: at the root), any other
+# in build/MODE/DIR.
+
+archive = $(1:%=$(B)/lib%.a)
+landed  = $(patsubst suite/%,%,$(strip $(2))/$(strip $(1)))
+landing = $(if $(filter build/release,$(B)),$(landed),$(B)/$(strip \
+	$(2))/$(strip $(1)))
+
+library = $(call declare,LIBRARIES,$(call archive,$(strip \
+	$(1))),$(2),$(3),$(4),$(5))
+program = $(call declare,PROGRAMS,$(landing),$(2),$(3),$(5),$(4))
+bench   = $(call declare,BENCHES,$(B)/$(strip $(1))/bench,$(1),$(2),$(4),$(3))
+
+# Noted now and made into rules when all is known, so that it does not matter
+# who includes whom first: declare LIST,TARGET,DIR,SOURCES,PKGS,LIBS.
+define declaration
+$(1) += $(2)
+DIR_$(2)  := $(strip $(3))
+SRC_$(2)  := $(4)
+PKGS_$(2) := $(5)
+LIBS_$(2) := $(6)
+endef
+declare = $(eval $(declaration))
+
+$(call library,util,lib,$(notdir $(wildcard lib/*.c)),jansson)
+include $(sort $(wildcard */module.mk))
+
+# ---- unit tests and fuzz targets ---------------------------------------------
+# tests/p01_word_test.c links what p01 has, suite_word_test.c what all chapters
+# have, lib_word_test.c lib/ alone. A module.mk may add to what tests/NAME.c
+# links: TEST_LIBS_NAME, TEST_PKGS_NAME, TEST_LDFLAGS_NAME := -Wl,--wrap=read
+# TSAN_TESTS += NAME is a test whose threads share one mapping, VALGRIND_SKIP +=
+# NAME one that valgrind cannot run.
+# A fuzz target replays files, or searches by itself in MODE=fuzz.
+
+$(call library,support,tests/support,$(notdir $(wildcard \
+	tests/support/*.c)),cmocka)
+$(call library,replay,tests/fuzz,replay.c)
+
+# Which folders a test is about, which libraries are there, and its declaration.
+test_dirs = $(wildcard $(if $(filter suite_%,$(1)),p[0-9][0-9]-* suite,\
+	$(firstword $(subst _, ,$(1)))-*))
+test_libs = $(foreach l,$(LIBRARIES),$(if $(filter \
+	$(DIR_$(l)),$(call test_dirs,$(1))),$(l:$(B)/lib%.a=%)))
+declare_test = $(call declare,$(1),$(B)/$(2)/$(3),$(2),$(3).c,\
+	$(TEST_PKGS_$(3)),$(4) $(TEST_LIBS_$(3)) $(call test_libs,$(3)))
+
+names_of = $(basename $(notdir $(wildcard $(1))))
+$(foreach t,$(call names_of,tests/*_test.c),$(call \
+	declare_test,UNITS,tests,$(t),support))
+$(foreach t,$(call names_of,tests/fuzz/*_fuzz.c),$(call \
+	declare_test,FUZZERS,tests/fuzz,$(t),$(if $(filter fuzz,$(MODE)),,replay)))
+
+$(foreach t,$(UNITS),$(eval LD_$(t) = $$(TEST_LDFLAGS_$(notdir $(t)))))
+$(foreach t,$(if $(filter fuzz,$(MODE)),$(FUZZERS)),$(eval \
+	LD_$(t) = -fsanitize=fuzzer))
+
+# ---- rules -------------------------------------------------------------------
+
+# The archives of these libraries, and of those they stand on, in link order.
+closure = $(foreach l,$(call archive,$(1)),$(l) $(call closure,$(LIBS_$(l))))
+# The headers that rpcgen makes for these folders.
+generated = $(patsubst %.x,build/gen/%.h,$(wildcard $(addsuffix /*.x,$(1))))
+
+define rules
+USES_$(1) := $(call closure,$(LIBS_$(1)) util)
+OBJ_$(1)  := $(addprefix $(B)/$(DIR_$(1))/,$(addsuffix .o,$(basename $(SRC_$(1)))))
+ALL_PKGS_$(1) = $$(sort $$(foreach t,$(1) $$(USES_$(1)),$$(PKGS_$$(t))))
+$$(OBJ_$(1)): PKGS += $$(ALL_PKGS_$(1))
+$$(OBJ_$(1)): $$(call generated,$$(foreach t,$(1) $$(USES_$(1)),$$(DIR_$$(t))))
+$(1): $$(OBJ_$(1)) $(if $(filter %.a,$(1)),,$$(USES_$(1)))
+endef
+EXECUTABLES := $(PROGRAMS) $(BENCHES) $(UNITS) $(FUZZERS)
+DECLARED    := $(LIBRARIES) $(EXECUTABLES)
+$(foreach t,$(DECLARED),$(eval $(call rules,$(t))))
+
+# V=1 shows the whole commands.
+run = $(if $(V),,@echo '  $(1) $@' &&)
+compile = $(1) $(ALL_CPPFLAGS) $(call pkg_cflags,$(sort $(PKGS))) $(2) \
+	-MMD -MP -c -o $@ $<
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call run,CC  ) $(call compile,$(CC),$(ALL_CFLAGS))
+
+$(B)/%.o: %.cc
+	@mkdir -p $(@D)
+	$(call run,CXX ) $(call compile,$(CXX),$(ALL_CXXFLAGS))
+
+$(B)/%.o: build/gen/%.c
+	@mkdir -p $(@D)
+	$(call run,CC  ) $(call compile,$(CC),$(ALL_CFLAGS) -w)
+
+$(LIBRARIES):
+	@rm -f $@
+	$(call run,AR  ) ar rcs $@ $(OBJ_$@)
+
+$(EXECUTABLES):
+	@mkdir -p $(@D)
+	$(call run,LINK) $(if $(filter %.cc,$(SRC_$@)),$(CXX),$(CC)) \
+		$(ALL_LDFLAGS) $(LD_$@) -o $@ $(OBJ_$@) $(USES_$@) \
+		$(call pkg_libs,$(ALL_PKGS_$@)) -lrt -lm
+
+RPCGEN = $(or $(shell command -v rpcgen),$(error rpcgen is not installed: \
+	run scripts/install-deps, or apt-get install rpcsvc-proto)) -C -N -M
+build/gen/%.h: %.x
+	@mkdir -p $(@D) && rm -f $@
+	$(call run,GEN ) $(RPCGEN) -h -o $@ $<
+build/gen/%_xdr.c: %.x
+	@mkdir -p $(@D) && rm -f $@
+	$(call run,GEN ) $(RPCGEN) -i 0 -c -o $@ $<
+build/gen/%_clnt.c: %.x
+	@mkdir -p $(@D) && rm -f $@
+	$(call run,GEN ) $(RPCGEN) -l -o $@ $<
+
+# All mechanisms in one library, for `make install`.
+OUR_LIBS := $(filter-out $(call archive,suite support replay),$(LIBRARIES))
+$(B)/libunixipc.a: $(OUR_LIBS)
+	@rm -f $@
+	$(call run,AR  ) ar rcs $@ $(foreach l,$(OUR_LIBS),$(OBJ_$(l)))
+
+# ---- testing -----------------------------------------------------------------
+
+# Of these targets, the ones of the chapter that P names.
+chosen = $(if $(P),$(foreach t,$(1),$(if $(filter \
+	$(DIRS),$(DIR_$(t))),$(t))),$(1))
+chosen_tests = $(if $(P),$(filter $(B)/tests/$(P)_% \
+	$(B)/tests/fuzz/$(P)_%,$(1)),$(1))
+
+.PHONY: programs units fuzzers benches
+programs: $(call chosen,$(PROGRAMS))
+units: $(call chosen_tests,$(UNITS)) ## build the unit tests of this MODE
+fuzzers: $(call chosen_tests,$(FUZZERS))
+benches: $(call chosen,$(BENCHES))
+
+.PHONY: test check doctest check-docs breaks stress fuzz models lint bench
+test: ## everything that must pass before a commit; ends in one line of counts
+	@tests/run-all
+check: ## the tests of one chapter: make check P=p01 [BIN=~/mine]
+	@tests/run-all --chapter "$(P)" $(if $(BIN),--bin "$(BIN)")
+doctest: all ## run the console blocks of the READMEs
+	@scripts/doctest $(if $(P),$(wildcard $(DIRS:%=%/README.md)))
+check-docs: all ## documents against code: symbols, tests, breaks, options
+	@scripts/check-docs $(DIRS)
+breaks: ## each patch in breaks/ must make the test in its row fail
+	@scripts/check-breaks $(DIRS)
+stress: all units ## the long forms: minutes, random kills and pauses
+	@tests/run-all --stress $(if $(P),--chapter "$(P)")
+FUZZ_SECONDS ?= 60
+fuzz: ## run each fuzz target for FUZZ_SECONDS (default 60)
+	@$(MAKE) MODE=fuzz CC=clang fuzzers
+	@tests/fuzz/run $(FUZZ_SECONDS) $(P)
+models: ## check the Promela models with spin
+	@tests/models/run
+bench: programs benches ## side by side with the peers (P=p01: one chapter)
+	@set -e; for bench in $(call chosen,$(BENCHES)); do \
+		echo "== $$bench"; "$$bench"; done
+
+# ---- style -------------------------------------------------------------------
+
+.PHONY: format
+format: ## reformat every C file
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+lint: compile_commands.json ## clang-format, clang-tidy, cppcheck, shellcheck
+	@scripts/lint
+compile_commands.json: FORCE $(call generated,*) ## for editors
+	@scripts/compile-commands >$@.new && mv $@.new $@
+
+# What scripts ask for: the value of a variable (print-B); the flags and sources
+# for compile_commands.json; the folder and file of each command.
+.PHONY: FORCE print-flags print-sources print-programs
+print-%:
+	@: $(info $($*))
+print-flags:
+	@: $(info $(CC) $(ALL_CPPFLAGS) $(patsubst -I%,-isystem %,$(sort \
+		$(call pkg,cflags,$(foreach t,$(DECLARED),$(PKGS_$(t)))))) \
+		$(ALL_CFLAGS))
+# Not what is compiled with flags of its own: FLAGS_APART.
+print-sources:
+	@printf '%s\n' $(filter-out $(FLAGS_APART),$(sort $(foreach t,\
+		$(DECLARED),$(wildcard $(addprefix $(DIR_$(t))/,\
+			$(filter %.c,$(SRC_$(t))))))))
+print-programs:
+	@:$(foreach p,$(PROGRAMS),$(info $(DIR_$(p)) $(p)))
+
+# ---- installing, cleaning ----------------------------------------------------
+
+.PHONY: install clean help
+install: all $(B)/libunixipc.a ## DESTDIR= PREFIX= (default /usr/local)
+	@scripts/install-files "$(DESTDIR)" "$(PREFIX)" "$(VERSION)" \
+		"$(sort $(foreach l,$(OUR_LIBS),$(PKGS_$(l))))" \
+		$(B)/libunixipc.a $(call chosen,$(PROGRAMS)) -- $(sort $(HEADERS))
+clean: ## remove what was built
+	rm -rf build compile_commands.json \
+		$(foreach p,$(PROGRAMS),$(call landed,$(notdir $(p)),$(DIR_$(p))))
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / { printf "%-24s %s\n", $$1, $$2 }' Makefile
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,92 @@
+/* objname.h - names of IPC objects, who owns them, and what was left over.
+ *
+ * The kernel keeps named objects after a crash and, for most kinds, does not
+ * know whose they are. So every named or System V object of this project is
+ * claimed in a ledger before (names) or right after (System V ids) it is
+ * made, and released after it is removed: a line an object (the target of a
+ * symbolic link) in /tmp/unixipc.UID (0700), with the owner's pid and start
+ * time.
+ * `ipc_suite objects` lists the ledger, `ipc_suite clean` removes what dead
+ * owners left. The ledger is advice for people: no mechanism depends on it,
+ * a lost or forged entry can at worst show a wrong line, and clean removes
+ * only what the kernel says belongs to this user. The folder is used only if
+ * it is a real directory of ours with mode 0700, and goes with its last
+ * entry.
+ *
+ * All functions return -errno on failure and may be called by any thread.
+ */
+#ifndef UNIXIPC_OBJNAME_H
+#define UNIXIPC_OBJNAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum objname_kind {
+	OBJNAME_SHM,      /* POSIX shared memory, "/name" */
+	OBJNAME_SEM,      /* POSIX named semaphore, "/name" */
+	OBJNAME_MQ,       /* POSIX message queue, "/name" */
+	OBJNAME_FIFO,     /* path */
+	OBJNAME_SOCKET,   /* path of a Unix domain socket */
+	OBJNAME_SYSV_SHM, /* decimal id */
+	OBJNAME_SYSV_SEM,
+	OBJNAME_SYSV_MSG,
+	OBJNAME_KINDS
+};
+
+#define OBJNAME_MAX 256
+
+struct objname_entry {
+	enum objname_kind kind;
+	char name[OBJNAME_MAX]; /* name, path, or the id in decimal */
+	char program[32];
+	pid_t owner;
+	uint64_t owner_start; /* child_start_time() of the owner */
+	int64_t created;      /* seconds since the epoch */
+};
+
+/* For people: "shm", "sem", "mq", "fifo", "socket", "sysv-shm" … */
+const char *objname_kind_word(enum objname_kind kind);
+
+/* "/ipc.PROGRAM.UID.PID.WORD": for objects that no user names.
+ * Returns 0 or -ENAMETOOLONG. */
+int objname_make(char *buf, size_t size, const char *word);
+
+/* Whether a POSIX object may have this name: a slash, then 1 to 250 bytes
+ * without a slash, not "." or "..". Returns 0, -EINVAL, -ENAMETOOLONG. */
+int objname_check(const char *name);
+
+/* Note the caller as owner of an object. What a dead owner had is taken over;
+ * -EEXIST while its owner lives. -EINVAL or -ENAMETOOLONG: no name for that
+ * kind, or one with control characters; -EPERM: the folder is not to be
+ * trusted. None of it is a reason to stop. A relative path is noted as an
+ * absolute one. */
+int objname_claim(enum objname_kind kind, const char *name);
+int objname_claim_id(enum objname_kind kind, int id);
+
+/* Strike the object off, after it was removed; 0 also when it was not there.
+ * -EBUSY when another process lives that owns it and it still exists. */
+int objname_release(enum objname_kind kind, const char *name);
+int objname_release_id(enum objname_kind kind, int id);
+
+/* Call visit for each entry whose text is sound, in order of name, until it
+ * returns non-zero, which is returned. Entries may go while we look; visit
+ * may remove them. -EPERM as for a claim, -ENOMEM. */
+int objname_each(int (*visit)(const struct objname_entry *entry, void *arg),
+		 void *arg);
+
+/* Whether the object itself is still there and ours (uid); 0 is no. */
+bool objname_exists(const struct objname_entry *entry);
+bool objname_owner_is_alive(const struct objname_entry *entry);
+
+/* Remove the object, if it is there and ours, and its entry. 0 also when it
+ * was gone; -EBUSY when another owner claimed it after entry was read. */
+int objname_remove(const struct objname_entry *entry);
+
+/* For commands: claim now, remove and release at exit(3) of this very
+ * process (not of forked children). At most 64, then -ENOBUFS. Release takes
+ * it off again. Call it after cli_parse(), in front of making the object. */
+int objname_remove_at_exit(enum objname_kind kind, const char *name);
+
+#endif

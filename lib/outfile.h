@@ -1,0 +1,20 @@
+/* outfile.h - a file of results that is whole, or is not there.
+ *
+ * A regular file is written beside its place and renamed into it, so that a
+ * crash or a full disk never leaves half of one, and an earlier one stays
+ * until then. What is no regular file (/dev/stdout, a FIFO, a symbolic link)
+ * is written to as it is.
+ */
+#ifndef UNIXIPC_OUTFILE_H
+#define UNIXIPC_OUTFILE_H
+
+#include <stddef.h>
+
+/* Whether it could be written now: asked before minutes of measuring. Creates
+ * nothing. Returns 0 or -errno. */
+int outfile_check(const char *path);
+
+/* Write it. Returns 0 or -errno with no new file. */
+int outfile_write(const char *path, const char *text, size_t len);
+
+#endif

@@ -1,0 +1,263 @@
+/* client.c - the request is one write(2); then two ends are watched.
+ *
+ * Our reply FIFO says that an answer is there. The server's FIFO, which we
+ * hold open for writing, says that nobody reads it any more: poll(2) reports
+ * POLLERR on a write end without a reader. So a server that dies is noticed
+ * at once and not at the deadline.
+ */
+#include "p02-fifo/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "lib/fdio.h"
+#include "lib/frame.h"
+#include "lib/tick.h"
+#include "p02-fifo/inbox.h"
+#include "p02-fifo/message.h"
+
+struct client {
+	struct client_options options;
+	struct fifo fifo; /* where answers come */
+	int server_fd;    /* the server's FIFO; -1 while there is none */
+	struct inbox inbox;
+	struct message_request request; /* of the next question */
+};
+
+int client_open(struct client **out, const struct client_options *options)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	char path[sizeof(client->fifo.path)];
+	int rc;
+
+	*out = NULL;
+	if (!client)
+		return -ENOMEM;
+	client->options = *options;
+	client->server_fd = -1;
+	client->request.pid = getpid();
+	client->request.uid = geteuid();
+	rc = fifo_reply_path(path, sizeof(path), options->path, getpid());
+	if (!rc && getrandom(&client->request.head.nonce,
+			     sizeof(client->request.head.nonce), 0) < 0)
+		rc = -errno;
+	if (!rc)
+		rc = fifo_create(&client->fifo, path, options->mode);
+	if (rc) {
+		free(client);
+		return rc;
+	}
+	inbox_init(&client->inbox, client->fifo.read_fd);
+	*out = client;
+	return 0;
+}
+
+enum { OURS, STOP, SERVER, WATCHED };
+
+/* Wait until fd is readable or the server's end has lost its reader. Returns
+ * 0, -ETIMEDOUT, or -EINTR on a stop or after a signal. */
+static int wait_for(const struct client *client, int fd, int64_t deadline)
+{
+	struct pollfd pfds[WATCHED] = {
+		[OURS] = {.fd = fd, .events = POLLIN},
+		[STOP] = {.fd = client->options.stop_fd, .events = POLLIN},
+		[SERVER] = {.fd = client->server_fd}, /* POLLERR comes anyway */
+	};
+	int n = poll(pfds, WATCHED, tick_left_ms(deadline));
+
+	if (n < 0)
+		return -errno;
+	if (pfds[STOP].revents)
+		return -EINTR;
+	return n == 0 ? -ETIMEDOUT : 0;
+}
+
+/* Whether somebody reads the FIFO that our request went to. */
+static bool has_server(const struct client *client)
+{
+	int events = fdio_wait(client->server_fd, POLLOUT, tick_now());
+
+	return events < 0 || !(events & POLLERR);
+}
+
+static bool is_stopped(const struct client *client)
+{
+	return fdio_wait(client->options.stop_fd, POLLIN, tick_now()) > 0;
+}
+
+/* An inotify descriptor on the folder that the FIFOs are in: names that appear
+ * there, and files that are opened, since a FIFO that a dead server left comes
+ * to life when the next one opens it. */
+static int watch_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory =
+		slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (watch >= 0 && directory)
+		inotify_add_watch(watch, directory,
+				  IN_CREATE | IN_MOVED_TO | IN_OPEN);
+	free(directory);
+	return watch;
+}
+
+/* Open the server's FIFO, once there is a server. */
+static int connect_to_server(struct client *client, int64_t deadline)
+{
+	/* Where there is no watch to be had (-1 in poll), look again. */
+	const int64_t look_again_ns = 50 * TICK_MS;
+	int watch = -1, rc;
+	char events[4096];
+
+	for (;;) {
+		int64_t again = tick_after(look_again_ns);
+
+		rc = fifo_open_writer(client->options.path,
+				      client->options.owner);
+		if (rc != -ENOENT && rc != -ENXIO)
+			break;
+		if (tick_is_over(deadline)) {
+			rc = -ENOENT;
+			break;
+		}
+		if (watch < 0) {
+			/* Then once more, for what happened before. */
+			watch = watch_directory(client->options.path);
+			again = tick_now();
+		}
+		rc = wait_for(client, watch,
+			      again < deadline ? again : deadline);
+		if (rc < 0 && rc != -ETIMEDOUT)
+			break;
+		while (watch >= 0 && read(watch, events, sizeof(events)) > 0)
+			;
+	}
+	fdio_close(&watch);
+	client->server_fd = rc;
+	return rc < 0 ? rc : 0;
+}
+
+/* Make room for the whole of it or fail: POSIX says that a write(2) of up to
+ * PIPE_BUF bytes into a FIFO is never done by halves. */
+static int write_at_once(struct client *client, const void *frame, size_t size,
+			 int64_t deadline)
+{
+	while (write(client->server_fd, frame, size) < 0) {
+		int rc = -errno;
+
+		if (rc == -EAGAIN)
+			rc = fdio_wait(client->server_fd, POLLOUT, deadline);
+		if (rc == -EPIPE)
+			fdio_close(&client->server_fd);
+		if (rc < 0 && (rc != -EINTR || is_stopped(client)))
+			return rc;
+	}
+	return 0;
+}
+
+static int send_request(struct client *client, const char *expression,
+			int64_t deadline)
+{
+	unsigned char frame[PIPE_BUF];
+	const size_t header_size = sizeof(struct frame_header);
+	struct frame_header header;
+	ssize_t size;
+	int rc = 0;
+
+	client->request.head.number++;
+	size = message_pack_request(&client->request, expression,
+				    frame + header_size,
+				    sizeof(frame) - header_size);
+	if (size < 0)
+		return (int)size;
+	header = frame_header_make(MESSAGE_REQUEST, (uint32_t)size);
+	memcpy(frame, &header, header_size);
+	if (client->server_fd < 0)
+		rc = connect_to_server(client, deadline);
+	if (rc)
+		return rc;
+	return write_at_once(client, frame, header_size + (size_t)size,
+			     deadline);
+}
+
+/* The answer to the present request, if it has come. Anything else in our
+ * FIFO is an answer to an earlier one that was given up, or garbage. */
+static bool take_answer(struct client *client, struct message_reply *reply)
+{
+	const void *payload;
+	uint32_t type;
+	ssize_t size;
+
+	while ((size = inbox_next(&client->inbox, &type, &payload)) >= 0) {
+		if (type != MESSAGE_REPLY ||
+		    message_parse_reply(payload, (size_t)size, reply) != 0)
+			inbox_reject(&client->inbox, payload);
+		else if (reply->head.nonce == client->request.head.nonce &&
+			 reply->head.number == client->request.head.number)
+			return true;
+	}
+	return false;
+}
+
+static int receive_answer(struct client *client, struct message_reply *reply,
+			  int64_t deadline)
+{
+	int rc = inbox_fill_soon(&client->inbox);
+
+	for (;;) {
+		if (rc < 0)
+			return rc;
+		if (take_answer(client, reply))
+			return 0;
+		rc = wait_for(client, client->fifo.read_fd, deadline);
+		if (rc == -EINTR && !is_stopped(client)) {
+			rc = 0;
+			continue;
+		}
+		if (rc < 0)
+			return rc;
+		rc = inbox_fill(&client->inbox);
+		if (rc || has_server(client))
+			continue;
+		/* Once more: it may have answered and ended since. */
+		rc = inbox_fill(&client->inbox);
+		if (rc == 0) {
+			fdio_close(&client->server_fd);
+			return -EPIPE;
+		}
+	}
+}
+
+int client_ask(struct client *client, const char *expression, int64_t deadline,
+	       enum expr_error *error, int64_t *value)
+{
+	struct message_reply reply;
+	int rc;
+
+	do
+		rc = send_request(client, expression, deadline);
+	while (rc == -EPIPE); /* it had ended before: wait for the next one */
+	if (rc == 0)
+		rc = receive_answer(client, &reply, deadline);
+	if (rc)
+		return rc;
+	*error = (enum expr_error)reply.error;
+	*value = reply.value;
+	return 0;
+}
+
+void client_close(struct client *client)
+{
+	if (!client)
+		return;
+	fdio_close(&client->server_fd);
+	fifo_remove(&client->fifo);
+	free(client);
+}

@@ -1,0 +1,46 @@
+/* client.h - ask the server behind a FIFO, and read the answers from our own.
+ *
+ * One client belongs to one thread. It makes its reply FIFO when opened and
+ * keeps it, with a write end, until it is closed: however many answers it
+ * gets, it opens nothing twice and sees no early end of file. Every wait ends
+ * at a deadline.
+ */
+#ifndef UNIXIPC_CLIENT_H
+#define UNIXIPC_CLIENT_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "p02-fifo/expr.h"
+#include "p02-fifo/fifo.h"
+
+struct client_options {
+	const char *path; /* the server's FIFO */
+	uid_t owner;      /* of the server's FIFO, or FIFO_ANY_USER */
+	mode_t mode;      /* of our reply FIFO: 0600, or with a write bit for a
+			   * server of another user */
+	int stop_fd;      /* readable: give up (-EINTR); -1: none */
+};
+
+struct client; /* opaque */
+
+/* Make the reply FIFO; waits for nobody. Returns 0 or what fifo_create()
+ * says. SIGPIPE must be ignored by the caller. */
+int client_open(struct client **out, const struct client_options *options);
+
+/* Send one expression and wait for its answer: 0 with *error and *value as of
+ * expr_evaluate(), or
+ *	-ENOENT		there was no server until the deadline
+ *	-ETIMEDOUT	there is one, but no answer came
+ *	-EPIPE		the server ended before it answered; asking again
+ *			waits for the next one
+ *	-EMSGSIZE	longer than MESSAGE_EXPRESSION_MAX
+ *	-ENOTUNIQ	what has the server's name is no FIFO of its owner
+ *	-EACCES, -EINTR, ... */
+int client_ask(struct client *client, const char *expression, int64_t deadline,
+	       enum expr_error *error, int64_t *value);
+
+/* Remove the reply FIFO. NULL is allowed. */
+void client_close(struct client *client);
+
+#endif

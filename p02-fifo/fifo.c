@@ -1,0 +1,160 @@
+/* fifo.c - open first, then ask the descriptor what it is.
+ *
+ * O_NOFOLLOW and O_NONBLOCK make opening harmless whatever has that name; the
+ * checks come before the first byte. Between open and lock the name may have
+ * been removed and made anew by another: the inode behind it is compared, and
+ * all begins again.
+ */
+#include "p02-fifo/fifo.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/fdio.h"
+
+static const char REPLY_PREFIX[] = "calc_client_";
+
+/* Open what has this name if it is a FIFO of owner. */
+static int open_checked(const char *path, int flags, uid_t owner)
+{
+	struct stat st;
+	int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ELOOP ? -ENOTUNIQ : -errno;
+	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) ||
+	    (owner != FIFO_ANY_USER && st.st_uid != owner)) {
+		close(fd);
+		return -ENOTUNIQ;
+	}
+	return fdio_above_std(fd);
+}
+
+static bool is_still_at(int fd, const char *path)
+{
+	struct stat st, named;
+
+	return fstat(fd, &st) == 0 && lstat(path, &named) == 0 &&
+	       st.st_dev == named.st_dev && st.st_ino == named.st_ino;
+}
+
+/* Returns 0, -EAGAIN when the name changed hands meanwhile, or -errno. */
+static int make_and_lock(struct fifo *fifo, const char *path, mode_t mode)
+{
+	if (mkfifo(path, S_IRUSR | S_IWUSR) < 0 && errno != EEXIST)
+		return -errno;
+	fifo->read_fd = open_checked(path, O_RDONLY, geteuid());
+	if (fifo->read_fd < 0)
+		return fifo->read_fd == -ENOENT ? -EAGAIN : fifo->read_fd;
+	if (flock(fifo->read_fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? -EADDRINUSE : -errno;
+	if (!is_still_at(fifo->read_fd, path))
+		return -EAGAIN;
+	if (fchmod(fifo->read_fd, mode) < 0)
+		return -errno;
+	fifo->write_fd = open_checked(path, O_WRONLY, geteuid());
+	if (fifo->write_fd < 0)
+		return fifo->write_fd == -ENOENT ? -EAGAIN : fifo->write_fd;
+	/* Both ends, or we would hear ourselves only. */
+	return is_still_at(fifo->write_fd, path) ? 0 : -EAGAIN;
+}
+
+int fifo_create(struct fifo *fifo, const char *path, mode_t mode)
+{
+	int rc = -EAGAIN;
+
+	if (strlen(path) >= sizeof(fifo->path))
+		return -ENAMETOOLONG;
+	/* A few times: whoever keeps exchanging the name is no friend. */
+	for (int tries = 0; tries < 10 && rc == -EAGAIN; tries++) {
+		*fifo = (struct fifo)FIFO_CLOSED;
+		rc = make_and_lock(fifo, path, mode);
+		if (rc) {
+			fdio_close(&fifo->read_fd);
+			fdio_close(&fifo->write_fd);
+		}
+	}
+	if (rc == 0)
+		memcpy(fifo->path, path, strlen(path) + 1);
+	return rc;
+}
+
+void fifo_remove(struct fifo *fifo)
+{
+	/* The name goes while the lock is still ours. */
+	if (fifo->read_fd >= 0 && is_still_at(fifo->read_fd, fifo->path))
+		unlink(fifo->path);
+	fdio_close(&fifo->write_fd);
+	fdio_close(&fifo->read_fd);
+}
+
+int fifo_open_writer(const char *path, uid_t owner)
+{
+	return open_checked(path, O_WRONLY, owner);
+}
+
+/* The length of the directory part, with its slash. */
+static size_t directory_len(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+int fifo_reply_path(char *buf, size_t size, const char *server_path, pid_t pid)
+{
+	int n = snprintf(buf, size, "%.*s%s%d", (int)directory_len(server_path),
+			 server_path, REPLY_PREFIX, (int)pid);
+
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+bool fifo_remove_if_dead(const char *path)
+{
+	int fd = open_checked(path, O_RDONLY, geteuid());
+	bool is_dead;
+
+	if (fd < 0)
+		return false;
+	/* Its reader holds the lock for as long as it lives. */
+	is_dead = flock(fd, LOCK_EX | LOCK_NB) == 0 && is_still_at(fd, path) &&
+		  unlink(path) == 0;
+	close(fd);
+	return is_dead;
+}
+
+int fifo_sweep(const char *server_path)
+{
+	char directory[4096], path[4096 + 256];
+	size_t len = directory_len(server_path);
+	struct dirent *entry;
+	int removed = 0;
+	DIR *dir;
+
+	if (len >= sizeof(directory))
+		return -ENAMETOOLONG;
+	snprintf(directory, sizeof(directory), "%.*s", (int)len, server_path);
+	dir = opendir(len ? directory : ".");
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		const char *pid = entry->d_name + strlen(REPLY_PREFIX);
+
+		if (strncmp(entry->d_name, REPLY_PREFIX,
+			    strlen(REPLY_PREFIX)) != 0 ||
+		    !*pid || pid[strspn(pid, "0123456789")])
+			continue;
+		snprintf(path, sizeof(path), "%s%s", directory, entry->d_name);
+		removed += fifo_remove_if_dead(path);
+	}
+	closedir(dir);
+	return removed;
+}

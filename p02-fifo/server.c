@@ -1,0 +1,289 @@
+/* server.c - poll the request FIFO, and every reply FIFO for its reader's end.
+ *
+ * The table of clients is searched from front to back: there are few, and the
+ * one that asks most is moved forward. When it is full the one that was silent
+ * longest makes room; it may come back, since every client holds a write end
+ * of its own reply FIFO and so never reads an early end of file.
+ */
+#include "p02-fifo/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/fdio.h"
+#include "lib/frame.h"
+#include "p02-fifo/fifo.h"
+#include "p02-fifo/inbox.h"
+#include "p02-fifo/message.h"
+
+enum { CLIENTS_MAX = 256, STOP = 0, REQUESTS = 1, CLIENTS = 2 };
+
+struct client {
+	pid_t pid;
+	uint64_t nonce;
+	int fd; /* the write end of its reply FIFO */
+};
+
+struct server {
+	struct server_options options;
+	struct fifo fifo;
+	struct inbox inbox;
+	uint64_t reported; /* of inbox.skipped */
+	pid_t pid;         /* whose reply_path is: mostly the same again */
+	char reply_path[sizeof(((struct fifo *)0)->path) + 32];
+	int clients;
+	struct client client[CLIENTS_MAX];            /* latest first */
+	struct pollfd pollfds[CLIENTS + CLIENTS_MAX]; /* in the same order */
+};
+
+static void tell(const struct server *server, const struct server_event *event)
+{
+	if (server->options.on_event)
+		server->options.on_event(event, server->options.arg);
+}
+
+/* ---- the table of clients ---- */
+
+static void forget(struct server *server, int index)
+{
+	close(server->client[index].fd);
+	server->clients--;
+	memmove(&server->client[index], &server->client[index + 1],
+		(size_t)(server->clients - index) * sizeof(server->client[0]));
+}
+
+static void move_to_front(struct server *server, int index)
+{
+	struct client client = server->client[index];
+
+	memmove(&server->client[1], &server->client[0],
+		(size_t)index * sizeof(client));
+	server->client[0] = client;
+}
+
+/* Open the reply FIFO of whoever asks for the first time. */
+static int admit(struct server *server, const struct message_request *request,
+		 const char *path)
+{
+	bool is_private = (server->options.mode & 077) == 0;
+	int fd = fifo_open_writer(path, is_private ? geteuid() : request->uid);
+
+	if (fd < 0)
+		return fd;
+	if (server->clients == CLIENTS_MAX)
+		forget(server, CLIENTS_MAX - 1);
+	server->client[server->clients++] = (struct client){
+		.pid = request->pid,
+		.nonce = request->head.nonce,
+		.fd = fd,
+	};
+	move_to_front(server, server->clients - 1);
+	return 0;
+}
+
+/* Bring the client to the front of the table. Returns 0 or why there is no
+ * way to answer it. */
+static int find_client(struct server *server,
+		       const struct message_request *request, const char *path)
+{
+	for (int i = 0; i < server->clients; i++) {
+		const struct client *client = &server->client[i];
+
+		if (client->pid != request->pid)
+			continue;
+		if (client->nonce == request->head.nonce) {
+			if (i)
+				move_to_front(server, i);
+			return 0;
+		}
+		/* The same pid, another process: its FIFO is a new one. */
+		forget(server, i);
+		break;
+	}
+	return admit(server, request, path);
+}
+
+/* ---- one request ---- */
+
+static int answer(struct server *server, const struct message_request *request,
+		  const char *path, enum expr_error error, int64_t value)
+{
+	struct {
+		struct frame_header header;
+		struct message_reply reply;
+	} frame = {
+		.header = frame_header_make(MESSAGE_REPLY, sizeof(frame.reply)),
+		.reply = {.head = request->head,
+			  .error = error,
+			  .value = value},
+	};
+	int rc = find_client(server, request, path);
+
+	if (rc)
+		return rc;
+	message_seal_reply(&frame.reply);
+	/* At most PIPE_BUF: all of it or EAGAIN, never a part. */
+	if (write(server->client[0].fd, &frame, sizeof(frame)) >= 0)
+		return 0;
+	rc = -errno;
+	if (rc != -EAGAIN)
+		forget(server, 0);
+	return rc;
+}
+
+/* Put the path of that client's reply FIFO into server->reply_path. */
+static int name_reply_fifo(struct server *server, pid_t pid)
+{
+	int rc = 0;
+
+	if (server->pid != pid)
+		rc = fifo_reply_path(server->reply_path,
+				     sizeof(server->reply_path),
+				     server->fifo.path, pid);
+	server->pid = rc ? 0 : pid;
+	return rc;
+}
+
+static void serve(struct server *server, const struct message_request *request,
+		  const char *expression)
+{
+	const char *path = server->reply_path;
+	struct server_event event = {
+		.kind = SERVER_RECEIVED,
+		.pid = request->pid,
+		.expression = expression,
+		.reply_path = path,
+	};
+
+	event.error = name_reply_fifo(server, request->pid);
+	tell(server, &event);
+	event.result_error = expr_evaluate(expression, &event.value);
+	if (!event.error)
+		event.error = answer(server, request, path, event.result_error,
+				     event.value);
+	event.kind = event.error ? SERVER_DROPPED : SERVER_ANSWERED;
+	tell(server, &event);
+	if (event.error == -ENXIO || event.error == -EPIPE)
+		fifo_remove_if_dead(path);
+}
+
+static void serve_all(struct server *server)
+{
+	char expression[MESSAGE_EXPRESSION_MAX + 1];
+	struct message_request request;
+	const void *payload;
+	uint32_t type;
+	ssize_t size;
+
+	while ((size = inbox_next(&server->inbox, &type, &payload)) >= 0) {
+		if (type == MESSAGE_REQUEST &&
+		    message_parse_request(payload, (size_t)size, &request,
+					  expression) == 0)
+			serve(server, &request, expression);
+		else
+			inbox_reject(&server->inbox, payload);
+	}
+	if (server->inbox.skipped != server->reported) {
+		struct server_event event = {
+			.kind = SERVER_GARBAGE,
+			.skipped = server->inbox.skipped - server->reported,
+		};
+
+		server->reported = server->inbox.skipped;
+		tell(server, &event);
+	}
+}
+
+/* ---- the loop ---- */
+
+/* A reply FIFO that nobody reads any more: the client has gone, and if it was
+ * killed its FIFO is still there. */
+static void see_off(struct server *server, int index)
+{
+	int rc = name_reply_fifo(server, server->client[index].pid);
+
+	forget(server, index);
+	if (rc == 0)
+		fifo_remove_if_dead(server->reply_path);
+}
+
+/* Wait for a request, a stop, or the end of a reader. Returns 1 when there is
+ * something to read, 0 when not, -EINTR on a stop. */
+static int wait_for_something(struct server *server)
+{
+	struct pollfd *pollfds = server->pollfds;
+	int clients = server->clients;
+
+	/* Without events: the kernel reports POLLERR all the same. */
+	for (int i = 0; i < clients; i++)
+		pollfds[CLIENTS + i] =
+			(struct pollfd){.fd = server->client[i].fd};
+	if (poll(pollfds, CLIENTS + (nfds_t)clients, -1) < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (pollfds[STOP].revents)
+		return -EINTR;
+	for (int i = clients - 1; i >= 0; i--)
+		if (pollfds[CLIENTS + i].revents)
+			see_off(server, i);
+	return pollfds[REQUESTS].revents != 0;
+}
+
+int server_run(struct server *server, int stop_fd)
+{
+	/* However busy we are, the others are looked at now and then. */
+	const int reads_between_polls = 64;
+
+	server->pollfds[STOP] = (struct pollfd){
+		.fd = stop_fd,
+		.events = POLLIN,
+	};
+	server->pollfds[REQUESTS] = (struct pollfd){
+		.fd = server->fifo.read_fd,
+		.events = POLLIN,
+	};
+	for (;;) {
+		int rc = wait_for_something(server);
+
+		for (int i = 0; i < reads_between_polls && rc > 0; i++) {
+			rc = inbox_fill_soon(&server->inbox);
+			if (rc > 0)
+				serve_all(server);
+		}
+		if (rc < 0)
+			return rc == -EINTR ? 0 : rc;
+	}
+}
+
+int server_create(struct server **out, const struct server_options *options)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	int rc;
+
+	*out = NULL;
+	if (!server)
+		return -ENOMEM;
+	server->options = *options;
+	rc = fifo_create(&server->fifo, options->path, options->mode);
+	if (rc) {
+		free(server);
+		return rc;
+	}
+	inbox_init(&server->inbox, server->fifo.read_fd);
+	fifo_sweep(options->path);
+	*out = server;
+	return 0;
+}
+
+void server_remove(struct server *server)
+{
+	if (!server)
+		return;
+	while (server->clients)
+		forget(server, server->clients - 1);
+	fifo_remove(&server->fifo);
+	free(server);
+}

@@ -1,0 +1,241 @@
+/* dispatcher.c - one loop around one poll(2).
+ *
+ *	queue (a message) ──> in hand, waiting ──> a slot, running ──> ended
+ *	journal (a record) ───┘        └────── worker died ──┘
+ *
+ * intake.c is the left half, slot.c the right one.
+ */
+#include "p04-posix-mq/dispatcher.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "lib/tick.h"
+#include "p04-posix-mq/intake.h"
+#include "p04-posix-mq/slot.h"
+
+struct dispatcher {
+	const struct dispatcher_options *options;
+	struct intake intake;
+	struct wake wake;
+	struct slot *slot;
+	struct pollfd *fds;  /* stop, wake, then those of the slots */
+	int busy;            /* slots in use */
+	int64_t start_after; /* when the linger is over; TICK_NEVER while
+			      * there is nothing to do */
+	int lingers_left;
+	long burst; /* how many jobs had come when it began */
+	bool is_stopped, is_drained;
+};
+
+enum { FD_STOP, FD_WAKE, FD_SLOTS };
+
+static int report(const struct dispatcher *d, enum dispatcher_event event,
+		  const struct job *job, long n)
+{
+	return d->options->report(event, job, n, d->options->arg);
+}
+
+/* ---- starting jobs --------------------------------------------------------- */
+
+/* An idle dispatcher that gets work lingers first: the jobs of a burst meet in
+ * the queue, and the most urgent one starts first. As long as more come it
+ * lingers again, but not for ever. */
+static int linger(struct dispatcher *d)
+{
+	long waiting;
+
+	if (d->busy > 0)
+		return 0;
+	waiting = intake_waiting(&d->intake);
+	if (waiting < 0)
+		return (int)waiting;
+	d->is_drained = waiting == 0 && d->options->drain;
+	if (waiting == 0) {
+		d->start_after = TICK_NEVER;
+		d->lingers_left = DISPATCHER_LINGERS;
+		d->burst = 0;
+	} else if (waiting > d->burst && d->lingers_left > 0) {
+		d->start_after = tick_after(d->options->linger_ns);
+		d->lingers_left--;
+		d->burst = waiting;
+	}
+	return 0;
+}
+
+static int start_jobs(struct dispatcher *d)
+{
+	const struct job *job;
+	int rc;
+
+	for (int i = 0; i < d->options->workers; i++) {
+		if (d->slot[i].job)
+			continue;
+		rc = intake_next(&d->intake, &job);
+		if (rc <= 0)
+			return rc;
+		rc = report(d, DISPATCHER_STARTED, job, 0);
+		if (rc >= 0)
+			rc = slot_start(&d->slot[i], d->options, job);
+		if (rc < 0)
+			return rc;
+		d->busy++;
+		d->lingers_left = 0; /* until there is nothing to do again */
+	}
+	return 0;
+}
+
+/* ---- ending them --------------------------------------------------------------- */
+
+static int finish(struct dispatcher *d, struct slot *slot)
+{
+	const struct job *job = slot->job;
+	enum slot_result result;
+	long n;
+	int error = slot_finish(slot, d->options, d->is_stopped, &result, &n);
+
+	d->busy--;
+	if (error)
+		return error;
+	if (result == SLOT_DIED) {
+		hand_put_back(&d->intake.hand, job->id);
+		return d->is_stopped ? 0 : report(d, DISPATCHER_DIED, job, n);
+	}
+	error = report(
+		d, result == SLOT_ENDED ? DISPATCHER_ENDED : DISPATCHER_FAILED,
+		job, n);
+	hand_drop(&d->intake.hand, job->id);
+	return error;
+}
+
+/* Those that still run: all are told first, so that they end side by side. */
+static int stop_workers(struct dispatcher *d)
+{
+	int first = 0;
+
+	d->is_stopped = true;
+	for (int i = 0; i < d->options->workers; i++)
+		if (d->slot[i].job)
+			slot_stop(&d->slot[i]);
+	for (int i = 0; i < d->options->workers; i++) {
+		int error = d->slot[i].job ? finish(d, &d->slot[i]) : 0;
+
+		if (error && !first)
+			first = error;
+	}
+	return first;
+}
+
+/* ---- waiting -------------------------------------------------------------------- */
+
+/* The queue is of interest only while a job could start. */
+static int wait_for_events(struct dispatcher *d)
+{
+	bool is_lingering =
+		d->start_after != TICK_NEVER && !tick_is_over(d->start_after);
+	bool is_open = d->busy < d->options->workers && !is_lingering;
+	int64_t until = is_lingering ? d->start_after
+			: is_open    ? d->intake.next_look
+				     : TICK_NEVER;
+	nfds_t n = FD_SLOTS + (nfds_t)d->options->workers * SLOT_FDS;
+
+	d->fds[FD_STOP] = (struct pollfd){
+		.fd = d->options->stop_fd,
+		.events = POLLIN,
+	};
+	d->fds[FD_WAKE] = (struct pollfd){
+		.fd = is_open ? d->wake.fd : -1,
+		.events = POLLIN,
+	};
+	for (int i = 0; i < d->options->workers; i++)
+		slot_fill_fds(&d->slot[i], &d->fds[FD_SLOTS + i * SLOT_FDS]);
+	if (poll(d->fds, n, tick_left_ms(until)) < 0 && errno != EINTR)
+		return -errno;
+	return 0;
+}
+
+static int handle_events(struct dispatcher *d)
+{
+	bool is_over;
+	int error = 0;
+
+	for (int i = 0; i < d->options->workers && !error; i++) {
+		if (!d->slot[i].job)
+			continue;
+		error = slot_handle(&d->slot[i],
+				    &d->fds[FD_SLOTS + i * SLOT_FDS], &is_over);
+		if (!error && is_over)
+			error = finish(d, &d->slot[i]);
+	}
+	if (d->fds[FD_STOP].revents)
+		d->is_stopped = true;
+	return error;
+}
+
+static int turn(struct dispatcher *d)
+{
+	/* Armed before the look into the queue, see wake.h. */
+	int error = wake_arm(&d->wake);
+
+	if (!error)
+		error = linger(d);
+	if (error || d->is_drained)
+		return error;
+	if (tick_is_over(d->start_after)) {
+		error = start_jobs(d);
+		/* Tickets of jobs that have ended long ago: look again. */
+		if (error || d->busy == 0)
+			return error;
+	}
+	error = wait_for_events(d);
+	return error ? error : handle_events(d);
+}
+
+/* ---- from start to end ------------------------------------------------------------ */
+
+static int open_all(struct dispatcher *d)
+{
+	size_t workers = (size_t)d->options->workers;
+	int error;
+
+	d->slot = calloc(workers, sizeof(*d->slot));
+	d->fds = calloc(FD_SLOTS + workers * SLOT_FDS, sizeof(*d->fds));
+	if (!d->slot || !d->fds)
+		return -ENOMEM;
+	error = intake_open(&d->intake);
+	if (!error)
+		error = wake_open(&d->wake, d->options->queue->mq,
+				  d->options->wake);
+	return error;
+}
+
+int dispatcher_run(const struct dispatcher_options *options)
+{
+	struct dispatcher d = {
+		.options = options,
+		.intake.options = options,
+		.wake.fd = -1,
+		.start_after = TICK_NEVER,
+		.lingers_left = DISPATCHER_LINGERS,
+	};
+	int error, stop_error;
+
+	error = open_all(&d);
+	if (!error)
+		error = journal_sweep(options->journal);
+	if (!error)
+		error = intake_look_into_journal(&d.intake);
+	if (!error && d.intake.hand.n > 0)
+		error = report(&d, DISPATCHER_FOUND, NULL,
+			       (long)d.intake.hand.n);
+	while (!error && !d.is_stopped && !d.is_drained)
+		error = turn(&d);
+	stop_error = d.slot ? stop_workers(&d) : 0;
+
+	wake_close(&d.wake);
+	intake_close(&d.intake);
+	free(d.fds);
+	free(d.slot);
+	return error ? error : stop_error;
+}

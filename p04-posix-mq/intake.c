@@ -1,0 +1,173 @@
+#include "p04-posix-mq/intake.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "p04-posix-mq/record.h"
+#include "p04-posix-mq/worker.h"
+
+int intake_open(struct intake *intake)
+{
+	intake->message = malloc(intake->options->queue->message_bytes);
+	return intake->message ? 0 : -ENOMEM;
+}
+
+void intake_close(struct intake *intake)
+{
+	hand_free(&intake->hand);
+	free(intake->message);
+	intake->message = NULL;
+}
+
+static int report(const struct intake *intake, enum dispatcher_event event,
+		  uint64_t n)
+{
+	return intake->options->report(event, NULL, (long)n,
+				       intake->options->arg);
+}
+
+/* ---- the journal ------------------------------------------------------------ */
+
+/* Take over the job of a record that was read. */
+static int adopt(struct intake *intake, const struct record_head *head,
+		 struct job *job)
+{
+	int error;
+
+	if (head->outcome == RECORD_PENDING) {
+		error = worker_end_group(head, false);
+		if (!error)
+			return hand_add(&intake->hand, job);
+	} else {
+		/* A crash came between its end and this. */
+		error = record_remove(intake->options->journal->dir, job->id);
+	}
+	free(job);
+	return error;
+}
+
+/* Read a record that counts: 1, 0 when it is gone or being submitted, or
+ * -errno. */
+static int read_record(int dir, uint64_t id, struct record_head *head,
+		       struct job **job)
+{
+	int fd = record_open(dir, id), error;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	if (record_is_being_submitted(fd)) {
+		close(fd);
+		return 0;
+	}
+	error = record_read(fd, head, job);
+	close(fd);
+	if (error)
+		return error;
+	if ((*job)->id == id)
+		return 1;
+	free(*job);
+	return -EBADMSG;
+}
+
+static int visit(uint64_t id, void *arg)
+{
+	struct intake *intake = arg;
+	int dir = intake->options->journal->dir;
+	struct record_head head;
+	struct job *job;
+	int rc;
+
+	if (hand_find(&intake->hand, id) != HAND_NONE)
+		return 0;
+	rc = read_record(dir, id, &head, &job);
+	if (rc == 1)
+		return adopt(intake, &head, job);
+	if (rc != -EBADMSG)
+		return rc;
+	rc = record_set_aside(dir, id);
+	return rc ? rc : report(intake, DISPATCHER_UNSOUND, id);
+}
+
+int intake_look_into_journal(struct intake *intake)
+{
+	intake->next_look = tick_after(INTAKE_LOOK_NS);
+	return journal_each(intake->options->journal, visit, intake);
+}
+
+/* ---- the queue ----------------------------------------------------------------- */
+
+/* Make use of the message. Returns 1 when its job waits in hand now, 0 when it
+ * was of no use. */
+static int accept_ticket(struct intake *intake)
+{
+	const struct journal *journal = intake->options->journal;
+	const struct job *ticket = intake->message;
+	enum hand_state state;
+	struct job *job;
+	int fd, error;
+
+	if (ticket->journal != journal->identity)
+		return report(intake, DISPATCHER_STRANGER, 0);
+	state = hand_find(&intake->hand, ticket->id);
+	if (state != HAND_NONE)
+		return state == HAND_WAITING;
+	fd = record_open(journal->dir, ticket->id);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd; /* it has ended */
+	close(fd);
+	job = job_copy(ticket);
+	error = job ? hand_add(&intake->hand, job) : -ENOMEM;
+	return error ? error : 1;
+}
+
+/* Receive until the first job of the queue is in hand, or the queue is
+ * empty. */
+static int take_ticket(struct intake *intake)
+{
+	int rc;
+
+	for (;;) {
+		rc = jobqueue_receive(intake->options->queue, intake->message,
+				      JOBQUEUE_TRY);
+		if (rc == 0)
+			rc = accept_ticket(intake);
+		else if (rc == -EBADMSG)
+			rc = report(intake, DISPATCHER_STRANGER, 0);
+		if (rc == 1 || rc == -EAGAIN)
+			return 0;
+		if (rc < 0 && rc != -EINTR)
+			return rc;
+	}
+}
+
+/* ---- both ------------------------------------------------------------------------ */
+
+long intake_waiting(struct intake *intake)
+{
+	long depth;
+	int error = jobqueue_depth(intake->options->queue, &depth);
+
+	if (!error && depth == 0 && intake->hand.waiting == 0)
+		error = intake_look_into_journal(intake);
+	return error ? error : depth + (long)intake->hand.waiting;
+}
+
+int intake_next(struct intake *intake, const struct job **job)
+{
+	int64_t aging_ns = intake->options->aging_ns;
+	int error = take_ticket(intake);
+	bool must_look =
+		intake->hand.waiting == 0 && tick_is_over(intake->next_look);
+
+	/* Those whose time may have come lie further back in the queue, where
+	 * the kernel shows them to nobody; but the journal does. */
+	if (aging_ns > 0)
+		must_look = true;
+	if (!error && must_look)
+		error = intake_look_into_journal(intake);
+	if (error)
+		return error;
+	*job = hand_take(&intake->hand, aging_ns);
+	return *job ? 1 : 0;
+}

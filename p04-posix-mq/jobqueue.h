@@ -1,0 +1,62 @@
+/* jobqueue.h - a POSIX message queue that carries jobs.
+ *
+ * The kernel keeps messages by priority, of equals in order of arrival, and
+ * hands over the first one. The queue has a name and outlives its users; the
+ * name is claimed in the ledger (lib/objname) while it exists. UNP2 5.2-5.5,
+ * mq_overview(7). A message is one system call on either side. Functions
+ * return -errno on failure; any thread or process may call them at any time.
+ */
+#ifndef UNIXIPC_JOBQUEUE_H
+#define UNIXIPC_JOBQUEUE_H
+
+#include <mqueue.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "p04-posix-mq/job.h"
+
+#define JOBQUEUE_CAPACITY 10        /* the system's limit for users */
+#define JOBQUEUE_MESSAGE_BYTES 8192 /* ditto */
+#define JOBQUEUE_TRY INT64_C(0)     /* a deadline: do not wait at all */
+
+struct jobqueue {
+	mqd_t mq;
+	long capacity;        /* messages */
+	size_t message_bytes; /* of a message, at most */
+};
+
+/* The receiving end. Creates the queue with mode 0600, or takes over the one
+ * that a crash has left, with the room that it has. Locked (flock) until it is
+ * closed, also by forked children. Returns 0 and *is_new, -EBUSY (somebody
+ * serves it, with another journal), -EPERM (it belongs to somebody else, or
+ * others may write to it: what comes out of it cannot be trusted), or as
+ * mq_open(3): -EINVAL, -EMFILE and -ENOSPC are limits (limits.h), -EACCES is
+ * a queue of another user. */
+int jobqueue_serve(struct jobqueue *queue, const char *name, long capacity,
+		   size_t message_bytes, bool *is_new);
+
+/* The sending end of a queue that exists: -ENOENT when nobody serves it,
+ * -EACCES and -EPERM as above. */
+int jobqueue_join(struct jobqueue *queue, const char *name);
+
+void jobqueue_close(struct jobqueue *queue);
+
+/* Remove the name; who has the queue open can go on using it. */
+int jobqueue_remove(const char *name);
+
+/* Send a job with its priority. Returns 0, -EMSGSIZE (longer than
+ * message_bytes), -ETIMEDOUT (still full at the deadline), -EINTR. */
+int jobqueue_send(const struct jobqueue *queue, const struct job *job,
+		  int64_t deadline);
+
+/* Receive the first job into room for message_bytes (from malloc). Returns 0,
+ * -EAGAIN (JOBQUEUE_TRY on an empty queue), -ETIMEDOUT, -EINTR, or -EBADMSG:
+ * what came, and is gone now, was no job. */
+int jobqueue_receive(const struct jobqueue *queue, struct job *room,
+		     int64_t deadline);
+
+/* How many messages are in it now. */
+int jobqueue_depth(const struct jobqueue *queue, long *depth);
+
+#endif

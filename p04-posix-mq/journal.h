@@ -1,0 +1,81 @@
+/* journal.h - the directory that remembers jobs: who holds it, and ids.
+ *
+ *	journal/            mode 0700, ours; locked (shared) by submitters
+ *	  head              struct journal_head; locked while an id is taken
+ *	  dispatcher        pid and start time of the dispatcher; locked by it
+ *	                    and, through inheritance, by its workers
+ *	  ID.job            a job, record.h
+ *	  ID.tmp            one being written
+ *	  ID.bad            one that was found unsound
+ *
+ * Locks are flock(2): the kernel releases them when their holder dies. They
+ * are taken in the order directory, record, head. What must survive a power
+ * cut is on the disk (fdatasync) when a function returns: the head with each
+ * id, and jobs. Functions return -errno on failure; a journal belongs to one
+ * thread.
+ */
+#ifndef UNIXIPC_JOURNAL_H
+#define UNIXIPC_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define JOURNAL_VERSION 1
+
+struct journal_head {
+	char magic[8]; /* "UIPCJOBS" */
+	uint32_t version;
+	uint32_t reserved;
+	uint64_t identity; /* random: messages say which journal they mean */
+	uint64_t last_id;
+};
+_Static_assert(sizeof(struct journal_head) == 32, "the format of a head");
+
+struct journal {
+	int dir, head;
+	int dispatcher; /* -1 unless journal_serve() */
+	uint64_t identity;
+};
+
+/* Open the journal at path; create makes the directory (not its parents) and
+ * the head. Returns 0, -ENOENT (no journal there), -ENOTDIR, -EPERM (of
+ * somebody else, or others may enter), -EBADMSG (no journal), or
+ * -EPROTONOSUPPORT (of another version). */
+int journal_open(struct journal *journal, const char *path, bool create);
+void journal_close(struct journal *journal);
+
+/* Become the dispatcher. The workers of one that was killed hold the lock
+ * until their commands are gone, so this waits until the deadline. Returns 0,
+ * -EBUSY and *holder when a dispatcher is alive, -ETIMEDOUT when only workers
+ * of it seem to be. Forked children hold the lock, too, until they exec. */
+int journal_serve(struct journal *journal, int64_t deadline, pid_t *holder);
+
+/* Whether a dispatcher holds the journal, as of now. */
+bool journal_is_served(const struct journal *journal);
+
+/* Take the next id. -ETIMEDOUT: somebody else holds the head. */
+int journal_next_id(struct journal *journal, uint64_t *id);
+
+/* The last id that was taken. */
+int journal_last_id(const struct journal *journal, uint64_t *id);
+
+/* Submitters are between enter and leave as long as they may still send a
+ * message; any number may be. -ETIMEDOUT: it is being closed for ever so
+ * long. */
+int journal_enter(struct journal *journal);
+void journal_leave(struct journal *journal);
+
+/* Keep submitters out until journal_leave(); -EBUSY while one is in. */
+int journal_try_close(struct journal *journal);
+
+/* Call visit with the id of each record, in no order, until it returns
+ * non-zero, which is returned. Records may come and go meanwhile. */
+int journal_each(const struct journal *journal,
+		 int (*visit)(uint64_t id, void *arg), void *arg);
+
+/* Remove what submitters that died in mid-write have left, if none is at work
+ * now. */
+int journal_sweep(struct journal *journal);
+
+#endif

@@ -1,0 +1,85 @@
+/* record.h - the file of one job in the journal, "ID.job".
+ *
+ * The submitter writes it to the disk before the message goes into the queue,
+ * under a lock (flock) that it holds until the message is in; so a record
+ * without a lock is a job that counts, whether or not its message is still
+ * there. The worker notes the process group of the command before the command
+ * runs, and how it ended; the dispatcher notes workers that died, and removes
+ * the file: that is the acknowledgement. Who still has the file open (--wait)
+ * reads the outcome in it.
+ *
+ *	struct record_head   changes; each field by one pwrite(2)
+ *	struct job           never changes
+ *
+ * dir is the journal's directory, which only its owner can enter. Functions
+ * return -errno on failure; any process may call them.
+ */
+#ifndef UNIXIPC_RECORD_H
+#define UNIXIPC_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "p04-posix-mq/job.h"
+
+#define RECORD_MAGIC UINT32_C(0x5244524a) /* "JRDR" */
+#define RECORD_VERSION 1
+
+/* Values of outcome. */
+#define RECORD_PENDING UINT32_C(0)
+#define RECORD_EXITED UINT32_C(0x100) /* | what a shell calls the status */
+#define RECORD_FAILED UINT32_C(0x200) /* its workers died too often */
+
+struct record_head {
+	uint32_t magic;
+	uint32_t version;
+	uint32_t outcome;
+	uint32_t attempts;    /* workers that died with it */
+	uint64_t group_start; /* child_start_time() of the group's leader */
+	uint32_t group;       /* process group of the command; 0: never ran */
+	uint32_t reserved;
+};
+_Static_assert(sizeof(struct record_head) == 32, "the format of a record");
+
+/* Put a job into the journal and onto the disk. Returns the file, locked by
+ * the caller, or -EEXIST (an id given twice), -ENOSPC, ...: nothing is left
+ * then. */
+int record_create(int dir, const struct job *job);
+
+/* Release the lock of record_create(): the message is in the queue. */
+int record_commit(int fd);
+
+/* Open one: the descriptor, or -ENOENT. */
+int record_open(int dir, uint64_t id);
+
+/* Whether its submitter is alive and has not committed it. */
+bool record_is_being_submitted(int fd);
+
+/* Whether n bytes, aligned as a struct job, are a sound record: 0 and *job
+ * within them, or -EBADMSG. */
+int record_check(const void *bytes, size_t n, const struct job **job);
+
+/* Read it. *job, if asked for, is to be given to free(). -EBADMSG when it is
+ * not a sound record. */
+int record_read(int fd, struct record_head *head, struct job **job);
+
+int record_note_group(int fd, pid_t group, uint64_t start_time);
+int record_note_attempts(int fd, uint32_t attempts);
+int record_note_outcome(int fd, uint32_t outcome);
+
+/* Remove the file. 0 also when it was gone. */
+int record_remove(int dir, uint64_t id);
+
+/* Rename one that is not sound to "ID.bad", where nobody looks at it again. */
+int record_set_aside(int dir, uint64_t id);
+
+/* 1 and *outcome when the file has been removed, 0 while it is there. */
+int record_has_ended(int fd, uint32_t *outcome);
+
+/* A descriptor that becomes readable when record_has_ended() may have
+ * changed. */
+int record_watch(int fd);
+
+#endif

@@ -1,0 +1,54 @@
+/* slot.h - a place for a worker: the job that it runs, and its output.
+ *
+ * For the one thread of dispatcher.c.
+ */
+#ifndef UNIXIPC_SLOT_H
+#define UNIXIPC_SLOT_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "p04-posix-mq/dispatcher.h"
+#include "p04-posix-mq/lines.h"
+
+/* Free while job is NULL. */
+struct slot {
+	const struct job *job; /* not ours */
+	pid_t pid;
+	int life; /* a pipe whose other end the worker alone has: end of file
+		   * is its end, however it came */
+	struct lines out, err;
+};
+
+/* Start a worker for the job; -errno with the slot still free. */
+int slot_start(struct slot *slot, const struct dispatcher_options *options,
+	       const struct job *job);
+
+/* What to poll for. */
+#define SLOT_FDS 3
+void slot_fill_fds(const struct slot *slot, struct pollfd fds[SLOT_FDS]);
+
+/* Pass on what the command has written. *is_over: the worker has ended, call
+ * slot_finish(). Returns 0 or why the output cannot be written. */
+int slot_handle(struct slot *slot, const struct pollfd fds[SLOT_FDS],
+		bool *is_over);
+
+/* How it went. */
+enum slot_result {
+	SLOT_ENDED, /* by itself: n is the status, the job acknowledged */
+	SLOT_DIED,  /* the worker died for the n-th time: to be run again */
+	SLOT_FAILED /* … once too often, and the job is given up */
+};
+
+/* Ask the worker to end its command, and itself. */
+void slot_stop(struct slot *slot);
+
+/* Wait for the worker (SIGTERM at once, SIGKILL when it takes too long), pass
+ * on the last output, bring the journal up to date, free the slot. With
+ * is_ending it is our own doing that the worker died, which is no attempt.
+ * Returns 0 with *result and *n, or -errno; the slot is free in any case. */
+int slot_finish(struct slot *slot, const struct dispatcher_options *options,
+		bool is_ending, enum slot_result *result, long *n);
+
+#endif

@@ -1,0 +1,194 @@
+/* gate.c - see gate.h for what the semaphores mean. */
+#include "p05-sysv-mq/gate.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/sem.h>
+#include <sys/stat.h>
+
+#include "lib/sysv.h"
+#include "lib/tick.h"
+
+enum { LIVE, ROOM, MAGIC, LABEL, LABEL_PARTS = 4, COUNT = LABEL + LABEL_PARTS };
+enum { MAGIC_VALUE = 0x5156, PART_BITS = 15, VALUE_MAX = 32767 };
+/* ftok(3) wants a number of the program's own. */
+enum { PROJECT = 'q' };
+
+static int set_error(int error)
+{
+	return error == -EINVAL ? -EIDRM : error;
+}
+
+/* ---- the label ---- */
+
+int gate_key(const char *path, key_t *key, uint64_t *identity)
+{
+	struct stat status;
+	int rc = sysv_key(path, PROJECT, key);
+
+	if (rc)
+		return rc;
+	if (stat(path, &status) < 0)
+		return -errno;
+	/* Inode numbers differ in their low bits, devices are few: both fit
+	 * without a loss until inodes exceed 44 bits. Bit 59 says "a file". */
+	*identity = (((uint64_t)status.st_dev << 44) ^ (uint64_t)status.st_ino);
+	*identity &= (UINT64_C(1) << 59) - 1;
+	*identity |= UINT64_C(1) << 59;
+	return *key == IPC_PRIVATE ? -EINVAL : 0;
+}
+
+static void write_label(unsigned short values[COUNT], uint64_t identity)
+{
+	memset(values, 0, COUNT * sizeof(values[0]));
+	values[MAGIC] = MAGIC_VALUE;
+	for (int i = 0; i < LABEL_PARTS; i++)
+		values[LABEL + i] = (identity >> (i * PART_BITS)) & VALUE_MAX;
+}
+
+/* 0, or whose set it is instead. */
+static int check_label(int set, uint64_t identity, bool any_file)
+{
+	unsigned short have[COUNT] = {0}, want[COUNT];
+	struct semid_ds status = {0};
+	union semun arg;
+
+	arg.buf = &status;
+	if (semctl(set, 0, IPC_STAT, arg) < 0)
+		return set_error(-errno);
+	if (status.sem_nsems != COUNT)
+		return -ENOTUNIQ;
+	if (status.sem_otime == 0)
+		return -ENOENT; /* its label is not written yet */
+	arg.array = have;
+	if (semctl(set, 0, GETALL, arg) < 0)
+		return set_error(-errno);
+	write_label(want, identity);
+	if (have[MAGIC] != MAGIC_VALUE)
+		return -ENOTUNIQ;
+	if (any_file && identity == GATE_NO_FILE)
+		return 0;
+	return memcmp(&have[LABEL], &want[LABEL],
+		      LABEL_PARTS * sizeof(have[0])) == 0
+		       ? 0
+		       : -EXDEV;
+}
+
+/* ---- the server's side ---- */
+
+/* If nobody serves: we do. One operation, so that two cannot both succeed. */
+static int take_live(int set)
+{
+	struct sembuf ops[] = {
+		{.sem_num = LIVE, .sem_op = 0, .sem_flg = IPC_NOWAIT},
+		{.sem_num = LIVE, .sem_op = 1, .sem_flg = SEM_UNDO},
+	};
+
+	if (semop(set, ops, 2) == 0)
+		return 0;
+	return errno == EAGAIN ? -EADDRINUSE : set_error(-errno);
+}
+
+/* A set that was made and never used, as if its maker had been killed before
+ * its first semop(2). Other programs' sets stay out of it. */
+static bool is_unfinished(int set)
+{
+	unsigned short have[COUNT] = {0};
+	struct semid_ds status = {0};
+	union semun arg = {.buf = &status};
+
+	if (semctl(set, 0, IPC_STAT, arg) < 0 || status.sem_nsems != COUNT ||
+	    status.sem_otime != 0)
+		return false;
+	arg.array = have;
+	return semctl(set, 0, GETALL, arg) == 0 && have[LIVE] == 0 &&
+	       have[ROOM] == 0 &&
+	       (have[MAGIC] == MAGIC_VALUE || have[MAGIC] == 0);
+}
+
+static int try_take(key_t key, uint64_t identity, int mode, bool *is_new)
+{
+	/* Who makes a set uses it at once, or was killed in between. */
+	const int64_t patience = TICK_S;
+	unsigned short values[COUNT];
+	int set, rc;
+
+	write_label(values, identity);
+	set = sysv_sem_create_or_open(key, COUNT, values, mode,
+				      tick_after(patience), is_new);
+	if (set == -ETIMEDOUT) {
+		set = semget(key, 0, 0);
+		if (set >= 0 && !is_unfinished(set))
+			return -ENOTUNIQ;
+		gate_remove(set);
+		return -EIDRM;
+	}
+	if (set < 0)
+		return set == -EINVAL ? -ENOTUNIQ : set; /* a smaller set */
+	rc = check_label(set, identity, false);
+	if (rc == 0)
+		rc = take_live(set);
+	return rc ? rc : set;
+}
+
+int gate_take(key_t key, uint64_t identity, int mode, int64_t deadline,
+	      bool *is_new)
+{
+	int rc;
+
+	/* A set that another removes meanwhile is no longer the key's. */
+	do
+		rc = try_take(key, identity, mode, is_new);
+	while (rc == -EIDRM && !tick_is_over(deadline));
+	return rc == -EIDRM ? -ETIMEDOUT : rc;
+}
+
+int gate_open(int set, uint32_t units)
+{
+	struct sembuf op = {
+		.sem_num = ROOM,
+		.sem_op = (short)(units < VALUE_MAX ? units : VALUE_MAX),
+		.sem_flg = 0,
+	};
+
+	return semop(set, &op, 1) < 0 ? set_error(-errno) : 0;
+}
+
+int gate_remove(int set)
+{
+	return semctl(set, 0, IPC_RMID) < 0 ? set_error(-errno) : 0;
+}
+
+/* ---- the client's side ---- */
+
+bool gate_is_served(int set)
+{
+	return semctl(set, LIVE, GETVAL) > 0;
+}
+
+int gate_find(key_t key, uint64_t identity, pid_t *server)
+{
+	int set = semget(key, 0, 0);
+	int rc;
+
+	if (set < 0)
+		return -errno;
+	rc = check_label(set, identity, true);
+	if (rc)
+		return rc == -EIDRM ? -ENOENT : rc;
+	/* The last to change it was the server, when it took it. */
+	*server = semctl(set, LIVE, GETPID);
+	return gate_is_served(set) ? set : -ENOENT;
+}
+
+int gate_reserve(int set, uint32_t units, int64_t deadline)
+{
+	return set_error(
+		sysv_sem_op(set, ROOM, (short)-(int)units, SEM_UNDO, deadline));
+}
+
+int gate_release(int set, uint32_t units)
+{
+	return set_error(
+		sysv_sem_op(set, ROOM, (short)units, SEM_UNDO, TICK_NEVER));
+}

@@ -1,0 +1,61 @@
+/* gate.h - the semaphore set that stands beside the queue, under its key.
+ *
+ * A message queue cannot say who serves it, how much of it is spoken for, or
+ * which file its key was made from. Semaphores can, and the kernel undoes
+ * what a process did to them when it ends, however it ends (SEM_UNDO):
+ *
+ *	LIVE	1 while a server serves; 0 the moment it is gone
+ *	ROOM	free units (LETTER_UNIT) of the queue. A client takes what its
+ *		request or its reply needs, whichever is larger, before it
+ *		sends, and gives it back when it has its reply. So requests
+ *		never fill the queue so far that a reply has no room.
+ *	label	a magic number and 60 bits of identity: which file the key
+ *		was made from. Written once, never changed.
+ *
+ * Functions return -errno; any process may call them at any time. Where they
+ * act on a set that is gone they return -EIDRM.
+ */
+#ifndef UNIXIPC_GATE_H
+#define UNIXIPC_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/ipc.h>
+#include <sys/types.h>
+
+/* Of a key that a user chose as a number. */
+#define GATE_NO_FILE UINT64_C(0)
+
+/* The key for a path, as ftok(3) makes it, and which file it was: unlike the
+ * key, the identity has more than 24 bits of device and inode number. */
+int gate_key(const char *path, key_t *key, uint64_t *identity);
+
+/* Become the server of this key. Returns the set with LIVE taken, and *is_new
+ * tells whether we made it. If not, a dead server did: its queue is there too.
+ *	-EADDRINUSE	a server lives
+ *	-EXDEV		the set was made for another file (ftok collision)
+ *	-ENOTUNIQ	the set is another program's
+ *	-EACCES, -ENOSPC, -ETIMEDOUT, ... */
+int gate_take(key_t key, uint64_t identity, int mode, int64_t deadline,
+	      bool *is_new);
+
+/* Let clients in: that many units are free. */
+int gate_open(int set, uint32_t units);
+
+/* Remove the set; all who use it get -EIDRM. */
+int gate_remove(int set);
+
+/* For clients: the set of this key, and the pid of its server (0 when it has
+ * none in our PID namespace). identity GATE_NO_FILE accepts any. -ENOENT when
+ * no server lives, otherwise as gate_take(). */
+int gate_find(key_t key, uint64_t identity, pid_t *server);
+
+/* Whether a server serves, now. */
+bool gate_is_served(int set);
+
+/* Take room, waiting until the deadline. It comes back when this process
+ * ends, if it has not been given back before. -ETIMEDOUT, -EINTR, -EIDRM. */
+int gate_reserve(int set, uint32_t units, int64_t deadline);
+int gate_release(int set, uint32_t units);
+
+#endif

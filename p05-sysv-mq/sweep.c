@@ -1,0 +1,91 @@
+/* sweep.c - a pass over the queue by way of its own interface: first in, first
+ * out, as many messages as there were when we began. */
+#include "p05-sysv-mq/sweep.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/msg.h>
+
+#include "lib/child.h"
+#include "p05-sysv-mq/letter.h"
+
+static void count(struct sweep_counts *counts, const struct letter *letter,
+		  size_t len)
+{
+	if (letter_check(&letter->head, len))
+		counts->others++;
+	else if (letter->type == LETTER_REQUEST)
+		counts->requests++;
+	else
+		counts->replies++;
+}
+
+static bool is_awaited(const struct letter *letter, size_t len)
+{
+	const struct letter_head *head = &letter->head;
+
+	/* Somebody rang for that thread. */
+	if (len == 0)
+		return letter->type <= INT_MAX &&
+		       child_start_time((pid_t)letter->type) != 0;
+	return letter_check(head, len) == 0 &&
+	       letter->type == letter_type(head->client) &&
+	       child_is_alive(head->client, head->start);
+}
+
+/* Take out one message. Returns its length or -errno. */
+static ssize_t take(int queue, struct letter *letter, size_t text_max, bool all)
+{
+	int flags = IPC_NOWAIT | MSG_NOERROR | (all ? 0 : MSG_EXCEPT);
+	ssize_t len;
+
+	/* Only the head would tell an old text from a new one. */
+	memset(&letter->head, 0, sizeof(letter->head));
+	do
+		len = msgrcv(queue, letter, sizeof(letter->head) + text_max,
+			     all ? 0 : LETTER_REQUEST, flags);
+	while (len < 0 && errno == EINTR);
+	return len < 0 ? -errno : len;
+}
+
+static int sweep(int queue, struct sweep_counts *counts, bool all)
+{
+	ssize_t text_max = letter_text_max(queue), len = 0;
+	struct msqid_ds status;
+	struct letter *letter;
+
+	*counts = (struct sweep_counts){0};
+	if (text_max < 0)
+		return (int)text_max;
+	if (msgctl(queue, IPC_STAT, &status) < 0)
+		return -errno;
+	if (status.msg_qnum == 0)
+		return 0;
+	letter = letter_new((size_t)text_max);
+	if (!letter)
+		return -ENOMEM;
+	for (msgqnum_t i = 0; i < status.msg_qnum; i++) {
+		len = take(queue, letter, (size_t)text_max, all);
+		if (len < 0)
+			break;
+		/* Putting it back fails only if somebody sent without having
+		 * reserved: then it counts among what was taken out. */
+		if (all || !is_awaited(letter, (size_t)len) ||
+		    msgsnd(queue, letter, (size_t)len, IPC_NOWAIT) < 0)
+			count(counts, letter, (size_t)len);
+	}
+	free(letter);
+	return len < 0 && len != -ENOMSG ? (int)len : 0;
+}
+
+int sweep_purge(int queue, struct sweep_counts *counts)
+{
+	return sweep(queue, counts, true);
+}
+
+int sweep_dead(int queue, struct sweep_counts *counts)
+{
+	return sweep(queue, counts, false);
+}

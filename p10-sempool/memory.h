@@ -1,0 +1,52 @@
+/* memory.h - what lies in the shared memory of a pool, for the files of
+ * sempool.h alone and for tests that damage it.
+ *
+ * Nothing in it is trusted. The head is checked when the pool is opened, and
+ * not read again; the rest may say anything at any time, and the worst that
+ * comes of it is a wrong number on a screen, a slot lent twice (which its
+ * first holder is told when it releases), or -EBADMSG.
+ */
+#ifndef UNIXIPC_SEMPOOL_MEMORY_H
+#define UNIXIPC_SEMPOOL_MEMORY_H
+
+#include <assert.h>
+#include <semaphore.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "p10-sempool/place.h"
+#include "p10-sempool/sempool.h"
+
+#define MEMORY_MAGIC 0x6c6f6f70 /* "pool" */
+
+/* With the size of the one type whose layout is the C library's own. */
+#define MEMORY_VERSION (1U | (uint32_t)sizeof(sem_t) << 16)
+
+struct sempool_memory {
+	/* Of the life of a pool: changes at its beginning and its end. */
+	_Atomic uint32_t magic; /* stored last */
+	uint32_t version;
+	uint32_t slots, seats;
+	uint64_t pid_namespace;   /* whose pids these are: an inode */
+	uint64_t time_namespace;  /* and by whose clock they started */
+	_Atomic uint64_t manager; /* who it is or was; the lock is flock(2) */
+	_Atomic uint32_t is_closed;
+
+	/* Of the patrol. */
+	alignas(64) _Atomic int64_t patrolled_ns; /* the last one */
+	_Atomic uint32_t next_slot, next_seat;    /* to be looked at */
+	_Atomic uint32_t shortfall; /* units too few, at the last patrol */
+
+	/* Of everybody. */
+	alignas(64) sem_t units;
+	_Atomic uint64_t returns; /* slots that were freed */
+	_Atomic uint64_t reclaimed;
+
+	struct place place[]; /* slots, then seats for those who wait */
+};
+
+static_assert(offsetof(struct sempool_memory, place) == 192,
+	      "a layout that all builds of one version share");
+
+#endif

@@ -1,0 +1,33 @@
+/* place.h - a table of places in shared memory that processes take and leave,
+ * without locks. The slots of a pool are such places, and so are the seats of
+ * those who wait for one. */
+#ifndef UNIXIPC_PLACE_H
+#define UNIXIPC_PLACE_H
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A cache line each, as neighbours belong to different processes. */
+struct place {
+	alignas(64) _Atomic uint64_t word; /* who has it: holder.h */
+	_Atomic int64_t since_ns;          /* the monotonic clock, coarse */
+};
+
+static_assert(sizeof(struct place) == 64, "a layout that all builds share");
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "locks are not shared");
+
+/* Take a free one of n places for that holder, looking from first on. Returns
+ * its index and *word, or -EAGAIN when each was taken as we looked at it. */
+int place_take(struct place *places, unsigned int n, unsigned int first,
+	       uint64_t holder, uint64_t *word);
+
+/* Free the place if that word is still in it; whether it was. Of several who
+ * try, the owner included, one alone succeeds. */
+bool place_leave(struct place *place, uint64_t word);
+
+unsigned int place_count_free(const struct place *places, unsigned int n);
+
+#endif

@@ -1,0 +1,27 @@
+/* member.h - a process of barrier_test that meets the others. */
+#ifndef UNIXIPC_MEMBER_H
+#define UNIXIPC_MEMBER_H
+
+#include <stdint.h>
+
+/* What all of them are to do. */
+struct member_plan {
+	unsigned int rounds;
+	unsigned int killed; /* the number of the one who is; 0: none */
+	int64_t timeout_ns, jitter_ns;
+	uint64_t seed; /* of the pauses */
+};
+
+struct member {
+	const struct member_plan *plan;
+	unsigned int number; /* 1 … */
+	int id;              /* of the barrier */
+	int records;         /* where to write what happens: referee.h */
+	int other_end;       /* to close: the parent's */
+};
+
+/* For child_fork(): arg is a struct member. Join, meet in each round, leave;
+ * each step is written as a record. Returns an exit status. */
+int member_run(void *arg);
+
+#endif

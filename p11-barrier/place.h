@@ -1,0 +1,18 @@
+/* place.h - where the members of barrier_test meet: the barrier of a key, and
+ * its line in the ledger of IPC objects (lib/objname). For that command only:
+ * what goes wrong is said here, and ends it. */
+#ifndef UNIXIPC_PLACE_H
+#define UNIXIPC_PLACE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Make a barrier, at this key or (0) at one of sixteen of this user, so that a
+ * few can run at a time, and each finds what killed ones left: that is removed
+ * first. Returns its id. */
+int place_make(key_t key, unsigned int members);
+
+/* Remove it; somebody else may have. False when it stays, which is said. */
+bool place_remove(int id);
+
+#endif

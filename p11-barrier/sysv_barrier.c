@@ -1,0 +1,211 @@
+/* The idea: all that happens at a barrier is one semop(2) each, whose parts
+ * the kernel does together or not at all.
+ *
+ *	arrive    REST - 1                       fails for the last: 0 cannot
+ *	release   the last: REST + (count - 1), open this gate, close the other
+ *	wait      until the gate of this phase is 0, which is open
+ *	withdraw  REST + 1, if the gate is still closed
+ *
+ * Two gates, so that who is quick and back for the next round waits at the
+ * other one, and cannot lap who is still on its way through this one. A gate
+ * is closed again by the last of the next round, when all have passed it.
+ *
+ * Death: at its exit the kernel adds up a process's operations with SEM_UNDO
+ * and takes them back, and where that would lead below 0, it stops at 0. So
+ * each member does, when it joins, operations that come to nothing but leave
+ * such an adjustment: BROKEN + 1 and both gates - 1. All who wait are let go,
+ * and find BROKEN. As a gate is no proof then that the round was completed,
+ * PARITY has the number of completed rounds modulo 2.
+ *
+ * Invariant, between any two semop(2) and unless broken: REST is count - 1
+ * minus those who arrived; exactly one gate is closed, that of PARITY.
+ */
+#include "p11-barrier/sysv_barrier.h"
+
+#include <sched.h>
+
+#include "lib/sysv.h"
+#include "lib/tick.h"
+#include "p11-barrier/set.h"
+
+/* ---- members ---- */
+
+int sysv_barrier_open(struct sysv_barrier *barrier, key_t key, int64_t deadline)
+{
+	int id = sysv_sem_open(key, SEMAPHORES, deadline);
+
+	if (id < 0)
+		return id == -EINVAL ? -EBADMSG : id;
+	return sysv_barrier_join(barrier, id);
+}
+
+int sysv_barrier_join(struct sysv_barrier *barrier, int id)
+{
+	/* Pairs that come to nothing, but for what the exit takes back. */
+	struct sembuf join[PARTS_MAX] = {
+		NOW(BROKEN, 0),  UNDONE(SEATS, -1), /* places */
+		NOW(BROKEN, 1),  UNDONE(BROKEN, -1), UNDONE(GATE_0, 1),
+		NOW(GATE_0, -1), UNDONE(GATE_1, 1),  NOW(GATE_1, -1),
+	};
+	int count = set_check(id), error, parity;
+
+	if (count < 0)
+		return count;
+	error = set_try(id, join, LENGTH(join));
+	if (error == -EAGAIN)
+		return set_value(id, BROKEN) > 0 ? SYSV_BARRIER_BROKEN
+						 : -EUSERS;
+	if (error)
+		return error;
+	/* No round ends without us now, so this stays. */
+	parity = set_value(id, PARITY);
+	if (parity < 0)
+		return parity;
+	*barrier = (struct sysv_barrier){.id = id,
+					 .count = (unsigned int)count,
+					 .phase = (unsigned int)parity};
+	return 0;
+}
+
+int sysv_barrier_close(struct sysv_barrier *barrier)
+{
+	struct sembuf leave[] = {
+		UNDONE(SEATS, 1),   UNDONE(BROKEN, 1),  NOW(BROKEN, -1),
+		NOW(GATE_0, 1),     UNDONE(GATE_0, -1), NOW(GATE_1, 1),
+		UNDONE(GATE_1, -1),
+	};
+
+	return set_try(barrier->id, leave, LENGTH(leave));
+}
+
+/* ---- a round ---- */
+
+static unsigned short gate(const struct sysv_barrier *barrier)
+{
+	return barrier->phase ? GATE_1 : GATE_0;
+}
+
+static unsigned short other_gate(const struct sysv_barrier *barrier)
+{
+	return barrier->phase ? GATE_0 : GATE_1;
+}
+
+/* -EAGAIN: we would be the last. */
+static int arrive(const struct sysv_barrier *barrier)
+{
+	/* BROKEN is not asked for here: the kernel would look at each sleeper
+	 * again, as a part that waits for 0 was met. */
+	struct sembuf ops[] = {NOW(REST, -1), UNDONE(INSIDE, 1)};
+
+	return set_try(barrier->id, ops, LENGTH(ops));
+}
+
+/* The last lets all go. -EAGAIN: broken, or somebody withdrew meanwhile. */
+static int release(const struct sysv_barrier *barrier)
+{
+	struct sembuf ops[] = {
+		NOW(BROKEN, 0),
+		NOW(REST, 0),
+		NOW(REST, barrier->count - 1),
+		NOW(gate(barrier), -1),
+		NOW(other_gate(barrier), 1),
+		NOW(PARITY, barrier->phase ? -1 : 1),
+	};
+
+	return set_try(barrier->id, ops, LENGTH(ops));
+}
+
+/* Out of the round, when it is neither complete nor broken. */
+static int withdraw(const struct sysv_barrier *barrier)
+{
+	struct sembuf ops[] = {
+		NOW(BROKEN, 0), NOW(gate(barrier), -1), NOW(gate(barrier), 1),
+		NOW(REST, 1),   UNDONE(INSIDE, -1),
+	};
+
+	return set_try(barrier->id, ops, LENGTH(ops));
+}
+
+/* Out of a broken barrier: whether our round was completed before that. */
+static int leave_broken(struct sysv_barrier *barrier)
+{
+	struct sembuf leave = UNDONE(INSIDE, -1);
+	int parity = set_value(barrier->id, PARITY), error;
+
+	error = parity < 0 ? parity : set_try(barrier->id, &leave, 1);
+	if (error)
+		return error;
+	if (parity == (int)barrier->phase)
+		return SYSV_BARRIER_BROKEN;
+	barrier->phase ^= 1;
+	return 0;
+}
+
+/* Having arrived, wait until the gate opens. Who sleeps here is taken off
+ * INSIDE by the one who opens it: such a member is out already, and does not
+ * touch the set again. */
+static int pass(struct sysv_barrier *barrier, int64_t deadline)
+{
+	struct sembuf ops[] = {
+		NOW(BROKEN, 0),
+		{gate(barrier), 0, 0},
+		UNDONE(INSIDE, -1),
+	};
+	int error, broken;
+
+	/* Once, and not in a loop: where members share a processor, those we
+	 * wait for run now, and often the gate is open when we come back. Then
+	 * nobody had to be put to sleep and woken, which is most of the cost
+	 * of a round. */
+	sched_yield();
+	for (;;) {
+		error = set_operate(barrier->id, ops, LENGTH(ops), deadline);
+		if (!error) {
+			barrier->phase ^= 1;
+			return 0;
+		}
+		if (error != -EAGAIN && error != -EINTR)
+			return error;
+		/* Late, interrupted, or broken; withdraw() knows. */
+		if (withdraw(barrier) == 0)
+			return error == -EINTR ? -EINTR : -ETIMEDOUT;
+		broken = set_value(barrier->id, BROKEN);
+		if (broken < 0)
+			return broken;
+		if (broken)
+			return leave_broken(barrier);
+		/* Complete at the last moment: the gate is open now. */
+	}
+}
+
+int sysv_barrier_wait(struct sysv_barrier *barrier)
+{
+	return sysv_barrier_wait_until(barrier, TICK_NEVER);
+}
+
+int sysv_barrier_wait_until(struct sysv_barrier *barrier, int64_t deadline)
+{
+	int error;
+
+	for (;;) {
+		error = arrive(barrier);
+		if (!error)
+			return pass(barrier, deadline);
+		if (error != -EAGAIN)
+			return error;
+		error = release(barrier);
+		if (!error) {
+			barrier->phase ^= 1;
+			return SYSV_BARRIER_SERIAL;
+		}
+		if (error != -EAGAIN)
+			return error;
+		error = set_value(barrier->id, BROKEN);
+		if (error)
+			return error < 0 ? error : SYSV_BARRIER_BROKEN;
+		/* Somebody withdrew, so that we are not the last: again. (Or
+		 * somebody else changed the set, and this would never end.) */
+		if (tick_is_over(deadline))
+			return -ETIMEDOUT;
+	}
+}

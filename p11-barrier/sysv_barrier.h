@@ -1,0 +1,105 @@
+/* sysv_barrier.h - a reusable barrier made of one System V semaphore set.
+ *
+ * count members meet in rounds: sysv_barrier_wait() lets nobody go before all
+ * are there. Members are processes, or threads with a handle each, related or
+ * not. There is no memory to share: all state is in the set (UNP2 11, TLPI
+ * 47), and so no member can damage it, nor hold a lock when it dies.
+ *
+ * A member that ends without sysv_barrier_close() - killed, crashed, returned
+ * from main() - breaks the barrier, wherever it was: the kernel does that with
+ * the adjustments of SEM_UNDO. All others then get SYSV_BARRIER_BROKEN from
+ * the round that cannot be completed, at once, and from every later one. A
+ * round that was complete before the death is complete for everybody. A broken
+ * barrier stays broken: destroy it and create another. Who dies before it has
+ * joined is not missed by the kernel: a deadline is for that.
+ *
+ * The kernel counts adjustments for processes, not for threads: a thread that
+ * ends without closing breaks nothing. And fork(2) does not hand them down, so
+ * every child opens the barrier itself.
+ *
+ * All functions return -errno on failure; any thread may call them, one at a
+ * time for one handle.
+ */
+#ifndef UNIXIPC_SYSV_BARRIER_H
+#define UNIXIPC_SYSV_BARRIER_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SYSV_BARRIER_MAX 32767 /* members: what a semaphore can count to */
+
+/* What one takes of the system's limits: semaphores in its set (semmsl), and
+ * operations in its longest call (semopm). */
+#define SYSV_BARRIER_SEMAPHORES 10
+#define SYSV_BARRIER_OPERATIONS 8
+
+/* Of wait, beside 0 and errors. The first is -1 in the C library, which would
+ * be -EPERM: no wait fails with that. */
+#define SYSV_BARRIER_SERIAL PTHREAD_BARRIER_SERIAL_THREAD
+#define SYSV_BARRIER_BROKEN (-EOWNERDEAD)
+
+/* A member's handle. Its owner reads id and count, and writes nothing. */
+struct sysv_barrier {
+	int id;
+	unsigned int count;
+	unsigned int phase; /* which of the two gates is the next round's */
+};
+
+/* Make a barrier for count members. key may be IPC_PRIVATE; mode as of
+ * chmod(2), 0600 for processes of one user. The caller is its creator and not
+ * a member. What stands there of a creator and members that are all dead is
+ * replaced; a set whose creator died before it was filled is, too, after a
+ * second. Returns its id, or -EINVAL (count, or the system's limit of
+ * semaphores in a set, semmsl, is below 10), -EBUSY (a barrier in use), -EEXIST
+ * (a set of something else, or of another version), -EACCES (of another user),
+ * -ENOSPC (the system's limits of sets or semaphores, semmni or semmns), -E2BIG
+ * (of operations in a call, semopm, below 8), ... */
+int sysv_barrier_create(key_t key, unsigned int count, int mode);
+
+/* Remove what a dead creator and dead members left at this key. Returns 0,
+ * -ENOENT, or as above. */
+int sysv_barrier_reap(key_t key);
+
+/* Join the barrier of this key as a member, waiting until the deadline for its
+ * creator to finish making it. Returns 0, -ENOENT (no such barrier, yet),
+ * -ETIMEDOUT (half-made), -EBADMSG (something else, or another version),
+ * -EUSERS (it has all its members), SYSV_BARRIER_BROKEN, -EACCES. */
+int sysv_barrier_open(struct sysv_barrier *barrier, key_t key,
+		      int64_t deadline);
+
+/* The same for an id that create gave. */
+int sysv_barrier_join(struct sysv_barrier *barrier, int id);
+
+/* Leave in order: nothing breaks, and the place is free for another member,
+ * without whom no round will be completed. Not between two threads' waits on
+ * one handle. Returns 0 or -EIDRM. */
+int sysv_barrier_close(struct sysv_barrier *barrier);
+
+/* Wait for all others. Returns 0, or SYSV_BARRIER_SERIAL for exactly one
+ * member of each round; SYSV_BARRIER_BROKEN; -EIDRM (somebody removed the
+ * set); -ETIMEDOUT, or -EINTR after a signal handler ran: the caller is then
+ * not in the round any more, and may come again. */
+int sysv_barrier_wait(struct sysv_barrier *barrier);
+int sysv_barrier_wait_until(struct sysv_barrier *barrier, int64_t deadline);
+
+/* Remove the barrier. Members that a completed round has let go may still be
+ * on their way out of wait: they are waited for, and none sees -EIDRM.
+ * Whoever made or joined it may do this, once. Returns 0, -EBUSY after a
+ * second when members are still inside (the round is not complete, or one is
+ * stopped; nothing is removed then), -EIDRM, -EPERM. */
+int sysv_barrier_destroy(int id);
+
+/* A snapshot to show to people. */
+struct sysv_barrier_state {
+	unsigned int count;   /* members it is made for */
+	unsigned int members; /* who have joined, and live */
+	unsigned int arrived; /* at the round that is not complete */
+	unsigned int inside;  /* in wait, those on their way out included */
+	bool is_broken, has_creator;
+};
+int sysv_barrier_look(int id, struct sysv_barrier_state *state);
+
+#endif

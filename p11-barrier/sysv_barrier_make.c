@@ -1,0 +1,163 @@
+/* How a barrier comes into being and goes: create, reap, destroy, and look. */
+#include <errno.h>
+#include <sys/ipc.h>
+#include <unistd.h>
+
+#include "lib/sysv.h"
+#include "lib/tick.h"
+#include "p11-barrier/set.h"
+#include "p11-barrier/sysv_barrier.h"
+
+#define HALF_MADE_NS TICK_S /* a creator that takes longer is dead */
+#define LEAVING_NS TICK_S   /* and who takes longer to leave is stopped */
+
+/* A set that was removed meanwhile is as if it had never been. */
+static int error_of_set(void)
+{
+	return errno == EIDRM || errno == EINVAL ? -ENOENT : -errno;
+}
+
+/* The id of this key's set, if that is of our size: for others there is no need
+ * to wait until they are made. */
+static int find(key_t key)
+{
+	struct semid_ds set = {0};
+	union semun arg = {.buf = &set};
+	int id = semget(key, 0, 0);
+
+	if (id < 0)
+		return -errno;
+	if (semctl(id, 0, IPC_STAT, arg) < 0)
+		return error_of_set();
+	return set.sem_nsems == SEMAPHORES ? id : -EEXIST;
+}
+
+/* A set that nobody has given values within a second. Unused, all zero, of our
+ * size and of this user: one of ours, whose creator was killed. */
+static int remove_half_made(int id)
+{
+	unsigned short values[SEMAPHORES] = {0};
+	struct semid_ds set = {0};
+	union semun arg = {.buf = &set};
+
+	if (semctl(id, 0, IPC_STAT, arg) < 0)
+		return error_of_set();
+	if (set.sem_otime != 0)
+		return -EEXIST;
+	if (set.sem_perm.uid != geteuid())
+		return -EACCES;
+	arg.array = values;
+	if (semctl(id, 0, GETALL, arg) < 0)
+		return error_of_set();
+	for (int i = 0; i < SEMAPHORES; i++)
+		if (values[i] != 0)
+			return -EEXIST;
+	return semctl(id, 0, IPC_RMID) < 0 ? error_of_set() : 0;
+}
+
+int sysv_barrier_reap(key_t key)
+{
+	int found = find(key), id, count, error;
+
+	if (found < 0)
+		return found;
+	id = sysv_sem_open(key, 0, tick_after(HALF_MADE_NS));
+	/* That one and no other, which may be in the making just now. */
+	if (id == -ETIMEDOUT)
+		return remove_half_made(found);
+	if (id < 0)
+		return id;
+	count = set_check(id);
+	if (count < 0)
+		return count == -EBADMSG ? -EEXIST
+		       : count == -EIDRM ? -ENOENT
+					 : count;
+	/* Ours alone, if nobody is there: two cannot both do this. */
+	struct sembuf claim[] = {
+		NOW(CREATOR, 0),
+		NOW(SEATS, -count),
+		NOW(SEATS, count),
+		UNDONE(CREATOR, 1),
+	};
+	error = set_try(id, claim, LENGTH(claim));
+	if (error)
+		return error == -EAGAIN  ? -EBUSY
+		       : error == -EIDRM ? -ENOENT
+					 : error;
+	return semctl(id, 0, IPC_RMID) < 0 ? error_of_set() : 0;
+}
+
+int sysv_barrier_create(key_t key, unsigned int count, int mode)
+{
+	/* As long as any: where the system does not allow that, say so now. */
+	struct sembuf own[PARTS_MAX] = {NOW(CREATOR, 0), UNDONE(CREATOR, 1)};
+	unsigned short values[SEMAPHORES] = {
+		[VERSION] = MAGIC,
+		[COUNT] = (unsigned short)count,
+		[REST] = (unsigned short)(count - 1),
+		[GATE_0] = 1,
+		[SEATS] = (unsigned short)count,
+	};
+	int id, error;
+
+	if (count < 1 || count > SYSV_BARRIER_MAX)
+		return -EINVAL;
+	for (int i = 2; i < PARTS_MAX; i++)
+		own[i] = NOW(BROKEN, 0);
+	for (;;) {
+		id = sysv_sem_create(key, SEMAPHORES, values, mode);
+		if (id >= 0) {
+			error = set_try(id, own, LENGTH(own));
+			if (!error)
+				return id;
+			if (error != -EIDRM && error != -EAGAIN) {
+				semctl(id, 0, IPC_RMID);
+				return error;
+			}
+		} else if (id == -EEXIST) {
+			error = sysv_barrier_reap(key);
+			if (error && error != -ENOENT)
+				return error;
+		} else if (id != -EIDRM) {
+			return id;
+		}
+		/* Gone meanwhile: what stood there, or ours, taken for a dead
+		 * creator's while it was in the making. Once more. */
+	}
+}
+
+int sysv_barrier_destroy(int id)
+{
+	int64_t deadline = tick_after(LEAVING_NS);
+	int error;
+
+	do
+		error = sysv_sem_op(id, INSIDE, 0, 0, deadline);
+	while (error == -EINTR);
+	if (error == -ETIMEDOUT)
+		return -EBUSY;
+	if (!error && semctl(id, 0, IPC_RMID) < 0)
+		error = -errno;
+	return error == -EINVAL ? -EIDRM : error;
+}
+
+int sysv_barrier_look(int id, struct sysv_barrier_state *state)
+{
+	unsigned short values[SEMAPHORES] = {0};
+	union semun arg = {.array = values};
+	int count = set_check(id);
+
+	if (count < 0)
+		return count;
+	if (semctl(id, 0, GETALL, arg) < 0)
+		return errno == EINVAL ? -EIDRM : -errno;
+	*state = (struct sysv_barrier_state){
+		.count = values[COUNT],
+		.members = (unsigned int)values[COUNT] - values[SEATS],
+		.arrived = (unsigned int)values[COUNT] - 1 - values[REST],
+		.inside = values[INSIDE],
+		.is_broken = values[BROKEN] > 0,
+		.has_creator = values[CREATOR] > 0,
+	};
+	return 0;
+}

@@ -1,0 +1,296 @@
+/* Waiting: spin for a while, then sleep on a futex.
+ *
+ * Why nothing is missed. The sleeper sets RING_ASLEEP in its own seat, then
+ * looks at the other's index once more, then sleeps - unless the word has
+ * changed. The waker publishes its index, then looks at that word, clears it
+ * and wakes. Stores may pass later loads of the same processor, so both need a
+ * fence in between. A fence costs the waker some 20 ns a message, for sleeps
+ * that hardly ever happen; so the sleeper pays for both with membarrier(2),
+ * which makes every processor that runs a registered process execute one.
+ *
+ * Should a wake-up be missed all the same (the other side writes what it
+ * likes, or is another program), it costs the rest of a slice: no sleep is
+ * longer, as the death of the other side must be noticed too, and nothing
+ * wakes us for that.
+ */
+#include "p12-shm-ring/ring_handle.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "p12-shm-ring/ring_seat.h"
+
+#define SLICE_NS (200 * TICK_MS)
+
+/* What a sleep and a wake-up cost on another processor, about. Spinning longer
+ * than that is worse than to have slept. */
+#define SPIN_MAX_NS (100 * TICK_US)
+#define SPIN_MIN_NS (1 * TICK_US)
+
+/* Between two looks at the clock while spinning. */
+enum { LOOKS = 32 };
+
+void ring_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+/* ---- the futex ---------------------------------------------------------------- */
+
+static int sleep_on(_Atomic uint32_t *word, uint32_t while_it_is, int64_t ns)
+{
+	struct timespec timeout = tick_to_timespec(ns);
+
+	if (syscall(SYS_futex, word, FUTEX_WAIT, while_it_is, &timeout, NULL,
+		    0) < 0)
+		return errno == EAGAIN || errno == ETIMEDOUT ? 0 : -errno;
+	return 0;
+}
+
+void ring_wake_other(struct ring *ring)
+{
+	_Atomic uint32_t *asleep = &ring->other->asleep;
+	uint32_t word;
+
+	if (atomic_load_explicit(asleep, memory_order_relaxed) &
+	    RING_NEEDS_FENCE)
+		atomic_thread_fence(memory_order_seq_cst);
+	word = atomic_load_explicit(asleep, memory_order_relaxed);
+	if (!(word & RING_ASLEEP))
+		return;
+	atomic_fetch_and_explicit(asleep, ~(uint32_t)RING_ASLEEP,
+				  memory_order_relaxed);
+	ring->calls.wakes++;
+	syscall(SYS_futex, asleep, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* ---- order ---------------------------------------------------------------------- */
+
+static int membarrier(int command)
+{
+	return (int)syscall(SYS_membarrier, command, 0, 0);
+}
+
+uint32_t ring_wait_prepare(struct ring *ring, bool with_fences)
+{
+	int commands = with_fences ? 0 : membarrier(MEMBARRIER_CMD_QUERY);
+
+	if (commands > 0 && (commands & MEMBARRIER_CMD_GLOBAL_EXPEDITED) &&
+	    membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0) {
+		ring->must_fence = false;
+		return 0;
+	}
+	/* We cannot be ordered from afar, nor order the other side. */
+	ring->must_fence = true;
+	return RING_NEEDS_FENCE;
+}
+
+static void order_both(const struct ring *ring)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!ring->must_fence)
+		membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
+}
+
+/* ---- the other side ---------------------------------------------------------- */
+
+/* 0: it lives, or has not come yet. The state first: whoever it says is there
+ * had the lock before. */
+static int look_after_other(const struct ring *ring)
+{
+	const int seat =
+		ring->side == RING_SENDER ? RING_RECEIVER : RING_SENDER;
+
+	switch (atomic_load_explicit(&ring->other->state,
+				     memory_order_acquire)) {
+	case RING_VACANT:
+		return 0;
+	case RING_CLOSED:
+		return -EPIPE;
+	default:
+		break;
+	}
+	if (ring_seat_is_taken(ring->fd, seat))
+		return 0;
+	return atomic_load_explicit(&ring->other->state,
+				    memory_order_acquire) == RING_CLOSED
+		       ? -EPIPE
+		       : -EOWNERDEAD;
+}
+
+int ring_peer(const struct ring *ring)
+{
+	if (atomic_load_explicit(&ring->other->state, memory_order_acquire) ==
+	    RING_VACANT)
+		return -ENOTCONN;
+	return look_after_other(ring);
+}
+
+static inline bool has_closed(const struct ring *ring)
+{
+	return atomic_load_explicit(&ring->other->state,
+				    memory_order_acquire) == RING_CLOSED;
+}
+
+/* It may have published something, and then gone. */
+static int end_of(struct ring *ring, int (*is_ready)(struct ring *, uint64_t),
+		  uint64_t need, int error)
+{
+	int rc = is_ready(ring, need);
+
+	return rc ? rc : error;
+}
+
+/* ---- waiting --------------------------------------------------------------------- */
+
+bool ring_shares_cpu(const struct ring *ring)
+{
+	return atomic_load_explicit(&ring->other->cpu, memory_order_relaxed) ==
+	       atomic_load_explicit(&ring->own->cpu, memory_order_relaxed);
+}
+
+/* For how long to spin. Where both sides need one processor, not at all: what
+ * we wait for cannot happen meanwhile. */
+static int64_t spin_ns(const struct ring *ring)
+{
+	switch (ring->wait) {
+	case RING_SPIN:
+		return TICK_NEVER;
+	case RING_BLOCK:
+		return 0;
+	case RING_ADAPTIVE:
+		break;
+	}
+	if (ring_shares_cpu(ring))
+		return 0;
+	if (ring->usual_wait_ns > SPIN_MAX_NS)
+		return SPIN_MIN_NS;
+	return 2 * ring->usual_wait_ns + SPIN_MIN_NS;
+}
+
+static void learn(struct ring *ring, int64_t waited_ns)
+{
+	/* One long wait is not to be remembered for ever. */
+	if (waited_ns > 10 * SPIN_MAX_NS)
+		waited_ns = 10 * SPIN_MAX_NS;
+	ring->usual_wait_ns += (waited_ns - ring->usual_wait_ns) / 4;
+}
+
+/* Look again and again until the moment; 0 when it came. */
+static int spin(struct ring *ring, int (*is_ready)(struct ring *, uint64_t),
+		uint64_t need, int64_t until)
+{
+	const bool shares_cpu = ring_shares_cpu(ring);
+
+	do {
+		for (int i = 0; i < LOOKS; i++) {
+			int rc = is_ready(ring, need);
+
+			if (rc)
+				return rc;
+			ring_pause();
+		}
+		if (has_closed(ring))
+			return 0;
+		if (shares_cpu)
+			sched_yield();
+	} while (!tick_is_over(until));
+	return 0;
+}
+
+/* One sleep. Returns what is_ready() says after setting the flag, 0 or
+ * -EINTR. */
+static int doze(struct ring *ring, int (*is_ready)(struct ring *, uint64_t),
+		uint64_t need, int64_t ns)
+{
+	const uint32_t asleep = ring->awake | RING_ASLEEP;
+	int rc;
+
+	atomic_store_explicit(&ring->own->asleep, asleep, memory_order_relaxed);
+	order_both(ring);
+	rc = is_ready(ring, need);
+	if (!rc && !has_closed(ring)) {
+		ring->calls.sleeps++;
+		rc = sleep_on(&ring->own->asleep, asleep, ns);
+	}
+	atomic_store_explicit(&ring->own->asleep, ring->awake,
+			      memory_order_relaxed);
+	return rc;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int wait_in_slices(struct ring *ring,
+			  int (*is_ready)(struct ring *, uint64_t),
+			  uint64_t need, int64_t start, int64_t deadline)
+{
+	int64_t spin_left = spin_ns(ring), now = start, slice;
+	int rc;
+
+	for (;;) {
+		slice = earlier(deadline, now + SLICE_NS);
+		if (spin_left > 0)
+			rc = spin(ring, is_ready, need,
+				  spin_left == TICK_NEVER
+					  ? slice
+					  : earlier(slice, now + spin_left));
+		else
+			rc = doze(ring, is_ready, need, slice - now);
+		if (spin_left != TICK_NEVER)
+			spin_left = 0;
+		if (!rc)
+			rc = is_ready(ring, need);
+		if (rc)
+			return rc;
+		now = tick_now();
+		if (now >= slice || has_closed(ring)) {
+			rc = look_after_other(ring);
+			if (rc)
+				return end_of(ring, is_ready, need, rc);
+		}
+		if (now >= deadline)
+			return -ETIMEDOUT;
+	}
+}
+
+/* Written only when it has changed: the other side looks at this line with
+ * every message. */
+static void note_cpu(struct ring *ring)
+{
+	const uint32_t cpu = (uint32_t)sched_getcpu();
+
+	if (atomic_load_explicit(&ring->own->cpu, memory_order_relaxed) != cpu)
+		atomic_store_explicit(&ring->own->cpu, cpu,
+				      memory_order_relaxed);
+}
+
+int ring_wait_for(struct ring *ring, int (*is_ready)(struct ring *, uint64_t),
+		  uint64_t need, int64_t deadline)
+{
+	int rc = is_ready(ring, need);
+	int64_t start;
+
+	if (rc)
+		return rc;
+	start = tick_now();
+	if (deadline <= start) {
+		rc = look_after_other(ring);
+		return end_of(ring, is_ready, need, rc ? rc : -ETIMEDOUT);
+	}
+	note_cpu(ring);
+	rc = wait_in_slices(ring, is_ready, need, start, deadline);
+	if (rc > 0)
+		learn(ring, tick_now() - start);
+	return rc;
+}

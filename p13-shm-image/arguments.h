@@ -1,0 +1,20 @@
+/* arguments.h - the command line of shm_image_filter. */
+#ifndef UNIXIPC_ARGUMENTS_H
+#define UNIXIPC_ARGUMENTS_H
+
+#include <stdbool.h>
+
+#include "p13-shm-image/job.h"
+
+struct arguments {
+	const char *input, *output; /* "-": a standard stream */
+	struct job job;
+	struct crew_job crew;
+	uint64_t max_pixels;
+	bool has_format, compares, is_json, keeps_going;
+};
+
+/* Parse it, or end the program. */
+void arguments_parse(struct arguments *arguments, int argc, char **argv);
+
+#endif

@@ -1,0 +1,421 @@
+/* crew.c - the workers, and the master that watches them.
+ *
+ * The invariant: the semaphore of a stage is the number of its bands that are
+ * not done. A worker marks a band as done first and counts it then, in one
+ * semop with a tally of its own, so that after a kill -9 in between the master
+ * can tell whether it was counted.
+ *
+ * How the master hears of an end, even of a kill -9: a worker begins with a
+ * semop that adds 1 to NEWS and takes it off again with SEM_UNDO. That comes
+ * to nothing until the kernel undoes the second half, at the exit.
+ */
+#include "p13-shm-image/crew.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sem.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+#include "lib/objname.h"
+#include "lib/sysv.h"
+#include "lib/tick.h"
+#include "p13-shm-image/crew_death.h"
+
+/* What the master knows. */
+struct master {
+	const struct crew_job *job;
+	int set;
+	uint32_t bands;
+	unsigned int started, running; /* of all slots */
+	pid_t pid[CREW_SLOTS + 1];
+	unsigned int home[CREW_SLOTS + 1]; /* whose bands it takes first */
+	uint8_t deaths[CREW_STAGES_MAX][CREW_BANDS_MAX];
+};
+
+struct worker {
+	const struct master *master;
+	unsigned int number, home;
+};
+
+uint32_t crew_band_rows(uint32_t rows)
+{
+	uint32_t least = (rows + CREW_BANDS_MAX - 1) / CREW_BANDS_MAX;
+	uint32_t wanted = rows >= 1024 ? 64 : rows / 16;
+
+	return wanted > least ? wanted : least;
+}
+
+uint32_t crew_bands(uint32_t rows)
+{
+	uint32_t height = crew_band_rows(rows);
+
+	return (rows + height - 1) / height;
+}
+
+/* The first band of home h of n; h = n gives the end of the last. */
+static uint32_t home_begin(const struct master *master, unsigned int home)
+{
+	return (uint32_t)((uint64_t)master->bands * home /
+			  master->job->workers);
+}
+
+/* ---- in a worker --------------------------------------------------------- */
+
+/* Whether the band is ours; the first one may be so from the start. */
+static bool take(const struct worker *worker, unsigned int stage, uint32_t band)
+{
+	uint32_t state = 0;
+
+	/* Relaxed: what the band needs was ordered by the gate before it. */
+	return atomic_compare_exchange_strong_explicit(
+		       &worker->master->job->board->band[stage][band], &state,
+		       2 * worker->number, memory_order_relaxed,
+		       memory_order_relaxed) ||
+	       state == 2 * worker->number;
+}
+
+/* A band that is now ours, or -1. */
+static int64_t take_one(const struct worker *worker, unsigned int stage)
+{
+	const struct master *master = worker->master;
+	uint32_t begin = home_begin(master, worker->home);
+	uint32_t end = home_begin(master, worker->home + 1);
+
+	for (uint32_t band = begin; band < end; band++)
+		if (take(worker, stage, band))
+			return band;
+	if (master->job->schedule == CREW_STATIC)
+		return -1;
+	/* From the end: there the others come to last. */
+	for (uint32_t band = master->bands; band > 0; band--)
+		if (take(worker, stage, band - 1))
+			return band - 1;
+	return -1;
+}
+
+/* Done, and counted. */
+static int put_down(const struct worker *worker, unsigned int stage,
+		    uint32_t band)
+{
+	const struct master *master = worker->master;
+	struct crew_board *board = master->job->board;
+	struct sembuf count[] = {
+		{.sem_num = (unsigned short)(CREW_GATE + stage), .sem_op = -1},
+		{.sem_num = (unsigned short)(CREW_TALLY + worker->number),
+		 .sem_op = 1},
+	};
+	int64_t now = tick_now(), last = atomic_load(&board->ended[stage]);
+
+	while (last < now &&
+	       !atomic_compare_exchange_weak(&board->ended[stage], &last, now))
+		;
+	/* Publishes the rows; pairs with the acquire in
+	 * crew_death_settle(), and for the next stage with the gate. */
+	atomic_store_explicit(&board->band[stage][band], 2 * worker->number + 1,
+			      memory_order_release);
+	return semop(master->set, count, 2) < 0 ? -errno : 0;
+}
+
+static int do_band(const struct worker *worker, unsigned int stage,
+		   uint32_t band)
+{
+	const struct crew_job *job = worker->master->job;
+	struct crew_slot *slot = &job->board->slot[worker->number];
+	uint32_t height = crew_band_rows(job->rows);
+	uint32_t first = band * height;
+	uint32_t end = job->rows - first < height ? job->rows : first + height;
+	int64_t start = tick_now();
+	int error;
+
+	if (job->killed == worker->number)
+		kill(getpid(), SIGKILL);
+	error = job->work(job->arg, stage, first, end);
+	slot->busy_ns[stage] += tick_now() - start;
+	slot->bands++;
+	return error ? error : put_down(worker, stage, band);
+}
+
+/* Until all bands of the stage are done, by whomever. */
+static int pass_gate(const struct worker *worker, unsigned int stage)
+{
+	int error;
+
+	do
+		error = sysv_sem_op(worker->master->set,
+				    (unsigned short)(CREW_GATE + stage), 0, 0,
+				    TICK_NEVER); /* we die with the master */
+	while (error == -EINTR);
+	return error;
+}
+
+static int run_worker(void *arg)
+{
+	const struct worker *worker = arg;
+	const struct crew_job *job = worker->master->job;
+	struct sembuf announce[] = {
+		{.sem_num = CREW_NEWS, .sem_op = 1},
+		{.sem_num = CREW_NEWS, .sem_op = -1, .sem_flg = SEM_UNDO},
+	};
+	int error;
+
+	/* Ctrl-C is for the master, who ends us. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_DFL);
+	error = semop(worker->master->set, announce, 2) < 0 ? -errno : 0;
+	for (unsigned int stage = 0; !error && stage < job->stages; stage++) {
+		int64_t band;
+
+		while (!error && (band = take_one(worker, stage)) >= 0)
+			error = do_band(worker, stage, (uint32_t)band);
+		if (!error && stage + 1 < job->stages)
+			error = pass_gate(worker, stage);
+	}
+	job->board->slot[worker->number].error = error;
+	return error != 0;
+}
+
+/* ---- in the master ------------------------------------------------------- */
+
+static void tell(const struct master *master, const struct crew_event *event)
+{
+	if (master->job->tell)
+		master->job->tell(master->job->arg, event);
+}
+
+static uint32_t row_of(const struct master *master, uint32_t band)
+{
+	uint64_t row = (uint64_t)band * crew_band_rows(master->job->rows);
+
+	return row < master->job->rows ? (uint32_t)row : master->job->rows;
+}
+
+static int start_worker(struct master *master, unsigned int home)
+{
+	struct worker worker = {
+		.master = master,
+		.number = master->started + 1,
+		.home = home,
+	};
+	int error;
+
+	error = child_fork(run_worker, &worker, &master->pid[worker.number]);
+	if (error)
+		return error;
+	master->home[worker.number] = home;
+	master->started++;
+	master->running++;
+	return 0;
+}
+
+/* Nobody finds that the others were quicker with all of the work. */
+static void reserve_first_bands(struct master *master)
+{
+	for (unsigned int home = 0; home < master->job->workers; home++) {
+		uint32_t band = home_begin(master, home);
+
+		if (band < home_begin(master, home + 1))
+			atomic_store(&master->job->board->band[0][band],
+				     2 * (home + 1));
+	}
+}
+
+static int start_all(struct master *master)
+{
+	reserve_first_bands(master);
+	for (unsigned int home = 0; home < master->job->workers; home++) {
+		struct crew_event event = {
+			.what = CREW_STARTED,
+			.worker = home + 1,
+			.first = row_of(master, home_begin(master, home)),
+			.end = row_of(master, home_begin(master, home + 1)),
+		};
+		int error;
+
+		tell(master, &event);
+		error = start_worker(master, home);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Its band is free again, and a new worker comes. */
+static int make_good(struct master *master, unsigned int worker, int status)
+{
+	struct crew_event event = {
+		.what = CREW_DIED,
+		.worker = worker,
+		.status = status,
+		.successor = master->started + 1,
+	};
+	struct crew_loss loss;
+	int error;
+
+	error = crew_death_settle(master->job, master->set, worker, &loss);
+	if (error)
+		return error;
+	if (master->started == master->job->workers + CREW_SPARES)
+		return -EOWNERDEAD;
+	if (loss.is_held) {
+		if (++master->deaths[loss.stage][loss.band] == CREW_DEATHS_MAX)
+			return -EOWNERDEAD;
+		event.first = row_of(master, loss.band);
+		event.end = row_of(master, loss.band + 1);
+		atomic_store_explicit(
+			&master->job->board->band[loss.stage][loss.band], 0,
+			memory_order_release);
+	}
+	tell(master, &event);
+	return start_worker(master, master->home[worker]);
+}
+
+static int see_end(struct master *master, unsigned int worker, int status)
+{
+	const struct crew_slot *slot = &master->job->board->slot[worker];
+	struct crew_event event = {.what = CREW_DONE, .worker = worker};
+
+	master->pid[worker] = 0;
+	master->running--;
+	if (WIFSIGNALED(status))
+		return make_good(master, worker, status);
+	if (status)
+		return slot->error ? slot->error : -EOWNERDEAD;
+	for (unsigned int stage = 0; stage < master->job->stages; stage++)
+		event.busy_ns += slot->busy_ns[stage];
+	tell(master, &event);
+	return 0;
+}
+
+/* How many have ended since; or -errno. */
+static int reap(struct master *master)
+{
+	int ended = 0;
+
+	for (unsigned int i = 1; i <= master->started; i++) {
+		int status, error;
+		pid_t pid;
+
+		if (!master->pid[i])
+			continue;
+		pid = waitpid(master->pid[i], &status, WNOHANG);
+		if (pid == 0 || (pid < 0 && errno == EINTR))
+			continue;
+		if (pid < 0)
+			return -errno;
+		ended++;
+		error = see_end(master, i, status);
+		if (error)
+			return error;
+	}
+	return ended;
+}
+
+static void tell_progress(struct master *master)
+{
+	struct crew_event event = {
+		.what = CREW_PROGRESS,
+		.total = master->bands * master->job->stages,
+	};
+
+	event.done = event.total;
+	for (unsigned int stage = 0; stage < master->job->stages; stage++) {
+		int left =
+			semctl(master->set, (int)(CREW_GATE + stage), GETVAL);
+
+		if (left > 0)
+			event.done -= (uint32_t)left;
+	}
+	tell(master, &event);
+}
+
+/* News come a moment before the process can be reaped: who is owed is looked
+ * for again soon. */
+static int watch(struct master *master)
+{
+	int owed = 0, n;
+
+	while (master->running > 0) {
+		n = sysv_sem_op(
+			master->set, CREW_NEWS, -1, 0,
+			tick_after(owed > 0 ? TICK_MS / 4 : 50 * TICK_MS));
+		if (n == 0)
+			owed++;
+		else if (n != -ETIMEDOUT && n != -EINTR)
+			return n;
+		if (master->job->is_stopped && master->job->is_stopped())
+			return -EINTR;
+		n = reap(master);
+		if (n < 0)
+			return n;
+		owed = owed > n ? owed - n : 0;
+		tell_progress(master);
+	}
+	return 0;
+}
+
+static void end_all(struct master *master)
+{
+	int status;
+
+	for (unsigned int i = 1; i <= master->started; i++)
+		if (master->pid[i])
+			child_end(master->pid[i], 0, &status);
+}
+
+static int make_set(struct master *master)
+{
+	unsigned short values[CREW_SEMAPHORES] = {0};
+	int set;
+
+	for (unsigned int stage = 0; stage < master->job->stages; stage++)
+		values[CREW_GATE + stage] = (unsigned short)master->bands;
+	set = sysv_sem_create(IPC_PRIVATE, CREW_SEMAPHORES, values, 0600);
+	if (set < 0)
+		return set;
+	master->set = set;
+	/* Not marked for removal like the segment: semaphores know no such
+	 * thing. So the ledger has it, for crew_sweep(). */
+	objname_claim_id(OBJNAME_SYSV_SEM, set);
+	return 0;
+}
+
+int crew_run(const struct crew_job *job)
+{
+	struct master *master = calloc(1, sizeof(*master));
+	int error;
+
+	if (!master)
+		return -ENOMEM;
+	master->job = job;
+	master->bands = crew_bands(job->rows);
+	error = make_set(master);
+	if (!error) {
+		error = start_all(master);
+		if (!error)
+			error = watch(master);
+		end_all(master);
+		semctl(master->set, 0, IPC_RMID);
+		objname_release_id(OBJNAME_SYSV_SEM, master->set);
+	}
+	free(master);
+	return error;
+}
+
+static int remove_dead(const struct objname_entry *entry, void *program)
+{
+	if (entry->kind == OBJNAME_SYSV_SEM &&
+	    strcmp(entry->program, program) == 0 &&
+	    !objname_owner_is_alive(entry))
+		objname_remove(entry);
+	return 0;
+}
+
+void crew_sweep(void)
+{
+	objname_each(remove_dead, program_invocation_short_name);
+}

@@ -1,0 +1,90 @@
+/* crew.h - worker processes that go through the rows of a picture, stage by
+ * stage, and a master that has the rows of a dead worker done again.
+ *
+ * The rows are cut into bands, and no band is ever in two hands. A stage
+ * begins when all bands of the one before are done, so that work may read the
+ * neighbouring rows of those. Bands, counts and times lie in a board in
+ * shared memory; who waits for what is a System V semaphore set (UNP2 11).
+ */
+#ifndef UNIXIPC_P13_CREW_H
+#define UNIXIPC_P13_CREW_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+	CREW_WORKERS_MAX = 256,
+	CREW_SPARES = 32, /* deaths that are made good for */
+	CREW_SLOTS = CREW_WORKERS_MAX + CREW_SPARES,
+	CREW_STAGES_MAX = 12,
+	CREW_BANDS_MAX = 2048,
+	CREW_DEATHS_MAX = 3, /* of workers at the same band: it kills them */
+};
+
+enum crew_schedule {
+	CREW_DYNAMIC, /* a worker's own bands, then what others left */
+	CREW_STATIC,  /* its own alone */
+};
+
+/* What one worker did. Written by it alone, and by nobody once it died. */
+struct crew_slot {
+	alignas(64) int64_t busy_ns[CREW_STAGES_MAX];
+	uint32_t bands;
+	int32_t error; /* of its work: 0 or -errno */
+};
+
+/* A band is 0 (free), 2w (worker w has it) or 2w+1 (w has done it). All
+ * zeros is a new board. */
+struct crew_board {
+	struct crew_slot slot[CREW_SLOTS + 1];
+	_Atomic int64_t
+		ended[CREW_STAGES_MAX]; /* the moment of its last band */
+	_Atomic uint32_t band[CREW_STAGES_MAX][CREW_BANDS_MAX];
+};
+
+enum crew_what { CREW_STARTED, CREW_DONE, CREW_DIED, CREW_PROGRESS };
+
+struct crew_event {
+	enum crew_what what;
+	unsigned int worker; /* from 1 */
+	uint32_t first,
+		end; /* rows: its own, or those it died in (none: 0, 0) */
+	int64_t busy_ns;
+	int status;             /* of waitpid(2), for a death */
+	unsigned int successor; /* who does them again */
+	uint32_t done, total;   /* bands of all stages */
+};
+
+struct crew_job {
+	struct crew_board *board; /* shared, zeros */
+	uint32_t rows;
+	unsigned int stages, workers;
+	enum crew_schedule schedule;
+	/* In a worker: make rows first … end-1. Returns 0 or -errno. */
+	int (*work)(void *arg, unsigned int stage, uint32_t first,
+		    uint32_t end);
+	/* In the master, may be NULL. */
+	void (*tell)(void *arg, const struct crew_event *event);
+	/* In the master: whether to stop; may be NULL. */
+	int (*is_stopped)(void);
+	void *arg;
+	unsigned int killed; /* this worker kills itself in its first band; 0 */
+};
+
+/* How many rows a band has; depends on rows alone, so that what is made of a
+ * band is the same for any number of workers. */
+uint32_t crew_band_rows(uint32_t rows);
+uint32_t crew_bands(uint32_t rows);
+
+/* Run it to the end. The caller's process is the master; nothing is left of
+ * workers and semaphores, whatever is returned: 0, -EINTR (stopped),
+ * -EOWNERDEAD (workers die again and again), an error of work, or -errno of
+ * fork and semget. */
+int crew_run(const struct crew_job *job);
+
+/* Remove the semaphores of masters of this program that were killed. */
+void crew_sweep(void);
+
+#endif

@@ -1,0 +1,170 @@
+#include "p13-shm-image/job.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "p13-shm-image/png_out.h"
+#include "p13-shm-image/pnm_out.h"
+
+enum { ALIGN = 4096 };
+
+/* A part of the segment of that size, behind the others. The head of a PNM
+ * file is to fit in front of its pixels. */
+static size_t place(size_t *end, size_t bytes)
+{
+	size_t at = (*end + PNM_OUT_HEAD_MAX + ALIGN - 1) / ALIGN * ALIGN;
+
+	*end = at + bytes;
+	return at;
+}
+
+static void init_filters(struct job *job)
+{
+	struct image_shape shape = job->picture->shape;
+
+	for (unsigned int i = 0; i < job->filters; i++) {
+		filter_init(&job->filter[i], job->kind[i], &shape, job->sigma,
+			    job->threshold);
+		shape = job->filter[i].out;
+	}
+	job->out = shape;
+	job->stages = job->filters + (job->format == JOB_PNG);
+}
+
+int job_init(struct job *job)
+{
+	size_t source, plane[2] = {0}, stripe = 0, encoded = 0;
+	size_t end = sizeof(struct crew_board), bytes;
+	uint32_t rows = job->picture->shape.height, bands = crew_bands(rows);
+	uint8_t *base;
+	int error;
+
+	init_filters(job);
+	/* A wide row has 31 bits, times 4 channels; only the sum of many
+	 * could overflow, and max_pixels is far below that. */
+	bytes = image_bytes(&job->picture->shape);
+	if (bytes > SIZE_MAX / 16)
+		return -EOVERFLOW;
+	source = place(&end, bytes);
+	for (unsigned int i = 0; i < 2 && i < job->filters; i++)
+		plane[i] = place(&end, bytes);
+	if (job->format == JOB_PNG) {
+		job->head_bytes = png_out_head(NULL, job->picture, &job->out);
+		job->stripe_room =
+			stripe_bound(&job->out, crew_band_rows(rows));
+		stripe = place(&end, bands * sizeof(struct stripe));
+		encoded =
+			place(&end, job->head_bytes + bands * job->stripe_room +
+					    PNG_OUT_TAIL);
+	}
+	job->bytes = end;
+	error = segment_make(&job->segment, end);
+	if (error)
+		return error;
+	base = job->segment.at;
+	job->board = job->segment.at;
+	job->source = base + source;
+	for (int i = 0; i < 2; i++)
+		job->plane[i] = plane[i] ? base + plane[i] : NULL;
+	job->stripe = (struct stripe *)(void *)(base + stripe);
+	job->encoded = base + encoded;
+	return 0;
+}
+
+void job_fini(struct job *job)
+{
+	segment_drop(&job->segment);
+}
+
+/* What stage n writes; n = -1 is the source. */
+static uint8_t *pixels_after(const struct job *job, int stage)
+{
+	return stage < 0 ? job->source : job->plane[stage % 2];
+}
+
+static int encode(const struct job *job, uint32_t first, uint32_t end)
+{
+	uint32_t band = first / crew_band_rows(job->out.height);
+
+	return stripe_encode(
+		&job->out, pixels_after(job, (int)job->filters - 1), first, end,
+		job->level,
+		job->encoded + job->head_bytes + band * job->stripe_room,
+		&job->stripe[band]);
+}
+
+struct context {
+	const struct job *job;
+	const struct crew_job *crew; /* the caller's */
+};
+
+static int work(void *arg, unsigned int stage, uint32_t first, uint32_t end)
+{
+	const struct job *job = ((const struct context *)arg)->job;
+
+	if (stage == job->filters)
+		return encode(job, first, end);
+	return filter_rows(&job->filter[stage],
+			   pixels_after(job, (int)stage - 1),
+			   pixels_after(job, (int)stage), first, end);
+}
+
+static void pass_on(void *arg, const struct crew_event *event)
+{
+	const struct crew_job *crew = ((const struct context *)arg)->crew;
+
+	if (crew->tell)
+		crew->tell(crew->arg, event);
+}
+
+int job_run(struct job *job, struct crew_job *crew)
+{
+	struct context context = {.job = job, .crew = crew};
+	struct crew_job own = *crew;
+
+	memset(job->board, 0, sizeof(*job->board));
+	own.board = job->board;
+	own.rows = job->out.height;
+	own.stages = job->stages;
+	own.work = work;
+	own.tell = pass_on;
+	own.arg = &context;
+	return crew_run(&own);
+}
+
+void job_forget(struct job *job)
+{
+	uint8_t *end = (uint8_t *)job->segment.at + job->segment.bytes;
+
+	madvise(job->plane[0], (size_t)(end - job->plane[0]), MADV_REMOVE);
+}
+
+static const char *join_png(struct job *job, size_t *len)
+{
+	uint32_t bands = crew_bands(job->out.height);
+	size_t at = png_out_head(job->encoded, job->picture, &job->out);
+
+	for (uint32_t i = 0; i < bands; i++) {
+		memmove(job->encoded + at,
+			job->encoded + job->head_bytes + i * job->stripe_room,
+			job->stripe[i].len);
+		at += job->stripe[i].len;
+	}
+	*len = at + png_out_tail(job->encoded + at, job->stripe, bands);
+	return (const char *)job->encoded;
+}
+
+const char *job_file(struct job *job, size_t *len)
+{
+	char head[PNM_OUT_HEAD_MAX], *file;
+	size_t head_len;
+
+	if (job->format == JOB_PNG)
+		return join_png(job, len);
+	head_len = pnm_out_head(head, &job->out, job->format == JOB_PAM);
+	file = (char *)pixels_after(job, (int)job->filters - 1) - head_len;
+	memcpy(file, head, head_len);
+	*len = head_len + image_bytes(&job->out);
+	return file;
+}

@@ -1,0 +1,59 @@
+/* job.h - one picture through its filters: what lies where in the segment,
+ * and which worker stage reads and writes which of it.
+ *
+ *	board | source | plane | plane (from two filters on) | stripes
+ *
+ * The filters go from the source to a plane and then back and forth between
+ * the two planes; the source stays, so that a run can be repeated. With PNG
+ * output there is one more stage, which encodes.
+ */
+#ifndef UNIXIPC_P13_JOB_H
+#define UNIXIPC_P13_JOB_H
+
+#include "p13-shm-image/crew.h"
+#include "p13-shm-image/filter.h"
+#include "p13-shm-image/picture.h"
+#include "p13-shm-image/segment.h"
+#include "p13-shm-image/stripe.h"
+
+enum job_format { JOB_PNG, JOB_PNM, JOB_PAM };
+enum { JOB_FILTERS_MAX = 10 };
+
+struct job {
+	/* Set by the caller: */
+	const struct picture *picture; /* opened; its pixels go to source */
+	enum filter_kind kind[JOB_FILTERS_MAX];
+	unsigned int filters;
+	double sigma;
+	int threshold, level;
+	enum job_format format;
+
+	/* Set by job_init(): */
+	struct filter filter[JOB_FILTERS_MAX];
+	struct image_shape out;
+	unsigned int stages;
+	size_t bytes; /* of the segment, also when it could not be had */
+	struct segment segment;
+	struct crew_board *board;
+	uint8_t *source, *plane[2], *encoded;
+	struct stripe *stripe;
+	size_t stripe_room, head_bytes;
+};
+
+/* Make the segment. Returns 0, -EOVERFLOW, or -errno of segment_make(). */
+int job_init(struct job *job);
+void job_fini(struct job *job);
+
+/* Work it off with this crew, whose board, rows, stages and work are set
+ * here. May be repeated. As of crew_run(). */
+int job_run(struct job *job, struct crew_job *crew);
+
+/* Give back the pages of all but the source, so that another run begins like
+ * the first: a page that was never touched costs about as much as blurring it.
+ * Without effect where the kernel cannot. */
+void job_forget(struct job *job);
+
+/* The finished file, in the segment: valid until the next run. */
+const char *job_file(struct job *job, size_t *len);
+
+#endif

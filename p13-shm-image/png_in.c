@@ -1,0 +1,146 @@
+/* png_in.c - libpng leaves a failed call by longjmp, so what has to survive
+ * one lies in struct picture and not in local variables, and each function
+ * that calls libpng has a setjmp of its own. */
+#include "p13-shm-image/png_in.h"
+
+#include <errno.h>
+#include <png.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Chunks that go into the output, as libpng wants their names. */
+static const png_byte KEPT[] = "gAMA\0iCCP\0sRGB\0cHRM\0pHYs";
+enum { KEPT_COUNT = sizeof(KEPT) / 5 };
+
+static void on_error(png_structp png, png_const_charp words)
+{
+	struct picture *picture = png_get_error_ptr(png);
+
+	if (!picture->trouble[0])
+		picture_say(picture, words);
+	png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp words)
+{
+	(void)png;
+	(void)words;
+}
+
+static void on_read(png_structp png, png_bytep buf, size_t len)
+{
+	struct picture *picture = png_get_io_ptr(png);
+	int error = source_read(picture->source, buf, len);
+
+	if (error == -ENODATA)
+		png_error(png, "ends too early");
+	if (error)
+		png_error(png, strerror(-error));
+}
+
+/* Everything becomes 8 bits of gray, gray+alpha, RGB or RGBA. */
+static void normalise(struct picture *picture, png_structp png, png_infop info)
+{
+	picture->is_16_bit = png_get_bit_depth(png, info) == 16;
+	picture->is_interlaced =
+		png_get_interlace_type(png, info) != PNG_INTERLACE_NONE;
+	png_set_expand(png); /* palette, less than 8 bits, tRNS */
+	png_set_scale_16(png);
+	png_set_interlace_handling(png);
+	png_read_update_info(png, info);
+	picture->shape.channels = png_get_channels(png, info);
+}
+
+static int keep_extras(struct picture *picture, png_structp png, png_infop info)
+{
+	png_unknown_chunkp chunks;
+	int n = png_get_unknown_chunks(png, info, &chunks);
+
+	for (int i = 0; i < n && picture->extras < PICTURE_EXTRAS; i++) {
+		struct picture_extra *extra = &picture->extra[picture->extras];
+
+		if (chunks[i].size > PICTURE_EXTRA_MAX)
+			continue;
+		extra->bytes = malloc(chunks[i].size + 1);
+		if (!extra->bytes)
+			return -ENOMEM;
+		memcpy(extra->bytes, chunks[i].data, chunks[i].size);
+		memcpy(extra->name, chunks[i].name, sizeof(extra->name));
+		extra->len = (uint32_t)chunks[i].size;
+		picture->extras++;
+	}
+	return 0;
+}
+
+int png_in_open(struct picture *picture, uint64_t max_pixels)
+{
+	png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, picture,
+						 on_error, on_warning);
+	png_infop info;
+	int error;
+
+	picture->png = png;
+	if (!png)
+		return -ENOMEM;
+	picture->png_info = info = png_create_info_struct(png);
+	if (!info)
+		return -ENOMEM;
+	if (setjmp(png_jmpbuf(png)))
+		return -EBADMSG;
+	png_set_read_fn(png, picture, on_read);
+	png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+	png_set_chunk_malloc_max(png, PICTURE_EXTRA_MAX);
+	png_set_chunk_cache_max(png, 100);
+	if (picture->keeps_going)
+		png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
+	png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_ALWAYS, KEPT,
+				    KEPT_COUNT);
+	png_read_info(png, info);
+	error = picture_check_size(picture, png_get_image_width(png, info),
+				   png_get_image_height(png, info), max_pixels);
+	if (!error)
+		error = keep_extras(picture, png, info);
+	if (!error)
+		normalise(picture, png, info);
+	return error;
+}
+
+/* Each pass goes over all rows; only the last leaves them complete. */
+static void read_rows(struct picture *picture, png_structp png, uint8_t *pixels)
+{
+	size_t row_bytes = image_row_bytes(&picture->shape);
+	int passes = picture->is_interlaced ? PNG_INTERLACE_ADAM7_PASSES : 1;
+
+	for (int pass = 0; pass < passes; pass++) {
+		for (uint32_t y = 0; y < picture->shape.height; y++) {
+			png_read_row(png, pixels + y * row_bytes, NULL);
+			if (pass == passes - 1)
+				picture->rows_read = y + 1;
+		}
+	}
+}
+
+int png_in_read(struct picture *picture, uint8_t *pixels)
+{
+	png_structp png = picture->png;
+
+	if (setjmp(png_jmpbuf(png)))
+		return -EBADMSG;
+	if (png_get_rowbytes(png, picture->png_info) !=
+	    image_row_bytes(&picture->shape))
+		return picture_say(picture, "rows of an odd size");
+	read_rows(picture, png, pixels);
+	/* What follows the pixels may be damaged too. */
+	png_read_end(png, NULL);
+	return 0;
+}
+
+void png_in_close(struct picture *picture)
+{
+	png_structp png = picture->png;
+	png_infop info = picture->png_info;
+
+	if (png)
+		png_destroy_read_struct(&png, &info, NULL);
+	picture->png = picture->png_info = NULL;
+}

@@ -1,0 +1,239 @@
+/* shm_image_filter - the command: read a picture into shared memory, have
+ * workers filter and encode it there, write the result. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/cli.h"
+#include "lib/die.h"
+#include "lib/fdio.h"
+#include "lib/out.h"
+#include "lib/outfile.h"
+#include "lib/stop.h"
+#include "lib/tick.h"
+#include "p13-shm-image/arguments.h"
+#include "p13-shm-image/report.h"
+
+static bool is_stream(const char *name)
+{
+	return strcmp(name, "-") == 0;
+}
+
+static const char *shown(const char *name)
+{
+	return is_stream(name) ? "standard input" : name;
+}
+
+static _Noreturn void refuse(const struct arguments *arguments,
+			     const struct picture *picture, int error)
+{
+	const char *name = shown(arguments->input);
+
+	if (stop_signal())
+		exit(stop_exit_code());
+	if (error == -EBADMSG && picture->rows_read > 0)
+		die("%s: %s, in row %u of %u (--best-effort takes what is "
+		    "there)",
+		    name, picture->trouble, picture->rows_read,
+		    picture->shape.height);
+	if (error == -EBADMSG)
+		die("%s: %s", name, picture->trouble);
+	if (error == -EFBIG)
+		die("%s: %ux%u pixels are more than --max-pixels", name,
+		    picture->shape.width, picture->shape.height);
+	die_errno(error, "cannot read %s", name);
+}
+
+static bool ends_in(const char *name, const char *end)
+{
+	size_t len = strlen(name), end_len = strlen(end);
+
+	return len > end_len && strcasecmp(name + len - end_len, end) == 0;
+}
+
+static void choose_format(struct arguments *arguments,
+			  const struct picture *picture)
+{
+	const char *name = arguments->output;
+
+	if (arguments->has_format)
+		return;
+	if (ends_in(name, ".png"))
+		arguments->job.format = JOB_PNG;
+	else if (ends_in(name, ".pam"))
+		arguments->job.format = JOB_PAM;
+	else if (ends_in(name, ".ppm") || ends_in(name, ".pgm") ||
+		 ends_in(name, ".pnm"))
+		arguments->job.format = JOB_PNM;
+	else
+		arguments->job.format = picture->is_png ? JOB_PNG : JOB_PNM;
+}
+
+static int open_input(const struct arguments *arguments)
+{
+	int fd, error = 0;
+
+	if (!is_stream(arguments->output))
+		error = outfile_check(arguments->output);
+	if (error)
+		die_errno(error, "cannot write %s", arguments->output);
+	if (is_stream(arguments->input))
+		return STDIN_FILENO;
+	fd = open(arguments->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		die_errno(errno, "cannot open %s", arguments->input);
+	return fd;
+}
+
+static void check_picture(const struct arguments *arguments,
+			  const struct picture *picture)
+{
+	if (arguments->crew.workers > picture->shape.height)
+		die_usage("--workers=%u: %s has only %u rows",
+			  arguments->crew.workers, shown(arguments->input),
+			  picture->shape.height);
+	if (picture->is_16_bit)
+		die_warn("%s: has 16 bits a channel, and is processed at 8",
+			 shown(arguments->input));
+}
+
+/* Its head, the segment, its pixels. */
+static void load(struct arguments *arguments, struct picture *picture,
+		 struct source *source)
+{
+	struct job *job = &arguments->job;
+	char buf[96];
+	int error;
+
+	source_from_fd(source, open_input(arguments));
+	error = picture_open(picture, source, arguments->max_pixels,
+			     arguments->keeps_going);
+	if (error)
+		refuse(arguments, picture, error);
+	check_picture(arguments, picture);
+	choose_format(arguments, picture);
+	job->picture = picture;
+	error = job_init(job);
+	if (error)
+		die("cannot have %zu bytes of shared memory: %s", job->bytes,
+		    segment_explain(error, job->bytes, buf, sizeof(buf)));
+	error = picture_read(picture, job->source);
+	if (error && (error != -EBADMSG || !arguments->keeps_going))
+		refuse(arguments, picture, error);
+	if (error)
+		die_warn("%s: %s; %u of %u rows are whole",
+			 shown(arguments->input), picture->trouble,
+			 picture->rows_read, picture->shape.height);
+}
+
+static _Noreturn void fail(int error)
+{
+	if (error == -EINTR)
+		exit(stop_exit_code());
+	if (error == -EOWNERDEAD)
+		die("workers die again and again; nothing was written");
+	if (error == -ENOSPC)
+		die_errno(error, "cannot make a semaphore set: see "
+				 "kernel.sem");
+	die_errno(error, "cannot filter it");
+}
+
+/* How long until the last band of a stage was done. */
+static int64_t until_stage(const struct job *job, unsigned int stages,
+			   int64_t start)
+{
+	return atomic_load(&job->board->ended[stages - 1]) - start;
+}
+
+static void run(struct arguments *arguments, struct report *report)
+{
+	struct job *job = &arguments->job;
+	int64_t start = tick_now();
+	int error;
+
+	arguments->crew.tell = report_event;
+	arguments->crew.is_stopped = stop_signal;
+	arguments->crew.arg = report;
+	error = job_run(job, &arguments->crew);
+	progress_end(&report->progress);
+	if (error)
+		fail(error);
+	report->run_ns = tick_now() - start;
+	report->filter_ns = until_stage(job, job->filters, start);
+	report->encode_ns =
+		until_stage(job, job->stages, start) - report->filter_ns;
+}
+
+static void write_output(struct arguments *arguments, struct report *report)
+{
+	int64_t start = tick_now();
+	size_t len;
+	const char *file = job_file(&arguments->job, &len);
+	int error;
+
+	if (report->to)
+		fputs("[Master] All workers complete, writing output\n",
+		      report->to);
+	if (is_stream(arguments->output))
+		error = fdio_write_full(STDOUT_FILENO, file, len);
+	else
+		error = outfile_write(arguments->output, file, len);
+	if (error)
+		die_errno(error, "cannot write %s",
+			  is_stream(arguments->output) ? "standard output"
+						       : arguments->output);
+	report->write_ns = tick_now() - start;
+}
+
+/* The same work on the same memory by one worker. */
+static void compare(struct arguments *arguments, struct report *report)
+{
+	struct crew_job alone = {.workers = 1, .is_stopped = stop_signal};
+	int64_t start;
+	int error;
+
+	job_forget(&arguments->job);
+	start = tick_now();
+	error = job_run(&arguments->job, &alone);
+	if (error)
+		fail(error);
+	report->single_ns = tick_now() - start;
+	report->single_filter_ns =
+		until_stage(&arguments->job, arguments->job.filters, start);
+}
+
+int main(int argc, char **argv)
+{
+	static struct source source;
+	struct arguments arguments;
+	struct picture picture;
+	struct report report = {.arguments = &arguments};
+	int64_t start = tick_now();
+	int error;
+
+	arguments_parse(&arguments, argc, argv);
+	error = stop_install();
+	if (error)
+		die_errno(error, "cannot begin");
+	crew_sweep();
+	if (!arguments.is_json)
+		report.to = is_stream(arguments.output) ? stderr : stdout;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	load(&arguments, &picture, &source);
+	report.read_ns = tick_now() - start;
+	report_begin(&report);
+	run(&arguments, &report);
+	write_output(&arguments, &report);
+	if (arguments.compares)
+		compare(&arguments, &report);
+	if (arguments.is_json)
+		report_json(&report);
+	else
+		report_end(&report);
+	job_fini(&arguments.job);
+	picture_close(&picture);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,61 @@
+#include "p13-shm-image/source.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/fdio.h"
+
+void source_from_fd(struct source *source, int fd)
+{
+	source->fd = fd;
+	source->at = source->end = source->buf;
+}
+
+void source_from_memory(struct source *source, const void *bytes, size_t len)
+{
+	source->fd = -1;
+	source->at = bytes;
+	source->end = source->at + len;
+}
+
+static int refill(struct source *source)
+{
+	ssize_t n;
+
+	if (source->fd < 0)
+		return -ENODATA;
+	n = fdio_read(source->fd, source->buf, sizeof(source->buf));
+	if (n <= 0)
+		return n < 0 ? (int)n : -ENODATA;
+	source->at = source->buf;
+	source->end = source->buf + n;
+	return 0;
+}
+
+int source_peek(struct source *source)
+{
+	int error = source->at == source->end ? refill(source) : 0;
+
+	return error ? error : *source->at;
+}
+
+int source_read(struct source *source, void *buf, size_t len)
+{
+	uint8_t *to = buf;
+
+	while (len > 0) {
+		size_t n = (size_t)(source->end - source->at);
+		int error = n == 0 ? refill(source) : 0;
+
+		if (error)
+			return error;
+		n = (size_t)(source->end - source->at);
+		if (n > len)
+			n = len;
+		memcpy(to, source->at, n);
+		source->at += n;
+		to += n;
+		len -= n;
+	}
+	return 0;
+}

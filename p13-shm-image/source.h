@@ -1,0 +1,25 @@
+/* source.h - bytes of a file, a pipe or of memory, in order, with a look
+ * ahead at the first few. One reader; blocks as read(2) does. */
+#ifndef UNIXIPC_P13_SOURCE_H
+#define UNIXIPC_P13_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct source {
+	int fd; /* -1: memory alone; stays the caller's */
+	const uint8_t *at, *end;
+	uint8_t buf[65536];
+};
+
+void source_from_fd(struct source *source, int fd);
+void source_from_memory(struct source *source, const void *bytes, size_t len);
+
+/* The next byte, which stays: 0 … 255, or -ENODATA at the end, or -errno. */
+int source_peek(struct source *source);
+
+/* Read len bytes: 0, -ENODATA when the end comes before, or -errno. */
+int source_read(struct source *source, void *buf, size_t len);
+
+#endif

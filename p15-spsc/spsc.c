@@ -1,0 +1,317 @@
+/* The parts of the queue that need not be fast: making it, taking and giving
+ * up a role, and batches.
+ *
+ *	tail - head        items in the queue, 0 … capacity, modulo 2^64
+ *	index & mask       slot of an item; mask is capacity - 1
+ *
+ * The header is read once, checked, and copied into the handle: from then on
+ * only the two indices and the flags of the other side are looked at. */
+#include "p15-spsc/spsc.h"
+
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+#include "p15-spsc/internal.h"
+
+#define MAGIC UINT32_C(0x43535053) /* "SPSC" */
+#define VERSION 1
+#define ITEM_BYTES_MAX (UINT64_C(1) << 40)
+#define DEFER 32
+#define LAG 64
+
+/* Against accidents: what is left of another program, a half-written header. */
+static uint64_t check_of(uint64_t item_bytes, uint64_t capacity)
+{
+	uint64_t check = UINT64_C(0x9e3779b97f4a7c15) ^ VERSION;
+
+	check = (check ^ item_bytes) * UINT64_C(0xbf58476d1ce4e5b9);
+	check = (check ^ check >> 32 ^ capacity) * UINT64_C(0x94d049bb133111eb);
+	return check ^ check >> 29;
+}
+
+size_t spsc_bytes(uint64_t item_bytes, uint64_t capacity)
+{
+	uint64_t slots;
+
+	if (item_bytes == 0 || item_bytes > ITEM_BYTES_MAX || capacity == 0 ||
+	    capacity > SPSC_CAPACITY_MAX || (capacity & (capacity - 1)) != 0)
+		return 0;
+	if (__builtin_mul_overflow(item_bytes, capacity, &slots) ||
+	    slots > SIZE_MAX / 2)
+		return 0;
+	return sizeof(struct spsc) + (size_t)slots;
+}
+
+int spsc_init(void *memory, size_t bytes, uint64_t item_bytes,
+	      uint64_t capacity)
+{
+	return spsc_init_at(memory, bytes, item_bytes, capacity, 0);
+}
+
+int spsc_init_at(void *memory, size_t bytes, uint64_t item_bytes,
+		 uint64_t capacity, uint64_t first)
+{
+	size_t needed = spsc_bytes(item_bytes, capacity);
+	struct spsc *shared = memory;
+
+	if (!needed || bytes < needed || (uintptr_t)memory % SPSC_LINE != 0)
+		return -EINVAL;
+	memset(shared, 0, sizeof(*shared));
+	shared->version = VERSION;
+	shared->item_bytes = item_bytes;
+	shared->capacity = capacity;
+	shared->check = check_of(item_bytes, capacity);
+	atomic_init(&shared->tail, first);
+	atomic_init(&shared->head, first);
+	/* Last, so that nothing half-made looks like a queue. How others learn
+	 * of the memory (fork, a file's name) orders the rest. */
+	shared->magic = MAGIC;
+	return 0;
+}
+
+/* ---- roles ------------------------------------------------------------------- */
+
+/* A pid in 22 bits, which is all that the kernel gives, and the start time in
+ * 42, which last for centuries: together they name a process, so that one word
+ * can be compared and swapped. */
+#define PID_SHIFT 42
+#define START_MASK ((UINT64_C(1) << PID_SHIFT) - 1)
+
+static uint64_t owner_word(pid_t pid)
+{
+	return (uint64_t)pid << PID_SHIFT |
+	       (child_start_time(pid) & START_MASK);
+}
+
+bool spsc_owner_is_dead(const struct spsc *shared, enum spsc_role role)
+{
+	/* Relaxed: a stale answer is as good as one of a moment ago. */
+	uint64_t word = atomic_load_explicit(&shared->owner[role],
+					     memory_order_relaxed);
+
+	return word != 0 &&
+	       !child_is_alive((pid_t)(word >> PID_SHIFT), word & START_MASK);
+}
+
+static int claim(struct spsc *shared, enum spsc_role role)
+{
+	uint64_t found = 0, ours = owner_word(getpid());
+
+	/* Acquire: what the last owner did is behind us. Pairs with the release
+	 * in spsc_give_up(); a dead one's writes are behind its death. */
+	while (!atomic_compare_exchange_strong_explicit(
+		&shared->owner[role], &found, ours, memory_order_acq_rel,
+		memory_order_acquire))
+		if (!spsc_owner_is_dead(shared, role))
+			return -EBUSY;
+	return 0;
+}
+
+/* 0 when it is a queue that fits. *capacity is trustworthy then. */
+static int validate(const struct spsc *shared, size_t bytes,
+		    uint64_t item_bytes, uint64_t *capacity)
+{
+	struct spsc header;
+	size_t needed;
+
+	if ((uintptr_t)shared % SPSC_LINE != 0)
+		return -EINVAL;
+	if (bytes < sizeof(*shared))
+		return -EBADMSG;
+	/* A copy, so that it cannot change between the check and the use. */
+	memcpy(&header, shared, offsetof(struct spsc, owner));
+	if (header.magic != MAGIC)
+		return -EBADMSG;
+	if (header.version != VERSION)
+		return -EPROTONOSUPPORT;
+	needed = spsc_bytes(header.item_bytes, header.capacity);
+	if (!needed || needed > bytes ||
+	    header.check != check_of(header.item_bytes, header.capacity))
+		return -EBADMSG;
+	if (header.item_bytes != item_bytes)
+		return -EMSGSIZE;
+	*capacity = header.capacity;
+	return 0;
+}
+
+/* Validate and claim; both indices, which are sound towards each other. */
+static int take_role(struct spsc *shared, enum spsc_role role, size_t bytes,
+		     uint64_t item_bytes, uint64_t *capacity, uint64_t *tail,
+		     uint64_t *head)
+{
+	int error = validate(shared, bytes, item_bytes, capacity);
+
+	if (!error)
+		error = claim(shared, role);
+	if (error)
+		return error;
+	/* Acquire: see spsc_find_room() and spsc_find_items(). The head first:
+	 * the consumer may go on meanwhile, and must not seem to be ahead. */
+	*head = atomic_load_explicit(&shared->head, memory_order_acquire);
+	*tail = atomic_load_explicit(&shared->tail, memory_order_acquire);
+	if (role == SPSC_PRODUCER)
+		*head = atomic_load_explicit(&shared->head,
+					     memory_order_acquire);
+	if (*tail - *head > *capacity) {
+		atomic_store_explicit(&shared->owner[role], 0,
+				      memory_order_release);
+		return -EBADMSG;
+	}
+	return 0;
+}
+
+int spsc_producer_attach(struct spsc_producer *producer, void *memory,
+			 size_t bytes, uint64_t item_bytes)
+{
+	uint64_t capacity, tail, head;
+	int error = take_role(memory, SPSC_PRODUCER, bytes, item_bytes,
+			      &capacity, &tail, &head);
+
+	if (error)
+		return error;
+	*producer = (struct spsc_producer){
+		.shared = memory,
+		.slots = (unsigned char *)memory + sizeof(struct spsc),
+		.mask = capacity - 1,
+		.item_bytes = item_bytes,
+		.tail = tail,
+		.limit = head + capacity,
+		.published = tail,
+		.defer = capacity / 4 > DEFER ? DEFER
+			 : capacity / 4       ? capacity / 4
+					      : 1,
+		.is_fenced = spsc_join(memory, SPSC_PRODUCER),
+	};
+	return 0;
+}
+
+int spsc_consumer_attach(struct spsc_consumer *consumer, void *memory,
+			 size_t bytes, uint64_t item_bytes)
+{
+	uint64_t capacity, tail, head;
+	int error = take_role(memory, SPSC_CONSUMER, bytes, item_bytes,
+			      &capacity, &tail, &head);
+
+	if (error)
+		return error;
+	*consumer = (struct spsc_consumer){
+		.shared = memory,
+		.slots = (unsigned char *)memory + sizeof(struct spsc),
+		.mask = capacity - 1,
+		.item_bytes = item_bytes,
+		.head = head,
+		.limit = tail,
+		.released = head,
+		.slack = capacity / 8 ? capacity / 8 : 1,
+		/* A small queue is soon full, which keeps the sides apart. */
+		.lag = capacity >= 64 * LAG ? LAG : 0,
+		.is_fenced = spsc_join(memory, SPSC_CONSUMER),
+	};
+	return 0;
+}
+
+void spsc_producer_close(struct spsc_producer *producer)
+{
+	spsc_flush(producer);
+	spsc_leave(producer->shared, SPSC_PRODUCER);
+	*producer = (struct spsc_producer){0};
+}
+
+void spsc_consumer_close(struct spsc_consumer *consumer)
+{
+	spsc_consumer_flush(consumer);
+	spsc_leave(consumer->shared, SPSC_CONSUMER);
+	*consumer = (struct spsc_consumer){0};
+}
+
+uint64_t spsc_count(const struct spsc *shared)
+{
+	/* Relaxed, and the head first: an estimate, never below what was there
+	 * all the time, and never more than fits. */
+	uint64_t head =
+		atomic_load_explicit(&shared->head, memory_order_relaxed);
+	uint64_t n = atomic_load_explicit(&shared->tail, memory_order_relaxed) -
+		     head;
+
+	return n > shared->capacity ? shared->capacity : n;
+}
+
+/* ---- batches ------------------------------------------------------------------ */
+
+/* One copy up to the end of the ring, and one from its beginning. */
+ssize_t spsc_try_push_many(struct spsc_producer *p, const void *items, size_t n)
+{
+	uint64_t room = p->limit - p->tail, first, slot;
+	int error;
+
+	if (room < n) {
+		error = spsc_find_room(p);
+		room = p->limit - p->tail;
+		if (error && room == 0)
+			return n ? error : 0;
+	}
+	if (n > room)
+		n = (size_t)room;
+	slot = p->tail & p->mask;
+	first = p->mask + 1 - slot < n ? p->mask + 1 - slot : n;
+	memcpy(p->slots + slot * p->item_bytes, items, first * p->item_bytes);
+	memcpy(p->slots, (const char *)items + first * p->item_bytes,
+	       (n - first) * p->item_bytes);
+	p->tail += n;
+	error = n ? spsc_flush(p) : 0;
+	return error ? error : (ssize_t)n;
+}
+
+ssize_t spsc_try_pop_many(struct spsc_consumer *c, void *items, size_t n)
+{
+	uint64_t there = c->limit - c->head, first, slot;
+	int error;
+
+	if (there < n) {
+		error = spsc_find_items(c);
+		there = c->limit - c->head;
+		if (error && there == 0)
+			return n ? error : 0;
+	}
+	if (n > there)
+		n = (size_t)there;
+	slot = c->head & c->mask;
+	first = c->mask + 1 - slot < n ? c->mask + 1 - slot : n;
+	memcpy(items, c->slots + slot * c->item_bytes, first * c->item_bytes);
+	memcpy((char *)items + first * c->item_bytes, c->slots,
+	       (n - first) * c->item_bytes);
+	c->head += n;
+	if (c->head - c->released >= c->slack)
+		spsc_consumer_flush(c);
+	return (ssize_t)n;
+}
+
+ssize_t spsc_push_many_until(struct spsc_producer *p, const void *items,
+			     size_t n, int64_t deadline)
+{
+	for (;;) {
+		ssize_t done = spsc_try_push_many(p, items, n);
+
+		if (done != -EAGAIN)
+			return done;
+		done = spsc_wait(p->shared, SPSC_PRODUCER,
+				 p->limit - p->mask - 1, deadline);
+		if (done)
+			return done;
+	}
+}
+
+ssize_t spsc_pop_many_until(struct spsc_consumer *c, void *items, size_t n,
+			    int64_t deadline)
+{
+	for (;;) {
+		ssize_t done = spsc_try_pop_many(c, items, n);
+
+		if (done != -EAGAIN)
+			return done;
+		done = spsc_wait(c->shared, SPSC_CONSUMER, c->head, deadline);
+		if (done)
+			return done;
+	}
+}

@@ -1,0 +1,376 @@
+/* spsc.h - a queue from one producer to one consumer, without locks.
+ *
+ * Items of one size, copied byte by byte, in a ring in memory that the caller
+ * provides: private to two threads, or mapped by two processes at whatever
+ * addresses. It holds offsets and counts, no pointers. Lamport (1983), with
+ * the other side's index remembered (FastForward 2008, MCRingBuffer 2010).
+ *
+ * At any time there is at most one producer and one consumer, each with a
+ * handle of its own that it alone uses. No call allocates. Calls named try_
+ * never wait and make no system call, except to wake a partner that sleeps;
+ * the bare names wait for as long as it takes, those named _until until a
+ * deadline (lib/tick). All return 0, or a count, or
+ *
+ *	-EAGAIN	    full, or empty: try again
+ *	-EPIPE	    the other side has closed (and all its items were taken)
+ *	-EBADMSG    the other side's index is nonsense: it has been overwritten
+ *	-ETIMEDOUT  the deadline is over
+ *	-EINTR	    a signal handler ran while we slept
+ *	-EOWNERDEAD the other side's process died while we slept; a new one may
+ *		    attach and go on where the last had published
+ *
+ * What the other side wrote is never used as an address or a length: a
+ * process that scribbles over the memory can spoil items and stop the queue,
+ * but not make us touch a byte outside of it.
+ *
+ * Room: the consumer tells it in pieces, an eighth of the capacity at a time
+ * and whenever it finds the queue empty, so that its index does not travel for
+ * each item. A push may thus be refused while up to capacity / 8 - 1 slots are
+ * free: spsc_consumer_flush() tells of them at once.
+ *
+ * Looking: a consumer that finds few items at a time pauses before it looks
+ * again, for up to half a microsecond, until it finds none.
+ *
+ * A loop that must be fast keeps the handle in a local variable whose address
+ * it gives to nobody else: these functions are inline, so that its fields then
+ * live in registers.
+ */
+#ifndef UNIXIPC_SPSC_H
+#define UNIXIPC_SPSC_H
+
+#include <errno.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "p15-spsc/spsc_layout.h"
+
+/* A side's own: nothing in here is shared, so that nobody can spoil it. */
+struct spsc_producer {
+	struct spsc *shared;
+	unsigned char *slots;
+	uint64_t mask, item_bytes;
+	uint64_t tail;      /* next to write */
+	uint64_t limit;     /* may write below this: the head seen, plus
+			     * capacity */
+	uint64_t published; /* what the consumer may see */
+	uint64_t defer;     /* spsc_try_put publishes that many at once */
+	int is_fenced;      /* must fence by itself, see spsc_wait.c */
+};
+
+struct spsc_consumer {
+	struct spsc *shared;
+	unsigned char *slots;
+	uint64_t mask, item_bytes;
+	uint64_t head;     /* next to read */
+	uint64_t limit;    /* may read below this: the tail seen */
+	uint64_t released; /* what the producer may see */
+	uint64_t slack;    /* releases to keep back */
+	uint64_t lag;      /* items that are worth a look */
+	uint64_t slip;     /* pauses before the next look */
+	int is_fenced;
+};
+
+/* ---- life ------------------------------------------------------------------ */
+
+/* Bytes that a queue needs; 0 when there can be none: item_bytes 0 or beyond
+ * 2^40, capacity not a power of two or beyond SPSC_CAPACITY_MAX. */
+size_t spsc_bytes(uint64_t item_bytes, uint64_t capacity);
+
+/* Make one in this memory, aligned to SPSC_LINE, which nobody else looks at
+ * yet. Returns 0 or -EINVAL. */
+int spsc_init(void *memory, size_t bytes, uint64_t item_bytes,
+	      uint64_t capacity);
+
+/* Take a role in a queue that was made, by us or by another process. bytes is
+ * the size of the memory; item_bytes what we believe to be an item's size.
+ * Returns 0, -EINVAL (not aligned), -EBADMSG (no queue, or more of one than
+ * there is memory), -EPROTONOSUPPORT (another version's), -EMSGSIZE (items of
+ * another size), -EBUSY (a process that lives has the role). What a dead
+ * process had is taken over at the index that it last published: what it had
+ * put and not published is lost, what it had popped and not released comes
+ * again. */
+int spsc_producer_attach(struct spsc_producer *producer, void *memory,
+			 size_t bytes, uint64_t item_bytes);
+int spsc_consumer_attach(struct spsc_consumer *consumer, void *memory,
+			 size_t bytes, uint64_t item_bytes);
+
+/* Publish what is kept back and give the role up: the other side gets -EPIPE
+ * once it has taken what is there, until somebody attaches again. */
+void spsc_producer_close(struct spsc_producer *producer);
+void spsc_consumer_close(struct spsc_consumer *consumer);
+
+/* How many items there are about now; for anybody who has the memory. Nothing to
+ * build on where somebody scribbles over it. */
+uint64_t spsc_count(const struct spsc *shared);
+
+/* ---- what the inline functions need ----------------------------------------- */
+
+/* Wake the other role if it sleeps; -EPIPE when it has closed. Called when its
+ * flags say something, or when we must fence first. */
+int spsc_wake(struct spsc *shared, enum spsc_role other);
+
+/* Wait until the other role's index is no longer the one that was seen. */
+int spsc_wait(struct spsc *shared, enum spsc_role self, uint64_t seen,
+	      int64_t deadline);
+
+/* ---- producer ---------------------------------------------------------------- */
+
+/* Let the consumer see all that was put. */
+SPSC_INLINE int spsc_flush(struct spsc_producer *p)
+{
+	/* Release: the items are written before the index says so. Pairs with
+	 * the acquire in spsc_find_items(). */
+	atomic_store_explicit(&p->shared->tail, p->tail, memory_order_release);
+	p->published = p->tail;
+	/* The index has to be out before the flag is looked at, or a consumer
+	 * that is falling asleep is missed. The compiler is told here; the
+	 * processor by the one who falls asleep (spsc_wait.c), or if that cannot
+	 * be, by spsc_wake(). Relaxed: nothing is read on the strength of it. */
+	atomic_signal_fence(memory_order_seq_cst);
+	if (__builtin_expect(p->is_fenced | (int)atomic_load_explicit(
+						    &p->shared->consumer_flags,
+						    memory_order_relaxed),
+			     0))
+		return spsc_wake(p->shared, SPSC_CONSUMER);
+	return 0;
+}
+
+/* The slow path: the other side's line is fetched only when, by what we know,
+ * the queue is full. */
+SPSC_INLINE int spsc_find_room(struct spsc_producer *p)
+{
+	/* Acquire: the consumer has read the slot before we write it anew. Pairs
+	 * with the release in spsc_consumer_flush(). */
+	uint64_t head =
+		atomic_load_explicit(&p->shared->head, memory_order_acquire);
+
+	if (__builtin_expect(p->tail - head > p->mask + 1, 0))
+		return -EBADMSG;
+	p->limit = head + p->mask + 1;
+	if (p->tail != p->limit)
+		return 0;
+	/* Full: what was only put must become visible, or both sides wait. */
+	if (p->published != p->tail) {
+		int error = spsc_flush(p);
+
+		if (error)
+			return error;
+	}
+	/* Relaxed: that it closed is all we want to know. */
+	return atomic_load_explicit(&p->shared->consumer_flags,
+				    memory_order_relaxed) &
+			       SPSC_CLOSED
+		       ? -EPIPE
+		       : -EAGAIN;
+}
+
+/* In place: where the next item is to be written, before spsc_commit(). Aligned
+ * as a multiple of item_bytes from SPSC_LINE is. */
+SPSC_INLINE int spsc_try_reserve(struct spsc_producer *p, void **slot)
+{
+	if (__builtin_expect(p->tail == p->limit, 0)) {
+		int error = spsc_find_room(p);
+
+		if (error)
+			return error;
+	}
+	*slot = p->slots + (p->tail & p->mask) * p->item_bytes;
+	return 0;
+}
+
+/* The reserved item is written: let the consumer have it. */
+SPSC_INLINE int spsc_commit(struct spsc_producer *p)
+{
+	p->tail++;
+	return spsc_flush(p);
+}
+
+/* bytes is sizeof(*item): a constant, so that the copy is a move or two, and
+ * -EMSGSIZE when it is not the queue's. */
+SPSC_INLINE int spsc_try_push(struct spsc_producer *p, const void *item,
+			      size_t bytes)
+{
+	void *slot;
+	int error = spsc_try_reserve(p, &slot);
+
+	if (error)
+		return error;
+	if (__builtin_expect(bytes != p->item_bytes, 0))
+		return -EMSGSIZE;
+	memcpy(slot, item, bytes);
+	return spsc_commit(p);
+}
+
+/* Push, but let the consumer see it later: after `defer` of them, when the
+ * queue is full, or with spsc_flush(). Before any pause, flush. */
+SPSC_INLINE int spsc_try_put(struct spsc_producer *p, const void *item,
+			     size_t bytes)
+{
+	void *slot;
+	int error = spsc_try_reserve(p, &slot);
+
+	if (error)
+		return error;
+	if (__builtin_expect(bytes != p->item_bytes, 0))
+		return -EMSGSIZE;
+	memcpy(slot, item, bytes);
+	p->tail++;
+	return p->tail - p->published >= p->defer ? spsc_flush(p) : 0;
+}
+
+SPSC_INLINE int spsc_push_until(struct spsc_producer *p, const void *item,
+				size_t bytes, int64_t deadline)
+{
+	for (;;) {
+		int error = spsc_try_push(p, item, bytes);
+
+		if (__builtin_expect(error != -EAGAIN, 1))
+			return error;
+		error = spsc_wait(p->shared, SPSC_PRODUCER,
+				  p->limit - p->mask - 1, deadline);
+		if (error)
+			return error;
+	}
+}
+
+SPSC_INLINE int spsc_push(struct spsc_producer *p, const void *item,
+			  size_t bytes)
+{
+	return spsc_push_until(p, item, bytes, INT64_MAX);
+}
+
+/* As many of n items as there is room for, made visible at once; how many, or
+ * an error when it is none (n = 0: 0). */
+ssize_t spsc_try_push_many(struct spsc_producer *p, const void *items,
+			   size_t n);
+ssize_t spsc_push_many_until(struct spsc_producer *p, const void *items,
+			     size_t n, int64_t deadline);
+
+/* ---- consumer ---------------------------------------------------------------- */
+
+/* Let the producer have the room of all that was released. */
+SPSC_INLINE int spsc_consumer_flush(struct spsc_consumer *c)
+{
+	/* Release: the items are read before the producer may write over them.
+	 * Pairs with the acquire in spsc_find_room(). */
+	atomic_store_explicit(&c->shared->head, c->head, memory_order_release);
+	c->released = c->head;
+	/* As in spsc_flush(): the index is out before the flag is looked at. */
+	atomic_signal_fence(memory_order_seq_cst);
+	if (__builtin_expect(c->is_fenced | (int)atomic_load_explicit(
+						    &c->shared->producer_flags,
+						    memory_order_relaxed),
+			     0))
+		return spsc_wake(c->shared, SPSC_PRODUCER);
+	return 0;
+}
+
+/* On the producer's heels, a consumer takes the line with the index from it, and
+ * the one with the slot, for every item or two. While items flow, it learns to
+ * look so seldom that it finds `lag` of them. */
+SPSC_INLINE void spsc_learn(struct spsc_consumer *c, uint64_t found)
+{
+	if (found < c->lag)
+		c->slip += c->slip == 0              ? 1
+			   : c->slip < SPSC_SLIP_MAX ? c->slip
+						     : 0;
+	else if (found >= 2 * c->lag)
+		c->slip /= 2;
+}
+
+SPSC_INLINE int spsc_find_items(struct spsc_consumer *c)
+{
+	uint64_t tail;
+
+	for (uint64_t i = c->slip; i > 0; i--)
+		spsc_relax();
+	/* Acquire: the items are there, and not just the index that says so.
+	 * Pairs with the release in spsc_flush(). */
+	tail = atomic_load_explicit(&c->shared->tail, memory_order_acquire);
+	if (__builtin_expect(tail - c->head > c->mask + 1, 0))
+		return -EBADMSG;
+	c->limit = tail;
+	if (c->head != tail) {
+		spsc_learn(c, tail - c->head);
+		return 0;
+	}
+	c->slip = 0;
+	/* Empty: the producer may be waiting for the room that we keep back. */
+	if (c->released != c->head)
+		spsc_consumer_flush(c);
+	/* Acquire: a producer that has closed had published everything before,
+	 * so one more look at the tail decides. Pairs with the release in
+	 * spsc_producer_close(). */
+	if (__builtin_expect(!(atomic_load_explicit(&c->shared->producer_flags,
+						    memory_order_acquire) &
+			       SPSC_CLOSED),
+			     1))
+		return -EAGAIN;
+	return atomic_load_explicit(&c->shared->tail, memory_order_acquire) ==
+			       c->head
+		       ? -EPIPE
+		       : -EAGAIN;
+}
+
+/* In place: where the next item stands, until spsc_release(). Memory that the
+ * producer can write to: who does not trust it copies before looking. */
+SPSC_INLINE int spsc_try_front(struct spsc_consumer *c, const void **slot)
+{
+	if (__builtin_expect(c->head == c->limit, 0)) {
+		int error = spsc_find_items(c);
+
+		if (error)
+			return error;
+	}
+	*slot = c->slots + (c->head & c->mask) * c->item_bytes;
+	return 0;
+}
+
+/* Done with the front item. */
+SPSC_INLINE void spsc_release(struct spsc_consumer *c)
+{
+	c->head++;
+	/* A producer that has closed needs no room: not an error here. */
+	if (__builtin_expect(c->head - c->released >= c->slack, 0))
+		spsc_consumer_flush(c);
+}
+
+SPSC_INLINE int spsc_try_pop(struct spsc_consumer *c, void *item, size_t bytes)
+{
+	const void *slot;
+	int error = spsc_try_front(c, &slot);
+
+	if (error)
+		return error;
+	if (__builtin_expect(bytes != c->item_bytes, 0))
+		return -EMSGSIZE;
+	memcpy(item, slot, bytes);
+	spsc_release(c);
+	return 0;
+}
+
+SPSC_INLINE int spsc_pop_until(struct spsc_consumer *c, void *item,
+			       size_t bytes, int64_t deadline)
+{
+	for (;;) {
+		int error = spsc_try_pop(c, item, bytes);
+
+		if (__builtin_expect(error != -EAGAIN, 1))
+			return error;
+		error = spsc_wait(c->shared, SPSC_CONSUMER, c->head, deadline);
+		if (error)
+			return error;
+	}
+}
+
+SPSC_INLINE int spsc_pop(struct spsc_consumer *c, void *item, size_t bytes)
+{
+	return spsc_pop_until(c, item, bytes, INT64_MAX);
+}
+
+/* As many of n items as there are; how many, or an error when it is none. */
+ssize_t spsc_try_pop_many(struct spsc_consumer *c, void *items, size_t n);
+ssize_t spsc_pop_many_until(struct spsc_consumer *c, void *items, size_t n,
+			    int64_t deadline);
+
+#endif

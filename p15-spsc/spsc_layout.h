@@ -1,0 +1,58 @@
+/* spsc_layout.h - the queue in shared memory, and what both sides need. Include
+ * spsc.h. */
+#ifndef UNIXIPC_SPSC_LAYOUT_H
+#define UNIXIPC_SPSC_LAYOUT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* Two lines, as processors fetch a line's neighbour along with it. */
+#ifndef SPSC_LINE /* the bench tries another */
+#define SPSC_LINE 128
+#endif
+#define SPSC_CAPACITY_MAX (UINT64_C(1) << 40)
+#define SPSC_SLIP_MAX 16 /* pauses: some half a microsecond */
+
+enum spsc_role { SPSC_PRODUCER, SPSC_CONSUMER };
+
+/* What a role's word of flags may hold. */
+enum { SPSC_SLEEPS = 1, SPSC_CLOSED = 2 };
+
+/* The layout; the slots follow. Only offsets and fixed widths. */
+struct spsc {
+	uint32_t magic, version;
+	uint64_t item_bytes, capacity, check;
+	_Atomic uint64_t owner[2];     /* which process has the role; 0: none */
+	_Atomic uint32_t is_remote[2]; /* membarrier(2) reaches it */
+	_Atomic uint32_t cpu[2]; /* where it last waited or woke, plus 1 */
+
+	/* Each index on a line of its own, written by one side alone. Counts of
+	 * items since the beginning, modulo 2^64: slots by their low bits. */
+	_Alignas(SPSC_LINE) _Atomic uint64_t tail; /* published */
+	_Alignas(SPSC_LINE) _Atomic uint64_t head; /* released */
+
+	/* Read with every item, written only by who is about to sleep, or who
+	 * ends. */
+	_Alignas(SPSC_LINE) _Atomic uint32_t producer_flags;
+	_Alignas(SPSC_LINE) _Atomic uint32_t consumer_flags;
+};
+_Static_assert(SPSC_LINE < 128 || sizeof(struct spsc) == 5 * SPSC_LINE,
+	       "the layout");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
+	       "atomics that are locks do not work between processes");
+
+/* Always: a handle in registers must have its address given to no function, and
+ * some of these are longer than a compiler likes to inline by itself. */
+#define SPSC_INLINE static inline __attribute__((always_inline))
+
+/* Let a neighbour on the same core run, and leave the line to its writer. */
+SPSC_INLINE void spsc_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+#endif

@@ -1,0 +1,194 @@
+/* Falling asleep, and waking who sleeps.
+ *
+ * The classic bug is the lost wake-up: one side looks at the index, finds
+ * nothing, and falls asleep just after the other has moved the index and found
+ * nobody asleep. Each side writes one word and then reads the other's:
+ *
+ *	who sleeps                      who publishes, with every item
+ *	flags |= SLEEPS                 index = …
+ *	---- fence ----                 ---- fence ----
+ *	index unchanged? sleep          flags & SLEEPS? wake
+ *
+ * With both fences at least one of them sees what the other wrote. A fence for
+ * every item costs several times what the item does. So the sleeper has the
+ * publisher's processor execute it, membarrier(2), at the only moment when it
+ * matters; the publisher has but to keep the compiler from swapping the two.
+ * Where that system call is missing, a publisher is_fenced and does it itself,
+ * by a read-modify-write of the flags.
+ *
+ * Sleeps are cut into slices, after which a sleeper looks whether the other
+ * process still lives, and whether it died between publishing and waking. */
+#include "p15-spsc/internal.h"
+
+#include <limits.h>
+
+#include "lib/tick.h"
+#include "p15-spsc/futex.h"
+
+#define SLICE (100 * TICK_MS)
+#define SLICE_BLIND TICK_MS /* when no fence can be had */
+#define SPINS 500           /* some 10 us, less than a sleep and a wake-up */
+
+static _Atomic uint32_t *flags_of(struct spsc *shared, enum spsc_role role)
+{
+	return role == SPSC_PRODUCER ? &shared->producer_flags
+				     : &shared->consumer_flags;
+}
+
+/* What the other side moves. Acquire, so that who finds it moved may act on
+ * it; the functions in spsc.h look again anyway. */
+static uint64_t index_of(struct spsc *shared, enum spsc_role role)
+{
+	return atomic_load_explicit(role == SPSC_PRODUCER ? &shared->tail
+							  : &shared->head,
+				    memory_order_acquire);
+}
+
+static enum spsc_role other_of(enum spsc_role role)
+{
+	return role == SPSC_PRODUCER ? SPSC_CONSUMER : SPSC_PRODUCER;
+}
+
+/* Where we are, for the other side to know. Relaxed: a guess will do. A side that
+ * never waits is heard of when it wakes the other. */
+static uint32_t note_cpu(struct spsc *shared, enum spsc_role self)
+{
+	uint32_t cpu = futex_cpu();
+
+	if (atomic_load_explicit(&shared->cpu[self], memory_order_relaxed) !=
+	    cpu)
+		atomic_store_explicit(&shared->cpu[self], cpu,
+				      memory_order_relaxed);
+	return cpu;
+}
+
+/* ---- who publishes ----------------------------------------------------------- */
+
+int spsc_wake(struct spsc *shared, enum spsc_role other)
+{
+	_Atomic uint32_t *flags = flags_of(shared, other);
+	/* A read-modify-write that changes nothing: either it comes first, and
+	 * the sleeper's own, which reads from it, shows that the index has moved
+	 * (release, acquire); or it comes second and sees the flag. */
+	uint32_t seen =
+		atomic_fetch_or_explicit(flags, 0, memory_order_acq_rel);
+
+	/* Whoever takes the flag down calls futex: one wake-up for one sleep.
+	 * Acq_rel, as above. */
+	if (seen & SPSC_SLEEPS &&
+	    atomic_fetch_and_explicit(flags, ~(uint32_t)SPSC_SLEEPS,
+				      memory_order_acq_rel) &
+		    SPSC_SLEEPS) {
+		note_cpu(shared, other_of(other));
+		futex_wake(flags);
+	}
+	return seen & SPSC_CLOSED ? -EPIPE : 0;
+}
+
+/* ---- who sleeps -------------------------------------------------------------- */
+
+static bool has_news(struct spsc *shared, enum spsc_role other, uint64_t seen)
+{
+	/* Acquire: who finds it closed sees all that was published before. */
+	return index_of(shared, other) != seen ||
+	       atomic_load_explicit(flags_of(shared, other),
+				    memory_order_acquire) &
+		       SPSC_CLOSED;
+}
+
+/* Spinning on the processor where the other side is to run is in its way.
+ * Relaxed, as it is a guess. */
+static bool shares_cpu(struct spsc *shared, enum spsc_role self)
+{
+	return atomic_load_explicit(&shared->cpu[other_of(self)],
+				    memory_order_relaxed) ==
+	       note_cpu(shared, self);
+}
+
+static bool spin(struct spsc *shared, enum spsc_role self, uint64_t seen)
+{
+	enum spsc_role other = other_of(self);
+
+	for (int i = shares_cpu(shared, self) ? SPINS : 0; i < SPINS; i++) {
+		spsc_relax();
+		if (index_of(shared, other) != seen)
+			return true;
+	}
+	return has_news(shared, other, seen);
+}
+
+/* One sleep, until woken or the slice is over. */
+static int sleep_once(struct spsc *shared, enum spsc_role self, uint64_t seen,
+		      int64_t deadline)
+{
+	enum spsc_role other = other_of(self);
+	_Atomic uint32_t *flags = flags_of(shared, self);
+	int64_t slice = tick_after(SLICE);
+	/* Acq_rel: pairs with the read-modify-write in spsc_wake(). Seq_cst
+	 * besides, towards spsc_join() and spsc_leave(). */
+	uint32_t now = atomic_fetch_or_explicit(flags, SPSC_SLEEPS,
+						memory_order_seq_cst);
+	int error = 0;
+
+	now |= SPSC_SLEEPS;
+	if (atomic_load_explicit(&shared->is_remote[other],
+				 memory_order_seq_cst) &&
+	    futex_fence_others())
+		slice = tick_after(SLICE_BLIND);
+	if (!has_news(shared, other, seen))
+		error = futex_wait(flags, now,
+				   slice < deadline ? slice : deadline);
+	/* Relaxed: nobody concludes anything from its being gone. */
+	atomic_fetch_and_explicit(flags, ~(uint32_t)SPSC_SLEEPS,
+				  memory_order_relaxed);
+	return error;
+}
+
+int spsc_wait(struct spsc *shared, enum spsc_role self, uint64_t seen,
+	      int64_t deadline)
+{
+	enum spsc_role other = other_of(self);
+	int error;
+
+	if (spin(shared, self, seen))
+		return 0;
+	while (!tick_is_over(deadline)) {
+		error = sleep_once(shared, self, seen, deadline);
+		if (has_news(shared, other, seen))
+			return 0;
+		if (error == -EINTR)
+			return error;
+		if (error == -ETIMEDOUT && spsc_owner_is_dead(shared, other))
+			/* It may have published in between. */
+			return has_news(shared, other, seen) ? 0 : -EOWNERDEAD;
+	}
+	return -ETIMEDOUT;
+}
+
+/* ---- begin and end of a role -------------------------------------------------- */
+
+int spsc_join(struct spsc *shared, enum spsc_role role)
+{
+	bool is_remote = futex_accept_fences() == 0;
+
+	/* What a dead predecessor left. */
+	atomic_store_explicit(flags_of(shared, role), 0, memory_order_seq_cst);
+	atomic_store_explicit(&shared->is_remote[role], is_remote,
+			      memory_order_seq_cst);
+	note_cpu(shared, role);
+	/* A sleeper that has not seen is_remote has its flag up: this reads it,
+	 * or comes first, and then the sleeper sees is_remote. Same reasoning
+	 * as in spsc_wake(). */
+	spsc_wake(shared, other_of(role));
+	return !is_remote;
+}
+
+void spsc_leave(struct spsc *shared, enum spsc_role role)
+{
+	/* Release and more: see spsc_find_items() and sleep_once(). */
+	atomic_fetch_or_explicit(flags_of(shared, role), SPSC_CLOSED,
+				 memory_order_seq_cst);
+	spsc_wake(shared, other_of(role));
+	/* Release: pairs with the acquire in claim(). */
+	atomic_store_explicit(&shared->owner[role], 0, memory_order_release);
+}

@@ -1,0 +1,351 @@
+/* The time of the whole run is fixed, and shared out among its trials: that
+ * is what keeps `--all` short however many mechanisms there are. */
+#include "suite/benchmark.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/cli.h"
+#include "lib/die.h"
+#include "lib/progress.h"
+#include "lib/stop.h"
+#include "lib/tick.h"
+#include "p06-bench/machine.h"
+#include "p06-bench/print.h"
+#include "p06-bench/session.h"
+#include "suite/nearest.h"
+#include "suite/outcome.h"
+#include "lib/outfile.h"
+#include "suite/registry.h"
+#include "suite/syncop.h"
+#include "suite/syncs.h"
+
+#define FULL_TIME (150 * TICK_S)
+#define QUICK_TIME (24 * TICK_S)
+#define GRACE (4 * TICK_S) /* beyond --time, before we give up */
+
+enum { SIZES_MAX = 16 };
+
+enum {
+	KEY_ALL = 256,
+	KEY_SIZES,
+	KEY_TRIALS,
+	KEY_PLACEMENT,
+	KEY_CPUS,
+	KEY_TIME,
+	KEY_FORMAT
+};
+
+static const char doc[] =
+	"Measure throughput and latency of every mechanism over a range of "
+	"message sizes.\v"
+	"Examples:\n"
+	"  ipc_suite benchmark --all\n"
+	"  ipc_suite benchmark --mechanism=pipe,posix-mq --sizes=64,1KB\n"
+	"  ipc_suite benchmark --all --format=json --output=results.json\n\n"
+	"The time is shared out evenly: more mechanisms, sizes or trials mean "
+	"fewer messages for each. With --all comes a table of synchronisation: "
+	"locks, semaphores and barriers, alone and contended.\n\n" PRINT_RULES;
+
+static const struct argp_option options[] = {
+	{"all", KEY_ALL, NULL, 0, "Every mechanism (see ipc_suite list)", 0},
+	{"mechanism", 'm', "NAME[,NAME...]", 0, "Only these", 0},
+	{"quick", 'q', NULL, 0, "A first look: half a minute at most", 0},
+	{"sizes", KEY_SIZES, "SIZE[,SIZE...]", 0,
+	 "Message sizes (default 64,1KB,4KB,64KB)", 0},
+	{"trials", KEY_TRIALS, "N", 0,
+	 "Trials of each, of which the median counts (default 3)", 0},
+	{"placement", KEY_PLACEMENT, "two|one|both", 0,
+	 "The sides on two CPUs, on one, or a table for each (default two)", 0},
+	{"cpus", KEY_CPUS, "A,B", 0, "Which CPUs (default: the first two)", 0},
+	{"time", KEY_TIME, "DURATION", 0,
+	 "How long all of it may take (default 150s, with --quick 24s)", 0},
+	{"format", KEY_FORMAT, "table|csv|json", 0,
+	 "What is printed (default table)", 0},
+	{"output", 'o', "FILE", 0,
+	 "Write that to FILE; unless it is the table, the table is printed "
+	 "too",
+	 0},
+	{0},
+};
+
+enum placement { PLACEMENT_TWO, PLACEMENT_ONE, PLACEMENT_BOTH };
+
+struct request {
+	bool all, quick;
+	const char *names;
+	size_t sizes[SIZES_MAX], n_sizes;
+	int trials;
+	int placement; /* enum placement; -1: not said */
+	int cpus[2];
+	size_t n_cpus;
+	int64_t time_ns;
+	enum outcome_format format;
+	const char *output;
+};
+
+/* ---- what was asked for ------------------------------------------------------- */
+
+static void parse_sizes(const char *list, struct request *request)
+{
+	char word[64];
+
+	request->n_sizes = 0;
+	for (;;) {
+		size_t len = strcspn(list, ",");
+
+		snprintf(word, sizeof(word), "%.*s", (int)len, list);
+		if (request->n_sizes == SIZES_MAX)
+			die_usage("--sizes: at most %d sizes", SIZES_MAX);
+		request->sizes[request->n_sizes++] =
+			cli_size("--sizes", word, MEASURE_MESSAGE_MIN,
+				 MEASURE_MESSAGE_MAX);
+		if (!list[len])
+			return;
+		list += len + 1;
+	}
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	static const char *const placements[] = {"two", "one", "both", NULL};
+	static const char *const formats[] = {"table", "csv", "json", NULL};
+	struct request *request = state->input;
+
+	switch (key) {
+	case KEY_ALL:
+		request->all = true;
+		return 0;
+	case 'm':
+		request->names = arg;
+		return 0;
+	case 'q':
+		request->quick = true;
+		return 0;
+	case KEY_SIZES:
+		parse_sizes(arg, request);
+		return 0;
+	case KEY_TRIALS:
+		request->trials = (int)cli_integer("--trials", arg, 1,
+						   MEASURE_TRIALS_MAX);
+		return 0;
+	case KEY_PLACEMENT:
+		request->placement = cli_word("--placement", arg, placements);
+		return 0;
+	case KEY_CPUS:
+		cli_cpus("--cpus", arg, request->cpus, 2, &request->n_cpus);
+		return 0;
+	case KEY_TIME:
+		request->time_ns =
+			cli_duration("--time", arg, TICK_S, 24 * 3600 * TICK_S);
+		return 0;
+	case KEY_FORMAT:
+		request->format =
+			(enum outcome_format)cli_word("--format", arg, formats);
+		return 0;
+	case 'o':
+		request->output = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static _Noreturn void refuse_mechanism(const char *unknown)
+{
+	const char *names[REGISTRY_MAX], *near;
+	size_t n = registry_count();
+
+	for (size_t i = 0; i < n; i++)
+		names[i] = registry_at(i)->name;
+	near = nearest_word(unknown, names, n);
+	if (near)
+		die_usage("--mechanism: no mechanism '%s'; did you mean '%s'?",
+			  unknown, near);
+	die_usage("--mechanism: no mechanism '%s' (see ipc_suite list)",
+		  unknown);
+}
+
+/* Into picked, which ends in NULL; returns how many. */
+static size_t pick_mechanisms(const struct request *request,
+			      const struct mechanism *picked[REGISTRY_MAX + 1])
+{
+	char unknown[64];
+	int n;
+
+	if (request->all == (request->names != NULL))
+		die_usage("benchmark: give either --all or --mechanism=NAME");
+	if (request->all) {
+		for (n = 0; registry_at((size_t)n); n++)
+			picked[n] = registry_at((size_t)n);
+	} else {
+		n = registry_pick(request->names, picked, unknown,
+				  sizeof(unknown));
+		if (n < 0)
+			refuse_mechanism(unknown);
+	}
+	picked[n] = NULL;
+	return (size_t)n;
+}
+
+/* Where the sides go, and whether that is possible. */
+static void choose_cpus(struct request *request)
+{
+	int ours[2] = {0, 0};
+	int there = machine_cpus(ours, 2);
+
+	if (there < 1)
+		die_errno(there, "cannot tell which CPUs are ours to use");
+	for (size_t i = request->n_cpus; i < 2; i++)
+		request->cpus[i] = request->n_cpus ? request->cpus[0]
+						   : ours[there > 1 ? i : 0];
+	if (request->placement < 0)
+		request->placement = there > 1 ? PLACEMENT_TWO : PLACEMENT_ONE;
+	if (request->placement == PLACEMENT_ONE ||
+	    request->cpus[0] != request->cpus[1])
+		return;
+	if (there < 2)
+		die_usage("--placement: there is but one CPU; accepted: one");
+	die_usage("--cpus: two different CPUs, as 0,1, or --placement=one");
+}
+
+/* ---- measuring -------------------------------------------------------------------- */
+
+static void show_progress(void *arg, uint64_t done, uint64_t total,
+			  const char *what)
+{
+	struct progress *progress = arg;
+
+	progress->total = total;
+	progress_update(progress, done, what);
+}
+
+static _Noreturn void give_up(const struct request *request, int error)
+{
+	if (error == -EINTR)
+		die_status(stop_exit_code(), "interrupted: no results");
+	if (error == -ETIMEDOUT)
+		die_status(DIE_TIMEOUT,
+			   "not done within %lld s (--time): no results",
+			   (long long)(request->time_ns / TICK_S));
+	die_errno(error, "cannot measure");
+}
+
+/* A trial's part of a time that is shared out. */
+static int64_t share_of(int64_t time_ns, size_t rows, int trials)
+{
+	int64_t parts = (int64_t)rows * trials;
+
+	return time_ns / (parts > 0 ? parts : 1);
+}
+
+static void measure(struct request *request, struct results *results)
+{
+	static const enum measure_placement placements[] = {MEASURE_TWO_CPUS,
+							    MEASURE_ONE_CPU};
+	const struct mechanism *picked[REGISTRY_MAX + 1];
+	size_t n = pick_mechanisms(request, picked);
+	struct progress progress;
+	struct session_plan plan = {.mechanisms = picked,
+				    .sizes = request->sizes,
+				    .n_sizes = request->n_sizes,
+				    .options = MEASURE_OPTIONS_INIT,
+				    .progress = show_progress,
+				    .arg = &progress};
+	int error;
+
+	choose_cpus(request);
+	memcpy(plan.options.cpus, request->cpus, sizeof(request->cpus));
+	plan.placements = &placements[request->placement == PLACEMENT_ONE];
+	plan.n_placements = request->placement == PLACEMENT_BOTH ? 2 : 1;
+	plan.options.trials = request->trials;
+	/* The other half is for starting processes, warming up, and repeating
+	 * what was disturbed. */
+	plan.options.max_ns =
+		share_of(request->time_ns / 2,
+			 n * plan.n_sizes * plan.n_placements, request->trials);
+	plan.options.deadline = tick_after(request->time_ns + GRACE);
+	plan.options.stop_fd = stop_fd();
+
+	progress_start(&progress, 1);
+	error = session_run(&plan, results);
+	progress_end(&progress);
+	if (error)
+		give_up(request, error);
+}
+
+/* The synchronisation table takes a small part of the time beside the rest. */
+static void measure_syncs(const struct request *request, struct syncs *syncs)
+{
+	struct progress progress;
+	struct syncs_plan plan = {.ops = syncop_table,
+				  .trials = request->trials,
+				  .stop_fd = stop_fd(),
+				  .progress = show_progress,
+				  .arg = &progress};
+	size_t n = 0;
+	int error;
+
+	while (syncop_table[n])
+		n++;
+	plan.trial_ns = share_of(request->time_ns / 16, 2 * n, plan.trials);
+	plan.cpus[0] = request->cpus[0];
+	plan.cpus[1] = request->cpus[request->placement != PLACEMENT_ONE];
+	progress_start(&progress, 1);
+	error = syncs_run(&plan, syncs);
+	progress_end(&progress);
+	if (error)
+		give_up(request, error);
+}
+
+/* ---- all of it ---------------------------------------------------------------------- */
+
+static void print(const struct request *request, const struct outcome *outcome)
+{
+	int error = 0;
+
+	if (!request->output || request->format != OUTCOME_TABLE)
+		error = outcome_print(outcome,
+				      request->output ? OUTCOME_TABLE
+						      : request->format,
+				      stdout);
+	if (error && !ferror(stdout)) /* that is said at exit: lib/out */
+		die_errno(error, "cannot print the results");
+	if (!request->output)
+		return;
+	error = outcome_write(outcome, request->format, request->output);
+	if (error)
+		die_errno(error, "--output: cannot write '%s'",
+			  request->output);
+}
+
+int benchmark_command(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options, .parser = parse, .doc = doc};
+	struct request request = {.sizes = {64, 1024, 4096, 65536},
+				  .n_sizes = 4,
+				  .trials = 3,
+				  .placement = -1};
+	struct outcome outcome = {.syncs.n = 0};
+	int error, status;
+
+	cli_parse_command(&argp, "benchmark", argc, argv, &request);
+	if (!request.time_ns)
+		request.time_ns = request.quick ? QUICK_TIME : FULL_TIME;
+	error = request.output ? outfile_check(request.output) : 0;
+	if (error)
+		die_errno(error, "--output: cannot write '%s'", request.output);
+	error = stop_install();
+	if (error)
+		die_errno(error, "cannot handle signals");
+	measure(&request, &outcome.results);
+	if (request.all)
+		measure_syncs(&request, &outcome.syncs);
+	print(&request, &outcome);
+	status = outcome_is_good(&outcome) ? 0 : DIE_FAILURE;
+	outcome_free(&outcome);
+	return status;
+}

@@ -1,0 +1,9 @@
+/* clean.h - `ipc_suite clean`: remove the objects whose owner is dead. */
+#ifndef UNIXIPC_CLEAN_H
+#define UNIXIPC_CLEAN_H
+
+/* Parses its own command line, argv[0] being its name. Returns the exit status;
+ * what goes wrong ends the program (lib/die). */
+int clean_command(int argc, char **argv);
+
+#endif

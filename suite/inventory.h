@@ -1,0 +1,63 @@
+/* inventory.h - the IPC objects of this project, and what the kernel says of
+ * each: the ledger of lib/objname, looked up.
+ *
+ * Taking it changes no object: FIFOs and sockets are not opened, no message
+ * is read, no semaphore touched. It is a moment's view: objects and owners
+ * come and go while one looks.
+ */
+#ifndef UNIXIPC_INVENTORY_H
+#define UNIXIPC_INVENTORY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/objname.h"
+
+#define INVENTORY_VALUES 8
+
+struct inventory_item {
+	struct objname_entry entry;
+	bool exists;     /* no: only the ledger remembers it */
+	bool is_alive;   /* the owner */
+	int64_t bytes;   /* of memory, or of unread data in a System V
+			  * queue, or room of a POSIX queue; -1: not known */
+	int64_t users;   /* processes that have it open or mapped, or its
+			  * attachments (System V memory); -1: not known */
+	int64_t waiting; /* messages in a queue; -1: it is no queue */
+	int values;      /* semaphores in it; the first few are in value */
+	int value[INVENTORY_VALUES];
+	int64_t age_s;
+};
+
+struct inventory {
+	size_t n;
+	struct inventory_item *item;
+};
+
+/* Look at everything in the ledger, in order of name. Returns 0 or -errno with
+ * *inventory empty. inventory_free() is allowed in any case. */
+int inventory_take(struct inventory *inventory);
+void inventory_free(struct inventory *inventory);
+
+/* What is in it, for people: "3 messages", "value 1", "values 1 0 1", "". buf
+ * is returned. */
+const char *inventory_holds(const struct inventory_item *item, char *buf,
+			    size_t size);
+
+/* "12 s", "5 min", "3 h", "2 d". buf is returned. */
+const char *inventory_age(const struct inventory_item *item, char *buf,
+			  size_t size);
+
+/* {"schema": "unixipc-objects/1", "objects": [{"kind", "name", "program",
+ * "owner": {"pid", "alive"}, "exists", "size_bytes", "users", "messages",
+ * "values", "created", "age_s"}]}; what a kind does not have is null. A new
+ * reference, or NULL when memory is short. */
+json_t *inventory_to_json(const struct inventory *inventory);
+
+/* Remove the object and its entry, unless its owner is alive, or somebody else
+ * owns it by now: -EBUSY. Returns 0, also when it was gone, or -errno. */
+int inventory_remove(const struct inventory_item *item);
+
+#endif

@@ -1,0 +1,67 @@
+/* ipc_suite: a table of subcommands, each of which parses its own options. */
+#include <string.h>
+
+#include "lib/cli.h"
+#include "lib/die.h"
+#include "suite/benchmark.h"
+#include "suite/clean.h"
+#include "suite/doctor.h"
+#include "suite/list.h"
+#include "suite/nearest.h"
+#include "suite/objects.h"
+#include "suite/report.h"
+
+static const struct subcommand {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} subcommands[] = {
+	{"benchmark", benchmark_command}, {"report", report_command},
+	{"list", list_command},           {"doctor", doctor_command},
+	{"objects", objects_command},     {"clean", clean_command},
+};
+
+enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
+
+static const char doc[] =
+	"Compare every Unix IPC mechanism, and look after the objects that "
+	"they leave.\v"
+	"Commands (each has --help):\n"
+	"  benchmark   throughput and latency of every mechanism\n"
+	"  report      results of a benchmark as one HTML page\n"
+	"  list        every mechanism, and its limits on this machine\n"
+	"  doctor      what this machine lacks, and how to fix it\n"
+	"  objects     IPC objects of this project: owner, size, age\n"
+	"  clean       remove the objects whose owner is dead\n\n"
+	"Example:\n"
+	"  ipc_suite benchmark --all --format=json --output=results.json\n"
+	"  ipc_suite report results.json -o report.html";
+
+static _Noreturn void refuse(const char *text)
+{
+	const char *names[SUBCOMMANDS], *near;
+
+	for (size_t i = 0; i < SUBCOMMANDS; i++)
+		names[i] = subcommands[i].name;
+	near = nearest_word(text, names, SUBCOMMANDS);
+	if (near)
+		die_usage("no command '%s'; did you mean '%s'?", text, near);
+	die_usage("no command '%s'; the commands are benchmark, report, list, "
+		  "doctor, objects and clean",
+		  text);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {.args_doc = "COMMAND [OPTION...]",
+					 .doc = doc};
+
+	if (argc < 2 || argv[1][0] == '-') {
+		cli_parse(&argp, argc, argv, NULL);
+		die_usage("give a command: benchmark, report, list, doctor, "
+			  "objects or clean");
+	}
+	for (size_t i = 0; i < SUBCOMMANDS; i++)
+		if (strcmp(argv[1], subcommands[i].name) == 0)
+			return subcommands[i].run(argc - 1, argv + 1);
+	refuse(argv[1]);
+}

@@ -1,0 +1,103 @@
+#include "suite/objects.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "lib/cli.h"
+#include "lib/die.h"
+#include "lib/out.h"
+#include "p06-bench/print.h"
+#include "suite/inventory.h"
+
+static const char doc[] =
+	"List the IPC objects of this project, of both families, with their "
+	"owners. Changes nothing.\v"
+	"Example: ipc_suite objects\n\n"
+	"Users are the processes that have the object open or mapped (for "
+	"System V memory: its attachments), as far as /proc may be read. "
+	"Objects whose owner is dead are removed by `ipc_suite clean`.";
+
+static const struct argp_option options[] = {
+	{"json", 'j', NULL, 0, "One JSON object instead of the table", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	bool *json = state->input;
+
+	(void)arg;
+	if (key != 'j')
+		return ARGP_ERR_UNKNOWN;
+	*json = true;
+	return 0;
+}
+
+static void add_row(struct out_table *table, const struct inventory_item *item)
+{
+	char size[32] = "", users[32] = "", holds[128], age[32];
+
+	if (item->bytes >= 0)
+		print_size((uint64_t)item->bytes, size, sizeof(size));
+	if (item->users >= 0)
+		snprintf(users, sizeof(users), "%lld", (long long)item->users);
+	out_table_row(table);
+	out_table_cell(table, "%s", objname_kind_word(item->entry.kind));
+	out_table_cell(table, "%s", item->entry.name);
+	out_table_cell(table, "%s", item->entry.program);
+	out_table_cell(table, "%d", (int)item->entry.owner);
+	out_table_cell(table, "%s%s", item->is_alive ? "alive" : "dead",
+		       item->exists ? "" : ", object gone");
+	out_table_cell(table, "%s", size);
+	out_table_cell(table, "%s", users);
+	out_table_cell(table, "%s",
+		       inventory_holds(item, holds, sizeof(holds)));
+	out_table_cell(table, "%s", inventory_age(item, age, sizeof(age)));
+}
+
+static int print_table(const struct inventory *inventory)
+{
+	static const struct out_column columns[] = {
+		{"Kind", OUT_LEFT},    {"Name or id", OUT_LEFT},
+		{"Program", OUT_LEFT}, {"Owner", OUT_RIGHT},
+		{"State", OUT_LEFT},   {"Size", OUT_RIGHT},
+		{"Users", OUT_RIGHT},  {"Holds", OUT_LEFT},
+		{"Age", OUT_RIGHT},
+	};
+	struct out_table *table;
+	int error;
+
+	if (inventory->n == 0) {
+		puts("no IPC objects of this project");
+		return 0;
+	}
+	table = out_table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	if (!table)
+		return -ENOMEM;
+	for (size_t i = 0; i < inventory->n; i++)
+		add_row(table, &inventory->item[i]);
+	error = out_table_print(table, stdout);
+	out_table_free(table);
+	return error;
+}
+
+int objects_command(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options, .parser = parse, .doc = doc};
+	struct inventory inventory;
+	bool json = false;
+	int error;
+
+	cli_parse_command(&argp, "objects", argc, argv, &json);
+	error = inventory_take(&inventory);
+	if (error)
+		die_errno(error, "cannot look at the IPC objects");
+	error = json ? out_json(inventory_to_json(&inventory), stdout)
+		     : print_table(&inventory);
+	inventory_free(&inventory);
+	if (error && !ferror(stdout)) /* that is said at exit: lib/out */
+		die_errno(error, "cannot print the objects");
+	return 0;
+}

@@ -1,0 +1,9 @@
+/* objects.h - `ipc_suite objects`: whose IPC objects are there. */
+#ifndef UNIXIPC_OBJECTS_H
+#define UNIXIPC_OBJECTS_H
+
+/* Parses its own command line, argv[0] being its name. Returns the exit status;
+ * what goes wrong ends the program (lib/die). */
+int objects_command(int argc, char **argv);
+
+#endif

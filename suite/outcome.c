@@ -1,0 +1,119 @@
+#include "suite/outcome.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/out.h"
+#include "lib/outfile.h"
+#include "p06-bench/print.h"
+#include "suite/grid.h"
+
+static int print_tables(const struct outcome *outcome, FILE *to)
+{
+	struct grid grid;
+	int error = grid_make(&grid, &outcome->results);
+
+	for (size_t i = 0; i < grid.n_placements * grid.n_sizes && !error;
+	     i++) {
+		struct results slice;
+
+		error = grid_slice(&grid, i / grid.n_sizes, i % grid.n_sizes,
+				   &slice);
+		if (error)
+			break;
+		if (i > 0)
+			putc('\n', to);
+		if (slice.n > 0)
+			error = print_results(&slice, to);
+		free(slice.row);
+	}
+	return error;
+}
+
+static int print_json(const struct outcome *outcome, FILE *to)
+{
+	json_t *json = results_to_json(&outcome->results);
+
+	if (json && outcome->syncs.n > 0 &&
+	    json_object_set_new(json, "sync", syncs_to_json(&outcome->syncs))) {
+		json_decref(json);
+		json = NULL;
+	}
+	return out_json(json, to);
+}
+
+int outcome_print(const struct outcome *outcome, enum outcome_format format,
+		  FILE *to)
+{
+	int error;
+
+	switch (format) {
+	case OUTCOME_JSON:
+		return print_json(outcome, to);
+	case OUTCOME_CSV:
+		return results_print_csv(&outcome->results, to);
+	default:
+		error = print_tables(outcome, to);
+		if (error || outcome->syncs.n == 0)
+			return error;
+		putc('\n', to);
+		return syncs_print(&outcome->syncs, to);
+	}
+}
+
+int outcome_write(const struct outcome *outcome, enum outcome_format format,
+		  const char *path)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+	int error;
+
+	if (!to)
+		return -errno;
+	error = outcome_print(outcome, format, to);
+	if (fclose(to) == EOF && !error)
+		error = -ENOMEM;
+	if (!error)
+		error = outfile_write(path, text, len);
+	free(text);
+	return error;
+}
+
+int outcome_read(const char *path, struct outcome *outcome, char *why)
+{
+	struct grid grid;
+	json_t *json;
+	int error;
+
+	error = results_read(path, &outcome->results, why);
+	if (error)
+		return error;
+	/* It is sound JSON of a bounded size, or was a moment ago. */
+	json = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+	error = syncs_from_json(json, &outcome->syncs, why);
+	json_decref(json);
+	if (!error && grid_make(&grid, &outcome->results)) {
+		snprintf(why, RESULTS_WHY,
+			 "rows have over %d sizes or %d mechanisms", GRID_SIZES,
+			 GRID_MECHANISMS);
+		error = -EBADMSG;
+	}
+	if (error)
+		results_free(&outcome->results);
+	return error;
+}
+
+void outcome_free(struct outcome *outcome)
+{
+	results_free(&outcome->results);
+	outcome->syncs.n = 0;
+}
+
+bool outcome_is_good(const struct outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->results.n; i++)
+		if (results_row_is_good(&outcome->results.row[i]))
+			return true;
+	return false;
+}

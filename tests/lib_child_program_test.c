@@ -1,0 +1,208 @@
+/* Which program child_spawn() finds for a name, and what of the caller's
+ * signals it leaves alone. */
+#include "lib/child.h"
+
+#include "tests/support/support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/fdio.h"
+#include "lib/tick.h"
+#include "tests/support/scratch.h"
+
+enum { LIMIT_S = 20 };
+
+static int wait_for(pid_t pid)
+{
+	int status = -1;
+
+	assert_int_equal(child_wait(pid, tick_after(LIMIT_S * TICK_S), &status),
+			 0);
+	return child_exit_code(status);
+}
+
+static int spawn_name(const char *name)
+{
+	char *const argv[] = {(char *)name, NULL};
+	struct child_spec spec = CHILD_SPEC_INIT;
+	pid_t pid = 0;
+	int rc;
+
+	spec.argv = argv;
+	spec.out = -1;
+	rc = child_spawn(&spec, &pid);
+	return rc ? rc : wait_for(pid);
+}
+
+/* ---- which program ------------------------------------------------------------ */
+
+struct path_fixture {
+	struct scratch scratch;
+	char *path;
+};
+
+static void write_script(struct scratch *scratch, const char *name,
+			 const char *text, mode_t mode)
+{
+	scratch_write(scratch, name, text, strlen(text));
+	assert_int_equal(chmod(scratch_path(scratch, name), mode), 0);
+}
+
+static int set_up_path(void **state)
+{
+	static struct path_fixture fixture;
+	const char *path;
+
+	scratch_make(&fixture.scratch);
+	path = getenv("PATH");
+	fixture.path = path ? strdup(path) : NULL;
+	assert_non_null(fixture.path);
+	*state = &fixture;
+	return 0;
+}
+
+static int tear_down_path(void **state)
+{
+	struct path_fixture *fixture = *state;
+
+	setenv("PATH", fixture->path, 1);
+	free(fixture->path);
+	scratch_remove(&fixture->scratch);
+	return 0;
+}
+
+static void name_is_searched_in_path(void **state)
+{
+	struct path_fixture *fixture = *state;
+	struct scratch *scratch = &fixture->scratch;
+	char path[512];
+
+	/* What may not be run, and a directory, are passed over. */
+	assert_int_equal(mkdir(scratch_path(scratch, "a"), 0700), 0);
+	assert_int_equal(mkdir(scratch_path(scratch, "a/prog"), 0700), 0);
+	assert_int_equal(mkdir(scratch_path(scratch, "b"), 0700), 0);
+	write_script(scratch, "b/prog", "#!/bin/sh\nexit 5\n", 0600);
+	assert_int_equal(mkdir(scratch_path(scratch, "c"), 0700), 0);
+	snprintf(path, sizeof(path), "%s/none:%s/a:%s/b:%s/c:%s", scratch->dir,
+		 scratch->dir, scratch->dir, scratch->dir, fixture->path);
+	setenv("PATH", path, 1);
+
+	assert_int_equal(spawn_name("prog"), -EACCES);
+	assert_int_equal(spawn_name("prog-of-no-name"), -ENOENT);
+	write_script(scratch, "c/prog", "#!/bin/sh\nexit 7\n", 0700);
+	assert_int_equal(spawn_name("prog"), 7);
+}
+
+static void empty_entry_of_path_is_the_current_directory(void **state)
+{
+	struct path_fixture *fixture = *state;
+	int old = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int found, missing;
+
+	write_script(&fixture->scratch, "here", "#!/bin/sh\nexit 9\n", 0700);
+	assert_int_equal(chdir(fixture->scratch.dir), 0);
+	setenv("PATH", "/none:", 1);
+	found = spawn_name("here");
+	setenv("PATH", "/none", 1);
+	missing = spawn_name("here");
+	assert_int_equal(fchdir(old), 0);
+	close(old);
+	assert_int_equal(found, 9);
+	assert_int_equal(missing, -ENOENT);
+}
+
+static void without_path_the_system_is_searched(void **state)
+{
+	(void)state;
+	unsetenv("PATH");
+	assert_int_equal(spawn_name("true"), 0);
+}
+
+static void bad_names_are_refused(void **state)
+{
+	char long_name[8192];
+
+	(void)state;
+	memset(long_name, 'x', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	assert_int_equal(spawn_name(""), -ENOENT);
+	assert_int_equal(spawn_name(long_name), -ENOENT);
+	long_name[0] = '/';
+	assert_int_equal(spawn_name(long_name), -ENAMETOOLONG);
+}
+
+/* ---- signals ----------------------------------------------------------------- */
+
+/* The status of a shell that looks at what it ignores. */
+static int ignored_in_child(int number)
+{
+	char script[128];
+	char *const argv[] = {(char *)"sh", (char *)"-c", script, NULL};
+	struct child_spec spec = CHILD_SPEC_INIT;
+	pid_t pid;
+
+	/* A trap that is set for an ignored signal has no effect. */
+	snprintf(script, sizeof(script),
+		 "trap 'exit 1' %d; kill -%d $$; exit 0", number, number);
+	spec.argv = argv;
+	assert_int_equal(child_spawn(&spec, &pid), 0);
+	return wait_for(pid) == 0;
+}
+
+static void only_what_nohup_ignores_stays_ignored(void **state)
+{
+	static const int kept[] = {SIGHUP, SIGINT, SIGQUIT};
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct sigaction old;
+	int is_ignored;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ignored_in_child(kept[i]), 0);
+		sigaction(kept[i], &ignore, &old);
+		is_ignored = ignored_in_child(kept[i]);
+		sigaction(kept[i], &old, NULL);
+		assert_int_equal(is_ignored, 1);
+	}
+	sigaction(SIGPIPE, &ignore, &old);
+	is_ignored = ignored_in_child(SIGPIPE);
+	sigaction(SIGPIPE, &old, NULL);
+	assert_int_equal(is_ignored, 0);
+}
+
+static void callers_mask_is_as_before(void **state)
+{
+	sigset_t set, before, after;
+
+	(void)state;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, &before);
+	assert_int_equal(spawn_name("true"), 0);
+	sigprocmask(SIG_SETMASK, &before, &after);
+	assert_true(sigismember(&after, SIGUSR2));
+	assert_false(sigismember(&after, SIGTERM));
+}
+
+int main(void)
+{
+#define WITH_PATH(test) \
+	cmocka_unit_test_setup_teardown(test, set_up_path, tear_down_path)
+	const struct CMUnitTest tests[] = {
+		WITH_PATH(name_is_searched_in_path),
+		WITH_PATH(empty_entry_of_path_is_the_current_directory),
+		WITH_PATH(without_path_the_system_is_searched),
+		WITH_PATH(bad_names_are_refused),
+		cmocka_unit_test(only_what_nohup_ignores_stays_ignored),
+		cmocka_unit_test(callers_mask_is_as_before),
+	};
+
+	return SUPPORT_MAIN(tests);
+}

@@ -1,0 +1,200 @@
+/* How descriptors come to be: their numbers and their flags. */
+#include "lib/fdio.h"
+
+#include "tests/support/support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHILD_MS = 20000 };
+
+static void make_pipe(int fds[2])
+{
+	assert_int_equal(fdio_pipe(fds), 0);
+}
+
+static void close_both(int fds[2])
+{
+	assert_int_equal(fdio_close(&fds[0]), 0);
+	assert_int_equal(fdio_close(&fds[1]), 0);
+}
+
+static bool has_cloexec(int fd)
+{
+	return fcntl(fd, F_GETFD) & FD_CLOEXEC;
+}
+
+static void pipe_is_close_on_exec(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	make_pipe(fds);
+	assert_true(has_cloexec(fds[0]));
+	assert_true(has_cloexec(fds[1]));
+	close_both(fds);
+}
+
+/* The bits of *arg: which of 0, 1, 2 are closed first. */
+static int pipe_with_closed_std(void *arg)
+{
+	int fds[2];
+
+	for (int fd = 0; fd < 3; fd++)
+		if (*(int *)arg & 1 << fd)
+			close(fd);
+	if (fdio_pipe(fds) < 0)
+		return 1;
+	if (fds[0] < 3 || fds[1] < 3)
+		return 2;
+	if (!has_cloexec(fds[0]) || !has_cloexec(fds[1]))
+		return 3;
+	for (int fd = 0; fd < 3; fd++)
+		if (*(int *)arg & 1 << fd && fcntl(fd, F_GETFD) >= 0)
+			return 4;
+	return 0;
+}
+
+static void pipe_is_never_a_standard_stream(void **state)
+{
+	(void)state;
+	for (int closed = 0; closed < 8; closed++)
+		assert_int_equal(support_child_status(pipe_with_closed_std,
+						      &closed, CHILD_MS),
+				 0);
+}
+
+static int count_open(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 64; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* 0 is free and nothing above: the pipe can be made but not moved. */
+static int pipe_without_room(void *arg)
+{
+	int fds[2] = {-1, -1}, before, rc;
+	struct rlimit limit;
+
+	(void)arg;
+	for (int fd = 3; fd < 64; fd++)
+		close(fd);
+	close(0);
+	close(1);
+	before = count_open();
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 1;
+	limit.rlim_cur = 3;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 1;
+	rc = fdio_pipe(fds);
+	/* F_DUPFD at the limit is EINVAL, under valgrind EMFILE. */
+	if (rc != -EINVAL && rc != -EMFILE)
+		return 2;
+	return count_open() == before && fds[0] == -1 && fds[1] == -1 ? 0 : 3;
+}
+
+static void pipe_that_cannot_be_moved_is_closed(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		support_child_status(pipe_without_room, NULL, CHILD_MS), 0);
+}
+
+static void above_std_leaves_others_alone(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	make_pipe(fds);
+	assert_int_equal(fdio_above_std(fds[0]), fds[0]);
+	assert_int_equal(fdio_above_std(-1), -EBADF);
+	close_both(fds);
+}
+
+static bool is_same_file(int a, int b)
+{
+	struct stat sa, sb;
+
+	return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 &&
+	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+static int open_std_with_closed(void *arg)
+{
+	int closed = *(int *)arg;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int pair[2];
+	char byte = 'x';
+
+	if (fdio_pipe(pair) < 0)
+		return 1;
+	for (int fd = 0; fd < 3; fd++) {
+		if (closed & 1 << fd)
+			close(fd);
+		else
+			dup2(pair[fd != 0], fd);
+	}
+	if (fdio_open_std() < 0)
+		return 2;
+	for (int fd = 0; fd < 3; fd++) {
+		bool is_null = is_same_file(fd, null);
+
+		if (is_null != !!(closed & 1 << fd) || has_cloexec(fd))
+			return 3;
+		if (!is_null)
+			continue;
+		/* Using it fails, as it would have when closed. */
+		if ((fd == 0 ? read(fd, &byte, 1) : write(fd, &byte, 1)) >= 0)
+			return 4;
+	}
+	return 0;
+}
+
+static void open_std_fills_the_gaps(void **state)
+{
+	(void)state;
+	for (int closed = 0; closed < 8; closed++)
+		assert_int_equal(support_child_status(open_std_with_closed,
+						      &closed, CHILD_MS),
+				 0);
+}
+
+static void flags_are_set_and_cleared(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	make_pipe(fds);
+	assert_int_equal(fdio_set_cloexec(fds[0], false), 0);
+	assert_false(has_cloexec(fds[0]));
+	assert_int_equal(fdio_set_cloexec(fds[0], true), 0);
+	assert_true(has_cloexec(fds[0]));
+	assert_int_equal(fdio_set_nonblock(fds[0], true), 0);
+	assert_true(fcntl(fds[0], F_GETFL) & O_NONBLOCK);
+	assert_int_equal(fdio_set_nonblock(fds[0], false), 0);
+	assert_false(fcntl(fds[0], F_GETFL) & O_NONBLOCK);
+	close_both(fds);
+	assert_int_equal(fdio_set_cloexec(-1, true), -EBADF);
+	assert_int_equal(fdio_set_nonblock(-1, true), -EBADF);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pipe_is_close_on_exec),
+		cmocka_unit_test(pipe_is_never_a_standard_stream),
+		cmocka_unit_test(pipe_that_cannot_be_moved_is_closed),
+		cmocka_unit_test(above_std_leaves_others_alone),
+		cmocka_unit_test(open_std_fills_the_gaps),
+		cmocka_unit_test(flags_are_set_and_cleared),
+	};
+
+	return SUPPORT_MAIN(tests);
+}

@@ -1,0 +1,147 @@
+#include "lib/outfile.h"
+
+#include "tests/support/support.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/scratch.h"
+
+static void assert_holds(const char *path, const char *wanted)
+{
+	char got[100] = "";
+	FILE *file = fopen(path, "r");
+
+	assert_non_null(file);
+	assert_true(fread(got, 1, sizeof(got) - 1, file) > 0);
+	fclose(file);
+	assert_string_equal(got, wanted);
+}
+
+static int count_files(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	int n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 2;
+}
+
+static void a_file_is_made_and_replaced(void **state)
+{
+	struct scratch scratch;
+	struct stat st;
+
+	(void)state;
+	scratch_make(&scratch);
+	scratch_path(&scratch, "out");
+	assert_int_equal(outfile_check(scratch.path), 0);
+	assert_int_equal(count_files(scratch.dir), 0);
+	assert_int_equal(outfile_write(scratch.path, "first", 5), 0);
+	assert_holds(scratch.path, "first");
+	assert_int_equal(outfile_check(scratch.path), 0);
+	assert_int_equal(outfile_write(scratch.path, "2nd", 3), 0);
+	assert_holds(scratch.path, "2nd");
+	assert_int_equal(count_files(scratch.dir), 1);
+	assert_int_equal(stat(scratch.path, &st), 0);
+	assert_int_equal(st.st_mode & 0111, 0);
+	scratch_remove(&scratch);
+}
+
+static int write_too_much(void *arg)
+{
+	static char text[8192];
+	const struct rlimit small = {.rlim_cur = 4096, .rlim_max = 4096};
+
+	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR ||
+	    setrlimit(RLIMIT_FSIZE, &small))
+		return 1;
+	memset(text, 'x', sizeof(text));
+	return outfile_write(arg, text, sizeof(text)) == -EFBIG ? 0 : 2;
+}
+
+static void a_failed_write_leaves_the_old_file(void **state)
+{
+	struct scratch scratch;
+
+	(void)state;
+	scratch_make(&scratch);
+	scratch_path(&scratch, "out");
+	scratch_write(&scratch, "out", "precious", 8);
+	assert_int_equal(
+		support_child_status(write_too_much, scratch.path, 5000), 0);
+	assert_holds(scratch.path, "precious");
+	assert_int_equal(count_files(scratch.dir), 1);
+	scratch_remove(&scratch);
+}
+
+static void a_symbolic_link_stays_one(void **state)
+{
+	struct scratch scratch;
+	char target[300];
+	struct stat st;
+
+	(void)state;
+	scratch_make(&scratch);
+	snprintf(target, sizeof(target), "%s",
+		 scratch_path(&scratch, "target"));
+	assert_int_equal(symlink(target, scratch_path(&scratch, "link")), 0);
+	assert_int_equal(outfile_check(scratch.path), 0);
+	assert_int_equal(outfile_write(scratch.path, "text", 4), 0);
+	assert_int_equal(lstat(scratch.path, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_holds(target, "text");
+	scratch_remove(&scratch);
+}
+
+static void a_device_is_written_to_and_not_replaced(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(outfile_check("/dev/full"), 0);
+	assert_int_equal(outfile_write("/dev/full", "text", 4), -ENOSPC);
+	assert_int_equal(lstat("/dev/full", &st), 0);
+	assert_true(S_ISCHR(st.st_mode));
+}
+
+static void what_cannot_be_written_is_said_at_once(void **state)
+{
+	char longest[5000];
+	struct scratch scratch;
+
+	(void)state;
+	scratch_make(&scratch);
+	assert_int_equal(outfile_check(scratch.dir), -EISDIR);
+	assert_int_equal(outfile_check(scratch_path(&scratch, "no/file")),
+			 -ENOENT);
+	assert_int_equal(outfile_write(scratch.path, "x", 1), -ENOENT);
+	assert_int_equal(outfile_check(""), -ENOENT);
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	assert_int_equal(outfile_check(longest), -ENAMETOOLONG);
+	assert_int_equal(count_files(scratch.dir), 0);
+	scratch_remove(&scratch);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_is_made_and_replaced),
+		cmocka_unit_test(a_failed_write_leaves_the_old_file),
+		cmocka_unit_test(a_symbolic_link_stays_one),
+		cmocka_unit_test(a_device_is_written_to_and_not_replaced),
+		cmocka_unit_test(what_cannot_be_written_is_said_at_once),
+	};
+
+	return SUPPORT_MAIN(tests);
+}

@@ -1,0 +1,281 @@
+/* The queue of jobs, and why there may be none. */
+#include "p04-posix-mq/jobqueue.h"
+
+#include "tests/support/support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "lib/tick.h"
+#include "p04-posix-mq/limits.h"
+
+#define CAPACITY 4
+#define MESSAGE_BYTES 256
+
+static char name[64];
+static struct jobqueue server, client;
+static struct job *room;
+
+static int setup(void **state)
+{
+	bool is_new;
+
+	(void)state;
+	snprintf(name, sizeof(name), "/ipc.p04-test.%d", (int)getpid());
+	assert_int_equal(
+		jobqueue_serve(&server, name, CAPACITY, MESSAGE_BYTES, &is_new),
+		0);
+	assert_true(is_new);
+	assert_int_equal(jobqueue_join(&client, name), 0);
+	room = malloc(MESSAGE_BYTES);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(room);
+	jobqueue_close(&client);
+	jobqueue_close(&server);
+	jobqueue_remove(name);
+	return 0;
+}
+
+static int send(uint64_t id, uint32_t priority, int64_t deadline)
+{
+	struct job *job;
+	int error;
+
+	assert_int_equal(job_new("true", priority, &job), 0);
+	job->id = id;
+	error = jobqueue_send(&client, job, deadline);
+	free(job);
+	return error;
+}
+
+static void jobs_come_out_by_priority_and_then_in_order(void **state)
+{
+	static const uint64_t order[] = {2, 4, 3, 1};
+	long depth;
+
+	(void)state;
+	assert_int_equal(send(1, 0, JOBQUEUE_TRY), 0);
+	assert_int_equal(send(2, 31, JOBQUEUE_TRY), 0);
+	assert_int_equal(send(3, 15, JOBQUEUE_TRY), 0);
+	assert_int_equal(send(4, 31, JOBQUEUE_TRY), 0);
+	assert_int_equal(jobqueue_depth(&server, &depth), 0);
+	assert_int_equal(depth, 4);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(jobqueue_receive(&server, room, JOBQUEUE_TRY),
+				 0);
+		assert_int_equal(room->id, order[i]);
+		assert_string_equal(room->command, "true");
+	}
+	assert_int_equal(jobqueue_receive(&server, room, JOBQUEUE_TRY),
+			 -EAGAIN);
+}
+
+static void a_full_queue_holds_the_sender_until_its_deadline(void **state)
+{
+	int64_t start;
+
+	(void)state;
+	for (uint64_t id = 1; id <= CAPACITY; id++)
+		assert_int_equal(send(id, 0, JOBQUEUE_TRY), 0);
+	assert_int_equal(send(9, 0, JOBQUEUE_TRY), -ETIMEDOUT);
+	start = tick_now();
+	assert_int_equal(send(9, 0, tick_after(30 * TICK_MS)), -ETIMEDOUT);
+	assert_true(tick_now() - start >= 30 * TICK_MS);
+	assert_int_equal(jobqueue_receive(&server, room, TICK_NEVER), 0);
+	assert_int_equal(send(9, 0, TICK_NEVER), 0);
+}
+
+static void an_empty_queue_holds_the_receiver_until_its_deadline(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		jobqueue_receive(&server, room, tick_after(30 * TICK_MS)),
+		-ETIMEDOUT);
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+}
+
+static void a_signal_ends_the_wait_for_room(void **state)
+{
+	const struct sigaction action = {.sa_handler = on_alarm};
+	/* Again and again, in case the first one comes before the call. */
+	const struct itimerval soon = {{0, 10000}, {0, 10000}},
+			       never = {{0, 0}, {0, 0}};
+
+	(void)state;
+	for (uint64_t id = 1; id <= CAPACITY; id++)
+		assert_int_equal(send(id, 0, JOBQUEUE_TRY), 0);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	assert_int_equal(send(9, 0, tick_after(20 * TICK_S)), -EINTR);
+	setitimer(ITIMER_REAL, &never, NULL);
+}
+
+static void a_job_longer_than_a_message_is_refused(void **state)
+{
+	char command[MESSAGE_BYTES];
+	struct job *job;
+
+	(void)state;
+	memset(command, 'x', sizeof(command));
+	command[MESSAGE_BYTES - sizeof(*job)] = '\0';
+	assert_int_equal(job_new(command, 0, &job), 0);
+	assert_int_equal(jobqueue_send(&client, job, JOBQUEUE_TRY), -EMSGSIZE);
+	free(job);
+	command[MESSAGE_BYTES - sizeof(*job) - 1] = '\0';
+	assert_int_equal(job_new(command, 0, &job), 0);
+	assert_int_equal(jobqueue_send(&client, job, JOBQUEUE_TRY), 0);
+	free(job);
+}
+
+static void what_is_no_job_is_dropped(void **state)
+{
+	(void)state;
+	assert_int_equal(mq_send(client.mq, "hello", 5, 9), 0);
+	assert_int_equal(mq_send(client.mq, "", 0, 8), 0);
+	assert_int_equal(send(1, 0, JOBQUEUE_TRY), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(jobqueue_receive(&server, room, JOBQUEUE_TRY),
+				 -EBADMSG);
+	assert_int_equal(jobqueue_receive(&server, room, JOBQUEUE_TRY), 0);
+}
+
+static void a_queue_that_was_left_is_taken_over_with_its_jobs(void **state)
+{
+	bool is_new;
+
+	(void)state;
+	assert_int_equal(send(1, 5, JOBQUEUE_TRY), 0);
+	jobqueue_close(&server);
+	assert_int_equal(jobqueue_serve(&server, name, 2 * CAPACITY,
+					2 * MESSAGE_BYTES, &is_new),
+			 0);
+	assert_false(is_new);
+	assert_int_equal(server.capacity, CAPACITY);
+	assert_int_equal(server.message_bytes, MESSAGE_BYTES);
+	assert_int_equal(jobqueue_receive(&server, room, JOBQUEUE_TRY), 0);
+	assert_int_equal(room->id, 1);
+}
+
+static void a_queue_is_served_by_one(void **state)
+{
+	struct jobqueue second;
+	bool is_new;
+
+	(void)state;
+	assert_int_equal(
+		jobqueue_serve(&second, name, CAPACITY, MESSAGE_BYTES, &is_new),
+		-EBUSY);
+}
+
+static void a_queue_that_others_may_write_to_is_not_trusted(void **state)
+{
+	struct jobqueue other;
+	bool is_new;
+
+	(void)state;
+	assert_int_equal(fchmod(server.mq, 0620), 0);
+	assert_int_equal(jobqueue_join(&other, name), -EPERM);
+	jobqueue_close(&server);
+	assert_int_equal(
+		jobqueue_serve(&server, name, CAPACITY, MESSAGE_BYTES, &is_new),
+		-EPERM);
+}
+
+static void a_removed_queue_cannot_be_joined(void **state)
+{
+	struct jobqueue other;
+
+	(void)state;
+	assert_int_equal(jobqueue_remove(name), 0);
+	assert_int_equal(jobqueue_remove(name), -ENOENT);
+	assert_int_equal(jobqueue_join(&other, name), -ENOENT);
+	/* Who has it open goes on. */
+	assert_int_equal(send(1, 0, JOBQUEUE_TRY), 0);
+	assert_int_equal(jobqueue_receive(&server, room, JOBQUEUE_TRY), 0);
+}
+
+/* ---- limits -------------------------------------------------------------------- */
+
+static void the_limit_that_was_hit_is_named(void **state)
+{
+	char why[256];
+
+	(void)state;
+	assert_int_equal(
+		limits_explain(-EINVAL, 1 << 20, 1024, why, sizeof(why)), 1);
+	assert_non_null(strstr(why, "1048576 messages"));
+	assert_non_null(strstr(why, "raise /proc/sys/fs/mqueue/msg_max"));
+	assert_int_equal(limits_explain(-EINVAL, 1, 1 << 30, why, sizeof(why)),
+			 1);
+	assert_non_null(strstr(why, "raise /proc/sys/fs/mqueue/msgsize_max"));
+	assert_int_equal(limits_explain(-ENOSPC, 1, 1, why, sizeof(why)), 1);
+	assert_non_null(strstr(why, "/proc/sys/fs/mqueue/queues_max"));
+	assert_int_equal(limits_explain(-EMFILE, 10, 8192, why, sizeof(why)),
+			 1);
+	assert_non_null(strstr(why, "RLIMIT_MSGQUEUE"));
+}
+
+static void what_is_no_limit_is_not_called_one(void **state)
+{
+	char why[256];
+
+	(void)state;
+	assert_int_equal(limits_explain(-EACCES, 1, 1, why, sizeof(why)), 0);
+	assert_int_equal(limits_explain(-EINVAL, 1, 1, why, sizeof(why)), 0);
+}
+
+static void a_quota_that_is_too_small_is_emfile(void **state)
+{
+	struct rlimit old, small;
+	struct jobqueue other;
+	bool is_new;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_MSGQUEUE, &old), 0);
+	small = old;
+	small.rlim_cur = 1000;
+	assert_int_equal(setrlimit(RLIMIT_MSGQUEUE, &small), 0);
+	assert_int_equal(jobqueue_serve(&other, "/ipc.p04-test.quota", 10, 8192,
+					&is_new),
+			 -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_MSGQUEUE, &old), 0);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(jobs_come_out_by_priority_and_then_in_order),
+		CASE(a_full_queue_holds_the_sender_until_its_deadline),
+		CASE(an_empty_queue_holds_the_receiver_until_its_deadline),
+		CASE(a_signal_ends_the_wait_for_room),
+		CASE(a_job_longer_than_a_message_is_refused),
+		CASE(what_is_no_job_is_dropped),
+		CASE(a_queue_that_was_left_is_taken_over_with_its_jobs),
+		CASE(a_queue_is_served_by_one),
+		CASE(a_queue_that_others_may_write_to_is_not_trusted),
+		CASE(a_removed_queue_cannot_be_joined),
+		cmocka_unit_test(the_limit_that_was_hit_is_named),
+		cmocka_unit_test(what_is_no_limit_is_not_called_one),
+		cmocka_unit_test(a_quota_that_is_too_small_is_emfile),
+	};
+	return SUPPORT_MAIN(tests);
+}

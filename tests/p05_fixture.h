@@ -1,0 +1,158 @@
+/* A server in a child, and clients, for the tests of chapter 5. */
+#ifndef UNIXIPC_TESTS_P05_FIXTURE_H
+#define UNIXIPC_TESTS_P05_FIXTURE_H
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+#include "lib/tick.h"
+#include "p05-sysv-mq/gate.h"
+#include "p05-sysv-mq/letter.h"
+#include "p05-sysv-mq/mqclient.h"
+#include "p05-sysv-mq/mqserver.h"
+#include "tests/support/support.h"
+
+struct fixture {
+	struct mqserver_options options;
+	pid_t server; /* 0: none runs */
+};
+
+/* The default service: the text comes back with '!' behind it. */
+static ssize_t fixture_answer(const char *text, size_t text_bytes, char *reply,
+			      size_t reply_max, void *arg)
+{
+	(void)arg;
+	if (text_bytes + 1 > reply_max)
+		return -EMSGSIZE;
+	memcpy(reply, text, text_bytes);
+	reply[text_bytes] = '!';
+	return (ssize_t)text_bytes + 1;
+}
+
+static int fixture_set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->options = (struct mqserver_options){
+		.key = (key_t)(0x05000000 | getpid()),
+		.mode = 0600,
+		.workers = 1,
+		.sweep_ns = 50 * TICK_MS,
+		.answer = fixture_answer,
+	};
+	*state = f;
+	return 0;
+}
+
+/* A child's body: serve until killed; 10 + errno if it could not start. */
+static inline int fixture_serve(void *arg)
+{
+	const struct fixture *f = arg;
+	struct mqserver_found found;
+	struct mqserver *server;
+	int rc = mqserver_create(&server, &f->options, &found);
+
+	if (rc)
+		return rc == -EADDRINUSE ? 98 : 1;
+	rc = mqserver_run(server, -1);
+	mqserver_remove(server);
+	return rc == -EIDRM ? 43 : 2;
+}
+
+static inline int fixture_queue(const struct fixture *f)
+{
+	return msgget(f->options.key, 0);
+}
+
+static inline bool fixture_is_served(void *arg)
+{
+	const struct fixture *f = arg;
+	pid_t server;
+	int gate = gate_find(f->options.key, GATE_NO_FILE, &server);
+
+	/* Room is what it gives last. */
+	return gate >= 0 && server == f->server && fixture_queue(f) >= 0 &&
+	       semctl(gate, 1, GETVAL) > 0;
+}
+
+static inline void fixture_start(struct fixture *f)
+{
+	assert_int_equal(child_fork(fixture_serve, f, &f->server), 0);
+	assert_true(support_wait_until(fixture_is_served, f, 20000));
+}
+
+static inline void fixture_kill(struct fixture *f)
+{
+	int status;
+
+	if (!f->server)
+		return;
+	kill(f->server, SIGKILL);
+	assert_int_equal(child_wait(f->server, TICK_NEVER, &status), 0);
+	f->server = 0;
+}
+
+/* All of its threads: kill(2) alone returns before that. */
+static inline void fixture_stop(const struct fixture *f)
+{
+	int status;
+
+	kill(f->server, SIGSTOP);
+	assert_int_equal(waitpid(f->server, &status, WUNTRACED), f->server);
+	assert_true(WIFSTOPPED(status));
+}
+
+/* What a killed server left is taken over, and removed. */
+static int fixture_tear_down(void **state)
+{
+	struct fixture *f = *state;
+	struct mqserver_found found;
+	struct mqserver *server;
+	int rc;
+
+	fixture_kill(f);
+	rc = mqserver_create(&server, &f->options, &found);
+	mqserver_remove(server);
+	free(f);
+	return rc;
+}
+
+static inline struct mqclient *fixture_client(const struct fixture *f)
+{
+	struct mqclient *client;
+
+	assert_int_equal(mqclient_open(&client, f->options.key, GATE_NO_FILE),
+			 0);
+	return client;
+}
+
+/* Ask with a number in the text, and check what came. 0 or -errno. */
+static inline int fixture_ask(struct mqclient *client, int a, int b,
+			      int timeout_ms)
+{
+	char text[64], reply[64];
+	int len = snprintf(text, sizeof(text), "%d+%d", a, b);
+	ssize_t n =
+		mqclient_ask(client, text, (size_t)len, reply, sizeof(reply),
+			     tick_after(timeout_ms * TICK_MS));
+
+	if (n < 0)
+		return (int)n;
+	return n == len + 1 && memcmp(text, reply, (size_t)len) == 0 &&
+			       reply[len] == '!'
+		       ? 0
+		       : -EBADMSG;
+}
+
+#define CASE(name) \
+	cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
+
+#endif

@@ -1,0 +1,608 @@
+#include "p15-spsc/spsc.h"
+
+#include "tests/support/support.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+#include "lib/tick.h"
+#include "p15-spsc/internal.h"
+
+#define LONG (20 * TICK_S) /* more than anything here takes */
+
+/* A queue in shared memory, with the indices about to wrap around. */
+struct fixture {
+	void *memory;
+	size_t bytes;
+	struct spsc_producer p;
+	struct spsc_consumer c;
+};
+
+static void make(struct fixture *f, uint64_t item_bytes, uint64_t capacity)
+{
+	f->bytes = spsc_bytes(item_bytes, capacity);
+	f->memory = mmap(NULL, f->bytes, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(f->memory, MAP_FAILED);
+	assert_int_equal(spsc_init_at(f->memory, f->bytes, item_bytes, capacity,
+				      UINT64_MAX - 2),
+			 0);
+}
+
+static void make_both(struct fixture *f, uint64_t item_bytes, uint64_t capacity)
+{
+	make(f, item_bytes, capacity);
+	assert_int_equal(
+		spsc_producer_attach(&f->p, f->memory, f->bytes, item_bytes),
+		0);
+	assert_int_equal(
+		spsc_consumer_attach(&f->c, f->memory, f->bytes, item_bytes),
+		0);
+}
+
+static void unmake(struct fixture *f)
+{
+	munmap(f->memory, f->bytes);
+}
+
+/* ---- making and attaching ----------------------------------------------------- */
+
+static void impossible_queues_are_refused(void **state)
+{
+	static _Alignas(SPSC_LINE) unsigned char memory[4096];
+
+	(void)state;
+	assert_int_equal(spsc_bytes(0, 8), 0);
+	assert_int_equal(spsc_bytes(8, 0), 0);
+	assert_int_equal(spsc_bytes(8, 12), 0);
+	assert_int_equal(spsc_bytes(UINT64_C(1) << 40, UINT64_C(1) << 40), 0);
+	assert_int_equal(spsc_bytes(UINT64_MAX, 2), 0);
+	assert_int_equal(spsc_bytes(8, SPSC_CAPACITY_MAX * 2), 0);
+	assert_int_equal(spsc_init(memory, sizeof(memory), 8, 12), -EINVAL);
+	assert_int_equal(spsc_init(memory + 64, 2048, 8, 16), -EINVAL);
+	assert_int_equal(spsc_init(memory, spsc_bytes(8, 16) - 1, 8, 16),
+			 -EINVAL);
+	assert_int_equal(spsc_init(memory, spsc_bytes(8, 16), 8, 16), 0);
+}
+
+static void what_is_no_queue_is_not_attached_to(void **state)
+{
+	struct fixture f;
+	struct spsc *shared;
+
+	(void)state;
+	make(&f, 8, 16);
+	shared = f.memory;
+	assert_int_equal(spsc_consumer_attach(&f.c, (char *)f.memory + 64,
+					      f.bytes - 64, 8),
+			 -EINVAL);
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, 100, 8),
+			 -EBADMSG);
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes - 1, 8),
+			 -EBADMSG);
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 4),
+			 -EMSGSIZE);
+	shared->capacity = 32;
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8),
+			 -EBADMSG);
+	shared->capacity = 8; /* would fit, but is not what was made */
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8),
+			 -EBADMSG);
+	shared->capacity = 16;
+	shared->version++;
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8),
+			 -EPROTONOSUPPORT);
+	shared->version--;
+	shared->magic++;
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8),
+			 -EBADMSG);
+	shared->magic--;
+	atomic_store(&shared->tail, 17);
+	atomic_store(&shared->head, 0);
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8),
+			 -EBADMSG);
+	atomic_store(&shared->tail, 16);
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8), 0);
+	unmake(&f);
+}
+
+static void each_role_is_taken_once(void **state)
+{
+	struct fixture f;
+	struct spsc_producer p;
+	struct spsc_consumer c;
+
+	(void)state;
+	make_both(&f, 8, 16);
+	assert_int_equal(spsc_producer_attach(&p, f.memory, f.bytes, 8),
+			 -EBUSY);
+	assert_int_equal(spsc_consumer_attach(&c, f.memory, f.bytes, 8),
+			 -EBUSY);
+	spsc_producer_close(&f.p);
+	assert_int_equal(spsc_producer_attach(&p, f.memory, f.bytes, 8), 0);
+	assert_int_equal(spsc_consumer_attach(&c, f.memory, f.bytes, 8),
+			 -EBUSY);
+	unmake(&f);
+}
+
+static void two_mappings_at_two_addresses_are_one_queue(void **state)
+{
+	size_t bytes = spsc_bytes(8, 64);
+	int fd = memfd_create("spsc", MFD_CLOEXEC);
+	struct spsc_producer p;
+	struct spsc_consumer c;
+	void *map[2];
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
+	for (int i = 0; i < 2; i++) {
+		map[i] = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      fd, 0);
+		assert_ptr_not_equal(map[i], MAP_FAILED);
+	}
+	close(fd);
+	assert_int_equal(spsc_init(map[0], bytes, 8, 64), 0);
+	assert_int_equal(spsc_producer_attach(&p, map[0], bytes, 8), 0);
+	assert_int_equal(spsc_consumer_attach(&c, map[1], bytes, 8), 0);
+	for (uint64_t i = 0, got = 0; i < 200; i++) {
+		assert_int_equal(spsc_try_push(&p, &i, 8), 0);
+		assert_int_equal(spsc_try_pop(&c, &got, 8), 0);
+		assert_int_equal(got, i);
+	}
+	munmap(map[0], bytes);
+	munmap(map[1], bytes);
+}
+
+/* ---- items -------------------------------------------------------------------- */
+
+static void items_of_any_size_come_out_as_they_went_in(void **state)
+{
+	static const size_t sizes[] = {1, 3, 8, 24, 64, 100, 4096};
+	unsigned char in[4096], out[4096];
+
+	(void)state;
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+		struct fixture f;
+		uint64_t next = 0;
+
+		make_both(&f, sizes[s], 4);
+		for (uint64_t i = 0; i < 23; i++) {
+			memset(in, (int)i + 1, sizes[s]);
+			assert_int_equal(spsc_try_push(&f.p, in, sizes[s]), 0);
+			if (i % 3 == 0)
+				continue; /* so that it holds one or two */
+			for (int k = 0; k < 1 + (i % 3 == 2); k++, next++) {
+				memset(in, (int)next + 1, sizes[s]);
+				assert_int_equal(
+					spsc_try_pop(&f.c, out, sizes[s]), 0);
+				assert_memory_equal(in, out, sizes[s]);
+			}
+		}
+		unmake(&f);
+	}
+}
+
+static void wrong_size_is_refused_and_moves_nothing(void **state)
+{
+	struct fixture f;
+	uint32_t small = 1;
+	uint64_t item = 7;
+
+	(void)state;
+	make_both(&f, 8, 4);
+	assert_int_equal(spsc_try_push(&f.p, &small, 4), -EMSGSIZE);
+	assert_int_equal(spsc_try_put(&f.p, &small, 4), -EMSGSIZE);
+	assert_int_equal(spsc_count(f.memory), 0);
+	assert_int_equal(spsc_try_push(&f.p, &item, 8), 0);
+	assert_int_equal(spsc_try_pop(&f.c, &small, 4), -EMSGSIZE);
+	assert_int_equal(spsc_try_pop(&f.c, &item, 8), 0);
+	assert_int_equal(item, 7);
+	unmake(&f);
+}
+
+static void full_and_empty_are_told(void **state)
+{
+	struct fixture f;
+	uint64_t item = 0;
+
+	(void)state;
+	make_both(&f, 8, 16);
+	assert_int_equal(spsc_try_pop(&f.c, &item, 8), -EAGAIN);
+	for (uint64_t i = 0; i < 16; i++) {
+		assert_int_equal(spsc_count(f.memory), i);
+		assert_int_equal(spsc_try_push(&f.p, &i, 8), 0);
+	}
+	assert_int_equal(spsc_count(f.memory), 16);
+	assert_int_equal(spsc_try_push(&f.p, &item, 8), -EAGAIN);
+	/* Room is told of in pieces of an eighth, or when asked to. */
+	assert_int_equal(spsc_try_pop(&f.c, &item, 8), 0);
+	assert_int_equal(spsc_try_push(&f.p, &item, 8), -EAGAIN);
+	assert_int_equal(spsc_consumer_flush(&f.c), 0);
+	assert_int_equal(spsc_try_push(&f.p, &item, 8), 0);
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(spsc_try_pop(&f.c, &item, 8), 0);
+	assert_int_equal(spsc_try_pop(&f.c, &item, 8), -EAGAIN);
+	assert_int_equal(spsc_count(f.memory), 0);
+	unmake(&f);
+}
+
+static void items_can_be_written_and_read_in_place(void **state)
+{
+	struct fixture f;
+	static unsigned char nowhere[64];
+	void *slot = nowhere;
+	const void *front = NULL;
+
+	(void)state;
+	make_both(&f, 64, 2);
+	for (int i = 0; i < 9; i++) {
+		assert_int_equal(spsc_try_reserve(&f.p, &slot), 0);
+		assert_int_equal((uintptr_t)slot % 64, 0);
+		memset(slot, i, 64);
+		assert_int_equal(spsc_try_front(&f.c, &front), -EAGAIN);
+		assert_int_equal(spsc_commit(&f.p), 0);
+		assert_int_equal(spsc_try_front(&f.c, &front), 0);
+		assert_ptr_equal(front, slot);
+		spsc_release(&f.c);
+	}
+	unmake(&f);
+}
+
+static void batches_go_across_the_end_of_the_ring(void **state)
+{
+	struct fixture f;
+	uint64_t in[16], out[16], next = 0, expected = 0;
+
+	(void)state;
+	make_both(&f, 8, 8);
+	assert_int_equal(spsc_try_pop_many(&f.c, out, 5), -EAGAIN);
+	for (size_t round = 0; round < 50; round++) {
+		size_t n = round % 7 + 1;
+		ssize_t moved;
+
+		for (size_t i = 0; i < n; i++)
+			in[i] = next + i;
+		moved = spsc_try_push_many(&f.p, in, n);
+		assert_in_range(moved, 1, n);
+		next += (uint64_t)moved;
+		moved = spsc_try_pop_many(&f.c, out, 16);
+		assert_in_range(moved, 1, 8);
+		for (ssize_t i = 0; i < moved; i++)
+			assert_int_equal(out[i], expected++);
+	}
+	assert_int_equal(expected, next);
+	/* What does not fit stays with the caller. */
+	assert_int_equal(spsc_try_push_many(&f.p, in, 16), 8);
+	assert_int_equal(spsc_try_push_many(&f.p, in, 1), -EAGAIN);
+	assert_int_equal(spsc_try_push_many(&f.p, in, 0), 0);
+	assert_int_equal(spsc_try_pop_many(&f.c, out, 0), 0);
+	unmake(&f);
+}
+
+static void deferred_items_are_seen_after_a_flush(void **state)
+{
+	struct fixture f;
+	uint64_t item = 1;
+
+	(void)state;
+	make_both(&f, 8, 64);
+	assert_int_equal(spsc_try_put(&f.p, &item, 8), 0);
+	assert_int_equal(spsc_try_pop(&f.c, &item, 8), -EAGAIN);
+	assert_int_equal(spsc_flush(&f.p), 0);
+	assert_int_equal(spsc_try_pop(&f.c, &item, 8), 0);
+	assert_int_equal(spsc_consumer_flush(&f.c), 0);
+	/* … or after so many, or when there is no room for more. */
+	for (uint64_t i = 0; i < f.p.defer; i++)
+		assert_int_equal(spsc_try_put(&f.p, &item, 8), 0);
+	assert_int_equal(spsc_count(f.memory), f.p.defer);
+	f.p.defer = 1000;
+	while (spsc_try_put(&f.p, &item, 8) == 0)
+		;
+	assert_int_equal(spsc_count(f.memory), 64);
+	unmake(&f);
+}
+
+/* ---- ends ----------------------------------------------------------------------- */
+
+static void end_is_told_to_the_other_side_until_somebody_attaches(void **state)
+{
+	struct fixture f;
+	uint64_t item = 1;
+
+	(void)state;
+	make_both(&f, 8, 4);
+	assert_int_equal(spsc_try_put(&f.p, &item, 8), 0);
+	spsc_producer_close(&f.p);
+	assert_int_equal(spsc_pop(&f.c, &item, 8), 0);
+	assert_int_equal(spsc_pop(&f.c, &item, 8), -EPIPE);
+	assert_int_equal(spsc_producer_attach(&f.p, f.memory, f.bytes, 8), 0);
+	assert_int_equal(spsc_try_pop(&f.c, &item, 8), -EAGAIN);
+	item = 2;
+	assert_int_equal(spsc_try_push(&f.p, &item, 8), 0);
+	assert_int_equal(spsc_pop(&f.c, &item, 8), 0);
+	assert_int_equal(item, 2);
+
+	spsc_consumer_close(&f.c);
+	assert_int_equal(spsc_push(&f.p, &item, 8), -EPIPE);
+	/* The item was put all the same: whoever comes next gets it. */
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8), 0);
+	assert_int_equal(spsc_pop(&f.c, &item, 8), 0);
+	assert_int_equal(spsc_push(&f.p, &item, 8), 0);
+	unmake(&f);
+}
+
+/* What the child of a test does with the queue before it dies. */
+static int push_three_and_die(void *arg)
+{
+	struct fixture *f = arg;
+	struct spsc_producer p;
+
+	if (spsc_producer_attach(&p, f->memory, f->bytes, 8))
+		return 1;
+	for (uint64_t i = 1; i <= 3; i++)
+		if (spsc_try_push(&p, &i, 8))
+			return 2;
+	for (uint64_t i = 100; i <= 101; i++) /* not published */
+		if (spsc_try_put(&p, &i, 8))
+			return 3;
+	raise(SIGKILL);
+	return 4;
+}
+
+static void what_a_dead_producer_published_is_there(void **state)
+{
+	struct fixture f;
+	uint64_t item;
+
+	(void)state;
+	make(&f, 8, 16);
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8), 0);
+	assert_int_equal(support_child_status(push_three_and_die, &f, 20000),
+			 128 + SIGKILL);
+	for (uint64_t i = 1; i <= 3; i++) {
+		assert_int_equal(spsc_pop(&f.c, &item, 8), 0);
+		assert_int_equal(item, i);
+	}
+	assert_int_equal(spsc_pop(&f.c, &item, 8), -EOWNERDEAD);
+	/* The next takes over where it had published. */
+	assert_int_equal(spsc_producer_attach(&f.p, f.memory, f.bytes, 8), 0);
+	item = 4;
+	assert_int_equal(spsc_push(&f.p, &item, 8), 0);
+	assert_int_equal(spsc_pop(&f.c, &item, 8), 0);
+	assert_int_equal(item, 4);
+	unmake(&f);
+}
+
+static int pop_two_and_die(void *arg)
+{
+	struct fixture *f = arg;
+	struct spsc_consumer c;
+	uint64_t item;
+
+	if (spsc_consumer_attach(&c, f->memory, f->bytes, 8))
+		return 1;
+	for (int i = 0; i < 2; i++)
+		if (spsc_try_pop(&c, &item, 8))
+			return 2;
+	raise(SIGKILL);
+	return 3;
+}
+
+static void what_a_dead_consumer_had_not_released_comes_again(void **state)
+{
+	struct fixture f;
+	uint64_t item = 0;
+
+	(void)state;
+	make(&f, 8, 32); /* room is told of by fours */
+	assert_int_equal(spsc_producer_attach(&f.p, f.memory, f.bytes, 8), 0);
+	for (uint64_t i = 0; i < 32; i++)
+		assert_int_equal(spsc_push(&f.p, &i, 8), 0);
+	assert_int_equal(support_child_status(pop_two_and_die, &f, 20000),
+			 128 + SIGKILL);
+	assert_int_equal(spsc_push(&f.p, &item, 8), -EOWNERDEAD);
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8), 0);
+	for (uint64_t i = 0; i < 32; i++) {
+		assert_int_equal(spsc_pop(&f.c, &item, 8), 0);
+		assert_int_equal(item, i);
+	}
+	unmake(&f);
+}
+
+/* ---- waiting -------------------------------------------------------------------- */
+
+static void waits_end_at_their_deadline(void **state)
+{
+	struct fixture f;
+	uint64_t item = 1, items[4] = {0};
+
+	(void)state;
+	make_both(&f, 8, 2);
+	assert_int_equal(spsc_pop_until(&f.c, &item, 8, tick_after(TICK_MS)),
+			 -ETIMEDOUT);
+	assert_int_equal(
+		spsc_pop_many_until(&f.c, items, 4, tick_after(TICK_MS)),
+		-ETIMEDOUT);
+	assert_int_equal(spsc_push_many_until(&f.p, items, 4, tick_after(LONG)),
+			 2);
+	assert_int_equal(spsc_push_until(&f.p, &item, 8, tick_after(TICK_MS)),
+			 -ETIMEDOUT);
+	assert_int_equal(
+		spsc_push_many_until(&f.p, items, 4, tick_after(TICK_MS)),
+		-ETIMEDOUT);
+	assert_int_equal(spsc_pop_many_until(&f.c, items, 4, 0), 2);
+	unmake(&f);
+}
+
+static bool consumer_sleeps(void *arg)
+{
+	return atomic_load(&((struct spsc *)arg)->consumer_flags) & SPSC_SLEEPS;
+}
+
+static bool producer_sleeps(void *arg)
+{
+	return atomic_load(&((struct spsc *)arg)->producer_flags) & SPSC_SLEEPS;
+}
+
+static int pop_one_from_sleep(void *arg)
+{
+	struct fixture *f = arg;
+	struct spsc_consumer c;
+	uint64_t item = 0;
+
+	if (spsc_consumer_attach(&c, f->memory, f->bytes, 8) ||
+	    spsc_pop_until(&c, &item, 8, tick_after(LONG)))
+		return 1;
+	spsc_consumer_close(&c);
+	return item == 42 ? 0 : 2;
+}
+
+static void sleeping_consumer_in_another_process_is_woken(void **state)
+{
+	struct fixture f;
+	uint64_t item = 42;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	make(&f, 8, 4);
+	assert_int_equal(spsc_producer_attach(&f.p, f.memory, f.bytes, 8), 0);
+	assert_int_equal(child_fork(pop_one_from_sleep, &f, &pid), 0);
+	assert_true(support_wait_until(consumer_sleeps, f.memory, 20000));
+	assert_int_equal(spsc_try_push(&f.p, &item, 8), 0);
+	assert_int_equal(child_wait(pid, tick_after(LONG), &status), 0);
+	assert_int_equal(status, 0);
+	unmake(&f);
+}
+
+static int push_three_from_sleep(void *arg)
+{
+	struct fixture *f = arg;
+	struct spsc_producer p;
+
+	if (spsc_producer_attach(&p, f->memory, f->bytes, 8))
+		return 1;
+	for (uint64_t i = 0; i < 3; i++) /* the third does not fit */
+		if (spsc_push_until(&p, &i, 8, tick_after(LONG)))
+			return 2;
+	spsc_producer_close(&p);
+	return 0;
+}
+
+static void sleeping_producer_in_another_process_is_woken(void **state)
+{
+	struct fixture f;
+	uint64_t item;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	make(&f, 8, 2);
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8), 0);
+	assert_int_equal(child_fork(push_three_from_sleep, &f, &pid), 0);
+	assert_true(support_wait_until(producer_sleeps, f.memory, 20000));
+	for (uint64_t i = 0; i < 3; i++) {
+		assert_int_equal(
+			spsc_pop_until(&f.c, &item, 8, tick_after(LONG)), 0);
+		assert_int_equal(item, i);
+	}
+	assert_int_equal(child_wait(pid, tick_after(LONG), &status), 0);
+	assert_int_equal(status, 0);
+	unmake(&f);
+}
+
+static atomic_bool is_interrupted;
+
+static void do_nothing(int signo)
+{
+	(void)signo;
+}
+
+/* Again and again, as the first signal may come before it sleeps. */
+static void *send_signals(void *arg)
+{
+	while (!atomic_load(&is_interrupted)) {
+		pthread_kill(*(pthread_t *)arg, SIGUSR1);
+		tick_sleep_until(tick_after(TICK_MS));
+	}
+	return NULL;
+}
+
+static void signal_handler_ends_a_wait(void **state)
+{
+	struct sigaction action = {.sa_handler = do_nothing};
+	pthread_t self = pthread_self(), sender;
+	struct fixture f;
+	uint64_t item;
+
+	(void)state;
+	make_both(&f, 8, 2);
+	sigaction(SIGUSR1, &action, NULL);
+	atomic_store(&is_interrupted, false);
+	assert_int_equal(pthread_create(&sender, NULL, send_signals, &self), 0);
+	assert_int_equal(spsc_pop_until(&f.c, &item, 8, tick_after(LONG)),
+			 -EINTR);
+	atomic_store(&is_interrupted, true);
+	pthread_join(sender, NULL);
+	unmake(&f);
+}
+
+/* ---- others' nonsense ------------------------------------------------------------ */
+
+static void nonsense_of_the_other_side_is_noticed(void **state)
+{
+	struct fixture f;
+	struct spsc *shared;
+	uint64_t item = 1, items[16];
+
+	(void)state;
+	make_both(&f, 8, 8);
+	shared = f.memory;
+	atomic_store(&shared->tail, atomic_load(&shared->head) + 9);
+	assert_int_equal(spsc_try_pop(&f.c, &item, 8), -EBADMSG);
+	assert_int_equal(spsc_try_pop_many(&f.c, items, 16), -EBADMSG);
+	assert_int_equal(spsc_pop(&f.c, &item, 8), -EBADMSG);
+	atomic_store(&shared->tail, atomic_load(&shared->head) - 1);
+	assert_int_equal(spsc_try_pop(&f.c, &item, 8), -EBADMSG);
+
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(spsc_try_push(&f.p, &item, 8), 0);
+	atomic_store(&shared->head, f.p.tail + 1); /* more than was put */
+	assert_int_equal(spsc_try_push(&f.p, &item, 8), -EBADMSG);
+	assert_int_equal(spsc_try_push_many(&f.p, items, 3), -EBADMSG);
+	assert_int_equal(spsc_push(&f.p, &item, 8), -EBADMSG);
+	unmake(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(impossible_queues_are_refused),
+		cmocka_unit_test(what_is_no_queue_is_not_attached_to),
+		cmocka_unit_test(each_role_is_taken_once),
+		cmocka_unit_test(two_mappings_at_two_addresses_are_one_queue),
+		cmocka_unit_test(items_of_any_size_come_out_as_they_went_in),
+		cmocka_unit_test(wrong_size_is_refused_and_moves_nothing),
+		cmocka_unit_test(full_and_empty_are_told),
+		cmocka_unit_test(items_can_be_written_and_read_in_place),
+		cmocka_unit_test(batches_go_across_the_end_of_the_ring),
+		cmocka_unit_test(deferred_items_are_seen_after_a_flush),
+		cmocka_unit_test(
+			end_is_told_to_the_other_side_until_somebody_attaches),
+		cmocka_unit_test(what_a_dead_producer_published_is_there),
+		cmocka_unit_test(
+			what_a_dead_consumer_had_not_released_comes_again),
+		cmocka_unit_test(waits_end_at_their_deadline),
+		cmocka_unit_test(sleeping_consumer_in_another_process_is_woken),
+		cmocka_unit_test(sleeping_producer_in_another_process_is_woken),
+		cmocka_unit_test(signal_handler_ends_a_wait),
+		cmocka_unit_test(nonsense_of_the_other_side_is_noticed),
+	};
+
+	return SUPPORT_MAIN(tests);
+}

@@ -1,0 +1,394 @@
+/* The queue's own code, run in every order of its steps, with few items and the
+ * indices about to wrap around; see p15_explore.h. */
+#include "tests/p15_explore.h"
+
+/* The library itself, with its atomics, copies and futexes replaced. */
+#include "p15-spsc/spsc.c"      /* NOLINT(bugprone-suspicious-include) */
+#include "p15-spsc/spsc_wait.c" /* NOLINT(bugprone-suspicious-include) */
+
+#define FIRST (UINT64_MAX - 1) /* so that the third item has index 0 */
+#define MEMORY_BYTES 2048
+
+/* What the case at hand does. */
+static struct {
+	uint64_t capacity;
+	uint32_t items, batch;
+} plan;
+
+static _Alignas(SPSC_LINE) unsigned char memory[MEMORY_BYTES];
+static struct spsc_producer producer;
+static struct spsc_consumer consumer;
+static uint32_t arrived; /* items, all of them right */
+
+/* ---- sides: what they return is checked at the end of every run --------------- */
+
+static int push_one_by_one(void)
+{
+	int error;
+
+	for (uint32_t item = 1; item <= plan.items; item++) {
+		explore_try();
+		while ((error = spsc_try_push(&producer, &item, 4))) {
+			if (error != -EAGAIN)
+				return error;
+			explore_await();
+			explore_try();
+		}
+	}
+	return 0;
+}
+
+static void take(uint32_t item)
+{
+	if (item != arrived + 1)
+		explore_fail(
+			"an item is lost, doubled, spoilt or out of order");
+	arrived++;
+}
+
+static int pop_one_by_one(void)
+{
+	uint32_t item;
+	int error;
+
+	while (arrived < plan.items) {
+		explore_try();
+		error = spsc_try_pop(&consumer, &item, 4);
+		if (error == -EAGAIN)
+			explore_await();
+		else if (error)
+			return error;
+		else
+			take(item);
+	}
+	return 0;
+}
+
+/* Telling of the room as late as it may. */
+static int pop_lazily(void)
+{
+	consumer.slack = plan.capacity;
+	return pop_one_by_one();
+}
+
+static int write_in_place(void)
+{
+	void *slot;
+	int error;
+
+	for (uint32_t item = 1; item <= plan.items; item++) {
+		explore_try();
+		while (spsc_try_reserve(&producer, &slot)) {
+			explore_await();
+			explore_try();
+		}
+		memcpy(slot, &item, 4);
+		error = spsc_commit(&producer);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int read_in_place(void)
+{
+	const void *slot;
+	uint32_t item;
+
+	while (arrived < plan.items) {
+		explore_try();
+		if (spsc_try_front(&consumer, &slot)) {
+			explore_await();
+			continue;
+		}
+		memcpy(&item, slot, 4);
+		spsc_release(&consumer);
+		take(item);
+	}
+	return 0;
+}
+
+static int push_batches(void)
+{
+	uint32_t items[8], done = 0;
+
+	for (uint32_t i = 0; i < plan.items; i++)
+		items[i] = i + 1;
+	while (done < plan.items) {
+		uint32_t n = plan.items - done;
+		ssize_t moved;
+
+		explore_try();
+		moved = spsc_try_push_many(&producer, items + done,
+					   n < plan.batch ? n : plan.batch);
+		if (moved < 0)
+			explore_await();
+		else
+			done += (uint32_t)moved;
+	}
+	return 0;
+}
+
+static int pop_batches(void)
+{
+	uint32_t items[8] = {0};
+
+	while (arrived < plan.items) {
+		ssize_t n;
+
+		explore_try();
+		n = spsc_try_pop_many(&consumer, items, plan.batch);
+		if (n < 0)
+			explore_await();
+		for (ssize_t i = 0; i < n; i++)
+			take(items[i]);
+	}
+	return 0;
+}
+
+static int put_and_flush(void)
+{
+	producer.defer = 2;
+	for (uint32_t item = 1; item <= plan.items; item++) {
+		explore_try();
+		while (spsc_try_put(&producer, &item, 4)) {
+			explore_await();
+			explore_try();
+		}
+	}
+	return spsc_flush(&producer);
+}
+
+static int push_and_wait(void)
+{
+	int error = 0;
+
+	for (uint32_t item = 1; item <= plan.items && !error; item++) {
+		explore_forget(3);
+		error = spsc_push(&producer, &item, 4);
+	}
+	return error;
+}
+
+static int push_and_close(void)
+{
+	int error = push_and_wait();
+
+	spsc_producer_close(&producer);
+	return error;
+}
+
+static int pop_and_wait(void)
+{
+	uint32_t item;
+	int error = 0;
+
+	while (arrived < plan.items && !error) {
+		explore_forget(3);
+		error = spsc_pop(&consumer, &item, 4);
+		if (!error)
+			take(item);
+	}
+	return error;
+}
+
+static int pop_to_the_end(void)
+{
+	uint32_t item;
+	int error = pop_and_wait();
+
+	if (!error)
+		error = spsc_pop(&consumer, &item, 4);
+	if (arrived != plan.items)
+		explore_fail("the end came before the last item");
+	return error;
+}
+
+static int pop_one_and_close(void)
+{
+	uint32_t item;
+	int error = spsc_pop(&consumer, &item, 4);
+
+	if (!error)
+		take(item);
+	spsc_consumer_close(&consumer);
+	return error;
+}
+
+static int close_at_once(void)
+{
+	spsc_consumer_close(&consumer);
+	return 0;
+}
+
+static int attach_and_push(void)
+{
+	int error = spsc_producer_attach(&producer, memory, sizeof(memory), 4);
+
+	return error ? error : push_and_wait();
+}
+
+/* ---- exploring ---------------------------------------------------------------- */
+
+static void make_queue(void)
+{
+	struct spsc *shared = (struct spsc *)memory;
+
+	spsc_init_at(memory, sizeof(memory), 4, plan.capacity, FIRST);
+	/* On the same CPU as far as they can tell: then they do not spin. */
+	shared->cpu[0] = shared->cpu[1] = 1;
+	arrived = 0;
+	memset(&producer, 0, sizeof(producer));
+	spsc_consumer_attach(&consumer, memory, sizeof(memory), 4);
+}
+
+static void make_both(void)
+{
+	make_queue();
+	spsc_producer_attach(&producer, memory, sizeof(memory), 4);
+}
+
+static void choose(int (*produce)(void), int (*consume)(void))
+{
+	explore.prepare = make_both;
+	explore.body[0] = produce;
+	explore.body[1] = consume;
+	explore.wanted[0] = explore.wanted[1] = 0;
+	explore.slots = memory + sizeof(struct spsc);
+	explore.item_bytes = 4;
+	/* Which item is next follows from the index. */
+	explore.known[0] = &producer;
+	explore.known[1] = &consumer;
+	explore.known_bytes = offsetof(struct spsc_producer, is_fenced);
+	explore.has_fences = true;
+}
+
+/* Whether nothing goes wrong in any order, for each capacity that small. The
+ * number of orders grows fast: one item less will do but under stress. */
+static bool holds(uint32_t items, uint64_t capacity_max)
+{
+	uint64_t states = 0;
+
+	if (!support_is_stress() && items > 3) {
+		items--;
+		capacity_max = capacity_max > 2 ? 2 : capacity_max;
+	}
+	plan.items = items;
+	for (plan.capacity = 1; plan.capacity <= capacity_max;
+	     plan.capacity *= 2) {
+		explore.n_slots = plan.capacity;
+		if (!explore_all())
+			return false;
+		states += explore.states;
+	}
+	print_message("%ju states\n", (uintmax_t)states);
+	return true;
+}
+
+static void items_arrive_once_and_in_order(void **state)
+{
+	(void)state;
+	choose(push_one_by_one, pop_one_by_one);
+	assert_true(holds(5, 4));
+}
+
+static void room_told_of_late_holds_nobody_up(void **state)
+{
+	(void)state;
+	choose(push_one_by_one, pop_lazily);
+	assert_true(holds(5, 4));
+}
+
+static void items_written_and_read_in_place_are_whole(void **state)
+{
+	(void)state;
+	choose(write_in_place, read_in_place);
+	assert_true(holds(5, 2));
+}
+
+static void batches_arrive_once_and_in_order(void **state)
+{
+	(void)state;
+	for (plan.batch = 2; plan.batch <= 4; plan.batch++) {
+		choose(push_batches, pop_batches);
+		assert_true(holds(5, 4));
+	}
+	plan.batch = 2;
+	choose(push_one_by_one, pop_batches);
+	assert_true(holds(5, 2));
+	choose(push_batches, pop_one_by_one);
+	assert_true(holds(5, 2));
+}
+
+static void deferred_items_all_arrive(void **state)
+{
+	(void)state;
+	choose(put_and_flush, pop_one_by_one);
+	assert_true(holds(5, 4));
+}
+
+static void no_wake_up_is_lost(void **state)
+{
+	(void)state;
+	choose(push_and_wait, pop_and_wait);
+	assert_true(holds(2, 2));
+}
+
+static void no_wake_up_is_lost_without_membarrier(void **state)
+{
+	(void)state;
+	choose(push_and_wait, pop_and_wait);
+	explore.has_fences = false;
+	assert_true(holds(2, 2));
+}
+
+static void end_comes_after_the_last_item(void **state)
+{
+	(void)state;
+	choose(push_and_close, pop_to_the_end);
+	explore.wanted[1] = -EPIPE;
+	assert_true(holds(1, 1));
+}
+
+static void producer_learns_that_the_consumer_has_closed(void **state)
+{
+	(void)state;
+	choose(push_and_wait, close_at_once);
+	explore.wanted[0] = -EPIPE;
+	assert_true(holds(2, 1));
+	if (!support_is_stress())
+		return;
+	choose(push_and_wait, pop_one_and_close);
+	explore.wanted[0] = -EPIPE;
+	assert_true(holds(3, 1));
+}
+
+static void sleeper_hears_of_a_producer_that_attaches_late(void **state)
+{
+	(void)state;
+	for (int fences = 0; fences < 2; fences++) {
+		choose(attach_and_push, pop_and_wait);
+		explore.prepare = make_queue;
+		explore.has_fences = fences;
+		assert_true(holds(1, 1));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(items_arrive_once_and_in_order),
+		cmocka_unit_test(room_told_of_late_holds_nobody_up),
+		cmocka_unit_test(items_written_and_read_in_place_are_whole),
+		cmocka_unit_test(batches_arrive_once_and_in_order),
+		cmocka_unit_test(deferred_items_all_arrive),
+		cmocka_unit_test(no_wake_up_is_lost),
+		cmocka_unit_test(no_wake_up_is_lost_without_membarrier),
+		cmocka_unit_test(end_comes_after_the_last_item),
+		cmocka_unit_test(producer_learns_that_the_consumer_has_closed),
+		cmocka_unit_test(
+			sleeper_hears_of_a_producer_that_attaches_late),
+	};
+
+	return SUPPORT_MAIN(tests);
+}

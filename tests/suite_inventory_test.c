@@ -1,0 +1,402 @@
+/* Every kind of object, with an owner that is alive, and then is not. */
+#include "suite/inventory.h"
+
+#include "tests/support/support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <mqueue.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+#include "lib/sysv.h"
+#include "lib/tick.h"
+#include "tests/support/leftover.h"
+#include "tests/support/scratch.h"
+
+#define NAME "/suite-inventory-test"
+#define SET(to, text) snprintf(to, sizeof(to), "%s", text)
+
+/* A child that owns one object of each kind and waits to be killed. */
+struct owner {
+	struct scratch scratch;
+	char fifo[100], socket[100];
+	int ready[2];
+	pid_t pid;
+};
+
+static int make_posix(void)
+{
+	struct mq_attr attr = {.mq_maxmsg = 4, .mq_msgsize = 100};
+	mqd_t queue;
+	int fd;
+
+	if (objname_claim(OBJNAME_SHM, NAME) ||
+	    objname_claim(OBJNAME_SEM, NAME) || objname_claim(OBJNAME_MQ, NAME))
+		return 10;
+	fd = shm_open(NAME, O_RDWR | O_CREAT | O_EXCL, 0600);
+	if (fd < 0 || ftruncate(fd, 8192) ||
+	    mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) ==
+		    MAP_FAILED)
+		return 11;
+	close(fd); /* the mapping alone makes us a user */
+	if (sem_open(NAME, O_CREAT | O_EXCL, 0600, 5) == SEM_FAILED)
+		return 12;
+	queue = mq_open(NAME, O_RDWR | O_CREAT | O_EXCL, 0600, &attr);
+	if (queue == (mqd_t)-1 || mq_send(queue, "one", 3, 0) ||
+	    mq_send(queue, "two", 3, 0))
+		return 13;
+	return 0;
+}
+
+static int make_paths(const struct owner *owner)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (objname_claim(OBJNAME_FIFO, owner->fifo) ||
+	    objname_claim(OBJNAME_SOCKET, owner->socket))
+		return 20;
+	if (mkfifo(owner->fifo, 0600) ||
+	    open(owner->fifo, O_RDWR | O_CLOEXEC) < 0)
+		return 21;
+	SET(address.sun_path, owner->socket);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (fd < 0 ||
+	    bind(fd, (const struct sockaddr *)&address, sizeof(address)))
+		return 22;
+	return 0;
+}
+
+static int make_sysv(void)
+{
+	static const unsigned short values[] = {1, 0, 7};
+	struct {
+		long type;
+		char text[8];
+	} message = {.type = 1};
+	int shm = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+	int sem = sysv_sem_create(IPC_PRIVATE, 3, values, 0600);
+	int msg = msgget(IPC_PRIVATE, IPC_CREAT | 0600);
+
+	if (shm < 0 || sem < 0 || msg < 0)
+		return 30;
+	if (objname_claim_id(OBJNAME_SYSV_SHM, shm) ||
+	    objname_claim_id(OBJNAME_SYSV_SEM, sem) ||
+	    objname_claim_id(OBJNAME_SYSV_MSG, msg))
+		return 31;
+	if (shmat(shm, NULL, 0) == (void *)-1 || // NOLINT: its error value
+	    msgsnd(msg, &message, sizeof(message.text), 0))
+		return 32;
+	return 0;
+}
+
+static int own(void *arg)
+{
+	const struct owner *owner = arg;
+	int status = make_posix();
+
+	if (!status)
+		status = make_paths(owner);
+	if (!status)
+		status = make_sysv();
+	if (status || write(owner->ready[1], "r", 1) != 1)
+		return status;
+	for (;;)
+		pause();
+}
+
+static void start_owner(struct owner *owner)
+{
+	char ready;
+
+	scratch_make(&owner->scratch);
+	SET(owner->fifo, scratch_path(&owner->scratch, "fifo"));
+	SET(owner->socket, scratch_path(&owner->scratch, "socket"));
+	assert_int_equal(pipe2(owner->ready, O_CLOEXEC), 0);
+	assert_int_equal(child_fork(own, owner, &owner->pid), 0);
+	close(owner->ready[1]);
+	assert_int_equal(read(owner->ready[0], &ready, 1), 1);
+	close(owner->ready[0]);
+}
+
+static void kill_owner(struct owner *owner)
+{
+	int status;
+
+	assert_int_equal(kill(owner->pid, SIGKILL), 0);
+	assert_int_equal(
+		child_wait(owner->pid, tick_after(5 * TICK_S), &status), 0);
+}
+
+static const struct inventory_item *find(const struct inventory *inventory,
+					 enum objname_kind kind)
+{
+	for (size_t i = 0; i < inventory->n; i++)
+		if (inventory->item[i].entry.kind == kind)
+			return &inventory->item[i];
+	fail_msg("no %s in the inventory", objname_kind_word(kind));
+	return NULL;
+}
+
+static void remove_all(const struct inventory *inventory)
+{
+	for (size_t i = 0; i < inventory->n; i++)
+		assert_int_equal(inventory_remove(&inventory->item[i]), 0);
+}
+
+/* ---- cases ----------------------------------------------------------------------- */
+
+static void every_kind_is_shown_with_what_is_in_it(void **state)
+{
+	struct inventory inventory;
+	struct owner owner;
+	char holds[100];
+
+	(void)state;
+	start_owner(&owner);
+	assert_int_equal(inventory_take(&inventory), 0);
+	assert_int_equal(inventory.n, OBJNAME_KINDS);
+	for (size_t i = 0; i < inventory.n; i++) {
+		const struct inventory_item *item = &inventory.item[i];
+
+		assert_true(item->exists);
+		assert_true(item->is_alive);
+		assert_int_equal(item->entry.owner, owner.pid);
+		assert_in_range(item->age_s, 0, 60);
+	}
+	assert_int_equal(find(&inventory, OBJNAME_SHM)->bytes, 8192);
+	assert_int_equal(find(&inventory, OBJNAME_MQ)->bytes, 400);
+	assert_int_equal(find(&inventory, OBJNAME_SYSV_SHM)->bytes, 4096);
+	assert_int_equal(find(&inventory, OBJNAME_SYSV_MSG)->bytes, 8);
+	assert_string_equal(inventory_holds(find(&inventory, OBJNAME_SEM),
+					    holds, sizeof(holds)),
+			    "value 5");
+	assert_string_equal(inventory_holds(find(&inventory, OBJNAME_MQ), holds,
+					    sizeof(holds)),
+			    "2 messages");
+	assert_string_equal(inventory_holds(find(&inventory, OBJNAME_SYSV_MSG),
+					    holds, sizeof(holds)),
+			    "1 message");
+	assert_string_equal(inventory_holds(find(&inventory, OBJNAME_SYSV_SEM),
+					    holds, sizeof(holds)),
+			    "values 1 0 7");
+	kill_owner(&owner);
+	remove_all(&inventory);
+	inventory_free(&inventory);
+	scratch_remove(&owner.scratch);
+}
+
+static void users_are_counted_until_they_are_gone(void **state)
+{
+	static const enum objname_kind kinds[] = {
+		OBJNAME_SHM,  OBJNAME_SEM,    OBJNAME_MQ,
+		OBJNAME_FIFO, OBJNAME_SOCKET, OBJNAME_SYSV_SHM};
+	struct inventory inventory;
+	struct owner owner;
+
+	(void)state;
+	start_owner(&owner);
+	assert_int_equal(inventory_take(&inventory), 0);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		assert_int_equal(find(&inventory, kinds[i])->users, 1);
+	inventory_free(&inventory);
+	kill_owner(&owner);
+	assert_int_equal(inventory_take(&inventory), 0);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		assert_int_equal(find(&inventory, kinds[i])->users, 0);
+	assert_int_equal(find(&inventory, OBJNAME_SYSV_MSG)->users, -1);
+	remove_all(&inventory);
+	inventory_free(&inventory);
+	scratch_remove(&owner.scratch);
+}
+
+static void a_live_owners_objects_cannot_be_removed(void **state)
+{
+	struct inventory inventory, again;
+	struct owner owner;
+
+	(void)state;
+	start_owner(&owner);
+	assert_int_equal(inventory_take(&inventory), 0);
+	for (size_t i = 0; i < inventory.n; i++)
+		assert_int_equal(inventory_remove(&inventory.item[i]), -EBUSY);
+	assert_int_equal(inventory_take(&again), 0);
+	assert_int_equal(again.n, OBJNAME_KINDS);
+	for (size_t i = 0; i < again.n; i++)
+		assert_true(again.item[i].exists);
+	inventory_free(&again);
+	kill_owner(&owner);
+	remove_all(&inventory);
+	inventory_free(&inventory);
+	scratch_remove(&owner.scratch);
+}
+
+static void a_dead_owners_objects_go_without_a_trace(void **state)
+{
+	struct leftover before = leftover_count();
+	struct inventory inventory, again;
+	struct owner owner;
+
+	(void)state;
+	start_owner(&owner);
+	kill_owner(&owner);
+	assert_int_equal(inventory_take(&inventory), 0);
+	assert_int_equal(inventory.n, OBJNAME_KINDS);
+	for (size_t i = 0; i < inventory.n; i++)
+		assert_false(inventory.item[i].is_alive);
+	remove_all(&inventory);
+	assert_int_equal(inventory_take(&again), 0);
+	assert_int_equal(again.n, 0);
+	leftover_assert_same(&before);
+	assert_int_equal(access(owner.fifo, F_OK), -1);
+	assert_int_equal(access(owner.socket, F_OK), -1);
+	inventory_free(&inventory);
+	inventory_free(&again);
+	scratch_remove(&owner.scratch);
+}
+
+static void what_another_owner_has_taken_over_is_kept(void **state)
+{
+	struct inventory inventory;
+	struct owner owner;
+
+	(void)state;
+	start_owner(&owner);
+	kill_owner(&owner);
+	assert_int_equal(inventory_take(&inventory), 0);
+	assert_int_equal(objname_claim(OBJNAME_SHM, NAME), 0);
+	assert_int_equal(inventory_remove(find(&inventory, OBJNAME_SHM)),
+			 -EBUSY);
+	assert_int_equal(objname_release(OBJNAME_SHM, NAME), 0);
+	assert_int_equal(shm_unlink(NAME), 0);
+	remove_all(&inventory);
+	inventory_free(&inventory);
+	scratch_remove(&owner.scratch);
+}
+
+static void a_semaphore_file_cut_short_is_shown_without_a_value(void **state)
+{
+	struct inventory inventory;
+	int fd = open("/dev/shm/sem.suite-inventory-test",
+		      O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(objname_claim(OBJNAME_SEM, NAME), 0);
+	assert_int_equal(inventory_take(&inventory), 0);
+	assert_int_equal(inventory.n, 1);
+	assert_true(inventory.item[0].exists);
+	assert_int_equal(inventory.item[0].values, 0);
+	inventory_free(&inventory);
+	assert_int_equal(sem_unlink(NAME), 0);
+	assert_int_equal(objname_release(OBJNAME_SEM, NAME), 0);
+}
+
+static void only_the_ledger_remembers_what_is_gone(void **state)
+{
+	struct inventory inventory;
+
+	(void)state;
+	assert_int_equal(objname_claim(OBJNAME_SHM, NAME), 0);
+	assert_int_equal(inventory_take(&inventory), 0);
+	assert_int_equal(inventory.n, 1);
+	assert_false(inventory.item[0].exists);
+	assert_int_equal(inventory.item[0].bytes, -1);
+	inventory_free(&inventory);
+	assert_int_equal(objname_release(OBJNAME_SHM, NAME), 0);
+	assert_int_equal(inventory_take(&inventory), 0);
+	assert_int_equal(inventory.n, 0);
+	inventory_free(&inventory);
+}
+
+static void json_says_null_for_what_a_kind_does_not_have(void **state)
+{
+	struct inventory_item item = {.entry = {.kind = OBJNAME_FIFO,
+						.name = "/tmp/caf\xe9",
+						.program = "calc_server",
+						.owner = 42},
+				      .exists = true,
+				      .bytes = -1,
+				      .users = 2,
+				      .waiting = -1};
+	const struct inventory inventory = {.n = 1, .item = &item};
+	json_t *json = inventory_to_json(&inventory), *object;
+
+	(void)state;
+	assert_non_null(json);
+	assert_string_equal(json_string_value(json_object_get(json, "schema")),
+			    "unixipc-objects/1");
+	object = json_array_get(json_object_get(json, "objects"), 0);
+	assert_string_equal(json_string_value(json_object_get(object, "name")),
+			    "/tmp/caf?");
+	assert_true(json_is_null(json_object_get(object, "size_bytes")));
+	assert_true(json_is_null(json_object_get(object, "messages")));
+	assert_true(json_is_null(json_object_get(object, "values")));
+	assert_int_equal(json_integer_value(json_object_get(object, "users")),
+			 2);
+	json_decref(json);
+}
+
+static void ages_are_in_the_largest_unit_that_fits(void **state)
+{
+	static const struct {
+		int64_t age_s;
+		const char *wanted;
+	} ages[] = {{-5, "0 s"},      {59, "59 s"},  {60, "1 min"},
+		    {3599, "59 min"}, {7200, "2 h"}, {864000, "10 d"}};
+	char age[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ages) / sizeof(ages[0]); i++) {
+		struct inventory_item item = {.age_s = ages[i].age_s};
+
+		assert_string_equal(inventory_age(&item, age, sizeof(age)),
+				    ages[i].wanted);
+	}
+}
+
+static void many_semaphores_are_cut_and_fit_any_buffer(void **state)
+{
+	struct inventory_item item = {.values = 100, .waiting = -1};
+	char holds[64];
+
+	(void)state;
+	for (int i = 0; i < INVENTORY_VALUES; i++)
+		item.value[i] = 1000 + i;
+	assert_string_equal(inventory_holds(&item, holds, sizeof(holds)),
+			    "values 1000 1001 1002 1003 1004 1005 1006 1007 …");
+	for (size_t size = 1; size < sizeof(holds); size++)
+		assert_true(strlen(inventory_holds(&item, holds, size)) < size);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_kind_is_shown_with_what_is_in_it),
+		cmocka_unit_test(users_are_counted_until_they_are_gone),
+		cmocka_unit_test(a_live_owners_objects_cannot_be_removed),
+		cmocka_unit_test(a_dead_owners_objects_go_without_a_trace),
+		cmocka_unit_test(what_another_owner_has_taken_over_is_kept),
+		cmocka_unit_test(
+			a_semaphore_file_cut_short_is_shown_without_a_value),
+		cmocka_unit_test(only_the_ledger_remembers_what_is_gone),
+		cmocka_unit_test(json_says_null_for_what_a_kind_does_not_have),
+		cmocka_unit_test(ages_are_in_the_largest_unit_that_fits),
+		cmocka_unit_test(many_semaphores_are_cut_and_fit_any_buffer),
+	};
+
+	return SUPPORT_MAIN(tests);
+}

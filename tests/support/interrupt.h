@@ -1,0 +1,9 @@
+/* interrupt.h - a signal every other millisecond, to a handler that does
+ * nothing: whatever waits meanwhile sees EINTR sooner or later. */
+#ifndef UNIXIPC_TESTS_INTERRUPT_H
+#define UNIXIPC_TESTS_INTERRUPT_H
+
+void interrupt_start(void);
+void interrupt_stop(void);
+
+#endif

@@ -1,0 +1,176 @@
+/* The runner: cmocka with a deadline, and with a guard against children that
+ * come back. Both hang on one hook, which runs in front of every case in the
+ * place of its setup function and notes its name. */
+#include "tests/support/support.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+#include "lib/tick.h"
+
+enum { DEFAULT_TIMEOUT_S = 120 };
+
+static pid_t runner;
+static const char *volatile running = "none, between two cases";
+
+static void say(const char *text)
+{
+	ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+
+	(void)ignored;
+}
+
+/* Runs as a signal handler. */
+static void give_up(int sig)
+{
+	(void)sig;
+	say("[  HUNG    ] ");
+	say(running);
+	say(" (time is over; TEST_TIMEOUT=SECONDS gives more)\n");
+	_exit(SUPPORT_HUNG);
+}
+
+/* A timer and a signal of its own, so that alarm(2) stays free for what is
+ * tested. (SIGRTMAX itself is valgrind's.) */
+static int start_deadline(void)
+{
+	const char *text = getenv("TEST_TIMEOUT");
+	long seconds = text ? strtol(text, NULL, 10) : DEFAULT_TIMEOUT_S;
+	struct sigaction action = {.sa_handler = give_up};
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL,
+				 .sigev_signo = SIGRTMAX - 1};
+	struct itimerspec when = {.it_value.tv_sec = seconds};
+	timer_t timer;
+
+	if (seconds <= 0) {
+		fprintf(stderr, "TEST_TIMEOUT=%s: give seconds\n", text);
+		return -EINVAL;
+	}
+	if (sigaction(SIGRTMAX - 1, &action, NULL) ||
+	    timer_create(CLOCK_MONOTONIC, &event, &timer) ||
+	    timer_settime(timer, 0, &when, NULL)) {
+		perror("test deadline");
+		return -errno;
+	}
+	return 0;
+}
+
+static void end_stray_child(void)
+{
+	if (getpid() == runner)
+		return;
+	say("[  STRAYED ] an assertion failed in a child of ");
+	say(running);
+	say("\n");
+	_exit(SUPPORT_STRAYED);
+}
+
+/* The setup function of every case; *state is the case itself. */
+static int enter(void **state)
+{
+	const struct CMUnitTest *test = *state;
+
+	end_stray_child();
+	running = test->name;
+	*state = test->initial_state;
+	return test->setup_func ? test->setup_func(state) : 0;
+}
+
+int support_main(const char *name, const struct CMUnitTest *tests, size_t n)
+{
+	const char *filter = getenv("TEST_FILTER");
+	struct CMUnitTest *hooked;
+	int failed;
+
+	if (start_deadline())
+		return EXIT_FAILURE;
+	hooked = calloc(n, sizeof(*hooked));
+	if (!hooked)
+		return EXIT_FAILURE;
+	for (size_t i = 0; i < n; i++) {
+		hooked[i] = tests[i];
+		hooked[i].setup_func = enter;
+		hooked[i].initial_state = (void *)(uintptr_t)&tests[i];
+	}
+	runner = getpid();
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (filter)
+		cmocka_set_test_filter(filter);
+	failed = _cmocka_run_group_tests(name, hooked, n, NULL, NULL);
+	end_stray_child();
+	free(hooked);
+	return failed;
+}
+
+bool support_is_stress(void)
+{
+	const char *stress = getenv("STRESS");
+
+	return stress && strcmp(stress, "1") == 0;
+}
+
+bool support_is_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
+}
+
+int support_run_child(int (*body)(void *arg), void *arg, int timeout_ms)
+{
+	int64_t deadline = tick_after(timeout_ms * TICK_MS);
+	int status, error;
+	pid_t pid;
+
+	error = child_fork(body, arg, &pid);
+	if (error)
+		return error;
+	do
+		error = child_wait(pid, deadline, &status);
+	while (error == -EINTR);
+	if (error) {
+		kill(pid, SIGKILL);
+		child_wait(pid, TICK_NEVER, &status);
+		return error;
+	}
+	return status;
+}
+
+int support_child_status(int (*body)(void *arg), void *arg, int timeout_ms)
+{
+	int status = support_run_child(body, arg, timeout_ms);
+
+	return status < 0 ? status : child_exit_code(status);
+}
+
+bool support_wait_until(bool (*is_true)(void *arg), void *arg, int timeout_ms)
+{
+	int64_t deadline = tick_after(timeout_ms * TICK_MS);
+
+	while (!is_true(arg)) {
+		if (tick_is_over(deadline))
+			return is_true(arg);
+		tick_sleep_until(tick_after(TICK_MS));
+	}
+	return true;
+}
+
+int support_count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 3; /* ".", ".." and the directory itself */
+}

@@ -1,0 +1,62 @@
+/* support.h - what every unit test starts from.
+ *
+ * A test file is a list of cases and
+ *
+ *	int main(void)
+ *	{
+ *		const struct CMUnitTest tests[] = {
+ *			cmocka_unit_test(reader_sees_eof_when_writer_closes),
+ *		};
+ *		return SUPPORT_MAIN(tests);
+ *	}
+ *
+ * TEST_FILTER='reader_*' runs the cases of that name (* and ? match), and
+ * TEST_TIMEOUT is how many seconds the whole program may take (default 120):
+ * then it says which case hung and exits with SUPPORT_HUNG.
+ */
+#ifndef UNIXIPC_TESTS_SUPPORT_H
+#define UNIXIPC_TESTS_SUPPORT_H
+
+/* cmocka.h wants these four before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdbool.h>
+
+/* Exit statuses of a test program, besides cmocka's count of failures. */
+enum {
+	SUPPORT_HUNG = 124,    /* TEST_TIMEOUT is over */
+	SUPPORT_STRAYED = 125, /* a forked child came back into the runner */
+};
+
+/* Run n cases as one group. Call it once, as what main() returns. */
+int support_main(const char *name, const struct CMUnitTest *tests, size_t n);
+#define SUPPORT_MAIN(tests) \
+	support_main(__FILE__, tests, sizeof(tests) / sizeof(tests[0]))
+
+/* Whether the long form was asked for (STRESS=1, `make stress`). */
+bool support_is_stress(void);
+
+/* Whether valgrind runs us, which lacks some of the kernel's behaviour. */
+bool support_is_valgrind(void);
+
+/* Run body(arg) in a child. It ends with what body returns, and it must not
+ * use cmocka's assertions: a failed one would jump back into the runner, in
+ * the child (that child is then ended with SUPPORT_STRAYED). Returns the wait
+ * status, or -ETIMEDOUT with the child killed and reaped, or another -errno. */
+int support_run_child(int (*body)(void *arg), void *arg, int timeout_ms);
+
+/* The same, but the child's exit status, or 128+N when signal N ended it. */
+int support_child_status(int (*body)(void *arg), void *arg, int timeout_ms);
+
+/* Ask is_true(arg) every millisecond until it is or the time is over; the
+ * last answer. */
+bool support_wait_until(bool (*is_true)(void *arg), void *arg, int timeout_ms);
+
+/* How many descriptors this process has open. */
+int support_count_fds(void);
+
+#endif
