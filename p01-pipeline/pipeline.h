@@ -30,6 +30,12 @@
 #define PIPELINE_PIPE_BYTES (UINT32_C(256) << 10)
 #define PIPELINE_SMALL 16
 
+/* Descriptors that a start needs at most. Two starters have each the two ends
+ * that they give to their stage, and the pipe over which a failed exec is told
+ * until lib/child knows that memory is shared; the ninth is the read end for
+ * the next stage. */
+enum { PIPELINE_START_FDS = 9 };
+
 /* How a stage was wired: the caller's descriptors while it was started. -1
  * where there was none. */
 struct pipeline_wiring {
@@ -61,10 +67,10 @@ struct pipeline {
 	size_t running;    /* stages not yet waited for */
 };
 
-/* Start all stages. At most five descriptors are open for it at any time,
- * however many there are. A program that cannot be run (none of that name,
- * not executable, arguments too long) is noted in its stage's error and the
- * others run: its neighbours meet the end of file and EPIPE. Where the system
+/* Start all stages. At most PIPELINE_START_FDS descriptors are open for it at
+ * any time, however many there are. A program that cannot be run (none of that
+ * name, not executable, arguments too long) is noted in its stage's error and
+ * the others run: its neighbours meet the end of file and EPIPE. Where the system
  * ends (-EAGAIN: processes, -EMFILE, -ENOMEM; -EPERM for pipe_bytes) what was
  * started is ended and waited for, the stage concerned has the error, and so
  * does the return value. Blocks as long as the starts last. Returns 0 or that
