@@ -1,15 +1,18 @@
-/* kill -9 at random points: the survivor is told, nothing is lost, doubled or
- * torn, and a successor goes on.
+/* kill -9 at random points, between pauses at random: the survivor is told of
+ * the death and of no pause, nothing is lost, doubled or torn, and a successor
+ * goes on.
  * timeout: 900 */
 #include "p12-shm-ring/ring.h"
 
 #include "tests/support/support.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,11 +79,46 @@ static size_t length_of(uint64_t number)
 	return PAYLOAD_MIN + (size_t)(number * 2654435761U >> 7) % LONGEST;
 }
 
+/* Stops the victim and lets it go on, until it is dead. The descriptor is the
+ * victim's and nobody else's, also when its number has been given away. */
+static void *pause_at_random(void *arg)
+{
+	const int *pidfd = arg;
+	struct rng own;
+
+	rng_seed(&own, (uint64_t)*pidfd);
+	while (syscall(SYS_pidfd_send_signal, *pidfd, SIGSTOP, NULL, 0) == 0) {
+		tick_sleep_until(tick_after((int64_t)rng_below(&own, TICK_MS)));
+		syscall(SYS_pidfd_send_signal, *pidfd, SIGCONT, NULL, 0);
+		tick_sleep_until(tick_after((int64_t)rng_below(&own, TICK_MS)));
+	}
+	return NULL;
+}
+
+static pthread_t pauser;
+static int paused_pidfd = -1;
+
 static void start(int (*body)(void *), struct victim *victim, pid_t *pid)
 {
 	atomic_store(&board->begun, 0);
 	atomic_store(&board->done, 0);
 	assert_int_equal(child_fork(body, victim, pid), 0);
+	/* Without pidfds (before Linux 5.3) it is killed without pauses. */
+	paused_pidfd = (int)syscall(SYS_pidfd_open, *pid, 0);
+	if (paused_pidfd >= 0)
+		assert_int_equal(pthread_create(&pauser, NULL, pause_at_random,
+						&paused_pidfd),
+				 0);
+}
+
+/* To be called when the victim has been waited for. */
+static void end_pauses(void)
+{
+	if (paused_pidfd < 0)
+		return;
+	assert_int_equal(pthread_join(pauser, NULL), 0);
+	close(paused_pidfd);
+	paused_pidfd = -1;
 }
 
 /* The survivor was told of a death: of this victim's, or, as it has not come
@@ -93,8 +131,10 @@ static bool is_over(pid_t pid, bool *is_dead)
 	if (was_dead)
 		return true;
 	*is_dead = child_wait(pid, tick_after(TICK_MS), &status) == 0;
-	if (*is_dead)
+	if (*is_dead) {
 		assert_int_equal(child_exit_code(status), 128 + SIGKILL);
+		end_pauses();
+	}
 	return false;
 }
 
@@ -290,6 +330,7 @@ static void killed_while_coming_or_going_the_name_can_be_used(void **state)
 		assert_int_equal(child_wait(pid, tick_after(NOTICE), &status),
 				 0);
 		assert_int_equal(child_exit_code(status), 128 + SIGKILL);
+		end_pauses();
 		tx = enter(RING_SENDER, &victim.options);
 		assert_int_equal(ring_send(tx, "y", 1, 0), 0);
 		ring_close(tx);
