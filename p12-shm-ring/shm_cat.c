@@ -150,34 +150,91 @@ static struct ring *enter(const struct arguments *arguments)
 	return ring;
 }
 
-/* Call wait() until it comes to something, and miss no death meanwhile. */
-static int wait_and_look(struct ring *ring, int64_t deadline,
-			 int (*wait)(struct ring *, int64_t))
+/* What is waited for: a place of len bytes in the ring, a message in it, or
+ * that len bytes at that place go out. */
+struct step {
+	void *at;
+	size_t len;
+};
+
+typedef int (*wait_fn)(struct ring *ring, struct step *step, int64_t deadline);
+
+/* A wait in slices, so that no stop is missed that came right before it and
+ * could interrupt nothing, and no death while we wait for something else. */
+static int wait_for(wait_fn wait, struct ring *ring, struct step *step,
+		    int64_t deadline)
 {
 	int64_t look;
-	int rc, peer;
+	int rc;
 
-	for (;;) {
+	do {
+		if (stop_signal())
+			return -EINTR;
 		look = tick_after(LOOK_NS);
 		if (deadline < look)
 			look = deadline;
-		rc = wait(ring, look);
-		if (rc != -ETIMEDOUT)
-			return rc;
-		peer = ring_peer(ring);
-		if (peer == -EPIPE || peer == -EOWNERDEAD)
-			return peer;
-		if (look == deadline)
-			return -ETIMEDOUT;
-	}
+		rc = wait(ring, step, look);
+	} while (rc == -ETIMEDOUT && look != deadline);
+	return rc;
 }
 
-static int wait_for_input(struct ring *ring, int64_t deadline)
+/* A wait for something else is over without it: has the other side gone? */
+static int look_at_peer(const struct ring *ring)
+{
+	int peer = ring_peer(ring);
+
+	return peer == -EPIPE || peer == -EOWNERDEAD ? peer : -ETIMEDOUT;
+}
+
+static int peer(struct ring *ring, struct step *step, int64_t deadline)
+{
+	int rc = ring_wait_peer(ring, deadline);
+
+	(void)step;
+	return rc == -ETIMEDOUT ? look_at_peer(ring) : rc;
+}
+
+static int input(struct ring *ring, struct step *step, int64_t deadline)
 {
 	int rc = fdio_wait(0, POLLIN, deadline);
 
-	(void)ring;
+	(void)step;
+	if (rc == -ETIMEDOUT)
+		return look_at_peer(ring);
 	return rc < 0 ? rc : 0;
+}
+
+static int room(struct ring *ring, struct step *step, int64_t deadline)
+{
+	return ring_reserve(ring, step->len, &step->at, deadline);
+}
+
+static int drained(struct ring *ring, struct step *step, int64_t deadline)
+{
+	(void)step;
+	return ring_drain(ring, deadline);
+}
+
+static int message(struct ring *ring, struct step *step, int64_t deadline)
+{
+	ssize_t len = ring_peek(ring, &step->at, deadline);
+
+	if (len < 0)
+		return (int)len;
+	step->len = (size_t)len;
+	return 0;
+}
+
+static int written(struct ring *ring, struct step *step, int64_t deadline)
+{
+	ssize_t n = fdio_write_some(1, step->at, step->len, deadline);
+
+	(void)ring;
+	if (n < 0)
+		return (int)n;
+	step->at = (char *)step->at + n;
+	step->len -= (size_t)n;
+	return 0;
 }
 
 /* ---- writing ---------------------------------------------------------------------- */
@@ -191,74 +248,66 @@ static size_t chunk_of(const struct ring *ring)
 
 static void write_into(struct ring *ring, const struct arguments *arguments)
 {
-	const size_t chunk = chunk_of(ring);
-	void *place;
+	struct step step = {.len = chunk_of(ring)};
 	ssize_t n = 1;
 	int rc = 0;
 
 	/* As with a FIFO: no reader, no input taken. */
-	rc = wait_and_look(ring, tick_after(arguments->timeout_ns),
-			   ring_wait_peer);
+	rc = wait_for(peer, ring, NULL, tick_after(arguments->timeout_ns));
 	if (rc)
 		fail(ring, arguments, rc, "waiting for a reader");
 	while (n > 0) {
-		rc = ring_reserve(ring, chunk, &place, TICK_NEVER);
+		rc = wait_for(room, ring, &step, TICK_NEVER);
 		if (rc)
 			fail(ring, arguments, rc, "waiting for room");
-		rc = wait_and_look(ring, TICK_NEVER, wait_for_input);
+		rc = wait_for(input, ring, NULL, TICK_NEVER);
 		if (rc)
 			fail(ring, arguments, rc, "waiting for input");
-		n = read(0, place, chunk);
+		n = read(0, step.at, step.len);
 		if (n < 0)
 			fail(ring, arguments, -errno, "reading standard input");
 		if (n > 0)
 			ring_commit(ring, (size_t)n);
 	}
-	rc = ring_drain(ring, TICK_NEVER);
+	rc = wait_for(drained, ring, NULL, TICK_NEVER);
 	if (rc)
 		fail(ring, arguments, rc, "waiting for the end");
 }
 
 /* ---- reading ---------------------------------------------------------------------- */
 
-static int write_out(struct ring *ring, const unsigned char *bytes, size_t len)
+static void write_out(struct ring *ring, const struct arguments *arguments,
+		      struct step step)
 {
-	ssize_t n;
+	int rc = 0;
 
-	while (len > 0) {
-		n = fdio_write_some(1, bytes, len, TICK_NEVER);
-		if (n < 0)
-			return (int)n;
-		bytes += n;
-		len -= (size_t)n;
+	while (step.len > 0 && rc == 0)
+		rc = wait_for(written, ring, &step, TICK_NEVER);
+	if (rc == -EPIPE) {
+		leave(ring, arguments, false);
+		die_errno(EPIPE, "writing standard output");
 	}
+	if (rc)
+		fail(ring, arguments, rc, "writing standard output");
 	ring_release(ring);
-	return 0;
 }
 
 static void read_from(struct ring *ring, const struct arguments *arguments)
 {
 	int64_t deadline = tick_after(arguments->timeout_ns);
-	void *message;
-	ssize_t len;
+	struct step step;
 	int rc;
 
 	for (;;) {
-		len = ring_peek(ring, &message, deadline);
-		if (len == -ETIMEDOUT && ring_peer(ring) == 0)
-			len = ring_peek(ring, &message, TICK_NEVER);
+		rc = wait_for(message, ring, &step, deadline);
+		if (rc == -ETIMEDOUT && ring_peer(ring) == 0)
+			rc = wait_for(message, ring, &step, TICK_NEVER);
 		deadline = TICK_NEVER; /* somebody came */
-		if (len == -EPIPE)
+		if (rc == -EPIPE)
 			return; /* the writer has said that this is the end */
-		if (len < 0)
-			fail(ring, arguments, (int)len, "waiting for data");
-		rc = write_out(ring, message, (size_t)len);
-		if (rc == -EPIPE) {
-			leave(ring, arguments, false);
-			die_errno(EPIPE, "writing standard output");
-		}
 		if (rc)
-			fail(ring, arguments, rc, "writing standard output");
+			fail(ring, arguments, rc, "waiting for data");
+		write_out(ring, arguments, step);
 	}
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # shm_cat as a user runs it, also killed at any point.
+# needs: strace
 
 load support/common
 
@@ -77,6 +78,15 @@ setup() {
 		assert_equal "$status" $((128 + $(kill -l $signal)))
 		assert_nothing_left
 	done
+}
+
+@test "a stop right before the sleep is not slept over" {
+	# The third call is the one between the last look and the futex.
+	run timeout -k 1 20 strace -qq -o /dev/null -e trace=membarrier \
+		-e inject=membarrier:signal=INT:when=3 \
+		./shm_cat --name=/p12.x read
+	assert_failure 130
+	assert_nothing_left
 }
 
 @test "what is not a ring is refused and left alone" {
