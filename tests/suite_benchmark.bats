@@ -1,5 +1,5 @@
 # `ipc_suite benchmark`: whole runs, runs that are ended halfway, bad input.
-# timeout: 180
+# timeout: 300
 
 bats_require_minimum_version 1.5.0
 load support/common
@@ -64,8 +64,8 @@ assert_usage_error() {
 
 @test "an interrupt among the locks leaves no semaphore" {
 	start_server env --default-signal=INT ./ipc_suite benchmark --all \
-		--sizes=16 --time=60s
-	wait_until 60 eval '[[ $(ipcs -s) == *0x* ]]'
+		--sizes=16 --time=30s
+	wait_until 100 eval '[[ $(ipcs -s) == *0x* ]]'
 	stop_server server INT
 	assert_equal "$status" 130
 	assert_equal "$(cat "$SERVER_OUT")" ''
