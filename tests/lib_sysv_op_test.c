@@ -1,11 +1,10 @@
 /* Operations on a set, and keys. */
 #include "lib/sysv.h"
 
+#include "tests/support/interrupt.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "lib/child.h"
@@ -35,30 +34,6 @@ static int value_of(int id, int index)
 static void remove_set(void)
 {
 	semctl(semget(key, 0, 0), 0, IPC_RMID);
-}
-
-static void on_alarm(int sig)
-{
-	(void)sig;
-}
-
-/* A signal every 10 ms: one that comes before the wait does not matter. */
-static void start_alarms(void)
-{
-	struct sigaction action = {.sa_handler = on_alarm};
-	struct itimerval often = {.it_interval.tv_usec = 10000,
-				  .it_value.tv_usec = 10000};
-
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &often, NULL);
-}
-
-static void stop_alarms(void)
-{
-	struct itimerval never = {.it_value.tv_usec = 0};
-
-	setitimer(ITIMER_REAL, &never, NULL);
-	signal(SIGALRM, SIG_DFL);
 }
 
 static int make_set(unsigned short value)
@@ -164,9 +139,9 @@ static void signal_ends_the_wait_of_an_operation(void **state)
 	int id = make_set(0), result;
 
 	(void)state;
-	start_alarms();
+	interrupt_start();
 	result = sysv_sem_op(id, 0, -1, 0, tick_after(60 * TICK_S));
-	stop_alarms();
+	interrupt_stop();
 	assert_int_equal(result, -EINTR);
 	remove_set();
 }

@@ -2,12 +2,11 @@
  * would do in between is done there, at exactly that point. */
 #include "lib/sysv.h"
 
+#include "tests/support/interrupt.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "lib/child.h"
@@ -230,39 +229,15 @@ static void set_that_goes_while_the_opener_waits_is_not_there(void **state)
 			 -ENOENT);
 }
 
-static void on_alarm(int sig)
-{
-	(void)sig;
-}
-
-/* A signal every 10 ms: one that comes before the wait does not matter. */
-static void start_alarms(void)
-{
-	struct sigaction action = {.sa_handler = on_alarm};
-	struct itimerval often = {.it_interval.tv_usec = 10000,
-				  .it_value.tv_usec = 10000};
-
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &often, NULL);
-}
-
-static void stop_alarms(void)
-{
-	struct itimerval never = {.it_value.tv_usec = 0};
-
-	setitimer(ITIMER_REAL, &never, NULL);
-	signal(SIGALRM, SIG_DFL);
-}
-
 static void signal_ends_the_opener_s_wait(void **state)
 {
 	int result;
 
 	(void)state;
 	assert_true(semget(key, 1, IPC_CREAT | IPC_EXCL | 0600) >= 0);
-	start_alarms();
+	interrupt_start();
 	result = sysv_sem_open(key, 1, tick_after(60 * TICK_S));
-	stop_alarms();
+	interrupt_stop();
 	assert_int_equal(result, -EINTR);
 	remove_set();
 }

@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/child.h"
 #include "lib/fdio.h"
 #include "lib/tick.h"
+#include "tests/support/interrupt.h"
 #include "tests/support/support.h"
 
 enum { CHILD_MS = 20000 };
@@ -343,25 +343,16 @@ static void a_hundred_thousand_calls_leak_nothing(void **state)
 
 /* ---- waiting ---- */
 
-static void on_alarm(int number)
-{
-	(void)number;
-}
-
 static void close_waits_on_through_signals(void **state)
 {
-	const struct sigaction handler = {.sa_handler = on_alarm}; /* EINTR */
-	const struct itimerval often = {{0, 2000}, {0, 2000}}, never = {0};
 	FILE *stream = mypopen("sleep 0.2; exit 7", "r");
 	int status;
 
 	(void)state;
 	assert_non_null(stream);
-	sigaction(SIGALRM, &handler, NULL);
-	setitimer(ITIMER_REAL, &often, NULL);
+	interrupt_start();
 	status = mypclose(stream);
-	setitimer(ITIMER_REAL, &never, NULL);
-	signal(SIGALRM, SIG_DFL);
+	interrupt_stop();
 	assert_int_not_equal(status, -1);
 	assert_int_equal(WEXITSTATUS(status), 7);
 }

@@ -1,17 +1,16 @@
 /* The queue of jobs, and why there may be none. */
 #include "p04-posix-mq/jobqueue.h"
 
+#include "tests/support/interrupt.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "lib/tick.h"
@@ -106,25 +105,14 @@ static void an_empty_queue_holds_the_receiver_until_its_deadline(void **state)
 		-ETIMEDOUT);
 }
 
-static void on_alarm(int number)
-{
-	(void)number;
-}
-
 static void a_signal_ends_the_wait_for_room(void **state)
 {
-	const struct sigaction action = {.sa_handler = on_alarm};
-	/* Again and again, in case the first one comes before the call. */
-	const struct itimerval soon = {{0, 10000}, {0, 10000}},
-			       never = {{0, 0}, {0, 0}};
-
 	(void)state;
 	for (uint64_t id = 1; id <= CAPACITY; id++)
 		assert_int_equal(send(id, 0, JOBQUEUE_TRY), 0);
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &soon, NULL);
+	interrupt_start();
 	assert_int_equal(send(9, 0, tick_after(20 * TICK_S)), -EINTR);
-	setitimer(ITIMER_REAL, &never, NULL);
+	interrupt_stop();
 }
 
 static void a_job_longer_than_a_message_is_refused(void **state)
