@@ -324,10 +324,10 @@ static void descriptors_do_not_grow_with_stages(void **state)
 	few = old;
 	/* What is open here may lie high, with holes below it: room is counted
 	 * from the highest. */
-	few.rlim_cur = (rlim_t)(f->fds_before + PIPELINE_START_FDS);
+	few.rlim_cur = (rlim_t)f->fds_before + PIPELINE_START_FDS;
 	for (int fd = f->fds_before; fd < 1024; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
-			few.rlim_cur = (rlim_t)(fd + 1 + PIPELINE_START_FDS);
+			few.rlim_cur = (rlim_t)fd + 1 + PIPELINE_START_FDS;
 	for (int i = 0; i < 300; i++)
 		add_argv(f, "cat", "/dev/null", NULL);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
