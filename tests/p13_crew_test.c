@@ -14,6 +14,7 @@
 #include "lib/sysv.h"
 #include "p13-shm-image/crew.h"
 #include "p13-shm-image/crew_death.h"
+#include "p13-shm-image/crew_worker.h"
 #include "p13-shm-image/segment.h"
 #include "tests/support/leftover.h"
 
