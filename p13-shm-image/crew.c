@@ -7,6 +7,8 @@
 #include "p13-shm-image/crew.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sem.h>
@@ -17,6 +19,7 @@
 #include "lib/sysv.h"
 #include "lib/tick.h"
 #include "p13-shm-image/crew_death.h"
+#include "p13-shm-image/crew_stall.h"
 #include "p13-shm-image/crew_worker.h"
 
 /* What the master knows. */
@@ -27,6 +30,8 @@ struct master {
 	unsigned int started, running; /* of all slots */
 	pid_t pid[CREW_SLOTS + 1];
 	unsigned int home[CREW_SLOTS + 1]; /* whose bands it takes first */
+	struct crew_stall stall;
+	bool is_stalled[CREW_SLOTS + 1]; /* and was killed for it */
 	uint8_t deaths[CREW_STAGES_MAX][CREW_BANDS_MAX];
 };
 
@@ -119,6 +124,7 @@ static int make_good(struct master *master, unsigned int worker, int status)
 		.what = CREW_DIED,
 		.worker = worker,
 		.status = status,
+		.is_stalled = master->is_stalled[worker],
 		.successor = master->started + 1,
 	};
 	struct crew_loss loss;
@@ -201,12 +207,38 @@ static void tell_progress(struct master *master)
 	tell(master, &event);
 }
 
+/* Killed, not left alone: once its rows are somebody else's it must not wake
+ * up and write. */
+static int kill_stalled(struct master *master)
+{
+	int64_t step = crew_stall_begin(&master->stall);
+	int64_t most = master->job->stall_ns ? master->job->stall_ns
+					     : CREW_STALL_S * TICK_S;
+
+	for (unsigned int i = 1; i <= master->started; i++) {
+		int64_t still;
+
+		if (!master->pid[i] || master->is_stalled[i])
+			continue;
+		still = crew_stall_look(&master->stall, master->job,
+					master->set, i, step);
+		if (still < 0)
+			return (int)still;
+		if (still < most)
+			continue;
+		master->is_stalled[i] = true;
+		kill(master->pid[i], SIGKILL);
+	}
+	return 0;
+}
+
 /* News come a moment before the process can be reaped: who is owed is looked
  * for again soon. */
 static int watch(struct master *master)
 {
 	int owed = 0, n;
 
+	crew_stall_begin(&master->stall);
 	while (master->running > 0) {
 		n = sysv_sem_op(
 			master->set, CREW_NEWS, -1, 0,
@@ -221,6 +253,9 @@ static int watch(struct master *master)
 		if (n < 0)
 			return n;
 		owed = owed > n ? owed - n : 0;
+		n = kill_stalled(master);
+		if (n < 0)
+			return n;
 		tell_progress(master);
 	}
 	return 0;

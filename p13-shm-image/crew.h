@@ -11,6 +11,7 @@
 
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,6 +22,7 @@ enum {
 	CREW_STAGES_MAX = 12,
 	CREW_BANDS_MAX = 2048,
 	CREW_DEATHS_MAX = 3, /* of workers at the same band: it kills them */
+	CREW_STALL_S = 60,   /* who does not move for so long is killed */
 };
 
 enum crew_schedule {
@@ -33,6 +35,9 @@ struct crew_slot {
 	alignas(64) int64_t busy_ns[CREW_STAGES_MAX];
 	uint32_t bands;
 	int32_t error; /* of its work: 0 or -errno */
+	/* For whoever watches it: goes up at each step that it makes; and 1 +
+	 * the stage whose end it waits for, or 0. */
+	_Atomic uint32_t moves, gate;
 };
 
 /* A band is 0 (free), 2w (worker w has it) or 2w+1 (w has done it). All
@@ -53,6 +58,7 @@ struct crew_event {
 		end; /* rows: its own, or those it died in (none: 0, 0) */
 	int64_t busy_ns;
 	int status;             /* of waitpid(2), for a death */
+	bool is_stalled;        /* it did not move, so the master killed it */
 	unsigned int successor; /* who does them again */
 	uint32_t done, total;   /* bands of all stages */
 };
@@ -70,6 +76,7 @@ struct crew_job {
 	/* In the master: whether to stop; may be NULL. */
 	int (*is_stopped)(void);
 	void *arg;
+	int64_t stall_ns;    /* a band may take that long; 0: CREW_STALL_S */
 	unsigned int killed; /* this worker kills itself in its first band; 0 */
 };
 
@@ -78,8 +85,10 @@ struct crew_job {
 uint32_t crew_band_rows(uint32_t rows);
 uint32_t crew_bands(uint32_t rows);
 
-/* Run it to the end. The caller's process is the master; nothing is left of
- * workers and semaphores, whatever is returned: 0, -EINTR (stopped),
+/* Run it to the end. A worker that is stopped or hangs, so that it is at one
+ * band for longer than stall_ns while the master runs, is killed, and then
+ * made good for as one that died by itself. The caller's process is the
+ * master; nothing is left of workers and semaphores, whatever is returned: 0, -EINTR (stopped),
  * -EOWNERDEAD (workers die again and again), an error of work, or -errno of
  * fork and semget. */
 int crew_run(const struct crew_job *job);

@@ -55,6 +55,15 @@ static int64_t take_one(const struct crew_worker *worker, unsigned int stage)
 	return -1;
 }
 
+static void move(const struct crew_worker *worker, uint32_t gate)
+{
+	struct crew_slot *slot = &worker->job->board->slot[worker->number];
+
+	/* Relaxed: crew_stall_look() compares them, and no more. */
+	atomic_store_explicit(&slot->gate, gate, memory_order_relaxed);
+	atomic_fetch_add_explicit(&slot->moves, 1, memory_order_relaxed);
+}
+
 /* Done, and counted. */
 static int put_down(const struct crew_worker *worker, unsigned int stage,
 		    uint32_t band)
@@ -88,6 +97,7 @@ static int do_band(const struct crew_worker *worker, unsigned int stage,
 	int64_t start = tick_now();
 	int error;
 
+	move(worker, 0);
 	if (job->killed == worker->number)
 		kill(getpid(), SIGKILL);
 	error = job->work(job->arg, stage, first, end);
@@ -101,11 +111,13 @@ static int pass_gate(const struct crew_worker *worker, unsigned int stage)
 {
 	int error;
 
+	move(worker, stage + 1);
 	do
 		error = sysv_sem_op(worker->set,
 				    (unsigned short)(CREW_GATE + stage), 0, 0,
 				    TICK_NEVER); /* we die with the master */
 	while (error == -EINTR);
+	move(worker, 0);
 	return error;
 }
 

@@ -46,10 +46,12 @@ void report_begin(struct report *report)
 
 static void tell_death(struct report *report, const struct crew_event *event)
 {
-	char buf[64];
+	char how[48], buf[80];
 
 	report->deaths++;
-	child_describe(event->status, buf, sizeof(buf));
+	child_describe(event->status, how, sizeof(how));
+	snprintf(buf, sizeof(buf), "%s%s",
+		 event->is_stalled ? "stopped or hung, and " : "", how);
 	if (!report->to)
 		die_warn("worker %u was %s; worker %u goes on", event->worker,
 			 buf, event->successor);

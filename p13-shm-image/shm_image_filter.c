@@ -191,7 +191,11 @@ static void write_output(struct arguments *arguments, struct report *report)
 /* The same work on the same memory by one worker. */
 static void compare(struct arguments *arguments, struct report *report)
 {
-	struct crew_job alone = {.workers = 1, .is_stopped = stop_signal};
+	struct crew_job alone = {
+		.workers = 1,
+		.stall_ns = arguments->crew.stall_ns,
+		.is_stopped = stop_signal,
+	};
 	int64_t start;
 	int error;
 

@@ -124,6 +124,17 @@ children() {
 	assert_nothing_left
 }
 
+@test "a worker that is stopped from outside is replaced" {
+	start_long_run run --no-compare --stall-timeout=2
+	victim=$(children "$SERVER" | cut -d' ' -f1)
+	kill -STOP "$victim"
+	wait_for_line "$SERVER_OUT" \
+		'Worker [12] was stopped or hung, and killed by SIGKILL' 60
+	is_ended "$victim" || fail 'it is still there'
+	stop_server run
+	assert_nothing_left
+}
+
 @test "kill -9 of the master leaves no segment, and the next run sweeps" {
 	start_long_run run
 	[[ $(ipcs -m) == *dest* ]] || fail 'not marked for removal'
@@ -223,7 +234,7 @@ children() {
 	for option in --workers=0 --workers=257 --workers=x --sigma=0 \
 		--sigma=-1 --sigma=nan --sigma=1e9 --sigma= --filter=none \
 		--threshold=257 --schedule=x --compression=10 --format=gif \
-		--max-pixels=0 --kill=3 --kill=0 --no-such-option third; do
+		--max-pixels=0 --stall-timeout=0 --kill=3 --kill=0 --no-such-option third; do
 		assert_refused 2 . in.ppm out.png "$option"
 	done
 	assert_refused 2 'are needed' in.ppm
