@@ -99,10 +99,28 @@ struct context {
 	const struct crew_job *crew; /* the caller's */
 };
 
+/* What the stage reads and writes, but for the rows around. */
+static void touch_rows(const struct job *job, unsigned int stage,
+		       uint32_t first, uint32_t end)
+{
+	bool is_filter = stage < job->filters;
+	size_t in =
+		image_row_bytes(is_filter ? &job->filter[stage].in : &job->out);
+	size_t out = image_row_bytes(is_filter ? &job->filter[stage].out
+					       : &job->out);
+
+	segment_touch(pixels_after(job, (int)stage - 1) + first * in,
+		      (end - first) * in, false);
+	if (is_filter)
+		segment_touch(pixels_after(job, (int)stage) + first * out,
+			      (end - first) * out, true);
+}
+
 static int work(void *arg, unsigned int stage, uint32_t first, uint32_t end)
 {
 	const struct job *job = ((const struct context *)arg)->job;
 
+	touch_rows(job, stage, first, end);
 	if (stage == job->filters)
 		return encode(job, first, end);
 	return filter_rows(&job->filter[stage],
