@@ -99,6 +99,47 @@ static int start_all(struct master *master)
 {
 	reserve_first_bands(master);
 	for (unsigned int home = 0; home < master->job->workers; home++) {
+		int error = start_worker(master, home);
+
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Who dies meanwhile is made good for afterwards. */
+static int feed_all(struct master *master)
+{
+	const struct crew_job *job = master->job;
+	uint32_t fed = job->feed ? 0 : master->bands;
+
+	while (fed < master->bands) {
+		int64_t rows = job->feed(job->arg);
+		uint32_t bands;
+		int error;
+
+		if (rows < 0)
+			return (int)rows;
+		bands = rows >= job->rows
+				? master->bands
+				: (uint32_t)rows / crew_band_rows(job->rows);
+		if (bands > fed) {
+			error = sysv_sem_op(master->set, CREW_FED,
+					    (short)(bands - fed), 0,
+					    tick_after(TICK_S));
+			if (error)
+				return error;
+			fed = bands;
+		}
+		if (job->is_stopped && job->is_stopped())
+			return -EINTR;
+	}
+	return 0;
+}
+
+static void tell_starts(struct master *master)
+{
+	for (unsigned int home = 0; home < master->job->workers; home++) {
 		struct crew_event event = {
 			.what = CREW_STARTED,
 			.worker = home + 1,
@@ -107,14 +148,9 @@ static int start_all(struct master *master)
 			.end = row_of(master,
 				      crew_worker_home(master->job, home + 1)),
 		};
-		int error;
 
 		tell(master, &event);
-		error = start_worker(master, home);
-		if (error)
-			return error;
 	}
-	return 0;
 }
 
 /* Its band is free again, and a new worker comes. */
@@ -275,6 +311,8 @@ static int make_set(struct master *master)
 	unsigned short values[CREW_SEMAPHORES] = {0};
 	int set;
 
+	if (!master->job->feed)
+		values[CREW_FED] = (unsigned short)master->bands;
 	for (unsigned int stage = 0; stage < master->job->stages; stage++)
 		values[CREW_GATE + stage] = (unsigned short)master->bands;
 	set = sysv_sem_create(IPC_PRIVATE, CREW_SEMAPHORES, values, 0600);
@@ -300,7 +338,11 @@ int crew_run(const struct crew_job *job)
 	if (!error) {
 		error = start_all(master);
 		if (!error)
+			error = feed_all(master);
+		if (!error) {
+			tell_starts(master);
 			error = watch(master);
+		}
 		end_all(master);
 		semctl(master->set, 0, IPC_RMID);
 		objname_release_id(OBJNAME_SYSV_SEM, master->set);

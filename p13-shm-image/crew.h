@@ -49,6 +49,7 @@ struct crew_board {
 	_Atomic uint32_t band[CREW_STAGES_MAX][CREW_BANDS_MAX];
 };
 
+/* Nothing is told before all rows are there. */
 enum crew_what { CREW_STARTED, CREW_DONE, CREW_DIED, CREW_PROGRESS };
 
 struct crew_event {
@@ -71,6 +72,11 @@ struct crew_job {
 	/* In a worker: make rows first … end-1. Returns 0 or -errno. */
 	int (*work)(void *arg, unsigned int stage, uint32_t first,
 		    uint32_t end);
+	/* In the master: bring more rows of what the first stage reads. Returns
+	 * how many there are now, from the top, or -errno, which ends the run.
+	 * Called again until it is all of them. NULL: they are there. */
+	int64_t (*feed)(void *arg);
+	uint32_t reach; /* rows around its own that the first stage reads */
 	/* In the master, may be NULL. */
 	void (*tell)(void *arg, const struct crew_event *event);
 	/* In the master: whether to stop; may be NULL. */

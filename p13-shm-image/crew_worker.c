@@ -86,6 +86,26 @@ static int put_down(const struct crew_worker *worker, unsigned int stage,
 	return semop(worker->set, count, 2) < 0 ? -errno : 0;
 }
 
+/* Until the band and the rows around it are there to be read: all of them are
+ * counted off and on again in one semop, which waits until they can be. */
+static int wait_for_rows(const struct crew_worker *worker, uint32_t end)
+{
+	const struct crew_job *job = worker->job;
+	uint32_t height = crew_band_rows(job->rows);
+	uint32_t last =
+		job->rows - end < job->reach ? job->rows : end + job->reach;
+	short bands = (short)((last + height - 1) / height);
+	struct sembuf look[] = {
+		{.sem_num = CREW_FED, .sem_op = (short)-bands},
+		{.sem_num = CREW_FED, .sem_op = bands},
+	};
+
+	while (semop(worker->set, look, 2) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
 static int do_band(const struct crew_worker *worker, unsigned int stage,
 		   uint32_t band)
 {
@@ -94,12 +114,16 @@ static int do_band(const struct crew_worker *worker, unsigned int stage,
 	uint32_t height = crew_band_rows(job->rows);
 	uint32_t first = band * height;
 	uint32_t end = job->rows - first < height ? job->rows : first + height;
-	int64_t start = tick_now();
+	int64_t start;
 	int error;
 
-	move(worker, 0);
 	if (job->killed == worker->number)
 		kill(getpid(), SIGKILL);
+	error = stage == 0 ? wait_for_rows(worker, end) : 0;
+	if (error)
+		return error;
+	move(worker, 0);
+	start = tick_now();
 	error = job->work(job->arg, stage, first, end);
 	slot->busy_ns[stage] += tick_now() - start;
 	slot->bands++;

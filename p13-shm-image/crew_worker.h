@@ -5,12 +5,14 @@
 
 #include "p13-shm-image/crew.h"
 
-/* The semaphores: NEWS goes up whenever a worker ends, GATE + stage counts
+/* The semaphores: NEWS goes up whenever a worker ends, FED is the number of
+ * bands from the top that the first stage may read, GATE + stage counts
  * the bands of the stage that are not done, TALLY + worker those that the
  * worker has counted. */
 enum {
 	CREW_NEWS,
-	CREW_GATE = 1,
+	CREW_FED,
+	CREW_GATE,
 	CREW_TALLY = CREW_GATE + CREW_STAGES_MAX,
 	CREW_SEMAPHORES = CREW_TALLY + CREW_SLOTS + 1,
 };

@@ -26,9 +26,12 @@ struct ground {
 	struct crew_board board;
 	atomic_uint done[STAGES][ROWS];
 	atomic_uint early;     /* rows that began before their neighbours */
+	atomic_uint fed;       /* rows that are there, of a feed */
 	atomic_uint kills;     /* still to come */
 	unsigned int kill_row; /* whoever comes to it dies */
 	bool kills_after;      /* its work, not before */
+	unsigned int reach;    /* of the first stage, where there is a feed */
+	int feed_error;        /* after half of the rows */
 	bool stops;            /* and does not kill */
 	atomic_int sleeper;    /* to be stopped at the gate; 0: nobody */
 	atomic_int sleeper_pid;
@@ -104,6 +107,10 @@ static int work(void *arg, unsigned int stage, uint32_t first, uint32_t end)
 	for (uint32_t row = 0; stage > 0 && row < ROWS; row++)
 		if (!atomic_load(&ground->done[stage - 1][row]))
 			atomic_fetch_add(&ground->early, 1);
+	if (ground->reach && stage == 0 &&
+	    atomic_load(&ground->fed) <
+		    (end + ground->reach < ROWS ? end + ground->reach : ROWS))
+		atomic_fetch_add(&ground->early, 1);
 	if (atomic_load(&ground->sleeper) && stage == 0)
 		stop_sleeper(ground, first);
 	if (!ground->kills_after && is_to_die(ground, first))
@@ -225,6 +232,52 @@ static void worker_that_is_stopped_at_a_gate_is_replaced(void **state)
 	assert_int_equal(ground->ends, 2);
 }
 
+/* 30 rows more. A worker that does not wait has time to be caught. */
+static int64_t feed(void *arg)
+{
+	struct ground *ground = arg;
+	int64_t deadline = tick_after(200 * TICK_MS);
+	unsigned int fed = atomic_load(&ground->fed);
+
+	if (fed == 0)
+		while (!atomic_load(&ground->early) && !tick_is_over(deadline))
+			sched_yield();
+	if (fed > ROWS / 2 && ground->feed_error)
+		return ground->feed_error;
+	atomic_store(&ground->fed, fed + 30 < ROWS ? fed + 30 : ROWS);
+	return atomic_load(&ground->fed);
+}
+
+static void rows_are_not_read_before_they_are_there(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+
+	for (int round = 0; round < 4; round++) {
+		struct crew_job job =
+			job_of(ground, 2, (enum crew_schedule)(round % 2));
+
+		memset(ground, 0, sizeof(*ground));
+		job.feed = feed;
+		job.reach = ground->reach = round < 2 ? 1 : 70;
+		ground->kills = 1;
+		ground->kill_row = 60;
+		assert_int_equal(crew_run(&job), 0);
+		assert_all_done(ground, 1, 2);
+		assert_int_equal(ground->deaths, 1);
+	}
+}
+
+static void feed_that_fails_ends_the_run(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 3, CREW_DYNAMIC);
+
+	job.feed = feed;
+	ground->feed_error = -EBADMSG;
+	assert_int_equal(crew_run(&job), -EBADMSG);
+	assert_int_equal(ground->starts, 0);
+}
+
 static void worker_can_be_told_to_kill_itself(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
@@ -334,6 +387,8 @@ int main(void)
 		CASE(rows_of_a_killed_worker_are_done_again),
 		CASE(rows_of_a_stopped_worker_are_done_again),
 		CASE(worker_that_is_stopped_at_a_gate_is_replaced),
+		CASE(rows_are_not_read_before_they_are_there),
+		CASE(feed_that_fails_ends_the_run),
 		CASE(worker_can_be_told_to_kill_itself),
 		CASE(rows_that_kill_everybody_are_given_up),
 		CASE(error_of_the_work_is_the_result),
