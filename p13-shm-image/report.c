@@ -77,6 +77,8 @@ void report_event(void *arg, const struct crew_event *event)
 {
 	struct report *report = arg;
 
+	if (event->what != CREW_PROGRESS)
+		progress_clear(&report->progress);
 	/* What was read is whole, now that the first of them is told. */
 	if (event->what == CREW_STARTED && event->worker == 1 && report->to)
 		tell_head(report);

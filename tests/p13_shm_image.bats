@@ -273,6 +273,23 @@ children() {
 	refute_line --partial '"speedup":'
 }
 
+@test "on a terminal a line tells the progress, and is gone in the end" {
+	command -v script >/dev/null || skip 'needs script(1)'
+	make_picture 2000 2000 >large.ppm
+	TERM=xterm run script -qec "./shm_image_filter large.ppm out.ppm \
+		--workers=1 --sigma=100 --no-compare \
+		$(printf -- '--filter=blur %.0s' {1..10})" typescript
+	assert_success
+	assert_output --partial ' bands'
+	# Whatever comes after it, the same or a line, erases it first.
+	refute_output --regexp $' bands[^\n\r]*(\r[^\033]|\n)'
+	assert_regex "${output##* bands}" $'^[^\n]*\r\033\\[K.*Total time'
+	# Nothing of it where standard error is no terminal.
+	run ./shm_image_filter large.ppm out.ppm --no-compare
+	refute_output --partial ' bands'
+	assert_nothing_left
+}
+
 @test "gamma and resolution of a PNG are kept" {
 	{
 		printf '\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\1\0\0\0\1'
