@@ -74,15 +74,20 @@ static void set_profile(png_structp png, png_infop info)
 {
 	static const uint8_t white[] = {0, 0, 0xf6, 0xd6, 0,    1,
 					0, 0, 0,    0,    0xd3, 0x2d};
+	static const uint8_t kind[] = {'m', 'n', 't', 'r', 'R', 'G',
+				       'B', ' ', 'X', 'Y', 'Z', ' '};
+	static const uint8_t magic[] = {'a', 'c', 's', 'p'};
+	static const uint8_t tag[] = {'t', 'e', 's', 't', 0, 0,
+				      0,   144, 0,   0,   1, 0};
 	struct rng rng;
 	uint8_t profile[PROFILE] = {0, 0, PROFILE >> 8, PROFILE & 255};
 
 	profile[8] = 2;
-	memcpy(profile + 12, "mntrRGB XYZ ", 12);
-	memcpy(profile + 36, "acsp", 4);
+	memcpy(profile + 12, kind, sizeof(kind));
+	memcpy(profile + 36, magic, sizeof(magic));
 	memcpy(profile + 68, white, sizeof(white));
 	profile[131] = 1; /* tag: its name, offset and length */
-	memcpy(profile + 132, "test\0\0\0\220\0\0\1\0", 12);
+	memcpy(profile + 132, tag, sizeof(tag));
 	/* libpng refuses what is deflated to next to nothing. */
 	rng_seed(&rng, 1);
 	rng_fill(&rng, profile + 144, PROFILE - 144);
