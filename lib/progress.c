@@ -92,10 +92,15 @@ void progress_update(struct progress *p, uint64_t done, const char *what)
 	p->is_shown = true;
 }
 
-void progress_end(struct progress *p)
+void progress_clear(struct progress *p)
 {
 	if (p->is_shown)
 		show("");
 	p->is_shown = false;
+}
+
+void progress_end(struct progress *p)
+{
+	progress_clear(p);
 	p->is_enabled = false;
 }

@@ -19,6 +19,8 @@ struct progress {
 void progress_start(struct progress *p, uint64_t total);
 /* "what" names the present step. */
 void progress_update(struct progress *p, uint64_t done, const char *what);
+/* Erase the line before others are printed; the next update shows it again. */
+void progress_clear(struct progress *p);
 void progress_end(struct progress *p);
 
 #endif

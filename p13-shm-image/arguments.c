@@ -7,6 +7,7 @@
 
 #include "lib/cli.h"
 #include "lib/die.h"
+#include "lib/tick.h"
 
 enum {
 	NO_COMPARE = 256,
@@ -16,6 +17,7 @@ enum {
 	MAX_PIXELS,
 	BEST_EFFORT,
 	KILL,
+	STALL,
 	FORMAT,
 	JSON
 };
@@ -43,6 +45,10 @@ static const struct argp_option options[] = {
 	{"no-compare", NO_COMPARE, NULL, 0, "Do not", 0},
 	{"kill", KILL, "K", 0,
 	 "Have worker K killed in its first rows, and see them done again", 0},
+	{"stall-timeout", STALL, "TIME", 0,
+	 "Replace a worker that is stopped, or at 64 rows for so long "
+	 "(default 60s)",
+	 0},
 	{"json", JSON, NULL, 0, "Print the figures as JSON", 0},
 	{0},
 };
@@ -141,6 +147,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		crew->killed = (unsigned int)cli_count("--kill", arg, 1,
 						       CREW_WORKERS_MAX);
 		return 0;
+	case STALL:
+		crew->stall_ns = cli_duration("--stall-timeout", arg, TICK_S,
+					      86400 * TICK_S);
+		return 0;
 	case JSON:
 		arguments->is_json = true;
 		return 0;
@@ -174,7 +184,7 @@ void arguments_parse(struct arguments *arguments, int argc, char **argv)
 
 	*arguments = (struct arguments){
 		.job = {.sigma = 2, .threshold = 128, .level = 1},
-		.crew = {.workers = 2},
+		.crew = {.workers = 2, .stall_ns = CREW_STALL_S * TICK_S},
 		.max_pixels = UINT64_C(256) << 20,
 		.compares = true,
 	};

@@ -1,9 +1,10 @@
 /* bench.c - the command beside libvips and GraphicsMagick, as far as they are
- * installed, and two workers beside one. Each round runs all of them once, and
+ * installed; then the blur alone, in this process. Each round runs all of them once, and
  * the figures are medians of five rounds. What a peer makes of the picture is
  * compared with ours, so that all have done the same work.
  *
- *	bench [SIZE]     a picture of SIZE x SIZE pixels (default 2048)
+ *	bench [SIZE [blur]]   a picture of SIZE x SIZE pixels (default 4096);
+ *			      the blur alone, and no files
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,8 @@
 #include "lib/rng.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
-#include "p13-shm-image/job.h"
+#include "p13-shm-image/contest.h"
+#include "p13-shm-image/picture.h"
 #include "p13-shm-image/pnm_out.h"
 
 enum { ROUNDS = 5, WORDS = 10, DIFFERENCE_MAX = 60 };
@@ -272,43 +274,13 @@ static void print_contests(void)
 	out_table_free(table);
 }
 
-/* The filter stage by itself, with one worker and with two. */
-static void print_speedup(void)
+static void blur_alone(void)
 {
-	static struct source source;
-	struct picture picture;
-	struct job job = {.picture = &picture,
-			  .kind = {FILTER_BLUR},
-			  .filters = 1,
-			  .sigma = 5,
-			  .format = JOB_PNM};
-	double ratio[ROUNDS];
-	int fd = open("in.ppm", O_RDONLY | O_CLOEXEC);
+	struct image_shape shape;
+	uint8_t *pixels = load("in.ppm", &shape);
 
-	source_from_fd(&source, fd);
-	if (fd < 0 || picture_open(&picture, &source, UINT32_MAX, false) ||
-	    job_init(&job) || picture_read(&picture, job.source))
-		die("cannot read in.ppm");
-	for (int i = 0; i < ROUNDS; i++) {
-		int64_t ns[3];
-
-		for (unsigned int workers = 1; workers <= 2; workers++) {
-			struct crew_job crew = {.workers = workers};
-			int64_t start;
-
-			job_forget(&job);
-			start = tick_now();
-			if (job_run(&job, &crew))
-				die("the crew failed");
-			ns[workers] = tick_now() - start;
-		}
-		ratio[i] = (double)ns[1] / (double)ns[2];
-	}
-	printf("Blur alone, sigma 5: 2 workers are %.2f times as fast as 1\n",
-	       stats_median(ratio, ROUNDS));
-	job_fini(&job);
-	picture_close(&picture);
-	close(fd);
+	contest_run(pixels, shape.width);
+	free(pixels);
 }
 
 static void clean_up(const char *folder)
@@ -325,7 +297,7 @@ int main(int argc, char **argv)
 	static const char *const to_png[WORDS] = {
 		OURS, "in.ppm", "in.png", "--filter=invert", "--no-compare"};
 	char folder[] = "/tmp/p13_bench.XXXXXX";
-	uint64_t size = 2048;
+	uint64_t size = 4096;
 
 	out_check_at_exit();
 	if (argc > 1 &&
@@ -336,14 +308,19 @@ int main(int argc, char **argv)
 	if (!mkdtemp(folder) || chdir(folder) < 0)
 		die_errno(errno, "cannot make a folder in /tmp");
 	make_input((uint32_t)size);
-	run_once(to_png);
+	if (argc > 2 && strcmp(argv[2], "blur") == 0) {
+		blur_alone();
+		clean_up(folder);
+		return EXIT_SUCCESS;
+	}
 	printf("A picture of %u x %u, RGB, 2 workers: %d rounds, medians\n",
 	       (unsigned int)size, (unsigned int)size, ROUNDS);
+	run_once(to_png);
 	for (int i = 0; i < ROUNDS; i++)
 		run_round(i);
 	note_results();
 	print_contests();
-	print_speedup();
+	blur_alone();
 	clean_up(folder);
 	return EXIT_SUCCESS;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-	TILE_STEP = 96,           /* whole pixels and whole GAUSS_STEPs */
+	TILE_STEP = 192,          /* whole pixels and whole GAUSS_STEPs */
 	TILE_SAMPLES = 96 * 1024, /* of a tile, halo included: in L2 */
 	MIDDLE_SAMPLES = 4 << 20, /* of the rows between the passes */
 };
@@ -47,11 +47,11 @@ static int scratch_alloc(struct scratch *scratch, const struct blur *blur,
 		scratch->tile_width = TILE_STEP;
 	if (scratch->tile_width > row)
 		scratch->tile_width = row;
-	scratch->tile = calloc((scratch->height + halo) * scratch->tile_width,
+	scratch->tile = malloc((scratch->height + halo) * scratch->tile_width *
 			       sizeof(int16_t));
 	scratch->middle =
-		calloc(scratch->height * scratch->stride, sizeof(int16_t));
-	scratch->line = calloc(row, sizeof(int16_t));
+		malloc(scratch->height * scratch->stride * sizeof(int16_t));
+	scratch->line = malloc(row * sizeof(int16_t));
 	return scratch->tile && scratch->middle && scratch->line ? 0 : -ENOMEM;
 }
 
@@ -108,7 +108,15 @@ static void narrow(const int16_t *from, uint8_t *to, size_t n,
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		to[i] = (uint8_t)((from[i] + GAUSS_UNIT / 2) / GAUSS_UNIT);
+		to[i] = (uint8_t)(((uint16_t)from[i] + GAUSS_UNIT / 2U) /
+				  GAUSS_UNIT);
+}
+
+/* What is summed with the last samples, as GAUSS_STEPs are whole. */
+static void clear_rest(int16_t *samples, size_t n)
+{
+	memset(samples + n, 0,
+	       (round_up(n, GAUSS_STEP) - n) * sizeof(*samples));
 }
 
 /* Columns: samples x … x + width - 1 of rows first … first + height - 1. */
@@ -125,9 +133,11 @@ static void blur_tile(const struct blur *blur, struct scratch *scratch,
 		uint32_t y = image_clamp((int64_t)first - radius + i,
 					 blur->shape.height);
 
-		widen(from + y * row_bytes + x,
-		      scratch->tile + i * scratch->tile_width, width,
+		int16_t *to = scratch->tile + i * scratch->tile_width;
+
+		widen(from + y * row_bytes + x, to, width,
 		      blur->shape.channels);
+		clear_rest(to, width);
 	}
 	for (uint32_t i = 0; i < height; i++) {
 		for (int k = 0; k <= 2 * radius; k++)
@@ -154,6 +164,7 @@ static void blur_line(const struct blur *blur, struct scratch *scratch,
 		left[i - 1] = left[i - 1 + channels];
 	for (size_t i = 0; i < scratch->margin; i++)
 		right[i] = right[(ptrdiff_t)i - (ptrdiff_t)channels];
+	clear_rest(middle + 2 * scratch->margin, n);
 	for (int k = 0; k <= 2 * radius; k++)
 		tap[k] = middle + (size_t)k * channels;
 	blur->sum(&blur->gauss, tap, scratch->line, round_up(n, GAUSS_STEP));

@@ -1,13 +1,8 @@
-/* crew.c - the workers, and the master that watches them.
+/* crew.c - the master: it starts the workers, and watches them.
  *
- * The invariant: the semaphore of a stage is the number of its bands that are
- * not done. A worker marks a band as done first and counts it then, in one
- * semop with a tally of its own, so that after a kill -9 in between the master
- * can tell whether it was counted.
- *
- * How the master hears of an end, even of a kill -9: a worker begins with a
- * semop that adds 1 to NEWS and takes it off again with SEM_UNDO. That comes
- * to nothing until the kernel undoes the second half, at the exit.
+ * How it hears of an end, even of a kill -9: a worker begins with a semop that
+ * adds 1 to NEWS and takes it off again with SEM_UNDO. That comes to nothing
+ * until the kernel undoes the second half, at the exit.
  */
 #include "p13-shm-image/crew.h"
 
@@ -18,13 +13,14 @@
 #include <string.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "lib/child.h"
 #include "lib/objname.h"
 #include "lib/sysv.h"
 #include "lib/tick.h"
 #include "p13-shm-image/crew_death.h"
+#include "p13-shm-image/crew_stall.h"
+#include "p13-shm-image/crew_worker.h"
 
 /* What the master knows. */
 struct master {
@@ -34,12 +30,9 @@ struct master {
 	unsigned int started, running; /* of all slots */
 	pid_t pid[CREW_SLOTS + 1];
 	unsigned int home[CREW_SLOTS + 1]; /* whose bands it takes first */
+	struct crew_stall stall;
+	bool is_stalled[CREW_SLOTS + 1]; /* and was killed for it */
 	uint8_t deaths[CREW_STAGES_MAX][CREW_BANDS_MAX];
-};
-
-struct worker {
-	const struct master *master;
-	unsigned int number, home;
 };
 
 uint32_t crew_band_rows(uint32_t rows)
@@ -57,130 +50,6 @@ uint32_t crew_bands(uint32_t rows)
 	return (rows + height - 1) / height;
 }
 
-/* The first band of home h of n; h = n gives the end of the last. */
-static uint32_t home_begin(const struct master *master, unsigned int home)
-{
-	return (uint32_t)((uint64_t)master->bands * home /
-			  master->job->workers);
-}
-
-/* ---- in a worker --------------------------------------------------------- */
-
-/* Whether the band is ours; the first one may be so from the start. */
-static bool take(const struct worker *worker, unsigned int stage, uint32_t band)
-{
-	uint32_t state = 0;
-
-	/* Relaxed: what the band needs was ordered by the gate before it. */
-	return atomic_compare_exchange_strong_explicit(
-		       &worker->master->job->board->band[stage][band], &state,
-		       2 * worker->number, memory_order_relaxed,
-		       memory_order_relaxed) ||
-	       state == 2 * worker->number;
-}
-
-/* A band that is now ours, or -1. */
-static int64_t take_one(const struct worker *worker, unsigned int stage)
-{
-	const struct master *master = worker->master;
-	uint32_t begin = home_begin(master, worker->home);
-	uint32_t end = home_begin(master, worker->home + 1);
-
-	for (uint32_t band = begin; band < end; band++)
-		if (take(worker, stage, band))
-			return band;
-	if (master->job->schedule == CREW_STATIC)
-		return -1;
-	/* From the end: there the others come to last. */
-	for (uint32_t band = master->bands; band > 0; band--)
-		if (take(worker, stage, band - 1))
-			return band - 1;
-	return -1;
-}
-
-/* Done, and counted. */
-static int put_down(const struct worker *worker, unsigned int stage,
-		    uint32_t band)
-{
-	const struct master *master = worker->master;
-	struct crew_board *board = master->job->board;
-	struct sembuf count[] = {
-		{.sem_num = (unsigned short)(CREW_GATE + stage), .sem_op = -1},
-		{.sem_num = (unsigned short)(CREW_TALLY + worker->number),
-		 .sem_op = 1},
-	};
-	int64_t now = tick_now(), last = atomic_load(&board->ended[stage]);
-
-	while (last < now &&
-	       !atomic_compare_exchange_weak(&board->ended[stage], &last, now))
-		;
-	/* Publishes the rows; pairs with the acquire in
-	 * crew_death_settle(), and for the next stage with the gate. */
-	atomic_store_explicit(&board->band[stage][band], 2 * worker->number + 1,
-			      memory_order_release);
-	return semop(master->set, count, 2) < 0 ? -errno : 0;
-}
-
-static int do_band(const struct worker *worker, unsigned int stage,
-		   uint32_t band)
-{
-	const struct crew_job *job = worker->master->job;
-	struct crew_slot *slot = &job->board->slot[worker->number];
-	uint32_t height = crew_band_rows(job->rows);
-	uint32_t first = band * height;
-	uint32_t end = job->rows - first < height ? job->rows : first + height;
-	int64_t start = tick_now();
-	int error;
-
-	if (job->killed == worker->number)
-		kill(getpid(), SIGKILL);
-	error = job->work(job->arg, stage, first, end);
-	slot->busy_ns[stage] += tick_now() - start;
-	slot->bands++;
-	return error ? error : put_down(worker, stage, band);
-}
-
-/* Until all bands of the stage are done, by whomever. */
-static int pass_gate(const struct worker *worker, unsigned int stage)
-{
-	int error;
-
-	do
-		error = sysv_sem_op(worker->master->set,
-				    (unsigned short)(CREW_GATE + stage), 0, 0,
-				    TICK_NEVER); /* we die with the master */
-	while (error == -EINTR);
-	return error;
-}
-
-static int run_worker(void *arg)
-{
-	const struct worker *worker = arg;
-	const struct crew_job *job = worker->master->job;
-	struct sembuf announce[] = {
-		{.sem_num = CREW_NEWS, .sem_op = 1},
-		{.sem_num = CREW_NEWS, .sem_op = -1, .sem_flg = SEM_UNDO},
-	};
-	int error;
-
-	/* Ctrl-C is for the master, who ends us. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_DFL);
-	error = semop(worker->master->set, announce, 2) < 0 ? -errno : 0;
-	for (unsigned int stage = 0; !error && stage < job->stages; stage++) {
-		int64_t band;
-
-		while (!error && (band = take_one(worker, stage)) >= 0)
-			error = do_band(worker, stage, (uint32_t)band);
-		if (!error && stage + 1 < job->stages)
-			error = pass_gate(worker, stage);
-	}
-	job->board->slot[worker->number].error = error;
-	return error != 0;
-}
-
-/* ---- in the master ------------------------------------------------------- */
-
 static void tell(const struct master *master, const struct crew_event *event)
 {
 	if (master->job->tell)
@@ -196,14 +65,16 @@ static uint32_t row_of(const struct master *master, uint32_t band)
 
 static int start_worker(struct master *master, unsigned int home)
 {
-	struct worker worker = {
-		.master = master,
+	struct crew_worker worker = {
+		.job = master->job,
+		.set = master->set,
 		.number = master->started + 1,
 		.home = home,
 	};
 	int error;
 
-	error = child_fork(run_worker, &worker, &master->pid[worker.number]);
+	error = child_fork(crew_worker_run, &worker,
+			   &master->pid[worker.number]);
 	if (error)
 		return error;
 	master->home[worker.number] = home;
@@ -216,9 +87,9 @@ static int start_worker(struct master *master, unsigned int home)
 static void reserve_first_bands(struct master *master)
 {
 	for (unsigned int home = 0; home < master->job->workers; home++) {
-		uint32_t band = home_begin(master, home);
+		uint32_t band = crew_worker_home(master->job, home);
 
-		if (band < home_begin(master, home + 1))
+		if (band < crew_worker_home(master->job, home + 1))
 			atomic_store(&master->job->board->band[0][band],
 				     2 * (home + 1));
 	}
@@ -228,20 +99,58 @@ static int start_all(struct master *master)
 {
 	reserve_first_bands(master);
 	for (unsigned int home = 0; home < master->job->workers; home++) {
-		struct crew_event event = {
-			.what = CREW_STARTED,
-			.worker = home + 1,
-			.first = row_of(master, home_begin(master, home)),
-			.end = row_of(master, home_begin(master, home + 1)),
-		};
-		int error;
+		int error = start_worker(master, home);
 
-		tell(master, &event);
-		error = start_worker(master, home);
 		if (error)
 			return error;
 	}
 	return 0;
+}
+
+/* Who dies meanwhile is made good for afterwards. */
+static int feed_all(struct master *master)
+{
+	const struct crew_job *job = master->job;
+	uint32_t fed = job->feed ? 0 : master->bands;
+
+	while (fed < master->bands) {
+		int64_t rows = job->feed(job->arg);
+		uint32_t bands;
+		int error;
+
+		if (rows < 0)
+			return (int)rows;
+		bands = rows >= job->rows
+				? master->bands
+				: (uint32_t)rows / crew_band_rows(job->rows);
+		if (bands > fed) {
+			error = sysv_sem_op(master->set, CREW_FED,
+					    (short)(bands - fed), 0,
+					    tick_after(TICK_S));
+			if (error)
+				return error;
+			fed = bands;
+		}
+		if (job->is_stopped && job->is_stopped())
+			return -EINTR;
+	}
+	return 0;
+}
+
+static void tell_starts(struct master *master)
+{
+	for (unsigned int home = 0; home < master->job->workers; home++) {
+		struct crew_event event = {
+			.what = CREW_STARTED,
+			.worker = home + 1,
+			.first = row_of(master,
+					crew_worker_home(master->job, home)),
+			.end = row_of(master,
+				      crew_worker_home(master->job, home + 1)),
+		};
+
+		tell(master, &event);
+	}
 }
 
 /* Its band is free again, and a new worker comes. */
@@ -251,6 +160,7 @@ static int make_good(struct master *master, unsigned int worker, int status)
 		.what = CREW_DIED,
 		.worker = worker,
 		.status = status,
+		.is_stalled = master->is_stalled[worker],
 		.successor = master->started + 1,
 	};
 	struct crew_loss loss;
@@ -333,12 +243,38 @@ static void tell_progress(struct master *master)
 	tell(master, &event);
 }
 
+/* Killed, not left alone: once its rows are somebody else's it must not wake
+ * up and write. */
+static int kill_stalled(struct master *master)
+{
+	int64_t step = crew_stall_begin(&master->stall);
+	int64_t most = master->job->stall_ns ? master->job->stall_ns
+					     : CREW_STALL_S * TICK_S;
+
+	for (unsigned int i = 1; i <= master->started; i++) {
+		int64_t still;
+
+		if (!master->pid[i] || master->is_stalled[i])
+			continue;
+		still = crew_stall_look(&master->stall, master->job,
+					master->set, i, step);
+		if (still < 0)
+			return (int)still;
+		if (still < most)
+			continue;
+		master->is_stalled[i] = true;
+		kill(master->pid[i], SIGKILL);
+	}
+	return 0;
+}
+
 /* News come a moment before the process can be reaped: who is owed is looked
  * for again soon. */
 static int watch(struct master *master)
 {
 	int owed = 0, n;
 
+	crew_stall_begin(&master->stall);
 	while (master->running > 0) {
 		n = sysv_sem_op(
 			master->set, CREW_NEWS, -1, 0,
@@ -353,6 +289,9 @@ static int watch(struct master *master)
 		if (n < 0)
 			return n;
 		owed = owed > n ? owed - n : 0;
+		n = kill_stalled(master);
+		if (n < 0)
+			return n;
 		tell_progress(master);
 	}
 	return 0;
@@ -372,6 +311,8 @@ static int make_set(struct master *master)
 	unsigned short values[CREW_SEMAPHORES] = {0};
 	int set;
 
+	if (!master->job->feed)
+		values[CREW_FED] = (unsigned short)master->bands;
 	for (unsigned int stage = 0; stage < master->job->stages; stage++)
 		values[CREW_GATE + stage] = (unsigned short)master->bands;
 	set = sysv_sem_create(IPC_PRIVATE, CREW_SEMAPHORES, values, 0600);
@@ -397,7 +338,11 @@ int crew_run(const struct crew_job *job)
 	if (!error) {
 		error = start_all(master);
 		if (!error)
+			error = feed_all(master);
+		if (!error) {
+			tell_starts(master);
 			error = watch(master);
+		}
 		end_all(master);
 		semctl(master->set, 0, IPC_RMID);
 		objname_release_id(OBJNAME_SYSV_SEM, master->set);

@@ -11,6 +11,7 @@
 
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,6 +22,7 @@ enum {
 	CREW_STAGES_MAX = 12,
 	CREW_BANDS_MAX = 2048,
 	CREW_DEATHS_MAX = 3, /* of workers at the same band: it kills them */
+	CREW_STALL_S = 60,   /* who does not move for so long is killed */
 };
 
 enum crew_schedule {
@@ -33,6 +35,9 @@ struct crew_slot {
 	alignas(64) int64_t busy_ns[CREW_STAGES_MAX];
 	uint32_t bands;
 	int32_t error; /* of its work: 0 or -errno */
+	/* For whoever watches it: goes up at each step that it makes; and 1 +
+	 * the stage whose end it waits for, or 0. */
+	_Atomic uint32_t moves, gate;
 };
 
 /* A band is 0 (free), 2w (worker w has it) or 2w+1 (w has done it). All
@@ -44,6 +49,7 @@ struct crew_board {
 	_Atomic uint32_t band[CREW_STAGES_MAX][CREW_BANDS_MAX];
 };
 
+/* Nothing is told before all rows are there. */
 enum crew_what { CREW_STARTED, CREW_DONE, CREW_DIED, CREW_PROGRESS };
 
 struct crew_event {
@@ -53,6 +59,7 @@ struct crew_event {
 		end; /* rows: its own, or those it died in (none: 0, 0) */
 	int64_t busy_ns;
 	int status;             /* of waitpid(2), for a death */
+	bool is_stalled;        /* it did not move, so the master killed it */
 	unsigned int successor; /* who does them again */
 	uint32_t done, total;   /* bands of all stages */
 };
@@ -65,11 +72,17 @@ struct crew_job {
 	/* In a worker: make rows first … end-1. Returns 0 or -errno. */
 	int (*work)(void *arg, unsigned int stage, uint32_t first,
 		    uint32_t end);
+	/* In the master: bring more rows of what the first stage reads. Returns
+	 * how many there are now, from the top, or -errno, which ends the run.
+	 * Called again until it is all of them. NULL: they are there. */
+	int64_t (*feed)(void *arg);
+	uint32_t reach; /* rows around its own that the first stage reads */
 	/* In the master, may be NULL. */
 	void (*tell)(void *arg, const struct crew_event *event);
 	/* In the master: whether to stop; may be NULL. */
 	int (*is_stopped)(void);
 	void *arg;
+	int64_t stall_ns;    /* a band may take that long; 0: CREW_STALL_S */
 	unsigned int killed; /* this worker kills itself in its first band; 0 */
 };
 
@@ -78,8 +91,10 @@ struct crew_job {
 uint32_t crew_band_rows(uint32_t rows);
 uint32_t crew_bands(uint32_t rows);
 
-/* Run it to the end. The caller's process is the master; nothing is left of
- * workers and semaphores, whatever is returned: 0, -EINTR (stopped),
+/* Run it to the end. A worker that is stopped or hangs, so that it is at one
+ * band for longer than stall_ns while the master runs, is killed, and then
+ * made good for as one that died by itself. The caller's process is the
+ * master; nothing is left of workers and semaphores, whatever is returned: 0, -EINTR (stopped),
  * -EOWNERDEAD (workers die again and again), an error of work, or -errno of
  * fork and semget. */
 int crew_run(const struct crew_job *job);

@@ -9,6 +9,7 @@
 
 #include "lib/sysv.h"
 #include "lib/tick.h"
+#include "p13-shm-image/crew_worker.h"
 
 int crew_death_settle(const struct crew_job *job, int set, unsigned int worker,
 		      struct crew_loss *loss)

@@ -4,16 +4,6 @@
 
 #include "p13-shm-image/crew.h"
 
-/* The semaphores: NEWS goes up whenever a worker ends, GATE + stage counts
- * the bands of the stage that are not done, DONE + worker those that the
- * worker has counted. */
-enum {
-	CREW_NEWS,
-	CREW_GATE = 1,
-	CREW_TALLY = CREW_GATE + CREW_STAGES_MAX,
-	CREW_SEMAPHORES = CREW_TALLY + CREW_SLOTS + 1,
-};
-
 struct crew_loss {
 	unsigned int stage;
 	uint32_t band;

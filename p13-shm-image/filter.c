@@ -128,6 +128,13 @@ static void invert(const struct filter *filter, const uint8_t *from,
 			to[i] = from[i];
 }
 
+uint32_t filter_reach(const struct filter *filter)
+{
+	if (filter->kind == FILTER_BLUR || filter->kind == FILTER_SHARPEN)
+		return (uint32_t)filter->blur.gauss.radius;
+	return filter->kind == FILTER_EDGE;
+}
+
 int filter_rows(const struct filter *filter, const uint8_t *from, uint8_t *to,
 		uint32_t first, uint32_t end)
 {

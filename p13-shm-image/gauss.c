@@ -31,8 +31,8 @@ void gauss_init(struct gauss *gauss, double sigma)
 	gauss->pairs = radius + 1;
 }
 
-void gauss_sum_plain(const struct gauss *gauss, const int16_t *const *tap,
-		     int16_t *to, size_t n)
+static void gauss_sum_plain(const struct gauss *gauss,
+			    const int16_t *const *tap, int16_t *to, size_t n)
 {
 	int r = gauss->radius;
 
@@ -73,7 +73,7 @@ AVX2 static void gauss_sum_avx2(const struct gauss *gauss,
 {
 	int r = gauss->radius;
 
-	for (size_t at = 0; at < n; at += GAUSS_STEP) {
+	for (size_t at = 0; at < n; at += 32) {
 		__m256i half = _mm256_set1_epi32(HALF);
 		__m256i low0 = half, high0 = half, low1 = half, high1 = half;
 
@@ -116,13 +116,79 @@ AVX2 static void gauss_sum_avx2(const struct gauss *gauss,
 	}
 }
 
+#define AVX512 __attribute__((target("avx512bw,avx512vnni")))
+
+static inline AVX512 __m512i load_sum_512(const int16_t *a, const int16_t *b)
+{
+	return _mm512_add_epi16(_mm512_loadu_si512(a), _mm512_loadu_si512(b));
+}
+
+/* The same with registers twice as wide, and in one instruction what is
+ * multiplied and added there. */
+AVX512 static void gauss_sum_avx512(const struct gauss *gauss,
+				    const int16_t *const *tap, int16_t *to,
+				    size_t n)
+{
+	int r = gauss->radius;
+
+	for (size_t at = 0; at < n; at += GAUSS_STEP) {
+		__m512i half = _mm512_set1_epi32(HALF);
+		__m512i low0 = half, high0 = half, low1 = half, high1 = half;
+
+		for (int k = 0; k <= r; k += 2) {
+			int next = k < r ? k + 1 : k; /* its weight is 0 */
+			const int16_t *a = tap[r - k] + at;
+			const int16_t *b = tap[r + k] + at;
+			const int16_t *c = tap[r - next] + at;
+			const int16_t *d = tap[r + next] + at;
+			int32_t both;
+			__m512i w, s, t;
+
+			memcpy(&both, &gauss->weight[k], sizeof(both));
+			w = _mm512_set1_epi32(both);
+			s = load_sum_512(a, b);
+			t = load_sum_512(c, d);
+			low0 = _mm512_dpwssd_epi32(
+				low0, _mm512_unpacklo_epi16(s, t), w);
+			high0 = _mm512_dpwssd_epi32(
+				high0, _mm512_unpackhi_epi16(s, t), w);
+			s = load_sum_512(a + 32, b + 32);
+			t = load_sum_512(c + 32, d + 32);
+			low1 = _mm512_dpwssd_epi32(
+				low1, _mm512_unpacklo_epi16(s, t), w);
+			high1 = _mm512_dpwssd_epi32(
+				high1, _mm512_unpackhi_epi16(s, t), w);
+		}
+		_mm512_storeu_si512(
+			to + at,
+			_mm512_packs_epi32(_mm512_srai_epi32(low0, SHIFT),
+					   _mm512_srai_epi32(high0, SHIFT)));
+		_mm512_storeu_si512(
+			to + at + 32,
+			_mm512_packs_epi32(_mm512_srai_epi32(low1, SHIFT),
+					   _mm512_srai_epi32(high1, SHIFT)));
+	}
+}
+
 #endif
+
+gauss_sum *gauss_sum_form(enum gauss_form form)
+{
+#if defined(__x86_64__)
+	if (form == GAUSS_AVX512 && __builtin_cpu_supports("avx512bw") &&
+	    __builtin_cpu_supports("avx512vnni"))
+		return gauss_sum_avx512;
+	if (form == GAUSS_AVX2 && __builtin_cpu_supports("avx2"))
+		return gauss_sum_avx2;
+#endif
+	return form == GAUSS_PLAIN ? gauss_sum_plain : NULL;
+}
 
 gauss_sum *gauss_sum_best(void)
 {
-#if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx2"))
-		return gauss_sum_avx2;
-#endif
-	return gauss_sum_plain;
+	gauss_sum *best = NULL;
+
+	for (int form = GAUSS_FORMS - 1; !best; form--)
+		best = gauss_sum_form((enum gauss_form)form);
+	return best;
 }

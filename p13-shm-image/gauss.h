@@ -16,7 +16,7 @@
 
 enum {
 	GAUSS_RADIUS_MAX = 321,
-	GAUSS_STEP = 32, /* samples that are summed at once */
+	GAUSS_STEP = 64, /* samples that are summed at once */
 	GAUSS_UNIT = 64, /* of a sample, in a level */
 };
 
@@ -35,9 +35,10 @@ void gauss_init(struct gauss *gauss, double sigma);
 typedef void gauss_sum(const struct gauss *gauss, const int16_t *const *tap,
 		       int16_t *to, size_t n);
 
-/* The same bytes come of all of them: plain C, and the best for this
- * processor. */
-gauss_sum gauss_sum_plain;
+/* The same bytes come of all of them: plain C, and by vector instructions.
+ * gauss_sum_form() is NULL for what this processor has not. */
+enum gauss_form { GAUSS_PLAIN, GAUSS_AVX2, GAUSS_AVX512, GAUSS_FORMS };
+gauss_sum *gauss_sum_form(enum gauss_form form);
 gauss_sum *gauss_sum_best(void);
 
 #endif

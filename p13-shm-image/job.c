@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
+#include "lib/tick.h"
 #include "p13-shm-image/png_out.h"
 #include "p13-shm-image/pnm_out.h"
 
@@ -95,19 +97,63 @@ static int encode(const struct job *job, uint32_t first, uint32_t end)
 }
 
 struct context {
-	const struct job *job;
+	struct job *job;
 	const struct crew_job *crew; /* the caller's */
 };
+
+/* What the stage reads and writes, but for the rows around. */
+static void touch_rows(const struct job *job, unsigned int stage,
+		       uint32_t first, uint32_t end)
+{
+	bool is_filter = stage < job->filters;
+	size_t in =
+		image_row_bytes(is_filter ? &job->filter[stage].in : &job->out);
+	size_t out = image_row_bytes(is_filter ? &job->filter[stage].out
+					       : &job->out);
+
+	segment_touch(pixels_after(job, (int)stage - 1) + first * in,
+		      (end - first) * in, false);
+	if (is_filter)
+		segment_touch(pixels_after(job, (int)stage) + first * out,
+			      (end - first) * out, true);
+}
 
 static int work(void *arg, unsigned int stage, uint32_t first, uint32_t end)
 {
 	const struct job *job = ((const struct context *)arg)->job;
 
+	touch_rows(job, stage, first, end);
 	if (stage == job->filters)
 		return encode(job, first, end);
 	return filter_rows(&job->filter[stage],
 			   pixels_after(job, (int)stage - 1),
 			   pixels_after(job, (int)stage), first, end);
+}
+
+static int64_t cpu_ns(void)
+{
+	struct timespec now = {0};
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return now.tv_sec * TICK_S + now.tv_nsec;
+}
+
+/* One band more. */
+static int64_t feed(void *arg)
+{
+	const struct context *context = arg;
+	struct job *job = context->job;
+	struct picture *picture = job->picture;
+	int64_t start = cpu_ns();
+	int error = picture_read_until(
+		picture, job->source,
+		picture->rows_read + crew_band_rows(job->out.height));
+
+	job->load_ns += cpu_ns() - start;
+	if (error == -EBADMSG && picture->keeps_going)
+		return job->out.height;
+	job->load_error = error;
+	return error ? error : (int64_t)picture->rows_read;
 }
 
 static void pass_on(void *arg, const struct crew_event *event)
@@ -128,6 +174,8 @@ int job_run(struct job *job, struct crew_job *crew)
 	own.rows = job->out.height;
 	own.stages = job->stages;
 	own.work = work;
+	own.feed = job->is_loading ? feed : NULL;
+	own.reach = filter_reach(&job->filter[0]);
 	own.tell = pass_on;
 	own.arg = &context;
 	return crew_run(&own);

@@ -21,7 +21,8 @@ enum { JOB_FILTERS_MAX = 10 };
 
 struct job {
 	/* Set by the caller: */
-	const struct picture *picture; /* opened; its pixels go to source */
+	struct picture *picture; /* opened; its pixels go to source */
+	bool is_loading;         /* job_run() reads them, while others filter */
 	enum filter_kind kind[JOB_FILTERS_MAX];
 	unsigned int filters;
 	double sigma;
@@ -38,14 +39,19 @@ struct job {
 	uint8_t *source, *plane[2], *encoded;
 	struct stripe *stripe;
 	size_t stripe_room, head_bytes;
+
+	/* Set by job_run() while loading: */
+	int load_error; /* as of picture_read(), but what it may keep on after */
+	int64_t load_ns; /* of processor time */
 };
 
 /* Make the segment. Returns 0, -EOVERFLOW, or -errno of segment_make(). */
 int job_init(struct job *job);
 void job_fini(struct job *job);
 
-/* Work it off with this crew, whose board, rows, stages and work are set
- * here. May be repeated. As of crew_run(). */
+/* Work it off with this crew, whose board, rows, stages, work and feed are set
+ * here. May be repeated, without loading. As of crew_run(), or load_error. A
+ * picture that keeps going is black where it is damaged. */
 int job_run(struct job *job, struct crew_job *crew);
 
 /* Give back the pages of all but the source, so that another run begins like

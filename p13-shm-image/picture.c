@@ -48,10 +48,17 @@ int picture_open(struct picture *picture, struct source *source,
 	return picture_say(picture, "not a PNG, PGM, PPM or PAM picture");
 }
 
+int picture_read_until(struct picture *picture, uint8_t *pixels, uint32_t row)
+{
+	if (row > picture->shape.height)
+		row = picture->shape.height;
+	return picture->is_png ? png_in_read(picture, pixels, row)
+			       : pnm_in_read(picture, pixels, row);
+}
+
 int picture_read(struct picture *picture, uint8_t *pixels)
 {
-	return picture->is_png ? png_in_read(picture, pixels)
-			       : pnm_in_read(picture, pixels);
+	return picture_read_until(picture, pixels, picture->shape.height);
 }
 
 void picture_close(struct picture *picture)

@@ -52,6 +52,11 @@ int picture_open(struct picture *picture, struct source *source,
  * picture none are, but what is there is roughly right). */
 int picture_read(struct picture *picture, uint8_t *pixels);
 
+/* The same up to that row, which counts from 0 and is not read; the picture's
+ * height or more for the rest of it. May be called until it has failed, or
+ * has read all. */
+int picture_read_until(struct picture *picture, uint8_t *pixels, uint32_t row);
+
 void picture_close(struct picture *picture);
 
 /* Note trouble; returns -EBADMSG. */

@@ -106,32 +106,35 @@ int png_in_open(struct picture *picture, uint64_t max_pixels)
 }
 
 /* Each pass goes over all rows; only the last leaves them complete. */
-static void read_rows(struct picture *picture, png_structp png, uint8_t *pixels)
+static void read_early_passes(png_structp png, const struct image_shape *shape,
+			      uint8_t *pixels)
 {
-	size_t row_bytes = image_row_bytes(&picture->shape);
-	int passes = picture->is_interlaced ? PNG_INTERLACE_ADAM7_PASSES : 1;
+	size_t row_bytes = image_row_bytes(shape);
 
-	for (int pass = 0; pass < passes; pass++) {
-		for (uint32_t y = 0; y < picture->shape.height; y++) {
+	for (int pass = 1; pass < PNG_INTERLACE_ADAM7_PASSES; pass++)
+		for (uint32_t y = 0; y < shape->height; y++)
 			png_read_row(png, pixels + y * row_bytes, NULL);
-			if (pass == passes - 1)
-				picture->rows_read = y + 1;
-		}
-	}
 }
 
-int png_in_read(struct picture *picture, uint8_t *pixels)
+int png_in_read(struct picture *picture, uint8_t *pixels, uint32_t until)
 {
 	png_structp png = picture->png;
+	size_t row_bytes = image_row_bytes(&picture->shape);
 
 	if (setjmp(png_jmpbuf(png)))
 		return -EBADMSG;
-	if (png_get_rowbytes(png, picture->png_info) !=
-	    image_row_bytes(&picture->shape))
+	if (png_get_rowbytes(png, picture->png_info) != row_bytes)
 		return picture_say(picture, "rows of an odd size");
-	read_rows(picture, png, pixels);
+	if (picture->is_interlaced && picture->rows_read == 0)
+		read_early_passes(png, &picture->shape, pixels);
+	while (picture->rows_read < until) {
+		png_read_row(png, pixels + picture->rows_read * row_bytes,
+			     NULL);
+		picture->rows_read++;
+	}
 	/* What follows the pixels may be damaged too. */
-	png_read_end(png, NULL);
+	if (until == picture->shape.height)
+		png_read_end(png, NULL);
 	return 0;
 }
 

@@ -6,7 +6,7 @@
 #include "p13-shm-image/picture.h"
 
 int png_in_open(struct picture *picture, uint64_t max_pixels);
-int png_in_read(struct picture *picture, uint8_t *pixels);
+int png_in_read(struct picture *picture, uint8_t *pixels, uint32_t until);
 void png_in_close(struct picture *picture);
 
 #endif

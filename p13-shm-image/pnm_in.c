@@ -154,12 +154,12 @@ static int read_scaled(struct picture *picture, uint8_t *to, size_t n)
 	return 0;
 }
 
-int pnm_in_read(struct picture *picture, uint8_t *pixels)
+int pnm_in_read(struct picture *picture, uint8_t *pixels, uint32_t until)
 {
 	size_t row_bytes = image_row_bytes(&picture->shape);
 	int error;
 
-	while (picture->rows_read < picture->shape.height) {
+	while (picture->rows_read < until) {
 		uint8_t *row = pixels + picture->rows_read * row_bytes;
 
 		error = picture->maxval == 255

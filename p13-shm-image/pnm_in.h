@@ -6,6 +6,6 @@
 #include "p13-shm-image/picture.h"
 
 int pnm_in_open(struct picture *picture, uint64_t max_pixels);
-int pnm_in_read(struct picture *picture, uint8_t *pixels);
+int pnm_in_read(struct picture *picture, uint8_t *pixels, uint32_t until);
 
 #endif

@@ -24,13 +24,18 @@ static const char *size_of(const struct image_shape *shape, char *buf,
 void report_begin(struct report *report)
 {
 	const struct job *job = &report->arguments->job;
+
+	progress_start(
+		&report->progress,
+		(uint64_t)job->stages * crew_bands(job->picture->shape.height));
+}
+
+static void tell_head(struct report *report)
+{
+	const struct job *job = &report->arguments->job;
 	const struct image_shape *shape = &job->picture->shape;
 	char buf[32];
 
-	progress_start(&report->progress,
-		       (uint64_t)job->stages * crew_bands(shape->height));
-	if (!report->to)
-		return;
 	fprintf(report->to,
 		"Shared Memory Image Processor\nImage: %ux%u (%s)\n"
 		"Workers: %u\nFilter: ",
@@ -46,10 +51,12 @@ void report_begin(struct report *report)
 
 static void tell_death(struct report *report, const struct crew_event *event)
 {
-	char buf[64];
+	char how[48], buf[80];
 
 	report->deaths++;
-	child_describe(event->status, buf, sizeof(buf));
+	child_describe(event->status, how, sizeof(how));
+	snprintf(buf, sizeof(buf), "%s%s",
+		 event->is_stalled ? "stopped or hung, and " : "", how);
 	if (!report->to)
 		die_warn("worker %u was %s; worker %u goes on", event->worker,
 			 buf, event->successor);
@@ -70,6 +77,11 @@ void report_event(void *arg, const struct crew_event *event)
 {
 	struct report *report = arg;
 
+	if (event->what != CREW_PROGRESS)
+		progress_clear(&report->progress);
+	/* What was read is whole, now that the first of them is told. */
+	if (event->what == CREW_STARTED && event->worker == 1 && report->to)
+		tell_head(report);
 	if (event->what == CREW_PROGRESS)
 		progress_update(&report->progress, event->done, "bands");
 	else if (event->what == CREW_DIED)

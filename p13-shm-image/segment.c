@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/shm.h>
 #include <unistd.h>
 
@@ -28,6 +29,15 @@ int segment_make(struct segment *segment, size_t bytes)
 		return error;
 	*segment = (struct segment){.id = id, .at = at, .bytes = bytes};
 	return 0;
+}
+
+void segment_touch(void *begin, size_t bytes, bool is_written)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t at = (uintptr_t)begin / page * page;
+
+	madvise((void *)at, (uintptr_t)begin + bytes - at,
+		is_written ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 }
 
 void segment_drop(struct segment *segment)

@@ -100,7 +100,7 @@ static void check_picture(const struct arguments *arguments,
 			 shown(arguments->input));
 }
 
-/* Its head, the segment, its pixels. */
+/* Its head, and the segment. Its pixels are read while workers filter. */
 static void load(struct arguments *arguments, struct picture *picture,
 		 struct source *source)
 {
@@ -120,13 +120,7 @@ static void load(struct arguments *arguments, struct picture *picture,
 	if (error)
 		die("cannot have %zu bytes of shared memory: %s", job->bytes,
 		    segment_explain(error, job->bytes, buf, sizeof(buf)));
-	error = picture_read(picture, job->source);
-	if (error && (error != -EBADMSG || !arguments->keeps_going))
-		refuse(arguments, picture, error);
-	if (error)
-		die_warn("%s: %s; %u of %u rows are whole",
-			 shown(arguments->input), picture->trouble,
-			 picture->rows_read, picture->shape.height);
+	job->is_loading = true;
 }
 
 static _Noreturn void fail(int error)
@@ -158,10 +152,18 @@ static void run(struct arguments *arguments, struct report *report)
 	arguments->crew.is_stopped = stop_signal;
 	arguments->crew.arg = report;
 	error = job_run(job, &arguments->crew);
+	report->run_ns = tick_now() - start;
 	progress_end(&report->progress);
+	job->is_loading = false;
+	if (job->load_error)
+		refuse(arguments, job->picture, job->load_error);
 	if (error)
 		fail(error);
-	report->run_ns = tick_now() - start;
+	if (job->picture->trouble[0])
+		die_warn("%s: %s; %u of %u rows are whole",
+			 shown(arguments->input), job->picture->trouble,
+			 job->picture->rows_read, job->picture->shape.height);
+	report->read_ns = job->load_ns;
 	report->filter_ns = until_stage(job, job->filters, start);
 	report->encode_ns =
 		until_stage(job, job->stages, start) - report->filter_ns;
@@ -188,10 +190,15 @@ static void write_output(struct arguments *arguments, struct report *report)
 	report->write_ns = tick_now() - start;
 }
 
-/* The same work on the same memory by one worker. */
+/* The same work on the same memory by one worker. The reading, of which a pipe
+ * has no second one, counts with the processor time that it took. */
 static void compare(struct arguments *arguments, struct report *report)
 {
-	struct crew_job alone = {.workers = 1, .is_stopped = stop_signal};
+	struct crew_job alone = {
+		.workers = 1,
+		.stall_ns = arguments->crew.stall_ns,
+		.is_stopped = stop_signal,
+	};
 	int64_t start;
 	int error;
 
@@ -200,7 +207,7 @@ static void compare(struct arguments *arguments, struct report *report)
 	error = job_run(&arguments->job, &alone);
 	if (error)
 		fail(error);
-	report->single_ns = tick_now() - start;
+	report->single_ns = report->read_ns + tick_now() - start;
 	report->single_filter_ns =
 		until_stage(&arguments->job, arguments->job.filters, start);
 }
@@ -211,7 +218,6 @@ int main(int argc, char **argv)
 	struct arguments arguments;
 	struct picture picture;
 	struct report report = {.arguments = &arguments};
-	int64_t start = tick_now();
 	int error;
 
 	arguments_parse(&arguments, argc, argv);
@@ -223,7 +229,6 @@ int main(int argc, char **argv)
 		report.to = is_stream(arguments.output) ? stderr : stdout;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	load(&arguments, &picture, &source);
-	report.read_ns = tick_now() - start;
 	report_begin(&report);
 	run(&arguments, &report);
 	write_output(&arguments, &report);

@@ -141,6 +141,24 @@ static void line_appears_after_a_second_and_is_erased(void **state)
 	assert_shown(terminal, CLEAR);
 }
 
+static void cleared_line_comes_back(void **state)
+{
+	struct terminal *terminal = *state;
+	struct progress p;
+
+	start(terminal, &p, 4);
+	now += TICK_S;
+	update(terminal, &p, 1, "pipe");
+	assert_shown(terminal, CLEAR "[#####...............]  25 %  pipe");
+	redirect_to(terminal, terminal->slave);
+	progress_clear(&p);
+	progress_clear(&p); /* nothing more to erase */
+	assert_shown(terminal, CLEAR);
+	now += TICK_S;
+	update(terminal, &p, 2, "pipe");
+	assert_shown(terminal, CLEAR "[##########..........]  50 %  pipe");
+}
+
 static void line_changes_ten_times_a_second_at_most(void **state)
 {
 	struct terminal *terminal = *state;
@@ -238,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_TERMINAL(work_of_less_than_a_second_shows_nothing),
 		ON_TERMINAL(line_appears_after_a_second_and_is_erased),
+		ON_TERMINAL(cleared_line_comes_back),
 		ON_TERMINAL(line_changes_ten_times_a_second_at_most),
 		ON_TERMINAL(line_is_cut_to_the_terminal_between_characters),
 		ON_TERMINAL(more_than_all_is_all_and_unknown_total_has_no_bar),

@@ -2,6 +2,7 @@
 #include "tests/support/support.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,8 +13,10 @@
 #include <unistd.h>
 
 #include "lib/sysv.h"
+#include "lib/tick.h"
 #include "p13-shm-image/crew.h"
 #include "p13-shm-image/crew_death.h"
+#include "p13-shm-image/crew_worker.h"
 #include "p13-shm-image/segment.h"
 #include "tests/support/leftover.h"
 
@@ -23,11 +26,17 @@ struct ground {
 	struct crew_board board;
 	atomic_uint done[STAGES][ROWS];
 	atomic_uint early;     /* rows that began before their neighbours */
+	atomic_uint fed;       /* rows that are there, of a feed */
 	atomic_uint kills;     /* still to come */
 	unsigned int kill_row; /* whoever comes to it dies */
 	bool kills_after;      /* its work, not before */
+	unsigned int reach;    /* of the first stage, where there is a feed */
+	int feed_error;        /* after half of the rows */
+	bool stops;            /* and does not kill */
+	atomic_int sleeper;    /* to be stopped at the gate; 0: nobody */
+	atomic_int sleeper_pid;
 	int error;
-	unsigned int deaths, starts, ends; /* events; of the master */
+	unsigned int deaths, stalls, starts, ends; /* events; of the master */
 };
 
 struct fixture {
@@ -72,6 +81,24 @@ static bool is_to_die(struct ground *ground, unsigned int row)
 	return false;
 }
 
+/* Worker 1 is in the first rows until worker 2 waits for the stage to end,
+ * and stops it there. */
+static void stop_sleeper(struct ground *ground, uint32_t first)
+{
+	int64_t deadline =
+		tick_after(support_is_valgrind() ? 100 * TICK_S : 20 * TICK_S);
+
+	if (first >= ROWS / 2)
+		atomic_store(&ground->sleeper_pid, getpid());
+	if (first > 0)
+		return;
+	while (atomic_load(&ground->board.slot[2].gate) != 1)
+		if (sched_yield() < 0 || tick_is_over(deadline))
+			return;
+	kill(atomic_load(&ground->sleeper_pid), SIGSTOP);
+	atomic_store(&ground->sleeper, 0);
+}
+
 /* Counts each row, and looks whether those that it may read are there. */
 static int work(void *arg, unsigned int stage, uint32_t first, uint32_t end)
 {
@@ -80,12 +107,18 @@ static int work(void *arg, unsigned int stage, uint32_t first, uint32_t end)
 	for (uint32_t row = 0; stage > 0 && row < ROWS; row++)
 		if (!atomic_load(&ground->done[stage - 1][row]))
 			atomic_fetch_add(&ground->early, 1);
+	if (ground->reach && stage == 0 &&
+	    atomic_load(&ground->fed) <
+		    (end + ground->reach < ROWS ? end + ground->reach : ROWS))
+		atomic_fetch_add(&ground->early, 1);
+	if (atomic_load(&ground->sleeper) && stage == 0)
+		stop_sleeper(ground, first);
 	if (!ground->kills_after && is_to_die(ground, first))
-		kill(getpid(), SIGKILL);
+		kill(getpid(), ground->stops ? SIGSTOP : SIGKILL);
 	for (uint32_t row = first; row < end; row++)
 		atomic_fetch_add(&ground->done[stage][row], 1);
 	if (ground->kills_after && is_to_die(ground, first))
-		kill(getpid(), SIGKILL);
+		kill(getpid(), ground->stops ? SIGSTOP : SIGKILL);
 	return ground->error;
 }
 
@@ -94,6 +127,7 @@ static void tell(void *arg, const struct crew_event *event)
 	struct ground *ground = arg;
 
 	ground->deaths += event->what == CREW_DIED;
+	ground->stalls += event->what == CREW_DIED && event->is_stalled;
 	ground->starts += event->what == CREW_STARTED;
 	ground->ends += event->what == CREW_DONE;
 }
@@ -160,6 +194,88 @@ static void rows_of_a_killed_worker_are_done_again(void **state)
 		assert_int_equal(ground->deaths, 2);
 		assert_int_equal(ground->ends, job.workers);
 	}
+}
+
+static void rows_of_a_stopped_worker_are_done_again(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+
+	for (int schedule = 0; schedule < 2; schedule++) {
+		struct crew_job job =
+			job_of(ground, 2, (enum crew_schedule)schedule);
+
+		memset(ground, 0, sizeof(*ground));
+		job.stall_ns = 2 * TICK_S;
+		ground->stops = true;
+		ground->kills = 1;
+		ground->kill_row = 100;
+		ground->kills_after = schedule;
+		assert_int_equal(crew_run(&job), 0);
+		assert_all_done(ground, 1, 3);
+		assert_true(ground->stalls >= 1);
+		assert_int_equal(ground->stalls, ground->deaths);
+		assert_int_equal(ground->ends, 2);
+	}
+}
+
+static void worker_that_is_stopped_at_a_gate_is_replaced(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 2, CREW_STATIC);
+
+	job.stall_ns = 2 * TICK_S;
+	ground->sleeper = 2;
+	assert_int_equal(crew_run(&job), 0);
+	assert_int_equal(atomic_load(&ground->sleeper), 0);
+	assert_all_done(ground, 1, 3);
+	assert_true(ground->stalls >= 1);
+	assert_int_equal(ground->ends, 2);
+}
+
+/* 30 rows more. A worker that does not wait has time to be caught. */
+static int64_t feed(void *arg)
+{
+	struct ground *ground = arg;
+	int64_t deadline = tick_after(200 * TICK_MS);
+	unsigned int fed = atomic_load(&ground->fed);
+
+	if (fed == 0)
+		while (!atomic_load(&ground->early) && !tick_is_over(deadline))
+			sched_yield();
+	if (fed > ROWS / 2 && ground->feed_error)
+		return ground->feed_error;
+	atomic_store(&ground->fed, fed + 30 < ROWS ? fed + 30 : ROWS);
+	return atomic_load(&ground->fed);
+}
+
+static void rows_are_not_read_before_they_are_there(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+
+	for (int round = 0; round < 4; round++) {
+		struct crew_job job =
+			job_of(ground, 2, (enum crew_schedule)(round % 2));
+
+		memset(ground, 0, sizeof(*ground));
+		job.feed = feed;
+		job.reach = ground->reach = round < 2 ? 1 : 70;
+		ground->kills = 1;
+		ground->kill_row = 60;
+		assert_int_equal(crew_run(&job), 0);
+		assert_all_done(ground, 1, 2);
+		assert_int_equal(ground->deaths, 1);
+	}
+}
+
+static void feed_that_fails_ends_the_run(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 3, CREW_DYNAMIC);
+
+	job.feed = feed;
+	ground->feed_error = -EBADMSG;
+	assert_int_equal(crew_run(&job), -EBADMSG);
+	assert_int_equal(ground->starts, 0);
 }
 
 static void worker_can_be_told_to_kill_itself(void **state)
@@ -269,6 +385,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(every_row_is_done_once_after_those_it_reads),
 		CASE(rows_of_a_killed_worker_are_done_again),
+		CASE(rows_of_a_stopped_worker_are_done_again),
+		CASE(worker_that_is_stopped_at_a_gate_is_replaced),
+		CASE(rows_are_not_read_before_they_are_there),
+		CASE(feed_that_fails_ends_the_run),
 		CASE(worker_can_be_told_to_kill_itself),
 		CASE(rows_that_kill_everybody_are_given_up),
 		CASE(error_of_the_work_is_the_result),

@@ -124,6 +124,17 @@ children() {
 	assert_nothing_left
 }
 
+@test "a worker that is stopped from outside is replaced" {
+	start_long_run run --no-compare --stall-timeout=2
+	victim=$(children "$SERVER" | cut -d' ' -f1)
+	kill -STOP "$victim"
+	wait_for_line "$SERVER_OUT" \
+		'Worker [12] was stopped or hung, and killed by SIGKILL' 60
+	is_ended "$victim" || fail 'it is still there'
+	stop_server run
+	assert_nothing_left
+}
+
 @test "kill -9 of the master leaves no segment, and the next run sweeps" {
 	start_long_run run
 	[[ $(ipcs -m) == *dest* ]] || fail 'not marked for removal'
@@ -223,7 +234,7 @@ children() {
 	for option in --workers=0 --workers=257 --workers=x --sigma=0 \
 		--sigma=-1 --sigma=nan --sigma=1e9 --sigma= --filter=none \
 		--threshold=257 --schedule=x --compression=10 --format=gif \
-		--max-pixels=0 --kill=3 --kill=0 --no-such-option third; do
+		--max-pixels=0 --stall-timeout=0 --kill=3 --kill=0 --no-such-option third; do
 		assert_refused 2 . in.ppm out.png "$option"
 	done
 	assert_refused 2 'are needed' in.ppm
@@ -260,6 +271,23 @@ children() {
 	run ./shm_image_filter in.ppm out.png --json --no-compare
 	assert_success
 	refute_line --partial '"speedup":'
+}
+
+@test "on a terminal a line tells the progress, and is gone in the end" {
+	command -v script >/dev/null || skip 'needs script(1)'
+	make_picture 2000 2000 >large.ppm
+	TERM=xterm run script -qec "./shm_image_filter large.ppm out.ppm \
+		--workers=1 --sigma=100 --no-compare \
+		$(printf -- '--filter=blur %.0s' {1..10})" typescript
+	assert_success
+	assert_output --partial ' bands'
+	# Whatever comes after it, the same or a line, erases it first.
+	refute_output --regexp $' bands[^\n\r]*(\r[^\033]|\n)'
+	assert_regex "${output##* bands}" $'^[^\n]*\r\033\\[K.*Total time'
+	# Nothing of it where standard error is no terminal.
+	run ./shm_image_filter large.ppm out.ppm --no-compare
+	refute_output --partial ' bands'
+	assert_nothing_left
 }
 
 @test "gamma and resolution of a PNG are kept" {

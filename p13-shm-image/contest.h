@@ -1,0 +1,28 @@
+/* contest.h - the blur by itself: ours and those of libraries, each in this
+ * process, on a picture that is in memory. Part of the bench. */
+#ifndef UNIXIPC_P13_CONTEST_H
+#define UNIXIPC_P13_CONTEST_H
+
+#include <stdint.h>
+
+enum { CONTEST_WORKERS = 2 };
+
+/* One who blurs RGB with edges replicated, by CONTEST_WORKERS threads or
+ * processes. The pixels given to open stay, and stay as they are. */
+struct contest_peer {
+	const char *name;
+	/* Returns 0, or -1 with the reason on standard error. */
+	int (*open)(const uint8_t *pixels, uint32_t width, uint32_t height);
+	/* Returns how many nanoseconds it took, or -1, and the result, valid
+	 * until the next call. */
+	int64_t (*blur)(double sigma, const uint8_t **result);
+};
+
+/* Weak: NULL where its package is not installed. */
+extern const struct contest_peer contest_vips __attribute__((weak));
+extern const struct contest_peer contest_opencv __attribute__((weak));
+
+/* All of them, in turn, several rounds, and a table on standard output. */
+void contest_run(const uint8_t *pixels, uint32_t size);
+
+#endif

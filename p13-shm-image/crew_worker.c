@@ -1,0 +1,172 @@
+/* crew_worker.c - take a band, do it, put it down, until there are no more.
+ *
+ * The invariant: the semaphore of a stage is the number of its bands that are
+ * not done. A worker marks a band as done first and counts it then, in one
+ * semop with a tally of its own, so that after a kill -9 in between the master
+ * can tell whether it was counted.
+ */
+#include "p13-shm-image/crew_worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/sem.h>
+#include <unistd.h>
+
+#include "lib/sysv.h"
+#include "lib/tick.h"
+
+uint32_t crew_worker_home(const struct crew_job *job, unsigned int home)
+{
+	return (uint32_t)((uint64_t)crew_bands(job->rows) * home /
+			  job->workers);
+}
+
+/* Whether the band is ours; the first one may be so from the start. */
+static bool take(const struct crew_worker *worker, unsigned int stage,
+		 uint32_t band)
+{
+	uint32_t state = 0;
+
+	/* Relaxed: what the band needs was ordered by the gate before it. */
+	return atomic_compare_exchange_strong_explicit(
+		       &worker->job->board->band[stage][band], &state,
+		       2 * worker->number, memory_order_relaxed,
+		       memory_order_relaxed) ||
+	       state == 2 * worker->number;
+}
+
+/* A band that is now ours, or -1. */
+static int64_t take_one(const struct crew_worker *worker, unsigned int stage)
+{
+	const struct crew_job *job = worker->job;
+	uint32_t begin = crew_worker_home(job, worker->home);
+	uint32_t end = crew_worker_home(job, worker->home + 1);
+
+	for (uint32_t band = begin; band < end; band++)
+		if (take(worker, stage, band))
+			return band;
+	if (job->schedule == CREW_STATIC)
+		return -1;
+	/* From the end: there the others come to last. */
+	for (uint32_t band = crew_bands(job->rows); band > 0; band--)
+		if (take(worker, stage, band - 1))
+			return band - 1;
+	return -1;
+}
+
+static void move(const struct crew_worker *worker, uint32_t gate)
+{
+	struct crew_slot *slot = &worker->job->board->slot[worker->number];
+
+	/* Relaxed: crew_stall_look() compares them, and no more. */
+	atomic_store_explicit(&slot->gate, gate, memory_order_relaxed);
+	atomic_fetch_add_explicit(&slot->moves, 1, memory_order_relaxed);
+}
+
+/* Done, and counted. */
+static int put_down(const struct crew_worker *worker, unsigned int stage,
+		    uint32_t band)
+{
+	struct crew_board *board = worker->job->board;
+	struct sembuf count[] = {
+		{.sem_num = (unsigned short)(CREW_GATE + stage), .sem_op = -1},
+		{.sem_num = (unsigned short)(CREW_TALLY + worker->number),
+		 .sem_op = 1},
+	};
+	int64_t now = tick_now(), last = atomic_load(&board->ended[stage]);
+
+	while (last < now &&
+	       !atomic_compare_exchange_weak(&board->ended[stage], &last, now))
+		;
+	/* Publishes the rows; pairs with the acquire in
+	 * crew_death_settle(), and for the next stage with the gate. */
+	atomic_store_explicit(&board->band[stage][band], 2 * worker->number + 1,
+			      memory_order_release);
+	return semop(worker->set, count, 2) < 0 ? -errno : 0;
+}
+
+/* Until the band and the rows around it are there to be read: all of them are
+ * counted off and on again in one semop, which waits until they can be. */
+static int wait_for_rows(const struct crew_worker *worker, uint32_t end)
+{
+	const struct crew_job *job = worker->job;
+	uint32_t height = crew_band_rows(job->rows);
+	uint32_t last =
+		job->rows - end < job->reach ? job->rows : end + job->reach;
+	short bands = (short)((last + height - 1) / height);
+	struct sembuf look[] = {
+		{.sem_num = CREW_FED, .sem_op = (short)-bands},
+		{.sem_num = CREW_FED, .sem_op = bands},
+	};
+
+	while (semop(worker->set, look, 2) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+static int do_band(const struct crew_worker *worker, unsigned int stage,
+		   uint32_t band)
+{
+	const struct crew_job *job = worker->job;
+	struct crew_slot *slot = &job->board->slot[worker->number];
+	uint32_t height = crew_band_rows(job->rows);
+	uint32_t first = band * height;
+	uint32_t end = job->rows - first < height ? job->rows : first + height;
+	int64_t start;
+	int error;
+
+	if (job->killed == worker->number)
+		kill(getpid(), SIGKILL);
+	error = stage == 0 ? wait_for_rows(worker, end) : 0;
+	if (error)
+		return error;
+	move(worker, 0);
+	start = tick_now();
+	error = job->work(job->arg, stage, first, end);
+	slot->busy_ns[stage] += tick_now() - start;
+	slot->bands++;
+	return error ? error : put_down(worker, stage, band);
+}
+
+/* Until all bands of the stage are done, by whomever. */
+static int pass_gate(const struct crew_worker *worker, unsigned int stage)
+{
+	int error;
+
+	move(worker, stage + 1);
+	do
+		error = sysv_sem_op(worker->set,
+				    (unsigned short)(CREW_GATE + stage), 0, 0,
+				    TICK_NEVER); /* we die with the master */
+	while (error == -EINTR);
+	move(worker, 0);
+	return error;
+}
+
+int crew_worker_run(void *arg)
+{
+	const struct crew_worker *worker = arg;
+	const struct crew_job *job = worker->job;
+	struct sembuf announce[] = {
+		{.sem_num = CREW_NEWS, .sem_op = 1},
+		{.sem_num = CREW_NEWS, .sem_op = -1, .sem_flg = SEM_UNDO},
+	};
+	int error;
+
+	/* Ctrl-C is for the master, who ends us. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_DFL);
+	error = semop(worker->set, announce, 2) < 0 ? -errno : 0;
+	for (unsigned int stage = 0; !error && stage < job->stages; stage++) {
+		int64_t band;
+
+		while (!error && (band = take_one(worker, stage)) >= 0)
+			error = do_band(worker, stage, (uint32_t)band);
+		if (!error && stage + 1 < job->stages)
+			error = pass_gate(worker, stage);
+	}
+	job->board->slot[worker->number].error = error;
+	return error != 0;
+}
