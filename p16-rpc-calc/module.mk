@@ -1,3 +1,15 @@
-# The calculator, on the core that p17 uses too.
-$(call library,calc,p16-rpc-calc,arith.c accumulator.c)
+# The core of an ONC RPC server and client; p17 builds on it too.
+$(call library,rpccore,p16-rpc-calc,rpc_stub.c,libtirpc)
+HEADERS += $(addprefix p16-rpc-calc/,rpc_buffer.h rpc_record.h rpc_call.h \
+	rpc_auth.h rpc_dispatch.h rpc_replies.h rpc_server.h rpc_fault.h \
+	rpc_client.h rpc_bind.h)
+
+# The calculator.
+$(call library,calc,p16-rpc-calc,arith.c accumulator.c calc_service.c \
+	remote.c calc_xdr.c calc_clnt.c,libtirpc,rpccore)
+$(call program,calc_server,p16-rpc-calc,calc_server.c,calc)
+$(call program,calc_client,p16-rpc-calc,calc_client.c expression.c,calc)
+$(call bench,p16-rpc-calc,bench.c bench_socket.c bench_raw.c bench_svc.c \
+	bench_rpc.c,calc)
+HEADERS += p16-rpc-calc/arith.h p16-rpc-calc/accumulator.h
 TSAN_TESTS += p16_accumulator_test
