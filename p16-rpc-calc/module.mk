@@ -12,4 +12,4 @@ $(call program,calc_client,p16-rpc-calc,calc_client.c expression.c,calc)
 $(call bench,p16-rpc-calc,bench.c bench_socket.c bench_raw.c bench_svc.c \
 	bench_rpc.c,calc)
 HEADERS += p16-rpc-calc/arith.h p16-rpc-calc/accumulator.h
-TSAN_TESTS += p16_accumulator_test
+TSAN_TESTS += p16_accumulator_test p16_calc_test p16_once_test
