@@ -14,7 +14,7 @@
 enum {
 	RPC_CALL_AUTH_MAX = 400, /* bytes of a credential or a verifier */
 	/* What a reply's header takes at most, verifier included. */
-	RPC_CALL_REPLY_MAX = 24 + RPC_CALL_AUTH_MAX,
+	RPC_CALL_REPLY_MAX = 32 + RPC_CALL_AUTH_MAX,
 };
 
 /* A credential or verifier as it lies in a message. */

@@ -54,7 +54,8 @@ enum rpc_fault_kind rpc_client_open(struct rpc_client **client,
 				    struct rpc_fault *fault);
 
 /* Call a procedure and decode its result, of which the caller frees what it
- * points to by xdr_free(). *result must be zeroed before. Returns 0, or the
+ * points to by xdr_free(). NULL for xdr_args or xdr_result: there is none.
+ * *result must be zeroed before. Returns 0, or the
  * kind of *fault, with *result unchanged (but freed and to be zeroed again
  * after RPC_FAULT_BAD_REPLY). */
 enum rpc_fault_kind rpc_client_call(struct rpc_client *client,

@@ -38,9 +38,9 @@ enum rpc_procedure_flags {
 struct rpc_procedure {
 	uint32_t number;
 	const char *name;
-	xdrproc_t xdr_args;
-	size_t args_bytes; /* sizeof the decoded arguments, may be 0 */
-	xdrproc_t xdr_result;
+	xdrproc_t xdr_args;   /* NULL: there are none */
+	size_t args_bytes;    /* sizeof the decoded arguments, may be 0 */
+	xdrproc_t xdr_result; /* NULL: there is none */
 	size_t result_bytes;
 	/* Fill in *result, which is all zero; what it points to must come
 	 * from malloc, as xdr_free() releases it after it was sent, and *args
@@ -53,10 +53,9 @@ struct rpc_procedure {
 };
 
 /* Procedure 0, with no arguments and no results, as every program has it. */
-#define RPC_DISPATCH_NULL                                                     \
-	{                                                                     \
-		.number = 0, .name = "null", .xdr_args = (xdrproc_t)xdr_void, \
-		.xdr_result = (xdrproc_t)xdr_void, .flags = RPC_IDEMPOTENT    \
+#define RPC_DISPATCH_NULL                                            \
+	{                                                            \
+		.number = 0, .name = "null", .flags = RPC_IDEMPOTENT \
 	}
 
 /* One version of a program. */

@@ -32,11 +32,11 @@ enum {
 struct rpc_record_reader {
 	int fd; /* the caller's */
 	int64_t record_ns;
+	int64_t until;    /* and not later than this moment; TICK_NEVER */
 	size_t max_bytes; /* of a record, without marks */
 	struct rpc_buffer buffer;
 	size_t start; /* of what has been received and not been looked at */
 	size_t end;
-	size_t record; /* where the record that was given away began */
 };
 
 void rpc_record_init(struct rpc_record_reader *reader, int fd, size_t max_bytes,
@@ -52,7 +52,7 @@ void rpc_record_fini(struct rpc_record_reader *reader);
  *	-ETIMEDOUT	the record did not get whole within record_ns
  *	-EMSGSIZE	larger than max_bytes
  *	-EBADMSG	too many fragments
- *	-EINTR		a signal handler ran before the first byte
+ *	-EINTR		a signal handler ran: ask again
  *	-ENOMEM, or another -errno of recv(2).
  * After all but -EAGAIN and -EINTR the stream is of no use any more. */
 ssize_t rpc_record_read(struct rpc_record_reader *reader, uint8_t **record);
