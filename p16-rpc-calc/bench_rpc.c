@@ -76,10 +76,7 @@ int bench_call_rpc(void *client, uint32_t number)
 	int r;
 
 	if (a->c->bytes == 0)
-		return rpc_client_call(a->rpc, CALC_NULL,
-				       (xdrproc_t)(void (*)(void))xdr_void,
-				       NULL,
-				       (xdrproc_t)(void (*)(void))xdr_void,
+		return rpc_client_call(a->rpc, CALC_NULL, NULL, NULL, NULL,
 				       NULL, &fault)
 			       ? -EPIPE
 			       : 0;
