@@ -277,8 +277,12 @@ int main(int argc, char **argv)
 	if (arguments.server.unix_path)
 		objname_claim(OBJNAME_SOCKET, arguments.server.unix_path);
 	r = rpc_server_open(&server, &arguments.server);
-	if (r)
+	if (r) {
+		if (arguments.server.unix_path)
+			objname_release(OBJNAME_SOCKET,
+					arguments.server.unix_path);
 		refuse(&arguments, r);
+	}
 	run(&arguments, server);
 	rpc_server_close(server);
 	if (arguments.server.unix_path)
