@@ -143,6 +143,13 @@ static void print_event(enum rpc_server_event event,
 			       words[event]);
 }
 
+/* Strike the socket off the ledger of IPC objects. */
+static void release(const struct arguments *arguments)
+{
+	if (arguments->server.unix_path)
+		objname_release(OBJNAME_SOCKET, arguments->server.unix_path);
+}
+
 static _Noreturn void refuse(const struct arguments *arguments, int error)
 {
 	const struct rpc_server_options *server = &arguments->server;
@@ -223,6 +230,7 @@ static void run(struct arguments *arguments, struct rpc_server *server)
 		r = rpc_bind_set(&bind, tick_after(RPCBIND_NS));
 		if (r && !stop_signal()) {
 			rpc_server_close(server);
+			release(arguments);
 			refuse_registration(r);
 		}
 		if (r == 0)
@@ -278,15 +286,12 @@ int main(int argc, char **argv)
 		objname_claim(OBJNAME_SOCKET, arguments.server.unix_path);
 	r = rpc_server_open(&server, &arguments.server);
 	if (r) {
-		if (arguments.server.unix_path)
-			objname_release(OBJNAME_SOCKET,
-					arguments.server.unix_path);
+		release(&arguments);
 		refuse(&arguments, r);
 	}
 	run(&arguments, server);
 	rpc_server_close(server);
-	if (arguments.server.unix_path)
-		objname_release(OBJNAME_SOCKET, arguments.server.unix_path);
+	release(&arguments);
 	accumulator_close(service.accumulator);
 	return EXIT_SUCCESS;
 }
