@@ -154,11 +154,11 @@ static int call(void *client, uint32_t number)
 	if (fdio_write_full(a->fd, a->call, a->s.call) ||
 	    fdio_read_full(a->fd, a->reply, a->s.reply) != (ssize_t)a->s.reply)
 		return -EPIPE;
-	return memcmp(a->reply, &number, sizeof(number)) ||
+	return memcmp(a->reply, &number, sizeof(number)) == 0 &&
 			       memcmp(a->reply + a->s.reply_block, block,
-				      a->c->bytes)
-		       ? -EBADMSG
-		       : 0;
+				      a->c->bytes) == 0
+		       ? 0
+		       : -EBADMSG;
 }
 
 static void close_client(void *client)

@@ -108,7 +108,10 @@ static int accept_own(struct ends *ends, int listener)
 	const int on = 1;
 
 	for (int i = 0; i < STRANGERS_MAX; i++) {
-		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		struct sockaddr_storage peer = {0};
+		socklen_t size = sizeof(peer);
+		int fd = accept4(listener, (struct sockaddr *)&peer, &size,
+				 SOCK_CLOEXEC);
 
 		if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
 			return -errno;

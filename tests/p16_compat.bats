@@ -4,13 +4,15 @@
 # sandbox: --rpcbind
 # needs: rpcgen rpcinfo cc pkg-config
 
+# shellcheck disable=SC2154 # run sets stderr
+
 load support/common
 
 PATH=$PATH:/usr/sbin:/sbin
 
 setup_file() {
 	local flags
-	cd "$BATS_FILE_TMPDIR"
+	cd "$BATS_FILE_TMPDIR" || return 1
 	cp "$BATS_TEST_DIRNAME"/../p16-rpc-calc/v1/* .
 	rpcgen calc.x
 	read -ra flags <<<"$(pkg-config --cflags --libs libtirpc)"
@@ -31,7 +33,7 @@ teardown() {
 }
 
 start_new() {
-	start_server --ready ^Registered ./calc_server "$@"
+	start_server --ready ^Registered ./calc_server
 }
 
 # It says nothing, so it is asked.

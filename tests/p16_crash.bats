@@ -3,6 +3,8 @@
 # sandbox: --rpcbind
 # needs: rpcinfo
 
+# shellcheck disable=SC2154 # run sets stderr
+
 load support/common
 
 PATH=$PATH:/usr/sbin:/sbin

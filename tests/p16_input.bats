@@ -2,6 +2,8 @@
 # calc_server and calc_client and what is not accepted, or not there: one line
 # each, and a status of its own for each fault. This sandbox has no rpcbind.
 
+# shellcheck disable=SC2154 # run sets stderr
+
 load support/common
 
 setup() {
@@ -86,7 +88,7 @@ fails() {
 		fails 2 "--${option%%=*}" \
 			./calc_client "--$option" localhost add 1 2
 	done
-	for option in transport=sctp transport= transport=tcp,, port=65536 \
+	for option in transport=sctp transport= transport=tcp/udp port=65536 \
 		port=x max-connections=0 max-connections=x idle-timeout=0 \
 		idle-timeout=x drop-replies=x transport=unix; do
 		fails 2 "--${option%%=*}" ./calc_server "--$option"
