@@ -221,14 +221,17 @@ static int ask_and_do_not_read(const struct fixture *f)
 	enum { BYTES = 200000 };
 	static uint8_t call[4 + 40 + 4 + BYTES];
 	int fd = connect_raw(f);
+	size_t at = 0;
 	ssize_t n = 1;
 
 	rpc_record_mark(call, sizeof(call) - 4);
 	rpc_call_put32(put_call(call + 4, ECHO), BYTES);
-	/* Until neither side's buffers take any more. */
-	for (int i = 0; i < 200 && n > 0; i++)
-		n = fdio_write_some(fd, call, sizeof(call),
+	/* Call after call, until neither side's buffers take any more. */
+	for (int i = 0; i < 1000 && n > 0; i++) {
+		n = fdio_write_some(fd, call + at, sizeof(call) - at,
 				    tick_after(20 * TICK_MS));
+		at = n > 0 ? (at + (size_t)n) % sizeof(call) : at;
+	}
 	return fd;
 }
 
