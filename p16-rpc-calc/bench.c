@@ -194,7 +194,7 @@ static void print_side(struct out_table *table, const struct figures *figures)
 	out_table_cell(table, "%s",
 		       out_number(stats_median(figures->rate, ROUNDS), rate,
 				  sizeof(rate)));
-	out_table_cell(table, "%.0f/%.0f",
+	out_table_cell(table, "%.1f/%.1f",
 		       stats_median(figures->p50, ROUNDS) / 1e3,
 		       stats_median(figures->p99, ROUNDS) / 1e3);
 }
