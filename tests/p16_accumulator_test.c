@@ -167,19 +167,19 @@ static void same_request_from_two_threads_is_done_once(void **state)
 	assert_int_equal(total, CLIENTS * REQUESTS);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_sum, close_sum)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, open_sum, close_sum)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(requests_of_all_clients_add_up),
-		TEST(request_that_comes_again_has_its_old_answer),
-		TEST(request_out_of_order_is_not_done),
-		TEST(overflow_is_an_answer_and_changes_nothing),
-		TEST(new_client_is_refused_while_all_are_young),
-		TEST(silent_longest_is_forgotten_for_a_new_one),
+		CASE(requests_of_all_clients_add_up),
+		CASE(request_that_comes_again_has_its_old_answer),
+		CASE(request_out_of_order_is_not_done),
+		CASE(overflow_is_an_answer_and_changes_nothing),
+		CASE(new_client_is_refused_while_all_are_young),
+		CASE(silent_longest_is_forgotten_for_a_new_one),
 		cmocka_unit_test(no_clients_at_all_is_refused),
-		TEST(same_request_from_two_threads_is_done_once),
+		CASE(same_request_from_two_threads_is_done_once),
 	};
 
 	return SUPPORT_MAIN(tests);

@@ -1,4 +1,5 @@
 /* The calculator over each transport, in both versions. */
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "tests/p16_calc_fixture.h"
@@ -154,6 +155,35 @@ static void batch_is_bounded_and_knows_its_operations(void **state)
 	rpc_client_close(client);
 }
 
+/* A batch that ends in the middle. */
+static bool_t put_half(XDR *xdr, void *batch)
+{
+	u_int n = CALC_BATCH_MAX;
+
+	return xdr_u_int(xdr, &n) && xdr_calc_expression(xdr, batch);
+}
+
+static void undecodable_batches_are_refused_and_pile_up_nowhere(void **state)
+{
+	struct rpc_client *client = fixture_client(&f, RPC_TCP, CALC_VERS_2);
+	int n = support_is_stress()     ? 1000000
+		: support_is_valgrind() ? 500
+					: 20000;
+	calc_expression e = {CALC_ADD, {1, 2}};
+	size_t before = mallinfo2().uordblks;
+	struct rpc_fault fault;
+
+	(void)state;
+	for (int i = 0; i < n; i++)
+		assert_int_equal(rpc_client_call(client, BATCH,
+						 (xdrproc_t)put_half, &e, NULL,
+						 NULL, &fault),
+				 RPC_FAULT_GARBAGE_ARGS);
+	/* Of each there were 100 expressions decoded, or room for them. */
+	assert_true(mallinfo2().uordblks < before + ((size_t)1 << 20));
+	rpc_client_close(client);
+}
+
 /* Size by size, up to what the transport carries. */
 static void assert_echoes(enum rpc_transport transport, u_int max)
 {
@@ -248,20 +278,22 @@ static void what_version_1_cannot_do_is_refused(void **state)
 	remote_close(remote);
 }
 
-#define TEST(test, open) cmocka_unit_test_setup_teardown(test, open, close_it)
+#define CASE(test, open) cmocka_unit_test_setup_teardown(test, open, close_it)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(both_versions_answer_over_each_transport, open_both),
-		TEST(version_1_gives_no_wrong_number, open_both),
-		TEST(answers_can_say_no, open_both),
-		TEST(many_expressions_are_few_calls, open_both),
-		TEST(batch_is_bounded_and_knows_its_operations, open_both),
-		TEST(echo_brings_back_every_byte, open_both),
-		TEST(client_falls_back_to_version_1, open_old),
-		TEST(batch_falls_back_too, open_old),
-		TEST(what_version_1_cannot_do_is_refused, open_old),
+		CASE(both_versions_answer_over_each_transport, open_both),
+		CASE(version_1_gives_no_wrong_number, open_both),
+		CASE(answers_can_say_no, open_both),
+		CASE(many_expressions_are_few_calls, open_both),
+		CASE(batch_is_bounded_and_knows_its_operations, open_both),
+		CASE(undecodable_batches_are_refused_and_pile_up_nowhere,
+		     open_both),
+		CASE(echo_brings_back_every_byte, open_both),
+		CASE(client_falls_back_to_version_1, open_old),
+		CASE(batch_falls_back_too, open_old),
+		CASE(what_version_1_cannot_do_is_refused, open_old),
 	};
 
 	return SUPPORT_MAIN(tests);

@@ -187,18 +187,18 @@ static void every_third_reply_lost_and_the_sum_is_right(void **state)
 	remote_close(last);
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, open_it, close_it)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, open_it, close_it)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(requests_are_done_in_their_order),
-		TEST(lost_datagrams_are_repeated_and_done_once),
-		TEST(lost_connections_are_made_again_and_calls_done_once),
-		TEST(same_request_over_another_transport_is_known),
-		TEST(late_request_is_refused),
-		TEST(one_client_too_many_is_told_so),
-		TEST(every_third_reply_lost_and_the_sum_is_right),
+		CASE(requests_are_done_in_their_order),
+		CASE(lost_datagrams_are_repeated_and_done_once),
+		CASE(lost_connections_are_made_again_and_calls_done_once),
+		CASE(same_request_over_another_transport_is_known),
+		CASE(late_request_is_refused),
+		CASE(one_client_too_many_is_told_so),
+		CASE(every_third_reply_lost_and_the_sum_is_right),
 	};
 
 	return SUPPORT_MAIN(tests);
