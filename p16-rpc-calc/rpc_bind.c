@@ -211,6 +211,22 @@ static int split_address(const char *address, char *host, uint16_t *port)
 	return 0;
 }
 
+/* On a port that is ours now nobody else is, whatever the address says; and we
+ * ourselves do not answer yet. */
+static bool is_our_port(const struct rpc_bind_service *service,
+			const RPCB *there)
+{
+	char host[ADDRESS_MAX];
+	uint16_t port;
+
+	if (split_address(there->r_addr, host, &port))
+		return false;
+	if (strncmp(there->r_netid, "udp", 3) == 0)
+		return port == service->udp_port;
+	return strncmp(there->r_netid, "tcp", 3) == 0 &&
+	       port == service->tcp_port;
+}
+
 /* Whether a server answers there for this program and version. One that does
  * not answer in time is taken for alive: it may be stopped. */
 static bool is_alive(const RPCB *there, int64_t deadline)
@@ -272,6 +288,7 @@ static int remove_dead(const struct rpc_bind_service *service,
 	for (rpcblist_ptr at = list; at && !rc; at = at->rpcb_next)
 		if (has_program(service, &at->rpcb_map) &&
 		    !is_ours(service, &at->rpcb_map) &&
+		    !is_our_port(service, &at->rpcb_map) &&
 		    is_alive(&at->rpcb_map, deadline))
 			rc = -EADDRINUSE;
 	for (rpcblist_ptr at = list; at && !rc; at = at->rpcb_next)
