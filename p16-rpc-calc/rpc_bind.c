@@ -1,6 +1,5 @@
 /* rpc_bind.c - rpcbind is an RPC program as any other, so the client of this
- * folder talks to it: version 3 over its Unix socket to set and unset, version
- * 2, the old port mapper's, over TCP to ask.
+ * folder talks to it, in version 3 over its Unix socket.
  *
  * rpcbind never forgets by itself: a killed server stays registered. So all
  * that it knows is listed first, and what is there under our numbers is
@@ -8,9 +7,6 @@
 #include "p16-rpc-calc/rpc_bind.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <rpc/pmap_prot.h>
 #include <rpc/rpcb_prot.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +14,6 @@
 
 #include "lib/tick.h"
 #include "p16-rpc-calc/rpc_client.h"
-#include "p16-rpc-calc/rpc_connect.h"
 
 enum {
 	ADDRESS_MAX = 128, /* of a path, or of a number with its port */
@@ -44,8 +39,8 @@ static void write_address(struct entry *entry,
 			  const struct rpc_bind_service *service, uint16_t port)
 {
 	snprintf(entry->address, sizeof(entry->address), "%s.%u.%u",
-		 service->host ? service->host : "0.0.0.0", port >> 8,
-		 port & 0xffu);
+		 service->host ? service->host : "0.0.0.0",
+		 (unsigned int)port >> 8, port & 0xffu);
 }
 
 /* The entries are numbered: three transports of each program and version.
@@ -124,6 +119,7 @@ static int error_of(const struct rpc_fault *fault)
 	}
 }
 
+/* Not 0, which stands for the default. */
 static int64_t left(int64_t deadline)
 {
 	int64_t ns = tick_left(deadline);
@@ -185,30 +181,50 @@ static void free_list(rpcblist_ptr *list)
 
 /* ---- is somebody there? ---- */
 
+/* The number behind the last dot of text, which is cut off there. */
+static int cut_byte(char *text, unsigned long *byte)
+{
+	char *end, *dot = strrchr(text, '.');
+
+	if (!dot || dot[1] < '0' || dot[1] > '9')
+		return -EINVAL;
+	*byte = strtoul(dot + 1, &end, 10);
+	*dot = '\0';
+	return *end || *byte > 255 ? -EINVAL : 0;
+}
+
 /* Split "host.high.low"; the host as a client on this machine calls it. */
 static int split_address(const char *address, char *host, uint16_t *port)
 {
-	unsigned int high, low;
-	const char *dot;
-	size_t n;
+	unsigned long high, low;
 
-	dot = strrchr(address, '.');
-	if (!dot || sscanf(dot, ".%3u", &low) != 1)
+	if (strlen(address) >= ADDRESS_MAX)
 		return -EINVAL;
-	while (dot > address && *--dot != '.')
-		;
-	n = (size_t)(dot - address);
-	if (n == 0 || n >= ADDRESS_MAX || sscanf(dot, ".%3u", &high) != 1 ||
-	    high > 255 || low > 255)
+	snprintf(host, ADDRESS_MAX, "%s", address);
+	if (cut_byte(host, &low) || cut_byte(host, &high) || !*host)
 		return -EINVAL;
-	memcpy(host, address, n);
-	host[n] = '\0';
 	if (strcmp(host, "0.0.0.0") == 0)
-		strcpy(host, "127.0.0.1");
+		snprintf(host, ADDRESS_MAX, "127.0.0.1");
 	else if (strcmp(host, "::") == 0)
-		strcpy(host, "::1");
+		snprintf(host, ADDRESS_MAX, "::1");
 	*port = (uint16_t)(high << 8 | low);
 	return 0;
+}
+
+/* On a port that is ours now nobody else is, whatever the address says; and we
+ * ourselves do not answer yet. */
+static bool is_our_port(const struct rpc_bind_service *service,
+			const RPCB *there)
+{
+	char host[ADDRESS_MAX];
+	uint16_t port;
+
+	if (split_address(there->r_addr, host, &port))
+		return false;
+	if (strncmp(there->r_netid, "udp", 3) == 0)
+		return port == service->udp_port;
+	return strncmp(there->r_netid, "tcp", 3) == 0 &&
+	       port == service->tcp_port;
 }
 
 /* Whether a server answers there for this program and version. One that does
@@ -272,6 +288,7 @@ static int remove_dead(const struct rpc_bind_service *service,
 	for (rpcblist_ptr at = list; at && !rc; at = at->rpcb_next)
 		if (has_program(service, &at->rpcb_map) &&
 		    !is_ours(service, &at->rpcb_map) &&
+		    !is_our_port(service, &at->rpcb_map) &&
 		    is_alive(&at->rpcb_map, deadline))
 			rc = -EADDRINUSE;
 	for (rpcblist_ptr at = list; at && !rc; at = at->rpcb_next)
@@ -349,69 +366,4 @@ int rpc_bind_unset(const struct rpc_bind_service *service, int64_t deadline)
 	rc = unset_all(service, client, deadline);
 	rpc_client_close(client);
 	return rc;
-}
-
-/* ---- asking ---- */
-
-/* Ask the rpcbind at one address. */
-static enum rpc_fault_kind ask(const char *host, uint16_t rpcbind_port,
-			       struct pmap *what, int64_t deadline,
-			       uint16_t *port, struct rpc_fault *fault)
-{
-	struct rpc_client_options options = {
-		.transport = RPC_TCP,
-		.host = host,
-		.port = rpcbind_port ? rpcbind_port : PMAPPORT,
-		.program = PMAPPROG,
-		.version = PMAPVERS,
-		.connect_ns = left(deadline),
-	};
-	struct rpc_client *client;
-	u_int found = 0;
-
-	if (rpc_client_open(&client, &options, fault) == 0) {
-		rpc_client_set_timeout(client, left(deadline));
-		rpc_client_call(client, PMAPPROC_GETPORT, (xdrproc_t)xdr_pmap,
-				what, (xdrproc_t)xdr_u_int, &found, fault);
-		rpc_client_close(client);
-	}
-	fault->was_sent = false;
-	if (fault->kind == RPC_FAULT_NONE && (found == 0 || found > UINT16_MAX))
-		fault->kind = RPC_FAULT_NOT_REGISTERED;
-	else if (fault->kind == RPC_FAULT_TIMED_OUT)
-		*fault = (struct rpc_fault){.kind = RPC_FAULT_NO_RPCBIND,
-					    .error = ETIMEDOUT};
-	else if (fault->kind != RPC_FAULT_NONE &&
-		 fault->kind != RPC_FAULT_INTERRUPTED)
-		fault->kind = RPC_FAULT_NO_RPCBIND;
-	*port = (uint16_t)found;
-	return fault->kind;
-}
-
-enum rpc_fault_kind rpc_bind_lookup(const char *host, uint16_t rpcbind_port,
-				    uint32_t program, uint32_t version,
-				    const char *netid, int64_t deadline,
-				    uint16_t *port, struct rpc_fault *fault)
-{
-	struct pmap what = {
-		.pm_prog = program,
-		.pm_vers = version,
-		.pm_prot = strncmp(netid, "udp", 3) == 0 ? IPPROTO_UDP
-							 : IPPROTO_TCP,
-	};
-	struct rpc_connect_target target;
-	char number[NI_MAXHOST];
-	int rc = rpc_connect_resolve(&target, RPC_TCP, host, 0, AF_INET);
-
-	*fault = (struct rpc_fault){.kind = RPC_FAULT_HOST, .error = rc};
-	for (size_t i = 0; i < target.n; i++) {
-		if (getnameinfo((const void *)&target.addresses[i],
-				target.bytes[i], number, sizeof(number), NULL,
-				0, NI_NUMERICHOST))
-			continue;
-		if (ask(number, rpcbind_port, &what, deadline, port, fault) !=
-		    RPC_FAULT_NO_RPCBIND)
-			break;
-	}
-	return fault->kind;
 }

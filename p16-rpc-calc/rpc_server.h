@@ -5,7 +5,12 @@
  * datagrams. What a client can cost is limited: connections, bytes of a
  * record, time for a record, time for a reply to be taken, time between
  * calls. Where connections or descriptors run out, the one that has been
- * idle longest makes room for the one that comes. */
+ * idle longest makes room for the one that comes. Its memory is never more
+ * than what max_connections calls and replies of max_record_bytes take, with
+ * their arguments as XDR bounds them.
+ *
+ * A procedure that takes long holds up its own connection, and over UDP all
+ * who use that. */
 #ifndef UNIXIPC_P16_RPC_SERVER_H
 #define UNIXIPC_P16_RPC_SERVER_H
 
@@ -69,7 +74,7 @@ struct rpc_server; /* opaque */
  * replaced. Returns 0, -EADDRINUSE (a live server has it), -EINVAL (no
  * transport, host is no address), -ENAMETOOLONG (unix_path), -ENOTSOCK
  * (something else lies there), -EACCES, -ENOMEM, … */
-int rpc_server_open(struct rpc_server **server,
+int rpc_server_open(struct rpc_server **out,
 		    const struct rpc_server_options *options);
 
 /* The port, 0 for a transport that is not served (and RPC_UNIX). */

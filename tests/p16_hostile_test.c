@@ -3,12 +3,10 @@
  * timeout: 180 */
 #include <netinet/in.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "lib/rng.h"
-#include "p16-rpc-calc/rpc_record.h"
-#include "tests/p16_rpc_fixture.h"
+#include "tests/p16_hostile_fixture.h"
 
 static atomic_int events[RPC_SERVER_REFUSED + 1];
 
@@ -44,20 +42,6 @@ static int patient(void **state)
 static int strict(void **state)
 {
 	return set_up_with(state, 50 * TICK_MS);
-}
-
-/* A connection that says whatever the case likes. */
-static int connect_raw(const struct fixture *f)
-{
-	struct sockaddr_in in = {
-		.sin_family = AF_INET,
-		.sin_port = htons(rpc_server_port(f->server, RPC_TCP))};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
-	return fd;
 }
 
 static void say(int fd, const void *bytes, size_t n)
@@ -102,18 +86,6 @@ static bool has_event(void *arg)
 static void wait_event(enum rpc_server_event event)
 {
 	assert_true(support_wait_until(has_event, &events[event], 60000));
-}
-
-/* The header of a call, 40 bytes; returns what comes after. */
-static uint8_t *put_call(uint8_t *at, uint32_t procedure)
-{
-	memset(at, 0, 40);
-	rpc_call_put32(at, 4711);
-	rpc_call_put32(at + 8, 2);
-	rpc_call_put32(at + 12, PROGRAM);
-	rpc_call_put32(at + 16, VERSION);
-	rpc_call_put32(at + 20, procedure);
-	return at + 40;
 }
 
 /* ---- too little ---- */
@@ -214,26 +186,6 @@ static void what_is_no_call_is_refused(void **state)
 }
 
 /* ---- who does not read ---- */
-
-/* Ask for more than the socket holds, and take none of it. */
-static int ask_and_do_not_read(const struct fixture *f)
-{
-	enum { BYTES = 200000 };
-	static uint8_t call[4 + 40 + 4 + BYTES];
-	int fd = connect_raw(f);
-	size_t at = 0;
-	ssize_t n = 1;
-
-	rpc_record_mark(call, sizeof(call) - 4);
-	rpc_call_put32(put_call(call + 4, ECHO), BYTES);
-	/* Call after call, until neither side's buffers take any more. */
-	for (int i = 0; i < 1000 && n > 0; i++) {
-		n = fdio_write_some(fd, call + at, sizeof(call) - at,
-				    tick_after(20 * TICK_MS));
-		at = n > 0 ? (at + (size_t)n) % sizeof(call) : at;
-	}
-	return fd;
-}
 
 static void client_that_never_reads_holds_up_nobody(void **state)
 {
@@ -370,33 +322,29 @@ static void undecodable_arguments_are_answered_and_freed(void **state)
 	close(fd);
 }
 
-#define PATIENT(name) cmocka_unit_test_setup_teardown(name, patient, tear_down)
-#define STRICT(name) cmocka_unit_test_setup_teardown(name, strict, tear_down)
+#define PATIENT_CASE(name) \
+	cmocka_unit_test_setup_teardown(name, patient, tear_down)
+#define STRICT_CASE(name) \
+	cmocka_unit_test_setup_teardown(name, strict, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PATIENT(two_bytes_then_silence_hold_up_nobody),
-		STRICT(two_bytes_then_silence_are_given_up),
-		STRICT(half_a_call_is_given_up),
-		PATIENT(largest_record_mark_is_refused),
-		PATIENT(endless_fragments_end_at_the_limit),
-		PATIENT(empty_fragments_end_at_the_limit),
-		PATIENT(what_is_no_call_is_refused),
-		PATIENT(client_that_never_reads_holds_up_nobody),
-		STRICT(client_that_never_reads_is_given_up),
-		PATIENT(client_that_never_reads_does_not_keep_the_server),
-		PATIENT(hundreds_of_idle_connections_hold_up_nobody),
-		PATIENT(connections_that_come_and_go_leave_nothing),
-		PATIENT(garbage_on_udp_is_dropped),
-		PATIENT(undecodable_arguments_are_answered_and_freed),
+		PATIENT_CASE(two_bytes_then_silence_hold_up_nobody),
+		STRICT_CASE(two_bytes_then_silence_are_given_up),
+		STRICT_CASE(half_a_call_is_given_up),
+		PATIENT_CASE(largest_record_mark_is_refused),
+		PATIENT_CASE(endless_fragments_end_at_the_limit),
+		PATIENT_CASE(empty_fragments_end_at_the_limit),
+		PATIENT_CASE(what_is_no_call_is_refused),
+		PATIENT_CASE(client_that_never_reads_holds_up_nobody),
+		STRICT_CASE(client_that_never_reads_is_given_up),
+		PATIENT_CASE(client_that_never_reads_does_not_keep_the_server),
+		PATIENT_CASE(hundreds_of_idle_connections_hold_up_nobody),
+		PATIENT_CASE(connections_that_come_and_go_leave_nothing),
+		PATIENT_CASE(garbage_on_udp_is_dropped),
+		PATIENT_CASE(undecodable_arguments_are_answered_and_freed),
 	};
-	struct rlimit files;
-
-	/* Both ends of 500 connections are here. */
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < 4096) {
-		files.rlim_cur = files.rlim_max < 4096 ? files.rlim_max : 4096;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	allow_more_descriptors();
 	return SUPPORT_MAIN(tests);
 }
