@@ -1,10 +1,12 @@
 /* calc_server - the command: options, the registration, the end. */
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/cli.h"
 #include "lib/die.h"
@@ -219,13 +221,27 @@ static void print_listening(const struct arguments *arguments,
 	       CALC_VERS_2);
 }
 
+/* What clients of rpcbind are told has to hold in their folder too. */
+static void make_absolute(struct rpc_bind_service *bind, char *buf, size_t size)
+{
+	char folder[PATH_MAX];
+
+	if (!bind->unix_path || bind->unix_path[0] == '/' ||
+	    !getcwd(folder, sizeof(folder)))
+		return;
+	snprintf(buf, size, "%s/%s", folder, bind->unix_path);
+	bind->unix_path = buf;
+}
+
 /* Serve until a stop. */
 static void run(struct arguments *arguments, struct rpc_server *server)
 {
+	char path[2 * PATH_MAX];
 	struct rpc_bind_service bind;
 	int r;
 
 	rpc_server_service(server, &bind);
+	make_absolute(&bind, path, sizeof(path));
 	if (!arguments->has_no_rpcbind) {
 		r = rpc_bind_set(&bind, tick_after(RPCBIND_NS));
 		if (r && !stop_signal()) {

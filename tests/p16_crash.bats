@@ -49,6 +49,14 @@ assert_all_registered() {
 	assert_nothing_left
 }
 
+@test "a socket is registered by its whole path" {
+	start --socket=./socket
+	run rpcinfo
+	assert_line --regexp "^ *824377344 +2 +local +$PWD/./socket +"
+	stop_server
+	assert_equal "$(rpcinfo | grep 824377344)" ''
+}
+
 @test "an end with clients connected and half a call sent leaves nothing" {
 	start
 	port=$(rpcinfo -p localhost | awk '$1 == 824377344 && $3 == "tcp" {
