@@ -21,7 +21,7 @@
 #include "lib/tick.h"
 #include "p16-rpc-calc/bench_side.h"
 
-enum { ROUNDS = 11, CALLS = 16000, WARM_UP = 200, CLIENTS_MAX = 8 };
+enum { ROUNDS = 7, CALLS = 16000, WARM_UP = 200, CLIENTS_MAX = 8 };
 
 static const struct bench_side *const sides[] = {&bench_raw, &bench_svc,
 						 &bench_ours};
