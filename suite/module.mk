@@ -1,6 +1,7 @@
 # The suite is a library, which its tests link, and the command at the root.
 SUITE_SOURCES := contend.c figures.c grid.c holders.c html.c inventory.c \
-	limits.c nearest.c outcome.c page.c plot.c registry.c rows.c shm_ring.c \
+	limits.c nearest.c outcome.c page.c plot.c registry.c rows.c rpc.c \
+	rpc_ends.c shm_ring.c \
 	site.c spsc.c syncs.c syncs_json.c tools.c \
 	$(notdir $(wildcard suite/syncop*.c))
 
@@ -8,8 +9,9 @@ SUITE_SOURCES := contend.c figures.c grid.c holders.c html.c inventory.c \
 SUITE_USES := p06
 SUITE_USES += bounded myrwlock sempool sysv_barrier
 SUITE_USES += shm_ring_bench spsc
+SUITE_USES += calc rpccore
 
-$(call library,suite,suite,$(SUITE_SOURCES),jansson,$(SUITE_USES))
+$(call library,suite,suite,$(SUITE_SOURCES),jansson libtirpc,$(SUITE_USES))
 $(call program,ipc_suite,suite,main.c benchmark.c clean.c doctor.c list.c \
 	objects.c report.c,suite,jansson)
 

@@ -10,9 +10,8 @@
 
 /* One line for each mechanism of a chapter; ends in NULL. */
 static const struct mechanism *const table_chapters[] = {
-	&registry_shm_ring,
-	&registry_spsc,
-	NULL,
+	&registry_shm_ring, &registry_spsc,     &registry_rpc_tcp,
+	&registry_rpc_udp,  &registry_rpc_unix, NULL,
 };
 
 static const struct mechanism *const *const tables[] = {

@@ -42,5 +42,8 @@ uint64_t registry_limit(const struct mechanism *mechanism, char *why,
 /* The chapters' own, each in a file of its own here. */
 extern const struct mechanism registry_shm_ring; /* p12 */
 extern const struct mechanism registry_spsc;     /* p15 */
+extern const struct mechanism registry_rpc_tcp;  /* p16 */
+extern const struct mechanism registry_rpc_udp;
+extern const struct mechanism registry_rpc_unix;
 
 #endif

@@ -33,7 +33,9 @@ assert_usage_error() {
 	assert_equal "$stderr" ''
 	local title
 	for title in Pipe FIFO 'Unix Domain Socket' 'POSIX Message Queue' \
-		'System V Message Queue' 'Shared Memory + Sem'; do
+		'System V Message Queue' 'Shared Memory + Sem' \
+		'ONC RPC over TCP' 'ONC RPC over UDP' \
+		'ONC RPC over a Unix socket'; do
 		assert_equal "$(grep -c "^$title \( *[0-9]\|(64KB): \)" <<<"$output")" 4
 	done
 	assert_equal "$(grep -c '^IPC Mechanism Benchmark' <<<"$output")" 4

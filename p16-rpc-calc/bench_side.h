@@ -1,0 +1,63 @@
+/* bench_side.h - what the bench compares: servers, each with its client.
+ *
+ * A side serves in a process of its own, and its clients call from others. All
+ * of them move the same bytes: those of our NULL call, or of our call that
+ * has a block sent back.
+ */
+#ifndef UNIXIPC_P16_BENCH_SIDE_H
+#define UNIXIPC_P16_BENCH_SIDE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum bench_transport { BENCH_TCP, BENCH_UDP, BENCH_UNIX };
+
+struct bench_case {
+	enum bench_transport transport;
+	size_t bytes;     /* of the block; 0: the NULL call */
+	const char *path; /* of the Unix socket, free to be made */
+};
+
+struct bench_address {
+	struct sockaddr_storage storage;
+	socklen_t len;
+};
+
+struct bench_side {
+	const char *name;
+
+	/* Be the server until killed: make a socket, write its struct
+	 * bench_address to tell, serve. Returns only when that fails. */
+	int (*serve)(const struct bench_case *c, int tell);
+
+	/* A client of it. call() returns 0 once the reply is there and is the
+	 * one that belongs to this number, and -errno otherwise. */
+	int (*open)(void **client, const struct bench_case *c,
+		    const struct bench_address *at);
+	int (*call)(void *client, uint32_t number);
+	void (*close)(void *client);
+};
+
+extern const struct bench_side bench_raw; /* sockets alone */
+extern const struct bench_side bench_svc; /* svc_run of libtirpc */
+extern const struct bench_side bench_ours;
+
+/* The client of both RPC servers. */
+int bench_open_rpc(void **client, const struct bench_case *c,
+		   const struct bench_address *at);
+int bench_call_rpc(void *client, uint32_t number);
+void bench_close_rpc(void *client);
+
+/* For sides: a socket that listens (UDP: is bound), and one that is connected.
+ * Return the descriptor or -errno. */
+int bench_listen(const struct bench_case *c, struct bench_address *at);
+int bench_connect(const struct bench_case *c, const struct bench_address *at);
+
+/* Write *at to tell: the server is ready. 0 or -errno. */
+int bench_tell(int tell, const struct bench_address *at);
+
+/* What block number holds: bytes that differ from one number to the next. */
+void bench_fill(void *block, size_t bytes, uint32_t number);
+
+#endif

@@ -1,0 +1,68 @@
+/* remote.h - a calculator that is somewhere else.
+ *
+ * What a client of calc.x has to know: that a server may have version 1 only,
+ * and that a call without a reply may have been done. A server is asked in
+ * version 2 first, and in version 1 from then on when it has no other; what
+ * that version cannot do or cannot tell is refused here, without a call. All
+ * calls may be repeated: those that change nothing because they do not, and
+ * accumulating because each request has a name (accumulator.h).
+ *
+ * A remote is for one thread at a time. How long calls take and how they fail
+ * is rpc_client.h's.
+ */
+#ifndef UNIXIPC_P16_REMOTE_H
+#define UNIXIPC_P16_REMOTE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "p16-rpc-calc/arith.h"
+#include "p16-rpc-calc/rpc_client.h"
+
+struct remote;
+
+struct remote_options {
+	enum rpc_transport transport;
+	const char *host;   /* RPC_UNIX: the path of the socket */
+	uint16_t port;      /* 0: ask rpcbind */
+	int64_t timeout_ns; /* for a call and all its repetitions */
+	unsigned int retries;
+};
+
+/* Find and connect. Returns 0 and *remote, or the kind of *fault. */
+enum rpc_fault_kind remote_open(struct remote **remote,
+				const struct remote_options *options,
+				struct rpc_fault *fault);
+void remote_close(struct remote *remote); /* NULL is allowed */
+
+/* The version that is spoken, as far as is known: 2 until a call finds out. */
+uint32_t remote_version(const struct remote *remote);
+
+struct remote_expression {
+	enum arith_operation operation;
+	int64_t a, b;
+};
+
+struct remote_answer {
+	int result; /* 0; -EOVERFLOW, -EDOM: as of arith_evaluate();
+		     * -ESTALE, -EBUSY: as of accumulator_add() */
+	int64_t value;
+};
+
+/* In calls of up to CALC_BATCH_MAX expressions, or of one each in version 1.
+ * Returns 0 and n answers, or the kind of *fault: then no answer is of use.
+ * RPC_FAULT_VERSION: the server's version has no such operation, or numbers
+ * that are too small for the operands. */
+enum rpc_fault_kind remote_evaluate(struct remote *remote,
+				    const struct remote_expression *expressions,
+				    size_t n, struct remote_answer *answers,
+				    struct rpc_fault *fault);
+
+/* Add to the server's number; the value is what it is afterwards. Whatever
+ * this returns, the amount has been added once at most, also by later calls.
+ */
+enum rpc_fault_kind remote_accumulate(struct remote *remote, int64_t amount,
+				      struct remote_answer *answer,
+				      struct rpc_fault *fault);
+
+#endif

@@ -1,0 +1,54 @@
+/* rpc_replies.h - replies that are kept, so that a repeated call is answered
+ * again and not done again (a duplicate-request cache).
+ *
+ * A key names a call: for datagrams the server makes it of address, xid,
+ * program, version, procedure and a hash of the message; an application that
+ * wants at-most-once across connections makes it of the request id in its
+ * arguments. A call is begun, and then finished with its reply or abandoned.
+ * Where the room is used up, the reply that was asked for longest ago is
+ * forgotten, and with it the promise: a caller who repeats that late, or with
+ * so many others in between, is served twice. A restart forgets all.
+ *
+ * Any thread may call any of these; they hold one lock and never block
+ * otherwise. */
+#ifndef UNIXIPC_P16_RPC_REPLIES_H
+#define UNIXIPC_P16_RPC_REPLIES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RPC_REPLIES_KEY = 64 }; /* bytes of a key at most */
+
+enum rpc_replies_answer {
+	RPC_REPLIES_NEW,   /* do it, then finish or abandon */
+	RPC_REPLIES_BUSY,  /* another thread is at it: no answer yet */
+	RPC_REPLIES_KNOWN, /* here is the reply */
+};
+
+struct rpc_replies; /* opaque */
+
+/* Keep up to max_replies, of max_bytes in all. Returns 0, -EINVAL or
+ * -ENOMEM. */
+int rpc_replies_open(struct rpc_replies **out, size_t max_replies,
+		     size_t max_bytes);
+void rpc_replies_close(struct rpc_replies *replies); /* NULL is allowed */
+
+/* Returns an rpc_replies_answer. RPC_REPLIES_KNOWN copies the reply to buf
+ * and its length to *bytes, or gives -EMSGSIZE when size is too small. -ENOBUFS
+ * when every slot is busy, -EINVAL for a key that is empty or too long. */
+int rpc_replies_begin(struct rpc_replies *replies, const void *key,
+		      size_t key_bytes, void *buf, size_t size, size_t *bytes);
+
+/* Keep the reply of a call that was begun. Returns 0, or -ENOMEM or -EMSGSIZE
+ * when it cannot be kept: the call is then forgotten. */
+int rpc_replies_finish(struct rpc_replies *replies, const void *key,
+		       size_t key_bytes, const void *reply, size_t bytes);
+
+/* It was not done: the next one with this key is new. */
+void rpc_replies_abandon(struct rpc_replies *replies, const void *key,
+			 size_t key_bytes);
+
+/* How many are kept or busy now, and their bytes. */
+size_t rpc_replies_count(struct rpc_replies *replies, size_t *bytes);
+
+#endif
