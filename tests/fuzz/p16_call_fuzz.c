@@ -1,0 +1,102 @@
+/* Any bytes as a stream of records, each as a call, and each once more as a
+ * reply: records keep to the limit and to the bytes that are there, and every
+ * call is answered by something that parses as its reply. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "p16-rpc-calc/rpc_dispatch.h"
+#include "p16-rpc-calc/rpc_record.h"
+#include "p16-rpc-calc/rpc_reply.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { RECORD_MAX = 4096, NAMES_MAX = 8, NAME_MAX_BYTES = 64 };
+
+/* Something of every kind that XDR allocates memory for. */
+struct names {
+	u_int n;
+	char **names;
+	u_int n_bytes;
+	char *bytes;
+};
+
+static bool_t xdr_name(XDR *xdrs, char **name)
+{
+	return xdr_string(xdrs, name, NAME_MAX_BYTES);
+}
+
+static bool_t xdr_names(XDR *xdrs, struct names *names)
+{
+	return xdr_array(xdrs, (char **)&names->names, &names->n, NAMES_MAX,
+			 sizeof(char *), (xdrproc_t)xdr_name) &&
+	       xdr_bytes(xdrs, &names->bytes, &names->n_bytes, RECORD_MAX);
+}
+
+static int serve(const struct rpc_request *request, void *args, void *result)
+{
+	(void)request;
+	memcpy(result, args, sizeof(struct names));
+	memset(args, 0, sizeof(struct names));
+	return 0;
+}
+
+static const struct rpc_procedure procedures[] = {
+	RPC_DISPATCH_NULL,
+	{1, "names", (xdrproc_t)xdr_names, sizeof(struct names),
+	 (xdrproc_t)xdr_names, sizeof(struct names), serve, 0},
+};
+static const struct rpc_program program = {0x31230000, 1, procedures, 2};
+static const struct rpc_dispatch dispatch = {.programs = &program,
+					     .n_programs = 1};
+
+static void answer(const uint8_t *record, size_t bytes)
+{
+	const struct rpc_peer peer = {.transport = RPC_TCP};
+	struct rpc_scratch scratch;
+	struct rpc_buffer reply;
+	struct rpc_reply parsed;
+	struct rpc_call call;
+	ssize_t n;
+
+	(void)rpc_reply_parse(record, bytes, &parsed);
+	if (rpc_call_parse(record, bytes, &call))
+		return;
+	rpc_dispatch_scratch_init(&scratch);
+	rpc_buffer_init(&reply, RECORD_MAX);
+	n = rpc_dispatch_answer(&dispatch, &peer, &call, &scratch, &reply, 4);
+	if (n <= 0 || rpc_reply_parse(reply.bytes + 4, (size_t)n, &parsed) ||
+	    parsed.xid != call.xid)
+		abort();
+	rpc_buffer_fini(&reply);
+	rpc_dispatch_scratch_fini(&scratch);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t *stream = malloc(size ? size : 1), *exact;
+	size_t at = 0, bytes = 0;
+	ssize_t n;
+
+	if (!stream)
+		return 0;
+	memcpy(stream, data, size);
+	while (at < size) {
+		n = rpc_record_scan(stream + at, size - at, RECORD_MAX, &bytes);
+		if (n <= 0)
+			break;
+		if ((size_t)n > size - at || bytes > RECORD_MAX)
+			abort();
+		/* A copy of exactly that length: too far is seen. */
+		exact = malloc(bytes ? bytes : 1);
+		if (exact) {
+			memcpy(exact, stream + at + RPC_RECORD_MARK, bytes);
+			answer(exact, bytes);
+		}
+		free(exact);
+		at += (size_t)n;
+	}
+	free(stream);
+	return 0;
+}
