@@ -5,7 +5,9 @@
  * that the server has given, and each has a timestamp of its own, also when
  * the clock stands still or goes back. The verifier of each reply is checked:
  * who does not have the server's secret key cannot answer. When the server
- * denies a call with a nickname, the next attempt has the full name again.
+ * denies a call with a nickname, the client tries once more with the full
+ * name; and when it denies a timestamp that it has seen, with a new one: a
+ * call that must not be done twice is not to be repeated (may_repeat).
  *
  * One thread at a time, as its client. */
 #ifndef UNIXIPC_P17_AUTHDH_CLIENT_H

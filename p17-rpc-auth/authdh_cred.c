@@ -56,6 +56,9 @@ static int decode_fullname(struct authdh_cred *cred, const uint8_t *from,
 	/* A '\0' within would end it early. */
 	if (strlen(cred->name) != length || netname_check(cred->name))
 		return -EBADMSG;
+	for (size_t i = length; i < padded; i++)
+		if (from[i] != 0)
+			return -EBADMSG;
 	return 0;
 }
 
