@@ -27,6 +27,7 @@ struct settings {
 	enum service_auth auth;
 	int64_t uid, gid; /* -1: ours */
 	int64_t window_ns;
+	uint64_t repeat;
 	int operation; /* a number of service_procedures */
 	sums_operands operands;
 	char using[NETNAME_MAX + 32];
@@ -46,6 +47,7 @@ static const struct argp_option options[] = {
 	 0},
 	{"window", 'w', "DUR", 0, "des: how long a call is valid (default 60s)",
 	 0},
+	{"repeat", 'r', "N", 0, "Call N times in one conversation", 0},
 	{"transport", 't', "NAME", 0,
 	 "tcp (the default), udp, or unix: HOST is then the path of a socket",
 	 0},
@@ -133,6 +135,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'w':
 		s->window_ns = cli_duration("--window", arg, TICK_S,
 					    INT64_C(86400) * TICK_S);
+		break;
+	case 'r':
+		s->repeat = cli_count("--repeat", arg, 1, 1000000);
 		break;
 	case 't':
 		s->client.transport = (enum rpc_transport)cli_word(
@@ -267,20 +272,36 @@ static enum clnt_stat call(const struct settings *s, CLIENT *handle,
 	}
 }
 
-/* Only now is it known that the server took it. */
 static void print(const struct settings *s, quad_t number,
 		  const sums_caller *caller)
 {
-	printf("Using %s", options_flavors[s->auth]);
-	if (*s->using)
-		printf(" (%s)", s->using);
-	printf("\n");
 	if (s->operation == SUMS_NULL)
 		printf("The server is there\n");
 	else if (s->operation == SUMS_WHOAMI)
 		printf("Caller: %s\n", caller->text);
 	else
 		printf("Result: %" PRId64 "\n", (int64_t)number);
+}
+
+static void call_and_print(const struct settings *s, struct rpc_client *client,
+			   bool is_first)
+{
+	sums_caller caller = {0};
+	quad_t number = 0;
+
+	if (call(s, rpc_client_handle(client), &number, &caller)) {
+		struct rpc_fault fault = *rpc_client_fault(client);
+
+		rpc_client_close(client);
+		fail(s, &fault);
+	}
+	/* Only now is it known that the server took it. */
+	if (is_first && *s->using)
+		printf("Using %s (%s)\n", options_flavors[s->auth], s->using);
+	else if (is_first)
+		printf("Using %s\n", options_flavors[s->auth]);
+	print(s, number, &caller);
+	xdr_free((xdrproc_t)xdr_sums_caller, &caller);
 }
 
 int main(int argc, char **argv)
@@ -311,11 +332,10 @@ int main(int argc, char **argv)
 		.auth = SERVICE_SYS,
 		.uid = -1,
 		.gid = -1,
+		.repeat = 1,
 	};
 	struct rpc_client *client;
 	struct rpc_fault fault;
-	sums_caller caller = {0};
-	quad_t number = 0;
 	AUTH *auth;
 
 	cli_parse_in_order(&argp, argc, argv, &s);
@@ -326,13 +346,8 @@ int main(int argc, char **argv)
 		fail(&s, &fault);
 	}
 	rpc_client_set_auth(client, auth);
-	if (call(&s, rpc_client_handle(client), &number, &caller)) {
-		fault = *rpc_client_fault(client);
-		rpc_client_close(client);
-		fail(&s, &fault);
-	}
-	print(&s, number, &caller);
-	xdr_free((xdrproc_t)xdr_sums_caller, &caller);
+	for (uint64_t i = 0; i < s.repeat; i++)
+		call_and_print(&s, client, i == 0);
 	rpc_client_close(client);
 	return 0;
 }

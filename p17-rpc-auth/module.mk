@@ -7,3 +7,4 @@ $(call program,keygen,p17-rpc-auth,keygen.c options.c,rpcauth)
 HEADERS += $(addprefix p17-rpc-auth/,dh.h netname.h keys.h authdh_cred.h \
 	authdh_server.h authdh_client.h authsys.h policy.h)
 TSAN_TESTS += p17_flavors_test
+$(call bench,p17-rpc-auth,bench.c,rpcauth)
