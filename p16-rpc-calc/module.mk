@@ -10,4 +10,4 @@ HEADERS += $(addprefix p16-rpc-calc/,rpc_buffer.h rpc_record.h rpc_call.h \
 TEST_LDFLAGS_p16_server_test := -Wl,--wrap=accept4
 # With a server and its clients in one process.
 TSAN_TESTS += p16_server_test p16_client_test p16_replies_test \
-	p16_hostile_test
+	p16_hostile_test p16_hostile_stress_test

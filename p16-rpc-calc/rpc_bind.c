@@ -44,8 +44,8 @@ static void write_address(struct entry *entry,
 			  const struct rpc_bind_service *service, uint16_t port)
 {
 	snprintf(entry->address, sizeof(entry->address), "%s.%u.%u",
-		 service->host ? service->host : "0.0.0.0", port >> 8,
-		 port & 0xffu);
+		 service->host ? service->host : "0.0.0.0",
+		 (unsigned int)port >> 8, port & 0xffu);
 }
 
 /* The entries are numbered: three transports of each program and version.
@@ -185,28 +185,32 @@ static void free_list(rpcblist_ptr *list)
 
 /* ---- is somebody there? ---- */
 
+/* The number behind the last dot of text, which is cut off there. */
+static int cut_byte(char *text, unsigned long *byte)
+{
+	char *end, *dot = strrchr(text, '.');
+
+	if (!dot || dot[1] < '0' || dot[1] > '9')
+		return -EINVAL;
+	*byte = strtoul(dot + 1, &end, 10);
+	*dot = '\0';
+	return *end || *byte > 255 ? -EINVAL : 0;
+}
+
 /* Split "host.high.low"; the host as a client on this machine calls it. */
 static int split_address(const char *address, char *host, uint16_t *port)
 {
-	unsigned int high, low;
-	const char *dot;
-	size_t n;
+	unsigned long high, low;
 
-	dot = strrchr(address, '.');
-	if (!dot || sscanf(dot, ".%3u", &low) != 1)
+	if (strlen(address) >= ADDRESS_MAX)
 		return -EINVAL;
-	while (dot > address && *--dot != '.')
-		;
-	n = (size_t)(dot - address);
-	if (n == 0 || n >= ADDRESS_MAX || sscanf(dot, ".%3u", &high) != 1 ||
-	    high > 255 || low > 255)
+	snprintf(host, ADDRESS_MAX, "%s", address);
+	if (cut_byte(host, &low) || cut_byte(host, &high) || !*host)
 		return -EINVAL;
-	memcpy(host, address, n);
-	host[n] = '\0';
 	if (strcmp(host, "0.0.0.0") == 0)
-		strcpy(host, "127.0.0.1");
+		snprintf(host, ADDRESS_MAX, "127.0.0.1");
 	else if (strcmp(host, "::") == 0)
-		strcpy(host, "::1");
+		snprintf(host, ADDRESS_MAX, "::1");
 	*port = (uint16_t)(high << 8 | low);
 	return 0;
 }

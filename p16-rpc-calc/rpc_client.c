@@ -55,34 +55,46 @@ static bool encode_into(struct rpc_client *client, XDR *xdrs,
 	       AUTH_WRAP(auth, xdrs, xdr_args, args);
 }
 
-/* Returns the length of the message, or -1. */
-static ssize_t encode(struct rpc_client *client, uint32_t procedure,
-		      xdrproc_t xdr_args, void *args)
+/* What is called, and with what. */
+struct job {
+	struct rpc_client *client;
+	uint32_t procedure;
+	xdrproc_t xdr_args;
+	void *args;
+};
+
+/* Written again into more room, if there was too little. */
+static int encode(struct rpc_message *message, void *arg)
 {
+	const struct job *job = arg;
+	struct rpc_client *client = job->client;
 	const struct rpc_client_options *options = &client->exchange.options;
 	struct rpc_buffer *request = &client->request;
 	size_t size = RPC_BUFFER_START;
 	uint8_t *at;
-	XDR xdrs;
+	XDR xdrs = {0};
 
 	do {
 		if (rpc_buffer_reserve(request, size))
-			return -1;
+			return -EMSGSIZE;
 		at = request->bytes + RPC_RECORD_MARK;
 		at = rpc_call_put32(at, client->xid);
 		at = rpc_call_put32(at, CALL);
 		at = rpc_call_put32(at, RPC_VERSION);
 		at = rpc_call_put32(at, options->program);
 		at = rpc_call_put32(at, options->version);
-		at = rpc_call_put32(at, procedure);
+		at = rpc_call_put32(at, job->procedure);
 		xdrmem_create(&xdrs, (char *)at,
 			      (u_int)(request->size - RPC_RECORD_MARK - HEADER),
 			      XDR_ENCODE);
-		if (encode_into(client, &xdrs, xdr_args, args))
-			return (ssize_t)xdr_getpos(&xdrs) + HEADER;
+		if (encode_into(client, &xdrs, job->xdr_args, job->args)) {
+			message->bytes = request->bytes;
+			message->n = xdr_getpos(&xdrs) + HEADER;
+			return 0;
+		}
 		size = request->size + 1;
 	} while (request->size < request->limit);
-	return -1;
+	return -EMSGSIZE;
 }
 
 /* ---- the reply ---- */
@@ -133,21 +145,20 @@ static bool refresh(struct rpc_client *client, const struct rpc_fault *fault)
 	return AUTH_REFRESH(auth, &message);
 }
 
-static enum rpc_fault_kind call_once(struct rpc_client *client,
-				     uint32_t procedure, xdrproc_t xdr_args,
-				     void *args, int64_t deadline,
+static enum rpc_fault_kind call_once(struct job *job, int64_t deadline,
 				     struct rpc_reply *reply)
 {
+	struct rpc_message message = {.remake = encode, .arg = job};
+	struct rpc_client *client = job->client;
 	struct rpc_fault *fault = &client->fault;
 	uint8_t *bytes;
 	ssize_t n;
 
 	client->xid++;
-	n = encode(client, procedure, xdr_args, args);
-	if (n < 0)
+	if (encode(&message, job))
 		return fail(fault, RPC_FAULT_ARGS, 0, false);
-	n = rpc_exchange_call(&client->exchange, client->request.bytes,
-			      (size_t)n, deadline, &bytes, fault);
+	n = rpc_exchange_call(&client->exchange, &message, deadline, &bytes,
+			      fault);
 	if (n < 0)
 		return fault->kind;
 	if (rpc_reply_parse(bytes, (size_t)n, reply)) {
@@ -164,17 +175,20 @@ enum rpc_fault_kind rpc_client_call(struct rpc_client *client,
 				    void *result, struct rpc_fault *fault)
 {
 	int64_t deadline = tick_after(client->exchange.options.timeout_ns);
-	void *in = (void *)(uintptr_t)args; /* only read, when encoding */
-	struct rpc_reply reply;
+	struct job job = {
+		.client = client,
+		.procedure = procedure,
+		.xdr_args = xdr_args ? xdr_args : (xdrproc_t)xdr_nothing,
+		.args = (void *)(uintptr_t)args, /* only read */
+	};
+	struct rpc_reply reply = {0};
 
-	if (!xdr_args)
-		xdr_args = (xdrproc_t)xdr_nothing;
 	if (!xdr_result)
 		xdr_result = (xdrproc_t)xdr_nothing;
 	client->fault = (struct rpc_fault){0};
-	if (call_once(client, procedure, xdr_args, in, deadline, &reply) &&
+	if (call_once(&job, deadline, &reply) &&
 	    refresh(client, &client->fault))
-		call_once(client, procedure, xdr_args, in, deadline, &reply);
+		call_once(&job, deadline, &reply);
 	if (client->fault.kind == RPC_FAULT_NONE)
 		decode(client, &reply, xdr_result, result, &client->fault);
 	rpc_buffer_relax(&client->request, 0);

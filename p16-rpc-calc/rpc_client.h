@@ -7,9 +7,10 @@
  *
  * TCP and Unix: a connection that is lost is made again, waiting longer from
  * time to time. UDP: a call without a reply is sent again with the same xid,
- * which the server's rpc_replies recognise. A call whose connection broke
- * after it was sent is repeated only if the caller says that may be
- * (may_repeat), as nobody knows whether it was done.
+ * which the server's rpc_replies recognise: the same bytes. A call whose
+ * connection broke after it was sent is repeated only if the caller says that
+ * may be (may_repeat), as nobody knows whether it was done; with the same xid
+ * and arguments, and credentials made anew.
  *
  * A client is for one thread at a time. No signal is raised; a signal handler
  * that runs ends the call (RPC_FAULT_INTERRUPTED). */
@@ -46,10 +47,10 @@ struct rpc_client_options {
 
 struct rpc_client; /* opaque */
 
-/* Find the program and connect. Returns 0 and *client, or the kind of
+/* Find the program and connect. Returns 0 and *out, or the kind of
  * *fault. UDP connects to nobody: only the first call shows that no server is
  * there. */
-enum rpc_fault_kind rpc_client_open(struct rpc_client **client,
+enum rpc_fault_kind rpc_client_open(struct rpc_client **out,
 				    const struct rpc_client_options *options,
 				    struct rpc_fault *fault);
 

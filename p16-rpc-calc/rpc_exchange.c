@@ -162,18 +162,20 @@ static ssize_t await_reply(struct rpc_exchange *exchange, uint32_t xid,
  * call, so that the socket's timeout need not be set anew. Returns the length
  * of the reply, -1 and *fault, or 0 and *fault when nothing was done and it
  * may be tried again. */
-static ssize_t try_once(struct rpc_exchange *exchange, uint8_t *message,
-			size_t n, int64_t span, int64_t deadline,
-			uint8_t **reply, struct rpc_fault *fault)
+static ssize_t try_once(struct rpc_exchange *exchange,
+			const struct rpc_message *message, int64_t span,
+			int64_t deadline, uint8_t **reply,
+			struct rpc_fault *fault)
 {
-	uint32_t xid = rpc_call_get32(message + RPC_RECORD_MARK);
+	uint32_t xid = rpc_call_get32(message->bytes + RPC_RECORD_MARK);
 	ssize_t got;
 	int rc;
 
-	rpc_record_mark(message, n);
+	rpc_record_mark(message->bytes, message->n);
 	rc = rpc_exchange_set_receive(exchange, span);
 	if (!rc)
-		rc = rpc_record_send(exchange->fd, message, n + RPC_RECORD_MARK,
+		rc = rpc_record_send(exchange->fd, message->bytes,
+				     message->n + RPC_RECORD_MARK,
 				     tick_left(deadline));
 	if (rc) {
 		rpc_exchange_drop(exchange);
@@ -218,9 +220,9 @@ static bool back_off(unsigned int attempt, int64_t first_ns, int64_t deadline,
 	return true;
 }
 
-static ssize_t call_stream(struct rpc_exchange *exchange, uint8_t *message,
-			   size_t n, int64_t deadline, uint8_t **reply,
-			   struct rpc_fault *fault)
+static ssize_t call_stream(struct rpc_exchange *exchange,
+			   struct rpc_message *message, int64_t deadline,
+			   uint8_t **reply, struct rpc_fault *fault)
 {
 	struct rpc_fault last = {0};
 	unsigned int attempt = 0;
@@ -236,8 +238,8 @@ static ssize_t call_stream(struct rpc_exchange *exchange, uint8_t *message,
 		got = 0;
 		if (exchange->fd >= 0 ||
 		    rpc_exchange_connect(exchange, deadline, &last) == 0)
-			got = try_once(exchange, message, n, span, deadline,
-				       reply, &last);
+			got = try_once(exchange, message, span, deadline, reply,
+				       &last);
 		last.was_sent |= was_sent;
 		if (got > 0) {
 			exchange->last_at = now;
@@ -248,6 +250,10 @@ static ssize_t call_stream(struct rpc_exchange *exchange, uint8_t *message,
 		    !back_off(attempt, exchange->options.retry_ns, deadline,
 			      &last))
 			break;
+		if (message->remake(message, message->arg)) {
+			last.kind = RPC_FAULT_ARGS;
+			break;
+		}
 		span = tick_left(deadline);
 	}
 	/* It was sent once, and what came later does not change that. */
@@ -257,14 +263,15 @@ static ssize_t call_stream(struct rpc_exchange *exchange, uint8_t *message,
 	return -1;
 }
 
-ssize_t rpc_exchange_call(struct rpc_exchange *exchange, uint8_t *message,
-			  size_t n, int64_t deadline, uint8_t **reply,
-			  struct rpc_fault *fault)
+ssize_t rpc_exchange_call(struct rpc_exchange *exchange,
+			  struct rpc_message *message, int64_t deadline,
+			  uint8_t **reply, struct rpc_fault *fault)
 {
 	if (exchange->options.transport == RPC_UDP)
-		return rpc_resend_call(exchange, message + RPC_RECORD_MARK, n,
-				       deadline, reply, fault);
-	return call_stream(exchange, message, n, deadline, reply, fault);
+		return rpc_resend_call(exchange,
+				       message->bytes + RPC_RECORD_MARK,
+				       message->n, deadline, reply, fault);
+	return call_stream(exchange, message, deadline, reply, fault);
 }
 
 /* ---- life ---- */

@@ -14,6 +14,16 @@
 #include "p16-rpc-calc/rpc_connect.h"
 #include "p16-rpc-calc/rpc_record.h"
 
+/* A call that is sent: n bytes behind RPC_RECORD_MARK bytes of room. */
+struct rpc_message {
+	uint8_t *bytes;
+	size_t n;
+	/* Make it anew, with the same xid, before it is sent over another
+	 * connection: its credentials may be good for once. 0 or -errno. */
+	int (*remake)(struct rpc_message *message, void *arg);
+	void *arg;
+};
+
 struct rpc_exchange {
 	struct rpc_client_options options; /* no zeroes left; strings ours */
 	struct rpc_connect_target target;
@@ -32,12 +42,12 @@ enum rpc_fault_kind rpc_exchange_open(struct rpc_exchange *exchange,
 				      const struct rpc_client_options *options,
 				      struct rpc_fault *fault);
 
-/* Send the n bytes that lie behind RPC_RECORD_MARK bytes of room at message,
- * and wait for the reply with the same xid, their first four bytes. Returns
- * its length and *reply, valid until the next call; or -1, and *fault. */
-ssize_t rpc_exchange_call(struct rpc_exchange *exchange, uint8_t *message,
-			  size_t n, int64_t deadline, uint8_t **reply,
-			  struct rpc_fault *fault);
+/* Send the message, and wait for the reply with the same xid, its first four
+ * bytes. Returns its length and *reply, valid until the next call; or -1, and
+ * *fault. */
+ssize_t rpc_exchange_call(struct rpc_exchange *exchange,
+			  struct rpc_message *message, int64_t deadline,
+			  uint8_t **reply, struct rpc_fault *fault);
 
 /* The connection is of no use. The next call makes another. */
 void rpc_exchange_drop(struct rpc_exchange *exchange);

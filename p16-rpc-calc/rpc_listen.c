@@ -77,7 +77,11 @@ static int bind_inet(struct rpc_listener *listener,
 		     const struct addrinfo *address)
 {
 	const bool is_stream = address->ai_socktype == SOCK_STREAM;
-	struct sockaddr_storage bound;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} bound = {.in6 = {0}};
 	socklen_t len = sizeof(bound);
 	int rc;
 
@@ -91,12 +95,11 @@ static int bind_inet(struct rpc_listener *listener,
 		return rc;
 	if (bind(listener->fd, address->ai_addr, address->ai_addrlen) ||
 	    (is_stream && listen(listener->fd, BACKLOG)) ||
-	    getsockname(listener->fd, (struct sockaddr *)&bound, &len))
+	    getsockname(listener->fd, &bound.any, &len))
 		return -errno;
 	listener->port =
-		ntohs(bound.ss_family == AF_INET6
-			      ? ((const struct sockaddr_in6 *)&bound)->sin6_port
-			      : ((const struct sockaddr_in *)&bound)->sin_port);
+		ntohs(address->ai_family == AF_INET6 ? bound.in6.sin6_port
+						     : bound.in.sin_port);
 	return 0;
 }
 

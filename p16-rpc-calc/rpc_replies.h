@@ -29,7 +29,7 @@ struct rpc_replies; /* opaque */
 
 /* Keep up to max_replies, of max_bytes in all. Returns 0, -EINVAL or
  * -ENOMEM. */
-int rpc_replies_open(struct rpc_replies **replies, size_t max_replies,
+int rpc_replies_open(struct rpc_replies **out, size_t max_replies,
 		     size_t max_bytes);
 void rpc_replies_close(struct rpc_replies *replies); /* NULL is allowed */
 

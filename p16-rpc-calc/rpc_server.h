@@ -69,7 +69,7 @@ struct rpc_server; /* opaque */
  * replaced. Returns 0, -EADDRINUSE (a live server has it), -EINVAL (no
  * transport, host is no address), -ENAMETOOLONG (unix_path), -ENOTSOCK
  * (something else lies there), -EACCES, -ENOMEM, … */
-int rpc_server_open(struct rpc_server **server,
+int rpc_server_open(struct rpc_server **out,
 		    const struct rpc_server_options *options);
 
 /* The port, 0 for a transport that is not served (and RPC_UNIX). */

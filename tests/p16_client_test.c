@@ -99,7 +99,7 @@ static void connecting_has_a_deadline(void **state)
 	for (int i = 0; i < 8; i++) {
 		fillers[i] = socket(
 			AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		connect(fillers[i], (struct sockaddr *)&in, sizeof(in));
+		(void)connect(fillers[i], (struct sockaddr *)&in, sizeof(in));
 	}
 	options.connect_ns = 100 * TICK_MS;
 	assert_int_equal(fault_of_opening(options, &fault),
@@ -382,6 +382,60 @@ static void lost_connection_is_repeated_if_that_may_be(void **state)
 	stop_server(&f);
 }
 
+/* AUTH_SYS that counts how often it was made. */
+static int n_marshalled;
+static struct auth_ops counting;
+static int (*real_marshal)(AUTH *auth, XDR *xdrs);
+
+static int marshal_counted(AUTH *auth, XDR *xdrs)
+{
+	n_marshalled++;
+	return real_marshal(auth, xdrs);
+}
+
+static AUTH *counted_auth(void)
+{
+	AUTH *auth = authunix_create("host", 7, 7, 0, NULL);
+
+	assert_non_null(auth);
+	counting = *auth->ah_ops;
+	real_marshal = counting.ah_marshal;
+	counting.ah_marshal = marshal_counted;
+	auth->ah_ops = &counting;
+	n_marshalled = 0;
+	return auth;
+}
+
+static int count_marshals(enum rpc_transport transport)
+{
+	struct fixture f = losing_server(2);
+	struct rpc_client_options options;
+	struct rpc_client *client;
+	struct rpc_fault fault;
+	int32_t n;
+
+	start_server(&f);
+	options = client_options(&f, transport);
+	options.retries = 30;
+	options.retry_ns = 10 * TICK_MS;
+	options.may_repeat = true;
+	assert_int_equal(rpc_client_open(&client, &options, &fault), 0);
+	rpc_client_set_auth(client, counted_auth());
+	assert_int_equal(call_count(client, &n, &fault), 0);
+	rpc_client_close(client);
+	stop_server(&f);
+	return n_marshalled;
+}
+
+/* A time in it may not be the same twice; but a datagram is known again by
+ * being the same. */
+static void credentials_are_new_on_a_new_connection_only(void **state)
+{
+	(void)state;
+	assert_int_equal(count_marshals(RPC_TCP), 3);
+	assert_int_equal(count_marshals(RPC_UDP), 1);
+}
+
 /* ---- servers come and go ---- */
 
 static void server_that_is_gone_is_unreachable(void **state)
@@ -514,6 +568,7 @@ int main(void)
 		CASE(same_xid_with_other_arguments_is_another_call),
 		cmocka_unit_test(lost_connection_is_not_repeated_unasked),
 		cmocka_unit_test(lost_connection_is_repeated_if_that_may_be),
+		cmocka_unit_test(credentials_are_new_on_a_new_connection_only),
 		CASE(server_that_is_gone_is_unreachable),
 		CASE(client_outlives_a_restart),
 		CASE(lies_are_bad_replies),

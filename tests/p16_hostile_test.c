@@ -3,12 +3,10 @@
  * timeout: 180 */
 #include <netinet/in.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "lib/rng.h"
-#include "p16-rpc-calc/rpc_record.h"
-#include "tests/p16_rpc_fixture.h"
+#include "tests/p16_hostile_fixture.h"
 
 static atomic_int events[RPC_SERVER_REFUSED + 1];
 
@@ -44,20 +42,6 @@ static int patient(void **state)
 static int strict(void **state)
 {
 	return set_up_with(state, 50 * TICK_MS);
-}
-
-/* A connection that says whatever the case likes. */
-static int connect_raw(const struct fixture *f)
-{
-	struct sockaddr_in in = {
-		.sin_family = AF_INET,
-		.sin_port = htons(rpc_server_port(f->server, RPC_TCP))};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
-	return fd;
 }
 
 static void say(int fd, const void *bytes, size_t n)
@@ -102,18 +86,6 @@ static bool has_event(void *arg)
 static void wait_event(enum rpc_server_event event)
 {
 	assert_true(support_wait_until(has_event, &events[event], 60000));
-}
-
-/* The header of a call, 40 bytes; returns what comes after. */
-static uint8_t *put_call(uint8_t *at, uint32_t procedure)
-{
-	memset(at, 0, 40);
-	rpc_call_put32(at, 4711);
-	rpc_call_put32(at + 8, 2);
-	rpc_call_put32(at + 12, PROGRAM);
-	rpc_call_put32(at + 16, VERSION);
-	rpc_call_put32(at + 20, procedure);
-	return at + 40;
 }
 
 /* ---- too little ---- */
@@ -214,23 +186,6 @@ static void what_is_no_call_is_refused(void **state)
 }
 
 /* ---- who does not read ---- */
-
-/* Ask for more than the socket holds, and take none of it. */
-static int ask_and_do_not_read(const struct fixture *f)
-{
-	enum { BYTES = 200000 };
-	static uint8_t call[4 + 40 + 4 + BYTES];
-	int fd = connect_raw(f);
-	ssize_t n = 1;
-
-	rpc_record_mark(call, sizeof(call) - 4);
-	rpc_call_put32(put_call(call + 4, ECHO), BYTES);
-	/* Until neither side's buffers take any more. */
-	for (int i = 0; i < 200 && n > 0; i++)
-		n = fdio_write_some(fd, call, sizeof(call),
-				    tick_after(20 * TICK_MS));
-	return fd;
-}
 
 static void client_that_never_reads_holds_up_nobody(void **state)
 {
@@ -388,12 +343,6 @@ int main(void)
 		PATIENT(garbage_on_udp_is_dropped),
 		PATIENT(undecodable_arguments_are_answered_and_freed),
 	};
-	struct rlimit files;
-
-	/* Both ends of 500 connections are here. */
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < 4096) {
-		files.rlim_cur = files.rlim_max < 4096 ? files.rlim_max : 4096;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	allow_more_descriptors();
 	return SUPPORT_MAIN(tests);
 }

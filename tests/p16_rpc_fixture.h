@@ -57,7 +57,7 @@ static inline int serve_add(const struct rpc_request *request, void *args,
 	int32_t *sum = result;
 
 	(void)request;
-	*sum = pair->a + pair->b;
+	*sum = (int32_t)((uint32_t)pair->a + (uint32_t)pair->b);
 	return 0;
 }
 
