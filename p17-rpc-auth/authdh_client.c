@@ -90,20 +90,16 @@ static int validate(AUTH *auth, struct opaque_auth *verf)
 	return TRUE;
 }
 
-/* A nickname may be denied because the server was started anew: then the full
- * name may do. And a timestamp, because the call came twice: the first time
- * over a connection that broke before its reply. Then a new one may do. With
- * all else there is nothing left to try. */
+/* Whatever the reason was: the server may have been started anew, and its
+ * nicknames be others. With the full name there is nothing else to try. */
 static int refresh(AUTH *auth, void *message)
 {
 	struct conversation *c = conversation_of(auth);
-	const struct rpc_msg *denial = message;
 	bool had_nickname = c->has_nickname;
 
+	(void)message;
 	c->has_nickname = false;
-	return had_nickname ||
-	       (denial && denial->rjcted_rply.rj_stat == AUTH_ERROR &&
-		denial->rjcted_rply.rj_why == AUTH_REJECTEDVERF);
+	return had_nickname;
 }
 
 static void destroy(AUTH *auth)

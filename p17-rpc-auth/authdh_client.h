@@ -5,9 +5,7 @@
  * that the server has given, and each has a timestamp of its own, also when
  * the clock stands still or goes back. The verifier of each reply is checked:
  * who does not have the server's secret key cannot answer. When the server
- * denies a call with a nickname, the client tries once more with the full
- * name; and when it denies a timestamp that it has seen, with a new one: a
- * call that must not be done twice is not to be repeated (may_repeat).
+ * denies a call with a nickname, it is tried once more with the full name.
  *
  * One thread at a time, as its client. */
 #ifndef UNIXIPC_P17_AUTHDH_CLIENT_H

@@ -119,7 +119,7 @@ static struct conversation *make_room(struct authdh_server *server, size_t user)
 	}
 	if (own && n_own > n / 8)
 		forget(server, own);
-	else if (server->used == n)
+	else if (oldest && server->used == n)
 		forget(server, oldest);
 	for (size_t i = 0; i < n; i++)
 		if (!server->table[i].is_used)

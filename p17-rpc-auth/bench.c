@@ -49,8 +49,8 @@ static void make_keys(struct ground *ground)
 					    "unix.calc@bench"};
 
 	for (int i = 0; i < 2; i++) {
-		strcpy(ground->secrets[i].name, names[i]);
-		strcpy(ground->publics[i].name, names[i]);
+		memcpy(ground->secrets[i].name, names[i], strlen(names[i]) + 1);
+		memcpy(ground->publics[i].name, names[i], strlen(names[i]) + 1);
 		if (dh_generate(ground->secrets[i].key, ground->publics[i].key))
 			die("no random numbers");
 	}

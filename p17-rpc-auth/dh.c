@@ -189,14 +189,14 @@ static int digit(char c)
 
 int dh_parse(const char *hex, uint8_t key[DH_KEY])
 {
-	uint8_t bytes[DH_KEY];
+	uint8_t bytes[DH_KEY] = {0};
 
 	for (int i = 0; i < 2 * DH_KEY; i++) {
 		int d = digit(hex[i]); /* of the '\0' too: no digit */
 
 		if (d < 0)
 			return -EINVAL;
-		bytes[i / 2] = (uint8_t)(i % 2 ? bytes[i / 2] | d : d << 4);
+		bytes[i / 2] = (uint8_t)(bytes[i / 2] << 4 | d);
 	}
 	if (hex[2 * DH_KEY])
 		return -EINVAL;

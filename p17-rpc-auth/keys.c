@@ -300,7 +300,7 @@ static int lock_directory(const char *path, int64_t deadline)
 
 	if (strlen(path) >= sizeof(copy))
 		return -ENAMETOOLONG;
-	strcpy(copy, path);
+	memcpy(copy, path, strlen(path) + 1);
 	fd = open_file(dirname(copy), O_DIRECTORY);
 	if (fd < 0)
 		return fd;

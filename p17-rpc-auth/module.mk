@@ -6,5 +6,5 @@ $(call program,calc_client_auth,p17-rpc-auth,calc_client_auth.c options.c,rpcaut
 $(call program,keygen,p17-rpc-auth,keygen.c options.c,rpcauth)
 HEADERS += $(addprefix p17-rpc-auth/,dh.h netname.h keys.h authdh_cred.h \
 	authdh_server.h authdh_client.h authsys.h policy.h)
-TSAN_TESTS += p17_flavors_test
+TSAN_TESTS += p17_client_test p17_flavors_test
 $(call bench,p17-rpc-auth,bench.c,rpcauth)

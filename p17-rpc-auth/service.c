@@ -76,13 +76,13 @@ const char *service_describe(const struct rpc_identity *who, char *buf,
 
 /* Not RPC_IDEMPOTENT, although all are: over UDP a call that is repeated has
  * an old timestamp, and must be answered from memory. */
-#define ARITHMETIC(number_, name_, serve_)                       \
-	{                                                        \
-		.number = number_, .name = name_,                \
-		.xdr_args = (xdrproc_t)xdr_sums_operands,        \
-		.args_bytes = sizeof(sums_operands),             \
-		.xdr_result = (xdrproc_t)xdr_quad_t,             \
-		.result_bytes = sizeof(quad_t), .serve = serve_, \
+#define ARITHMETIC(number_, name_, serve_)                         \
+	{                                                          \
+		.number = (number_), .name = (name_),              \
+		.xdr_args = (xdrproc_t)xdr_sums_operands,          \
+		.args_bytes = sizeof(sums_operands),               \
+		.xdr_result = (xdrproc_t)xdr_quad_t,               \
+		.result_bytes = sizeof(quad_t), .serve = (serve_), \
 	}
 
 static const struct rpc_procedure procedures[] = {

@@ -86,9 +86,11 @@ refused() {
 	assert_equal "$(stat -c %a secret.calc)" 600
 	start_auth --auth=des --transport=tcp,udp,unix --socket=here
 	assert_equal "$(<"$SERVER_OUT")" 'Registered with rpcbind (AUTH_DES)'
-	for at in 'localhost --transport=tcp' 'localhost --transport=udp' \
-		'./here --transport=unix'; do
-		run ./calc_client_auth $at --auth=des whoami --repeat=3
+	for transport in tcp udp unix; do
+		host=localhost
+		[[ $transport != unix ]] || host=./here
+		run ./calc_client_auth "$host" --transport="$transport" \
+			--auth=des whoami --repeat=3
 		assert_success
 		assert_line --index 0 \
 			"Using AUTH_DES (netname=unix.$(id -u)@localdomain)"

@@ -201,7 +201,8 @@ static void name_of_another_is_refused(void **state)
 	AUTH *bob;
 
 	(void)state;
-	strcpy(people.secret[BOB].name, people.secret[ALICE].name);
+	memcpy(people.secret[BOB].name, people.secret[ALICE].name,
+	       sizeof(people.secret[BOB].name));
 	bob = people_client(&people, BOB);
 	for (int i = 0; i < 100; i++) {
 		enum auth_stat why = people_call(&people, bob, &who);

@@ -113,7 +113,9 @@ static void des_gives_the_known_answer(void **state)
 					    0x89, 0xab, 0xcd, 0xef};
 	static const uint8_t wanted[DH_DES] = {0x3f, 0xa4, 0x0e, 0x8a,
 					       0x98, 0x4d, 0x48, 0x15};
-	char text[] = "Now is the time ";
+	static const uint8_t text[16] = {'N', 'o', 'w', ' ', 'i', 's',
+					 ' ', 't', 'h', 'e', ' ', 't',
+					 'i', 'm', 'e', ' '};
 	uint8_t blocks[16], second[DH_DES];
 
 	(void)state;

@@ -4,6 +4,7 @@
 #define UNIXIPC_TESTS_P17_FIXTURE_H
 
 #include <rpc/rpc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,8 +63,10 @@ static inline void people_init(struct people *people)
 	for (int i = 0; i < PEOPLE; i++) {
 		int who = order[i];
 
-		strcpy(people->secret[who].name, names[who]);
-		strcpy(people->public_[i].name, names[who]);
+		snprintf(people->secret[who].name, NETNAME_MAX, "%s",
+			 names[who]);
+		snprintf(people->public_[i].name, NETNAME_MAX, "%s",
+			 names[who]);
 		assert_int_equal(dh_generate(people->secret[who].key,
 					     people->public_[i].key),
 				 0);

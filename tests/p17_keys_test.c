@@ -19,7 +19,7 @@ static char dir[] = "/tmp/p17_keys_test.XXXXXX";
 static int enter(void **state)
 {
 	(void)state;
-	strcpy(strrchr(dir, '.'), ".XXXXXX");
+	memset(strrchr(dir, '.') + 1, 'X', 6);
 	return mkdtemp(dir) && chdir(dir) == 0 ? 0 : -1;
 }
 

@@ -165,8 +165,8 @@ static void make_sys(uint8_t body[28], struct rpc_call *call, uint32_t uid,
 {
 	uint8_t *to = rpc_call_put32(rpc_call_put32(body, 0), 1);
 
-	memcpy(to, "m\0\0\0", 4);
-	to = rpc_call_put32(rpc_call_put32(to + 4, uid), gid);
+	to = rpc_call_put32(to, (uint32_t)'m' << 24);
+	to = rpc_call_put32(rpc_call_put32(to, uid), gid);
 	rpc_call_put32(rpc_call_put32(to, 1), 100);
 	*call = (struct rpc_call){
 		.cred = {.flavor = AUTH_SYS, .bytes = 28, .body = body}};
