@@ -2,8 +2,8 @@
 $(call library,rpccore,p16-rpc-calc,rpc_buffer.c rpc_record.c rpc_call.c \
 	rpc_auth.c rpc_dispatch.c rpc_replies.c rpc_listen.c rpc_conn.c \
 	rpc_datagram.c rpc_server.c rpc_fault.c rpc_reply.c rpc_connect.c \
-	rpc_exchange.c rpc_resend.c rpc_client.c rpc_handle.c rpc_bind.c,\
-	libtirpc)
+	rpc_exchange.c rpc_resend.c rpc_client.c rpc_handle.c rpc_bind.c \
+	rpc_bind_lookup.c,libtirpc)
 HEADERS += $(addprefix p16-rpc-calc/,rpc_buffer.h rpc_record.h rpc_call.h \
 	rpc_auth.h rpc_dispatch.h rpc_replies.h rpc_server.h rpc_fault.h \
 	rpc_client.h rpc_bind.h)

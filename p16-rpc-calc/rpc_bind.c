@@ -1,6 +1,5 @@
 /* rpc_bind.c - rpcbind is an RPC program as any other, so the client of this
- * folder talks to it: version 3 over its Unix socket to set and unset, version
- * 2, the old port mapper's, over TCP to ask.
+ * folder talks to it, in version 3 over its Unix socket.
  *
  * rpcbind never forgets by itself: a killed server stays registered. So all
  * that it knows is listed first, and what is there under our numbers is
@@ -8,9 +7,6 @@
 #include "p16-rpc-calc/rpc_bind.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <rpc/pmap_prot.h>
 #include <rpc/rpcb_prot.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +14,6 @@
 
 #include "lib/tick.h"
 #include "p16-rpc-calc/rpc_client.h"
-#include "p16-rpc-calc/rpc_connect.h"
 
 enum {
 	ADDRESS_MAX = 128, /* of a path, or of a number with its port */
@@ -124,6 +119,7 @@ static int error_of(const struct rpc_fault *fault)
 	}
 }
 
+/* Not 0, which stands for the default. */
 static int64_t left(int64_t deadline)
 {
 	int64_t ns = tick_left(deadline);
@@ -215,6 +211,22 @@ static int split_address(const char *address, char *host, uint16_t *port)
 	return 0;
 }
 
+/* On a port that is ours now nobody else is, whatever the address says; and we
+ * ourselves do not answer yet. */
+static bool is_our_port(const struct rpc_bind_service *service,
+			const RPCB *there)
+{
+	char host[ADDRESS_MAX];
+	uint16_t port;
+
+	if (split_address(there->r_addr, host, &port))
+		return false;
+	if (strncmp(there->r_netid, "udp", 3) == 0)
+		return port == service->udp_port;
+	return strncmp(there->r_netid, "tcp", 3) == 0 &&
+	       port == service->tcp_port;
+}
+
 /* Whether a server answers there for this program and version. One that does
  * not answer in time is taken for alive: it may be stopped. */
 static bool is_alive(const RPCB *there, int64_t deadline)
@@ -276,6 +288,7 @@ static int remove_dead(const struct rpc_bind_service *service,
 	for (rpcblist_ptr at = list; at && !rc; at = at->rpcb_next)
 		if (has_program(service, &at->rpcb_map) &&
 		    !is_ours(service, &at->rpcb_map) &&
+		    !is_our_port(service, &at->rpcb_map) &&
 		    is_alive(&at->rpcb_map, deadline))
 			rc = -EADDRINUSE;
 	for (rpcblist_ptr at = list; at && !rc; at = at->rpcb_next)
@@ -353,69 +366,4 @@ int rpc_bind_unset(const struct rpc_bind_service *service, int64_t deadline)
 	rc = unset_all(service, client, deadline);
 	rpc_client_close(client);
 	return rc;
-}
-
-/* ---- asking ---- */
-
-/* Ask the rpcbind at one address. */
-static enum rpc_fault_kind ask(const char *host, uint16_t rpcbind_port,
-			       struct pmap *what, int64_t deadline,
-			       uint16_t *port, struct rpc_fault *fault)
-{
-	struct rpc_client_options options = {
-		.transport = RPC_TCP,
-		.host = host,
-		.port = rpcbind_port ? rpcbind_port : PMAPPORT,
-		.program = PMAPPROG,
-		.version = PMAPVERS,
-		.connect_ns = left(deadline),
-	};
-	struct rpc_client *client;
-	u_int found = 0;
-
-	if (rpc_client_open(&client, &options, fault) == 0) {
-		rpc_client_set_timeout(client, left(deadline));
-		rpc_client_call(client, PMAPPROC_GETPORT, (xdrproc_t)xdr_pmap,
-				what, (xdrproc_t)xdr_u_int, &found, fault);
-		rpc_client_close(client);
-	}
-	fault->was_sent = false;
-	if (fault->kind == RPC_FAULT_NONE && (found == 0 || found > UINT16_MAX))
-		fault->kind = RPC_FAULT_NOT_REGISTERED;
-	else if (fault->kind == RPC_FAULT_TIMED_OUT)
-		*fault = (struct rpc_fault){.kind = RPC_FAULT_NO_RPCBIND,
-					    .error = ETIMEDOUT};
-	else if (fault->kind != RPC_FAULT_NONE &&
-		 fault->kind != RPC_FAULT_INTERRUPTED)
-		fault->kind = RPC_FAULT_NO_RPCBIND;
-	*port = (uint16_t)found;
-	return fault->kind;
-}
-
-enum rpc_fault_kind rpc_bind_lookup(const char *host, uint16_t rpcbind_port,
-				    uint32_t program, uint32_t version,
-				    const char *netid, int64_t deadline,
-				    uint16_t *port, struct rpc_fault *fault)
-{
-	struct pmap what = {
-		.pm_prog = program,
-		.pm_vers = version,
-		.pm_prot = strncmp(netid, "udp", 3) == 0 ? IPPROTO_UDP
-							 : IPPROTO_TCP,
-	};
-	struct rpc_connect_target target;
-	char number[NI_MAXHOST];
-	int rc = rpc_connect_resolve(&target, RPC_TCP, host, 0, AF_INET);
-
-	*fault = (struct rpc_fault){.kind = RPC_FAULT_HOST, .error = rc};
-	for (size_t i = 0; i < target.n; i++) {
-		if (getnameinfo((const void *)&target.addresses[i],
-				target.bytes[i], number, sizeof(number), NULL,
-				0, NI_NUMERICHOST))
-			continue;
-		if (ask(number, rpcbind_port, &what, deadline, port, fault) !=
-		    RPC_FAULT_NO_RPCBIND)
-			break;
-	}
-	return fault->kind;
 }

@@ -256,8 +256,10 @@ static ssize_t call_stream(struct rpc_exchange *exchange,
 		}
 		span = tick_left(deadline);
 	}
-	/* It was sent once, and what came later does not change that. */
-	if (last.was_sent && last.kind == RPC_FAULT_UNREACHABLE)
+	/* It was sent once, and that the server could not be found again does
+	 * not change that. */
+	if (last.was_sent && (last.kind == RPC_FAULT_UNREACHABLE ||
+			      !rpc_fault_is_unknown(&last)))
 		last.kind = RPC_FAULT_LOST;
 	*fault = last;
 	return -1;

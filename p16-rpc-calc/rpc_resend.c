@@ -85,6 +85,16 @@ static ssize_t give_up(const struct attempts *attempts, int error,
 	return rpc_exchange_fail(fault, RPC_FAULT_UNREACHABLE, error, false);
 }
 
+/* The server cannot be found (again): *fault says why. */
+static ssize_t lose_sight(const struct attempts *attempts,
+			  struct rpc_fault *fault)
+{
+	/* It may have been done before that. */
+	if (attempts->sent > attempts->refused)
+		return rpc_exchange_fail(fault, RPC_FAULT_TIMED_OUT, 0, true);
+	return -1;
+}
+
 /* Send it once and listen until the moment. Returns the reply's length or
  * -errno. */
 static ssize_t send_once(struct rpc_exchange *exchange, const uint8_t *message,
@@ -117,7 +127,7 @@ ssize_t rpc_resend_call(struct rpc_exchange *exchange, const uint8_t *message,
 
 	for (;;) {
 		if (ready(exchange, deadline, fault))
-			return -1;
+			return lose_sight(&attempts, fault);
 		/* The same from call to call: see try_once() of streams. */
 		span = exchange->options.timeout_ns;
 		if (resent < retries && wait < span)
@@ -137,7 +147,7 @@ ssize_t rpc_resend_call(struct rpc_exchange *exchange, const uint8_t *message,
 			/* At once, and not counted: to find the server. */
 			others--;
 			if (move_on(exchange, deadline, fault))
-				return -1;
+				return lose_sight(&attempts, fault);
 			continue;
 		}
 		if (resent++ >= retries)
@@ -148,7 +158,7 @@ ssize_t rpc_resend_call(struct rpc_exchange *exchange, const uint8_t *message,
 				break;
 			}
 			if (move_on(exchange, deadline, fault))
-				return -1;
+				return lose_sight(&attempts, fault);
 		}
 		wait *= 2;
 	}

@@ -5,7 +5,12 @@
  * datagrams. What a client can cost is limited: connections, bytes of a
  * record, time for a record, time for a reply to be taken, time between
  * calls. Where connections or descriptors run out, the one that has been
- * idle longest makes room for the one that comes. */
+ * idle longest makes room for the one that comes. Its memory is never more
+ * than what max_connections calls and replies of max_record_bytes take, with
+ * their arguments as XDR bounds them.
+ *
+ * A procedure that takes long holds up its own connection, and over UDP all
+ * who use that. */
 #ifndef UNIXIPC_P16_RPC_SERVER_H
 #define UNIXIPC_P16_RPC_SERVER_H
 

@@ -120,6 +120,26 @@ static void dead_servers_registration_is_replaced(void **state)
 	assert_false(is_registered("udp", VERSION, &port));
 }
 
+/* The dead one had the ports that we have now, but said another address: we
+ * may not take ourselves for it, who do not answer before we run. */
+static void own_port_is_not_taken_for_a_living_server(void **state)
+{
+	struct rpc_server_options options = all_transports();
+	struct rpc_bind_service dead, service;
+	struct rpc_server *server;
+
+	(void)state;
+	options.unix_path = NULL;
+	assert_int_equal(rpc_server_open(&server, &options), 0);
+	rpc_server_service(server, &service);
+	dead = service;
+	dead.host = NULL;
+	assert_int_equal(rpc_bind_set(&dead, tick_after(LIMIT)), 0);
+	assert_int_equal(rpc_bind_set(&service, tick_after(LIMIT)), 0);
+	assert_int_equal(rpc_bind_unset(&service, tick_after(LIMIT)), 0);
+	rpc_server_close(server);
+}
+
 static void living_servers_registration_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -219,6 +239,7 @@ int main(void)
 		CASE(client_finds_the_server_by_rpcbind),
 		CASE(unknown_program_is_not_registered),
 		CASE(dead_servers_registration_is_replaced),
+		cmocka_unit_test(own_port_is_not_taken_for_a_living_server),
 		CASE(living_servers_registration_is_left_alone),
 		CASE(client_follows_a_server_that_moved),
 		CASE(without_rpcbind_there_is_an_error),

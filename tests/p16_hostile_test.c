@@ -322,26 +322,28 @@ static void undecodable_arguments_are_answered_and_freed(void **state)
 	close(fd);
 }
 
-#define PATIENT(name) cmocka_unit_test_setup_teardown(name, patient, tear_down)
-#define STRICT(name) cmocka_unit_test_setup_teardown(name, strict, tear_down)
+#define PATIENT_CASE(name) \
+	cmocka_unit_test_setup_teardown(name, patient, tear_down)
+#define STRICT_CASE(name) \
+	cmocka_unit_test_setup_teardown(name, strict, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PATIENT(two_bytes_then_silence_hold_up_nobody),
-		STRICT(two_bytes_then_silence_are_given_up),
-		STRICT(half_a_call_is_given_up),
-		PATIENT(largest_record_mark_is_refused),
-		PATIENT(endless_fragments_end_at_the_limit),
-		PATIENT(empty_fragments_end_at_the_limit),
-		PATIENT(what_is_no_call_is_refused),
-		PATIENT(client_that_never_reads_holds_up_nobody),
-		STRICT(client_that_never_reads_is_given_up),
-		PATIENT(client_that_never_reads_does_not_keep_the_server),
-		PATIENT(hundreds_of_idle_connections_hold_up_nobody),
-		PATIENT(connections_that_come_and_go_leave_nothing),
-		PATIENT(garbage_on_udp_is_dropped),
-		PATIENT(undecodable_arguments_are_answered_and_freed),
+		PATIENT_CASE(two_bytes_then_silence_hold_up_nobody),
+		STRICT_CASE(two_bytes_then_silence_are_given_up),
+		STRICT_CASE(half_a_call_is_given_up),
+		PATIENT_CASE(largest_record_mark_is_refused),
+		PATIENT_CASE(endless_fragments_end_at_the_limit),
+		PATIENT_CASE(empty_fragments_end_at_the_limit),
+		PATIENT_CASE(what_is_no_call_is_refused),
+		PATIENT_CASE(client_that_never_reads_holds_up_nobody),
+		STRICT_CASE(client_that_never_reads_is_given_up),
+		PATIENT_CASE(client_that_never_reads_does_not_keep_the_server),
+		PATIENT_CASE(hundreds_of_idle_connections_hold_up_nobody),
+		PATIENT_CASE(connections_that_come_and_go_leave_nothing),
+		PATIENT_CASE(garbage_on_udp_is_dropped),
+		PATIENT_CASE(undecodable_arguments_are_answered_and_freed),
 	};
 	allow_more_descriptors();
 	return SUPPORT_MAIN(tests);
