@@ -6,6 +6,7 @@
 #include <gmp.h>
 #include <nettle/cbc.h>
 #include <nettle/des.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -16,7 +17,7 @@ static void import(mpz_t number, const uint8_t bytes[DH_KEY])
 
 static void export(uint8_t bytes[DH_KEY], const mpz_t number)
 {
-	size_t n = (mpz_sizeinbase(number, 256));
+	size_t n = mpz_sizeinbase(number, 256);
 
 	memset(bytes, 0, DH_KEY);
 	if (mpz_sgn(number) != 0)
@@ -52,24 +53,32 @@ static int randomise(void *bytes, size_t n)
 	return (size_t)got == n ? 0 : -EIO;
 }
 
-int dh_generate(uint8_t secret[DH_KEY], uint8_t public[DH_KEY])
+/* 1 … modulus - 2, each as likely as the others: what lies outside, a sixth of
+ * all, is thrown again. */
+static bool is_secret(const uint8_t secret[DH_KEY])
 {
 	mpz_t modulus, number;
-	int error = randomise(secret, DH_KEY);
+	bool is_one;
 
-	if (error)
-		return error;
 	mpz_init_set_str(modulus, DH_MODULUS, 16);
 	mpz_init(number);
 	import(number, secret);
-	/* 1 … modulus - 2: reduced modulo modulus - 2, and one more. */
-	mpz_sub_ui(modulus, modulus, 2);
-	mpz_mod(number, number, modulus);
-	mpz_add_ui(number, number, 1);
-	export(secret, number);
+	mpz_sub_ui(modulus, modulus, 1);
+	is_one = mpz_sgn(number) > 0 && mpz_cmp(number, modulus) < 0;
 	mpz_clears(modulus, number, NULL);
-	dh_public(secret, public);
-	return 0;
+	return is_one;
+}
+
+int dh_generate(uint8_t secret[DH_KEY], uint8_t public[DH_KEY])
+{
+	int error;
+
+	do
+		error = randomise(secret, DH_KEY);
+	while (!error && !is_secret(secret));
+	if (!error)
+		dh_public(secret, public);
+	return error;
 }
 
 void dh_public(const uint8_t secret[DH_KEY], uint8_t public[DH_KEY])
