@@ -1,12 +1,14 @@
 #!/usr/bin/env bats
 # What an eavesdropper sees: packets on loopback, as tshark decodes them.
 # sandbox: --rpcbind --root
-# needs: tcpdump tshark
+# needs: dumpcap tshark
 
 load support/common
 
 setup() {
 	setup_chapter p17
+	# tshark has to read its settings there, and falls when it may not.
+	export HOME=$SCRATCH
 }
 
 teardown() {
@@ -18,12 +20,12 @@ teardown() {
 # capture OPTION…: what tshark makes of one run of the client, into ./seen as
 # lines of the array FIELDS, one for each message to and from our program.
 capture() {
-	start_server --name tcpdump --ready 'listening on' tcpdump -U \
-		--immediate-mode -Z root -i lo -w packets
+	start_server --name dumpcap --ready 'File: ' dumpcap -q -i lo \
+		-w packets
 	run ./calc_client_auth "$@"
 	assert_success
 	wait_until 20 has_all "${WANTED:-2}"
-	stop_server tcpdump
+	stop_server dumpcap
 }
 
 has_all() {
