@@ -9,7 +9,7 @@ setup() {
 
 @test "the guide's transcript" {
 	# Few: on a busy machine the semaphores may need 0.1 ms for an item.
-	local n=100K said=100000
+	local n=20K said=20000
 	[[ ! ${STRESS-} ]] || n=100M said='100 million'
 	run ./lockfree_bench --iterations=$n
 	assert_success
@@ -24,7 +24,7 @@ setup() {
 }
 
 @test "threads, items of 64 bytes and batches, as JSON" {
-	run ./lockfree_bench -i 20K --threads --item-size=64 --capacity=1K \
+	run ./lockfree_bench -i 5K --threads --item-size=64 --capacity=1K \
 		--batch=16 --json
 	assert_success
 	assert_output --partial '"schema": "unixipc-lockfree/1"'
