@@ -99,7 +99,7 @@ static void words_long_and_short_name_an_operation(void **state)
 		assert_int_equal(arith_sign(operation), words[i].sign);
 	}
 	assert_int_equal(arith_parse("", &operation), -EINVAL);
-	assert_int_equal(arith_parse("addd", &operation), -EINVAL);
+	assert_int_equal(arith_parse("plus", &operation), -EINVAL);
 	assert_int_equal(arith_sign(0), '?');
 }
 

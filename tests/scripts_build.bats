@@ -279,8 +279,10 @@ build_against() {
 	local flags
 	(cd "$1/include/unixipc" && find . -name '*.h' -printf '#include "%P"\n') >user.c
 	echo 'int main(void) { return tick_now() == 0; }' >>user.c
-	flags=$(PKG_CONFIG_PATH=$1/lib/pkgconfig pkg-config --cflags --libs \
-		--define-variable=prefix="$1" unixipc)
+	# As it would stand there: --define-variable=prefix moves libtirpc too.
+	mkdir -p pc
+	sed "s|^prefix=.*|prefix=$PWD/$1|" "$1/lib/pkgconfig/unixipc.pc" >pc/unixipc.pc
+	flags=$(PKG_CONFIG_PATH=$PWD/pc pkg-config --cflags --libs unixipc)
 	# shellcheck disable=SC2086 # flags are words
 	gcc -o user user.c $flags
 }
