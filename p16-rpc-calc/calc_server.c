@@ -254,8 +254,9 @@ static void run(struct arguments *arguments, struct rpc_server *server)
 	}
 	if (arguments->has_no_rpcbind || arguments->is_verbose)
 		print_listening(arguments, server);
-	fflush(stdout);
-	r = rpc_server_run(server, stop_fd());
+	/* Who cannot say so (a full disk) need not begin: lib/out reports it
+	 * at exit. */
+	r = fflush(stdout) == 0 ? rpc_server_run(server, stop_fd()) : 0;
 	if (r)
 		die_warn_errno(r, "cannot go on serving");
 	if (!arguments->has_no_rpcbind &&

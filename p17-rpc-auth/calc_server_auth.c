@@ -254,8 +254,9 @@ static int run(struct settings *s, struct rpc_server *server)
 	} else {
 		print_listening(s, server);
 	}
-	fflush(stdout);
-	error = rpc_server_run(server, stop_fd());
+	/* Who cannot say so (a full disk) need not begin: lib/out reports it
+	 * at exit. */
+	error = fflush(stdout) == 0 ? rpc_server_run(server, stop_fd()) : 0;
 	if (error)
 		die_warn_errno(error, "cannot go on serving");
 	if (!s->has_no_rpcbind && rpc_bind_unset(&bind, tick_after(RPCBIND_NS)))

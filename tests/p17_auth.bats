@@ -197,3 +197,12 @@ refused() {
 	assert_equal "$status" 0
 	refute is_registered
 }
+
+@test "a server that cannot say that it is there does not begin" {
+	local status=0
+	timeout 20 ./calc_server_auth --auth=sys >/dev/full 2>err || status=$?
+	assert_equal "$status" 1
+	assert_one_line_error "$(<err)" calc_server_auth
+	run rpcinfo -p 127.0.0.1
+	refute_output --partial 824377345
+}
