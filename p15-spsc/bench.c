@@ -138,10 +138,10 @@ int main(void)
 						     &contender_mutex,
 						     &contender_sem};
 	const struct contender *const techniques[QUEUES] = {
-		&contender_spsc,         &without_padding,
-		&without_cache,          &without_lag,
-		&without_lazy_room,      &without_remote_fence,
-		&contender_spsc_deferred};
+		&contender_spsc,       &without_padding,
+		&without_cache,        &without_claims,
+		&without_lag,          &without_lazy_room,
+		&without_remote_fence, &contender_spsc_deferred};
 	static const struct contender_plan plans[] = {
 		{.item_bytes = 8, .capacity = 65536, .batch = 1},
 		{.item_bytes = 8, .capacity = 1024, .batch = 1},

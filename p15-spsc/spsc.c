@@ -18,7 +18,9 @@
 #define VERSION 1
 #define ITEM_BYTES_MAX (UINT64_C(1) << 40)
 #define DEFER 32
-#define LAG 64
+#define LAG 1024
+#define STRIDE_BYTES 512
+#define AHEAD_BYTES 2048 /* some 30 lines on their way, as many as can be */
 
 /* Against accidents: what is left of another program, a half-written header. */
 static uint64_t check_of(uint64_t item_bytes, uint64_t capacity)
@@ -176,11 +178,16 @@ int spsc_producer_attach(struct spsc_producer *producer, void *memory,
 		.mask = capacity - 1,
 		.item_bytes = item_bytes,
 		.tail = tail,
-		.limit = head + capacity,
+		.limit = tail,
+		.room = head + capacity,
 		.published = tail,
 		.defer = capacity / 4 > DEFER ? DEFER
 			 : capacity / 4       ? capacity / 4
 					      : 1,
+		.stride = STRIDE_BYTES > item_bytes ? STRIDE_BYTES / item_bytes
+						    : 1,
+		.ahead = AHEAD_BYTES / item_bytes,
+		.claimed = tail,
 		.is_fenced = spsc_join(memory, SPSC_PRODUCER),
 	};
 	return 0;
@@ -204,8 +211,7 @@ int spsc_consumer_attach(struct spsc_consumer *consumer, void *memory,
 		.limit = tail,
 		.released = head,
 		.slack = capacity / 8 ? capacity / 8 : 1,
-		/* A small queue is soon full, which keeps the sides apart. */
-		.lag = capacity >= 64 * LAG ? LAG : 0,
+		.lag = capacity / 16 < LAG ? capacity / 16 : LAG,
 		.is_fenced = spsc_join(memory, SPSC_CONSUMER),
 	};
 	return 0;
@@ -242,12 +248,12 @@ uint64_t spsc_count(const struct spsc *shared)
 /* One copy up to the end of the ring, and one from its beginning. */
 ssize_t spsc_try_push_many(struct spsc_producer *p, const void *items, size_t n)
 {
-	uint64_t room = p->limit - p->tail, first, slot;
+	uint64_t room = p->room - p->tail, first, slot;
 	int error;
 
 	if (room < n) {
 		error = spsc_find_room(p);
-		room = p->limit - p->tail;
+		room = p->room - p->tail;
 		if (error && room == 0)
 			return n ? error : 0;
 	}
@@ -260,6 +266,7 @@ ssize_t spsc_try_push_many(struct spsc_producer *p, const void *items, size_t n)
 	       (n - first) * p->item_bytes);
 	p->tail += n;
 	error = n ? spsc_flush(p) : 0;
+	spsc_stride(p);
 	return error ? error : (ssize_t)n;
 }
 
@@ -296,7 +303,7 @@ ssize_t spsc_push_many_until(struct spsc_producer *p, const void *items,
 		if (done != -EAGAIN)
 			return done;
 		done = spsc_wait(p->shared, SPSC_PRODUCER,
-				 p->limit - p->mask - 1, deadline);
+				 p->room - p->mask - 1, deadline);
 		if (done)
 			return done;
 	}

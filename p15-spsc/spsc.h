@@ -28,8 +28,10 @@
  * each item. A push may thus be refused while up to capacity / 8 - 1 slots are
  * free: spsc_consumer_flush() tells of them at once.
  *
- * Looking: a consumer that finds few items at a time pauses before it looks
- * again, for up to half a microsecond, until it finds none.
+ * Looking: a consumer on the heels of a producer pauses before it looks again,
+ * for up to some 2 us, as long as the items that gather are worth it.
+ *
+ * Lines: a producer claims those of the next slots before it writes to them.
  *
  * A loop that must be fast keeps the handle in a local variable whose address
  * it gives to nobody else: these functions are inline, so that its fields then
@@ -50,10 +52,13 @@ struct spsc_producer {
 	unsigned char *slots;
 	uint64_t mask, item_bytes;
 	uint64_t tail;      /* next to write */
-	uint64_t limit;     /* may write below this: the head seen, plus
-			     * capacity */
+	uint64_t limit;     /* may write below this, and must then look up */
+	uint64_t room;      /* the head seen, plus capacity */
 	uint64_t published; /* what the consumer may see */
 	uint64_t defer;     /* spsc_try_put publishes that many at once */
+	uint64_t stride;    /* items between two looks up */
+	uint64_t ahead;     /* items whose lines to claim */
+	uint64_t claimed;   /* the lines below this were */
 	int is_fenced;      /* must fence by itself, see spsc_wait.c */
 };
 
@@ -135,8 +140,41 @@ SPSC_INLINE int spsc_flush(struct spsc_producer *p)
 	return 0;
 }
 
-/* The slow path: the other side's line is fetched only when, by what we know,
- * the queue is full. */
+/* The consumer's processor still has the lines that it read the last time round.
+ * A store to one waits until they have come, and all stores behind it wait too,
+ * the index's among them. So they are sent for beforehand, many at once. */
+SPSC_INLINE void spsc_claim(struct spsc_producer *p)
+{
+	const uint64_t room = p->room - p->tail;
+	const uint64_t end = p->tail + (room < p->ahead ? room : p->ahead);
+	uint64_t slot, n;
+	const unsigned char *line;
+
+	if (p->claimed - p->tail > p->mask + 1) /* overtaken by a batch */
+		p->claimed = p->tail;
+	slot = p->claimed & p->mask;
+	n = end - p->claimed;
+	if (n > p->mask + 1) /* claimed that far already */
+		return;
+	if (n > p->mask + 1 - slot)
+		n = p->mask + 1 - slot;
+	p->claimed += n;
+	line = p->slots + slot * p->item_bytes;
+	for (n *= p->item_bytes; n > 0; n -= n < 64 ? n : 64, line += 64)
+		spsc_prefetch_to_write(line);
+}
+
+/* There is room: on to the next look up. */
+SPSC_INLINE void spsc_stride(struct spsc_producer *p)
+{
+	const uint64_t room = p->room - p->tail;
+
+	spsc_claim(p);
+	p->limit = p->tail + (room < p->stride ? room : p->stride);
+}
+
+/* The other side's line is fetched only when, by what we know, the queue is
+ * full. */
 SPSC_INLINE int spsc_find_room(struct spsc_producer *p)
 {
 	/* Acquire: the consumer has read the slot before we write it anew. Pairs
@@ -146,8 +184,8 @@ SPSC_INLINE int spsc_find_room(struct spsc_producer *p)
 
 	if (__builtin_expect(p->tail - head > p->mask + 1, 0))
 		return -EBADMSG;
-	p->limit = head + p->mask + 1;
-	if (p->tail != p->limit)
+	p->room = head + p->mask + 1;
+	if (p->tail != p->room)
 		return 0;
 	/* Full: what was only put must become visible, or both sides wait. */
 	if (p->published != p->tail) {
@@ -169,10 +207,11 @@ SPSC_INLINE int spsc_find_room(struct spsc_producer *p)
 SPSC_INLINE int spsc_try_reserve(struct spsc_producer *p, void **slot)
 {
 	if (__builtin_expect(p->tail == p->limit, 0)) {
-		int error = spsc_find_room(p);
+		int error = p->tail == p->room ? spsc_find_room(p) : 0;
 
 		if (error)
 			return error;
+		spsc_stride(p);
 	}
 	*slot = p->slots + (p->tail & p->mask) * p->item_bytes;
 	return 0;
@@ -227,7 +266,7 @@ SPSC_INLINE int spsc_push_until(struct spsc_producer *p, const void *item,
 		if (__builtin_expect(error != -EAGAIN, 1))
 			return error;
 		error = spsc_wait(p->shared, SPSC_PRODUCER,
-				  p->limit - p->mask - 1, deadline);
+				  p->room - p->mask - 1, deadline);
 		if (error)
 			return error;
 	}
@@ -267,15 +306,14 @@ SPSC_INLINE int spsc_consumer_flush(struct spsc_consumer *c)
 
 /* On the producer's heels, a consumer takes the line with the index from it, and
  * the one with the slot, for every item or two. While items flow, it learns to
- * look so seldom that it finds `lag` of them. */
+ * look so seldom that it finds `lag` of them; where few come, they are not kept
+ * waiting. */
 SPSC_INLINE void spsc_learn(struct spsc_consumer *c, uint64_t found)
 {
-	if (found < c->lag)
-		c->slip += c->slip == 0              ? 1
-			   : c->slip < SPSC_SLIP_MAX ? c->slip
-						     : 0;
-	else if (found >= 2 * c->lag)
+	if (found < SPSC_FEW || found >= 2 * c->lag)
 		c->slip /= 2;
+	else if (found < c->lag && c->slip < SPSC_SLIP_MAX)
+		c->slip = c->slip > 0 ? 2 * c->slip : 1;
 }
 
 SPSC_INLINE int spsc_find_items(struct spsc_consumer *c)

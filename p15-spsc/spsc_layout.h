@@ -11,7 +11,8 @@
 #define SPSC_LINE 128
 #endif
 #define SPSC_CAPACITY_MAX (UINT64_C(1) << 40)
-#define SPSC_SLIP_MAX 16 /* pauses: some half a microsecond */
+#define SPSC_SLIP_MAX 64 /* pauses: some 2 us */
+#define SPSC_FEW 4       /* items: not a stream */
 
 enum spsc_role { SPSC_PRODUCER, SPSC_CONSUMER };
 
@@ -52,6 +53,18 @@ SPSC_INLINE void spsc_relax(void)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
 	__asm__ volatile("yield");
+#endif
+}
+
+/* Have a line, to write to it, before long. __builtin_prefetch is not that on
+ * x86 unless told of the processor: the line comes to be read, and a store has
+ * to ask the other processor once more. */
+SPSC_INLINE void spsc_prefetch_to_write(const void *line)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
+#else
+	__builtin_prefetch(line, 1);
 #endif
 }
 

@@ -5,7 +5,7 @@
 #include "p15-spsc/loops.h"
 #include "p15-spsc/spsc.h"
 
-enum technique { INDEX_CACHE, LAZY_ROOM, LAG, REMOTE_FENCE };
+enum technique { INDEX_CACHE, CLAIMS, LAZY_ROOM, LAG, REMOTE_FENCE };
 
 static size_t bytes(const struct contender_plan *plan)
 {
@@ -32,7 +32,7 @@ LOOPS_INLINE int push_uncached(void *p, const void *item, size_t item_bytes)
 {
 	struct spsc_producer *producer = p;
 
-	producer->limit = producer->tail;
+	producer->limit = producer->room = producer->tail;
 	return spsc_try_push(p, item, item_bytes);
 }
 
@@ -53,6 +53,8 @@ LOOPS_INLINE int produce(void *queue, struct contender_run *run,
 
 	if (error)
 		return error;
+	if (without == CLAIMS)
+		p.ahead = 0;
 	if (without == REMOTE_FENCE)
 		p.is_fenced = 1;
 	local = p; /* see ours.c */
@@ -106,6 +108,7 @@ LOOPS_INLINE int consume(void *queue, struct contender_run *run,
 	}
 
 WITHOUT(without_cache, INDEX_CACHE, "no cached index");
+WITHOUT(without_claims, CLAIMS, "no claims");
 WITHOUT(without_lazy_room, LAZY_ROOM, "room at once");
 WITHOUT(without_lag, LAG, "no lag");
 WITHOUT(without_remote_fence, REMOTE_FENCE, "fence in each push");

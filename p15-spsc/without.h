@@ -4,7 +4,7 @@
 
 #include "p15-spsc/contender.h"
 
-extern const struct contender without_cache, without_lazy_room, without_lag,
-	without_remote_fence, without_padding;
+extern const struct contender without_cache, without_claims, without_lazy_room,
+	without_lag, without_remote_fence, without_padding;
 
 #endif

@@ -307,6 +307,78 @@ static void deferred_items_are_seen_after_a_flush(void **state)
 	unmake(&f);
 }
 
+/* Push until it is full, look after each item that no line is claimed that the
+ * consumer may still be reading, and take n items out. */
+static void fill_and_take(struct fixture *f, size_t bytes, size_t n)
+{
+	static unsigned char item[5000];
+	int error;
+
+	while (!(error = spsc_try_push(&f->p, item, bytes))) {
+		assert_in_range(f->p.room - f->p.tail, 0, f->p.mask + 1);
+		assert_true((int64_t)(f->p.room - f->p.claimed) >= 0);
+		assert_true(f->p.limit - f->p.tail <= f->p.room - f->p.tail);
+	}
+	assert_int_equal(error, -EAGAIN);
+	assert_int_equal(spsc_count(f->memory), f->p.mask + 1);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(spsc_try_pop(&f->c, item, bytes), 0);
+	assert_int_equal(spsc_consumer_flush(&f->c), 0);
+}
+
+static void only_lines_of_free_slots_are_claimed(void **state)
+{
+	static const size_t sizes[] = {1, 3, 8, 64, 511, 513, 2048, 5000};
+	static const size_t taken[] = {1, 7, 100, 129, 256, 63};
+	static unsigned char batch[3 * 5000];
+
+	(void)state;
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+		struct fixture f;
+
+		make_both(&f, sizes[s], 256);
+		for (size_t t = 0; t < sizeof(taken) / sizeof(taken[0]); t++) {
+			fill_and_take(&f, sizes[s], taken[t]);
+			assert_in_range(spsc_try_push_many(&f.p, batch, 3), 1,
+					3);
+			assert_true((int64_t)(f.p.room - f.p.claimed) >= 0);
+		}
+		unmake(&f);
+	}
+}
+
+static void push_and_pop(struct fixture *f, uint64_t n)
+{
+	uint64_t item = 0;
+
+	for (uint64_t i = 0; i < n; i++)
+		assert_int_equal(spsc_try_push(&f->p, &item, 8), 0);
+	for (uint64_t i = 0; i < n; i++)
+		assert_int_equal(spsc_try_pop(&f->c, &item, 8), 0);
+}
+
+static void consumer_pauses_in_a_stream_and_for_nobody_else(void **state)
+{
+	struct fixture f;
+	uint64_t item = 0;
+
+	(void)state;
+	make_both(&f, 8, 4096);
+	for (int i = 0; i < 100; i++)
+		push_and_pop(&f, 1);
+	assert_int_equal(f.c.slip, 0);
+	for (int i = 0; i < 100; i++)
+		push_and_pop(&f, SPSC_FEW);
+	assert_int_equal(f.c.slip, SPSC_SLIP_MAX);
+	push_and_pop(&f, 2 * f.c.lag);
+	assert_int_equal(f.c.slip, SPSC_SLIP_MAX / 2);
+	push_and_pop(&f, 1);
+	assert_int_equal(f.c.slip, SPSC_SLIP_MAX / 4);
+	assert_int_equal(spsc_try_pop(&f.c, &item, 8), -EAGAIN);
+	assert_int_equal(f.c.slip, 0);
+	unmake(&f);
+}
+
 /* ---- ends ----------------------------------------------------------------------- */
 
 static void end_is_told_to_the_other_side_until_somebody_attaches(void **state)
@@ -592,6 +664,9 @@ int main(void)
 		cmocka_unit_test(items_can_be_written_and_read_in_place),
 		cmocka_unit_test(batches_go_across_the_end_of_the_ring),
 		cmocka_unit_test(deferred_items_are_seen_after_a_flush),
+		cmocka_unit_test(only_lines_of_free_slots_are_claimed),
+		cmocka_unit_test(
+			consumer_pauses_in_a_stream_and_for_nobody_else),
 		cmocka_unit_test(
 			end_is_told_to_the_other_side_until_somebody_attaches),
 		cmocka_unit_test(what_a_dead_producer_published_is_there),

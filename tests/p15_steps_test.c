@@ -259,7 +259,7 @@ static void choose(int (*produce)(void), int (*consume)(void))
 	/* Which item is next follows from the index. */
 	explore.known[0] = &producer;
 	explore.known[1] = &consumer;
-	explore.known_bytes = offsetof(struct spsc_producer, is_fenced);
+	explore.known_bytes = offsetof(struct spsc_producer, stride);
 	explore.has_fences = true;
 }
 
