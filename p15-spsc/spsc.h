@@ -31,7 +31,8 @@
  * Looking: a consumer on the heels of a producer pauses before it looks again,
  * for up to some 2 us, as long as the items that gather are worth it.
  *
- * Lines: a producer claims those of the next slots before it writes to them.
+ * Lines: a producer that is ahead claims those of the next slots before it
+ * writes to them.
  *
  * A loop that must be fast keeps the handle in a local variable whose address
  * it gives to nobody else: these functions are inline, so that its fields then
@@ -59,6 +60,7 @@ struct spsc_producer {
 	uint64_t stride;    /* items between two looks up */
 	uint64_t ahead;     /* items whose lines to claim */
 	uint64_t claimed;   /* the lines below this were */
+	int is_ahead;       /* the consumer had some left, last we looked */
 	int is_fenced;      /* must fence by itself, see spsc_wait.c */
 };
 
@@ -164,12 +166,15 @@ SPSC_INLINE void spsc_claim(struct spsc_producer *p)
 		spsc_prefetch_to_write(line);
 }
 
-/* There is room: on to the next look up. */
+/* There is room: on to the next look up. A consumer that has taken everything
+ * may be answering item by item: it has each line back sooner from a processor
+ * that did not claim it. */
 SPSC_INLINE void spsc_stride(struct spsc_producer *p)
 {
 	const uint64_t room = p->room - p->tail;
 
-	spsc_claim(p);
+	if (p->is_ahead)
+		spsc_claim(p);
 	p->limit = p->tail + (room < p->stride ? room : p->stride);
 }
 
@@ -185,6 +190,7 @@ SPSC_INLINE int spsc_find_room(struct spsc_producer *p)
 	if (__builtin_expect(p->tail - head > p->mask + 1, 0))
 		return -EBADMSG;
 	p->room = head + p->mask + 1;
+	p->is_ahead = head != p->tail;
 	if (p->tail != p->room)
 		return 0;
 	/* Full: what was only put must become visible, or both sides wait. */

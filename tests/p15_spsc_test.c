@@ -339,6 +339,7 @@ static void only_lines_of_free_slots_are_claimed(void **state)
 		make_both(&f, sizes[s], 256);
 		for (size_t t = 0; t < sizeof(taken) / sizeof(taken[0]); t++) {
 			fill_and_take(&f, sizes[s], taken[t]);
+			assert_true(f.p.is_ahead);
 			assert_in_range(spsc_try_push_many(&f.p, batch, 3), 1,
 					3);
 			assert_true((int64_t)(f.p.room - f.p.claimed) >= 0);
