@@ -142,15 +142,35 @@ static bool ask(const struct arguments *arguments, struct client *client,
 	return print_answer(arguments, error, value);
 }
 
+/* read(2) would sleep over a signal that came just before it. */
+static ssize_t read_unless_stopped(void *unused, char *buf, size_t len)
+{
+	int rc = stop_wait(STDIN_FILENO, TICK_NEVER);
+
+	(void)unused;
+	if (rc < 0) {
+		errno = -rc;
+		return -1;
+	}
+	return read(STDIN_FILENO, buf, len);
+}
+
 /* Expressions line by line; whether all had results. */
 static bool ask_lines(const struct arguments *arguments, struct client *client)
 {
-	bool is_right = true;
+	FILE *lines = fopencookie(
+		NULL, "r",
+		(cookie_io_functions_t){.read = read_unless_stopped});
+	bool is_right = true, is_broken;
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t len;
 
-	while (!stop_signal() && (len = getline(&line, &room, stdin)) >= 0) {
+	if (!lines) {
+		client_close(client);
+		die("out of memory");
+	}
+	while (!stop_signal() && (len = getline(&line, &room, lines)) >= 0) {
 		if (len > 0 && line[len - 1] == '\n')
 			line[--len] = '\0';
 		if (len == 0)
@@ -161,10 +181,12 @@ static bool ask_lines(const struct arguments *arguments, struct client *client)
 		else
 			is_right &= ask(arguments, client, line);
 	}
+	is_broken = ferror(lines);
+	fclose(lines);
 	free(line);
 	if (stop_signal())
 		fail(-EINTR, "", arguments, client);
-	if (ferror(stdin)) {
+	if (is_broken) {
 		client_close(client);
 		die("cannot read expressions from standard input");
 	}

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # calc_server and calc_client as a user runs them.
+# needs: strace
 
 load support/common
 
@@ -144,6 +145,19 @@ Error: not an expression (column 3)"
 		assert_equal "$status" 0
 		assert [ ! -e /tmp/calc_server ]
 	done
+}
+
+@test "a stop right before the client reads a line is not slept over" {
+	mkfifo lines
+	exec 7<>lines # nobody writes, and nobody closes
+	# Whichever call on it is the last before it would block.
+	run timeout -k 1 20 strace -qq -o /dev/null -P "$PWD/lines" \
+		-e trace=newfstatat,ppoll \
+		-e inject=newfstatat,ppoll:signal=TERM:when=1 \
+		./calc_client <lines
+	exec 7>&-
+	rm lines
+	assert_failure 143
 }
 
 @test "a second server is refused, and a stale FIFO is taken over" {
