@@ -144,11 +144,16 @@ static int64_t feed(void *arg)
 	const struct context *context = arg;
 	struct job *job = context->job;
 	struct picture *picture = job->picture;
+	uint32_t rows = crew_band_rows(job->out.height);
+	uint32_t left = picture->shape.height - picture->rows_read;
+	size_t row_bytes = image_row_bytes(&picture->shape);
 	int64_t start = cpu_ns();
-	int error = picture_read_until(
-		picture, job->source,
-		picture->rows_read + crew_band_rows(job->out.height));
+	int error;
 
+	segment_touch(job->source + picture->rows_read * row_bytes,
+		      (rows < left ? rows : left) * row_bytes, true);
+	error = picture_read_until(picture, job->source,
+				   picture->rows_read + rows);
 	job->load_ns += cpu_ns() - start;
 	if (error == -EBADMSG && picture->keeps_going)
 		return job->out.height;

@@ -363,6 +363,28 @@ static void bands_cover_all_rows_and_fit_the_board(void **state)
 	}
 }
 
+/* Whether the kernel makes large pages of it or not. */
+static void segment_keeps_its_bytes_when_pages_become_large(void **state)
+{
+	enum { LARGE = 2 << 20, BYTES = 2 * LARGE + 5000 };
+	struct segment segment;
+	uint8_t *at;
+
+	(void)state;
+	assert_int_equal(segment_make(&segment, BYTES), 0);
+	assert_int_equal(segment.bytes, 3 * LARGE);
+	at = segment.at;
+	assert_int_equal((uintptr_t)at % LARGE, 0);
+	for (size_t i = 0; i < segment.bytes; i += 1000)
+		at[i] = (uint8_t)(i / 1000);
+	segment_touch(at + 100, BYTES, true);
+	segment_touch(at, segment.bytes, false);
+	for (size_t i = 0; i < segment.bytes; i += 1000)
+		assert_int_equal(at[i], (uint8_t)(i / 1000));
+	assert_int_equal(at[1], 0);
+	segment_drop(&segment);
+}
+
 static void segment_is_marked_for_removal_from_the_start(void **state)
 {
 	struct segment segment;
@@ -396,6 +418,8 @@ int main(void)
 		CASE(band_that_was_done_but_not_counted_is_counted),
 		cmocka_unit_test(bands_cover_all_rows_and_fit_the_board),
 		cmocka_unit_test(segment_is_marked_for_removal_from_the_start),
+		cmocka_unit_test(
+			segment_keeps_its_bytes_when_pages_become_large),
 	};
 	return SUPPORT_MAIN(tests);
 }
