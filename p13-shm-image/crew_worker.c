@@ -8,6 +8,8 @@
 #include "p13-shm-image/crew_worker.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/sem.h>
@@ -158,6 +160,10 @@ int crew_worker_run(void *arg)
 	/* Ctrl-C is for the master, who ends us. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
+	/* What is freed after a band is wanted for the next: not to be given
+	 * back to the system, and touched for the first time again. */
+	mallopt(M_MMAP_MAX, 0);
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
 	error = semop(worker->set, announce, 2) < 0 ? -errno : 0;
 	for (unsigned int stage = 0; !error && stage < job->stages; stage++) {
 		int64_t band;
