@@ -88,12 +88,12 @@ static uint8_t *pixels_after(const struct job *job, int stage)
 static int encode(const struct job *job, uint32_t first, uint32_t end)
 {
 	uint32_t band = first / crew_band_rows(job->out.height);
+	uint8_t *to = job->encoded + job->head_bytes + band * job->stripe_room;
 
-	return stripe_encode(
-		&job->out, pixels_after(job, (int)job->filters - 1), first, end,
-		job->level,
-		job->encoded + job->head_bytes + band * job->stripe_room,
-		&job->stripe[band]);
+	segment_touch(to, job->stripe_room, true);
+	return stripe_encode(&job->out,
+			     pixels_after(job, (int)job->filters - 1), first,
+			     end, job->level, to, &job->stripe[band]);
 }
 
 struct context {
@@ -181,6 +181,8 @@ int job_run(struct job *job, struct crew_job *crew)
 	own.work = work;
 	own.feed = job->is_loading ? feed : NULL;
 	own.reach = filter_reach(&job->filter[0]);
+	own.is_last_apart = job->stages > job->filters;
+	own.last_reach = 1; /* a row above: see stripe_encode() */
 	own.tell = pass_on;
 	own.arg = &context;
 	return crew_run(&own);
