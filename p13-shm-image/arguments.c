@@ -168,25 +168,30 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-void arguments_parse(struct arguments *arguments, int argc, char **argv)
-{
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.args_doc = "INPUT OUTPUT",
-		.doc = "Filter a picture (PNG, PGM, PPM, PAM) by processes "
-		       "that share it in a System V segment. INPUT or OUTPUT "
-		       "may be - for a pipe.\v"
-		       "Example: ./shm_image_filter in.png out.png "
-		       "--filter=blur --workers=4\n"
-		       "Exit status: 0 done, 1 failed, 2 usage.",
-	};
+const struct argp arguments_argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "INPUT OUTPUT",
+	.doc = "Filter a picture (PNG, PGM, PPM, PAM) by processes "
+	       "that share it in a System V segment. INPUT or OUTPUT "
+	       "may be - for a pipe.\v"
+	       "Example: ./shm_image_filter in.png out.png "
+	       "--filter=blur --workers=4\n"
+	       "Exit status: 0 done, 1 failed, 2 usage.",
+};
 
+void arguments_init(struct arguments *arguments)
+{
 	*arguments = (struct arguments){
 		.job = {.sigma = 2, .threshold = 128, .level = 1},
 		.crew = {.workers = 2, .stall_ns = CREW_STALL_S * TICK_S},
 		.max_pixels = UINT64_C(256) << 20,
 		.compares = true,
 	};
-	cli_parse(&argp, argc, argv, arguments);
+}
+
+void arguments_parse(struct arguments *arguments, int argc, char **argv)
+{
+	arguments_init(arguments);
+	cli_parse(&arguments_argp, argc, argv, arguments);
 }

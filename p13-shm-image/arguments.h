@@ -2,6 +2,7 @@
 #ifndef UNIXIPC_ARGUMENTS_H
 #define UNIXIPC_ARGUMENTS_H
 
+#include <argp.h>
 #include <stdbool.h>
 
 #include "p13-shm-image/job.h"
@@ -16,5 +17,10 @@ struct arguments {
 
 /* Parse it, or end the program. */
 void arguments_parse(struct arguments *arguments, int argc, char **argv);
+
+/* The two halves of it, for its fuzz target: what is to be parsed, and what is
+ * there before. */
+extern const struct argp arguments_argp;
+void arguments_init(struct arguments *arguments);
 
 #endif

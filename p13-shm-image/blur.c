@@ -5,18 +5,34 @@
 #include <string.h>
 
 enum {
-	TILE_STEP = 192,          /* whole pixels and whole GAUSS_STEPs */
-	TILE_SAMPLES = 96 * 1024, /* of a tile, halo included: in L2 */
-	MIDDLE_SAMPLES = 4 << 20, /* of the rows between the passes */
+	CACHE_LINE = 64,
+	WHOLE_PIXELS = 12,        /* samples, for any number of channels */
+	TILE_SAMPLES = 128 << 10, /* a quarter of the second-level cache */
+	BLOCK_SAMPLES = 16 << 10, /* most of the first-level cache */
+	WAY = 1024,               /* pairs: 4 KB */
+	GROUP = 8,                /* rows that go down together */
 };
 
-/* Memory of one call. */
+/* These loops are plain C, made for wide registers as well, and chosen from
+ * when the program is loaded. */
+#if defined(__x86_64__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
+/* Memory of one call, for a tile at a time: some columns, and left and right
+ * of them a margin as wide as the Gaussian's radius. Rows are room samples
+ * apart. */
 struct scratch {
-	int16_t *tile;   /* height + 2 radius rows of tile_width samples */
-	int16_t *middle; /* height rows of stride samples, with margins */
-	int16_t *line;   /* a row after both passes */
-	size_t tile_width, stride, margin;
-	uint32_t height;
+	void *memory;    /* all of it */
+	int16_t *tile;   /* of the source, in pairs of rows */
+	int16_t *pairs;  /* of one row's samples and those a pixel further */
+	int16_t *middle; /* a group of rows between the passes */
+	int16_t *line;   /* a row after both */
+	size_t margin, room;
+	size_t width; /* of the columns, without margins */
+	size_t block; /* of them that go down at once */
 };
 
 static size_t round_up(size_t n, size_t step)
@@ -24,38 +40,52 @@ static size_t round_up(size_t n, size_t step)
 	return (n + step - 1) / step * step;
 }
 
-static void scratch_free(struct scratch *scratch)
+static void measure(struct scratch *scratch, const struct blur *blur,
+		    size_t pairs)
 {
-	free(scratch->tile);
-	free(scratch->middle);
-	free(scratch->line);
+	size_t margin = (size_t)blur->gauss.radius * blur->shape.channels;
+	size_t row = round_up(image_row_bytes(&blur->shape), WHOLE_PIXELS);
+	size_t width = TILE_SAMPLES / 2 / pairs, room;
+	size_t block =
+		BLOCK_SAMPLES / 2 / ((size_t)blur->gauss.pairs + GROUP / 2);
+
+	/* The margins go down twice: that is a quarter at most. */
+	width = width < 8 * margin ? 6 * margin : width - 2 * margin;
+	width = round_up(width, WHOLE_PIXELS);
+	scratch->margin = margin;
+	scratch->width = width < row ? width : row;
+	scratch->block = block / GAUSS_STEP * GAUSS_STEP;
+	if (scratch->block == 0)
+		scratch->block = GAUSS_STEP;
+	/* A block of one row and that of the next lie side by side in the
+	 * cache, which takes places WAY samples apart for the same. */
+	room = round_up(scratch->width + 2 * margin, GAUSS_STEP) +
+	       2 * GAUSS_STEP;
+	scratch->room = room + (scratch->block + WAY - room % WAY) % WAY;
 }
 
 static int scratch_alloc(struct scratch *scratch, const struct blur *blur,
-			 uint32_t rows)
+			 uint32_t height)
 {
-	size_t halo = 2 * (size_t)blur->gauss.radius, row, most;
+	size_t pairs = height / 2 + (size_t)blur->gauss.radius + 1;
+	size_t rows = 2 * pairs + 2 + GROUP + 1;
 
-	scratch->margin = (size_t)blur->gauss.radius * blur->shape.channels;
-	row = round_up(image_row_bytes(&blur->shape), TILE_STEP);
-	scratch->stride = row + 2 * scratch->margin + TILE_STEP;
-	most = MIDDLE_SAMPLES / scratch->stride + 1;
-	scratch->height = rows < most ? rows : (uint32_t)most;
-	scratch->tile_width =
-		TILE_SAMPLES / (scratch->height + halo) / TILE_STEP * TILE_STEP;
-	if (scratch->tile_width == 0)
-		scratch->tile_width = TILE_STEP;
-	if (scratch->tile_width > row)
-		scratch->tile_width = row;
-	scratch->tile = malloc((scratch->height + halo) * scratch->tile_width *
-			       sizeof(int16_t));
-	scratch->middle =
-		malloc(scratch->height * scratch->stride * sizeof(int16_t));
-	scratch->line = malloc(row * sizeof(int16_t));
-	return scratch->tile && scratch->middle && scratch->line ? 0 : -ENOMEM;
+	measure(scratch, blur, pairs);
+	scratch->memory =
+		malloc(rows * scratch->room * sizeof(int16_t) + CACHE_LINE);
+	if (!scratch->memory)
+		return -ENOMEM;
+	/* A load that crosses two cache lines costs twice as much. */
+	scratch->tile = (void *)((char *)scratch->memory + CACHE_LINE -
+				 (uintptr_t)scratch->memory % CACHE_LINE);
+	scratch->pairs = scratch->tile + 2 * pairs * scratch->room;
+	scratch->middle = scratch->pairs + 2 * scratch->room;
+	scratch->line = scratch->middle + GROUP * scratch->room;
+	return 0;
 }
 
-/* Colours times alpha, rounded; alpha itself as it is. */
+/* Colours times alpha, rounded; alpha itself as it is. Into every other
+ * sample of to. */
 static void widen_alpha(const uint8_t *from, int16_t *to, size_t n,
 			uint32_t channels)
 {
@@ -63,22 +93,27 @@ static void widen_alpha(const uint8_t *from, int16_t *to, size_t n,
 		uint32_t alpha = from[i + channels - 1];
 
 		for (uint32_t c = 0; c + 1 < channels; c++)
-			to[i + c] =
+			to[2 * (i + c)] =
 				(int16_t)((from[i + c] * alpha * GAUSS_UNIT +
 					   127) /
 					  255);
-		to[i + channels - 1] = (int16_t)(alpha * GAUSS_UNIT);
+		to[2 * (i + channels - 1)] = (int16_t)(alpha * GAUSS_UNIT);
 	}
 }
 
-static void widen(const uint8_t *from, int16_t *to, size_t n, uint32_t channels)
+/* Two rows as one of pairs. */
+WIDE static void widen(const uint8_t *from, const uint8_t *next, int16_t *to,
+		       size_t n, uint32_t channels)
 {
 	if (channels % 2 == 0) {
 		widen_alpha(from, to, n, channels);
+		widen_alpha(next, to + 1, n, channels);
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
-		to[i] = (int16_t)(from[i] * GAUSS_UNIT);
+	for (size_t i = 0; i < n; i++) {
+		to[2 * i] = (int16_t)(from[i] * GAUSS_UNIT);
+		to[2 * i + 1] = (int16_t)(next[i] * GAUSS_UNIT);
+	}
 }
 
 static void narrow_alpha(const int16_t *from, uint8_t *to, size_t n,
@@ -100,8 +135,8 @@ static void narrow_alpha(const int16_t *from, uint8_t *to, size_t n,
 	}
 }
 
-static void narrow(const int16_t *from, uint8_t *to, size_t n,
-		   uint32_t channels)
+WIDE static void narrow(const int16_t *from, uint8_t *to, size_t n,
+			uint32_t channels)
 {
 	if (channels % 2 == 0) {
 		narrow_alpha(from, to, n, channels);
@@ -112,90 +147,149 @@ static void narrow(const int16_t *from, uint8_t *to, size_t n,
 				  GAUSS_UNIT);
 }
 
-/* What is summed with the last samples, as GAUSS_STEPs are whole. */
-static void clear_rest(int16_t *samples, size_t n)
+WIDE static void pair(const int16_t *from, const int16_t *next, int16_t *to,
+		      size_t n)
 {
-	memset(samples + n, 0,
-	       (round_up(n, GAUSS_STEP) - n) * sizeof(*samples));
+	for (size_t i = 0; i < n; i++) {
+		to[2 * i] = from[i];
+		to[2 * i + 1] = next[i];
+	}
 }
 
-/* Columns: samples x … x + width - 1 of rows first … first + height - 1. */
-static void blur_tile(const struct blur *blur, struct scratch *scratch,
-		      const uint8_t *from, uint32_t first, uint32_t height,
-		      size_t x, size_t width)
+/* Some columns of a picture. */
+struct columns {
+	size_t first, end;  /* samples of a row */
+	size_t left, right; /* with their margins, as far as there are any */
+};
+
+/* The rows first - radius … of these columns, two by two. */
+static void load_tile(const struct blur *blur, const struct scratch *scratch,
+		      const uint8_t *from, const struct columns *columns,
+		      int64_t first, uint32_t rows)
 {
-	const int16_t *tap[2 * GAUSS_RADIUS_MAX + 1];
-	int radius = blur->gauss.radius;
 	size_t row_bytes = image_row_bytes(&blur->shape);
-	uint32_t rows = height + 2 * (uint32_t)radius;
+	size_t n = columns->right - columns->left;
+	int16_t *to = scratch->tile;
 
-	for (uint32_t i = 0; i < rows; i++) {
-		uint32_t y = image_clamp((int64_t)first - radius + i,
-					 blur->shape.height);
+	from += columns->left;
+	for (uint32_t i = 0; i < rows; i += 2, to += 2 * scratch->room) {
+		size_t y = image_clamp(first + i, blur->shape.height);
+		size_t next = image_clamp(first + i + 1, blur->shape.height);
 
-		int16_t *to = scratch->tile + i * scratch->tile_width;
-
-		widen(from + y * row_bytes + x, to, width,
+		widen(from + y * row_bytes, from + next * row_bytes, to, n,
 		      blur->shape.channels);
-		clear_rest(to, width);
-	}
-	for (uint32_t i = 0; i < height; i++) {
-		for (int k = 0; k <= 2 * radius; k++)
-			tap[k] = scratch->tile +
-				 (i + (uint32_t)k) * scratch->tile_width;
-		blur->sum(&blur->gauss, tap,
-			  scratch->middle + i * scratch->stride +
-				  scratch->margin + x,
-			  round_up(width, GAUSS_STEP));
+		memset(to + 2 * n, 0, 2 * GAUSS_STEP * sizeof(*to));
 	}
 }
 
-/* One row, in place of its margins what lies at the edge. */
-static void blur_line(const struct blur *blur, struct scratch *scratch,
-		      int16_t *middle, uint8_t *to)
+/* Where the samples of the tile lie in a row of the middle. */
+static size_t place_of(const struct scratch *scratch,
+		       const struct columns *columns)
 {
-	const int16_t *tap[2 * GAUSS_RADIUS_MAX + 1];
-	uint32_t channels = blur->shape.channels;
-	size_t n = image_row_bytes(&blur->shape);
-	int radius = blur->gauss.radius;
-	int16_t *left = middle, *right = middle + scratch->margin + n;
+	return columns->left + scratch->margin - columns->first;
+}
 
-	for (size_t i = scratch->margin; i > 0; i--)
-		left[i - 1] = left[i - 1 + channels];
-	for (size_t i = 0; i < scratch->margin; i++)
-		right[i] = right[(ptrdiff_t)i - (ptrdiff_t)channels];
-	clear_rest(middle + 2 * scratch->margin, n);
-	for (int k = 0; k <= 2 * radius; k++)
-		tap[k] = middle + (size_t)k * channels;
-	blur->sum(&blur->gauss, tap, scratch->line, round_up(n, GAUSS_STEP));
+/* Down the columns, for rows i … end - 1 of the tile, a group at most: block
+ * by block, so that what one row reads is near still for the next. */
+static void blur_down(const struct blur *blur, const struct scratch *scratch,
+		      const struct columns *columns, uint32_t i, uint32_t end)
+{
+	size_t n = round_up(columns->right - columns->left, GAUSS_STEP), now;
+	struct gauss_rows rows = {
+		.stride = 2 * scratch->room,
+		.pairs = blur->gauss.pairs,
+	};
+
+	for (size_t x = 0; x < n; x += now) {
+		int16_t *to = scratch->middle + place_of(scratch, columns) + x;
+
+		now = n - x < scratch->block ? n - x : scratch->block;
+		for (uint32_t y = i; y < end; y++, to += scratch->room) {
+			rows.first =
+				scratch->tile + y / 2 * rows.stride + 2 * x;
+			rows.weight =
+				y % 2 ? blur->gauss.odd : blur->gauss.even;
+			blur->sum(&rows, to, now);
+		}
+	}
+}
+
+/* What is at the edge of the picture goes on beyond it. */
+static void extend(const struct scratch *scratch, const struct columns *columns,
+		   uint32_t channels, int16_t *middle)
+{
+	size_t before = place_of(scratch, columns);
+	size_t have = before + columns->right - columns->left;
+	size_t all = columns->end - columns->first + 2 * scratch->margin;
+
+	for (size_t i = before; i > 0; i--)
+		middle[i - 1] = middle[i - 1 + channels];
+	for (size_t i = have; i < all; i++)
+		middle[i] = middle[i - channels];
+	memset(middle + all, 0, (GAUSS_STEP + channels) * sizeof(*middle));
+}
+
+/* Along one row of the middle. */
+static void blur_along(const struct blur *blur, const struct scratch *scratch,
+		       const struct columns *columns, int16_t *middle,
+		       uint8_t *to)
+{
+	uint32_t channels = blur->shape.channels;
+	size_t n = columns->end - columns->first;
+	struct gauss_rows rows = {
+		.first = scratch->pairs,
+		.stride = 4 * (size_t)channels,
+		.weight = blur->gauss.even,
+		.pairs = blur->gauss.pairs,
+	};
+
+	extend(scratch, columns, channels, middle);
+	pair(middle, middle + channels, scratch->pairs,
+	     n + 2 * scratch->margin + GAUSS_STEP);
+	blur->sum(&rows, scratch->line, round_up(n, GAUSS_STEP));
 	narrow(scratch->line, to, n, channels);
+}
+
+static void blur_columns(const struct blur *blur, const struct scratch *scratch,
+			 const struct columns *columns, const uint8_t *from,
+			 uint8_t *to, uint32_t first, uint32_t end)
+{
+	uint32_t radius = (uint32_t)blur->gauss.radius, rows;
+	size_t row_bytes = image_row_bytes(&blur->shape);
+
+	load_tile(blur, scratch, from, columns, (int64_t)first - radius,
+		  end - first + 2 * radius);
+	to += columns->first;
+	for (uint32_t y = first; y < end; y += rows) {
+		rows = end - y < GROUP ? end - y : GROUP;
+		blur_down(blur, scratch, columns, y - first, y - first + rows);
+		for (uint32_t i = 0; i < rows; i++)
+			blur_along(blur, scratch, columns,
+				   scratch->middle + i * scratch->room,
+				   to + (y + i) * row_bytes);
+	}
 }
 
 int blur_rows(const struct blur *blur, const uint8_t *from, uint8_t *to,
 	      uint32_t first, uint32_t end)
 {
-	size_t row_bytes = image_row_bytes(&blur->shape);
-	struct scratch scratch = {0};
+	size_t row_bytes = image_row_bytes(&blur->shape), margin, rest;
+	struct scratch scratch;
+	struct columns columns;
 	int error = scratch_alloc(&scratch, blur, end - first);
 
-	while (!error && first < end) {
-		uint32_t height = end - first < scratch.height ? end - first
-							       : scratch.height;
-
-		for (size_t x = 0; x < row_bytes; x += scratch.tile_width) {
-			size_t left = row_bytes - x;
-
-			blur_tile(blur, &scratch, from, first, height, x,
-				  left < scratch.tile_width
-					  ? left
-					  : scratch.tile_width);
-		}
-		for (uint32_t i = 0; i < height; i++)
-			blur_line(blur, &scratch,
-				  scratch.middle + i * scratch.stride,
-				  to + (first + i) * row_bytes);
-		first += height;
+	if (error)
+		return error;
+	margin = scratch.margin;
+	for (size_t x = 0; x < row_bytes; x = columns.end) {
+		rest = row_bytes - x;
+		columns.first = x;
+		columns.end = x + (rest < scratch.width ? rest : scratch.width);
+		columns.left = x < margin ? 0 : x - margin;
+		rest = row_bytes - columns.end;
+		columns.right = columns.end + (rest < margin ? rest : margin);
+		blur_columns(blur, &scratch, &columns, from, to, first, end);
 	}
-	scratch_free(&scratch);
-	return error;
+	free(scratch.memory);
+	return 0;
 }

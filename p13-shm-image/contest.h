@@ -22,7 +22,8 @@ struct contest_peer {
 extern const struct contest_peer contest_vips __attribute__((weak));
 extern const struct contest_peer contest_opencv __attribute__((weak));
 
-/* All of them, in turn, several rounds, and a table on standard output. */
-void contest_run(const uint8_t *pixels, uint32_t size);
+/* All of them, in turn, several rounds, and a table on standard output. The
+ * pixels, of malloc(3), are freed. */
+void contest_run(uint8_t *pixels, uint32_t size);
 
 #endif

@@ -3,7 +3,7 @@
  *
  * The rows are cut into bands, and no band is ever in two hands. A stage
  * begins when all bands of the one before are done, so that work may read the
- * neighbouring rows of those. Bands, counts and times lie in a board in
+ * neighbouring rows of those and write over what those read. Bands, counts and times lie in a board in
  * shared memory; who waits for what is a System V semaphore set (UNP2 11).
  */
 #ifndef UNIXIPC_P13_CREW_H
@@ -36,16 +36,15 @@ struct crew_slot {
 	uint32_t bands;
 	int32_t error; /* of its work: 0 or -errno */
 	/* For whoever watches it: goes up at each step that it makes; and 1 +
-	 * the stage whose end it waits for, or 0. */
-	_Atomic uint32_t moves, gate;
+	 * the stage whose end it waits for, or 0; the stage of the band that
+	 * it took last. */
+	_Atomic uint32_t moves, gate, stage;
 };
 
 /* A band is 0 (free), 2w (worker w has it) or 2w+1 (w has done it). All
  * zeros is a new board. */
 struct crew_board {
 	struct crew_slot slot[CREW_SLOTS + 1];
-	_Atomic int64_t
-		ended[CREW_STAGES_MAX]; /* the moment of its last band */
 	_Atomic uint32_t band[CREW_STAGES_MAX][CREW_BANDS_MAX];
 };
 
@@ -77,6 +76,11 @@ struct crew_job {
 	 * Called again until it is all of them. NULL: they are there. */
 	int64_t (*feed)(void *arg);
 	uint32_t reach; /* rows around its own that the first stage reads */
+	/* The last stage writes what no other reads. Then a band of it need
+	 * not wait for all of the stage before, but for its own rows and
+	 * last_reach around them. */
+	bool is_last_apart;
+	uint32_t last_reach;
 	/* In the master, may be NULL. */
 	void (*tell)(void *arg, const struct crew_event *event);
 	/* In the master: whether to stop; may be NULL. */

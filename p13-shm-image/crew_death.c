@@ -15,7 +15,9 @@ int crew_death_settle(const struct crew_job *job, int set, unsigned int worker,
 		      struct crew_loss *loss)
 {
 	uint32_t bands = crew_bands(job->rows);
-	unsigned int last_stage = 0;
+	/* Relaxed: it ended before we were told. */
+	uint32_t last_stage = atomic_load_explicit(
+		&job->board->slot[worker].stage, memory_order_relaxed);
 	int done = 0, counted;
 
 	loss->is_held = 0;
@@ -27,10 +29,7 @@ int crew_death_settle(const struct crew_job *job, int set, unsigned int worker,
 
 			if (state == 2 * worker)
 				*loss = (struct crew_loss){stage, band, 1};
-			if (state != 2 * worker + 1)
-				continue;
-			done++;
-			last_stage = stage;
+			done += state == 2 * worker + 1;
 		}
 	}
 	counted = semctl(set, (int)(CREW_TALLY + worker), GETVAL);

@@ -8,6 +8,8 @@
 #include "p13-shm-image/crew_worker.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/sem.h>
@@ -28,7 +30,8 @@ static bool take(const struct crew_worker *worker, unsigned int stage,
 {
 	uint32_t state = 0;
 
-	/* Relaxed: what the band needs was ordered by the gate before it. */
+	/* Relaxed: what the band needs was ordered by the gate before it, or
+	 * by is_ready(). */
 	return atomic_compare_exchange_strong_explicit(
 		       &worker->job->board->band[stage][band], &state,
 		       2 * worker->number, memory_order_relaxed,
@@ -55,6 +58,45 @@ static int64_t take_one(const struct crew_worker *worker, unsigned int stage)
 	return -1;
 }
 
+/* Whether what a band of the last stage reads is done. */
+static bool is_ready(const struct crew_job *job, uint32_t band)
+{
+	uint32_t height = crew_band_rows(job->rows), reach = job->last_reach;
+	uint32_t around = (reach + height - 1) / height;
+	uint32_t last = crew_bands(job->rows) - 1;
+	uint32_t end = last - band < around ? last : band + around;
+
+	for (uint32_t i = band < around ? 0 : band - around; i <= end; i++) {
+		/* Pairs with the release in put_down(). */
+		uint32_t state = atomic_load_explicit(
+			&job->board->band[job->stages - 2][i],
+			memory_order_acquire);
+
+		if (state % 2 == 0)
+			return false;
+	}
+	return true;
+}
+
+/* A band of the last stage that is now ours, while the stage before goes on;
+ * or -1. */
+static int64_t take_ready(const struct crew_worker *worker)
+{
+	const struct crew_job *job = worker->job;
+	bool is_own = job->schedule == CREW_STATIC;
+	uint32_t begin = is_own ? crew_worker_home(job, worker->home) : 0;
+	uint32_t end = is_own ? crew_worker_home(job, worker->home + 1)
+			      : crew_bands(job->rows);
+	unsigned int stage = job->stages - 1;
+
+	for (uint32_t band = begin; band < end; band++)
+		if (atomic_load_explicit(&job->board->band[stage][band],
+					 memory_order_relaxed) == 0 &&
+		    is_ready(job, band) && take(worker, stage, band))
+			return band;
+	return -1;
+}
+
 static void move(const struct crew_worker *worker, uint32_t gate)
 {
 	struct crew_slot *slot = &worker->job->board->slot[worker->number];
@@ -74,13 +116,10 @@ static int put_down(const struct crew_worker *worker, unsigned int stage,
 		{.sem_num = (unsigned short)(CREW_TALLY + worker->number),
 		 .sem_op = 1},
 	};
-	int64_t now = tick_now(), last = atomic_load(&board->ended[stage]);
 
-	while (last < now &&
-	       !atomic_compare_exchange_weak(&board->ended[stage], &last, now))
-		;
 	/* Publishes the rows; pairs with the acquire in
-	 * crew_death_settle(), and for the next stage with the gate. */
+	 * crew_death_settle() and is_ready(), and for the next stage with the
+	 * gate. */
 	atomic_store_explicit(&board->band[stage][band], 2 * worker->number + 1,
 			      memory_order_release);
 	return semop(worker->set, count, 2) < 0 ? -errno : 0;
@@ -117,6 +156,8 @@ static int do_band(const struct crew_worker *worker, unsigned int stage,
 	int64_t start;
 	int error;
 
+	/* Relaxed: looked at when we are dead. */
+	atomic_store_explicit(&slot->stage, stage, memory_order_relaxed);
 	if (job->killed == worker->number)
 		kill(getpid(), SIGKILL);
 	error = stage == 0 ? wait_for_rows(worker, end) : 0;
@@ -128,6 +169,24 @@ static int do_band(const struct crew_worker *worker, unsigned int stage,
 	slot->busy_ns[stage] += tick_now() - start;
 	slot->bands++;
 	return error ? error : put_down(worker, stage, band);
+}
+
+/* All bands of the stage that are to be had, and of the last one those that
+ * become ready meanwhile: soonest, while their rows are in the cache. */
+static int do_stage(const struct crew_worker *worker, unsigned int stage)
+{
+	const struct crew_job *job = worker->job;
+	bool is_last_next = job->is_last_apart && stage + 2 == job->stages;
+	int64_t band;
+	int error = 0;
+
+	while (!error && (band = take_one(worker, stage)) >= 0) {
+		error = do_band(worker, stage, (uint32_t)band);
+		while (!error && is_last_next &&
+		       (band = take_ready(worker)) >= 0)
+			error = do_band(worker, stage + 1, (uint32_t)band);
+	}
+	return error;
 }
 
 /* Until all bands of the stage are done, by whomever. */
@@ -158,12 +217,13 @@ int crew_worker_run(void *arg)
 	/* Ctrl-C is for the master, who ends us. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
+	/* What is freed after a band is wanted for the next: not to be given
+	 * back to the system, and touched for the first time again. */
+	mallopt(M_MMAP_MAX, 0);
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
 	error = semop(worker->set, announce, 2) < 0 ? -errno : 0;
 	for (unsigned int stage = 0; !error && stage < job->stages; stage++) {
-		int64_t band;
-
-		while (!error && (band = take_one(worker, stage)) >= 0)
-			error = do_band(worker, stage, (uint32_t)band);
+		error = do_stage(worker, stage);
 		if (!error && stage + 1 < job->stages)
 			error = pass_gate(worker, stage);
 	}

@@ -2,8 +2,10 @@
  * rows, which is all that a separable blur needs, down columns and along rows
  * alike.
  *
- * Samples are in 64ths of a level (0 … 16320), so that two of them fit 16
- * bits, weights in 32768ths; products are summed in 32 bits and rounded once.
+ * Samples are in 64ths of a level (0 … 16320), weights in 32768ths; products
+ * are summed in 32 bits and rounded once. Processors multiply two neighbours
+ * by two weights and add them in one instruction: so samples lie in pairs, of
+ * one row and the next, or of one place and the next.
  */
 #ifndef UNIXIPC_GAUSS_H
 #define UNIXIPC_GAUSS_H
@@ -16,24 +18,32 @@
 
 enum {
 	GAUSS_RADIUS_MAX = 321,
-	GAUSS_STEP = 64, /* samples that are summed at once */
-	GAUSS_UNIT = 64, /* of a sample, in a level */
+	GAUSS_STEP = 128, /* samples that are summed at once */
+	GAUSS_UNIT = 64,  /* of a sample, in a level */
 };
 
-/* weight[0] is half of the middle one, as each is for a pair of samples; a
- * zero follows where the number of pairs is odd. */
+/* The weights of the samples around one, from -radius to radius: even[] ends
+ * in a zero, so that they are in pairs, odd[] begins with it. */
 struct gauss {
 	int radius, pairs;
-	int16_t weight[GAUSS_RADIUS_MAX + 3];
+	int16_t even[2 * (GAUSS_RADIUS_MAX + 1)];
+	int16_t odd[2 * (GAUSS_RADIUS_MAX + 1)];
 };
 
 /* sigma within the limits above. The weights add up to exactly 1. */
 void gauss_init(struct gauss *gauss, double sigma);
 
-/* to[i] = the weighted sum of tap[0 … 2 radius][i], for i < n, n a multiple
- * of GAUSS_STEP. */
-typedef void gauss_sum(const struct gauss *gauss, const int16_t *const *tap,
-		       int16_t *to, size_t n);
+/* What is summed: the pair k of the sample i lies at first[k * stride + 2i],
+ * and is for weight[2k] and weight[2k + 1], k < pairs. */
+struct gauss_rows {
+	const int16_t *first;
+	size_t stride;
+	const int16_t *weight;
+	int pairs;
+};
+
+/* to[i] = their sum, for i < n, a multiple of GAUSS_STEP. */
+typedef void gauss_sum(const struct gauss_rows *rows, int16_t *to, size_t n);
 
 /* The same bytes come of all of them: plain C, and by vector instructions.
  * gauss_sum_form() is NULL for what this processor has not. */

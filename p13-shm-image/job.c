@@ -88,12 +88,12 @@ static uint8_t *pixels_after(const struct job *job, int stage)
 static int encode(const struct job *job, uint32_t first, uint32_t end)
 {
 	uint32_t band = first / crew_band_rows(job->out.height);
+	uint8_t *to = job->encoded + job->head_bytes + band * job->stripe_room;
 
-	return stripe_encode(
-		&job->out, pixels_after(job, (int)job->filters - 1), first, end,
-		job->level,
-		job->encoded + job->head_bytes + band * job->stripe_room,
-		&job->stripe[band]);
+	segment_touch(to, job->stripe_room, true);
+	return stripe_encode(&job->out,
+			     pixels_after(job, (int)job->filters - 1), first,
+			     end, job->level, to, &job->stripe[band]);
 }
 
 struct context {
@@ -144,11 +144,16 @@ static int64_t feed(void *arg)
 	const struct context *context = arg;
 	struct job *job = context->job;
 	struct picture *picture = job->picture;
+	uint32_t rows = crew_band_rows(job->out.height);
+	uint32_t left = picture->shape.height - picture->rows_read;
+	size_t row_bytes = image_row_bytes(&picture->shape);
 	int64_t start = cpu_ns();
-	int error = picture_read_until(
-		picture, job->source,
-		picture->rows_read + crew_band_rows(job->out.height));
+	int error;
 
+	segment_touch(job->source + picture->rows_read * row_bytes,
+		      (rows < left ? rows : left) * row_bytes, true);
+	error = picture_read_until(picture, job->source,
+				   picture->rows_read + rows);
 	job->load_ns += cpu_ns() - start;
 	if (error == -EBADMSG && picture->keeps_going)
 		return job->out.height;
@@ -176,6 +181,8 @@ int job_run(struct job *job, struct crew_job *crew)
 	own.work = work;
 	own.feed = job->is_loading ? feed : NULL;
 	own.reach = filter_reach(&job->filter[0]);
+	own.is_last_apart = job->stages > job->filters;
+	own.last_reach = 1; /* a row above: see stripe_encode() */
 	own.tell = pass_on;
 	own.arg = &context;
 	return crew_run(&own);

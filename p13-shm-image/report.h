@@ -14,7 +14,7 @@ struct report {
 	struct progress progress;
 	int64_t read_ns; /* of processor time; part of run_ns and single_ns */
 	int64_t run_ns, write_ns, single_ns; /* 0: not measured */
-	int64_t filter_ns, encode_ns;        /* parts of run_ns */
+	int64_t filter_ns, encode_ns;        /* of the slowest worker */
 	int64_t single_filter_ns;
 	unsigned int deaths;
 };

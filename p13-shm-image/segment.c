@@ -1,6 +1,7 @@
 #include "p13-shm-image/segment.h"
 
 #include <errno.h>
+#include <linux/mman.h> /* MADV_COLLAPSE */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,15 +10,40 @@
 #include <sys/shm.h>
 #include <unistd.h>
 
+/* A large page, on the machines that have them. */
+enum { LARGE = 2 << 20 };
+
+/* Where nothing is mapped, and a large page can begin; NULL: anywhere. */
+static void *find_room(size_t bytes)
+{
+	char *room = mmap(NULL, bytes + LARGE, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (room == MAP_FAILED)
+		return NULL;
+	munmap(room, bytes + LARGE);
+	return room + (LARGE - (uintptr_t)room % LARGE) % LARGE;
+}
+
+static void *attach(int id, size_t bytes)
+{
+	void *at = shmat(id, find_room(bytes), 0);
+
+	/* Another thread may have been quicker there. */
+	return (intptr_t)at == -1 ? shmat(id, NULL, 0) : at;
+}
+
 int segment_make(struct segment *segment, size_t bytes)
 {
 	void *at;
-	int error = 0;
-	int id = shmget(IPC_PRIVATE, bytes, IPC_CREAT | 0600);
+	int error = 0, id;
 
+	if (bytes >= LARGE && bytes <= SIZE_MAX - LARGE)
+		bytes = (bytes + LARGE - 1) / LARGE * LARGE;
+	id = shmget(IPC_PRIVATE, bytes, IPC_CREAT | 0600);
 	if (id < 0)
 		return -errno;
-	at = shmat(id, NULL, 0);
+	at = attach(id, bytes);
 	if ((intptr_t)at == -1)
 		error = -errno;
 	/* In one go with the attach: from here on no crash leaves it. */
@@ -28,15 +54,31 @@ int segment_make(struct segment *segment, size_t bytes)
 	if (error)
 		return error;
 	*segment = (struct segment){.id = id, .at = at, .bytes = bytes};
+	if (bytes >= LARGE)
+		segment_touch(at, 1, true);
 	return 0;
+}
+
+/* Where a large page begins between the two. The kernel makes one of what is
+ * there and zeros for the rest, but not of nothing: so one small page first. */
+static void make_large(uintptr_t begin, uintptr_t end, uintptr_t page)
+{
+	uintptr_t at = (begin + LARGE - 1) / LARGE * LARGE;
+
+	for (; at < end; at += LARGE)
+		if (madvise((void *)at, page, MADV_POPULATE_WRITE) == 0)
+			madvise((void *)at, LARGE, MADV_COLLAPSE);
 }
 
 void segment_touch(void *begin, size_t bytes, bool is_written)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t at = (uintptr_t)begin / page * page;
+	uintptr_t end = (uintptr_t)begin + bytes;
 
-	madvise((void *)at, (uintptr_t)begin + bytes - at,
+	if (is_written)
+		make_large(at, end, page);
+	madvise((void *)at, end - at,
 		is_written ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 }
 

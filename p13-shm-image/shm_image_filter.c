@@ -135,11 +135,20 @@ static _Noreturn void fail(int error)
 	die_errno(error, "cannot filter it");
 }
 
-/* How long until the last band of a stage was done. */
-static int64_t until_stage(const struct job *job, unsigned int stages,
-			   int64_t start)
+/* What these stages took the worker that was longest at them. */
+static int64_t busy_in(const struct job *job, unsigned int first,
+		       unsigned int end)
 {
-	return atomic_load(&job->board->ended[stages - 1]) - start;
+	int64_t most = 0;
+
+	for (unsigned int i = 1; i <= CREW_SLOTS; i++) {
+		int64_t busy = 0;
+
+		for (unsigned int stage = first; stage < end; stage++)
+			busy += job->board->slot[i].busy_ns[stage];
+		most = busy > most ? busy : most;
+	}
+	return most;
 }
 
 static void run(struct arguments *arguments, struct report *report)
@@ -164,9 +173,8 @@ static void run(struct arguments *arguments, struct report *report)
 			 shown(arguments->input), job->picture->trouble,
 			 job->picture->rows_read, job->picture->shape.height);
 	report->read_ns = job->load_ns;
-	report->filter_ns = until_stage(job, job->filters, start);
-	report->encode_ns =
-		until_stage(job, job->stages, start) - report->filter_ns;
+	report->filter_ns = busy_in(job, 0, job->filters);
+	report->encode_ns = busy_in(job, job->filters, job->stages);
 }
 
 static void write_output(struct arguments *arguments, struct report *report)
@@ -209,7 +217,7 @@ static void compare(struct arguments *arguments, struct report *report)
 		fail(error);
 	report->single_ns = report->read_ns + tick_now() - start;
 	report->single_filter_ns =
-		until_stage(&arguments->job, arguments->job.filters, start);
+		busy_in(&arguments->job, 0, arguments->job.filters);
 }
 
 int main(int argc, char **argv)

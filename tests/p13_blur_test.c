@@ -114,6 +114,17 @@ static void blur_is_within_one_level_of_the_exact_one(void **state)
 	}
 }
 
+/* As it is where columns are done apart that are neighbours. */
+static void blur_of_wide_pictures_is_right(void **state)
+{
+	struct image_shape shape = {.width = 700, .height = 70, .channels = 3};
+
+	(void)state;
+	assert_true(error_of(&shape, 5) <= 1);
+	shape = (struct image_shape){.width = 61, .height = 150, .channels = 3};
+	assert_true(error_of(&shape, 2) <= 1);
+}
+
 static void blur_of_every_kind_of_channels_is_right(void **state)
 {
 	(void)state;
@@ -225,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blur_is_within_one_level_of_the_exact_one),
+		cmocka_unit_test(blur_of_wide_pictures_is_right),
 		cmocka_unit_test(blur_of_every_kind_of_channels_is_right),
 		cmocka_unit_test(
 			pictures_of_one_row_column_and_pixel_are_blurred),

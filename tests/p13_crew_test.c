@@ -32,8 +32,11 @@ struct ground {
 	bool kills_after;      /* its work, not before */
 	unsigned int reach;    /* of the first stage, where there is a feed */
 	int feed_error;        /* after half of the rows */
-	bool stops;            /* and does not kill */
-	atomic_int sleeper;    /* to be stopped at the gate; 0: nobody */
+	bool is_last_apart;    /* it reads last_reach rows around, not all */
+	unsigned int last_reach;
+	bool went_along;    /* the last stage, before the one before it ended */
+	bool stops;         /* and does not kill */
+	atomic_int sleeper; /* to be stopped at the gate; 0: nobody */
 	atomic_int sleeper_pid;
 	int error;
 	unsigned int deaths, stalls, starts, ends; /* events; of the master */
@@ -99,14 +102,31 @@ static void stop_sleeper(struct ground *ground, uint32_t first)
 	atomic_store(&ground->sleeper, 0);
 }
 
+/* Whether the rows of the stage before that it may read are there. */
+static void look_before(struct ground *ground, unsigned int stage,
+			uint32_t first, uint32_t end)
+{
+	uint32_t begin = 0, stop = ROWS;
+
+	if (stage == STAGES - 1 && ground->is_last_apart) {
+		begin = first < ground->last_reach ? 0
+						   : first - ground->last_reach;
+		stop = end + ground->last_reach;
+	}
+	for (uint32_t row = begin; row < stop && row < ROWS; row++)
+		if (!atomic_load(&ground->done[stage - 1][row]))
+			atomic_fetch_add(&ground->early, 1);
+	if (stage == STAGES - 2 && end == ROWS)
+		ground->went_along = atomic_load(&ground->done[stage + 1][0]);
+}
+
 /* Counts each row, and looks whether those that it may read are there. */
 static int work(void *arg, unsigned int stage, uint32_t first, uint32_t end)
 {
 	struct ground *ground = arg;
 
-	for (uint32_t row = 0; stage > 0 && row < ROWS; row++)
-		if (!atomic_load(&ground->done[stage - 1][row]))
-			atomic_fetch_add(&ground->early, 1);
+	if (stage > 0)
+		look_before(ground, stage, first, end);
 	if (ground->reach && stage == 0 &&
 	    atomic_load(&ground->fed) <
 		    (end + ground->reach < ROWS ? end + ground->reach : ROWS))
@@ -173,6 +193,26 @@ static void every_row_is_done_once_after_those_it_reads(void **state)
 			assert_int_equal(ground->starts, workers);
 			assert_int_equal(ground->ends, workers);
 		}
+	}
+}
+
+static void last_stage_begins_where_its_rows_are_done(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+
+	for (unsigned int round = 0; round < 12; round++) {
+		struct crew_job job = job_of(ground, 1 + round / 2 % 3,
+					     (enum crew_schedule)(round % 2));
+
+		memset(ground, 0, sizeof(*ground));
+		ground->is_last_apart = job.is_last_apart = true;
+		ground->last_reach = job.last_reach = 9 * (round / 2);
+		ground->kills = round >= 6;
+		ground->kill_row = 25 * (round - 6);
+		assert_int_equal(crew_run(&job), 0);
+		assert_all_done(ground, 1, 1 + (round >= 6));
+		if (job.workers == 1)
+			assert_true(ground->went_along);
 	}
 }
 
@@ -338,12 +378,20 @@ static void band_that_was_done_but_not_counted_is_counted(void **state)
 	ground->board.band[0][4] = 2 * 1 + 1;
 	ground->board.band[1][5] = 2 * 1 + 1;
 	ground->board.band[1][6] = 2 * 2 + 1; /* of another worker */
+	ground->board.slot[1].stage = 1;
 	assert_int_equal(crew_death_settle(&job, set, 1, &loss), 0);
 	assert_false(loss.is_held);
 	assert_int_equal(semctl(set, CREW_GATE + 1, GETVAL), 9);
 	ground->board.band[1][7] = 2 * 1 + 1;
 	assert_int_equal(crew_death_settle(&job, set, 1, &loss), 0);
 	assert_int_equal(semctl(set, CREW_GATE, GETVAL), 1);
+	assert_int_equal(semctl(set, CREW_GATE + 1, GETVAL), 8);
+	/* The last stage may have been first. */
+	assert_int_equal(sysv_sem_op(set, CREW_TALLY + 1, 1, 0, TICK_NEVER), 0);
+	ground->board.band[0][5] = 2 * 1 + 1;
+	ground->board.slot[1].stage = 0;
+	assert_int_equal(crew_death_settle(&job, set, 1, &loss), 0);
+	assert_int_equal(semctl(set, CREW_GATE, GETVAL), 0);
 	assert_int_equal(semctl(set, CREW_GATE + 1, GETVAL), 8);
 	assert_int_equal(semctl(set, 0, IPC_RMID), 0);
 }
@@ -361,6 +409,28 @@ static void bands_cover_all_rows_and_fit_the_board(void **state)
 		assert_true(bands * crew_band_rows(rows[i]) >= rows[i]);
 		assert_true((bands - 1) * crew_band_rows(rows[i]) < rows[i]);
 	}
+}
+
+/* Whether the kernel makes large pages of it or not. */
+static void segment_keeps_its_bytes_when_pages_become_large(void **state)
+{
+	enum { LARGE = 2 << 20, BYTES = 2 * LARGE + 5000 };
+	struct segment segment;
+	uint8_t *at;
+
+	(void)state;
+	assert_int_equal(segment_make(&segment, BYTES), 0);
+	assert_int_equal(segment.bytes, 3 * LARGE);
+	at = segment.at;
+	assert_int_equal((uintptr_t)at % LARGE, 0);
+	for (size_t i = 0; i < segment.bytes; i += 1000)
+		at[i] = (uint8_t)(i / 1000);
+	segment_touch(at + 100, BYTES, true);
+	segment_touch(at, segment.bytes, false);
+	for (size_t i = 0; i < segment.bytes; i += 1000)
+		assert_int_equal(at[i], (uint8_t)(i / 1000));
+	assert_int_equal(at[1], 0);
+	segment_drop(&segment);
 }
 
 static void segment_is_marked_for_removal_from_the_start(void **state)
@@ -384,6 +454,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(every_row_is_done_once_after_those_it_reads),
+		CASE(last_stage_begins_where_its_rows_are_done),
 		CASE(rows_of_a_killed_worker_are_done_again),
 		CASE(rows_of_a_stopped_worker_are_done_again),
 		CASE(worker_that_is_stopped_at_a_gate_is_replaced),
@@ -396,6 +467,8 @@ int main(void)
 		CASE(band_that_was_done_but_not_counted_is_counted),
 		cmocka_unit_test(bands_cover_all_rows_and_fit_the_board),
 		cmocka_unit_test(segment_is_marked_for_removal_from_the_start),
+		cmocka_unit_test(
+			segment_keeps_its_bytes_when_pages_become_large),
 	};
 	return SUPPORT_MAIN(tests);
 }
