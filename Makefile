@@ -220,7 +220,8 @@ build/gen/%_clnt.c: %.x
 	$(call run,GEN ) $(RPCGEN) -l -o $@ $<
 
 # All mechanisms in one library, for `make install`.
-OUR_LIBS := $(filter-out $(call archive,suite support replay),$(LIBRARIES))
+OUR_LIBS := $(filter-out $(call archive,suite support replay \
+	shm_image_arguments),$(LIBRARIES))
 $(B)/libunixipc.a: $(OUR_LIBS)
 	@rm -f $@
 	$(call run,AR  ) ar rcs $@ $(foreach l,$(OUR_LIBS),$(OBJ_$(l)))

@@ -3,8 +3,9 @@
  *
  * The rows are cut into bands, and no band is ever in two hands. A stage
  * begins when all bands of the one before are done, so that work may read the
- * neighbouring rows of those and write over what those read. Bands, counts and times lie in a board in
- * shared memory; who waits for what is a System V semaphore set (UNP2 11).
+ * neighbouring rows of those and write over what those read. Bands, counts and
+ * times lie in a board in shared memory; who waits for what is a System V
+ * semaphore set (UNP2 11).
  */
 #ifndef UNIXIPC_P13_CREW_H
 #define UNIXIPC_P13_CREW_H

@@ -1,5 +1,5 @@
 $(call library,shm_image,p13-shm-image,source.c picture.c png_in.c pnm_in.c segment.c crew.c crew_worker.c crew_death.c crew_stall.c gauss.c blur.c filter.c stripe.c png_out.c pnm_out.c job.c,libpng zlib)
-# Apart, for its fuzz target.
+# Apart, for its fuzz target; it ends the process, and is not installed.
 $(call library,shm_image_arguments,p13-shm-image,arguments.c,,shm_image)
 $(call program,shm_image_filter,p13-shm-image,shm_image_filter.c report.c,shm_image_arguments)
 # The blurs of others, each where its package is installed.

@@ -1,4 +1,5 @@
-/* The crew: who does which rows, and what happens when somebody dies. */
+/* The crew: who does which rows, and what happens when somebody dies. All in one
+ * file, long as it is, as every case is a variation of the same job. */
 #include "tests/support/support.h"
 
 #include <errno.h>
