@@ -157,7 +157,8 @@ static struct stream stream_once(const struct measure_options *o, size_t bytes,
 	if (rc)
 		die_errno(rc, "cannot stream");
 	for (int i = 0; i < 2; i++)
-		calls += board->calls[i].sleeps + board->calls[i].wakes;
+		calls += board->calls[i].sleeps + board->calls[i].yields +
+			 board->calls[i].wakes;
 	result.rate = (double)board->received * 1e9 / (double)board->elapsed_ns;
 	result.calls = (double)calls * 1e6 / (double)board->received;
 	munmap(board, sizeof(*board));
