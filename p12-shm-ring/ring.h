@@ -78,6 +78,7 @@ struct ring_options {
 	bool without_cached_index; /* look at the other's index each time */
 	bool without_lazy_free;    /* publish every release */
 	bool without_gathering;    /* look for the next message at once */
+	bool without_prefetch;     /* take lines only when writing to them */
 	bool with_fences;          /* order by fences, not by membarrier(2) */
 };
 
