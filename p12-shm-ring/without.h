@@ -4,6 +4,10 @@
 #ifndef UNIXIPC_RING_WITHOUT_H
 #define UNIXIPC_RING_WITHOUT_H
 
+#ifndef WITHOUT
+#define WITHOUT(name) without_##name
+#endif
+
 #define ring_memfd WITHOUT(memfd)
 #define ring_attach WITHOUT(attach)
 #define ring_pair WITHOUT(pair)
@@ -56,7 +60,7 @@
 
 #include "p12-shm-ring/rows.h"
 
-static int create(void **channel, size_t message_bytes)
+static inline int create(void **channel, size_t message_bytes)
 {
 	const struct ring_options options = {.capacity = ROWS_CAPACITY};
 
