@@ -18,7 +18,7 @@
 #include "p12-shm-ring/rows.h"
 #include "p12-shm-ring/traffic.h"
 
-enum { ROUNDS = 9, ROWS_MAX = 9, SIZES = 4 };
+enum { ROUNDS = 9, ROWS_MAX = 10, SIZES = 4 };
 
 static const size_t sizes[SIZES] = {64, 1024, 4096, 65536};
 
@@ -117,6 +117,44 @@ static void compare(const char *title, const struct mechanism *const *from,
 	out_table_free(table);
 }
 
+/* ---- the limit of every copy ------------------------------------------------ */
+
+/* One processor, from one buffer to another, in bytes per second. */
+static double copy_rate(size_t bytes)
+{
+	const size_t copies = ((size_t)256 << 20) / bytes;
+	unsigned char *from = malloc(bytes), *to = malloc(bytes);
+	double rate[ROUNDS];
+	int64_t start;
+
+	if (!from || !to)
+		die("out of memory");
+	memset(from, 1, bytes);
+	memset(to, 2, bytes);
+	for (int round = 0; round < ROUNDS; round++) {
+		start = tick_now();
+		for (size_t i = 0; i < copies; i++) {
+			memcpy(to, from, bytes);
+			/* Each of them, says this, and not the last alone. */
+			__asm__ volatile("" : : "r"(to) : "memory");
+		}
+		rate[round] = (double)(copies * bytes) * 1e9 /
+			      (double)(tick_now() - start);
+	}
+	free(from);
+	free(to);
+	return stats_median(rate, ROUNDS);
+}
+
+static void print_copy_rates(void)
+{
+	printf("\nmemcpy(3) on one CPU, GB/s:");
+	for (int i = 0; i < SIZES; i++)
+		printf(" %zu bytes %.0f,", sizes[i], copy_rate(sizes[i]) / 1e9);
+	printf(" 16 MB %.0f\n", copy_rate(ROWS_BIG_CAPACITY) / 1e9);
+	fflush(stdout);
+}
+
 /* ---- in place, and copied ------------------------------------------------------- */
 
 struct stream {
@@ -157,7 +195,8 @@ static struct stream stream_once(const struct measure_options *o, size_t bytes,
 	if (rc)
 		die_errno(rc, "cannot stream");
 	for (int i = 0; i < 2; i++)
-		calls += board->calls[i].sleeps + board->calls[i].wakes;
+		calls += board->calls[i].sleeps + board->calls[i].yields +
+			 board->calls[i].wakes;
 	result.rate = (double)board->received * 1e9 / (double)board->elapsed_ns;
 	result.calls = (double)calls * 1e6 / (double)board->received;
 	munmap(board, sizeof(*board));
@@ -247,6 +286,7 @@ int main(void)
 	o.iterations = 500000;
 	o.max_ns = 120 * TICK_MS;
 	printf("%d rounds, interleaved\n", ROUNDS);
+	print_copy_rates();
 	for (int i = 0; i < SIZES; i++)
 		compare("Mechanism", rows_peers, sizes[i], &o);
 	compare("Left out", rows_techniques, 64, &o);

@@ -6,7 +6,8 @@ $(call program,shm_cat,p12-shm-ring,shm_cat.c,shm_ring)
 # Boost's queue, where its headers are installed, and as users build it.
 RING_PEERS := $(if $(wildcard /usr/include/boost/interprocess/ipc \
 	/usr/local/include/boost/interprocess/ipc),peer_boost.cc)
-$(call bench,p12-shm-ring,bench.c rows.c $(RING_PEERS),shm_ring_bench)
+$(call bench,p12-shm-ring,bench.c rows.c \
+	without_padding.c without_mirror.c $(RING_PEERS),shm_ring_bench)
 HEADERS += p12-shm-ring/ring.h p12-shm-ring/sem_ring.h
 TSAN_TESTS += p12_ring_threads_test
 TEST_LIBS_p12_kill_stress_test := p06

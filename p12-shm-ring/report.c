@@ -95,10 +95,11 @@ void report_print(const struct report *report)
 		       (unsigned long long)board->dropped);
 	if (!lane->has_semaphores)
 		for (int i = 0; i < 2; i++)
-			printf("%s slept %llu times, woke the other %llu "
-			       "times\n",
+			printf("%s slept %llu times, yielded %llu times, woke "
+			       "the other %llu times\n",
 			       roles[i],
 			       (unsigned long long)board->calls[i].sleeps,
+			       (unsigned long long)board->calls[i].yields,
 			       (unsigned long long)board->calls[i].wakes);
 	if (report->line_ns > 0)
 		printf("Cache line between the CPUs, there and back: %.0f ns\n",
@@ -128,8 +129,9 @@ static json_t *compose(const struct report *report)
 	for (int i = 0; i < 2 && !plan->lane.has_semaphores; i++)
 		json_object_set_new(
 			result, i ? "consumer_calls" : "producer_calls",
-			json_pack("{s:I, s:I}", "sleeps",
-				  (json_int_t)board->calls[i].sleeps, "wakes",
+			json_pack("{s:I, s:I, s:I}", "sleeps",
+				  (json_int_t)board->calls[i].sleeps, "yields",
+				  (json_int_t)board->calls[i].yields, "wakes",
 				  (json_int_t)board->calls[i].wakes));
 	for (int i = 0; i < REPORT_PEERS && report->peer; i++)
 		json_object_set_new(result, i ? "times_unix" : "times_pipe",

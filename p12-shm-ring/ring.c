@@ -18,6 +18,10 @@
 /* Of the capacity: how much a receiver may owe. */
 #define LAZY_SHARE 8
 
+/* Longer messages memcpy(3) writes in whole lines, and does not need what was
+ * in them before. */
+#define AHEAD_MAX ((uint64_t)2112)
+
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 static const struct ring_options defaults;
@@ -36,6 +40,7 @@ static void set_up(struct ring *ring, enum ring_side side,
 	ring->mask = ring->capacity - 1;
 	ring->lazy_bytes =
 		options->without_lazy_free ? 1 : ring->capacity / LAZY_SHARE;
+	ring->ahead_max = options->without_prefetch ? 0 : AHEAD_MAX;
 	ring->side = side;
 	ring->wait = options->wait;
 	ring->overflow = options->overflow;

@@ -51,8 +51,9 @@
 enum ring_side { RING_SENDER, RING_RECEIVER };
 
 enum ring_wait {
-	RING_ADAPTIVE, /* spin as long as that has lately been enough, and only
-			* while the other side has a CPU of its own; sleep */
+	RING_ADAPTIVE, /* spin as long as that has lately been enough, or, while
+			* the other side has the same CPU, yield it once;
+			* then sleep */
 	RING_SPIN,     /* never sleep: a CPU is spent on it */
 	RING_BLOCK,    /* sleep at once */
 };
@@ -77,6 +78,7 @@ struct ring_options {
 	bool without_cached_index; /* look at the other's index each time */
 	bool without_lazy_free;    /* publish every release */
 	bool without_gathering;    /* look for the next message at once */
+	bool without_prefetch;     /* take lines only when writing to them */
 	bool with_fences;          /* order by fences, not by membarrier(2) */
 };
 
@@ -175,9 +177,10 @@ size_t ring_capacity(const struct ring *ring);
 size_t ring_message_max(const struct ring *ring);
 uint64_t ring_dropped(const struct ring *ring); /* by senders, so far */
 
-/* How often this handle has slept, and woken the other side: system calls. */
+/* How often this handle has slept, let the other side have the processor that
+ * both run on, and woken it: system calls. */
 struct ring_calls {
-	uint64_t sleeps, wakes;
+	uint64_t sleeps, yields, wakes;
 };
 struct ring_calls ring_calls(const struct ring *ring);
 

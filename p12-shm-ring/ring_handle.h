@@ -34,8 +34,9 @@ struct ring {
 	uint64_t mask;
 	struct ring_header *header;
 	struct ring_seat *own, *other;
-	bool must_fence; /* or the other side could miss our sleep */
-	bool forgets;    /* options.without_cached_index */
+	uint64_t ahead_max; /* longest record that a sender prefetches for */
+	bool must_fence;    /* or the other side could miss our sleep */
+	bool forgets;       /* options.without_cached_index */
 	bool never_gathers;
 
 	/* A receiver's: see ring_gather.c. */

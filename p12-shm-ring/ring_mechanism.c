@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/fdio.h"
 #include "lib/tick.h"
@@ -13,6 +14,7 @@ struct channel {
 	int fd[2];       /* from A to B, from B to A */
 	struct ring *tx; /* of this side */
 	struct ring *rx;
+	unsigned int held; /* messages that were sent, and not told of */
 };
 
 static size_t capacity_for(size_t message_bytes, size_t wanted)
@@ -74,6 +76,31 @@ int ring_mechanism_send(void *channel, const void *message)
 		rc = ring_send(c->tx, message, c->message_bytes, TICK_NEVER);
 	while (rc == -EINTR);
 	return rc == -EOWNERDEAD ? -EPIPE : rc;
+}
+
+int ring_mechanism_flush(void *channel)
+{
+	struct channel *c = channel;
+
+	ring_flush(c->tx);
+	c->held = 0;
+	return 0;
+}
+
+int ring_mechanism_send_later(void *channel, const void *message)
+{
+	struct channel *c = channel;
+	void *place;
+	int rc;
+
+	do
+		rc = ring_reserve(c->tx, c->message_bytes, &place, TICK_NEVER);
+	while (rc == -EINTR);
+	if (rc)
+		return rc == -EOWNERDEAD ? -EPIPE : rc;
+	memcpy(place, message, c->message_bytes);
+	ring_commit_later(c->tx, c->message_bytes);
+	return ++c->held < RING_MECHANISM_BATCH ? 0 : ring_mechanism_flush(c);
 }
 
 int ring_mechanism_receive(void *channel, void *message)

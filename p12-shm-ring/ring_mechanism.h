@@ -16,6 +16,13 @@ int ring_mechanism_create(void **channel, size_t message_bytes,
 int ring_mechanism_check(size_t message_bytes, char *why, size_t why_size);
 int ring_mechanism_attach(void *channel, enum mechanism_side side);
 int ring_mechanism_send(void *channel, const void *message);
+
+/* The same, in batches: the receiver is told of every RING_MECHANISM_BATCH
+ * messages at once, or by a flush. */
+#define RING_MECHANISM_BATCH 16
+int ring_mechanism_send_later(void *channel, const void *message);
+int ring_mechanism_flush(void *channel);
+
 int ring_mechanism_receive(void *channel, void *message);
 void ring_mechanism_destroy(void *channel);
 

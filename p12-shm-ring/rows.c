@@ -65,7 +65,20 @@ RING_ROW(forgetful, "no cached index", ROWS_CAPACITY,
 	 .without_cached_index = true);
 RING_ROW(prompt, "no lazy free", ROWS_CAPACITY, .without_lazy_free = true);
 RING_ROW(hasty, "no gathering", ROWS_CAPACITY, .without_gathering = true);
+RING_ROW(late, "no prefetch", ROWS_CAPACITY, .without_prefetch = true);
 RING_ROW(fenced, "fences, no membarrier", ROWS_CAPACITY, .with_fences = true);
+
+static const struct mechanism batches = {
+	.name = "ring, batches of 16",
+	.check = ring_mechanism_check,
+	.create = create_adaptive,
+	.attach = ring_mechanism_attach,
+	.send = ring_mechanism_send_later,
+	.receive = ring_mechanism_receive,
+	.destroy = ring_mechanism_destroy,
+	.flush = ring_mechanism_flush,
+};
+_Static_assert(RING_MECHANISM_BATCH == 16, "as its name says");
 
 const struct mechanism *const rows_peers[] = {
 	&mech_pipe,    &big_pipe, &mech_unix_stream,
@@ -73,4 +86,5 @@ const struct mechanism *const rows_peers[] = {
 	&blocking,     &roomy,    NULL};
 
 const struct mechanism *const rows_techniques[] = {
-	&adaptive, &forgetful, &prompt, &hasty, &fenced, NULL};
+	&adaptive, &batches, &forgetful,       &prompt,         &late,
+	&hasty,    &fenced,  &without_padding, &without_mirror, NULL};

@@ -14,6 +14,9 @@
 extern const struct mechanism *const rows_peers[];      /* and the ring */
 extern const struct mechanism *const rows_techniques[]; /* one is left out */
 
+/* Of rows_techniques, made of the ring's own sources once more. */
+extern const struct mechanism without_padding, without_mirror;
+
 /* Boost.Interprocess' message_queue; not there without its headers. */
 extern const struct mechanism rows_boost __attribute__((weak));
 

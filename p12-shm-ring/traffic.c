@@ -21,6 +21,7 @@ struct worker {
 	struct traffic_board *board;
 	enum traffic_role role;
 	struct lane there, back;
+	int64_t deadline; /* see is_to_be_continued() */
 };
 
 static int64_t patience(const struct worker *w)
@@ -28,23 +29,39 @@ static int64_t patience(const struct worker *w)
 	return tick_after(w->plan->timeout_ns);
 }
 
+/* A look at the clock takes longer than a small message. So there is none
+ * until one has to be waited for, and then the deadline is that of a message
+ * before, or none: a new one is set, once. */
+static bool is_to_be_continued(struct worker *w, int rc, bool *is_own)
+{
+	if (rc != -ETIMEDOUT)
+		return rc == -EINTR;
+	if (*is_own)
+		return false;
+	w->deadline = patience(w);
+	*is_own = true;
+	return true;
+}
+
 static int send_to(struct worker *w, struct lane *lane, uint64_t number)
 {
+	bool is_own = false;
 	int rc;
 
 	do
-		rc = lane_send(lane, number, patience(w));
-	while (rc == -EINTR);
+		rc = lane_send(lane, number, w->deadline);
+	while (is_to_be_continued(w, rc, &is_own));
 	return rc;
 }
 
 static int receive_from(struct worker *w, struct lane *lane, uint64_t *number)
 {
+	bool is_own = false;
 	int rc;
 
 	do
-		rc = lane_receive(lane, number, patience(w));
-	while (rc == -EINTR);
+		rc = lane_receive(lane, number, w->deadline);
+	while (is_to_be_continued(w, rc, &is_own));
 	return rc;
 }
 

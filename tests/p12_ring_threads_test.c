@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "lib/rng.h"
@@ -131,6 +133,120 @@ static void wait_for_room_ends_though_the_receiver_only_owes_it(void **state)
 	ring_close(pair[RING_RECEIVER]);
 }
 
+/* ---- on one processor, and from one to the other -------------------------- */
+
+static void go_to_cpu(pthread_t thread, int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	assert_int_equal(pthread_setaffinity_np(thread, sizeof(set), &set), 0);
+}
+
+/* Receive nothing for a moment, with the sender on the same processor. */
+static struct ring_calls calls_of_a_wait(enum ring_wait wait)
+{
+	const struct ring_options options = {.capacity = 4096, .wait = wait};
+	struct ring_calls calls;
+	struct ring *pair[2];
+	cpu_set_t before;
+	void *message;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	go_to_cpu(pthread_self(), sched_getcpu());
+	assert_int_equal(ring_pair(pair, &options), 0);
+	assert_int_equal(ring_peek(pair[RING_RECEIVER], &message,
+				   tick_after(20 * TICK_MS)),
+			 -ETIMEDOUT);
+	calls = ring_calls(pair[RING_RECEIVER]);
+	ring_close(pair[RING_SENDER]);
+	ring_close(pair[RING_RECEIVER]);
+	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+	return calls;
+}
+
+static void side_on_the_others_cpu_yields_once_before_it_sleeps(void **state)
+{
+	struct ring_calls calls = calls_of_a_wait(RING_ADAPTIVE);
+
+	(void)state;
+	assert_int_equal(calls.yields, 1);
+	assert_true(calls.sleeps > 0);
+	assert_int_equal(calls_of_a_wait(RING_BLOCK).yields, 0);
+	calls = calls_of_a_wait(RING_SPIN);
+	assert_true(calls.yields > 0);
+	assert_int_equal(calls.sleeps, 0);
+}
+
+enum { TRIPS = 2000 };
+
+struct player {
+	struct ring *tx, *rx;
+	bool asks;
+	atomic_int *playing;
+};
+
+static void *play(void *arg)
+{
+	struct player *player = arg;
+	uint32_t number;
+	bool is_wrong = false;
+
+	for (uint32_t i = 0; i < TRIPS && !is_wrong; i++) {
+		if (player->asks)
+			is_wrong = ring_send(player->tx, &i, sizeof(i), soon());
+		is_wrong = is_wrong ||
+			   ring_recv(player->rx, &number, sizeof(number),
+				     soon()) != sizeof(number) ||
+			   number != i;
+		if (!player->asks && !is_wrong)
+			is_wrong = ring_send(player->tx, &i, sizeof(i), soon());
+	}
+	atomic_fetch_sub(player->playing, 1);
+	return is_wrong ? arg : NULL;
+}
+
+/* What a side knows of the other's processor may be wrong by the time that it
+ * is used: it decides how to wait, and never whether it is woken. */
+static void all_arrive_while_sides_are_moved_between_cpus(void **state)
+{
+	const struct ring_options options = {.capacity = 4096};
+	struct ring *there[2], *back[2];
+	atomic_int playing = 2;
+	pthread_t thread[2];
+	cpu_set_t allowed;
+	struct rng rng;
+	void *result;
+
+	(void)state;
+	rng_seed(&rng, 12);
+	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+	assert_int_equal(ring_pair(there, &options), 0);
+	assert_int_equal(ring_pair(back, &options), 0);
+	struct player player[2] = {
+		{there[RING_SENDER], back[RING_RECEIVER], true, &playing},
+		{back[RING_SENDER], there[RING_RECEIVER], false, &playing}};
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+			pthread_create(&thread[i], NULL, play, &player[i]), 0);
+	while (atomic_load(&playing)) {
+		int cpu = (int)rng_below(&rng, CPU_SETSIZE);
+
+		if (!CPU_ISSET((size_t)cpu, &allowed))
+			continue;
+		go_to_cpu(thread[rng_below(&rng, 2)], cpu);
+		/* They are to get somewhere in between. */
+		tick_sleep_until(tick_after(50 * TICK_US));
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(thread[i], &result), 0);
+		assert_null(result);
+		ring_close(there[i]);
+		ring_close(back[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +255,9 @@ int main(void)
 		cmocka_unit_test(all_arrive_when_sides_adapt),
 		cmocka_unit_test(
 			wait_for_room_ends_though_the_receiver_only_owes_it),
+		cmocka_unit_test(
+			side_on_the_others_cpu_yields_once_before_it_sleeps),
+		cmocka_unit_test(all_arrive_while_sides_are_moved_between_cpus),
 	};
 
 	return SUPPORT_MAIN(tests);

@@ -73,6 +73,21 @@ has_rings() {
 	(($(find /dev/shm -name '*-back' | wc -l) == 1))
 }
 
+@test "a side that stands still is waited for as long as --timeout says" {
+	for victim in 1 2; do
+		start_server --ready Consumer ./shm_ringbuffer_bench -i 1G \
+			--no-compare --timeout=300ms
+		wait_until 10 has_rings
+		kill -STOP "$(cut -d' ' -f$victim "/proc/$SERVER/task/$SERVER/children")"
+		wait_until 10 is_ended "$SERVER"
+		stop_server
+		assert_equal "$status" 1
+		assert_one_line_error "$(<"$SERVER_ERR")" shm_ringbuffer_bench
+		grep -q 'longer than --timeout' "$SERVER_ERR"
+		assert_nothing_left
+	done
+}
+
 @test "SIGINT and SIGTERM end it and leave nothing" {
 	for signal in INT TERM; do
 		start_server --ready Consumer ./shm_ringbuffer_bench -i 1G \
