@@ -7,8 +7,9 @@
  * as in Fletcher's checksum (1982). A word that is changed, missing or
  * doubled changes a sum; one that moved changes a weighted sum. Lanes are
  * independent and need only additions, which even the oldest x86-64 does on
- * two words at once, and AVX-512 on all eight. In the end every lane is multiplied by a number of its
- * own, so that words that change lanes are noticed too.
+ * two words at once, and AVX-512 on all eight. In the end every lane is
+ * multiplied by a number of its own, so that words that change lanes are
+ * noticed too.
  */
 #include "p06-bench/payload.h"
 
