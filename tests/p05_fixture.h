@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "lib/fdio.h"
 #include "lib/tick.h"
 #include "p05-sysv-mq/gate.h"
 #include "p05-sysv-mq/letter.h"
@@ -23,6 +24,7 @@
 struct fixture {
 	struct mqserver_options options;
 	pid_t server; /* 0: none runs */
+	int ready;    /* where a server says that it can be used; 0: nowhere */
 };
 
 /* The default service: the text comes back with '!' behind it. */
@@ -62,6 +64,8 @@ static inline int fixture_serve(void *arg)
 
 	if (rc)
 		return rc == -EADDRINUSE ? 98 : 1;
+	if (f->ready > 0 && fdio_write_full(f->ready, "", 1))
+		return 3;
 	rc = mqserver_run(server, -1);
 	mqserver_remove(server);
 	return rc == -EIDRM ? 43 : 2;
@@ -72,21 +76,21 @@ static inline int fixture_queue(const struct fixture *f)
 	return msgget(f->options.key, 0);
 }
 
-static inline bool fixture_is_served(void *arg)
-{
-	const struct fixture *f = arg;
-	pid_t server;
-	int gate = gate_find(f->options.key, GATE_NO_FILE, &server);
-
-	/* Room is what it gives last. */
-	return gate >= 0 && server == f->server && fixture_queue(f) >= 0 &&
-	       semctl(gate, 1, GETVAL) > 0;
-}
-
+/* It says so itself: what it takes over from a killed one looks as if it were
+ * served, until that has been removed. */
 static inline void fixture_start(struct fixture *f)
 {
+	char byte;
+	int fds[2];
+
+	assert_int_equal(fdio_pipe(fds), 0);
+	f->ready = fds[1];
 	assert_int_equal(child_fork(fixture_serve, f, &f->server), 0);
-	assert_true(support_wait_until(fixture_is_served, f, 20000));
+	f->ready = 0;
+	fdio_close(&fds[1]);
+	assert_int_equal(
+		fdio_read_until(fds[0], &byte, 1, tick_after(20 * TICK_S)), 1);
+	fdio_close(&fds[0]);
 }
 
 static inline void fixture_kill(struct fixture *f)
