@@ -33,14 +33,26 @@ static void *attach(int id, size_t bytes)
 	return (intptr_t)at == -1 ? shmat(id, NULL, 0) : at;
 }
 
+/* In whole large pages, if the system's limits have room for that. */
+static int make(size_t *bytes)
+{
+	size_t whole = *bytes;
+	int id;
+
+	if (whole >= LARGE && whole <= SIZE_MAX - LARGE)
+		whole = (whole + LARGE - 1) / LARGE * LARGE;
+	id = shmget(IPC_PRIVATE, whole, IPC_CREAT | 0600);
+	if (id < 0)
+		return shmget(IPC_PRIVATE, *bytes, IPC_CREAT | 0600);
+	*bytes = whole;
+	return id;
+}
+
 int segment_make(struct segment *segment, size_t bytes)
 {
 	void *at;
-	int error = 0, id;
+	int error = 0, id = make(&bytes);
 
-	if (bytes >= LARGE && bytes <= SIZE_MAX - LARGE)
-		bytes = (bytes + LARGE - 1) / LARGE * LARGE;
-	id = shmget(IPC_PRIVATE, bytes, IPC_CREAT | 0600);
 	if (id < 0)
 		return -errno;
 	at = attach(id, bytes);

@@ -245,6 +245,18 @@ children() {
 	assert_nothing_left
 }
 
+@test "a picture that fits into shmmax is taken, if not in whole large pages" {
+	[[ -w /proc/sys/kernel/shmmax ]] || skip 'the limits cannot be changed here'
+	{ printf 'P5\n1024 1024\n255\n'; head -c 1048576 /dev/zero; } >in.pgm
+	read -r old </proc/sys/kernel/shmmax
+	# Between its own bytes, some 2.2 MB, and two large pages.
+	echo 3000000 >/proc/sys/kernel/shmmax
+	run ./shm_image_filter in.pgm out.pgm --no-compare
+	echo "$old" >/proc/sys/kernel/shmmax
+	assert_success
+	assert_nothing_left
+}
+
 @test "the system's limits are named" {
 	# Of the sandbox's own IPC namespace.
 	[[ -w /proc/sys/kernel/shmmax ]] || skip 'the limits cannot be changed here'

@@ -38,6 +38,13 @@ static int push_one_by_one(void)
 	return 0;
 }
 
+/* Looking up, and claiming lines, before the room ends. */
+static int push_in_strides(void)
+{
+	producer.stride = 2;
+	return push_one_by_one();
+}
+
 static void take(uint32_t item)
 {
 	if (item != arrived + 1)
@@ -299,6 +306,13 @@ static void room_told_of_late_holds_nobody_up(void **state)
 	assert_true(holds(5, 4));
 }
 
+static void strides_that_end_before_the_room_lose_nothing(void **state)
+{
+	(void)state;
+	choose(push_in_strides, pop_one_by_one);
+	assert_true(holds(5, 4));
+}
+
 static void items_written_and_read_in_place_are_whole(void **state)
 {
 	(void)state;
@@ -379,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(items_arrive_once_and_in_order),
 		cmocka_unit_test(room_told_of_late_holds_nobody_up),
+		cmocka_unit_test(strides_that_end_before_the_room_lose_nothing),
 		cmocka_unit_test(items_written_and_read_in_place_are_whole),
 		cmocka_unit_test(batches_arrive_once_and_in_order),
 		cmocka_unit_test(deferred_items_all_arrive),
