@@ -3,14 +3,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum {
-	CACHE_LINE = 64,
 	WHOLE_PIXELS = 12,        /* samples, for any number of channels */
 	TILE_SAMPLES = 128 << 10, /* a quarter of the second-level cache */
 	BLOCK_SAMPLES = 16 << 10, /* most of the first-level cache */
 	WAY = 1024,               /* pairs: 4 KB */
 	GROUP = 8,                /* rows that go down together */
+	LARGE_PAGE = 2 << 20,     /* on the machines that have them */
 };
 
 /* These loops are plain C, made for wide registers as well, and chosen from
@@ -68,16 +69,17 @@ static int scratch_alloc(struct scratch *scratch, const struct blur *blur,
 			 uint32_t height)
 {
 	size_t pairs = height / 2 + (size_t)blur->gauss.radius + 1;
-	size_t rows = 2 * pairs + 2 + GROUP + 1;
+	size_t rows = 2 * pairs + 2 + GROUP + 1, bytes;
 
 	measure(scratch, blur, pairs);
-	scratch->memory =
-		malloc(rows * scratch->room * sizeof(int16_t) + CACHE_LINE);
+	bytes = round_up(rows * scratch->room * sizeof(int16_t), LARGE_PAGE);
+	/* One large page, and no fault for each small one; and a load that
+	 * crosses two cache lines would cost twice as much. */
+	scratch->memory = aligned_alloc(LARGE_PAGE, bytes);
 	if (!scratch->memory)
 		return -ENOMEM;
-	/* A load that crosses two cache lines costs twice as much. */
-	scratch->tile = (void *)((char *)scratch->memory + CACHE_LINE -
-				 (uintptr_t)scratch->memory % CACHE_LINE);
+	madvise(scratch->memory, bytes, MADV_HUGEPAGE);
+	scratch->tile = scratch->memory;
 	scratch->pairs = scratch->tile + 2 * pairs * scratch->room;
 	scratch->middle = scratch->pairs + 2 * scratch->room;
 	scratch->line = scratch->middle + GROUP * scratch->room;
