@@ -4,8 +4,8 @@
  *	bool push(const Item &), bool pop(Item &)
  *	size_t push_many(const Item *, size_t), size_t pop_many(Item *, size_t)
  *
- * for items of 8 and of 64 bytes. It lives on the heap; the run's memory holds
- * a pointer to it, as both sides are threads.
+ * for items of 8 and of 64 bytes; round trips of 8 bytes alone. It lives on the
+ * heap; the run's memory holds a pointer to it, as both sides are threads.
  */
 #ifndef UNIXIPC_PEER_HH
 #define UNIXIPC_PEER_HH
