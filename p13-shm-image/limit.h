@@ -2,9 +2,13 @@
 #ifndef UNIXIPC_P13_LIMIT_H
 #define UNIXIPC_P13_LIMIT_H
 
-/* How many times the work of one process two do in the same time: sums of the
- * blur, each in the first-level cache of its own processor, so that they share
- * nothing but the machine. The median of some rounds; 0 on failure. */
+/* Two processes, each bound to a processor of its own, that end with ours.
+ * Returns 0, or -errno; -ENOTSUP where there is one processor. */
+int limit_open(void);
+
+/* How many times the work of one the two do in the same time, now: sums of the
+ * blur, in the first-level cache of each, so that they share nothing but the
+ * machine. Takes some 10 ms; 0 when one of them is gone. */
 double limit_of_two(void);
 
 #endif

@@ -6,7 +6,7 @@ $(call program,shm_image_filter,p13-shm-image,shm_image_filter.c report.c,shm_im
 IMAGE_OPENCV := $(wildcard /usr/include/opencv4/opencv2/imgproc.hpp)
 IMAGE_VIPS := $(if $(call pkg,modversion,vips),vips)
 $(call bench,p13-shm-image,bench.c contest.c limit.c $(if $(IMAGE_VIPS),peer_vips.c) \
-	$(if $(IMAGE_OPENCV),peer_opencv.cc),shm_image,$(IMAGE_VIPS))
+	$(if $(IMAGE_OPENCV),peer_opencv.cc),shm_image p06,$(IMAGE_VIPS))
 ifneq ($(IMAGE_OPENCV),)
 $(B)/p13-shm-image/peer_opencv.o: CPPFLAGS += -isystem /usr/include/opencv4
 LD_$(B)/p13-shm-image/bench := -Wl,--no-as-needed -lopencv_imgproc \
