@@ -27,13 +27,25 @@ static const char *shown(const char *name)
 	return is_stream(name) ? "standard input" : name;
 }
 
+static void leave_if_stopped(void)
+{
+	if (stop_signal())
+		exit(stop_exit_code());
+}
+
+/* What waits for somebody else fails when we are to stop. */
+static _Noreturn void fail_at(int error, const char *verb, const char *name)
+{
+	leave_if_stopped();
+	die_errno(error, "cannot %s %s", verb, name);
+}
+
 static _Noreturn void refuse(const struct arguments *arguments,
 			     const struct picture *picture, int error)
 {
 	const char *name = shown(arguments->input);
 
-	if (stop_signal())
-		exit(stop_exit_code());
+	leave_if_stopped();
 	if (error == -EBADMSG && picture->rows_read > 0)
 		die("%s: %s, in row %u of %u (--best-effort takes what is "
 		    "there)",
@@ -84,7 +96,7 @@ static int open_input(const struct arguments *arguments)
 		return STDIN_FILENO;
 	fd = open(arguments->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		die_errno(errno, "cannot open %s", arguments->input);
+		fail_at(errno, "open", arguments->input);
 	return fd;
 }
 
@@ -109,6 +121,7 @@ static void load(struct arguments *arguments, struct picture *picture,
 	int error;
 
 	source_from_fd(source, open_input(arguments));
+	source->stop_fd = stop_fd();
 	error = picture_open(picture, source, arguments->max_pixels,
 			     arguments->keeps_going);
 	if (error)
@@ -187,14 +200,15 @@ static void write_output(struct arguments *arguments, struct report *report)
 	if (report->to)
 		fputs("[Master] All workers complete, writing output\n",
 		      report->to);
+	leave_if_stopped();
 	if (is_stream(arguments->output))
-		error = fdio_write_full(STDOUT_FILENO, file, len);
+		error = fdio_write_until(STDOUT_FILENO, file, len, TICK_NEVER);
 	else
 		error = outfile_write(arguments->output, file, len);
 	if (error)
-		die_errno(error, "cannot write %s",
-			  is_stream(arguments->output) ? "standard output"
-						       : arguments->output);
+		fail_at(error, "write",
+			is_stream(arguments->output) ? "standard output"
+						     : arguments->output);
 	report->write_ns = tick_now() - start;
 }
 

@@ -160,6 +160,36 @@ children() {
 	assert_nothing_left
 }
 
+# assert_stops FILE SIGNAL ARGUMENT…: it waits for FILE, a FIFO, and ends when
+# it is told to.
+assert_stops() {
+	local status=0 pid
+	env --default-signal=INT ./shm_image_filter "${@:3}" \
+		<>"$1" >/dev/null 2>err &
+	pid=$!
+	wait_until 10 is_waiting "$pid"
+	kill "-$2" "$pid"
+	wait_until 10 is_ended "$pid" || kill -KILL "$pid"
+	wait "$pid" || status=$?
+	assert_equal "$status" $((128 + $(kill -l "$2")))
+	assert_equal "$(<err)" ''
+}
+
+# It sleeps, and is not what it was started with any more.
+is_waiting() {
+	[[ $(<"/proc/$1/stat") == *'(shm_image_filt'*') S '* ]]
+}
+
+@test "SIGINT and SIGTERM end the waiting for a picture that does not come" {
+	mkfifo fifo
+	for signal in INT TERM; do
+		assert_stops fifo $signal - out.png
+		assert_stops /dev/null $signal fifo out.png
+	done
+	[[ ! -e out.png ]] || fail 'there is an output'
+	assert_nothing_left
+}
+
 @test "half a PNG is an error, and its rows are there on demand" {
 	make_picture 100 100 >in.ppm
 	./shm_image_filter in.ppm in.png -f invert >/dev/null
@@ -205,6 +235,13 @@ children() {
 	run bash -c './shm_image_filter in.ppm out.png >/dev/full'
 	assert_failure 1
 	assert_nothing_left
+}
+
+@test "standard streams are not taken for files called -" {
+	make_picture 10 10 >in.ppm
+	cp in.ppm ./-
+	./shm_image_filter - - -f invert -f invert <in.ppm >out.ppm 2>/dev/null
+	cmp in.ppm out.ppm
 }
 
 @test "the same file for both, and more workers than rows" {
