@@ -309,15 +309,17 @@ static void end_all(struct master *master)
 static int make_set(struct master *master)
 {
 	unsigned short values[CREW_SEMAPHORES] = {0};
+	int semaphores = CREW_TALLY + (int)master->job->workers + CREW_SPARES +
+			 1;
 	int set;
 
 	if (!master->job->feed)
 		values[CREW_FED] = (unsigned short)master->bands;
 	for (unsigned int stage = 0; stage < master->job->stages; stage++)
 		values[CREW_GATE + stage] = (unsigned short)master->bands;
-	set = sysv_sem_create(IPC_PRIVATE, CREW_SEMAPHORES, values, 0600);
-	if (set < 0)
-		return set;
+	set = sysv_sem_create(IPC_PRIVATE, semaphores, values, 0600);
+	if (set < 0) /* of its reasons, -EINVAL is that there are too many */
+		return set == -EINVAL ? -ENOSPC : set;
 	master->set = set;
 	/* Not marked for removal like the segment: semaphores know no such
 	 * thing. So the ledger has it, for crew_sweep(). */

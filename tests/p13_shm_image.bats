@@ -310,6 +310,20 @@ is_waiting() {
 	assert_nothing_left
 }
 
+@test "a small kernel.sem is room enough, or is named" {
+	[[ -w /proc/sys/kernel/sem ]] || skip 'the limits cannot be changed here'
+	make_picture 10 10 >in.ppm
+	read -r old </proc/sys/kernel/sem
+	# What databases ask for: 250 in a set.
+	echo 250 32000 100 128 >/proc/sys/kernel/sem
+	./shm_image_filter in.ppm out.png --no-compare >/dev/null
+	rm out.png
+	echo 20 32000 100 128 >/proc/sys/kernel/sem
+	assert_refused 1 'semaphore set.*kernel.sem' in.ppm out.png
+	echo "$old" >/proc/sys/kernel/sem
+	assert_nothing_left
+}
+
 @test "figures as JSON" {
 	make_picture 40 30 >in.ppm
 	run ./shm_image_filter in.ppm out.png --json
