@@ -115,6 +115,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'w':
 		crew->workers = (unsigned int)cli_count("--workers", arg, 1,
 							CREW_WORKERS_MAX);
+		arguments->has_workers = true;
 		return 0;
 	case 's':
 		job->sigma = parse_sigma(arg);
@@ -148,6 +149,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KILL:
 		crew->killed = (unsigned int)cli_count("--kill", arg, 1,
 						       CREW_WORKERS_MAX);
+		arguments->has_workers = true;
 		return 0;
 	case STALL:
 		crew->stall_ns = cli_duration("--stall-timeout", arg, TICK_S,

@@ -100,9 +100,11 @@ static int open_input(const struct arguments *arguments)
 	return fd;
 }
 
-static void check_picture(const struct arguments *arguments,
+static void check_picture(struct arguments *arguments,
 			  const struct picture *picture)
 {
+	if (picture->shape.height == 1 && !arguments->has_workers)
+		arguments->crew.workers = 1;
 	if (arguments->crew.workers > picture->shape.height)
 		die_usage("--workers=%u: %s has only %u rows",
 			  arguments->crew.workers, shown(arguments->input),
@@ -130,18 +132,21 @@ static void load(struct arguments *arguments, struct picture *picture,
 	choose_format(arguments, picture);
 	job->picture = picture;
 	error = job_init(job);
+	if (error == -EOVERFLOW)
+		die("%s: rows of %u pixels are too long for a PNG",
+		    shown(arguments->input), job->out.width);
 	if (error)
 		die("cannot have %zu bytes of shared memory: %s", job->bytes,
 		    segment_explain(error, job->bytes, buf, sizeof(buf)));
 	job->is_loading = true;
 }
 
-static _Noreturn void fail(int error)
+static _Noreturn void fail(int error, const char *outcome)
 {
 	if (error == -EINTR)
 		exit(stop_exit_code());
 	if (error == -EOWNERDEAD)
-		die("workers die again and again; nothing was written");
+		die("workers die again and again; %s", outcome);
 	if (error == -ENOSPC)
 		die_errno(error, "cannot make a semaphore set: see "
 				 "kernel.sem");
@@ -180,7 +185,7 @@ static void run(struct arguments *arguments, struct report *report)
 	if (job->load_error)
 		refuse(arguments, job->picture, job->load_error);
 	if (error)
-		fail(error);
+		fail(error, "nothing was written");
 	if (job->picture->trouble[0])
 		die_warn("%s: %s; %u of %u rows are whole",
 			 shown(arguments->input), job->picture->trouble,
@@ -228,7 +233,8 @@ static void compare(struct arguments *arguments, struct report *report)
 	start = tick_now();
 	error = job_run(&arguments->job, &alone);
 	if (error)
-		fail(error);
+		fail(error, "the output was written, and there is nothing to "
+			    "compare it with");
 	report->single_ns = report->read_ns + tick_now() - start;
 	report->single_filter_ns =
 		busy_in(&arguments->job, 0, arguments->job.filters);

@@ -216,6 +216,9 @@ is_waiting() {
 	assert_refused 1 '60000x60000 pixels are more than --max-pixels' \
 		bomb.ppm out.png
 	printf 'P6 3 3 255\n123456789012345678901234567' >small.ppm
+	printf 'P6 2147483647 1 255\n' >wide.ppm
+	assert_refused 1 'rows of 2147483647 pixels are too long for a PNG' \
+		wide.ppm out.png --max-pixels=4294967296
 	assert_refused 1 '3x3 pixels' small.ppm out.png --max-pixels=8
 	assert_nothing_left
 }
@@ -251,6 +254,13 @@ is_waiting() {
 	assert_refused 2 'are the same file' in.ppm in.ppm
 	assert_refused 2 'are the same file' in.ppm link.ppm
 	assert_refused 2 'has only 3 rows' in.ppm out.png --workers=4
+	# Whoever names no number gets no more than there are rows.
+	make_picture 10 1 >row.ppm
+	assert_refused 2 'has only 1 rows' row.ppm out.png --workers=2
+	assert_refused 2 'has only 1 rows' row.ppm out.png --kill=1
+	run ./shm_image_filter row.ppm row.png
+	assert_success
+	assert_line 'Workers: 1'
 	cmp in.ppm copy.ppm
 	assert_nothing_left
 }
