@@ -322,7 +322,8 @@ static int make_set(struct master *master)
 		return set == -EINVAL ? -ENOSPC : set;
 	master->set = set;
 	/* Not marked for removal like the segment: semaphores know no such
-	 * thing. So the ledger has it, for crew_sweep(). */
+	 * thing. So the ledger has it, for crew_sweep(); a kill -9 between
+	 * the two calls would leave it: some microseconds. */
 	objname_claim_id(OBJNAME_SYSV_SEM, set);
 	return 0;
 }

@@ -102,7 +102,7 @@ uint32_t crew_bands(uint32_t rows);
  * master; nothing is left of workers and semaphores, whatever is returned: 0,
  * -EINTR (stopped), -EOWNERDEAD (workers die again and again), -ENOSPC (no
  * semaphores, or not so many in a set: see kernel.sem), an error of work, or
- * -errno of fork. */
+ * -errno of fork and waitpid: SIGCHLD must not be ignored. */
 int crew_run(const struct crew_job *job);
 
 /* Remove the semaphores of masters of this program that were killed. */

@@ -2,6 +2,7 @@
  * workers filter and encode it there, write the result. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,6 +253,7 @@ int main(int argc, char **argv)
 	error = stop_install();
 	if (error)
 		die_errno(error, "cannot begin");
+	signal(SIGCHLD, SIG_DFL); /* ignored, nobody could be waited for */
 	crew_sweep();
 	if (!arguments.is_json)
 		report.to = is_stream(arguments.output) ? stderr : stdout;

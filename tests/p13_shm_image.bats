@@ -115,6 +115,13 @@ children() {
 	assert_nothing_left
 }
 
+@test "started with SIGCHLD ignored" {
+	make_picture 20 20 >in.ppm
+	run env --ignore-signal=CHLD ./shm_image_filter in.ppm out.png
+	assert_success
+	assert_nothing_left
+}
+
 @test "kill -9 of a worker from outside" {
 	start_long_run run --no-compare
 	victim=$(children "$SERVER" | cut -d' ' -f1)
