@@ -309,8 +309,8 @@ static void end_all(struct master *master)
 static int make_set(struct master *master)
 {
 	unsigned short values[CREW_SEMAPHORES] = {0};
-	int semaphores = CREW_TALLY + (int)master->job->workers + CREW_SPARES +
-			 1;
+	int semaphores =
+		CREW_TALLY + (int)master->job->workers + CREW_SPARES + 1;
 	int set;
 
 	if (!master->job->feed)

@@ -140,14 +140,14 @@ static void texts_of_a_png_are_not_unpacked(void **state)
 	memset(bomb, 'x', sizeof(bomb));
 	fixture_encode(&file, 1, 1, PNG_COLOR_TYPE_RGB, 8, 0, rows);
 	/* A word, its end, the method. */
-	memcpy(png_out_chunk_bytes(text), "a", 1);
+	png_out_chunk_bytes(text)[0] = 'a';
 	assert_int_equal(compress(png_out_chunk_bytes(text) + 3, &len,
 				  (const void *)bomb, sizeof(bomb)),
 			 Z_OK);
 	insert(text, png_out_frame(text, "zTXt", (uint32_t)len + 3));
 	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
-	assert_int_equal(
-		png_get_text(picture.png, picture.png_info, NULL, &n), 0);
+	assert_int_equal(png_get_text(picture.png, picture.png_info, NULL, &n),
+			 0);
 	assert_int_equal(picture.extras, 2);
 	picture_close(&picture);
 }
