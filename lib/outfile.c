@@ -33,10 +33,10 @@ static int folder_of(const char *path, char folder[PATH_MAX])
  * name may be another's by now. */
 static int follow_link(char path[PATH_MAX])
 {
-	char folder[PATH_MAX], target[PATH_MAX], next[2 * PATH_MAX];
+	char folder[PATH_MAX], target[PATH_MAX], next[PATH_MAX];
 	ssize_t len = readlink(path, target, sizeof(target) - 1);
 	struct statfs fs;
-	int error;
+	int error, n;
 
 	if (len < 0)
 		return 0;
@@ -48,11 +48,11 @@ static int follow_link(char path[PATH_MAX])
 		return -errno;
 	if (fs.f_type == PROC_SUPER_MAGIC)
 		return 0;
-	snprintf(next, sizeof(next), "%s%s", target[0] == '/' ? "" : folder,
-		 target);
-	if (strlen(next) >= PATH_MAX)
+	n = snprintf(next, sizeof(next), "%s%s", target[0] == '/' ? "" : folder,
+		     target);
+	if (n >= PATH_MAX)
 		return -ENAMETOOLONG;
-	snprintf(path, PATH_MAX, "%s", next);
+	memcpy(path, next, (size_t)n + 1);
 	return 1;
 }
 
