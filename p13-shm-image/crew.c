@@ -89,9 +89,11 @@ static void reserve_first_bands(struct master *master)
 	for (unsigned int home = 0; home < master->job->workers; home++) {
 		uint32_t band = crew_worker_home(master->job, home);
 
+		/* Relaxed: they are not forked yet. */
 		if (band < crew_worker_home(master->job, home + 1))
-			atomic_store(&master->job->board->band[0][band],
-				     2 * (home + 1));
+			atomic_store_explicit(
+				&master->job->board->band[0][band],
+				2 * (home + 1), memory_order_relaxed);
 	}
 }
 

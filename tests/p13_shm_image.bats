@@ -216,8 +216,10 @@ is_waiting() {
 	{
 		printf '\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\xea\x60\0\0\xea\x60'
 		printf '\x08\x02\0\0\0\x0f\xb0\xe2\x15\0\0\0\x05IDAT\x78\x9c\x03\0\0'
-		printf '\0\0\0\0\0\0\0\0IEND\xae\x42\x60\x82'
+		printf '\0\0\0\0\0\0\0\0IDAT\x35\xaf\x06\x1e'
+		printf '\0\0\0\0IEND\xae\x42\x60\x82'
 	} >bomb.png
+	assert_equal "$(stat -c %s bomb.png)" 74
 	assert_refused 1 '60000x60000 pixels are more than --max-pixels' bomb.png out.png
 	printf 'P6 60000 60000 255\n' >bomb.ppm
 	assert_refused 1 '60000x60000 pixels are more than --max-pixels' \
