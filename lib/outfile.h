@@ -2,8 +2,10 @@
  *
  * A regular file is written beside its place and renamed into it, so that a
  * crash or a full disk never leaves half of one, and an earlier one stays
- * until then. What is no regular file (/dev/stdout, a FIFO, a symbolic link)
- * is written to as it is.
+ * until then, and its permissions with the new one. Symbolic links stay, and
+ * the same holds for the file that they lead to. What is no regular file
+ * (/dev/stdout, a FIFO), and what lies in a folder that we may not write to, is
+ * written to as it is.
  */
 #ifndef UNIXIPC_OUTFILE_H
 #define UNIXIPC_OUTFILE_H

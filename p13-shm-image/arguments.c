@@ -84,8 +84,10 @@ static void check_operands(struct arguments *arguments)
 	if (arguments->is_json && strcmp(arguments->output, "-") == 0)
 		die_usage("--json and the picture cannot both go to standard "
 			  "output");
-	/* A device may be both. */
-	if (stat(arguments->input, &in) == 0 &&
+	/* A device may be both, and so may the standard streams. */
+	if (strcmp(arguments->input, "-") != 0 &&
+	    strcmp(arguments->output, "-") != 0 &&
+	    stat(arguments->input, &in) == 0 &&
 	    stat(arguments->output, &out) == 0 && S_ISREG(in.st_mode) &&
 	    in.st_dev == out.st_dev && in.st_ino == out.st_ino)
 		die_usage("%s and %s are the same file", arguments->input,
@@ -113,6 +115,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'w':
 		crew->workers = (unsigned int)cli_count("--workers", arg, 1,
 							CREW_WORKERS_MAX);
+		arguments->has_workers = true;
 		return 0;
 	case 's':
 		job->sigma = parse_sigma(arg);
@@ -146,6 +149,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KILL:
 		crew->killed = (unsigned int)cli_count("--kill", arg, 1,
 						       CREW_WORKERS_MAX);
+		arguments->has_workers = true;
 		return 0;
 	case STALL:
 		crew->stall_ns = cli_duration("--stall-timeout", arg, TICK_S,

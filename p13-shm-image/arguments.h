@@ -12,6 +12,7 @@ struct arguments {
 	struct job job;
 	struct crew_job crew;
 	uint64_t max_pixels;
+	bool has_workers; /* or they are as many as by default, or less */
 	bool has_format, compares, is_json, keeps_going;
 };
 

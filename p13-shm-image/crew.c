@@ -89,9 +89,11 @@ static void reserve_first_bands(struct master *master)
 	for (unsigned int home = 0; home < master->job->workers; home++) {
 		uint32_t band = crew_worker_home(master->job, home);
 
+		/* Relaxed: they are not forked yet. */
 		if (band < crew_worker_home(master->job, home + 1))
-			atomic_store(&master->job->board->band[0][band],
-				     2 * (home + 1));
+			atomic_store_explicit(
+				&master->job->board->band[0][band],
+				2 * (home + 1), memory_order_relaxed);
 	}
 }
 
@@ -309,18 +311,21 @@ static void end_all(struct master *master)
 static int make_set(struct master *master)
 {
 	unsigned short values[CREW_SEMAPHORES] = {0};
+	int semaphores =
+		CREW_TALLY + (int)master->job->workers + CREW_SPARES + 1;
 	int set;
 
 	if (!master->job->feed)
 		values[CREW_FED] = (unsigned short)master->bands;
 	for (unsigned int stage = 0; stage < master->job->stages; stage++)
 		values[CREW_GATE + stage] = (unsigned short)master->bands;
-	set = sysv_sem_create(IPC_PRIVATE, CREW_SEMAPHORES, values, 0600);
-	if (set < 0)
-		return set;
+	set = sysv_sem_create(IPC_PRIVATE, semaphores, values, 0600);
+	if (set < 0) /* of its reasons, -EINVAL is that there are too many */
+		return set == -EINVAL ? -ENOSPC : set;
 	master->set = set;
 	/* Not marked for removal like the segment: semaphores know no such
-	 * thing. So the ledger has it, for crew_sweep(). */
+	 * thing. So the ledger has it, for crew_sweep(); a kill -9 between
+	 * the two calls would leave it: some microseconds. */
 	objname_claim_id(OBJNAME_SYSV_SEM, set);
 	return 0;
 }

@@ -8,7 +8,8 @@
 /* The semaphores: NEWS goes up whenever a worker ends, FED is the number of
  * bands from the top that the first stage may read, GATE + stage counts
  * the bands of the stage that are not done, TALLY + worker those that the
- * worker has counted. */
+ * worker has counted. A set has no more of the last than there may be workers:
+ * where kernel.sem allows 250 in a set, as databases want it, 203 have room. */
 enum {
 	CREW_NEWS,
 	CREW_FED,

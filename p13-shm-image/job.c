@@ -55,6 +55,8 @@ int job_init(struct job *job)
 		job->head_bytes = png_out_head(NULL, job->picture, &job->out);
 		job->stripe_room =
 			stripe_bound(&job->out, crew_band_rows(rows));
+		if (job->stripe_room > STRIPE_MAX)
+			return -EOVERFLOW;
 		stripe = place(&end, bands * sizeof(struct stripe));
 		encoded =
 			place(&end, job->head_bytes + bands * job->stripe_room +

@@ -45,7 +45,9 @@ struct job {
 	int64_t load_ns; /* of processor time */
 };
 
-/* Make the segment. Returns 0, -EOVERFLOW, or -errno of segment_make(). */
+/* Make the segment. Returns 0, -EOVERFLOW (a band of rows, of many hundred
+ * million pixels, is too long for a chunk of PNG), or -errno of
+ * segment_make(). */
 int job_init(struct job *job);
 void job_fini(struct job *job);
 

@@ -15,7 +15,7 @@
 
 enum {
 	PICTURE_EXTRAS = 8, /* that matter to the eye: gamma, profile … */
-	PICTURE_EXTRA_MAX = 8 << 20, /* bytes of all of them */
+	PICTURE_EXTRA_MAX = 8 << 20, /* bytes of each; larger ones are lost */
 };
 
 /* A chunk of the PNG file that goes into the output as it is. */

@@ -51,6 +51,16 @@ static void normalise(struct picture *picture, png_structp png, png_infop info)
 	picture->shape.channels = png_get_channels(png, info);
 }
 
+/* A file with two of them is damaged: the first counts, as for libpng. */
+static bool is_known(const struct picture *picture,
+		     const png_unknown_chunk *chunk)
+{
+	for (unsigned int i = 0; i < picture->extras; i++)
+		if (memcmp(picture->extra[i].name, chunk->name, 4) == 0)
+			return true;
+	return false;
+}
+
 static int keep_extras(struct picture *picture, png_structp png, png_infop info)
 {
 	png_unknown_chunkp chunks;
@@ -59,7 +69,8 @@ static int keep_extras(struct picture *picture, png_structp png, png_infop info)
 	for (int i = 0; i < n && picture->extras < PICTURE_EXTRAS; i++) {
 		struct picture_extra *extra = &picture->extra[picture->extras];
 
-		if (chunks[i].size > PICTURE_EXTRA_MAX)
+		if (chunks[i].size > PICTURE_EXTRA_MAX ||
+		    is_known(picture, &chunks[i]))
 			continue;
 		extra->bytes = malloc(chunks[i].size + 1);
 		if (!extra->bytes)
@@ -93,6 +104,9 @@ int png_in_open(struct picture *picture, uint64_t max_pixels)
 	png_set_chunk_cache_max(png, 100);
 	if (picture->keeps_going)
 		png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
+	/* No other is wanted: a text of 8 KB may be one of 8 MB, and of those
+	 * a file can have a hundred. */
+	png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
 	png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_ALWAYS, KEPT,
 				    KEPT_COUNT);
 	png_read_info(png, info);

@@ -2,6 +2,7 @@
  * workers filter and encode it there, write the result. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,13 +28,25 @@ static const char *shown(const char *name)
 	return is_stream(name) ? "standard input" : name;
 }
 
+static void leave_if_stopped(void)
+{
+	if (stop_signal())
+		exit(stop_exit_code());
+}
+
+/* What waits for somebody else fails when we are to stop. */
+static _Noreturn void fail_at(int error, const char *verb, const char *name)
+{
+	leave_if_stopped();
+	die_errno(error, "cannot %s %s", verb, name);
+}
+
 static _Noreturn void refuse(const struct arguments *arguments,
 			     const struct picture *picture, int error)
 {
 	const char *name = shown(arguments->input);
 
-	if (stop_signal())
-		exit(stop_exit_code());
+	leave_if_stopped();
 	if (error == -EBADMSG && picture->rows_read > 0)
 		die("%s: %s, in row %u of %u (--best-effort takes what is "
 		    "there)",
@@ -84,13 +97,15 @@ static int open_input(const struct arguments *arguments)
 		return STDIN_FILENO;
 	fd = open(arguments->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		die_errno(errno, "cannot open %s", arguments->input);
+		fail_at(errno, "open", arguments->input);
 	return fd;
 }
 
-static void check_picture(const struct arguments *arguments,
+static void check_picture(struct arguments *arguments,
 			  const struct picture *picture)
 {
+	if (picture->shape.height == 1 && !arguments->has_workers)
+		arguments->crew.workers = 1;
 	if (arguments->crew.workers > picture->shape.height)
 		die_usage("--workers=%u: %s has only %u rows",
 			  arguments->crew.workers, shown(arguments->input),
@@ -109,6 +124,7 @@ static void load(struct arguments *arguments, struct picture *picture,
 	int error;
 
 	source_from_fd(source, open_input(arguments));
+	source->stop_fd = stop_fd();
 	error = picture_open(picture, source, arguments->max_pixels,
 			     arguments->keeps_going);
 	if (error)
@@ -117,18 +133,21 @@ static void load(struct arguments *arguments, struct picture *picture,
 	choose_format(arguments, picture);
 	job->picture = picture;
 	error = job_init(job);
+	if (error == -EOVERFLOW)
+		die("%s: rows of %u pixels are too long for a PNG",
+		    shown(arguments->input), job->out.width);
 	if (error)
 		die("cannot have %zu bytes of shared memory: %s", job->bytes,
 		    segment_explain(error, job->bytes, buf, sizeof(buf)));
 	job->is_loading = true;
 }
 
-static _Noreturn void fail(int error)
+static _Noreturn void fail(int error, const char *outcome)
 {
 	if (error == -EINTR)
 		exit(stop_exit_code());
 	if (error == -EOWNERDEAD)
-		die("workers die again and again; nothing was written");
+		die("workers die again and again; %s", outcome);
 	if (error == -ENOSPC)
 		die_errno(error, "cannot make a semaphore set: see "
 				 "kernel.sem");
@@ -167,7 +186,7 @@ static void run(struct arguments *arguments, struct report *report)
 	if (job->load_error)
 		refuse(arguments, job->picture, job->load_error);
 	if (error)
-		fail(error);
+		fail(error, "nothing was written");
 	if (job->picture->trouble[0])
 		die_warn("%s: %s; %u of %u rows are whole",
 			 shown(arguments->input), job->picture->trouble,
@@ -187,14 +206,15 @@ static void write_output(struct arguments *arguments, struct report *report)
 	if (report->to)
 		fputs("[Master] All workers complete, writing output\n",
 		      report->to);
+	leave_if_stopped();
 	if (is_stream(arguments->output))
-		error = fdio_write_full(STDOUT_FILENO, file, len);
+		error = fdio_write_until(STDOUT_FILENO, file, len, TICK_NEVER);
 	else
 		error = outfile_write(arguments->output, file, len);
 	if (error)
-		die_errno(error, "cannot write %s",
-			  is_stream(arguments->output) ? "standard output"
-						       : arguments->output);
+		fail_at(error, "write",
+			is_stream(arguments->output) ? "standard output"
+						     : arguments->output);
 	report->write_ns = tick_now() - start;
 }
 
@@ -214,7 +234,8 @@ static void compare(struct arguments *arguments, struct report *report)
 	start = tick_now();
 	error = job_run(&arguments->job, &alone);
 	if (error)
-		fail(error);
+		fail(error, "the output was written, and there is nothing to "
+			    "compare it with");
 	report->single_ns = report->read_ns + tick_now() - start;
 	report->single_filter_ns =
 		busy_in(&arguments->job, 0, arguments->job.filters);
@@ -232,6 +253,7 @@ int main(int argc, char **argv)
 	error = stop_install();
 	if (error)
 		die_errno(error, "cannot begin");
+	signal(SIGCHLD, SIG_DFL); /* ignored, nobody could be waited for */
 	crew_sweep();
 	if (!arguments.is_json)
 		report.to = is_stream(arguments.output) ? stderr : stdout;

@@ -1,6 +1,7 @@
 #include "p13-shm-image/source.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "lib/fdio.h"
@@ -8,22 +9,42 @@
 void source_from_fd(struct source *source, int fd)
 {
 	source->fd = fd;
+	source->stop_fd = -1;
 	source->at = source->end = source->buf;
 }
 
 void source_from_memory(struct source *source, const void *bytes, size_t len)
 {
-	source->fd = -1;
+	source->fd = source->stop_fd = -1;
 	source->at = bytes;
 	source->end = source->at + len;
+}
+
+/* Until there is something to read, or a stop. What is wrong with fd itself
+ * is for read(2) to tell. */
+static int wait_for_bytes(const struct source *source)
+{
+	struct pollfd fds[] = {
+		{.fd = source->fd, .events = POLLIN},
+		{.fd = source->stop_fd, .events = POLLIN},
+	};
+
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return fds[1].revents ? -EINTR : 0;
 }
 
 static int refill(struct source *source)
 {
 	ssize_t n;
+	int error;
 
 	if (source->fd < 0)
 		return -ENODATA;
+	error = wait_for_bytes(source);
+	if (error)
+		return error;
 	n = fdio_read(source->fd, source->buf, sizeof(source->buf));
 	if (n <= 0)
 		return n < 0 ? (int)n : -ENODATA;

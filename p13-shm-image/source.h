@@ -1,5 +1,6 @@
 /* source.h - bytes of a file, a pipe or of memory, in order, with a look
- * ahead at the first few. One reader; blocks as read(2) does. */
+ * ahead at the first few. One reader; blocks as read(2) does, but not beyond a
+ * stop: who sends may keep a pipe open and be silent. */
 #ifndef UNIXIPC_P13_SOURCE_H
 #define UNIXIPC_P13_SOURCE_H
 
@@ -8,11 +9,13 @@
 #include <sys/types.h>
 
 struct source {
-	int fd; /* -1: memory alone; stays the caller's */
+	int fd;      /* -1: memory alone; stays the caller's */
+	int stop_fd; /* readable: give up waiting with -EINTR; -1: none */
 	const uint8_t *at, *end;
 	uint8_t buf[65536];
 };
 
+/* stop_fd is -1 then, and may be set. */
 void source_from_fd(struct source *source, int fd);
 void source_from_memory(struct source *source, const void *bytes, size_t len);
 

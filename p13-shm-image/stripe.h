@@ -21,7 +21,9 @@ struct stripe {
 	uint64_t raw;   /* their bytes */
 };
 
-/* Room enough for that many rows, whatever they hold. */
+/* Room enough for that many rows, whatever they hold. More than STRIPE_MAX
+ * cannot be encoded: PNG allows no longer chunk. */
+enum { STRIPE_MAX = INT32_MAX };
 size_t stripe_bound(const struct image_shape *shape, uint32_t rows);
 
 /* Encode rows first … end - 1 of a whole picture into to, which has

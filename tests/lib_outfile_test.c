@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,22 +85,89 @@ static void a_failed_write_leaves_the_old_file(void **state)
 	scratch_remove(&scratch);
 }
 
-static void a_symbolic_link_stays_one(void **state)
+static void assert_is_link(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+}
+
+/* One with a whole path, which leads to one with part of it. */
+static void symbolic_links_stay_and_their_file_is_as_safe(void **state)
 {
 	struct scratch scratch;
-	char target[300];
+	char file[300], middle[300];
+
+	(void)state;
+	scratch_make(&scratch);
+	snprintf(file, sizeof(file), "%s", scratch_path(&scratch, "file"));
+	snprintf(middle, sizeof(middle), "%s",
+		 scratch_path(&scratch, "middle"));
+	assert_int_equal(symlink("file", middle), 0);
+	assert_int_equal(symlink(middle, scratch_path(&scratch, "link")), 0);
+	assert_int_equal(outfile_check(scratch.path), 0);
+	assert_int_equal(outfile_write(scratch.path, "text", 4), 0);
+	assert_int_equal(
+		support_child_status(write_too_much, scratch.path, 5000), 0);
+	assert_holds(file, "text");
+	assert_int_equal(outfile_write(scratch.path, "2nd", 3), 0);
+	assert_holds(file, "2nd");
+	assert_is_link(scratch.path);
+	assert_is_link(middle);
+	assert_int_equal(count_files(scratch.dir), 3);
+	scratch_remove(&scratch);
+}
+
+static void links_that_lead_nowhere_are_errors(void **state)
+{
+	struct scratch scratch;
+
+	(void)state;
+	scratch_make(&scratch);
+	assert_int_equal(symlink("round", scratch_path(&scratch, "round")), 0);
+	assert_int_equal(outfile_check(scratch.path), -ELOOP);
+	assert_int_equal(outfile_write(scratch.path, "text", 4), -ELOOP);
+	assert_int_equal(symlink("no/file", scratch_path(&scratch, "lost")), 0);
+	assert_int_equal(outfile_check(scratch.path), -ENOENT);
+	assert_int_equal(outfile_write(scratch.path, "text", 4), -ENOENT);
+	scratch_remove(&scratch);
+}
+
+/* In place, so that it goes to the file that is open and is not in a new one
+ * of its name. */
+static void a_link_of_proc_is_written_to(void **state)
+{
+	struct scratch scratch;
+	char link[40], got[5] = "";
+	int fd;
+
+	(void)state;
+	scratch_make(&scratch);
+	scratch_write(&scratch, "file", "earlier", 7);
+	fd = open(scratch_path(&scratch, "file"), O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	assert_int_equal(outfile_check(link), 0);
+	assert_int_equal(outfile_write(link, "text", 4), 0);
+	assert_int_equal(read(fd, got, sizeof(got)), 4);
+	assert_string_equal(got, "text");
+	assert_int_equal(close(fd), 0);
+	scratch_remove(&scratch);
+}
+
+static void permissions_of_a_file_stay(void **state)
+{
+	struct scratch scratch;
 	struct stat st;
 
 	(void)state;
 	scratch_make(&scratch);
-	snprintf(target, sizeof(target), "%s",
-		 scratch_path(&scratch, "target"));
-	assert_int_equal(symlink(target, scratch_path(&scratch, "link")), 0);
-	assert_int_equal(outfile_check(scratch.path), 0);
+	scratch_write(&scratch, "out", "secret", 6);
+	assert_int_equal(chmod(scratch_path(&scratch, "out"), 0620), 0);
 	assert_int_equal(outfile_write(scratch.path, "text", 4), 0);
-	assert_int_equal(lstat(scratch.path, &st), 0);
-	assert_true(S_ISLNK(st.st_mode));
-	assert_holds(target, "text");
+	assert_int_equal(stat(scratch.path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0620);
 	scratch_remove(&scratch);
 }
 
@@ -138,7 +206,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_is_made_and_replaced),
 		cmocka_unit_test(a_failed_write_leaves_the_old_file),
-		cmocka_unit_test(a_symbolic_link_stays_one),
+		cmocka_unit_test(symbolic_links_stay_and_their_file_is_as_safe),
+		cmocka_unit_test(links_that_lead_nowhere_are_errors),
+		cmocka_unit_test(a_link_of_proc_is_written_to),
+		cmocka_unit_test(permissions_of_a_file_stay),
 		cmocka_unit_test(a_device_is_written_to_and_not_replaced),
 		cmocka_unit_test(what_cannot_be_written_is_said_at_once),
 	};

@@ -5,6 +5,7 @@
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "p13-shm-image/filter.h"
 #include "p13-shm-image/picture.h"
@@ -115,6 +116,57 @@ static void any_half_of_a_png_is_an_error_and_keeps_its_rows(void **state)
 		picture_close(&picture);
 	}
 	free(rows);
+}
+
+/* Put these bytes behind the head of the PNG. */
+static void insert(const void *bytes, size_t len)
+{
+	enum { HEAD = 8 + 25 };
+
+	memmove(file.bytes + HEAD + len, file.bytes + HEAD, file.len - HEAD);
+	memcpy(file.bytes + HEAD, bytes, len);
+	file.len += len;
+}
+
+/* They are compressed, so that a small file could be all of memory. */
+static void texts_of_a_png_are_not_unpacked(void **state)
+{
+	uint8_t text[512] = {0}, rows[3] = {0};
+	uLongf len = sizeof(text) - PNG_OUT_FRAME - 3;
+	char bomb[10000];
+	int n;
+
+	(void)state;
+	memset(bomb, 'x', sizeof(bomb));
+	fixture_encode(&file, 1, 1, PNG_COLOR_TYPE_RGB, 8, 0, rows);
+	/* A word, its end, the method. */
+	png_out_chunk_bytes(text)[0] = 'a';
+	assert_int_equal(compress(png_out_chunk_bytes(text) + 3, &len,
+				  (const void *)bomb, sizeof(bomb)),
+			 Z_OK);
+	insert(text, png_out_frame(text, "zTXt", (uint32_t)len + 3));
+	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
+	assert_int_equal(png_get_text(picture.png, picture.png_info, NULL, &n),
+			 0);
+	assert_int_equal(picture.extras, 2);
+	picture_close(&picture);
+}
+
+static void second_chunk_of_a_name_is_left_out(void **state)
+{
+	uint8_t gamma[16], rows[3] = {0};
+
+	(void)state;
+	memset(gamma, 0, sizeof(gamma));
+	png_out_frame(gamma, "gAMA", 4);
+	fixture_encode(&file, 1, 1, PNG_COLOR_TYPE_RGB, 8, 0, rows);
+	for (int i = 0; i < PICTURE_EXTRAS; i++)
+		insert(gamma, sizeof(gamma));
+	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
+	assert_int_equal(picture.extras, 2);
+	assert_memory_equal(picture.extra[0].name, "gAMA", 4);
+	assert_memory_equal(picture.extra[1].name, "pHYs", 4);
+	picture_close(&picture);
 }
 
 static void png_with_a_flipped_bit_is_an_error_or_right(void **state)
@@ -304,6 +356,8 @@ int main(void)
 		cmocka_unit_test(png_of_16_bits_is_read_at_8),
 		cmocka_unit_test(
 			any_half_of_a_png_is_an_error_and_keeps_its_rows),
+		cmocka_unit_test(texts_of_a_png_are_not_unpacked),
+		cmocka_unit_test(second_chunk_of_a_name_is_left_out),
 		cmocka_unit_test(png_with_a_flipped_bit_is_an_error_or_right),
 		cmocka_unit_test(
 			picture_beyond_the_limit_is_refused_by_its_head),

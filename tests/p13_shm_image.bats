@@ -115,6 +115,13 @@ children() {
 	assert_nothing_left
 }
 
+@test "started with SIGCHLD ignored" {
+	make_picture 20 20 >in.ppm
+	run env --ignore-signal=CHLD ./shm_image_filter in.ppm out.png
+	assert_success
+	assert_nothing_left
+}
+
 @test "kill -9 of a worker from outside" {
 	start_long_run run --no-compare
 	victim=$(children "$SERVER" | cut -d' ' -f1)
@@ -160,6 +167,36 @@ children() {
 	assert_nothing_left
 }
 
+# assert_stops FILE SIGNAL ARGUMENT…: it waits for FILE, a FIFO, and ends when
+# it is told to.
+assert_stops() {
+	local status=0 pid
+	env --default-signal=INT ./shm_image_filter "${@:3}" \
+		<>"$1" >/dev/null 2>err &
+	pid=$!
+	wait_until 10 is_waiting "$pid"
+	kill "-$2" "$pid"
+	wait_until 10 is_ended "$pid" || kill -KILL "$pid"
+	wait "$pid" || status=$?
+	assert_equal "$status" $((128 + $(kill -l "$2")))
+	assert_equal "$(<err)" ''
+}
+
+# It sleeps, and is not what it was started with any more.
+is_waiting() {
+	[[ $(<"/proc/$1/stat") == *'(shm_image_filt'*') S '* ]]
+}
+
+@test "SIGINT and SIGTERM end the waiting for a picture that does not come" {
+	mkfifo fifo
+	for signal in INT TERM; do
+		assert_stops fifo $signal - out.png
+		assert_stops /dev/null $signal fifo out.png
+	done
+	[[ ! -e out.png ]] || fail 'there is an output'
+	assert_nothing_left
+}
+
 @test "half a PNG is an error, and its rows are there on demand" {
 	make_picture 100 100 >in.ppm
 	./shm_image_filter in.ppm in.png -f invert >/dev/null
@@ -179,13 +216,18 @@ children() {
 	{
 		printf '\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\xea\x60\0\0\xea\x60'
 		printf '\x08\x02\0\0\0\x0f\xb0\xe2\x15\0\0\0\x05IDAT\x78\x9c\x03\0\0'
-		printf '\0\0\0\0\0\0\0\0IEND\xae\x42\x60\x82'
+		printf '\0\0\0\0\0\0\0\0IDAT\x35\xaf\x06\x1e'
+		printf '\0\0\0\0IEND\xae\x42\x60\x82'
 	} >bomb.png
+	assert_equal "$(stat -c %s bomb.png)" 74
 	assert_refused 1 '60000x60000 pixels are more than --max-pixels' bomb.png out.png
 	printf 'P6 60000 60000 255\n' >bomb.ppm
 	assert_refused 1 '60000x60000 pixels are more than --max-pixels' \
 		bomb.ppm out.png
 	printf 'P6 3 3 255\n123456789012345678901234567' >small.ppm
+	printf 'P6 2147483647 1 255\n' >wide.ppm
+	assert_refused 1 'rows of 2147483647 pixels are too long for a PNG' \
+		wide.ppm out.png --max-pixels=4294967296
 	assert_refused 1 '3x3 pixels' small.ppm out.png --max-pixels=8
 	assert_nothing_left
 }
@@ -207,6 +249,13 @@ children() {
 	assert_nothing_left
 }
 
+@test "standard streams are not taken for files called -" {
+	make_picture 10 10 >in.ppm
+	cp in.ppm ./-
+	./shm_image_filter - - -f invert -f invert <in.ppm >out.ppm 2>/dev/null
+	cmp in.ppm out.ppm
+}
+
 @test "the same file for both, and more workers than rows" {
 	make_picture 10 3 >in.ppm
 	cp in.ppm copy.ppm
@@ -214,6 +263,13 @@ children() {
 	assert_refused 2 'are the same file' in.ppm in.ppm
 	assert_refused 2 'are the same file' in.ppm link.ppm
 	assert_refused 2 'has only 3 rows' in.ppm out.png --workers=4
+	# Whoever names no number gets no more than there are rows.
+	make_picture 10 1 >row.ppm
+	assert_refused 2 'has only 1 rows' row.ppm out.png --workers=2
+	assert_refused 2 'has only 1 rows' row.ppm out.png --kill=1
+	run ./shm_image_filter row.ppm row.png
+	assert_success
+	assert_line 'Workers: 1'
 	cmp in.ppm copy.ppm
 	assert_nothing_left
 }
@@ -270,6 +326,20 @@ children() {
 		assert_one_line_error "$output" shm_image_filter
 		assert_regex "$output" "kernel.$limit \(10 "
 	done
+	assert_nothing_left
+}
+
+@test "a small kernel.sem is room enough, or is named" {
+	[[ -w /proc/sys/kernel/sem ]] || skip 'the limits cannot be changed here'
+	make_picture 10 10 >in.ppm
+	read -r old </proc/sys/kernel/sem
+	# What databases ask for: 250 in a set.
+	echo 250 32000 100 128 >/proc/sys/kernel/sem
+	./shm_image_filter in.ppm out.png --no-compare >/dev/null
+	rm out.png
+	echo 20 32000 100 128 >/proc/sys/kernel/sem
+	assert_refused 1 'semaphore set.*kernel.sem' in.ppm out.png
+	echo "$old" >/proc/sys/kernel/sem
 	assert_nothing_left
 }
 
