@@ -11,7 +11,9 @@ enum {
 	BLOCK_SAMPLES = 16 << 10, /* most of the first-level cache */
 	WAY = 1024,               /* pairs: 4 KB */
 	GROUP = 8,                /* rows that go down together */
-	LARGE_PAGE = 2 << 20,     /* on the machines that have them */
+	CACHE_LINE = 64,
+	LARGE_PAGE = 2 << 20,   /* on the machines that have them */
+	MANY_PAGES = 128 << 10, /* bytes of small ones */
 };
 
 /* These loops are plain C, made for wide registers as well, and chosen from
@@ -69,16 +71,19 @@ static int scratch_alloc(struct scratch *scratch, const struct blur *blur,
 			 uint32_t height)
 {
 	size_t pairs = height / 2 + (size_t)blur->gauss.radius + 1;
-	size_t rows = 2 * pairs + 2 + GROUP + 1, bytes;
+	size_t rows = 2 * pairs + 2 + GROUP + 1, bytes, page;
 
 	measure(scratch, blur, pairs);
-	bytes = round_up(rows * scratch->room * sizeof(int16_t), LARGE_PAGE);
-	/* One large page, and no fault for each small one; and a load that
-	 * crosses two cache lines would cost twice as much. */
-	scratch->memory = aligned_alloc(LARGE_PAGE, bytes);
+	bytes = rows * scratch->room * sizeof(int16_t);
+	/* A load that crosses two cache lines costs twice as much. And a fault
+	 * for a large page costs less than those for many small ones. */
+	page = bytes < MANY_PAGES ? CACHE_LINE : LARGE_PAGE;
+	bytes = round_up(bytes, page);
+	scratch->memory = aligned_alloc(page, bytes);
 	if (!scratch->memory)
 		return -ENOMEM;
-	madvise(scratch->memory, bytes, MADV_HUGEPAGE);
+	if (page == LARGE_PAGE)
+		madvise(scratch->memory, bytes, MADV_HUGEPAGE);
 	scratch->tile = scratch->memory;
 	scratch->pairs = scratch->tile + 2 * pairs * scratch->room;
 	scratch->middle = scratch->pairs + 2 * scratch->room;
