@@ -28,28 +28,59 @@ static int folder_of(const char *path, char folder[PATH_MAX])
 	return 0;
 }
 
-/* Where a symbolic link at path leads, in its place: 1. Or 0: there is none,
- * or one of /proc, where /dev/stdout leads, and that is something open whose
- * name may be another's by now. */
+/* Where anybody may leave links, as in /tmp, only those count that we or the
+ * folder's owner left (proc(5), protected_symlinks): another's would have us
+ * replace a file of his choice. */
+static bool is_planted(const struct stat *link, const char *folder)
+{
+	const mode_t open_to_all = S_ISVTX | S_IWOTH;
+	struct stat st;
+
+	return stat(folder, &st) < 0 ||
+	       ((st.st_mode & open_to_all) == open_to_all &&
+		link->st_uid != geteuid() && link->st_uid != st.st_uid);
+}
+
+/* What the symbolic link at path, in the folder, says: its length. 0: there is
+ * none, or one of /proc, where /dev/stdout leads, and that is something open
+ * whose name may be another's by now. */
+static ssize_t read_link(const char *path, const char *folder,
+			 char target[PATH_MAX])
+{
+	/* The link itself, so that what is looked at is what is read. */
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	struct statfs fs;
+	ssize_t len = 0;
+
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &st) == 0 && S_ISLNK(st.st_mode) &&
+	    fstatfs(fd, &fs) == 0 && fs.f_type != PROC_SUPER_MAGIC) {
+		len = is_planted(&st, folder)
+			      ? -EACCES
+			      : readlinkat(fd, "", target, PATH_MAX);
+		if (len == PATH_MAX)
+			len = -ENAMETOOLONG;
+	}
+	fdio_close(&fd);
+	return len;
+}
+
+/* A symbolic link at path: where it leads, in its place, and 1. Or 0: none. */
 static int follow_link(char path[PATH_MAX])
 {
 	char folder[PATH_MAX], target[PATH_MAX], next[PATH_MAX];
-	ssize_t len = readlink(path, target, sizeof(target) - 1);
-	struct statfs fs;
-	int error, n;
+	int error = folder_of(path, folder), n;
+	ssize_t len;
 
-	if (len < 0)
-		return 0;
-	target[len] = '\0';
-	error = folder_of(path, folder);
 	if (error)
 		return error;
-	if (statfs(folder, &fs) < 0)
-		return -errno;
-	if (fs.f_type == PROC_SUPER_MAGIC)
-		return 0;
-	n = snprintf(next, sizeof(next), "%s%s", target[0] == '/' ? "" : folder,
-		     target);
+	len = read_link(path, folder, target);
+	if (len <= 0)
+		return (int)len;
+	n = snprintf(next, sizeof(next), "%s%.*s",
+		     target[0] == '/' ? "" : folder, (int)len, target);
 	if (n >= PATH_MAX)
 		return -ENAMETOOLONG;
 	memcpy(path, next, (size_t)n + 1);
@@ -126,15 +157,24 @@ static int write_directly(const char *path, const char *text, size_t len)
 	return fd < 0 ? -errno : write_to(fd, text, len);
 }
 
-/* A new file, which nobody may read or write who could not do so with the one
- * at path. */
-static int create_like(const char *path, const char *beside)
+/* A new file without a name yet, so that a kill leaves nothing; where the file
+ * system has no such thing, at beside. Nobody may read or write it who could
+ * not do so with the one at path. */
+static int create_like(const char *path, const char *beside, bool *has_name)
 {
+	const int flags = O_WRONLY | O_CLOEXEC;
+	char folder[PATH_MAX];
 	struct stat st;
 	bool is_there = stat(path, &st) == 0;
-	int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		      is_there ? st.st_mode & 0666 : 0666);
+	mode_t mode = is_there ? st.st_mode & 0666 : 0666;
+	int error = folder_of(path, folder), fd;
 
+	if (error)
+		return error;
+	fd = open(folder, flags | O_TMPFILE, mode);
+	*has_name = fd < 0;
+	if (fd < 0)
+		fd = open(beside, flags | O_CREAT | O_EXCL, mode);
 	if (fd < 0)
 		return -errno;
 	if (is_there)
@@ -142,27 +182,52 @@ static int create_like(const char *path, const char *beside)
 	return fd;
 }
 
+/* open(2), O_TMPFILE: the way that needs no privilege. */
+static int give_name(int fd, const char *beside)
+{
+	char open_file[40];
+
+	snprintf(open_file, sizeof(open_file), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, open_file, AT_FDCWD, beside,
+		      AT_SYMLINK_FOLLOW) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int replace(const char *path, const char *text, size_t len)
+{
+	char beside[PATH_MAX + 32];
+	bool has_name;
+	int error, close_error, fd;
+
+	snprintf(beside, sizeof(beside), "%s.%d.new", path, (int)getpid());
+	fd = create_like(path, beside, &has_name);
+	if (fd < 0)
+		return fd;
+	error = fdio_write_full(fd, text, len);
+	if (!error && !has_name) {
+		error = give_name(fd, beside);
+		has_name = error == 0;
+	}
+	close_error = fdio_close(&fd);
+	if (!error)
+		error = close_error;
+	if (!error && rename(beside, path) != 0)
+		error = -errno;
+	if (error && has_name)
+		unlink(beside);
+	return error;
+}
+
 int outfile_write(const char *path, const char *text, size_t len)
 {
-	char real[PATH_MAX], beside[PATH_MAX + 32];
+	char real[PATH_MAX];
 	bool can;
-	int error, fd;
+	int error = follow(path, real);
 
-	error = follow(path, real);
 	if (!error)
 		error = can_be_replaced(real, &can);
 	if (error)
 		return error;
-	if (!can)
-		return write_directly(real, text, len);
-	snprintf(beside, sizeof(beside), "%s.%d.new", real, (int)getpid());
-	fd = create_like(real, beside);
-	if (fd < 0)
-		return fd;
-	error = write_to(fd, text, len);
-	if (!error && rename(beside, real) != 0)
-		error = -errno;
-	if (error)
-		unlink(beside);
-	return error;
+	return can ? replace(real, text, len) : write_directly(real, text, len);
 }

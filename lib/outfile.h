@@ -1,11 +1,13 @@
 /* outfile.h - a file of results that is whole, or is not there.
  *
- * A regular file is written beside its place and renamed into it, so that a
- * crash or a full disk never leaves half of one, and an earlier one stays
- * until then, and its permissions with the new one. Symbolic links stay, and
- * the same holds for the file that they lead to. What is no regular file
- * (/dev/stdout, a FIFO), and what lies in a folder that we may not write to, is
- * written to as it is.
+ * A regular file is written without a name and put into its place when it is
+ * whole, so that neither a crash nor a full disk leaves half of one, and an
+ * earlier one stays until then, and its permissions with the new one. (Where
+ * the file system knows no files without a name, it has one beside its place,
+ * which a kill -9 leaves.) Symbolic links stay, and the same holds for the file
+ * that they lead to; but those that others left in a folder like /tmp are
+ * -EACCES. What is no regular file (/dev/stdout, a FIFO), and what lies in a
+ * folder that we may not write to, is written to as it is.
  */
 #ifndef UNIXIPC_OUTFILE_H
 #define UNIXIPC_OUTFILE_H

@@ -85,6 +85,38 @@ static void a_failed_write_leaves_the_old_file(void **state)
 	scratch_remove(&scratch);
 }
 
+static int die_writing(void *arg)
+{
+	static char text[8192];
+	const struct rlimit small = {.rlim_cur = 4096, .rlim_max = 4096};
+
+	if (signal(SIGXFSZ, SIG_DFL) == SIG_ERR ||
+	    setrlimit(RLIMIT_FSIZE, &small))
+		return 1;
+	outfile_write(arg, text, sizeof(text));
+	return 2;
+}
+
+static void who_is_killed_while_writing_leaves_nothing(void **state)
+{
+	struct scratch scratch;
+	int fd;
+
+	(void)state;
+	scratch_make(&scratch);
+	fd = open(scratch.dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	if (fd < 0)
+		skip(); /* files without a name are not known there */
+	close(fd);
+	scratch_write(&scratch, "out", "precious", 8);
+	scratch_path(&scratch, "out");
+	assert_int_equal(support_child_status(die_writing, scratch.path, 5000),
+			 128 + SIGXFSZ);
+	assert_holds(scratch.path, "precious");
+	assert_int_equal(count_files(scratch.dir), 1);
+	scratch_remove(&scratch);
+}
+
 static void assert_is_link(const char *path)
 {
 	struct stat st;
@@ -131,6 +163,36 @@ static void links_that_lead_nowhere_are_errors(void **state)
 	assert_int_equal(symlink("no/file", scratch_path(&scratch, "lost")), 0);
 	assert_int_equal(outfile_check(scratch.path), -ENOENT);
 	assert_int_equal(outfile_write(scratch.path, "text", 4), -ENOENT);
+	scratch_remove(&scratch);
+}
+
+/* Like the kernel with protected_symlinks, whatever that is set to. */
+static void links_of_others_in_a_folder_for_all_are_refused(void **state)
+{
+	struct scratch scratch;
+	char file[300], open_to_all[300], link[300];
+	const uid_t somebody = 65534;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* nobody else's link can be made */
+	scratch_make(&scratch);
+	scratch_write(&scratch, "file", "precious", 8);
+	snprintf(file, sizeof(file), "%s", scratch_path(&scratch, "file"));
+	snprintf(open_to_all, sizeof(open_to_all), "%s",
+		 scratch_path(&scratch, "all"));
+	assert_int_equal(mkdir(open_to_all, 0700), 0);
+	assert_int_equal(chmod(open_to_all, 01777), 0);
+	snprintf(link, sizeof(link), "%s", scratch_path(&scratch, "all/link"));
+	assert_int_equal(symlink(file, link), 0);
+	assert_int_equal(outfile_write(link, "ours", 4), 0);
+	assert_holds(file, "ours");
+	assert_int_equal(lchown(link, somebody, somebody), 0);
+	assert_int_equal(outfile_check(link), -EACCES);
+	assert_int_equal(outfile_write(link, "text", 4), -EACCES);
+	assert_holds(file, "ours");
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(rmdir(open_to_all), 0);
 	scratch_remove(&scratch);
 }
 
@@ -206,8 +268,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_is_made_and_replaced),
 		cmocka_unit_test(a_failed_write_leaves_the_old_file),
+		cmocka_unit_test(who_is_killed_while_writing_leaves_nothing),
 		cmocka_unit_test(symbolic_links_stay_and_their_file_is_as_safe),
 		cmocka_unit_test(links_that_lead_nowhere_are_errors),
+		cmocka_unit_test(
+			links_of_others_in_a_folder_for_all_are_refused),
 		cmocka_unit_test(a_link_of_proc_is_written_to),
 		cmocka_unit_test(permissions_of_a_file_stay),
 		cmocka_unit_test(a_device_is_written_to_and_not_replaced),
