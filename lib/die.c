@@ -40,6 +40,19 @@ static void say(int error, const char *format, va_list ap)
 	(void)fdio_write_full(STDERR_FILENO, line, len);
 }
 
+static bool is_dying;
+
+static _Noreturn void end(int status)
+{
+	is_dying = true;
+	exit(status);
+}
+
+bool die_is_dying(void)
+{
+	return is_dying;
+}
+
 void die(const char *format, ...)
 {
 	va_list ap;
@@ -47,7 +60,7 @@ void die(const char *format, ...)
 	va_start(ap, format);
 	say(0, format, ap);
 	va_end(ap);
-	exit(DIE_FAILURE);
+	end(DIE_FAILURE);
 }
 
 void die_errno(int error, const char *format, ...)
@@ -57,7 +70,7 @@ void die_errno(int error, const char *format, ...)
 	va_start(ap, format);
 	say(error, format, ap);
 	va_end(ap);
-	exit(DIE_FAILURE);
+	end(DIE_FAILURE);
 }
 
 void die_usage(const char *format, ...)
@@ -67,7 +80,7 @@ void die_usage(const char *format, ...)
 	va_start(ap, format);
 	say(0, format, ap);
 	va_end(ap);
-	exit(DIE_USAGE);
+	end(DIE_USAGE);
 }
 
 void die_status(int status, const char *format, ...)
@@ -77,7 +90,7 @@ void die_status(int status, const char *format, ...)
 	va_start(ap, format);
 	say(0, format, ap);
 	va_end(ap);
-	exit(status);
+	end(status);
 }
 
 void die_warn(const char *format, ...)

@@ -9,6 +9,8 @@
 #ifndef UNIXIPC_DIE_H
 #define UNIXIPC_DIE_H
 
+#include <stdbool.h>
+
 enum die_status {
 	DIE_FAILURE = 1, /* failed, or "no" */
 	DIE_USAGE = 2,   /* the command line was not accepted */
@@ -30,6 +32,10 @@ _Noreturn void die_usage(const char *format, ...)
 /* Exit with a status of the chapter's own. */
 _Noreturn void die_status(int status, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Whether one of these has begun to end the process: for what runs at its exit,
+ * and has no more to say then. */
+bool die_is_dying(void);
 
 /* The messages without the end. */
 void die_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

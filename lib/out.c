@@ -274,19 +274,22 @@ int out_json(json_t *value, FILE *to)
 	/* 12 digits: more than was measured, and 0.1 stays 0.1. */
 	const size_t flags = JSON_INDENT(2) | JSON_PRESERVE_ORDER |
 			     JSON_ENCODE_ANY | JSON_REAL_PRECISION(12);
+	char *text;
 	int error;
 
 	if (!value)
 		return -ENOMEM; /* what jansson returns when it has none */
-	errno = 0;
-	error = json_dumpf(value, to, flags);
-	if (error)
-		error = errno ? -errno : -EIO;
+	/* Not json_dumpf(), which keeps the reason of a failure to itself. */
+	text = json_dumps(value, flags);
 	json_decref(value);
-	if (error)
-		return error;
-	putc('\n', to);
-	return written(to);
+	if (!text)
+		return -ENOMEM;
+	errno = 0;
+	error = fputs(text, to) < 0 || putc('\n', to) < 0
+			? errno ? -errno : -EIO
+			: written(to);
+	free(text);
+	return error;
 }
 
 /* ---- numbers for people --------------------------------------------------------- */
@@ -364,7 +367,7 @@ static void check_stdout(void)
 	errno = 0;
 	if (fclose(stdout) != 0)
 		has_failed = true;
-	if (!has_failed)
+	if (!has_failed || die_is_dying()) /* once is enough */
 		return;
 	if (errno)
 		die_warn_errno(errno, "cannot write to standard output");

@@ -246,6 +246,9 @@ is_waiting() {
 	assert_regex "$(tail -n 1 err)" 'cannot write standard output: No space'
 	run bash -c './shm_image_filter in.ppm out.png >/dev/full'
 	assert_failure 1
+	run bash -c './shm_image_filter in.ppm out.png --json >/dev/full'
+	assert_failure 1
+	assert_output 'shm_image_filter: cannot print the figures: No space left on device'
 	assert_nothing_left
 }
 

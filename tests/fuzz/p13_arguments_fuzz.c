@@ -63,6 +63,11 @@ void die_status(int status, const char *format, ...)
 	refuse();
 }
 
+bool die_is_dying(void)
+{
+	return false;
+}
+
 void die_warn(const char *format, ...)
 {
 	(void)format;
