@@ -197,7 +197,7 @@ static int give_name(int fd, const char *beside)
 static int replace(const char *path, const char *text, size_t len)
 {
 	char beside[PATH_MAX + 32];
-	bool has_name;
+	bool has_name = false;
 	int error, close_error, fd;
 
 	snprintf(beside, sizeof(beside), "%s.%d.new", path, (int)getpid());
