@@ -61,6 +61,24 @@ setup() {
 	done
 }
 
+@test "who was killed before anybody came is not taken for a partner" {
+	local -A partner=([read]=write [write]=read)
+	for side in read write; do
+		start_server ./shm_cat --name=/p12.x $side
+		wait_until 10 has_entered "$SERVER"
+		stop_server server KILL
+		run ./shm_cat --name=/p12.x --timeout=100ms "${partner[$side]}" \
+			</dev/null
+		assert_failure 3
+		assert_nothing_left
+	done
+}
+
+# It is in the ring, and sleeps.
+has_entered() {
+	[[ -s /dev/shm/p12.x && $(ps -o stat= -p "$1") == S* ]]
+}
+
 @test "nobody came: status 3" {
 	for side in read write; do
 		run ./shm_cat --name=/p12.x --timeout=100ms $side </dev/null
