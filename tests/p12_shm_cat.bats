@@ -107,6 +107,20 @@ has_entered() {
 	assert_nothing_left
 }
 
+@test "a ring that takes long to make is waited for" {
+	start_server strace -qq -o /dev/null -e trace=fallocate \
+		-e inject=fallocate:delay_exit=1500000 \
+		./shm_cat --name=/p12.x read
+	wait_until 10 test -s /dev/shm/p12.x
+	run ./shm_cat --name=/p12.x --timeout=100ms write </dev/null
+	assert_failure 3
+	run ./shm_cat --name=/p12.x write <<<hello
+	assert_success
+	wait "$SERVER"
+	assert_equal "$(<"$SERVER_OUT")" hello
+	assert_nothing_left
+}
+
 @test "what is not a ring is refused and left alone" {
 	echo garbage >/dev/shm/p12.x
 	run ./shm_cat --name=/p12.x read
