@@ -67,9 +67,9 @@ int lane_open(struct lane *lane, const struct lane_plan *plan, const char *name,
 	if (plan->has_semaphores || plan->is_copied)
 		rc = make_copy(lane);
 	if (!rc)
-		rc = plan->has_semaphores ? sem_ring_open(&lane->sem, name)
-					  : open_ring(lane, name, side,
-						      deadline);
+		rc = plan->has_semaphores
+			     ? sem_ring_open(&lane->sem, name)
+			     : open_ring(lane, name, side, deadline);
 	if (rc)
 		lane_close(lane);
 	return rc;
