@@ -33,14 +33,19 @@ int lane_remove(const struct lane_plan *plan, const char *name)
 	return plan->has_semaphores ? sem_ring_remove(name) : ring_remove(name);
 }
 
-static int open_ring(struct lane *lane, const char *name, enum ring_side side)
+static int open_ring(struct lane *lane, const char *name, enum ring_side side,
+		     int64_t deadline)
 {
 	struct ring_options options = lane->plan->options;
+	int rc;
 
 	options.capacity = lane->plan->buffer_bytes;
 	options.is_fresh = true;
-	return ring_open(&lane->ring, name, side, &options,
-			 tick_after(OPEN_NS));
+	do
+		rc = ring_open(&lane->ring, name, side, &options,
+			       tick_after(OPEN_NS));
+	while (rc == -ETIMEDOUT && !tick_is_over(deadline));
+	return rc;
 }
 
 static int make_copy(struct lane *lane)
@@ -54,7 +59,7 @@ static int make_copy(struct lane *lane)
 }
 
 int lane_open(struct lane *lane, const struct lane_plan *plan, const char *name,
-	      enum ring_side side)
+	      enum ring_side side, int64_t deadline)
 {
 	int rc = 0;
 
@@ -62,8 +67,9 @@ int lane_open(struct lane *lane, const struct lane_plan *plan, const char *name,
 	if (plan->has_semaphores || plan->is_copied)
 		rc = make_copy(lane);
 	if (!rc)
-		rc = plan->has_semaphores ? sem_ring_open(&lane->sem, name)
-					  : open_ring(lane, name, side);
+		rc = plan->has_semaphores
+			     ? sem_ring_open(&lane->sem, name)
+			     : open_ring(lane, name, side, deadline);
 	if (rc)
 		lane_close(lane);
 	return rc;

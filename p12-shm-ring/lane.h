@@ -37,10 +37,12 @@ struct lane {
 int lane_create(const struct lane_plan *plan, const char *name);
 int lane_remove(const struct lane_plan *plan, const char *name);
 
-/* Open it by its name, as one of its two sides. The plan must outlive it.
+/* Open it by its name, as one of its two sides. The plan must outlive it. Who
+ * is making it, which takes long where it is large, is waited for until the
+ * deadline, or for two seconds if that is longer; who is in it, for these.
  * Returns 0, or as ring_open() and sem_ring_open(). */
 int lane_open(struct lane *lane, const struct lane_plan *plan, const char *name,
-	      enum ring_side side);
+	      enum ring_side side, int64_t deadline);
 void lane_close(struct lane *lane);
 
 /* How long message number sequence is. */

@@ -68,9 +68,10 @@ struct ring_options {
 	size_t capacity; /* of the ring to make when there is none: bytes,
 			  * rounded up to a power of two. 0: make none */
 	mode_t mode;     /* of the object to make, as of chmod(2); 0: 0600 */
-	bool is_fresh;   /* only a ring whose seat nobody has had before: one
-			  * that dead or closed sides left is replaced, one
-			  * with somebody in it is -EBUSY */
+	bool is_fresh;   /* only a ring whose seat nobody has had before, and
+			  * in which the other side, if it has come, still is:
+			  * one that dead or closed sides left is replaced, a
+			  * used one with somebody in it is -EBUSY */
 	enum ring_wait wait;
 	enum ring_overflow overflow; /* of a sender */
 

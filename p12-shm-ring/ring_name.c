@@ -21,13 +21,20 @@ static int open_object(const char *name, const struct ring_options *options)
 {
 	const mode_t mode = options->mode ? options->mode : 0600;
 	int fd = shm_open(name, O_RDWR, 0);
+	int error = 0;
 
-	if (fd < 0 && errno == ENOENT && options->capacity) {
+	if (fd < 0)
+		error = -errno;
+	if (error == -ENOENT && options->capacity) {
 		objname_claim(OBJNAME_SHM, name); /* advice: it may fail */
 		fd = shm_open(name, O_RDWR | O_CREAT, mode);
+		error = fd < 0 ? -errno : 0;
+		if (error)
+			objname_release(OBJNAME_SHM, name);
 	}
-	if (fd < 0)
-		return errno == EISDIR || errno == ENXIO ? -EBADMSG : -errno;
+	/* The name is sound: glibc says EINVAL of a folder. */
+	if (error)
+		return error == -EINVAL || error == -ENXIO ? -EBADMSG : error;
 	return fdio_above_std(fd);
 }
 
@@ -74,6 +81,19 @@ static bool was_seat_used(int fd, enum ring_side side)
 				   : &header.receiver.state) != RING_VACANT;
 }
 
+/* With the name locked: what is_fresh asks for. 0: this ring will do, as only
+ * the living have been in it; 1: it is to be made anew; -EAGAIN. */
+static int look_for_others(int fd, enum ring_side side)
+{
+	const enum ring_side other =
+		side == RING_SENDER ? RING_RECEIVER : RING_SENDER;
+	const bool is_used = was_seat_used(fd, side);
+
+	if (is_anybody_in(fd))
+		return is_used ? -EAGAIN : 0;
+	return is_used || was_seat_used(fd, other);
+}
+
 /* With the name locked. -EAGAIN: later, perhaps. */
 static int prepare_object(int fd, const char *name, enum ring_side side,
 			  const struct ring_options *options)
@@ -89,10 +109,11 @@ static int prepare_object(int fd, const char *name, enum ring_side side,
 	rc = ring_map_check(fd, &capacity);
 	if (rc == -ENOENT && options->capacity)
 		return make_object(fd, name, options);
-	if (rc || !options->is_fresh || !was_seat_used(fd, side))
+	if (rc || !options->is_fresh)
 		return rc;
-	if (is_anybody_in(fd))
-		return -EAGAIN;
+	rc = look_for_others(fd, side);
+	if (rc <= 0)
+		return rc;
 	return options->capacity ? make_object(fd, name, options) : -ENOENT;
 }
 

@@ -123,12 +123,21 @@ static _Noreturn void fail(struct ring *ring, const struct arguments *arguments,
 
 static struct ring *enter(const struct arguments *arguments)
 {
-	const int64_t wait_ns =
-		arguments->timeout_ns < TICK_S ? arguments->timeout_ns : TICK_S;
+	const int64_t deadline = tick_after(arguments->timeout_ns);
 	struct ring *ring;
-	int rc = ring_open(&ring, arguments->name, arguments->side,
-			   &arguments->ring, tick_after(wait_ns));
+	int64_t soon;
+	int rc;
 
+	/* Who is in it may leave soon; who is making it, and gets a lot of
+	 * memory for it, may take long. */
+	do {
+		if (stop_signal())
+			exit(stop_exit_code());
+		soon = tick_after(TICK_S);
+		rc = ring_open(&ring, arguments->name, arguments->side,
+			       &arguments->ring,
+			       soon < deadline ? soon : deadline);
+	} while (rc == -ETIMEDOUT && !tick_is_over(deadline));
 	switch (rc) {
 	case 0:
 		break;
@@ -142,6 +151,9 @@ static struct ring *enter(const struct arguments *arguments)
 	case -ENOSPC:
 		die("%s: not enough shared memory (df /dev/shm, --buffer-size)",
 		    arguments->name);
+	case -ETIMEDOUT:
+		die_status(DIE_TIMEOUT, "%s: it was not made within --timeout",
+			   arguments->name);
 	case -EINTR:
 		exit(stop_exit_code());
 	default:

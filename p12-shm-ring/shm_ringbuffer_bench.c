@@ -233,6 +233,28 @@ static void measure_peers(struct run *run)
 	}
 }
 
+/* Of a lane, before the first message. */
+static _Noreturn void fail_to_open(const char *name, int error)
+{
+	switch (error) {
+	case -EBADMSG:
+		die("%s: not a ring, or one that is damaged or of another "
+		    "version",
+		    name);
+	case -EBUSY:
+		die("%s: a ring that is in use (--name)", name);
+	case -EEXIST:
+		die("%s: there is something of that name (--name)", name);
+	case -ENOSPC:
+		die("%s: not enough shared memory (df /dev/shm, --buffer-size)",
+		    name);
+	case -ETIMEDOUT:
+		die("%s: it was not made within --timeout", name);
+	default:
+		die_errno(error, "%s", name);
+	}
+}
+
 static _Noreturn void fail(const struct run *run, int error,
 			   enum traffic_role role)
 {
@@ -240,7 +262,10 @@ static _Noreturn void fail(const struct run *run, int error,
 	const char *who = role == TRAFFIC_PRODUCER ? "producer" : "consumer";
 	const char *other = role == TRAFFIC_PRODUCER ? "consumer" : "producer";
 	const unsigned long long at = board_of(run)->at[role];
+	const unsigned int opened = board_of(run)->opened[role];
 
+	if (opened < 2 && error != -EINTR && error != -ECHILD)
+		fail_to_open(plan->name[opened], error);
 	switch (error) {
 	case -EINTR:
 		exit(stop_exit_code());
@@ -258,12 +283,6 @@ static _Noreturn void fail(const struct run *run, int error,
 	case -ETIMEDOUT:
 		die("the %s waited for message %llu longer than --timeout", who,
 		    at);
-	case -EBUSY:
-	case -EEXIST:
-		die("%s: a ring that is in use (--name)", plan->name[0]);
-	case -ENOSPC:
-		die("%s: not enough shared memory (df /dev/shm, --buffer-size)",
-		    plan->name[0]);
 	default:
 		die_errno(error, "the %s, on %s", who, plan->name[0]);
 	}
@@ -296,7 +315,9 @@ static int run_traffic(struct run *run, enum traffic_role *role)
 		if (!rc)
 			made++;
 	}
-	if (!rc)
+	if (rc)
+		run->board->opened[*role] = (unsigned int)made;
+	else
 		rc = traffic_run(plan, run->board, role);
 	while (made > 0)
 		lane_remove(&plan->lane, plan->name[--made]);

@@ -11,7 +11,8 @@
 /* A number with this bit ends the trips. */
 #define LAST (UINT64_C(1) << 63)
 
-enum { WARM_UP_TRIPS = 1000 };
+/* At most, and of the time. */
+enum { WARM_UP_TRIPS = 1000, WARM_UP_SHARE = 10 };
 
 /* How long the survivor of a death has to notice, before it is killed too. */
 #define NOTICE_NS (2 * TICK_S)
@@ -119,14 +120,14 @@ static int produce(struct worker *w)
 	return rc;
 }
 
-static int make_trip(struct worker *w, uint64_t number)
+static int make_trip(struct worker *w, uint64_t number, bool is_recorded)
 {
 	int64_t start = tick_now();
 	int rc = send_to(w, &w->there, number);
 
 	if (!rc)
 		rc = expect(w, &w->back, number);
-	if (!rc && (number & ~LAST) >= WARM_UP_TRIPS)
+	if (!rc && is_recorded)
 		stats_record(&w->board->trip, (uint64_t)(tick_now() - start));
 	return rc;
 }
@@ -134,15 +135,16 @@ static int make_trip(struct worker *w, uint64_t number)
 static int ask(struct worker *w)
 {
 	const uint64_t last = WARM_UP_TRIPS + w->plan->trips - 1;
-	const int64_t end = tick_after(w->plan->trips_ns);
+	int64_t end = tick_after(w->plan->trips_ns / WARM_UP_SHARE);
+	uint64_t i = 0;
 	int rc = 0;
 
-	for (uint64_t i = 0; i < last && !rc; i++) {
-		if (i >= WARM_UP_TRIPS && i % 64 == 0 && tick_is_over(end))
-			break;
-		rc = make_trip(w, i);
-	}
-	return rc ? rc : make_trip(w, LAST | last);
+	while (i < WARM_UP_TRIPS && !rc && !tick_is_over(end))
+		rc = make_trip(w, i++, false);
+	end = tick_after(w->plan->trips_ns);
+	while (i < last && !rc && !tick_is_over(end))
+		rc = make_trip(w, i++, true);
+	return rc ? rc : make_trip(w, LAST | last, true);
 }
 
 /* ---- the consumer --------------------------------------------------------------- */
@@ -187,13 +189,19 @@ static int answer(struct worker *w)
 
 static int open_lanes(struct worker *w)
 {
-	const bool produces = w->role == TRAFFIC_PRODUCER;
-	int rc = lane_open(&w->there, &w->plan->lane, w->plan->name[0],
-			   produces ? RING_SENDER : RING_RECEIVER);
+	struct lane *lanes[] = {&w->there, &w->back};
+	int rc = 0;
 
-	return rc ? rc
-		  : lane_open(&w->back, &w->plan->lane, w->plan->name[1],
-			      produces ? RING_RECEIVER : RING_SENDER);
+	for (unsigned int i = 0; i < 2 && !rc; i++) {
+		const bool sends = (w->role == TRAFFIC_PRODUCER) == (i == 0);
+
+		rc = lane_open(lanes[i], &w->plan->lane, w->plan->name[i],
+			       sends ? RING_SENDER : RING_RECEIVER,
+			       patience(w));
+		if (!rc)
+			w->board->opened[w->role]++;
+	}
+	return rc;
 }
 
 static int work(void *arg)

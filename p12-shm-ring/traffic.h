@@ -36,6 +36,9 @@ struct traffic_board {
 	uint64_t bytes;     /* of all messages that arrived */
 	uint64_t sent, received, dropped;
 	struct ring_calls calls[2];
+	/* How many of its lanes each role has opened: below 2, the error was
+	 * met at the next. */
+	unsigned int opened[2];
 	/* How each role ended: 0 or -errno, and with which message. */
 	int error[2];
 	uint64_t at[2];

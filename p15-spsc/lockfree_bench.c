@@ -153,6 +153,9 @@ static _Noreturn void fail(const struct contender *contender, int error,
 	case -ETIMEDOUT:
 		die_status(DIE_TIMEOUT, "%s: no end within --timeout",
 			   contender->title);
+	case -ECHILD:
+		die("%s: the producer or the consumer was killed",
+		    contender->title);
 	case -EBADMSG:
 		if (failed)
 			die("%s: item %" PRIu64 " is not what was sent",

@@ -132,7 +132,7 @@ static int await(struct side *side)
 	} else {
 		error = child_wait(side->pid, until, &status);
 		if (!error && status && !side->ground->error[side->index])
-			side->ground->error[side->index] = -EPIPE;
+			side->ground->error[side->index] = -ECHILD;
 	}
 	side->is_running = error == -ETIMEDOUT || error == -EINTR;
 	return error;
@@ -176,14 +176,19 @@ static int finish(struct ground *ground, struct side side[2])
 	return error;
 }
 
+/* What follows from something else: a partner that closed, or who was told to
+ * stop, which is the least. */
+static int weight(int error)
+{
+	return error == 0 ? 0 : error == -EINTR ? 1 : error == -EPIPE ? 2 : 3;
+}
+
 /* Which error to tell: the one that was first, not what followed from it. */
 static int first_error(const struct ground *ground)
 {
 	int a = ground->error[0], b = ground->error[1];
 
-	if (a == 0 || a == -EPIPE || a == -EINTR)
-		return b ? b : a;
-	return a;
+	return weight(b) > weight(a) ? b : a;
 }
 
 static int run_both(struct ground *ground)

@@ -17,8 +17,8 @@ struct rig {
 /* Send the plan's items. *elapsed_ns is from the moment when both sides were
  * ready until the consumer had verified the last. Returns 0, -ENOTSUP (the
  * contender cannot do that), -EBADMSG (*failed is the number of the first
- * item that was wrong), -EINTR on a stop, -ETIMEDOUT, or another -errno.
- * Nothing is left running. */
+ * item that was wrong), -ECHILD (a side was killed), -EINTR on a stop,
+ * -ETIMEDOUT, or another -errno. Nothing is left running. */
 int rig_stream(const struct rig *rig, const struct contender *contender,
 	       int64_t *elapsed_ns, uint64_t *failed);
 

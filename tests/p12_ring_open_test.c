@@ -129,6 +129,15 @@ static void garbage_is_refused_and_what_was_half_made_is_made(void **state)
 	assert_int_equal(ring_remove(NAME), 0);
 }
 
+static void folder_of_that_name_is_no_ring(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("/dev/shm" NAME, 0700), 0);
+	assert_refused(-EBADMSG);
+	assert_int_equal(ring_remove(NAME), -EBADMSG);
+	assert_int_equal(rmdir("/dev/shm" NAME), 0);
+}
+
 static void memory_of_a_descriptor_cannot_shrink(void **state)
 {
 	int fd = ring_memfd(10000);
@@ -164,6 +173,32 @@ static void fresh_ring_replaces_what_dead_ones_left(void **state)
 	assert_int_equal(ring_peer(rx), -ENOTCONN);
 	ring_close(rx);
 	assert_int_equal(ring_remove(NAME), 0);
+}
+
+static void fresh_ring_is_not_one_in_which_the_other_side_died(void **state)
+{
+	struct ring_options fresh = make_it;
+	struct ring *ring;
+
+	(void)state;
+	fresh.is_fresh = true;
+	for (int i = 0; i < 4; i++) {
+		const enum ring_side side = i % 2 ? RING_RECEIVER : RING_SENDER;
+
+		ring = enter(side);
+		if (i < 2)
+			ring_abandon(ring);
+		else
+			ring_close(ring);
+		assert_int_equal(ring_open(&ring, NAME,
+					   side == RING_SENDER ? RING_RECEIVER
+							       : RING_SENDER,
+					   &fresh, 0),
+				 0);
+		assert_int_equal(ring_peer(ring), -ENOTCONN);
+		ring_close(ring);
+		assert_int_equal(ring_remove(NAME), 0);
+	}
 }
 
 /* ---- deaths ---- */
@@ -269,8 +304,10 @@ int main(void)
 		CASE(seat_has_one_owner_and_the_name_goes_with_the_last),
 		CASE(damaged_truncated_and_other_versions_are_refused),
 		CASE(garbage_is_refused_and_what_was_half_made_is_made),
+		CASE(folder_of_that_name_is_no_ring),
 		CASE(memory_of_a_descriptor_cannot_shrink),
 		CASE(fresh_ring_replaces_what_dead_ones_left),
+		CASE(fresh_ring_is_not_one_in_which_the_other_side_died),
 		CASE(only_what_a_killed_sender_committed_is_there),
 		CASE(what_a_killed_receiver_only_peeked_at_is_given_again),
 	};

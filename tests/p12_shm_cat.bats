@@ -61,6 +61,24 @@ setup() {
 	done
 }
 
+@test "who was killed before anybody came is not taken for a partner" {
+	local -A partner=([read]=write [write]=read)
+	for side in read write; do
+		start_server ./shm_cat --name=/p12.x $side
+		wait_until 10 has_entered "$SERVER"
+		stop_server server KILL
+		run ./shm_cat --name=/p12.x --timeout=100ms "${partner[$side]}" \
+			</dev/null
+		assert_failure 3
+		assert_nothing_left
+	done
+}
+
+# It is in the ring, and sleeps.
+has_entered() {
+	[[ -s /dev/shm/p12.x && $(ps -o stat= -p "$1") == S* ]]
+}
+
 @test "nobody came: status 3" {
 	for side in read write; do
 		run ./shm_cat --name=/p12.x --timeout=100ms $side </dev/null
@@ -86,6 +104,20 @@ setup() {
 		-e inject=membarrier:signal=INT:when=3 \
 		./shm_cat --name=/p12.x read
 	assert_failure 130
+	assert_nothing_left
+}
+
+@test "a ring that takes long to make is waited for" {
+	start_server strace -qq -o /dev/null -e trace=fallocate \
+		-e inject=fallocate:delay_exit=1500000 \
+		./shm_cat --name=/p12.x read
+	wait_until 10 test -s /dev/shm/p12.x
+	run ./shm_cat --name=/p12.x --timeout=100ms write </dev/null
+	assert_failure 3
+	run ./shm_cat --name=/p12.x write <<<hello
+	assert_success
+	wait "$SERVER"
+	assert_equal "$(<"$SERVER_OUT")" hello
 	assert_nothing_left
 }
 

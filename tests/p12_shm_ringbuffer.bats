@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # shm_ringbuffer_bench as a user runs it.
+# needs: strace
 
 load support/common
 
@@ -104,11 +105,27 @@ has_rings() {
 		run ./shm_ringbuffer_bench -i 10 --no-compare --name=/p12.x \
 			--sync=$how
 		assert_failure 1
-		assert_line --partial 'shm_ringbuffer_bench: '
+		assert_line --regexp '^shm_ringbuffer_bench: /p12.x: (not a ring|there is something)'
 		assert_equal "$(</dev/shm/p12.x)" garbage
 	done
 	rm /dev/shm/p12.x
 	assert_nothing_left
+}
+
+@test "a ring that takes long to make is waited for" {
+	run strace -f -qq -o /dev/null -e trace=fallocate \
+		-e inject=fallocate:delay_exit=2200000:when=1 \
+		./shm_ringbuffer_bench -i 10 --no-compare
+	assert_success
+	assert_line 'Verified: 10 messages, every byte, in order'
+	assert_nothing_left
+}
+
+@test "large messages do not make the round trips last for minutes" {
+	run timeout 30 ./shm_ringbuffer_bench -i 2 --no-compare \
+		--message-size=16MB --buffer-size=32MB
+	assert_success
+	assert_line 'Verified: 2 messages, every byte, in order'
 }
 
 @test "command lines that are not accepted" {

@@ -47,6 +47,24 @@ setup() {
 	assert_nothing_left
 }
 
+@test "a killed side is a failure, whichever it was" {
+	for victim in 1 2; do
+		start_server --ready Operations ./lockfree_bench -i 1G
+		wait_until 10 has_both_sides
+		kill -KILL "$(cut -d' ' -f$victim "/proc/$SERVER/task/$SERVER/children")"
+		wait_until 10 is_ended "$SERVER"
+		stop_server
+		assert_equal "$status" 1
+		assert_one_line_error "$(<"$SERVER_ERR")" lockfree_bench
+		grep -q 'was killed$' "$SERVER_ERR"
+		assert_nothing_left
+	done
+}
+
+has_both_sides() {
+	(($(wc -w <"/proc/$SERVER/task/$SERVER/children") == 2))
+}
+
 @test "SIGINT and SIGTERM end it, in threads and in processes" {
 	for signal in INT TERM; do
 		for sides in threads processes; do
