@@ -19,5 +19,6 @@ HEADERS += $(addprefix p16-rpc-calc/,rpc_buffer.h rpc_record.h rpc_call.h \
 	rpc_client.h rpc_bind.h)
 TEST_LDFLAGS_p16_server_test := -Wl,--wrap=accept4
 # With a server and its clients in one process.
-TSAN_TESTS += p16_server_test p16_client_test p16_replies_test \
-	p16_hostile_test p16_hostile_stress_test
+TSAN_TESTS += p16_server_test p16_client_test p16_client_reach_test \
+	p16_client_lost_test p16_replies_test p16_hostile_test \
+	p16_hostile_stress_test
