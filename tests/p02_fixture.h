@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "lib/fdio.h"
 #include "lib/tick.h"
 #include "p02-fifo/client.h"
 #include "p02-fifo/fifo.h"
@@ -21,6 +22,7 @@ struct fixture {
 	struct scratch scratch;
 	char path[256];        /* of the server's FIFO */
 	pid_t server;          /* 0: none runs */
+	int ready;             /* where it says that it can be used */
 	struct client *client; /* of tests that fork while it is open */
 };
 
@@ -38,25 +40,22 @@ static inline int set_up(void **state)
 
 static inline int run_server(void *arg)
 {
-	const struct server_options options = {.path = arg, .mode = 0600};
+	const struct fixture *f = arg;
+	const struct server_options options = {.path = f->path, .mode = 0600};
 	struct server *server;
 
 	if (server_create(&server, &options))
 		return 1;
+	if (fdio_write_full(f->ready, "", 1))
+		return 3;
 	return server_run(server, -1) ? 2 : 0;
 }
 
-static inline bool is_served(void *arg)
-{
-	int fd = fifo_open_writer(arg, geteuid());
-
-	return fd >= 0 && close(fd) == 0;
-}
-
+/* It says so itself: its FIFO is there a moment before it is locked, and
+ * another server could be quicker. */
 static inline void start(struct fixture *f)
 {
-	assert_int_equal(child_fork(run_server, f->path, &f->server), 0);
-	assert_true(support_wait_until(is_served, f->path, 5000));
+	f->server = support_start(run_server, f, &f->ready, 20000);
 }
 
 static inline void kill_server(struct fixture *f)

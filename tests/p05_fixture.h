@@ -80,17 +80,7 @@ static inline int fixture_queue(const struct fixture *f)
  * served, until that has been removed. */
 static inline void fixture_start(struct fixture *f)
 {
-	char byte;
-	int fds[2];
-
-	assert_int_equal(fdio_pipe(fds), 0);
-	f->ready = fds[1];
-	assert_int_equal(child_fork(fixture_serve, f, &f->server), 0);
-	f->ready = 0;
-	fdio_close(&fds[1]);
-	assert_int_equal(
-		fdio_read_until(fds[0], &byte, 1, tick_after(20 * TICK_S)), 1);
-	fdio_close(&fds[0]);
+	f->server = support_start(fixture_serve, f, &f->ready, 20000);
 }
 
 static inline void fixture_kill(struct fixture *f)
