@@ -16,9 +16,11 @@ TEST_LDFLAGS_lib_child_test := -Wl,--wrap=syscall
 TEST_LDFLAGS_lib_child_spawn_test := -Wl,--wrap=dup2
 TEST_LDFLAGS_lib_child_proc_test := -Wl,--wrap=open
 TEST_LDFLAGS_lib_objname_test := \
-	-Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid,--wrap=symlinkat
+	-Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid
+TEST_LDFLAGS_lib_objname_owner_test := \
+	$(TEST_LDFLAGS_lib_objname_test),--wrap=symlinkat
 TEST_LDFLAGS_lib_objname_object_test := \
-	-Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid,--wrap=mq_open
+	$(TEST_LDFLAGS_lib_objname_test),--wrap=mq_open
 
 TSAN_TESTS += lib_fdio_until_test lib_fdio_nowait_test lib_frame_test \
 	lib_child_test
