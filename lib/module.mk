@@ -6,6 +6,7 @@ TEST_LDFLAGS_lib_tick_test := -Wl,--wrap=clock_gettime
 TEST_LDFLAGS_lib_fdio_test := -Wl,--wrap=read,--wrap=write,--wrap=close
 TEST_LDFLAGS_lib_fdio_until_test := \
 	-Wl,--wrap=preadv2,--wrap=pwritev2,--wrap=ppoll
+TEST_LDFLAGS_lib_fdio_nowait_test := $(TEST_LDFLAGS_lib_fdio_until_test)
 TEST_LDFLAGS_lib_out_table_test := \
 	-Wl,--wrap=calloc,--wrap=reallocarray,--wrap=vasprintf
 TEST_LDFLAGS_lib_progress_test := -Wl,--wrap=tick_now
@@ -15,10 +16,13 @@ TEST_LDFLAGS_lib_child_test := -Wl,--wrap=syscall
 TEST_LDFLAGS_lib_child_spawn_test := -Wl,--wrap=dup2
 TEST_LDFLAGS_lib_child_proc_test := -Wl,--wrap=open
 TEST_LDFLAGS_lib_objname_test := \
-	-Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid,--wrap=symlinkat
+	-Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid
+TEST_LDFLAGS_lib_objname_owner_test := \
+	$(TEST_LDFLAGS_lib_objname_test),--wrap=symlinkat
 TEST_LDFLAGS_lib_objname_object_test := \
-	-Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid,--wrap=mq_open
+	$(TEST_LDFLAGS_lib_objname_test),--wrap=mq_open
 
-TSAN_TESTS += lib_fdio_until_test lib_frame_test lib_child_test
+TSAN_TESTS += lib_fdio_until_test lib_fdio_nowait_test lib_frame_test \
+	lib_child_test
 # Where a fork stands in for vfork.
 TSAN_TESTS += lib_child_spawn_test

@@ -11,4 +11,5 @@ $(call bench,p06-bench,bench.c bare.c bare_calls.c,p06,jansson)
 
 # System calls whose answer a test makes up.
 TEST_LDFLAGS_p06_measure_test := -Wl,--wrap=getrusage,--wrap=pread
+TEST_LDFLAGS_p06_measure_fault_test := $(TEST_LDFLAGS_p06_measure_test)
 TEST_LDFLAGS_p06_disturb_test := -Wl,--wrap=pread

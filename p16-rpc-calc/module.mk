@@ -17,7 +17,8 @@ $(call library,rpccore,p16-rpc-calc,rpc_buffer.c rpc_record.c rpc_call.c \
 HEADERS += $(addprefix p16-rpc-calc/,rpc_buffer.h rpc_record.h rpc_call.h \
 	rpc_auth.h rpc_dispatch.h rpc_replies.h rpc_server.h rpc_fault.h \
 	rpc_client.h rpc_bind.h)
-TEST_LDFLAGS_p16_server_test := -Wl,--wrap=accept4
+TEST_LDFLAGS_p16_server_limits_test := -Wl,--wrap=accept4
 # With a server and its clients in one process.
-TSAN_TESTS += p16_server_test p16_client_test p16_replies_test \
+TSAN_TESTS += p16_server_test p16_server_limits_test p16_client_test \
+	p16_client_reach_test p16_client_lost_test p16_replies_test \
 	p16_hostile_test p16_hostile_stress_test

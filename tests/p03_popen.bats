@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# test_mypopen as a user runs it; the library is in p03_mypopen_test.c.
+# test_mypopen as a user runs it; the library is in p03_*_test.c.
 
 load support/common
 

@@ -80,17 +80,7 @@ static inline int fixture_queue(const struct fixture *f)
  * served, until that has been removed. */
 static inline void fixture_start(struct fixture *f)
 {
-	char byte;
-	int fds[2];
-
-	assert_int_equal(fdio_pipe(fds), 0);
-	f->ready = fds[1];
-	assert_int_equal(child_fork(fixture_serve, f, &f->server), 0);
-	f->ready = 0;
-	fdio_close(&fds[1]);
-	assert_int_equal(
-		fdio_read_until(fds[0], &byte, 1, tick_after(20 * TICK_S)), 1);
-	fdio_close(&fds[0]);
+	f->server = support_start(fixture_serve, f, &f->ready, 20000);
 }
 
 static inline void fixture_kill(struct fixture *f)
@@ -154,6 +144,57 @@ static inline int fixture_ask(struct mqclient *client, int a, int b,
 			       reply[len] == '!'
 		       ? 0
 		       : -EBADMSG;
+}
+
+enum { FIXTURE_ASKED = 60 }; /* the status of a client that was answered */
+
+/* A client that asks once, patiently. Its status is the errno. */
+static inline int fixture_ask_once(void *arg)
+{
+	const struct fixture *f = arg;
+	struct mqclient *client;
+	int rc = mqclient_open(&client, f->options.key, GATE_NO_FILE);
+
+	if (rc == 0)
+		rc = fixture_ask(client, 20, 22, 60000);
+	mqclient_close(client);
+	return rc ? -rc : FIXTURE_ASKED;
+}
+
+static inline struct msqid_ds fixture_status(const struct fixture *f)
+{
+	struct msqid_ds status = {0};
+
+	msgctl(fixture_queue(f), IPC_STAT, &status);
+	return status;
+}
+
+static inline bool fixture_has_messages(void *arg)
+{
+	return fixture_status(arg).msg_qnum > 0;
+}
+
+static inline bool fixture_has_no_messages(void *arg)
+{
+	return fixture_queue(arg) >= 0 && fixture_status(arg).msg_qnum == 0;
+}
+
+/* The server is stopped, so the request stays. */
+static inline pid_t fixture_start_waiting(struct fixture *f)
+{
+	pid_t pid;
+
+	assert_int_equal(child_fork(fixture_ask_once, f, &pid), 0);
+	assert_true(support_wait_until(fixture_has_messages, f, 20000));
+	return pid;
+}
+
+static inline int fixture_end(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(child_wait(pid, tick_after(30 * TICK_S), &status), 0);
+	return child_exit_code(status);
 }
 
 #define CASE(name) \

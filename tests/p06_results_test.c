@@ -1,3 +1,5 @@
+/* Results as JSON and back, what is rejected in it, results compared, and as
+ * CSV. Files are in p06_results_file_test.c. */
 #include "p06-bench/results.h"
 
 #include "tests/support/support.h"
@@ -6,22 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "lib/out.h"
 #include "p06-bench/trial.h"
 #include "tests/p06_results_fixture.h"
-#include "tests/support/scratch.h"
 
 static struct results made;
-static struct scratch scratch;
 
 static int make(void **state)
 {
 	(void)state;
 	make_results(&made);
-	scratch_make(&scratch);
 	return 0;
 }
 
@@ -29,7 +25,6 @@ static int unmake(void **state)
 {
 	(void)state;
 	results_free(&made);
-	scratch_remove(&scratch);
 	return 0;
 }
 
@@ -225,83 +220,6 @@ static void escapes_for_a_terminal_are_rejected(void **state)
 	json_decref(json);
 }
 
-/* ---- files ---------------------------------------------------------------------------- */
-
-static char *text_of(const struct results *results, size_t *len)
-{
-	char *text = NULL;
-	FILE *to = open_memstream(&text, len);
-
-	assert_int_equal(out_json(results_to_json(results), to), 0);
-	fclose(to);
-	return text;
-}
-
-static void file_is_read_back(void **state)
-{
-	struct results back;
-	char why[RESULTS_WHY] = "", *text;
-	size_t len;
-
-	(void)state;
-	text = text_of(&made, &len);
-	scratch_write(&scratch, "r.json", text, len);
-	free(text);
-	assert_int_equal(
-		results_read(scratch_path(&scratch, "r.json"), &back, why), 0);
-	assert_int_equal(back.n, 3);
-	results_free(&back);
-}
-
-static void file_cut_short_anywhere_is_rejected(void **state)
-{
-	struct results back;
-	char why[RESULTS_WHY] = "", *text;
-	size_t len;
-
-	(void)state;
-	text = text_of(&made, &len);
-	for (size_t cut = 0; cut + 2 < len; cut += 41) {
-		scratch_write(&scratch, "r.json", text, cut);
-		assert_int_equal(results_read(scratch_path(&scratch, "r.json"),
-					      &back, why),
-				 -EBADMSG);
-		assert_null(strchr(why, '\n'));
-	}
-	assert_non_null(strstr(why, "cut short (line "));
-	free(text);
-}
-
-static void other_files_are_refused_in_a_word(void **state)
-{
-	struct results back;
-	char why[RESULTS_WHY] = "";
-
-	(void)state;
-	assert_int_equal(
-		results_read(scratch_path(&scratch, "none"), &back, why),
-		-ENOENT);
-	assert_string_equal(why, "No such file or directory");
-	assert_int_equal(results_read(scratch.dir, &back, why), -EISDIR);
-	assert_int_equal(results_read("/dev/zero", &back, why), -EINVAL);
-	assert_int_equal(mkfifo(scratch_path(&scratch, "fifo"), 0600), 0);
-	assert_int_equal(
-		results_read(scratch_path(&scratch, "fifo"), &back, why),
-		-EINVAL);
-	scratch_write(&scratch, "text", "hello\n", 6);
-	assert_int_equal(
-		results_read(scratch_path(&scratch, "text"), &back, why),
-		-EBADMSG);
-	assert_string_equal(why, "not JSON (line 1)");
-	scratch_write(&scratch, "huge", "{", 1);
-	assert_int_equal(
-		truncate(scratch_path(&scratch, "huge"), RESULTS_FILE_MAX + 1),
-		0);
-	assert_int_equal(
-		results_read(scratch_path(&scratch, "huge"), &back, why),
-		-EFBIG);
-}
-
 /* ---- comparing -------------------------------------------------------------------------- */
 
 static void change_within_the_spreads_is_not_marked(void **state)
@@ -392,12 +310,6 @@ int main(void)
 						make, unmake),
 		cmocka_unit_test_setup_teardown(
 			escapes_for_a_terminal_are_rejected, make, unmake),
-		cmocka_unit_test_setup_teardown(file_is_read_back, make,
-						unmake),
-		cmocka_unit_test_setup_teardown(
-			file_cut_short_anywhere_is_rejected, make, unmake),
-		cmocka_unit_test_setup_teardown(
-			other_files_are_refused_in_a_word, make, unmake),
 		cmocka_unit_test_setup_teardown(
 			change_within_the_spreads_is_not_marked, make, unmake),
 		cmocka_unit_test_setup_teardown(

@@ -1,82 +1,21 @@
 /* Deaths at the points that matter, each of them met on purpose: whatever a
- * killed process left, the others go on. The functions of bounded_lock.h and
- * bounded_cond.h are wrapped, so that a child can die in between. */
+ * killed process left, the others go on. Where a child can die is in
+ * p07_death_points.h. */
 #include "p07-prodcons/bounded.h"
 
 #include "tests/p07_fixture.h"
 
 #include <linux/futex.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
-#include "p07-prodcons/bounded_cond.h"
 #include "p07-prodcons/bounded_layout.h"
 #include "p07-prodcons/bounded_lock.h"
+#include "tests/p07_death_points.h"
 
 enum { ITEM = 4096, WAITERS = 8 };
 
 /* Longer than its parent waits: at a deadline everybody looks. */
 #define CHILD_LIMIT (10 * LIMIT)
-
-/* ---- where the caller, a child, is to die ---- */
-
-static enum point {
-	NOWHERE,
-	BEFORE_DROP, /* holding the lock, all done but for that */
-	STOPPED,     /* there, but only stopped: it is for us to kill it */
-	BEFORE_WAKE, /* without the lock, about to wake somebody */
-	WHEN_WOKEN,  /* woken, and about to take the lock */
-	ON_THE_WAY,  /* announced, without the lock, about to sleep */
-	POINTS,
-} death;
-
-/* How often one that is to die there has announced that it will sleep; shared,
- * or NULL. */
-static _Atomic int *announced;
-
-void __real_bounded_lock_drop(struct bounded_lock *lock);
-void __wrap_bounded_lock_drop(struct bounded_lock *lock);
-void __real_bounded_cond_wake(struct bounded_cond *cond, bool is_shared);
-void __wrap_bounded_cond_wake(struct bounded_cond *cond, bool is_shared);
-int __real_bounded_cond_sleep(struct bounded_cond *cond, uint32_t ticket,
-			      int64_t deadline, bool is_shared);
-int __wrap_bounded_cond_sleep(struct bounded_cond *cond, uint32_t ticket,
-			      int64_t deadline, bool is_shared);
-
-static void die_if(int here)
-{
-	if ((int)death == here)
-		raise(SIGKILL);
-}
-
-void __wrap_bounded_lock_drop(struct bounded_lock *lock)
-{
-	die_if(BEFORE_DROP);
-	if (death == STOPPED)
-		raise(SIGSTOP);
-	__real_bounded_lock_drop(lock);
-}
-
-void __wrap_bounded_cond_wake(struct bounded_cond *cond, bool is_shared)
-{
-	die_if(BEFORE_WAKE);
-	__real_bounded_cond_wake(cond, is_shared);
-}
-
-int __wrap_bounded_cond_sleep(struct bounded_cond *cond, uint32_t ticket,
-			      int64_t deadline, bool is_shared)
-{
-	int rc;
-
-	die_if(ON_THE_WAY);
-	if (announced)
-		atomic_fetch_add(&announced[death], 1);
-	rc = __real_bounded_cond_sleep(cond, ticket, deadline, is_shared);
-	/* Not for having slept long enough. */
-	if (rc == 0)
-		die_if(WHEN_WOKEN);
-	return rc;
-}
 
 /* ---- what children do ---- */
 
@@ -138,17 +77,6 @@ static void take(struct bounded *buffer, char text)
 	memset(expected, text, sizeof(expected));
 	assert_int_equal(bounded_take(buffer, item, tick_after(LIMIT)), 0);
 	assert_memory_equal(item, expected, sizeof(item));
-}
-
-static pid_t start_to_die(struct bounded *buffer, int (*body)(void *),
-			  enum point where)
-{
-	pid_t pid;
-
-	death = where;
-	pid = fixture_start(body, buffer);
-	death = NOWHERE;
-	return pid;
 }
 
 struct sleeper {
@@ -419,5 +347,6 @@ int main(void)
 		cmocka_unit_test(
 			stopped_holder_of_the_lock_is_waited_for_until_the_deadline),
 	};
+
 	return SUPPORT_MAIN(tests);
 }

@@ -1,58 +1,13 @@
-/* The server as a whole, asked by the client of the same core. accept4 fails
- * as often as a case says. */
+/* The server as a whole, asked by the client of the same core: what it serves,
+ * how it ends, and sockets that are taken. Its limits are in
+ * p16_server_limits_test.c. */
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include "p16-rpc-calc/rpc_record.h"
-#include "tests/p16_rpc_fixture.h"
-
-static atomic_int accepts_to_fail;
-
-int __real_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
-int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
-int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
-{
-	if (atomic_load(&accepts_to_fail) > 0) {
-		atomic_fetch_sub(&accepts_to_fail, 1);
-		errno = EMFILE;
-		return -1;
-	}
-	return __real_accept4(fd, address, len, flags);
-}
-
-static atomic_int events[RPC_SERVER_REFUSED + 1];
-
-static void note(enum rpc_server_event event, const struct rpc_peer *peer,
-		 int error, void *arg)
-{
-	(void)peer, (void)error, (void)arg;
-	atomic_fetch_add(&events[event], 1);
-}
-
-/* A server with other options; end it with stop_server(). */
-static struct fixture special(void)
-{
-	struct fixture f = {.options = all_transports()};
-
-	f.options.on_event = note;
-	for (int i = 0; i <= RPC_SERVER_REFUSED; i++)
-		atomic_store(&events[i], 0);
-	return f;
-}
-
-static bool has_event(void *arg)
-{
-	return atomic_load((atomic_int *)arg) > 0;
-}
-
-static void wait_event(enum rpc_server_event event)
-{
-	assert_true(support_wait_until(has_event, &events[event], 60000));
-}
+#include "tests/p16_server_fixture.h"
 
 /* ---- serving ---- */
 
@@ -353,78 +308,6 @@ static void socket_has_the_mode_that_was_asked_for(void **state)
 	stop_server(&f);
 }
 
-/* ---- limits ---- */
-
-static void idle_connection_is_closed(void **state)
-{
-	struct fixture f = special();
-	struct rpc_client *client;
-	struct rpc_fault fault;
-	char byte;
-
-	(void)state;
-	f.options.idle_ns = 20 * TICK_MS;
-	start_server(&f);
-	client = open_client(&f, RPC_TCP);
-	assert_int_equal(fdio_read(rpc_client_fd(client), &byte, 1), 0);
-	wait_event(RPC_SERVER_IDLE);
-	/* Which a client that comes back later does not even notice. */
-	tick_sleep_until(tick_after(600 * TICK_MS));
-	assert_int_equal(call_null(client, &fault), 0);
-	rpc_client_close(client);
-	stop_server(&f);
-}
-
-static void longest_idle_makes_room_for_the_next(void **state)
-{
-	enum { ROOM = 4, MORE = 9 };
-	struct fixture f = special();
-	struct rpc_client *clients[MORE];
-	struct rpc_fault fault;
-	char byte;
-
-	(void)state;
-	f.options.max_connections = ROOM;
-	start_server(&f);
-	for (int i = 0; i < MORE; i++) {
-		clients[i] = open_client(&f, RPC_TCP);
-		assert_int_equal(call_null(clients[i], &fault), 0);
-		assert_true(counts_of(&f).open <= ROOM);
-	}
-	/* The first ones had to go, the last ones are still there. */
-	for (int i = 0; i < MORE - ROOM; i++)
-		assert_int_equal(fdio_read(rpc_client_fd(clients[i]), &byte, 1),
-				 0);
-	assert_int_equal(call_null(clients[MORE - 1], &fault), 0);
-	wait_event(RPC_SERVER_EVICTED);
-	for (int i = 0; i < MORE; i++)
-		rpc_client_close(clients[i]);
-	stop_server(&f);
-}
-
-static void want_of_descriptors_passes(void **state)
-{
-	struct fixture f = special();
-	struct rpc_client *first, *second;
-	struct rpc_fault fault;
-	char byte;
-
-	(void)state;
-	start_server(&f);
-	first = open_client(&f, RPC_UNIX);
-	assert_int_equal(call_null(first, &fault), 0);
-	atomic_store(&accepts_to_fail, 2);
-	second = open_client(&f, RPC_UNIX);
-	assert_int_equal(call_null(second, &fault), 0);
-	/* The first gave its descriptor away; then there was nobody left. */
-	assert_int_equal(fdio_read(rpc_client_fd(first), &byte, 1), 0);
-	wait_event(RPC_SERVER_EVICTED);
-	assert_int_equal(atomic_load(&accepts_to_fail), 0);
-	rpc_client_close(first);
-	rpc_client_close(second);
-	stop_server(&f);
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -443,9 +326,7 @@ int main(void)
 		cmocka_unit_test(other_files_are_left_alone),
 		cmocka_unit_test(successors_socket_is_left_alone),
 		cmocka_unit_test(socket_has_the_mode_that_was_asked_for),
-		cmocka_unit_test(idle_connection_is_closed),
-		cmocka_unit_test(longest_idle_makes_room_for_the_next),
-		cmocka_unit_test(want_of_descriptors_passes),
 	};
+
 	return SUPPORT_MAIN(tests);
 }

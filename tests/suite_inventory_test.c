@@ -1,4 +1,5 @@
-/* Every kind of object, with an owner that is alive, and then is not. */
+/* Every kind of object, with an owner that is alive, and then is not. How an
+ * object is told is in suite_inventory_text_test.c. */
 #include "suite/inventory.h"
 
 #include "tests/support/support.h"
@@ -9,8 +10,6 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/shm.h>
@@ -156,7 +155,7 @@ static void remove_all(const struct inventory *inventory)
 		assert_int_equal(inventory_remove(&inventory->item[i]), 0);
 }
 
-/* ---- cases ----------------------------------------------------------------------- */
+/* ---- cases ---- */
 
 static void every_kind_is_shown_with_what_is_in_it(void **state)
 {
@@ -322,66 +321,6 @@ static void only_the_ledger_remembers_what_is_gone(void **state)
 	inventory_free(&inventory);
 }
 
-static void json_says_null_for_what_a_kind_does_not_have(void **state)
-{
-	struct inventory_item item = {.entry = {.kind = OBJNAME_FIFO,
-						.name = "/tmp/caf\xe9",
-						.program = "calc_server",
-						.owner = 42},
-				      .exists = true,
-				      .bytes = -1,
-				      .users = 2,
-				      .waiting = -1};
-	const struct inventory inventory = {.n = 1, .item = &item};
-	json_t *json = inventory_to_json(&inventory), *object;
-
-	(void)state;
-	assert_non_null(json);
-	assert_string_equal(json_string_value(json_object_get(json, "schema")),
-			    "unixipc-objects/1");
-	object = json_array_get(json_object_get(json, "objects"), 0);
-	assert_string_equal(json_string_value(json_object_get(object, "name")),
-			    "/tmp/caf?");
-	assert_true(json_is_null(json_object_get(object, "size_bytes")));
-	assert_true(json_is_null(json_object_get(object, "messages")));
-	assert_true(json_is_null(json_object_get(object, "values")));
-	assert_int_equal(json_integer_value(json_object_get(object, "users")),
-			 2);
-	json_decref(json);
-}
-
-static void ages_are_in_the_largest_unit_that_fits(void **state)
-{
-	static const struct {
-		int64_t age_s;
-		const char *wanted;
-	} ages[] = {{-5, "0 s"},      {59, "59 s"},  {60, "1 min"},
-		    {3599, "59 min"}, {7200, "2 h"}, {864000, "10 d"}};
-	char age[32];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(ages) / sizeof(ages[0]); i++) {
-		struct inventory_item item = {.age_s = ages[i].age_s};
-
-		assert_string_equal(inventory_age(&item, age, sizeof(age)),
-				    ages[i].wanted);
-	}
-}
-
-static void many_semaphores_are_cut_and_fit_any_buffer(void **state)
-{
-	struct inventory_item item = {.values = 100, .waiting = -1};
-	char holds[64];
-
-	(void)state;
-	for (int i = 0; i < INVENTORY_VALUES; i++)
-		item.value[i] = 1000 + i;
-	assert_string_equal(inventory_holds(&item, holds, sizeof(holds)),
-			    "values 1000 1001 1002 1003 1004 1005 1006 1007 …");
-	for (size_t size = 1; size < sizeof(holds); size++)
-		assert_true(strlen(inventory_holds(&item, holds, size)) < size);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,9 +332,6 @@ int main(void)
 		cmocka_unit_test(
 			a_semaphore_file_cut_short_is_shown_without_a_value),
 		cmocka_unit_test(only_the_ledger_remembers_what_is_gone),
-		cmocka_unit_test(json_says_null_for_what_a_kind_does_not_have),
-		cmocka_unit_test(ages_are_in_the_largest_unit_that_fits),
-		cmocka_unit_test(many_semaphores_are_cut_and_fit_any_buffer),
 	};
 
 	return SUPPORT_MAIN(tests);

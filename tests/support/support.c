@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "lib/fdio.h"
 #include "lib/tick.h"
 
 enum { DEFAULT_TIMEOUT_S = 120 };
@@ -149,6 +150,29 @@ int support_child_status(int (*body)(void *arg), void *arg, int timeout_ms)
 	int status = support_run_child(body, arg, timeout_ms);
 
 	return status < 0 ? status : child_exit_code(status);
+}
+
+pid_t support_start(int (*body)(void *arg), void *arg, int *ready,
+		    int timeout_ms)
+{
+	int64_t deadline = tick_after(timeout_ms * TICK_MS);
+	int fds[2], status;
+	ssize_t n;
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(fdio_pipe(fds), 0);
+	*ready = fds[1];
+	assert_int_equal(child_fork(body, arg, &pid), 0);
+	*ready = 0;
+	fdio_close(&fds[1]);
+	n = fdio_read_until(fds[0], &byte, 1, deadline);
+	fdio_close(&fds[0]);
+	if (n != 1) {
+		child_end(pid, 0, &status);
+		fail_msg("it cannot be used: %zd, status %#x", n, status);
+	}
+	return pid;
 }
 
 bool support_wait_until(bool (*is_true)(void *arg), void *arg, int timeout_ms)

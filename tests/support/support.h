@@ -25,6 +25,7 @@
 
 #include <cmocka.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* Exit statuses of a test program, besides cmocka's count of failures. */
 enum {
@@ -51,6 +52,12 @@ int support_run_child(int (*body)(void *arg), void *arg, int timeout_ms);
 
 /* The same, but the child's exit status, or 128+N when signal N ended it. */
 int support_child_status(int (*body)(void *arg), void *arg, int timeout_ms);
+
+/* Start body(arg) in a child, a server say, and wait until it can be used: it
+ * then writes a byte to *ready, which is 0 again afterwards. Returns its pid; a
+ * child that says nothing for timeout_ms, or ends, fails the case. */
+pid_t support_start(int (*body)(void *arg), void *arg, int *ready,
+		    int timeout_ms);
 
 /* Ask is_true(arg) every millisecond until it is or the time is over; the
  * last answer. */
