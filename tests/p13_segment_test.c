@@ -1,0 +1,55 @@
+/* The segment: its end, and its pages. */
+#include "tests/support/support.h"
+
+#include <errno.h>
+#include <sys/shm.h>
+
+#include "p13-shm-image/segment.h"
+
+/* Whether the kernel makes large pages of it or not. */
+static void segment_keeps_its_bytes_when_pages_become_large(void **state)
+{
+	enum { LARGE = 2 << 20, BYTES = 2 * LARGE + 5000 };
+	struct segment segment;
+	uint8_t *at;
+
+	(void)state;
+	assert_int_equal(segment_make(&segment, BYTES), 0);
+	assert_int_equal(segment.bytes, 3 * LARGE);
+	at = segment.at;
+	assert_int_equal((uintptr_t)at % LARGE, 0);
+	for (size_t i = 0; i < segment.bytes; i += 1000)
+		at[i] = (uint8_t)(i / 1000);
+	segment_touch(at + 100, BYTES, true);
+	segment_touch(at, segment.bytes, false);
+	for (size_t i = 0; i < segment.bytes; i += 1000)
+		assert_int_equal(at[i], (uint8_t)(i / 1000));
+	assert_int_equal(at[1], 0);
+	segment_drop(&segment);
+}
+
+static void segment_is_marked_for_removal_from_the_start(void **state)
+{
+	struct segment segment;
+	struct shmid_ds ds;
+
+	(void)state;
+	assert_int_equal(segment_make(&segment, 100000), 0);
+	assert_int_equal(shmctl(segment.id, IPC_STAT, &ds), 0);
+	assert_true(ds.shm_perm.mode & SHM_DEST);
+	assert_int_equal(ds.shm_nattch, 1);
+	segment_drop(&segment);
+	assert_int_equal(shmctl(segment.id, IPC_STAT, &ds), -1);
+	assert_int_equal(segment_make(&segment, 0), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(segment_is_marked_for_removal_from_the_start),
+		cmocka_unit_test(
+			segment_keeps_its_bytes_when_pages_become_large),
+	};
+
+	return SUPPORT_MAIN(tests);
+}
