@@ -152,10 +152,11 @@ void ring_commit_later(struct ring *ring, size_t len)
 {
 	struct ring_record *record =
 		(struct ring_record *)ring_place(ring, ring->at);
+	const uint64_t room = ring->next - ring->at;
 	const uint64_t end = ring->at + ring_record_bytes(len);
 
 	/* Without a reservation, or beyond it: nothing. */
-	if (__builtin_expect(end > ring->next || ring->next == ring->at, 0))
+	if (__builtin_expect(room == 0 || len > room - sizeof(*record), 0))
 		return;
 	record->length = (uint32_t)len;
 	record->mark = ring_record_mark(ring->at, (uint32_t)len);

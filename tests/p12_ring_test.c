@@ -202,6 +202,7 @@ static void commit_beyond_or_without_a_reservation_is_nothing(void **state)
 	assert_empty();
 	assert_int_equal(ring_reserve(tx, 8, &message, at_once), 0);
 	ring_commit(tx, 9);
+	ring_commit(tx, SIZE_MAX);
 	assert_empty();
 	memcpy(message, "12345678", 8);
 	ring_commit(tx, 8);
