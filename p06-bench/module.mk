@@ -1,5 +1,5 @@
 BENCH_SOURCES := machine.c payload.c ends.c slots.c table.c trial.c disturb.c \
-	line.c side.c lead.c serve.c pair.c measure.c session.c \
+	line.c copy.c side.c lead.c serve.c pair.c measure.c session.c \
 	results.c results_write.c source.c results_read.c \
 	print.c print_comparison.c $(notdir $(wildcard p06-bench/mech_*.c))
 

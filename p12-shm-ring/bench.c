@@ -4,7 +4,6 @@
  * ratios are medians of those of the rounds. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -13,6 +12,7 @@
 #include "lib/out.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
+#include "p06-bench/copy.h"
 #include "p06-bench/machine.h"
 #include "p06-bench/measure.h"
 #include "p12-shm-ring/rows.h"
@@ -119,39 +119,13 @@ static void compare(const char *title, const struct mechanism *const *from,
 
 /* ---- the limit of every copy ------------------------------------------------ */
 
-/* One processor, from one buffer to another, in bytes per second. */
-static double copy_rate(size_t bytes)
-{
-	const size_t copies = ((size_t)256 << 20) / bytes;
-	unsigned char *from = malloc(bytes), *to = malloc(bytes);
-	double rate[ROUNDS];
-	int64_t start;
-
-	if (!from || !to)
-		die("out of memory");
-	memset(from, 1, bytes);
-	memset(to, 2, bytes);
-	for (int round = 0; round < ROUNDS; round++) {
-		start = tick_now();
-		for (size_t i = 0; i < copies; i++) {
-			memcpy(to, from, bytes);
-			/* Each of them, says this, and not the last alone. */
-			__asm__ volatile("" : : "r"(to) : "memory");
-		}
-		rate[round] = (double)(copies * bytes) * 1e9 /
-			      (double)(tick_now() - start);
-	}
-	free(from);
-	free(to);
-	return stats_median(rate, ROUNDS);
-}
-
 static void print_copy_rates(void)
 {
 	printf("\nmemcpy(3) on one CPU, GB/s:");
 	for (int i = 0; i < SIZES; i++)
-		printf(" %zu bytes %.0f,", sizes[i], copy_rate(sizes[i]) / 1e9);
-	printf(" 16 MB %.0f\n", copy_rate(ROWS_BIG_CAPACITY) / 1e9);
+		printf(" %zu bytes %.0f,", sizes[i],
+		       copy_bytes_per_s(sizes[i]) / 1e9);
+	printf(" 16 MB %.0f\n", copy_bytes_per_s(ROWS_BIG_CAPACITY) / 1e9);
 	fflush(stdout);
 }
 

@@ -8,6 +8,7 @@
 #include "lib/out.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
+#include "p06-bench/copy.h"
 #include "p06-bench/line.h"
 #include "p06-bench/machine.h"
 #include "p15-spsc/contenders.h"
@@ -154,6 +155,10 @@ int main(void)
 	out_check_at_exit();
 	if (machine_cpus(cpus, 2) < 2)
 		die("two CPUs are needed");
+	printf("memcpy(3) on one CPU, GB/s: 64 bytes %.0f, 512 KB %.0f, 4 MB "
+	       "%.0f\n\n",
+	       copy_bytes_per_s(64) / 1e9, copy_bytes_per_s(512 << 10) / 1e9,
+	       copy_bytes_per_s(4 << 20) / 1e9);
 	for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++)
 		compare(cpus, &plans[i], all, false);
 	compare(cpus, &plans[1], all, true);
