@@ -5,6 +5,7 @@
 
 #include <sys/mman.h>
 
+#include "p15-spsc/internal.h"
 #include "p15-spsc/spsc.h"
 #include "tests/support/support.h"
 

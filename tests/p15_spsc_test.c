@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "p15-spsc/internal.h"
 #include "tests/p15_fixture.h"
 
 /* ---- making and attaching ----------------------------------------------------- */
