@@ -140,7 +140,7 @@ has_later() {
 	# Urgent jobs come faster than they are done: the queue stays full.
 	until [[ -e enough ]]; do
 		at=${EPOCHREALTIME/./}
-		echo "$at $(./submit_job --priority=31 --cmd='sleep 0.01')"
+		echo "$at $(./submit_job --priority=31 --cmd='sleep 0.05')"
 	done >stream.log 3>&- &
 	stream=$!
 	wait_until 30 has_lines stream.log queued 15
