@@ -30,7 +30,7 @@
 
 enum { ROUNDS = 15, SIGMAS = 3, PEERS = 3, CHECKED = 32 };
 /* Those after the peers: ours by one worker, and by two from the first fork to
- * the last wait; what two processors do in the time of one, at best. */
+ * the last wait; what two processors do in the time of one (limit.h). */
 enum { ALONE = PEERS, WHOLE, LIMIT, ROWS };
 
 static const double sigmas[SIGMAS] = {2, 5, 20};
@@ -270,7 +270,7 @@ static void add_rows(struct out_table *table, double sigma,
 						"OpenCV",
 						"ours, 1 worker",
 						"ours, with its start",
-						"2 processors, at best"};
+						"sums, 2 processors"};
 
 	for (int p = 0; p < ROWS; p++) {
 		const struct result *one = &results[p];

@@ -1,4 +1,5 @@
-/* limit.h - what a second processor brings at best. Part of the bench. */
+/* limit.h - what a second processor brings where nothing is shared. Part of the
+ * bench. */
 #ifndef UNIXIPC_P13_LIMIT_H
 #define UNIXIPC_P13_LIMIT_H
 
@@ -8,7 +9,8 @@ int limit_open(void);
 
 /* How many times the work of one the two do in the same time, now: sums of the
  * blur, in the first-level cache of each, so that they share nothing but the
- * machine. Takes some 10 ms; 0 when one of them is gone. */
+ * machine. Of the two the slower counts, so that it is short of the limit where
+ * one processor is the slower. Takes some 10 ms; 0 when one of them is gone. */
 double limit_of_two(void);
 
 #endif
