@@ -64,7 +64,9 @@ ALL_CPPFLAGS = -I. -isystem build/gen -D_GNU_SOURCE \
 ALL_MODE     = -g $(MODE_$(MODE)) -pthread
 ALL_CFLAGS   = -std=gnu17 $(ALL_MODE) $(WARN_C) $(WERROR_) $(CFLAGS)
 ALL_CXXFLAGS = -std=gnu++17 $(ALL_MODE) -Wall -Wextra -DNDEBUG $(CXXFLAGS)
-ALL_LDFLAGS  = $(ALL_MODE) $(LINK_$(MODE)) -Wl,--as-needed $(LDFLAGS)
+# Bound at the start and not at the first call: else each forked child looks up
+# for itself what its parent has not called yet, which takes it a millisecond.
+ALL_LDFLAGS  = $(ALL_MODE) $(LINK_$(MODE)) -Wl,--as-needed -Wl,-z,now $(LDFLAGS)
 
 # ---- libraries of others, found with pkg-config ------------------------------
 # $(call pkg,QUESTION,NAMES) asks once for each. What is missing stops the build
