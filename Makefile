@@ -98,6 +98,7 @@ pkg_libs   = $(pkg_need)$(call pkg,libs,$(1))
 #   $(call library,NAME,DIR,SOURCES,PKGS,LIBS)   build/MODE/libNAME.a
 #   $(call program,NAME,DIR,SOURCES,LIBS,PKGS)   the command NAME
 #   $(call bench,DIR,SOURCES,LIBS,PKGS)          what `make bench` runs
+#   $(call helper,NAME,DIR,SOURCES,LIBS,PKGS)    build/MODE/DIR/NAME, for a bench
 #   HEADERS += …                                 what `make install` gives away
 #
 # SOURCES lie in DIR. What rpcgen makes of DIR/x.x counts as lying there too:
@@ -118,6 +119,8 @@ library = $(call declare,LIBRARIES,$(call archive,$(strip \
 	$(1))),$(2),$(3),$(4),$(5))
 program = $(call declare,PROGRAMS,$(landing),$(2),$(3),$(5),$(4))
 bench   = $(call declare,BENCHES,$(B)/$(strip $(1))/bench,$(1),$(2),$(4),$(3))
+helper  = $(call declare,HELPERS,$(B)/$(strip $(2))/$(strip \
+	$(1)),$(2),$(3),$(5),$(4))
 
 # Noted now and made into rules when all is known, so that it does not matter
 # who includes whom first: declare LIST,TARGET,DIR,SOURCES,PKGS,LIBS.
@@ -178,7 +181,7 @@ $$(OBJ_$(1)): PKGS += $$(ALL_PKGS_$(1))
 $$(OBJ_$(1)): $$(call generated,$$(foreach t,$(1) $$(USES_$(1)),$$(DIR_$$(t))))
 $(1): $$(OBJ_$(1)) $(if $(filter %.a,$(1)),,$$(USES_$(1)))
 endef
-EXECUTABLES := $(PROGRAMS) $(BENCHES) $(UNITS) $(FUZZERS)
+EXECUTABLES := $(PROGRAMS) $(BENCHES) $(HELPERS) $(UNITS) $(FUZZERS)
 DECLARED    := $(LIBRARIES) $(EXECUTABLES)
 $(foreach t,$(DECLARED),$(eval $(call rules,$(t))))
 
@@ -240,7 +243,7 @@ chosen_tests = $(if $(P),$(filter $(B)/tests/$(P)_% \
 programs: $(call chosen,$(PROGRAMS))
 units: $(call chosen_tests,$(UNITS)) ## build the unit tests of this MODE
 fuzzers: $(call chosen_tests,$(FUZZERS))
-benches: $(call chosen,$(BENCHES))
+benches: $(call chosen,$(BENCHES) $(HELPERS))
 
 .PHONY: test check doctest check-docs breaks stress fuzz models lint bench
 test: ## everything that must pass before a commit; ends in one line of counts

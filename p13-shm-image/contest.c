@@ -2,22 +2,22 @@
  * figures are medians. The errors are against the Gaussian in double
  * precision, out to six sigma, in rows all over the picture.
  *
- * All read the same memory, and write to memory that was there in the round
- * before. The peers' threads are there too: so ours are timed from the first
- * band that a worker takes to its last one, and the same with the start and
- * the end of the workers stands in a row of its own. That each new worker has
- * to map both pictures counts. The forks are a process's that was begun before
- * the peers: else each would have the kernel protect the peers' memory from
- * writing, and they would pay for it with a page fault for each 4 KB. */
+ * All write to memory that was there in the round before. The peers' threads
+ * are there too: so ours are timed from the first band that a worker takes to
+ * its last one, and the same with the start and the end of the workers stands
+ * in a row of its own. That each new worker has to map both pictures counts. */
 #include "p13-shm-image/contest.h"
 
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "lib/child.h"
 #include "lib/die.h"
@@ -25,7 +25,8 @@
 #include "lib/out.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
-#include "p13-shm-image/job.h"
+#include "p13-shm-image/contest_ours.h"
+#include "p13-shm-image/image.h"
 #include "p13-shm-image/limit.h"
 
 enum { ROUNDS = 15, SIGMAS = 3, PEERS = 3, CHECKED = 32 };
@@ -45,120 +46,79 @@ struct result {
 
 /* ---- ours ---------------------------------------------------------------- */
 
-static struct picture our_picture;
-static struct job our_job;
-static int to_ours = -1;  /* a socket of the process that begins ours */
-static double our_cpu_ms; /* what it and its workers have used */
-static int64_t our_whole_ns;
+static int to_ours = -1; /* a socket of contest_ours */
+static uint8_t *our_result;
+static size_t our_bytes; /* of it */
+static struct contest_ours_answer our_last;
 
-struct request {
-	double sigma;
-	unsigned int workers;
-};
-
-struct answer {
-	int64_t ns; /* from the first fork to the last wait, or -1 */
-	double cpu_ms;
-};
-
-/* Of this process and its children. */
-static double cpu_now_ms(void)
+/* It lies beside the bench. */
+static int find_ours(char *path, size_t size)
 {
-	double ms = 0;
+	char bench[PATH_MAX] = "";
+	int len;
 
-	for (int who = RUSAGE_CHILDREN; who <= RUSAGE_SELF; who++) {
-		struct rusage used;
-
-		if (getrusage(who, &used) < 0)
-			die_errno(errno, "cannot ask for processor time");
-		ms += 1e3 * (double)(used.ru_utime.tv_sec +
-				     used.ru_stime.tv_sec) +
-		      1e-3 * (double)(used.ru_utime.tv_usec +
-				      used.ru_stime.tv_usec);
-	}
-	return ms;
-}
-
-/* The process itself. Ends with the bench. */
-static int serve(void *arg)
-{
-	int fd = *(int *)arg;
-	struct request request;
-
-	while (fdio_read_full(fd, &request, sizeof(request)) ==
-	       sizeof(request)) {
-		struct crew_job crew = {.workers = request.workers};
-		double cpu_ms = cpu_now_ms();
-		int64_t start = tick_now();
-		struct answer answer;
-
-		filter_init(&our_job.filter[0], FILTER_BLUR, &our_picture.shape,
-			    request.sigma, 0);
-		answer.ns = job_run(&our_job, &crew) ? -1 : tick_now() - start;
-		answer.cpu_ms = cpu_now_ms() - cpu_ms;
-		if (fdio_write_full(fd, &answer, sizeof(answer)))
-			return 1;
-	}
-	return 0;
+	if (readlink("/proc/self/exe", bench, sizeof(bench) - 1) < 0)
+		return -1;
+	len = snprintf(path, size, "%s/contest_ours", dirname(bench));
+	return len < 0 || (size_t)len >= size ? -1 : 0;
 }
 
 static int open_ours(const uint8_t *pixels, uint32_t width, uint32_t height)
 {
-	our_picture.shape = (struct image_shape){width, height, 3};
-	our_job = (struct job){.picture = &our_picture,
-			       .kind = {FILTER_BLUR},
-			       .filters = 1,
-			       .sigma = 2,
-			       .format = JOB_PNM};
-	if (job_init(&our_job))
-		return -1;
-	segment_touch(our_job.source, image_bytes(&our_picture.shape), true);
-	memcpy(our_job.source, pixels, image_bytes(&our_picture.shape));
-	return 0;
-}
-
-static int begin_ours(void)
-{
-	int pair[2];
+	char size[16], file[PATH_MAX];
+	char *argv[] = {file, size, NULL};
+	struct child_spec spec = CHILD_SPEC_INIT;
+	int pair[2], error;
 	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+	our_bytes = (size_t)width * height * 3;
+	our_result = malloc(our_bytes);
+	if (!our_result || find_ours(file, sizeof(file)) ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -1;
+	snprintf(size, sizeof(size), "%u", width);
+	spec.argv = argv;
+	spec.in = pair[1];
+	error = child_spawn(&spec, &pid);
+	close(pair[1]);
 	to_ours = pair[0];
-	return child_fork(serve, &pair[1], &pid) ? -1 : 0;
+	return error ? -1 : fdio_write_full(to_ours, pixels, our_bytes);
 }
 
-static double busy_ns(unsigned int worker)
+/* Returns how long the worker took that took longer, or -1. */
+static int64_t blur_by(unsigned int workers, double sigma, bool wants_result)
 {
-	return (double)our_job.board->slot[worker].busy_ns[0];
-}
-
-static int64_t blur_by(unsigned int workers, double sigma)
-{
-	struct request request = {sigma, workers};
-	struct answer answer;
+	struct contest_ours_request request = {sigma, workers, wants_result};
+	int64_t longest = 0;
 
 	if (fdio_write_full(to_ours, &request, sizeof(request)) ||
-	    fdio_read_full(to_ours, &answer, sizeof(answer)) !=
-		    sizeof(answer) ||
-	    answer.ns < 0)
+	    fdio_read_full(to_ours, &our_last, sizeof(our_last)) !=
+		    sizeof(our_last) ||
+	    our_last.ns < 0)
 		return -1;
-	our_cpu_ms += answer.cpu_ms;
-	our_whole_ns = answer.ns;
-	return (int64_t)fmax(busy_ns(1), busy_ns(2));
+	if (wants_result && fdio_read_full(to_ours, our_result, our_bytes) !=
+				    (ssize_t)our_bytes)
+		return -1;
+	for (unsigned int i = 0; i < workers; i++)
+		if (our_last.busy_ns[i] > longest)
+			longest = our_last.busy_ns[i];
+	return longest;
 }
 
 static int64_t blur_ours(double sigma, const uint8_t **result)
 {
-	*result = our_job.plane[0];
-	return blur_by(CONTEST_WORKERS, sigma);
+	if (result)
+		*result = our_result;
+	return blur_by(CONTEST_WORKERS, sigma, result != NULL);
 }
 
 /* How much less the one worker did than the other. */
 static double apart_percent(void)
 {
-	return 100 * fabs(busy_ns(1) - busy_ns(2)) /
-	       fmax(busy_ns(1), busy_ns(2));
+	double one = (double)our_last.busy_ns[0];
+	double other = (double)our_last.busy_ns[1];
+
+	return 100 * fabs(one - other) / fmax(one, other);
 }
 
 static const struct contest_peer ours = {"ours", open_ours, blur_ours};
@@ -232,32 +192,50 @@ static void note(struct result *result, int round, int64_t ns, double cpu_ms,
 	result->cpu_ms[round] = cpu_ms;
 }
 
-static void run_round(int round, const double *exact, uint32_t size,
-		      double sigma, struct result results[ROWS])
+/* Of this process: of the peers, that is. */
+static double cpu_now_ms(void)
+{
+	struct rusage used;
+
+	if (getrusage(RUSAGE_SELF, &used) < 0)
+		die_errno(errno, "cannot ask for processor time");
+	return 1e3 * (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+	       1e-3 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+/* What p makes of the picture is looked at, and warms it up. */
+static void check(int p, const double *exact, uint32_t size, double sigma,
+		  struct result *result)
+{
+	const uint8_t *out = NULL;
+
+	if (p == ALONE ? blur_by(1, sigma, false) < 0
+		       : peers[p]->blur(sigma, &out) < 0)
+		die("a blur failed");
+	if (out)
+		result->worst = worst_of(out, exact, size);
+}
+
+static void run_round(int round, double sigma, struct result results[ROWS])
 {
 	for (int p = 0; p <= ALONE; p++) {
-		const uint8_t *out = NULL;
-		double cpu_ms = cpu_now_ms() + our_cpu_ms;
+		double cpu_ms = cpu_now_ms();
 		int64_t ns;
 
 		if (!results[p].is_there)
 			continue;
-		ns = p == ALONE ? blur_by(1, sigma)
-				: peers[p]->blur(sigma, &out);
-		cpu_ms = cpu_now_ms() + our_cpu_ms - cpu_ms;
+		ns = p == ALONE ? blur_by(1, sigma, false)
+				: peers[p]->blur(sigma, NULL);
 		if (ns < 0)
 			die("a blur failed");
-		if (round < 0) { /* warms up, and is looked at */
-			if (out)
-				results[p].worst = worst_of(out, exact, size);
-			continue;
-		}
+		cpu_ms = p == 0 || p == ALONE ? our_last.cpu_ms
+					      : cpu_now_ms() - cpu_ms;
 		note(&results[p], round, ns, cpu_ms, &results[0]);
 		if (p == ALONE && results[LIMIT].is_there)
 			results[LIMIT].ratio[round] = limit_of_two();
 		if (p > 0)
 			continue;
-		note(&results[WHOLE], round, our_whole_ns, cpu_ms, &results[0]);
+		note(&results[WHOLE], round, our_last.ns, cpu_ms, &results[0]);
 		results[0].apart[round] = apart_percent();
 	}
 }
@@ -319,25 +297,19 @@ static void exact_rows(const uint8_t *pixels, uint32_t size, double sigma,
 	free(down);
 }
 
-/* Ours first: what the others have is not to be there for its forks. */
-static void open_all(uint8_t *pixels, uint32_t size, struct result *results)
+static void open_all(const uint8_t *pixels, uint32_t size,
+		     struct result *results)
 {
 	for (int p = 0; p < PEERS; p++) {
 		results[p].is_there = peers[p] != NULL;
-		if (peers[p] &&
-		    peers[p]->open(p ? our_job.source : pixels, size, size))
+		if (peers[p] && peers[p]->open(pixels, size, size))
 			die("cannot start %s", peers[p]->name);
-		if (p > 0)
-			continue;
-		free(pixels);
-		results[LIMIT].is_there = limit_open() == 0;
-		if (begin_ours())
-			die_errno(errno, "cannot start ours");
 	}
+	results[LIMIT].is_there = limit_open() == 0;
 	results[ALONE].is_there = results[WHOLE].is_there = true;
 }
 
-void contest_run(uint8_t *pixels, uint32_t size)
+void contest_run(const uint8_t *pixels, uint32_t size)
 {
 	static const struct out_column columns[] = {
 		{"Sigma", OUT_RIGHT},
@@ -360,13 +332,17 @@ void contest_run(uint8_t *pixels, uint32_t size)
 	       "medians\n",
 	       size, size, ROUNDS);
 	for (int s = 0; s < SIGMAS; s++) {
-		exact_rows(our_job.source, size, sigmas[s], exact);
-		for (int round = -1; round < ROUNDS; round++)
-			run_round(round, exact, size, sigmas[s], results);
+		exact_rows(pixels, size, sigmas[s], exact);
+		for (int p = 0; p <= ALONE; p++)
+			if (results[p].is_there)
+				check(p, exact, size, sigmas[s], &results[p]);
+		for (int round = 0; round < ROUNDS; round++)
+			run_round(round, sigmas[s], results);
 		add_rows(table, sigmas[s], results);
 	}
 	out_table_print(table, stdout);
 	out_table_free(table);
 	free(exact);
-	job_fini(&our_job);
+	close(to_ours);
+	free(our_result);
 }

@@ -1,5 +1,5 @@
-/* contest.h - the blur by itself: ours and those of libraries, each in this
- * process, on a picture that is in memory. Part of the bench. */
+/* contest.h - the blur by itself: ours, in a process of its own, and those of
+ * libraries, in this one, on a picture that is in memory. Part of the bench. */
 #ifndef UNIXIPC_P13_CONTEST_H
 #define UNIXIPC_P13_CONTEST_H
 
@@ -13,8 +13,8 @@ struct contest_peer {
 	const char *name;
 	/* Returns 0, or -1 with the reason on standard error. */
 	int (*open)(const uint8_t *pixels, uint32_t width, uint32_t height);
-	/* Returns how many nanoseconds it took, or -1, and the result, valid
-	 * until the next call. */
+	/* Returns how many nanoseconds it took, or -1, and where it is asked
+	 * for the result, valid until the next call. */
 	int64_t (*blur)(double sigma, const uint8_t **result);
 };
 
@@ -22,8 +22,7 @@ struct contest_peer {
 extern const struct contest_peer contest_vips __attribute__((weak));
 extern const struct contest_peer contest_opencv __attribute__((weak));
 
-/* All of them, in turn, several rounds, and a table on standard output. The
- * pixels, of malloc(3), are freed. */
-void contest_run(uint8_t *pixels, uint32_t size);
+/* All of them, in turn, several rounds, and a table on standard output. */
+void contest_run(const uint8_t *pixels, uint32_t size);
 
 #endif

@@ -92,7 +92,7 @@ static int encode(const struct job *job, uint32_t first, uint32_t end)
 	uint32_t band = first / crew_band_rows(job->out.height);
 	uint8_t *to = job->encoded + job->head_bytes + band * job->stripe_room;
 
-	segment_touch(to, job->stripe_room, true);
+	segment_touch(&job->segment, to, job->stripe_room, true);
 	return stripe_encode(&job->out,
 			     pixels_after(job, (int)job->filters - 1), first,
 			     end, job->level, to, &job->stripe[band]);
@@ -113,10 +113,12 @@ static void touch_rows(const struct job *job, unsigned int stage,
 	size_t out = image_row_bytes(is_filter ? &job->filter[stage].out
 					       : &job->out);
 
-	segment_touch(pixels_after(job, (int)stage - 1) + first * in,
+	segment_touch(&job->segment,
+		      pixels_after(job, (int)stage - 1) + first * in,
 		      (end - first) * in, false);
 	if (is_filter)
-		segment_touch(pixels_after(job, (int)stage) + first * out,
+		segment_touch(&job->segment,
+			      pixels_after(job, (int)stage) + first * out,
 			      (end - first) * out, true);
 }
 
@@ -152,7 +154,8 @@ static int64_t feed(void *arg)
 	int64_t start = cpu_ns();
 	int error;
 
-	segment_touch(job->source + picture->rows_read * row_bytes,
+	segment_touch(&job->segment,
+		      job->source + picture->rows_read * row_bytes,
 		      (rows < left ? rows : left) * row_bytes, true);
 	error = picture_read_until(picture, job->source,
 				   picture->rows_read + rows);

@@ -7,6 +7,7 @@ IMAGE_OPENCV := $(wildcard /usr/include/opencv4/opencv2/imgproc.hpp)
 IMAGE_VIPS := $(if $(call pkg,modversion,vips),vips)
 $(call bench,p13-shm-image,bench.c contest.c limit.c $(if $(IMAGE_VIPS),peer_vips.c) \
 	$(if $(IMAGE_OPENCV),peer_opencv.cc),shm_image p06,$(IMAGE_VIPS))
+$(call helper,contest_ours,p13-shm-image,contest_ours.c,shm_image)
 ifneq ($(IMAGE_OPENCV),)
 $(B)/p13-shm-image/peer_opencv.o: CPPFLAGS += -isystem /usr/include/opencv4
 LD_$(B)/p13-shm-image/bench := -Wl,--no-as-needed -lopencv_imgproc \

@@ -28,7 +28,8 @@ int64_t blur(double sigma, const uint8_t **result)
 		cv::GaussianBlur(from, to, cv::Size(), sigma, sigma,
 				 cv::BORDER_REPLICATE);
 		ns = tick_now() - start;
-		*result = to.data;
+		if (result)
+			*result = to.data;
 		return ns;
 	} catch (const cv::Exception &e) {
 		fprintf(stderr, "OpenCV: %s\n", e.what());

@@ -67,29 +67,40 @@ int segment_make(struct segment *segment, size_t bytes)
 		return error;
 	*segment = (struct segment){.id = id, .at = at, .bytes = bytes};
 	if (bytes >= LARGE)
-		segment_touch(at, 1, true);
+		segment_touch(segment, at, 1, true);
 	return 0;
 }
 
-/* Where a large page begins between the two. The kernel makes one of what is
- * there and zeros for the rest, but not of nothing: so one small page first. */
-static void make_large(uintptr_t begin, uintptr_t end, uintptr_t page)
+static bool is_there(uintptr_t at, uintptr_t page)
 {
-	uintptr_t at = (begin + LARGE - 1) / LARGE * LARGE;
+	unsigned char is_resident = 0;
 
-	for (; at < end; at += LARGE)
-		if (madvise((void *)at, page, MADV_POPULATE_WRITE) == 0)
-			madvise((void *)at, LARGE, MADV_COLLAPSE);
+	return mincore((void *)at, page, &is_resident) == 0 && is_resident & 1;
 }
 
-void segment_touch(void *begin, size_t bytes, bool is_written)
+/* The kernel makes one of what is there and zeros for the rest, but not of
+ * nothing: so one small page first. Where the last one of them is there, it
+ * has been made: and not to be asked for again, as the kernel would begin each
+ * time with having all processors put away what they have in hand. */
+static void make_large(uintptr_t at, uintptr_t page)
+{
+	if (!is_there(at + LARGE - page, page) &&
+	    madvise((void *)at, page, MADV_POPULATE_WRITE) == 0)
+		madvise((void *)at, LARGE, MADV_COLLAPSE);
+}
+
+void segment_touch(const struct segment *segment, const void *begin,
+		   size_t bytes, bool is_written)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t first = (uintptr_t)segment->at, last = first + segment->bytes;
 	uintptr_t at = (uintptr_t)begin / page * page;
 	uintptr_t end = (uintptr_t)begin + bytes;
 
-	if (is_written)
-		make_large(at, end, page);
+	for (uintptr_t large = at / LARGE * LARGE; is_written && large < end;
+	     large += LARGE)
+		if (large >= first && large + LARGE <= last)
+			make_large(large, page);
 	madvise((void *)at, end - at,
 		is_written ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 }

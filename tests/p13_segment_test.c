@@ -20,8 +20,8 @@ static void segment_keeps_its_bytes_when_pages_become_large(void **state)
 	assert_int_equal((uintptr_t)at % LARGE, 0);
 	for (size_t i = 0; i < segment.bytes; i += 1000)
 		at[i] = (uint8_t)(i / 1000);
-	segment_touch(at + 100, BYTES, true);
-	segment_touch(at, segment.bytes, false);
+	segment_touch(&segment, at + 100, BYTES, true);
+	segment_touch(&segment, at, segment.bytes, false);
 	for (size_t i = 0; i < segment.bytes; i += 1000)
 		assert_int_equal(at[i], (uint8_t)(i / 1000));
 	assert_int_equal(at[1], 0);
