@@ -135,12 +135,21 @@ has_later() {
 }
 
 @test "with aging a stream of urgent jobs delays no other beyond the bound" {
-	local aging_ms=20 id stream last
+	local aging_ms=20 id stream last pad
 	start_dispatcher --linger=0 --aging=${aging_ms}ms
-	# Urgent jobs come faster than they are done: the queue stays full.
+	# Each urgent job lasts until two others are in the queue, whose commands
+	# are long: it is never empty, however slow submissions are.
+	printf -v pad '%1000s' ''
+	cat >urgent <<-'EOF'
+		until [ -e enough ]; do
+			read -r size _ </dev/mqueue/job_queue
+			[ "${size#QSIZE:}" -le 1500 ] || exit 0
+			sleep 0.01
+		done
+	EOF
 	until [[ -e enough ]]; do
 		at=${EPOCHREALTIME/./}
-		echo "$at $(./submit_job --priority=31 --cmd='sleep 0.05')"
+		echo "$at $(./submit_job --priority=31 --cmd="sh urgent $pad")"
 	done >stream.log 3>&- &
 	stream=$!
 	wait_until 30 has_lines stream.log queued 15
