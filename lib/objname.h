@@ -84,6 +84,10 @@ bool objname_owner_is_alive(const struct objname_entry *entry);
  * was gone; -EBUSY when another owner claimed it after entry was read. */
 int objname_remove(const struct objname_entry *entry);
 
+/* Remove, with their entries, the objects of that kind that dead owners of the
+ * program have left. As far as that can be done: nothing depends on it. */
+void objname_sweep(enum objname_kind kind, const char *program);
+
 /* For commands: claim now, remove and release at exit(3) of this very
  * process (not of forked children). At most 64, then -ENOBUFS. Release takes
  * it off again. Call it after cli_parse(), in front of making the object. */

@@ -203,3 +203,26 @@ int objname_remove(const struct objname_entry *entry)
 		return error;
 	return objname_release(entry->kind, entry->name);
 }
+
+struct leftover {
+	enum objname_kind kind;
+	const char *program;
+};
+
+static int remove_leftover(const struct objname_entry *entry, void *arg)
+{
+	const struct leftover *wanted = arg;
+
+	if (entry->kind == wanted->kind &&
+	    strcmp(entry->program, wanted->program) == 0 &&
+	    !objname_owner_is_alive(entry))
+		objname_remove(entry);
+	return 0;
+}
+
+void objname_sweep(enum objname_kind kind, const char *program)
+{
+	struct leftover wanted = {kind, program};
+
+	objname_each(remove_leftover, &wanted);
+}

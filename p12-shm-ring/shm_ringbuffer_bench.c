@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "lib/cli.h"
@@ -160,22 +159,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---- names ------------------------------------------------------------------------ */
 
-/* What a killed run of ours left: its owner is dead, as the ledger knows. */
-static int remove_leftover(const struct objname_entry *entry, void *unused)
-{
-	(void)unused;
-	if (strcmp(entry->program, PROGRAM) == 0 &&
-	    !objname_owner_is_alive(entry))
-		objname_remove(entry);
-	return 0;
-}
-
 static void prepare_names(struct arguments *arguments)
 {
 	struct traffic_plan *plan = &arguments->plan;
 	int rc = 0;
 
-	objname_each(remove_leftover, NULL);
+	objname_sweep(OBJNAME_SHM, PROGRAM); /* of a killed run of ours */
 	if (!arguments->name[0])
 		rc = objname_make(arguments->name, sizeof(arguments->name),
 				  "ring");

@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 
@@ -356,16 +355,7 @@ int crew_run(const struct crew_job *job)
 	return error;
 }
 
-static int remove_dead(const struct objname_entry *entry, void *program)
-{
-	if (entry->kind == OBJNAME_SYSV_SEM &&
-	    strcmp(entry->program, program) == 0 &&
-	    !objname_owner_is_alive(entry))
-		objname_remove(entry);
-	return 0;
-}
-
 void crew_sweep(void)
 {
-	objname_each(remove_dead, program_invocation_short_name);
+	objname_sweep(OBJNAME_SYSV_SEM, program_invocation_short_name);
 }
