@@ -36,7 +36,7 @@
  *
  * A loop that must be fast keeps the handle in a local variable whose address
  * it gives to nobody else: these functions are inline, so that its fields then
- * live in registers.
+ * live in registers. That is also why this header is as long as it is.
  */
 #ifndef UNIXIPC_SPSC_H
 #define UNIXIPC_SPSC_H
