@@ -4,10 +4,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "lib/cli.h"
 #include "lib/die.h"
 #include "lib/out.h"
 #include "suite/checkup.h"
+#include "suite/json_option.h"
 #include "suite/limits.h"
 #include "suite/site.h"
 #include "suite/tools.h"
@@ -18,22 +18,6 @@ static const char doc[] =
 	"Example: ipc_suite doctor\n\n"
 	"The exit status is 0 when everything that the suite needs is there, 1 "
 	"otherwise; advice does not count.";
-
-static const struct argp_option options[] = {
-	{"json", 'j', NULL, 0, "One JSON object instead of the table", 0},
-	{0},
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	bool *json = state->input;
-
-	(void)arg;
-	if (key != 'j')
-		return ARGP_ERR_UNKNOWN;
-	*json = true;
-	return 0;
-}
 
 static const char *const words[] = {
 	[CHECKUP_OK] = "ok",
@@ -123,13 +107,10 @@ static int doctor_table(struct record *record)
 
 int doctor_command(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options, .parser = parse, .doc = doc};
 	struct record record = {.table = NULL};
-	bool json = false;
+	bool json = json_option_parse("doctor", doc, argc, argv);
 	int error;
 
-	cli_parse_command(&argp, "doctor", argc, argv, &json);
 	error = json ? doctor_json(&record) : doctor_table(&record);
 	if (error && !ferror(stdout)) /* that is said at exit: lib/out */
 		die_errno(error, "cannot print the findings");

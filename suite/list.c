@@ -4,11 +4,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "lib/cli.h"
 #include "lib/die.h"
 #include "lib/out.h"
 #include "p06-bench/measure.h"
 #include "p06-bench/print.h"
+#include "suite/json_option.h"
 #include "suite/registry.h"
 #include "suite/syncop.h"
 
@@ -20,22 +20,6 @@ static const char doc[] =
 	"line below the table says which, and how to raise it. Each name in the "
 	"first table is one for benchmark --mechanism; the second table is "
 	"measured with benchmark --all.";
-
-static const struct argp_option options[] = {
-	{"json", 'j', NULL, 0, "One JSON object instead of the table", 0},
-	{0},
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	bool *json = state->input;
-
-	(void)arg;
-	if (key != 'j')
-		return ARGP_ERR_UNKNOWN;
-	*json = true;
-	return 0;
-}
 
 static json_t *syncs_json(void)
 {
@@ -167,12 +151,9 @@ static int list_tables(void)
 
 int list_command(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options, .parser = parse, .doc = doc};
-	bool json = false;
+	bool json = json_option_parse("list", doc, argc, argv);
 	int error;
 
-	cli_parse_command(&argp, "list", argc, argv, &json);
 	error = json ? list_json() : list_tables();
 	if (error && !ferror(stdout)) /* that is said at exit: lib/out */
 		die_errno(error, "cannot print the list");

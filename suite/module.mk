@@ -12,8 +12,8 @@ SUITE_USES += shm_ring_bench spsc
 SUITE_USES += calc rpccore
 
 $(call library,suite,suite,$(SUITE_SOURCES),jansson libtirpc,$(SUITE_USES))
-$(call program,ipc_suite,suite,main.c benchmark.c clean.c doctor.c list.c \
-	objects.c report.c,suite,jansson)
+$(call program,ipc_suite,suite,main.c benchmark.c clean.c doctor.c \
+	json_option.c list.c objects.c report.c,suite,jansson)
 
 # The style sheet of reports, as the text of a C string.
 REPORT_CSS := build/gen/suite/report.css.h

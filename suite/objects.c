@@ -4,11 +4,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "lib/cli.h"
 #include "lib/die.h"
 #include "lib/out.h"
 #include "p06-bench/print.h"
 #include "suite/inventory.h"
+#include "suite/json_option.h"
 
 static const char doc[] =
 	"List the IPC objects of this project, of both families, with their "
@@ -17,22 +17,6 @@ static const char doc[] =
 	"Users are the processes that have the object open or mapped (for "
 	"System V memory: its attachments), as far as /proc may be read. "
 	"Objects whose owner is dead are removed by `ipc_suite clean`.";
-
-static const struct argp_option options[] = {
-	{"json", 'j', NULL, 0, "One JSON object instead of the table", 0},
-	{0},
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	bool *json = state->input;
-
-	(void)arg;
-	if (key != 'j')
-		return ARGP_ERR_UNKNOWN;
-	*json = true;
-	return 0;
-}
 
 static void add_row(struct out_table *table, const struct inventory_item *item)
 {
@@ -84,13 +68,10 @@ static int print_table(const struct inventory *inventory)
 
 int objects_command(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options, .parser = parse, .doc = doc};
 	struct inventory inventory;
-	bool json = false;
+	bool json = json_option_parse("objects", doc, argc, argv);
 	int error;
 
-	cli_parse_command(&argp, "objects", argc, argv, &json);
 	error = inventory_take(&inventory);
 	if (error)
 		die_errno(error, "cannot look at the IPC objects");

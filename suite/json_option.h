@@ -1,0 +1,13 @@
+/* json_option.h - the command line of those commands of the suite whose only
+ * option is --json. */
+#ifndef UNIXIPC_SUITE_JSON_OPTION_H
+#define UNIXIPC_SUITE_JSON_OPTION_H
+
+#include <stdbool.h>
+
+/* Whether it was given. doc is as of argp(3); --help and bad usage end the
+ * process, as of cli_parse_command(). */
+bool json_option_parse(const char *command, const char *doc, int argc,
+		       char **argv);
+
+#endif
