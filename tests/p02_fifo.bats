@@ -10,9 +10,7 @@ setup() {
 
 # Orderly, so that a test that forgets leaves nothing to the next one.
 teardown() {
-	for name in "${!SERVER_PID[@]}"; do
-		stop_server "$name"
-	done
+	stop_servers
 }
 
 @test "the guide's transcript" {

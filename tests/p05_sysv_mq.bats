@@ -9,10 +9,7 @@ setup() {
 
 # Orderly, so that a test that forgets leaves nothing to the next one.
 teardown() {
-	for name in "${!SERVER_PID[@]}"; do
-		kill -CONT "${SERVER_PID[$name]}"
-		stop_server "$name"
-	done
+	stop_servers
 }
 
 start() {

@@ -13,10 +13,7 @@ setup() {
 
 # With SIGTERM, so that what is registered is taken back.
 teardown() {
-	for name in "${!SERVER_PID[@]}"; do
-		kill -CONT "${SERVER_PID[$name]}"
-		stop_server "$name"
-	done
+	stop_servers
 }
 
 start() {

@@ -15,10 +15,7 @@ setup() {
 }
 
 teardown() {
-	for name in "${!SERVER_PID[@]}"; do
-		kill -CONT "${SERVER_PID[$name]}"
-		stop_server "$name"
-	done
+	stop_servers
 }
 
 start() {

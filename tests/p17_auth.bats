@@ -10,9 +10,7 @@ setup() {
 
 # Orderly, so that rpcbind forgets what was registered.
 teardown() {
-	for name in "${!SERVER_PID[@]}"; do
-		stop_server "$name"
-	done
+	stop_servers
 }
 
 start_auth() {

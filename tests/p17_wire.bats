@@ -12,9 +12,7 @@ setup() {
 }
 
 teardown() {
-	for name in "${!SERVER_PID[@]}"; do
-		stop_server "$name"
-	done
+	stop_servers
 }
 
 # capture OPTION…: what tshark makes of one run of the client, into ./seen as

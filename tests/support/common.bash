@@ -6,7 +6,8 @@
 #   assert_one_line_error "$output", assert_nothing_left
 #
 # A test that starts servers needs nothing more: the default teardown ends
-# them. One that defines its own teardown calls end_servers in it.
+# them. One that defines its own teardown calls end_servers or stop_servers in
+# it.
 
 declare -F bats_load_library >/dev/null || load support/old-bats
 bats_require_minimum_version 1.5.0
@@ -161,6 +162,15 @@ end_servers() {
 		wait "$pid" 2>/dev/null || true
 	done
 	SERVER_PID=()
+}
+
+# Orderly, for servers that take back at their end what they have registered.
+stop_servers() {
+	local name
+	for name in "${!SERVER_PID[@]}"; do
+		kill -CONT "${SERVER_PID[$name]}" 2>/dev/null || true
+		stop_server "$name"
+	done
 }
 
 teardown() {
