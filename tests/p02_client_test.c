@@ -50,7 +50,7 @@ static void client_started_first_waits_for_the_server(void **state)
 		assert_int_equal(
 			child_wait(pid, tick_after(15 * TICK_S), &status), 0);
 		assert_int_equal(child_exit_code(status), 0);
-		kill_server(f);
+		support_kill(&f->server);
 	}
 }
 

@@ -15,7 +15,7 @@ static void second_server_is_refused_and_a_dead_ones_fifo_taken_over(
 	assert_int_equal(server_create(&server, &options), -EADDRINUSE);
 	assert_null(server);
 	assert_still_serves(f);
-	kill_server(f);
+	support_kill(&f->server);
 	assert_int_equal(access(f->path, F_OK), 0);
 	assert_int_equal(server_create(&server, &options), 0);
 	server_remove(server);

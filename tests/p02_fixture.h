@@ -58,22 +58,11 @@ static inline void start(struct fixture *f)
 	f->server = support_start(run_server, f, &f->ready, 20000);
 }
 
-static inline void kill_server(struct fixture *f)
-{
-	int status;
-
-	if (!f->server)
-		return;
-	kill(f->server, SIGKILL);
-	assert_int_equal(child_wait(f->server, TICK_NEVER, &status), 0);
-	f->server = 0;
-}
-
 static inline int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
-	kill_server(f);
+	support_kill(&f->server);
 	client_close(f->client);
 	scratch_remove(&f->scratch);
 	free(f);

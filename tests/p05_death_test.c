@@ -12,7 +12,7 @@ static void client_learns_at_once_that_its_server_was_killed(void **state)
 	fixture_start(f);
 	fixture_stop(f);
 	pid = fixture_start_waiting(f);
-	fixture_kill(f);
+	support_kill(&f->server);
 	assert_int_equal(fixture_end(pid), EPIPE);
 }
 
@@ -34,7 +34,7 @@ static void client_without_room_learns_that_its_server_was_killed(void **state)
 			 0);
 	assert_int_equal(child_fork(fixture_ask_once, f, &pid), 0);
 	assert_true(support_wait_until(waits_for_room, &gate, 20000));
-	fixture_kill(f);
+	support_kill(&f->server);
 	assert_int_equal(fixture_end(pid), EPIPE);
 }
 
@@ -73,7 +73,7 @@ static void dead_servers_queue_is_purged_and_taken_over(void **state)
 		kill(pids[i], SIGKILL);
 		fixture_end(pids[i]);
 	}
-	fixture_kill(f);
+	support_kill(&f->server);
 	assert_int_equal(mqserver_create(&server, &f->options, &found), 0);
 	assert_true(found.was_there);
 	assert_int_equal(found.queue, queue);
@@ -94,7 +94,7 @@ static void client_of_a_dead_server_is_told_to_open_another(void **state)
 	fixture_start(f);
 	client = fixture_client(f);
 	assert_int_equal(fixture_ask(client, 1, 1, 20000), 0);
-	fixture_kill(f);
+	support_kill(&f->server);
 	fixture_start(f);
 	rc = fixture_ask(client, 1, 1, 60000);
 	assert_true(rc == -EPIPE || rc == -EIDRM);

@@ -83,17 +83,6 @@ static inline void fixture_start(struct fixture *f)
 	f->server = support_start(fixture_serve, f, &f->ready, 20000);
 }
 
-static inline void fixture_kill(struct fixture *f)
-{
-	int status;
-
-	if (!f->server)
-		return;
-	kill(f->server, SIGKILL);
-	assert_int_equal(child_wait(f->server, TICK_NEVER, &status), 0);
-	f->server = 0;
-}
-
 /* All of its threads: kill(2) alone returns before that. */
 static inline void fixture_stop(const struct fixture *f)
 {
@@ -112,7 +101,7 @@ static int fixture_tear_down(void **state)
 	struct mqserver *server;
 	int rc;
 
-	fixture_kill(f);
+	support_kill(&f->server);
 	rc = mqserver_create(&server, &f->options, &found);
 	mqserver_remove(server);
 	free(f);

@@ -62,7 +62,7 @@ static void killed_server_costs_no_client_more_than_an_error(void **state)
 	while (!tick_is_over(asker.until)) {
 		tick_sleep_until(
 			tick_after((int64_t)rng_below(&rng, 20 * TICK_MS)));
-		fixture_kill(f);
+		support_kill(&f->server);
 		fixture_start(f);
 		kills++;
 	}

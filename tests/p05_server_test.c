@@ -214,7 +214,7 @@ static void another_user_needs_a_wider_mode(void **state)
 		skip();
 	fixture_start(f);
 	assert_int_equal(support_child_status(ask_as_nobody, f, 30000), EACCES);
-	fixture_kill(f);
+	support_kill(&f->server);
 	f->options.mode = 0666;
 	fixture_start(f);
 	assert_int_equal(support_child_status(ask_as_nobody, f, 30000),

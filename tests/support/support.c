@@ -175,6 +175,17 @@ pid_t support_start(int (*body)(void *arg), void *arg, int *ready,
 	return pid;
 }
 
+void support_kill(pid_t *pid)
+{
+	int status;
+
+	if (!*pid)
+		return;
+	kill(*pid, SIGKILL);
+	assert_int_equal(child_wait(*pid, TICK_NEVER, &status), 0);
+	*pid = 0;
+}
+
 bool support_wait_until(bool (*is_true)(void *arg), void *arg, int timeout_ms)
 {
 	int64_t deadline = tick_after(timeout_ms * TICK_MS);

@@ -59,6 +59,9 @@ int support_child_status(int (*body)(void *arg), void *arg, int timeout_ms);
 pid_t support_start(int (*body)(void *arg), void *arg, int *ready,
 		    int timeout_ms);
 
+/* SIGKILL to *pid, reap it, and make it 0; nothing when it is 0. */
+void support_kill(pid_t *pid);
+
 /* Ask is_true(arg) every millisecond until it is or the time is over; the
  * last answer. */
 bool support_wait_until(bool (*is_true)(void *arg), void *arg, int timeout_ms);
