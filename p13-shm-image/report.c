@@ -73,6 +73,15 @@ static void tell_death(struct report *report, const struct crew_event *event)
 			event->worker, buf, event->successor);
 }
 
+void report_comparison(void *arg, const struct crew_event *event)
+{
+	struct report *report = arg;
+
+	if (event->what == CREW_PROGRESS)
+		progress_update(&report->progress, event->done,
+				"bands again, by one worker to compare with");
+}
+
 void report_event(void *arg, const struct crew_event *event)
 {
 	struct report *report = arg;

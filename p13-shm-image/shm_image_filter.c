@@ -225,14 +225,18 @@ static void compare(struct arguments *arguments, struct report *report)
 	struct crew_job alone = {
 		.workers = 1,
 		.stall_ns = arguments->crew.stall_ns,
+		.tell = report_comparison,
 		.is_stopped = stop_signal,
+		.arg = report,
 	};
 	int64_t start;
 	int error;
 
 	job_forget(&arguments->job);
 	start = tick_now();
+	report_begin(report);
 	error = job_run(&arguments->job, &alone);
+	progress_end(&report->progress);
 	if (error)
 		fail(error, "the output was written, and there is nothing to "
 			    "compare it with");

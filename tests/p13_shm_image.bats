@@ -362,10 +362,11 @@ is_waiting() {
 	command -v script >/dev/null || skip 'needs script(1)'
 	make_picture 2000 2000 >large.ppm
 	TERM=xterm run script -qec "./shm_image_filter large.ppm out.ppm \
-		--workers=1 --sigma=100 --no-compare \
+		--workers=1 --sigma=100 \
 		$(printf -- '--filter=blur %.0s' {1..10})" typescript
 	assert_success
 	assert_output --partial ' bands'
+	assert_output --partial ' bands again'
 	# Whatever comes after it, the same or a line, erases it first.
 	refute_output --regexp $' bands[^\n\r]*(\r[^\033]|\n)'
 	assert_regex "${output##* bands}" $'^[^\n]*\r\033\\[K.*Total time'
