@@ -15,7 +15,8 @@
 
 enum {
 	PICTURE_EXTRAS = 8, /* that matter to the eye: gamma, profile … */
-	PICTURE_EXTRA_MAX = 8 << 20, /* bytes of each; larger ones are lost */
+	PICTURE_EXTRA_MAX = 8
+			    << 20, /* bytes of each; larger ones are left out */
 };
 
 /* A chunk of the PNG file that goes into the output as it is. */
@@ -32,6 +33,8 @@ struct picture {
 	struct picture_extra extra[PICTURE_EXTRAS];
 	unsigned int extras;
 	char trouble[128]; /* what was wrong, in words, or "" */
+	char left_out
+		[80]; /* the first extra that is not kept, and why, or "" */
 
 	/* For the readers: */
 	struct source *source;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <png.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,10 +22,22 @@ static void on_error(png_structp png, png_const_charp words)
 	png_longjmp(png, 1);
 }
 
+/* Whether the words are about a chunk that is to be kept: "iCCP: why". */
+static bool is_about_kept(const char *words)
+{
+	for (int i = 0; i < KEPT_COUNT; i++)
+		if (strncmp(words, (const char *)KEPT + 5 * i, 4) == 0)
+			return true;
+	return false;
+}
+
 static void on_warning(png_structp png, png_const_charp words)
 {
-	(void)png;
-	(void)words;
+	struct picture *picture = png_get_error_ptr(png);
+
+	if (!picture->left_out[0] && is_about_kept(words))
+		snprintf(picture->left_out, sizeof(picture->left_out), "%s",
+			 words);
 }
 
 static void on_read(png_structp png, png_bytep buf, size_t len)
@@ -51,10 +64,13 @@ static void normalise(struct picture *picture, png_structp png, png_infop info)
 	picture->shape.channels = png_get_channels(png, info);
 }
 
-/* A file with two of them is damaged: the first counts, as for libpng. */
-static bool is_known(const struct picture *picture,
-		     const png_unknown_chunk *chunk)
+/* A file with two of them is damaged: the first counts, as for libpng. The one
+ * that is told of does not, though with a wrong checksum libpng hands it out. */
+static bool is_passed_over(const struct picture *picture,
+			   const png_unknown_chunk *chunk)
 {
+	if (memcmp(picture->left_out, chunk->name, 4) == 0)
+		return true;
 	for (unsigned int i = 0; i < picture->extras; i++)
 		if (memcmp(picture->extra[i].name, chunk->name, 4) == 0)
 			return true;
@@ -70,7 +86,7 @@ static int keep_extras(struct picture *picture, png_structp png, png_infop info)
 		struct picture_extra *extra = &picture->extra[picture->extras];
 
 		if (chunks[i].size > PICTURE_EXTRA_MAX ||
-		    is_known(picture, &chunks[i]))
+		    is_passed_over(picture, &chunks[i]))
 			continue;
 		extra->bytes = malloc(chunks[i].size + 1);
 		if (!extra->bytes)

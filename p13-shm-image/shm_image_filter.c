@@ -113,6 +113,9 @@ static void check_picture(struct arguments *arguments,
 	if (picture->is_16_bit)
 		die_warn("%s: has 16 bits a channel, and is processed at 8",
 			 shown(arguments->input));
+	if (picture->left_out[0])
+		die_warn("%s: is not kept: %s", shown(arguments->input),
+			 picture->left_out);
 }
 
 /* Its head, and the segment. Its pixels are read while workers filter. */

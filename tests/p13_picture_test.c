@@ -169,6 +169,22 @@ static void second_chunk_of_a_name_is_left_out(void **state)
 	picture_close(&picture);
 }
 
+static void damaged_extra_is_left_out_and_named(void **state)
+{
+	uint8_t gamma[16] = {0}, rows[3] = {0};
+
+	(void)state;
+	png_out_frame(gamma, "gAMA", 4);
+	gamma[15] ^= 1; /* of its checksum */
+	fixture_encode(&file, 1, 1, PNG_COLOR_TYPE_RGB, 8, 0, rows);
+	insert(gamma, sizeof(gamma));
+	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
+	assert_int_equal(picture.extras, 1);
+	assert_memory_equal(picture.extra[0].name, "pHYs", 4);
+	assert_string_equal(picture.left_out, "gAMA: CRC error");
+	picture_close(&picture);
+}
+
 static void png_with_a_flipped_bit_is_an_error_or_right(void **state)
 {
 	struct image_shape shape = {20, 20, 3};
@@ -358,6 +374,7 @@ int main(void)
 			any_half_of_a_png_is_an_error_and_keeps_its_rows),
 		cmocka_unit_test(texts_of_a_png_are_not_unpacked),
 		cmocka_unit_test(second_chunk_of_a_name_is_left_out),
+		cmocka_unit_test(damaged_extra_is_left_out_and_named),
 		cmocka_unit_test(png_with_a_flipped_bit_is_an_error_or_right),
 		cmocka_unit_test(
 			picture_beyond_the_limit_is_refused_by_its_head),

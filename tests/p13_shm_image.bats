@@ -376,6 +376,23 @@ is_waiting() {
 	assert_nothing_left
 }
 
+@test "a profile of more than 8 MB is left out, which is said" {
+	{
+		printf '\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\1\0\0\0\1'
+		printf '\x08\0\0\0\0\x3a\x7e\x9b\x55\0\x80\0\1iCCP'
+		head -c 8388609 /dev/zero
+		printf 'sum.'
+		printf '\0\0\0\x0aIDAT\x78\x9c\x63\x60\0\0\0\2\0\1\x48\xaf\xa4\x71'
+		printf '\0\0\0\0IEND\xae\x42\x60\x82'
+	} >in.png
+	run --separate-stderr ./shm_image_filter in.png out.png --workers=1 \
+		-f invert
+	assert_success
+	assert_equal "$stderr" "shm_image_filter: in.png: is not kept: iCCP: \
+chunk data is too large"
+	assert_nothing_left
+}
+
 @test "gamma and resolution of a PNG are kept" {
 	{
 		printf '\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\1\0\0\0\1'
