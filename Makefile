@@ -226,7 +226,7 @@ build/gen/%_clnt.c: %.x
 
 # All mechanisms in one library, for `make install`.
 OUR_LIBS := $(filter-out $(call archive,suite support replay \
-	shm_image_arguments),$(LIBRARIES))
+	shm_image_arguments rpcserve),$(LIBRARIES))
 $(B)/libunixipc.a: $(OUR_LIBS)
 	@rm -f $@
 	$(call run,AR  ) ar rcs $@ $(foreach l,$(OUR_LIBS),$(OBJ_$(l)))

@@ -1,32 +1,24 @@
-/* calc_server - the command: options, the registration, the end. */
+/* calc_server - the command: options, and what it says; see serve.h. */
 #include <errno.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "lib/cli.h"
 #include "lib/die.h"
-#include "lib/objname.h"
 #include "lib/stop.h"
 #include "lib/tick.h"
 #include "p16-rpc-calc/calc.h"
 #include "p16-rpc-calc/calc_service.h"
-#include "p16-rpc-calc/rpc_bind.h"
-#include "p16-rpc-calc/rpc_server.h"
+#include "p16-rpc-calc/serve.h"
 
 /* Clients whose last answer is kept, and for how long at least. */
 enum { CLIENTS = 1024 };
 #define KEEP_NS (120 * TICK_S)
 
-#define RPCBIND_NS (10 * TICK_S)
-
 struct arguments {
-	struct rpc_server_options server;
-	bool has_unix, has_no_rpcbind, is_verbose;
+	struct serve serve;
+	bool is_verbose;
 	_Atomic uint64_t to_drop;
 };
 
@@ -46,45 +38,12 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-static void set_transports(struct arguments *arguments, const char *list)
-{
-	static const char *const words[] = {"tcp", "udp", "unix", NULL};
-	bool *const is_on[] = {&arguments->server.has_tcp,
-			       &arguments->server.has_udp,
-			       &arguments->has_unix};
-	char word[16];
-	size_t len;
-
-	for (int i = 0; i < RPC_TRANSPORTS; i++)
-		*is_on[i] = false;
-	for (;; list += len + 1) {
-		len = strcspn(list, ",");
-		snprintf(word, sizeof(word), "%.*s", (int)len, list);
-		*is_on[cli_word("--transport", word, words)] = true;
-		if (!list[len])
-			return;
-	}
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
-	struct rpc_server_options *server = &arguments->server;
+	struct rpc_server_options *server = &arguments->serve.server;
 
 	switch (key) {
-	case 't':
-		set_transports(arguments, arg);
-		return 0;
-	case 'p':
-		server->tcp_port = server->udp_port =
-			(uint16_t)cli_count("--port", arg, 0, UINT16_MAX);
-		return 0;
-	case 's':
-		server->unix_path = arg;
-		return 0;
-	case 'n':
-		arguments->has_no_rpcbind = true;
-		return 0;
 	case 'm':
 		server->max_connections = (unsigned int)cli_count(
 			"--max-connections", arg, 1, 100000);
@@ -100,13 +59,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'v':
 		arguments->is_verbose = true;
 		return 0;
-	case ARGP_KEY_END:
-		if (arguments->has_unix && !server->unix_path)
-			die_usage("--transport=unix: say where by "
-				  "--socket=PATH");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return serve_parse(&arguments->serve, key, arg);
 	}
 }
 
@@ -145,49 +99,6 @@ static void print_event(enum rpc_server_event event,
 			       words[event]);
 }
 
-/* Strike the socket off the ledger of IPC objects. */
-static void release(const struct arguments *arguments)
-{
-	if (arguments->server.unix_path)
-		objname_release(OBJNAME_SOCKET, arguments->server.unix_path);
-}
-
-static _Noreturn void refuse(const struct arguments *arguments, int error)
-{
-	const struct rpc_server_options *server = &arguments->server;
-
-	if (server->unix_path && (error == -ENOTSOCK || error == -ENAMETOOLONG))
-		die_errno(error, "cannot listen on '%s'", server->unix_path);
-	if (error == -EADDRINUSE && server->tcp_port)
-		die("cannot listen on port %u%s%s: another server does",
-		    server->tcp_port, server->unix_path ? " or " : "",
-		    server->unix_path ? server->unix_path : "");
-	die_errno(error, "cannot listen%s%s",
-		  server->unix_path ? " on TCP, UDP or " : "",
-		  server->unix_path ? server->unix_path : "");
-}
-
-static _Noreturn void refuse_registration(int error)
-{
-	switch (error) {
-	case -ECONNREFUSED:
-	case -ENOENT:
-		die("rpcbind does not run: start it (as root: rpcbind), or do "
-		    "without it (--no-rpcbind)");
-	case -EADDRINUSE:
-		die("program 0x%08x is registered already, and a server "
-		    "answers: rpcinfo -p",
-		    CALC_PROG);
-	case -EPERM:
-		die("program 0x%08x is registered by another user: as root, "
-		    "rpcinfo -d %u 1; rpcinfo -d %u 2",
-		    CALC_PROG, CALC_PROG, CALC_PROG);
-	default:
-		die_errno(error, "cannot register program 0x%08x with rpcbind",
-			  CALC_PROG);
-	}
-}
-
 /* The guide's line is of version 1, and stands alone unless more is wanted. */
 static void print_registered(const struct arguments *arguments)
 {
@@ -215,55 +126,20 @@ static void print_listening(const struct arguments *arguments,
 		printf("%s%s %u", comma, names[t], port);
 		comma = ", ";
 	}
-	if (arguments->server.unix_path)
-		printf("%ssocket %s", comma, arguments->server.unix_path);
+	if (arguments->serve.server.unix_path)
+		printf("%ssocket %s", comma, arguments->serve.server.unix_path);
 	printf(": program 0x%08x, versions %d and %d\n", CALC_PROG, CALC_VERS,
 	       CALC_VERS_2);
 }
 
-/* What clients of rpcbind are told has to hold in their folder too. */
-static void make_absolute(struct rpc_bind_service *bind, char *buf, size_t size)
+static void tell(const struct rpc_server *server, bool is_registered, void *arg)
 {
-	char folder[PATH_MAX];
+	const struct arguments *arguments = arg;
 
-	if (!bind->unix_path || bind->unix_path[0] == '/' ||
-	    !getcwd(folder, sizeof(folder)))
-		return;
-	snprintf(buf, size, "%s/%s", folder, bind->unix_path);
-	bind->unix_path = buf;
-}
-
-/* Serve until a stop. */
-static void run(struct arguments *arguments, struct rpc_server *server)
-{
-	char path[2 * PATH_MAX];
-	struct rpc_bind_service bind;
-	int r;
-
-	rpc_server_service(server, &bind);
-	make_absolute(&bind, path, sizeof(path));
-	if (!arguments->has_no_rpcbind) {
-		r = rpc_bind_set(&bind, tick_after(RPCBIND_NS));
-		if (r && !stop_signal()) {
-			rpc_server_close(server);
-			release(arguments);
-			refuse_registration(r);
-		}
-		if (r == 0)
-			print_registered(arguments);
-	}
-	if (arguments->has_no_rpcbind || arguments->is_verbose)
+	if (is_registered)
+		print_registered(arguments);
+	if (arguments->serve.has_no_rpcbind || arguments->is_verbose)
 		print_listening(arguments, server);
-	/* Who cannot say so (a full disk) need not begin: lib/out reports it
-	 * at exit. */
-	r = fflush(stdout) == 0 ? rpc_server_run(server, stop_fd()) : 0;
-	if (r)
-		die_warn_errno(r, "cannot go on serving");
-	if (!arguments->has_no_rpcbind &&
-	    rpc_bind_unset(&bind, tick_after(RPCBIND_NS)))
-		die_warn("rpcbind did not take the registration back");
-	if (r)
-		exit(DIE_FAILURE);
 }
 
 int main(int argc, char **argv)
@@ -279,36 +155,31 @@ int main(int argc, char **argv)
 		       "Exit status: 0 stopped, 1 failed, 2 usage.",
 	};
 	struct arguments arguments = {
-		.server = {.has_tcp = true, .has_udp = true},
+		.serve.server = {.has_tcp = true, .has_udp = true},
 	};
+	struct rpc_server_options *rpc = &arguments.serve.server;
 	struct calc_service service;
 	struct rpc_server *server;
-	int r;
+	int error, status;
 
 	cli_parse(&argp, argc, argv, &arguments);
-	r = stop_install();
-	if (r == 0)
-		r = accumulator_open(&service.accumulator, CLIENTS, KEEP_NS);
-	if (r)
-		die_errno(r, "cannot begin");
-	arguments.server.dispatch = (struct rpc_dispatch){
+	error = stop_install();
+	if (error == 0)
+		error = accumulator_open(&service.accumulator, CLIENTS,
+					 KEEP_NS);
+	if (error)
+		die_errno(error, "cannot begin");
+	rpc->dispatch = (struct rpc_dispatch){
 		.programs = calc_service_programs,
 		.n_programs = CALC_SERVICE_PROGRAMS,
 		.arg = &service,
 	};
-	arguments.server.loses_reply = loses_reply;
-	arguments.server.on_event = print_event;
-	arguments.server.arg = &arguments;
-	if (arguments.server.unix_path)
-		objname_claim(OBJNAME_SOCKET, arguments.server.unix_path);
-	r = rpc_server_open(&server, &arguments.server);
-	if (r) {
-		release(&arguments);
-		refuse(&arguments, r);
-	}
-	run(&arguments, server);
-	rpc_server_close(server);
-	release(&arguments);
+	rpc->loses_reply = loses_reply;
+	rpc->on_event = print_event;
+	rpc->arg = &arguments;
+	server = serve_open(&arguments.serve);
+	status = serve_run(&arguments.serve, server, tell, &arguments);
+	serve_close(&arguments.serve, server);
 	accumulator_close(service.accumulator);
-	return EXIT_SUCCESS;
+	return status;
 }

@@ -1,7 +1,9 @@
 # The calculator.
 $(call library,calc,p16-rpc-calc,arith.c accumulator.c calc_service.c \
 	remote.c calc_xdr.c calc_clnt.c,libtirpc,rpccore)
-$(call program,calc_server,p16-rpc-calc,calc_server.c,calc)
+# Apart, as it ends the process, and is not installed.
+$(call library,rpcserve,p16-rpc-calc,serve.c,,rpccore)
+$(call program,calc_server,p16-rpc-calc,calc_server.c,calc rpcserve)
 $(call program,calc_client,p16-rpc-calc,calc_client.c expression.c,calc)
 $(call bench,p16-rpc-calc,bench.c bench_socket.c bench_raw.c bench_svc.c \
 	bench_rpc.c,calc)

@@ -2,27 +2,21 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "lib/cli.h"
 #include "lib/die.h"
 #include "lib/stop.h"
-#include "lib/tick.h"
-#include "p16-rpc-calc/rpc_bind.h"
-#include "p16-rpc-calc/rpc_server.h"
+#include "p16-rpc-calc/serve.h"
 #include "p17-rpc-auth/options.h"
 #include "p17-rpc-auth/service.h"
 #include "p17-rpc-auth/sums.h"
 
-#define RPCBIND_NS (10 * TICK_S)
-
 struct settings {
-	struct rpc_server_options server;
+	struct serve serve;
 	struct service service;
 	const char *keys_path, *secret_path, *policy_path;
-	bool has_unix, has_no_rpcbind, is_verbose;
+	bool is_verbose;
 };
 
 static const struct argp_option options[] = {
@@ -41,25 +35,6 @@ static const struct argp_option options[] = {
 	{"verbose", 'v', NULL, 0, "Say of each call who made it", 0},
 	{0},
 };
-
-static void set_transports(struct settings *s, const char *list)
-{
-	static const char *const words[] = {"tcp", "udp", "unix", NULL};
-	bool *const is_on[] = {&s->server.has_tcp, &s->server.has_udp,
-			       &s->has_unix};
-	char word[16];
-	size_t length;
-
-	for (int i = 0; i < RPC_TRANSPORTS; i++)
-		*is_on[i] = false;
-	for (;; list += length + 1) {
-		length = strcspn(list, ",");
-		snprintf(word, sizeof(word), "%.*s", (int)length, list);
-		*is_on[cli_word("--transport", word, words)] = true;
-		if (!list[length])
-			return;
-	}
-}
 
 static void allow(struct settings *s, const char *rule)
 {
@@ -94,29 +69,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'S':
 		s->secret_path = arg;
 		return 0;
-	case 't':
-		set_transports(s, arg);
-		return 0;
-	case 'p':
-		s->server.tcp_port = s->server.udp_port =
-			(uint16_t)cli_count("--port", arg, 0, UINT16_MAX);
-		return 0;
-	case 's':
-		s->server.unix_path = arg;
-		return 0;
-	case 'n':
-		s->has_no_rpcbind = true;
-		return 0;
 	case 'v':
 		s->is_verbose = true;
 		return 0;
-	case ARGP_KEY_END:
-		if (s->has_unix && !s->server.unix_path)
-			die_usage("--transport=unix: say where by "
-				  "--socket=PATH");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return serve_parse(&s->serve, key, arg);
 	}
 }
 
@@ -185,45 +142,11 @@ static void print_call(const struct rpc_request *request, enum auth_stat why)
 
 /* ---- serving ---- */
 
-static _Noreturn void refuse(const struct settings *s, int error)
-{
-	const char *path = s->server.unix_path;
-
-	if (path && (error == -ENOTSOCK || error == -ENAMETOOLONG))
-		die_errno(error, "cannot listen on '%s'", path);
-	if (error == -EADDRINUSE)
-		die("cannot listen on port %u%s%s: another server does",
-		    s->server.tcp_port, path ? " or " : "", path ? path : "");
-	die_errno(error, "cannot listen%s%s", path ? " on TCP, UDP or " : "",
-		  path ? path : "");
-}
-
-static _Noreturn void refuse_registration(int error)
-{
-	switch (error) {
-	case -ECONNREFUSED:
-	case -ENOENT:
-		die("rpcbind does not run: start it (as root: rpcbind), or do "
-		    "without it (--no-rpcbind)");
-	case -EADDRINUSE:
-		die("program 0x%08x is registered already, and a server "
-		    "answers: rpcinfo -p",
-		    SUMS_PROG);
-	case -EPERM:
-		die("program 0x%08x is registered by another user: as root, "
-		    "rpcinfo -d %u 1",
-		    SUMS_PROG, SUMS_PROG);
-	default:
-		die_errno(error, "cannot register program 0x%08x with rpcbind",
-			  SUMS_PROG);
-	}
-}
-
 static void print_listening(const struct settings *s,
 			    const struct rpc_server *server)
 {
 	unsigned int port = rpc_server_port(server, RPC_TCP);
-	const char *path = s->server.unix_path;
+	const char *path = s->serve.server.unix_path;
 
 	if (!port)
 		port = rpc_server_port(server, RPC_UDP);
@@ -235,33 +158,15 @@ static void print_listening(const struct settings *s,
 	printf(" (%s)\n", options_flavors[s->service.auth]);
 }
 
-static int run(struct settings *s, struct rpc_server *server)
+static void tell(const struct rpc_server *server, bool is_registered, void *arg)
 {
-	struct rpc_bind_service bind;
-	int error;
+	const struct settings *s = arg;
 
-	rpc_server_service(server, &bind);
-	if (!s->has_no_rpcbind) {
-		error = rpc_bind_set(&bind, tick_after(RPCBIND_NS));
-		if (error) {
-			rpc_server_close(server);
-			if (stop_signal())
-				exit(0);
-			refuse_registration(error);
-		}
+	if (is_registered)
 		printf("Registered with rpcbind (%s)\n",
 		       options_flavors[s->service.auth]);
-	} else {
+	else if (s->serve.has_no_rpcbind)
 		print_listening(s, server);
-	}
-	/* Who cannot say so (a full disk) need not begin: lib/out reports it
-	 * at exit. */
-	error = fflush(stdout) == 0 ? rpc_server_run(server, stop_fd()) : 0;
-	if (error)
-		die_warn_errno(error, "cannot go on serving");
-	if (!s->has_no_rpcbind && rpc_bind_unset(&bind, tick_after(RPCBIND_NS)))
-		die_warn("rpcbind did not take the registration back");
-	return error ? DIE_FAILURE : 0;
 }
 
 int main(int argc, char **argv)
@@ -278,7 +183,7 @@ int main(int argc, char **argv)
 		       "Exit status: 0 stopped, 1 failed, 2 usage.",
 	};
 	struct settings s = {
-		.server = {.has_tcp = true, .has_udp = true},
+		.serve.server = {.has_tcp = true, .has_udp = true},
 		.service = {.auth = SERVICE_SYS},
 		.keys_path = OPTIONS_KEYS,
 	};
@@ -295,12 +200,10 @@ int main(int argc, char **argv)
 		die_errno(error, "cannot handle signals");
 	if (s.is_verbose)
 		s.service.on_call = print_call;
-	service_dispatch(&s.service, &s.server.dispatch);
-	error = rpc_server_open(&server, &s.server);
-	if (error)
-		refuse(&s, error);
-	status = run(&s, server);
-	rpc_server_close(server);
+	service_dispatch(&s.service, &s.serve.server.dispatch);
+	server = serve_open(&s.serve);
+	status = serve_run(&s.serve, server, tell, &s);
+	serve_close(&s.serve, server);
 	authdh_server_close(s.service.dh);
 	keys_free(&keys);
 	return status;

@@ -204,3 +204,15 @@ refused() {
 	run rpcinfo -p 127.0.0.1
 	refute_output --partial 824377345
 }
+
+@test "a Unix socket is registered with its whole path, and is in the ledger" {
+	start_auth --transport=tcp,unix --socket=here
+	run rpcinfo
+	assert_line --regexp "^ *824377345 +1 +local +$PWD/here "
+	run "$ROOT/ipc_suite" objects
+	assert_line --regexp "^socket +$PWD/here +calc_server_auth .* alive"
+	stop_server
+	run "$ROOT/ipc_suite" objects
+	refute_output --partial "$PWD/here"
+	assert_nothing_left
+}
