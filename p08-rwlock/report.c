@@ -6,21 +6,12 @@
 #include "lib/out.h"
 #include "lib/tick.h"
 
-void report_event(void *arg, const struct crowd_event *event)
+static void print_event(const struct crowd_event *event)
 {
-	atomic_uint *left = arg;
-	unsigned int before = atomic_load(left);
 	const char *lock = event->is_writer ? "write" : "read";
 	const char *who = event->is_writer ? "Writer" : "Reader";
 
-	while (before &&
-	       !atomic_compare_exchange_weak(left, &before, before - 1))
-		;
-	if (before == 0)
-		return;
-	if (before == 1)
-		puts("...");
-	else if (event->kind == CROWD_WAITING)
+	if (event->kind == CROWD_WAITING)
 		printf("%s %u waiting... (%u readers active)\n", who,
 		       event->number, event->others);
 	else if (event->kind == CROWD_RELEASED)
@@ -30,6 +21,26 @@ void report_event(void *arg, const struct crowd_event *event)
 	else
 		printf("%s %u acquired %s lock (%u writers waiting)\n", who,
 		       event->number, lock, event->others);
+}
+
+void report_event(void *arg, const struct crowd_event *event)
+{
+	atomic_uint *left = arg;
+	unsigned int before;
+
+	if (atomic_load(left) == 0)
+		return;
+	/* Counted and printed at once: else one who is held up between the
+	 * two would print behind the dots. */
+	flockfile(stdout);
+	before = atomic_load(left);
+	if (before > 0)
+		atomic_store(left, before - 1);
+	if (before == 1)
+		puts("...");
+	else if (before > 1)
+		print_event(event);
+	funlockfile(stdout);
 }
 
 /* 1234567 as 1,234,567. */

@@ -35,6 +35,16 @@ wrong_events() {
 	assert_nothing_left
 }
 
+@test "the dots come after thirty events, and none after them" {
+	# So many that some are always held up while they print.
+	for _ in {1..20}; do
+		run ./test_myrwlock --readers=200 --writers=1 --policy=reader \
+			--read-hold=0 --duration=20ms
+		assert_line -n 31 '...'
+		assert_line -n 32 'Statistics:'
+	done
+}
+
 @test "every event is told, in the order of the lock" {
 	for policy in fair reader writer; do
 		# Pauses, so that everybody has a turn under each policy.
