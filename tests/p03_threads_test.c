@@ -39,6 +39,11 @@ static void many_threads_share_it(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* gcc 12's AddressSanitizer does not take its allocator's locks at a fork: one
+ * that another thread holds is held for ever in the child, whose first malloc(3)
+ * hangs. So this case runs plain, under valgrind and under ThreadSanitizer. */
+#ifndef __SANITIZE_ADDRESS__
+
 static atomic_bool is_over;
 
 static void *open_until_over(void *arg)
@@ -89,12 +94,16 @@ static void fork_at_any_moment_leaves_the_child_able_to_open(void **state)
 	assert_false(has_failed);
 }
 
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_threads_share_it),
+#ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(
 			fork_at_any_moment_leaves_the_child_able_to_open),
+#endif
 	};
 
 	return SUPPORT_MAIN(tests);
