@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,6 @@
 #include "lib/stats.h"
 #include "lib/tick.h"
 #include "p13-shm-image/contest.h"
-#include "p13-shm-image/crew.h"
 #include "p13-shm-image/picture.h"
 #include "p13-shm-image/pnm_out.h"
 
@@ -124,6 +124,7 @@ static struct contest contests[] = {
 enum { CONTESTS = sizeof(contests) / sizeof(contests[0]) };
 
 static char command[4096]; /* ours, absolute */
+static char folder[] = "/tmp/p13_bench.XXXXXX";
 
 /* Discs, squares, slopes and some noise. */
 static void draw(uint8_t *pixels, uint32_t size)
@@ -311,7 +312,7 @@ static void blur_alone(void)
 	free(pixels);
 }
 
-static void clean_up(const char *folder)
+static void clean_up(void)
 {
 	unlink("in.ppm");
 	unlink("in.png");
@@ -324,22 +325,21 @@ int main(int argc, char **argv)
 {
 	static const char *const to_png[WORDS] = {
 		OURS, "in.ppm", "in.png", "--filter=invert", "--no-compare"};
-	char folder[] = "/tmp/p13_bench.XXXXXX";
 	uint64_t size = 4096;
 
 	out_check_at_exit();
 	if (argc > 1 &&
 	    (cli_parse_count(argv[1], &size) || size < 64 || size > 16384))
 		die_usage("SIZE: accepted is 64 to 16384");
-	crew_sweep(); /* of a bench that was killed */
+	signal(SIGPIPE, SIG_IGN); /* contest_ours may die: then we say so */
 	if (!realpath(OURS, command))
 		die_errno(errno, "cannot find " OURS);
 	if (!mkdtemp(folder) || chdir(folder) < 0)
 		die_errno(errno, "cannot make a folder in /tmp");
+	atexit(clean_up);
 	make_input((uint32_t)size);
 	if (argc > 2 && strcmp(argv[2], "blur") == 0) {
 		blur_alone();
-		clean_up(folder);
 		return EXIT_SUCCESS;
 	}
 	printf("A picture of %u x %u, RGB, 2 workers: %d rounds, medians\n",
@@ -350,6 +350,5 @@ int main(int argc, char **argv)
 	note_results();
 	print_contests();
 	blur_alone();
-	clean_up(folder);
 	return EXIT_SUCCESS;
 }
