@@ -41,6 +41,7 @@ struct picture {
 	void *png, *png_info;
 	uint32_t maxval;
 	bool is_interlaced, keeps_going;
+	unsigned int left_out_kinds; /* of extras, a bit each */
 };
 
 /* Read the head. max_pixels limits width times height. With keeps_going

@@ -22,22 +22,25 @@ static void on_error(png_structp png, png_const_charp words)
 	png_longjmp(png, 1);
 }
 
-/* Whether the words are about a chunk that is to be kept: "iCCP: why". */
-static bool is_about_kept(const char *words)
+/* Which of KEPT this begins with, as a bit; 0: none. */
+static unsigned int kind_of(const char *words)
 {
 	for (int i = 0; i < KEPT_COUNT; i++)
 		if (strncmp(words, (const char *)KEPT + 5 * i, 4) == 0)
-			return true;
-	return false;
+			return 1U << i;
+	return 0;
 }
 
+/* Of a chunk that is to be kept: "iCCP: why not". */
 static void on_warning(png_structp png, png_const_charp words)
 {
 	struct picture *picture = png_get_error_ptr(png);
+	unsigned int kind = kind_of(words);
 
-	if (!picture->left_out[0] && is_about_kept(words))
+	if (kind && !picture->left_out[0])
 		snprintf(picture->left_out, sizeof(picture->left_out), "%s",
 			 words);
+	picture->left_out_kinds |= kind;
 }
 
 static void on_read(png_structp png, png_bytep buf, size_t len)
@@ -64,12 +67,12 @@ static void normalise(struct picture *picture, png_structp png, png_infop info)
 	picture->shape.channels = png_get_channels(png, info);
 }
 
-/* A file with two of them is damaged: the first counts, as for libpng. The one
- * that is told of does not, though with a wrong checksum libpng hands it out. */
+/* A file with two of them is damaged: the first counts, as for libpng. With a
+ * wrong checksum none does, though libpng hands it out. */
 static bool is_passed_over(const struct picture *picture,
 			   const png_unknown_chunk *chunk)
 {
-	if (memcmp(picture->left_out, chunk->name, 4) == 0)
+	if (picture->left_out_kinds & kind_of((const char *)chunk->name))
 		return true;
 	for (unsigned int i = 0; i < picture->extras; i++)
 		if (memcmp(picture->extra[i].name, chunk->name, 4) == 0)

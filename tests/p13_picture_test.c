@@ -169,15 +169,18 @@ static void second_chunk_of_a_name_is_left_out(void **state)
 	picture_close(&picture);
 }
 
-static void damaged_extra_is_left_out_and_named(void **state)
+static void damaged_extras_are_left_out_and_the_first_is_named(void **state)
 {
-	uint8_t gamma[16] = {0}, rows[3] = {0};
+	uint8_t gamma[16] = {0}, intent[13] = {0}, rows[3] = {0};
 
 	(void)state;
 	png_out_frame(gamma, "gAMA", 4);
 	gamma[15] ^= 1; /* of its checksum */
+	png_out_frame(intent, "sRGB", 1);
+	intent[12] ^= 1;
 	fixture_encode(&file, 1, 1, PNG_COLOR_TYPE_RGB, 8, 0, rows);
-	insert(gamma, sizeof(gamma));
+	insert(intent, sizeof(intent));
+	insert(gamma, sizeof(gamma)); /* in front of it */
 	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
 	assert_int_equal(picture.extras, 1);
 	assert_memory_equal(picture.extra[0].name, "pHYs", 4);
@@ -374,7 +377,8 @@ int main(void)
 			any_half_of_a_png_is_an_error_and_keeps_its_rows),
 		cmocka_unit_test(texts_of_a_png_are_not_unpacked),
 		cmocka_unit_test(second_chunk_of_a_name_is_left_out),
-		cmocka_unit_test(damaged_extra_is_left_out_and_named),
+		cmocka_unit_test(
+			damaged_extras_are_left_out_and_the_first_is_named),
 		cmocka_unit_test(png_with_a_flipped_bit_is_an_error_or_right),
 		cmocka_unit_test(
 			picture_beyond_the_limit_is_refused_by_its_head),
