@@ -2,7 +2,10 @@
 #include "tests/support/support.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/shm.h>
+#include <unistd.h>
 
 #include "p13-shm-image/segment.h"
 
@@ -28,6 +31,38 @@ static void segment_keeps_its_bytes_when_pages_become_large(void **state)
 	segment_drop(&segment);
 }
 
+static bool is_whole(uint8_t *at, size_t bytes)
+{
+	unsigned char resident[512];
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	assert_int_equal(bytes / page, sizeof(resident));
+	assert_int_equal(mincore(at, bytes, resident), 0);
+	for (size_t i = 0; i < sizeof(resident); i++)
+		if (!(resident[i] & 1))
+			return false;
+	return true;
+}
+
+/* Where the kernel has large pages, the first one is made with the segment. */
+static void touch_makes_the_large_page_whole_from_any_byte_of_it(void **state)
+{
+	enum { LARGE = 2 << 20 };
+	struct segment segment;
+	uint8_t *at;
+
+	(void)state;
+	assert_int_equal(segment_make(&segment, 3 * LARGE), 0);
+	at = segment.at;
+	segment_touch(&segment, at + LARGE + 5000, 1, true);
+	assert_int_equal(is_whole(at + LARGE, LARGE), is_whole(at, LARGE));
+	segment_touch(&segment, at + 2 * LARGE - 1, 1, false);
+	assert_false(is_whole(at + 2 * LARGE, LARGE));
+	segment_touch(&segment, at + 3 * LARGE - 1, 1, true);
+	assert_int_equal(is_whole(at + 2 * LARGE, LARGE), is_whole(at, LARGE));
+	segment_drop(&segment);
+}
+
 static void segment_is_marked_for_removal_from_the_start(void **state)
 {
 	struct segment segment;
@@ -49,6 +84,8 @@ int main(void)
 		cmocka_unit_test(segment_is_marked_for_removal_from_the_start),
 		cmocka_unit_test(
 			segment_keeps_its_bytes_when_pages_become_large),
+		cmocka_unit_test(
+			touch_makes_the_large_page_whole_from_any_byte_of_it),
 	};
 
 	return SUPPORT_MAIN(tests);
