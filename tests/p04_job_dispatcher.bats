@@ -138,10 +138,12 @@ has_later() {
 	local aging_ms=20 id stream last pad
 	start_dispatcher --linger=0 --aging=${aging_ms}ms
 	# Each urgent job lasts until two others are in the queue, whose commands
-	# are long: it is never empty, however slow submissions are.
+	# are long: it is never empty, however slow submissions are. It gives up
+	# after half a minute at least.
 	printf -v pad '%1000s' ''
 	cat >urgent <<-'EOF'
-		until [ -e enough ]; do
+		n=0
+		until [ -e enough ] || [ $((n += 1)) -gt 3000 ]; do
 			read -r size _ </dev/mqueue/job_queue
 			[ "${size#QSIZE:}" -le 1500 ] || exit 0
 			sleep 0.01

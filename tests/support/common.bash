@@ -165,10 +165,11 @@ end_servers() {
 }
 
 # Orderly, for servers that take back at their end what they have registered.
+# One that has ended by itself is a failure.
 stop_servers() {
 	local name
 	for name in "${!SERVER_PID[@]}"; do
-		kill -CONT "${SERVER_PID[$name]}" 2>/dev/null || true
+		kill -CONT "${SERVER_PID[$name]}"
 		stop_server "$name"
 	done
 }
