@@ -18,7 +18,7 @@ TEST_LDFLAGS_lib_child_proc_test := -Wl,--wrap=open
 TEST_LDFLAGS_lib_objname_test := \
 	-Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid
 TEST_LDFLAGS_lib_objname_owner_test := \
-	$(TEST_LDFLAGS_lib_objname_test),--wrap=symlinkat
+	$(TEST_LDFLAGS_lib_objname_test),--wrap=symlinkat,--wrap=readlink
 TEST_LDFLAGS_lib_objname_object_test := \
 	$(TEST_LDFLAGS_lib_objname_test),--wrap=mq_open
 

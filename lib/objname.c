@@ -1,7 +1,7 @@
 /* The ledger is a folder of symbolic links that lead nowhere: the target of
  * each is the text of an entry,
  *
- *	unixipc1 KIND PID START CREATED PROGRAM NAME
+ *	unixipc2 KIND PID START CREATED PIDNS TIMENS IPCNS BOOT PROGRAM NAME
  *
  * because symlink(2) does in one step what a file needs four for: the entry
  * appears whole or not at all, and only where there was none. Reading it
@@ -129,10 +129,22 @@ static bool read_entry(int fd, const char *file, struct objname_entry *entry)
 	return strcmp(file, own) == 0;
 }
 
-static bool has_same_owner(const struct objname_entry *a,
-			   const struct objname_entry *b)
+/* An unknown owner may be alive; but what is not there is not in its use, and
+ * else no claim would ever get past an entry of an earlier boot. */
+static bool may_be_replaced(const struct objname_entry *present,
+			    const struct objname_entry *self)
 {
-	return a->owner == b->owner && a->owner_start == b->owner_start;
+	switch (objname_judge_owner(present)) {
+	case OBJNAME_DEAD:
+		return true;
+	case OBJNAME_UNKNOWN:
+		if (!objname_exists(present))
+			return true;
+		break;
+	case OBJNAME_ALIVE:
+		break;
+	}
+	return objname_entry_same_owner(present, self);
 }
 
 /* One attempt: -EAGAIN when it has to be made once more. */
@@ -151,8 +163,7 @@ static int try_claim(const struct objname_entry *self)
 	if (symlinkat(text, fd, file) < 0)
 		error = errno == ENOENT ? -EAGAIN : -errno;
 	if (error == -EEXIST && (!read_entry(fd, file, &present) ||
-				 has_same_owner(&present, self) ||
-				 !objname_owner_is_alive(&present))) {
+				 may_be_replaced(&present, self))) {
 		error = -EAGAIN;
 		if (unlinkat(fd, file, 0) < 0 && errno != ENOENT)
 			error = -errno;
@@ -191,8 +202,9 @@ int objname_release(enum objname_kind kind, const char *name)
 		return fd == -ENOENT ? 0 : fd;
 	objname_entry_file(kind, self.name, file);
 	if (read_entry(fd, file, &present) &&
-	    !has_same_owner(&present, &self) &&
-	    objname_owner_is_alive(&present) && objname_exists(&present))
+	    !objname_entry_same_owner(&present, &self) &&
+	    objname_judge_owner(&present) != OBJNAME_DEAD &&
+	    objname_exists(&present))
 		error = -EBUSY;
 	else if (unlinkat(fd, file, 0) < 0 && errno != ENOENT)
 		error = -errno;

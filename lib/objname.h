@@ -5,11 +5,12 @@
  * claimed in a ledger before (names) or right after (System V ids) it is
  * made, and released after it is removed: a line an object (the target of a
  * symbolic link) in /tmp/unixipc.UID (0700), with the owner's pid and start
- * time.
- * `ipc_suite objects` lists the ledger, `ipc_suite clean` removes what dead
- * owners left. The ledger is advice for people: no mechanism depends on it,
- * a lost or forged entry can at worst show a wrong line, and clean removes
- * only what the kernel says belongs to this user. The folder is used only if
+ * time, and where these can be judged.
+ * `ipc_suite objects` lists the ledger, `ipc_suite clean` removes of what dead
+ * owners left that which is theirs beyond doubt. The ledger is advice for
+ * people: no mechanism depends on it, a lost or forged entry can at worst show
+ * a wrong line, and clean removes only what the kernel says belongs to this
+ * user. The folder is used only if
  * it is a real directory of ours with mode 0700, and goes with its last
  * entry.
  *
@@ -36,6 +37,18 @@ enum objname_kind {
 };
 
 #define OBJNAME_MAX 256
+#define OBJNAME_BOOT 37 /* a boot id, as /proc/sys/kernel/random has it */
+
+/* Where a pid and its start time mean something, and ids and queues are: a PID
+ * namespace counts its own pids, a time namespace shifts start times, an IPC
+ * namespace has its own objects, and all begin anew with a boot. Namespaces are
+ * inodes; no two that exist have the same. */
+struct objname_place {
+	uint64_t pid_namespace; /* 0: not known, and boot is "-" */
+	uint64_t time_namespace;
+	uint64_t ipc_namespace;
+	char boot[OBJNAME_BOOT];
+};
 
 struct objname_entry {
 	enum objname_kind kind;
@@ -43,7 +56,14 @@ struct objname_entry {
 	char program[32];
 	pid_t owner;
 	uint64_t owner_start; /* child_start_time() of the owner */
-	int64_t created;      /* seconds since the epoch */
+	int64_t created;      /* when it was claimed; seconds since the epoch */
+	struct objname_place place; /* of the owner */
+};
+
+enum objname_owner {
+	OBJNAME_DEAD,
+	OBJNAME_ALIVE,
+	OBJNAME_UNKNOWN, /* cannot be judged from here: may be alive */
 };
 
 /* For people: "shm", "sem", "mq", "fifo", "socket", "sysv-shm" … */
@@ -57,8 +77,8 @@ int objname_make(char *buf, size_t size, const char *word);
  * without a slash, not "." or "..". Returns 0, -EINVAL, -ENAMETOOLONG. */
 int objname_check(const char *name);
 
-/* Note the caller as owner of an object. What a dead owner had is taken over;
- * -EEXIST while its owner lives. -EINVAL or -ENAMETOOLONG: no name for that
+/* Note the caller as owner of an object. What a dead owner had is taken over,
+ * and what an unknown one had, if it is not there; else -EEXIST. -EINVAL or -ENAMETOOLONG: no name for that
  * kind, or one with control characters; -EPERM: the folder is not to be
  * trusted. None of it is a reason to stop. A relative path is noted as an
  * absolute one. */
@@ -66,7 +86,7 @@ int objname_claim(enum objname_kind kind, const char *name);
 int objname_claim_id(enum objname_kind kind, int id);
 
 /* Strike the object off, after it was removed; 0 also when it was not there.
- * -EBUSY when another process lives that owns it and it still exists. */
+ * -EBUSY when another process owns it that is not dead, and it still exists. */
 int objname_release(enum objname_kind kind, const char *name);
 int objname_release_id(enum objname_kind kind, int id);
 
@@ -78,15 +98,12 @@ int objname_each(int (*visit)(const struct objname_entry *entry, void *arg),
 
 /* Whether the object itself is still there and ours (uid); 0 is no. */
 bool objname_exists(const struct objname_entry *entry);
-bool objname_owner_is_alive(const struct objname_entry *entry);
+enum objname_owner objname_judge_owner(const struct objname_entry *entry);
 
-/* Remove the object, if it is there and ours, and its entry. 0 also when it
- * was gone; -EBUSY when another owner claimed it after entry was read. */
+/* Remove the object, if it is there and ours (uid), and its entry: for those
+ * who know that it is the owner's. 0 also when it was gone; -EBUSY when
+ * another owner claimed it after entry was read. */
 int objname_remove(const struct objname_entry *entry);
-
-/* Remove, with their entries, the objects of that kind that dead owners of the
- * program have left. As far as that can be done: nothing depends on it. */
-void objname_sweep(enum objname_kind kind, const char *program);
 
 /* For commands: claim now, remove and release at exit(3) of this very
  * process (not of forked children). At most 64, then -ENOBUFS. Release takes

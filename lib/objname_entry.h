@@ -26,6 +26,14 @@ void objname_entry_program(char *buf, size_t size);
 int objname_entry_self(enum objname_kind kind, const char *name,
 		       struct objname_entry *entry);
 
+/* Where the caller is; all 0 and "-" when /proc does not tell. */
+void objname_entry_place(struct objname_place *place);
+
+bool objname_entry_same_place(const struct objname_place *a,
+			      const struct objname_place *b);
+bool objname_entry_same_owner(const struct objname_entry *a,
+			      const struct objname_entry *b);
+
 /* The name of its file: the kind and a hash, for a name may be as long as a
  * file name and have slashes. */
 void objname_entry_file(enum objname_kind kind, const char *name,

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "lib/objname_entry.h"
 #include "lib/sysv.h"
 
 static bool is_ours(const struct stat *st, mode_t type)
@@ -143,9 +144,18 @@ bool objname_exists(const struct objname_entry *entry)
 	return false;
 }
 
-bool objname_owner_is_alive(const struct objname_entry *entry)
+/* If the owner lives, its namespaces exist: where their numbers are ours, they
+ * are ours, and /proc shows it. */
+enum objname_owner objname_judge_owner(const struct objname_entry *entry)
 {
-	return child_is_alive(entry->owner, entry->owner_start);
+	struct objname_place here;
+
+	objname_entry_place(&here);
+	if (here.pid_namespace == 0 || entry->owner_start == 0 ||
+	    !objname_entry_same_place(&entry->place, &here))
+		return OBJNAME_UNKNOWN;
+	return child_is_alive(entry->owner, entry->owner_start) ? OBJNAME_ALIVE
+								: OBJNAME_DEAD;
 }
 
 static int remove_object(const struct objname_entry *entry)
@@ -187,8 +197,7 @@ static int is_taken_over(const struct objname_entry *present, void *arg)
 
 	return present->kind == entry->kind &&
 	       strcmp(present->name, entry->name) == 0 &&
-	       (present->owner != entry->owner ||
-		present->owner_start != entry->owner_start);
+	       !objname_entry_same_owner(present, entry);
 }
 
 int objname_remove(const struct objname_entry *entry)
@@ -202,27 +211,4 @@ int objname_remove(const struct objname_entry *entry)
 	if (error && error != -ENOENT && error != -EIDRM && error != -EINVAL)
 		return error;
 	return objname_release(entry->kind, entry->name);
-}
-
-struct leftover {
-	enum objname_kind kind;
-	const char *program;
-};
-
-static int remove_leftover(const struct objname_entry *entry, void *arg)
-{
-	const struct leftover *wanted = arg;
-
-	if (entry->kind == wanted->kind &&
-	    strcmp(entry->program, wanted->program) == 0 &&
-	    !objname_owner_is_alive(entry))
-		objname_remove(entry);
-	return 0;
-}
-
-void objname_sweep(enum objname_kind kind, const char *program)
-{
-	struct leftover wanted = {kind, program};
-
-	objname_each(remove_leftover, &wanted);
 }

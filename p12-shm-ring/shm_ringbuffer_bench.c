@@ -164,7 +164,6 @@ static void prepare_names(struct arguments *arguments)
 	struct traffic_plan *plan = &arguments->plan;
 	int rc = 0;
 
-	objname_sweep(OBJNAME_SHM, PROGRAM); /* of a killed run of ours */
 	if (!arguments->name[0])
 		rc = objname_make(arguments->name, sizeof(arguments->name),
 				  "ring");

@@ -80,7 +80,6 @@ int main(int argc, char **argv)
 
 	if (argc != 2 || cli_parse_count(argv[1], &size) || size > 16384)
 		die_usage("SIZE: accepted is 1 to 16384");
-	crew_sweep(); /* of one that was killed */
 	load((uint32_t)size);
 	while (fdio_read_full(STDIN_FILENO, &request, sizeof(request)) ==
 	       sizeof(request)) {

@@ -323,8 +323,8 @@ static int make_set(struct master *master)
 		return set == -EINVAL ? -ENOSPC : set;
 	master->set = set;
 	/* Not marked for removal like the segment: semaphores know no such
-	 * thing. So the ledger has it, for crew_sweep(); a kill -9 between
-	 * the two calls would leave it: some microseconds. */
+	 * thing. So a kill -9 leaves it, and the ledger tells whose it was;
+	 * nobody removes it by its number, which may be another's by then. */
 	objname_claim_id(OBJNAME_SYSV_SEM, set);
 	return 0;
 }
@@ -353,9 +353,4 @@ int crew_run(const struct crew_job *job)
 	}
 	free(master);
 	return error;
-}
-
-void crew_sweep(void)
-{
-	objname_sweep(OBJNAME_SYSV_SEM, program_invocation_short_name);
 }

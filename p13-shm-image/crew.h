@@ -99,13 +99,11 @@ uint32_t crew_bands(uint32_t rows);
 /* Run it to the end. A worker that is stopped or hangs, so that it is at one
  * band for longer than stall_ns while the master runs, is killed, and then
  * made good for as one that died by itself. The caller's process is the
- * master; nothing is left of workers and semaphores, whatever is returned: 0,
+ * master; nothing is left of workers and semaphores, whatever is returned (a
+ * master that is killed leaves the semaphores, and their id in the ledger): 0,
  * -EINTR (stopped), -EOWNERDEAD (workers die again and again), -ENOSPC (no
  * semaphores, or not so many in a set: see kernel.sem), an error of work, or
  * -errno of fork and waitpid: SIGCHLD must not be ignored. */
 int crew_run(const struct crew_job *job);
-
-/* Remove the semaphores of masters of this program that were killed. */
-void crew_sweep(void);
 
 #endif

@@ -261,7 +261,6 @@ int main(int argc, char **argv)
 	if (error)
 		die_errno(error, "cannot begin");
 	signal(SIGCHLD, SIG_DFL); /* ignored, nobody could be waited for */
-	crew_sweep();
 	if (!arguments.is_json)
 		report.to = is_stream(arguments.output) ? stderr : stdout;
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -1,5 +1,6 @@
-/* Two passes: first a line for every object with what will become of it, then
- * the removals, so that nobody has to learn afterwards what is gone. */
+/* Two passes: first a line for every object with what will become of it and
+ * why, then the removals, so that nobody has to learn afterwards what is gone.
+ */
 #include "suite/clean.h"
 
 #include <errno.h>
@@ -12,8 +13,13 @@
 
 static const char doc[] =
 	"Remove the IPC objects that dead programs of this project left. Shows "
-	"first what it will do with each; objects of live owners are kept.\v"
+	"first what it will do with each. In doubt it is kept.\v"
 	"Example: ipc_suite clean --dry-run\n\n"
+	"Kept are objects whose owner lives or cannot be judged from here (its "
+	"namespaces or boot are others), which somebody uses, which have "
+	"been made by somebody else, or where that cannot be known: all of "
+	"System V, and POSIX queues. For those the line shows the command that "
+	"removes them, if you know that they are yours.\n\n"
 	"The exit status is 1 when something could not be removed.";
 
 static const struct argp_option options[] = {
@@ -37,28 +43,37 @@ static const char *ending(size_t n)
 	return n == 1 ? "" : "s";
 }
 
+static void show_item(const struct inventory_item *item)
+{
+	const char *reason = inventory_keeps(item);
+	char command[1200];
+
+	printf("%s  %s %s (%s, pid %d, %s%s)", reason ? "keep  " : "remove",
+	       objname_kind_word(item->entry.kind), item->entry.name,
+	       item->entry.program, (int)item->entry.owner,
+	       inventory_owner_word(item), item->exists ? "" : ", object gone");
+	if (reason)
+		printf(": %s", reason);
+	if (*inventory_command(item, command, sizeof(command)))
+		printf("; if it is yours: %s", command);
+	putchar('\n');
+}
+
 /* Returns how many are to be removed. */
 static size_t show(const struct inventory *inventory)
 {
-	size_t dead = 0;
+	size_t wanted = 0;
 
 	for (size_t i = 0; i < inventory->n; i++) {
-		const struct inventory_item *item = &inventory->item[i];
-
-		dead += !item->is_alive;
-		printf("%s  %s %s (%s, pid %d, %s%s)\n",
-		       item->is_alive ? "keep  " : "remove",
-		       objname_kind_word(item->entry.kind), item->entry.name,
-		       item->entry.program, (int)item->entry.owner,
-		       item->is_alive ? "alive" : "dead",
-		       item->exists ? "" : ", object gone");
+		show_item(&inventory->item[i]);
+		wanted += !inventory_keeps(&inventory->item[i]);
 	}
 	fflush(stdout);
-	return dead;
+	return wanted;
 }
 
 /* Returns how many could be. */
-static size_t remove_dead(const struct inventory *inventory)
+static size_t remove_wanted(const struct inventory *inventory)
 {
 	size_t removed = 0;
 
@@ -66,11 +81,11 @@ static size_t remove_dead(const struct inventory *inventory)
 		const struct inventory_item *item = &inventory->item[i];
 		int error;
 
-		if (item->is_alive)
+		if (inventory_keeps(item))
 			continue;
 		error = inventory_remove(item);
 		if (error == -EBUSY)
-			die_warn("%s %s has a new, live owner: kept",
+			die_warn("%s %s has changed meanwhile: kept",
 				 objname_kind_word(item->entry.kind),
 				 item->entry.name);
 		else if (error)
@@ -89,25 +104,25 @@ int clean_command(int argc, char **argv)
 		.options = options, .parser = parse, .doc = doc};
 	struct inventory inventory;
 	bool dry_run = false;
-	size_t dead, removed, kept;
+	size_t wanted, removed, kept;
 	int error;
 
 	cli_parse_command(&argp, "clean", argc, argv, &dry_run);
 	error = inventory_take(&inventory);
 	if (error)
 		die_errno(error, "cannot look at the IPC objects");
-	dead = show(&inventory);
-	removed = dry_run ? 0 : remove_dead(&inventory);
-	kept = inventory.n - dead;
+	wanted = show(&inventory);
+	removed = dry_run ? 0 : remove_wanted(&inventory);
+	kept = inventory.n - wanted;
 	if (inventory.n == 0)
 		puts("no IPC objects of this project");
 	else if (dry_run)
 		printf("%zu object%s would be removed, %zu kept; nothing was "
 		       "changed\n",
-		       dead, ending(dead), kept);
+		       wanted, ending(wanted), kept);
 	else
 		printf("%zu object%s removed, %zu kept\n", removed,
 		       ending(removed), inventory.n - removed);
 	inventory_free(&inventory);
-	return !dry_run && removed < dead ? DIE_FAILURE : 0;
+	return !dry_run && removed < wanted ? DIE_FAILURE : 0;
 }

@@ -1,4 +1,4 @@
-/* clean.h - `ipc_suite clean`: remove the objects whose owner is dead. */
+/* clean.h - `ipc_suite clean`: remove what dead owners left. */
 #ifndef UNIXIPC_CLEAN_H
 #define UNIXIPC_CLEAN_H
 

@@ -1,5 +1,6 @@
 /* Each kind has one function that asks the kernel about an object; files of
- * all objects are then looked for in one walk over the processes. */
+ * all objects are then looked for in one walk over the processes. What may be
+ * removed is in inventory_keep.c. */
 #include "suite/inventory.h"
 
 #include <errno.h>
@@ -11,8 +12,11 @@
 #include <string.h>
 #include <sys/msg.h>
 #include <sys/shm.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/cli.h"
 #include "lib/sysv.h"
@@ -24,20 +28,35 @@ static void note_file(struct holders *file, const struct stat *st)
 	file->inode = st->st_ino;
 }
 
+/* Of mqueue file systems, and some others, no birth is known. */
+static int stat_path(struct inventory_item *item, const char *path,
+		     struct stat *st)
+{
+	struct statx more;
+
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &more) ==
+		    0 &&
+	    more.stx_mask & STATX_BTIME)
+		item->born = more.stx_btime.tv_sec;
+	return lstat(path, st) ? -errno : 0;
+}
+
 /* glibc keeps "/name" in /dev/shm/name, a semaphore in /dev/shm/sem.name. */
-static int stat_shm(const char *prefix, const char *name, struct stat *st)
+static int stat_shm(struct inventory_item *item, const char *prefix,
+		    struct stat *st)
 {
 	char path[OBJNAME_MAX + 32];
 
-	snprintf(path, sizeof(path), "/dev/shm/%s%s", prefix, name + 1);
-	return lstat(path, st) ? -errno : 0;
+	snprintf(path, sizeof(path), "/dev/shm/%s%s", prefix,
+		 item->entry.name + 1);
+	return stat_path(item, path, st);
 }
 
 static void look_at_shm(struct inventory_item *item, struct holders *file)
 {
 	struct stat st;
 
-	if (stat_shm("", item->entry.name, &st))
+	if (stat_shm(item, "", &st))
 		return;
 	item->bytes = st.st_size;
 	note_file(file, &st);
@@ -50,7 +69,7 @@ static void look_at_sem(struct inventory_item *item, struct holders *file)
 
 	/* sem_open() maps whatever lies there: a file that is too short
 	 * would be a SIGBUS for us. */
-	if (stat_shm("sem.", item->entry.name, &st) || !S_ISREG(st.st_mode) ||
+	if (stat_shm(item, "sem.", &st) || !S_ISREG(st.st_mode) ||
 	    st.st_size < (off_t)sizeof(sem_t))
 		return;
 	item->bytes = st.st_size;
@@ -86,14 +105,41 @@ static void look_at_fifo(struct inventory_item *item, struct holders *file)
 {
 	struct stat st;
 
-	if (lstat(item->entry.name, &st) == 0)
+	if (stat_path(item, item->entry.name, &st) == 0)
 		note_file(file, &st);
+}
+
+/* The kernel's list of sockets has those of one network namespace, with the
+ * text that they were bound to; so it is asked by a datagram socket, whose
+ * connect(2) only sets an address, and fails so where nobody is bound. */
+static bool is_nobody_bound(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd, error;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return false;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	error = connect(fd, (const struct sockaddr *)&address, sizeof(address))
+			? errno
+			: 0;
+	close(fd);
+	return error == ECONNREFUSED;
 }
 
 static void look_at_socket(struct inventory_item *item, struct holders *file)
 {
-	if (holders_socket(item->entry.name, file) == -ENOENT)
-		item->users = 0; /* a name that nobody is bound to */
+	struct stat st;
+
+	if (stat_path(item, item->entry.name, &st))
+		return;
+	if (is_nobody_bound(item->entry.name))
+		item->users = 0;
+	else
+		holders_socket(item->entry.name, file);
 }
 
 static int sysv_id(const struct inventory_item *item)
@@ -163,16 +209,18 @@ static int append(const struct objname_entry *entry, void *arg)
 	*item = (struct inventory_item){
 		.entry = *entry,
 		.exists = objname_exists(entry),
-		.is_alive = objname_owner_is_alive(entry),
+		.owner = objname_judge_owner(entry),
 		.bytes = -1,
 		.users = -1,
 		.waiting = -1,
+		.born = -1,
 		.age_s = time(NULL) - entry->created,
 	};
 	return 0;
 }
 
-/* Who has them open; all objects in one walk. */
+/* Who has them open; all objects in one walk. Without /proc that stays
+ * unknown. */
 static int look_for_users(struct inventory *inventory, struct holders *files)
 {
 	int error = holders_count(files, inventory->n);
@@ -180,23 +228,20 @@ static int look_for_users(struct inventory *inventory, struct holders *files)
 	for (size_t i = 0; i < inventory->n && !error; i++)
 		if (files[i].inode)
 			inventory->item[i].users = files[i].count;
-	return error;
+	return error == -ENOENT ? 0 : error;
 }
 
-int inventory_take(struct inventory *inventory)
+/* Ask about all that are in it. */
+static int look(struct inventory *inventory)
 {
 	struct holders *files;
 	int error;
 
-	*inventory = (struct inventory){0};
-	error = objname_each(append, inventory);
-	if (error || inventory->n == 0)
-		goto out;
+	if (inventory->n == 0)
+		return 0;
 	files = calloc(inventory->n, sizeof(*files));
-	if (!files) {
-		error = -ENOMEM;
-		goto out;
-	}
+	if (!files)
+		return -ENOMEM;
 	for (size_t i = 0; i < inventory->n; i++) {
 		struct inventory_item *item = &inventory->item[i];
 
@@ -205,10 +250,33 @@ int inventory_take(struct inventory *inventory)
 	}
 	error = look_for_users(inventory, files);
 	free(files);
-out:
+	return error;
+}
+
+int inventory_take(struct inventory *inventory)
+{
+	int error;
+
+	*inventory = (struct inventory){0};
+	error = objname_each(append, inventory);
+	if (!error)
+		error = look(inventory);
 	if (error)
 		inventory_free(inventory);
 	return error;
+}
+
+int inventory_remove(const struct inventory_item *item)
+{
+	struct inventory now = {0};
+	int error = append(&item->entry, &now);
+
+	if (!error)
+		error = look(&now);
+	if (!error && inventory_keeps(&now.item[0]))
+		error = -EBUSY;
+	inventory_free(&now);
+	return error ? error : objname_remove(&item->entry);
 }
 
 void inventory_free(struct inventory *inventory)
@@ -238,6 +306,19 @@ const char *inventory_holds(const struct inventory_item *item, char *buf,
 	return buf;
 }
 
+const char *inventory_owner_word(const struct inventory_item *item)
+{
+	switch (item->owner) {
+	case OBJNAME_DEAD:
+		return "dead";
+	case OBJNAME_ALIVE:
+		return "alive";
+	case OBJNAME_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
 const char *inventory_age(const struct inventory_item *item, char *buf,
 			  size_t size)
 {
@@ -259,6 +340,12 @@ const char *inventory_age(const struct inventory_item *item, char *buf,
 static json_t *known(int64_t value)
 {
 	return value < 0 ? json_null() : json_integer(value);
+}
+
+static json_t *alive_to_json(enum objname_owner owner)
+{
+	return owner == OBJNAME_UNKNOWN ? json_null()
+					: json_boolean(owner == OBJNAME_ALIVE);
 }
 
 /* A path may hold bytes that are no UTF-8, which JSON cannot. */
@@ -296,15 +383,16 @@ json_t *inventory_to_json(const struct inventory *inventory)
 		const struct inventory_item *item = &inventory->item[i];
 		const struct objname_entry *entry = &item->entry;
 		json_t *object = json_pack(
-			"{s:s, s:o, s:o, s:{s:i, s:b}, s:b, s:o, s:o, s:o, "
+			"{s:s, s:o, s:o, s:{s:i, s:o}, s:b, s:o, s:o, s:o, "
 			"s:o, s:I, s:I}",
 			"kind", objname_kind_word(entry->kind), "name",
 			text_to_json(entry->name), "program",
 			text_to_json(entry->program), "owner", "pid",
-			(int)entry->owner, "alive", item->is_alive, "exists",
-			item->exists, "size_bytes", known(item->bytes), "users",
-			known(item->users), "messages", known(item->waiting),
-			"values", values_to_json(item), "created",
+			(int)entry->owner, "alive", alive_to_json(item->owner),
+			"exists", item->exists, "size_bytes",
+			known(item->bytes), "users", known(item->users),
+			"messages", known(item->waiting), "values",
+			values_to_json(item), "created",
 			(json_int_t)entry->created, "age_s",
 			(json_int_t)item->age_s);
 
@@ -315,11 +403,4 @@ json_t *inventory_to_json(const struct inventory *inventory)
 	}
 	return json_pack("{s:s, s:o}", "schema", "unixipc-objects/1", "objects",
 			 objects);
-}
-
-int inventory_remove(const struct inventory_item *item)
-{
-	if (objname_owner_is_alive(&item->entry))
-		return -EBUSY;
-	return objname_remove(&item->entry);
 }

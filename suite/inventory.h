@@ -1,8 +1,8 @@
 /* inventory.h - the IPC objects of this project, and what the kernel says of
  * each: the ledger of lib/objname, looked up.
  *
- * Taking it changes no object: FIFOs and sockets are not opened, no message
- * is read, no semaphore touched. It is a moment's view: objects and owners
+ * Taking it changes no object: no FIFO is opened, no connection made, no
+ * message read, no semaphore touched. It is a moment's view: objects and owners
  * come and go while one looks.
  */
 #ifndef UNIXIPC_INVENTORY_H
@@ -19,8 +19,8 @@
 
 struct inventory_item {
 	struct objname_entry entry;
-	bool exists;     /* no: only the ledger remembers it */
-	bool is_alive;   /* the owner */
+	bool exists; /* no: only the ledger remembers it */
+	enum objname_owner owner;
 	int64_t bytes;   /* of memory, or of unread data in a System V
 			  * queue, or room of a POSIX queue; -1: not known */
 	int64_t users;   /* processes that have it open or mapped, or its
@@ -28,6 +28,7 @@ struct inventory_item {
 	int64_t waiting; /* messages in a queue; -1: it is no queue */
 	int values;      /* semaphores in it; the first few are in value */
 	int value[INVENTORY_VALUES];
+	int64_t born; /* seconds since the epoch; -1: not known */
 	int64_t age_s;
 };
 
@@ -46,18 +47,33 @@ void inventory_free(struct inventory *inventory);
 const char *inventory_holds(const struct inventory_item *item, char *buf,
 			    size_t size);
 
+/* "alive", "dead" or "unknown". */
+const char *inventory_owner_word(const struct inventory_item *item);
+
 /* "12 s", "5 min", "3 h", "2 d". buf is returned. */
 const char *inventory_age(const struct inventory_item *item, char *buf,
 			  size_t size);
 
 /* {"schema": "unixipc-objects/1", "objects": [{"kind", "name", "program",
  * "owner": {"pid", "alive"}, "exists", "size_bytes", "users", "messages",
- * "values", "created", "age_s"}]}; what a kind does not have is null. A new
- * reference, or NULL when memory is short. */
+ * "values", "created", "age_s"}]}; what a kind does not have is null, and so
+ * is "alive" of an owner that cannot be judged from here. A new reference, or NULL when memory is short. */
 json_t *inventory_to_json(const struct inventory *inventory);
 
-/* Remove the object and its entry, unless its owner is alive, or somebody else
- * owns it by now: -EBUSY. Returns 0, also when it was gone, or -errno. */
+/* Why it is kept, for people: its owner may be alive, somebody may use it (as
+ * far as /proc may be read), or it is not known to be what the owner made. NULL
+ * if nothing speaks against removing it. */
+const char *inventory_keeps(const struct inventory_item *item);
+
+/* The shell command that removes an object which is kept only because nobody
+ * can tell whose it is; "" of others. buf is returned. */
+const char *inventory_command(const struct inventory_item *item, char *buf,
+			      size_t size);
+
+/* Look at the object once more, and remove it and its entry, unless it is to
+ * be kept by now, or somebody else owns it: -EBUSY. Removal goes by name: who
+ * puts another object there after this look, within microseconds, loses it.
+ * Returns 0, also when it was gone, or -errno. */
 int inventory_remove(const struct inventory_item *item);
 
 #endif

@@ -31,7 +31,7 @@ static const char doc[] =
 	"  list        every mechanism, and its limits on this machine\n"
 	"  doctor      what this machine lacks, and how to fix it\n"
 	"  objects     IPC objects of this project: owner, size, age\n"
-	"  clean       remove the objects whose owner is dead\n\n"
+	"  clean       remove what dead owners left, if it is surely theirs\n\n"
 	"Example:\n"
 	"  ipc_suite benchmark --all --format=json --output=results.json\n"
 	"  ipc_suite report results.json -o report.html";

@@ -1,6 +1,6 @@
 # The suite is a library, which its tests link, and the command at the root.
 SUITE_SOURCES := contend.c figures.c grid.c holders.c html.c inventory.c \
-	limits.c nearest.c outcome.c page.c plot.c registry.c rows.c rpc.c \
+	inventory_keep.c limits.c nearest.c outcome.c page.c plot.c registry.c rows.c rpc.c \
 	rpc_ends.c shm_ring.c \
 	site.c spsc.c syncs.c syncs_json.c tools.c \
 	$(notdir $(wildcard suite/syncop*.c))

@@ -16,7 +16,9 @@ static const char doc[] =
 	"Example: ipc_suite objects\n\n"
 	"Users are the processes that have the object open or mapped (for "
 	"System V memory: its attachments), as far as /proc may be read. "
-	"Objects whose owner is dead are removed by `ipc_suite clean`.";
+	"The state is unknown where the owner is of other namespaces or "
+	"another boot. What `ipc_suite clean` would remove, and what not and why, shows "
+	"`ipc_suite clean --dry-run`.";
 
 static void add_row(struct out_table *table, const struct inventory_item *item)
 {
@@ -31,7 +33,7 @@ static void add_row(struct out_table *table, const struct inventory_item *item)
 	out_table_cell(table, "%s", item->entry.name);
 	out_table_cell(table, "%s", item->entry.program);
 	out_table_cell(table, "%d", (int)item->entry.owner);
-	out_table_cell(table, "%s%s", item->is_alive ? "alive" : "dead",
+	out_table_cell(table, "%s%s", inventory_owner_word(item),
 		       item->exists ? "" : ", object gone");
 	out_table_cell(table, "%s", size);
 	out_table_cell(table, "%s", users);

@@ -168,7 +168,7 @@ static void check_leftovers(checkup_visit *visit, void *arg)
 	if (inventory_take(&inventory))
 		return;
 	for (size_t i = 0; i < inventory.n; i++)
-		dead += !inventory.item[i].is_alive;
+		dead += inventory.item[i].owner == OBJNAME_DEAD;
 	snprintf(value, sizeof(value), "%zu of %zu", dead, inventory.n);
 	if (dead > 0)
 		finding.level = CHECKUP_ADVICE;

@@ -331,34 +331,10 @@ static void what_a_killed_owner_left_is_listed_and_can_be_removed(void **state)
 	seen = look();
 	assert_int_equal(seen.n, 1);
 	assert_true(objname_exists(&seen.entries[0]));
-	assert_false(objname_owner_is_alive(&seen.entries[0]));
+	assert_int_equal(objname_judge_owner(&seen.entries[0]), OBJNAME_DEAD);
 	assert_int_equal(objname_remove(&seen.entries[0]), 0);
 	assert_false(is_there(fifo_path()));
 	assert_false(is_there(ledger));
-}
-
-/* Which has the name of this program, like its dead child. */
-static void sweep_takes_what_dead_owners_left_of_one_kind(void **state)
-{
-	const char *us = program_invocation_short_name;
-
-	(void)state;
-	assert_int_equal(
-		support_child_status(be_killed_with_a_fifo, NULL, 10000),
-		128 + SIGKILL);
-	objname_sweep(OBJNAME_FIFO, "another_program");
-	objname_sweep(OBJNAME_SOCKET, us);
-	assert_true(is_there(fifo_path()));
-	assert_int_equal(look().n, 1);
-	objname_sweep(OBJNAME_FIFO, us);
-	assert_false(is_there(fifo_path()));
-	assert_false(is_there(ledger));
-
-	assert_int_equal(objname_claim(OBJNAME_FIFO, fifo_path()), 0);
-	assert_int_equal(mkfifo(fifo_path(), 0600), 0);
-	objname_sweep(OBJNAME_FIFO, us);
-	assert_true(is_there(fifo_path()));
-	assert_int_equal(look().n, 1);
 }
 
 int main(void)
@@ -378,7 +354,6 @@ int main(void)
 		IN_SCRATCH(more_than_64_at_exit_are_refused),
 		IN_SCRATCH(
 			what_a_killed_owner_left_is_listed_and_can_be_removed),
-		IN_SCRATCH(sweep_takes_what_dead_owners_left_of_one_kind),
 	};
 
 	return SUPPORT_MAIN(tests);

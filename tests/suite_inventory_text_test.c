@@ -15,7 +15,8 @@ static void json_says_null_for_what_a_kind_does_not_have(void **state)
 				      .exists = true,
 				      .bytes = -1,
 				      .users = 2,
-				      .waiting = -1};
+				      .waiting = -1,
+				      .owner = OBJNAME_UNKNOWN};
 	const struct inventory inventory = {.n = 1, .item = &item};
 	json_t *json = inventory_to_json(&inventory), *object;
 
@@ -26,12 +27,35 @@ static void json_says_null_for_what_a_kind_does_not_have(void **state)
 	object = json_array_get(json_object_get(json, "objects"), 0);
 	assert_string_equal(json_string_value(json_object_get(object, "name")),
 			    "/tmp/caf?");
+	assert_true(json_is_null(
+		json_object_get(json_object_get(object, "owner"), "alive")));
 	assert_true(json_is_null(json_object_get(object, "size_bytes")));
 	assert_true(json_is_null(json_object_get(object, "messages")));
 	assert_true(json_is_null(json_object_get(object, "values")));
 	assert_int_equal(json_integer_value(json_object_get(object, "users")),
 			 2);
 	json_decref(json);
+}
+
+static void command_quotes_what_a_shell_would_take_apart(void **state)
+{
+	struct inventory_item item = {
+		.entry = {.kind = OBJNAME_MQ, .name = "/it's; ls"},
+		.exists = true,
+		.owner = OBJNAME_DEAD,
+		.born = -1};
+	char command[1200];
+
+	(void)state;
+	assert_string_equal(inventory_command(&item, command, sizeof(command)),
+			    "rm '/dev/mqueue/it'\\''s; ls'");
+	memset(item.entry.name + 1, '\'', OBJNAME_MAX - 2);
+	inventory_command(&item, command, sizeof(command));
+	assert_int_equal(strlen(command),
+			 strlen("rm '/dev/mqueue/'") + 4 * (OBJNAME_MAX - 2));
+	item.users = 1;
+	assert_string_equal(inventory_command(&item, command, sizeof(command)),
+			    "");
 }
 
 static void ages_are_in_the_largest_unit_that_fits(void **state)
@@ -70,6 +94,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_says_null_for_what_a_kind_does_not_have),
+		cmocka_unit_test(command_quotes_what_a_shell_would_take_apart),
 		cmocka_unit_test(ages_are_in_the_largest_unit_that_fits),
 		cmocka_unit_test(many_semaphores_are_cut_and_fit_any_buffer),
 	};

@@ -1,11 +1,14 @@
-# `ipc_suite objects` and `ipc_suite clean`, on what a benchmark owns: alive,
-# and killed.
+# `ipc_suite objects` and `ipc_suite clean`, on what a benchmark and a server
+# own: alive, and killed.
 
 bats_require_minimum_version 1.5.0
 load support/common
 
 setup() {
 	setup_chapter suite
+	# Of namespaces only root may make all.
+	unshare=(unshare)
+	((UID == 0)) || unshare+=(--user --map-current-user)
 }
 
 # It owns two System V message queues while it measures.
@@ -22,6 +25,22 @@ owns_queues() {
 kill_owner() {
 	stop_server server KILL
 	wait_until 5 eval '! pgrep -x ipc_suite'
+}
+
+# What clean keeps, for somebody who knows whose it is.
+remove_queues() {
+	local id
+	for id in $(ipcs -q | awk '/^0x/ { print $2 }'); do
+		ipcrm -q "$id"
+	done
+	./ipc_suite clean
+}
+
+# It owns a FIFO, which it leaves when it is killed.
+leave_fifo() {
+	start_server --ready listening --name fifo \
+		"$ROOT/p02-fifo/calc_server" --fifo=/tmp/left
+	stop_server fifo KILL
 }
 
 @test "without objects both say so" {
@@ -54,46 +73,125 @@ kill_owner() {
 }
 
 @test "objects of a killed owner are dead, and clean removes them" {
-	start_owner
-	kill_owner
-	assert_equal "$(ipcs -q | grep -c '^0x')" 2
-
+	leave_fifo
 	run --separate-stderr ./ipc_suite objects
 	assert_success
-	assert_equal "$(grep -cE '^sysv-msg .* dead ' <<<"$output")" 2
+	assert_line --regexp '^fifo +/tmp/left .* dead '
 
 	run --separate-stderr ./ipc_suite clean --dry-run
 	assert_success
-	assert_equal "$(grep -c '^remove' <<<"$output")" 2
-	assert_line '2 objects would be removed, 0 kept; nothing was changed'
-	assert_equal "$(ipcs -q | grep -c '^0x')" 2
-	owns_queues
+	assert_line --regexp '^remove  fifo /tmp/left \(calc_server, pid [0-9]+, dead\)$'
+	assert_line '1 object would be removed, 0 kept; nothing was changed'
+	[[ -p /tmp/left ]]
 
 	run --separate-stderr ./ipc_suite clean
 	assert_success
-	assert_equal "$(grep -cE '^remove +sysv-msg' <<<"$output")" 2
-	assert_line '2 objects removed, 0 kept'
+	assert_line --regexp '^remove  fifo '
+	assert_line '1 object removed, 0 kept'
+	assert_nothing_left
+}
+
+@test "System V objects of a killed owner are kept, with the command for them" {
+	local id
+	start_owner
+	kill_owner
+	run --separate-stderr ./ipc_suite objects
+	assert_equal "$(grep -cE '^sysv-msg .* dead ' <<<"$output")" 2
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	for id in $(ipcs -q | awk '/^0x/ { print $2 }'); do
+		assert_line --regexp \
+			"^keep    sysv-msg $id .*; if it is yours: ipcrm -q $id\$"
+	done
+	assert_line '0 objects removed, 2 kept'
+	assert_equal "$(ipcs -q | grep -c '^0x')" 2
+	owns_queues
+	remove_queues
+	assert_nothing_left
+}
+
+# Ids begin anew there: 0 is another queue, and another set, and a segment.
+@test "objects with the same ids in another IPC namespace survive clean" {
+	start_owner
+	kill_owner
+	last=$(ipcs -q | awk '/^0x/ { id = $2 } END { print id }')
+	run "${unshare[@]}" --ipc bash -c "
+		for ((i = 0; i <= $last; i++)); do
+			ipcmk -Q && ipcmk -S 1 && ipcmk -M 4096
+		done && ./ipc_suite clean && ipcs | grep -c '^0x'"
+	assert_success
+	assert_line --regexp "^keep    sysv-msg $last .*: its owner cannot be"
+	assert_line --index $((${#lines[@]} - 1)) $((3 * (last + 1)))
+	owns_queues # as clean knows nothing of queues that it cannot see
+	remove_queues
+	assert_nothing_left
+}
+
+@test "what an owner in another PID namespace has survives clean" {
+	start_server "${unshare[@]}" --pid --fork --kill-child ./ipc_suite benchmark --mechanism=sysv-mq --sizes=64 \
+		--trials=99 --time=60s
+	wait_until 10 owns_queues
+	run --separate-stderr ./ipc_suite objects
+	assert_success
+	assert_line --regexp '^sysv-msg .* unknown '
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^keep    sysv-msg .*, unknown.*\): its owner cannot'
+	stop_server server KILL
+	wait_until 5 eval '! pgrep -x ipc_suite'
+	remove_queues
+	rm -r "/tmp/unixipc.$UID"
+	assert_nothing_left
+}
+
+@test "a FIFO that another program has made anew survives clean" {
+	leave_fifo
+	rm /tmp/left
+	mkfifo /tmp/left
+	set_back_claims
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^keep    fifo /tmp/left .*: its owner did not make it$'
+	[[ -p /tmp/left ]]
+	rm /tmp/left
+	./ipc_suite clean
+	assert_nothing_left
+}
+
+# As if the claims had been made a minute ago.
+set_back_claims() {
+	local link field
+	for link in "/tmp/unixipc.$UID"/*; do
+		read -ra field <<<"$(readlink "$link")"
+		((field[4] -= 60))
+		ln -sfn "${field[*]}" "$link"
+	done
+}
+
+@test "a FIFO of the dead that somebody has open survives clean" {
+	leave_fifo
+	start_server --ready open --name user bash -c \
+		'exec 9<>/tmp/left && echo open && exec sleep 1000'
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^keep    fifo /tmp/left .*: somebody uses it$'
+	stop_server user KILL
+	run --separate-stderr ./ipc_suite clean
+	assert_line '1 object removed, 0 kept'
 	assert_nothing_left
 }
 
 @test "clean takes what is dead and leaves what is alive" {
+	leave_fifo
 	start_owner
-	kill_owner
-	start_owner_beside_the_dead
 	run --separate-stderr ./ipc_suite clean
 	assert_success
-	assert_line --regexp '^2 objects removed, [12] kept$'
+	assert_line --regexp '^1 object removed, [12] kept$'
 	run kill -0 "$SERVER"
 	assert_success
 	stop_server server INT
 	assert_equal "$status" 130
 	assert_nothing_left
-}
-
-start_owner_beside_the_dead() {
-	start_server env --default-signal=INT ./ipc_suite benchmark \
-		--mechanism=sysv-mq --sizes=64 --trials=99 --time=60s
-	wait_until 10 eval './ipc_suite objects | grep -q " alive "'
 }
 
 @test "json tells owner, state and messages" {
@@ -105,7 +203,7 @@ start_owner_beside_the_dead() {
 	assert_line '      "kind": "sysv-msg",'
 	assert_line '        "alive": false'
 	assert_line --regexp '^      "messages": [0-9]+,$'
-	run ./ipc_suite clean
+	remove_queues
 	assert_nothing_left
 }
 

@@ -32,6 +32,7 @@ static void check_sound(const struct objname_entry *entry)
 	must(again.kind == entry->kind && again.owner == entry->owner &&
 	     again.owner_start == entry->owner_start &&
 	     again.created == entry->created &&
+	     objname_entry_same_place(&again.place, &entry->place) &&
 	     strcmp(again.name, entry->name) == 0 &&
 	     strcmp(again.program, entry->program) == 0);
 }
