@@ -81,7 +81,7 @@ static int print_as(enum request_format format, const struct results *results,
 	case REQUEST_JSON:
 		return out_json(results_to_json(results), to);
 	case REQUEST_CSV:
-		return results_print_csv(results, to);
+		return print_csv(results, to);
 	default:
 		return print_results(results, to);
 	}

@@ -22,6 +22,11 @@
  * and best simplicity. Returns 0 or -errno. */
 int print_results(const struct results *results, FILE *to);
 
+/* One line a row, per RFC 4180; the first columns are mechanism, msg_size,
+ * throughput (bytes/s), latency (mean round trip, ns). Rows without figures
+ * have empty ones and their error. Returns 0 or -errno. */
+int print_csv(const struct results *results, FILE *to);
+
 /* Ratios against an earlier run, row by row; changes beyond both spreads are
  * marked with '*'. Returns 0 or -errno. */
 int print_comparison(const struct results *now, const struct results *earlier,

@@ -1,5 +1,5 @@
-/* results.h - the figures of one run: kept, written as JSON or CSV, read
- * back, compared with an earlier run's.
+/* results.h - the figures of one run: kept, written as JSON, read back,
+ * compared with an earlier run's.
  *
  * A run is the machine, what was asked for, the physical limit that was
  * measured beside it, and a row for each mechanism, message size and
@@ -29,7 +29,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "p06-bench/machine.h"
 #include "p06-bench/measure.h"
@@ -92,11 +91,6 @@ int results_from_json(const json_t *value, struct results *results, char *why);
  * not JSON, cut short, of another version or unsound, -EFBIG when it is
  * beyond RESULTS_FILE_MAX; in why one line without the file's name. */
 int results_read(const char *path, struct results *results, char *why);
-
-/* One line a row, per RFC 4180; the first columns are mechanism, msg_size,
- * throughput (bytes/s), latency (mean round trip, ns). Rows without figures
- * have empty ones and their error. Returns 0 or -errno. */
-int results_print_csv(const struct results *results, FILE *to);
 
 /* How one figure of a row moved since an earlier run. A change is marked when
  * it is larger than the spreads of both runs together: what the weather does

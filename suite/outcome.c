@@ -51,7 +51,7 @@ int outcome_print(const struct outcome *outcome, enum outcome_format format,
 	case OUTCOME_JSON:
 		return print_json(outcome, to);
 	case OUTCOME_CSV:
-		return results_print_csv(&outcome->results, to);
+		return print_csv(&outcome->results, to);
 	default:
 		error = print_tables(outcome, to);
 		if (error || outcome->syncs.n == 0)

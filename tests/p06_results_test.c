@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "p06-bench/print.h"
 #include "p06-bench/trial.h"
 #include "tests/p06_results_fixture.h"
 
@@ -282,7 +283,7 @@ static void csv_has_a_line_for_each_row_and_quotes(void **state)
 	FILE *to = open_memstream(&text, &len);
 
 	(void)state;
-	assert_int_equal(results_print_csv(&made, to), 0);
+	assert_int_equal(print_csv(&made, to), 0);
 	fclose(to);
 	assert_int_equal(
 		strncmp(text, "mechanism,msg_size,throughput,latency,", 38), 0);

@@ -27,7 +27,7 @@ static void use(const struct results *results)
 	must(to != NULL);
 	must(print_results(results, to) == 0);
 	must(print_comparison(results, results, to) == 0);
-	must(results_print_csv(results, to) == 0);
+	must(print_csv(results, to) == 0);
 	fclose(to);
 	free(text);
 }
