@@ -1,6 +1,4 @@
-/* The half of cli.h that prints and exits; the other is cli_parse.c.
- *
- * argp and getopt say what is wrong in words of their own, on stderr, in two
+/* argp and getopt say what is wrong in words of their own, on stderr, in two
  * lines. We lend them a stream that passes the first line on and drops the
  * rest. */
 #include "lib/cli.h"
@@ -179,7 +177,7 @@ uint64_t cli_size(const char *option, const char *text, uint64_t min,
 		{"GB", 1 << 30}, {"MB", 1 << 20}, {"KB", 1 << 10}, {"", 1}};
 	uint64_t bytes;
 
-	if (cli_parse_size(text, &bytes) || bytes < min || bytes > max)
+	if (parse_size(text, &bytes) || bytes < min || bytes > max)
 		refuse_scaled(option, text, scale, min, max, UINT64_MAX);
 	return bytes;
 }
@@ -191,7 +189,7 @@ uint64_t cli_count(const char *option, const char *text, uint64_t min,
 		{"G", 1000000000}, {"M", 1000000}, {"K", 1000}, {"", 1}};
 	uint64_t count;
 
-	if (cli_parse_count(text, &count) || count < min || count > max)
+	if (parse_count(text, &count) || count < min || count > max)
 		refuse_scaled(option, text, scale, min, max, UINT64_MAX);
 	return count;
 }
@@ -202,8 +200,7 @@ int64_t cli_integer(const char *option, const char *text, int64_t min,
 	char low[32], high[32];
 	int64_t value;
 
-	if (cli_parse_integer(text, &value) == 0 && value >= min &&
-	    value <= max)
+	if (parse_integer(text, &value) == 0 && value >= min && value <= max)
 		return value;
 	snprintf(low, sizeof(low), "%jd", (intmax_t)min);
 	snprintf(high, sizeof(high), "%jd", (intmax_t)max);
@@ -222,7 +219,7 @@ int64_t cli_duration(const char *option, const char *text, int64_t min_ns,
 					     {"ns", 1}};
 	int64_t ns;
 
-	if (cli_parse_duration(text, &ns) || ns < min_ns || ns > max_ns)
+	if (parse_duration(text, &ns) || ns < min_ns || ns > max_ns)
 		refuse_scaled(option, text, scale,
 			      min_ns < 0 ? 0 : (uint64_t)min_ns,
 			      (uint64_t)max_ns, INT64_MAX);
@@ -252,7 +249,7 @@ static void describe_cpus(const cpu_set_t *set, char *buf, size_t size)
 void cli_cpus(const char *option, const char *text, int *cpus, size_t max,
 	      size_t *n)
 {
-	int error = cli_parse_cpus(text, cpus, max, n);
+	int error = parse_cpus(text, cpus, max, n);
 	char accepted[200], list[128];
 	cpu_set_t ours;
 
@@ -276,9 +273,9 @@ void cli_cpus(const char *option, const char *text, int *cpus, size_t max,
 }
 
 void cli_endpoint(const char *option, const char *text,
-		  struct cli_endpoint *endpoint)
+		  struct parse_endpoint *endpoint)
 {
-	if (cli_parse_endpoint(text, endpoint))
+	if (parse_endpoint(text, endpoint))
 		refuse(option, text,
 		       "HOST:PORT, [ADDRESS]:PORT or :PORT, up to 65535");
 }

@@ -1,23 +1,7 @@
-/* cli.h - options on argp, and parsers for what options hold.
+/* cli.h - the options of commands, on argp, and what they hold.
  *
- * Two layers. cli_parse_…() are pure: text in, value out, 0 or -EINVAL (not
- * of that form) or -ERANGE (does not fit); trailing junk, a leading '-' where
- * none belongs and empty text are refused. The functions without "parse" are
- * for commands: they end the program with status 2 and one line that names
- * the option, the value and what is accepted.
- *
- *	sizes      100  64K  1MB  2GiB   K, M, G and KB, KiB alike: powers of
- *	                                 1024; B alone is bytes
- *	counts     1000  10K  10M  1G    powers of 1000
- *	durations  250ms  10s  5us  7ns  2m  1h; a bare number is seconds;
- *	                                 a fraction is allowed: 1.5s
- *	CPU lists  0  0,1  1,0  0-3      numbers below CPU_SETSIZE, in the
- *	                                 order given, repeated if given so
- *	host:port  localhost:111  [::1]:111  :111, port 0 to 65535
- *
- * Units may be in either case. Only whole units: a fraction is for durations
- * alone, and what is below a nanosecond is dropped. A result is written only
- * on success, save the cpus of a list.
+ * They end the program with status 2 and one line that names the option, the
+ * value and what is accepted. What may be written is said in lib/parse.h.
  */
 #ifndef UNIXIPC_CLI_H
 #define UNIXIPC_CLI_H
@@ -26,17 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int cli_parse_size(const char *text, uint64_t *bytes);
-int cli_parse_count(const char *text, uint64_t *count);
-int cli_parse_integer(const char *text, int64_t *value);
-int cli_parse_duration(const char *text, int64_t *ns);
-int cli_parse_cpus(const char *text, int *cpus, size_t max, size_t *n);
-
-struct cli_endpoint {
-	char host[256]; /* "" when none was given */
-	uint16_t port;
-};
-int cli_parse_endpoint(const char *text, struct cli_endpoint *endpoint);
+#include "lib/parse.h"
 
 /* Run argp over the command line. --help and --version exit 0; anything that
  * is not accepted is one line and exit 2. Operands that no parser takes are
@@ -70,7 +44,7 @@ int64_t cli_duration(const char *option, const char *text, int64_t min_ns,
 void cli_cpus(const char *option, const char *text, int *cpus, size_t max,
 	      size_t *n); /* each must exist and be ours to use */
 void cli_endpoint(const char *option, const char *text,
-		  struct cli_endpoint *endpoint);
+		  struct parse_endpoint *endpoint);
 /* An octal mode such as 600 or 0644. */
 unsigned int cli_mode(const char *option, const char *text);
 

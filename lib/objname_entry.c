@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "lib/child.h"
-#include "lib/cli.h"
 #include "lib/fdio.h"
+#include "lib/parse.h"
 
 #define VERSION_WORD "unixipc2"
 #define VERSION_WORD_OLD "unixipc1" /* of owners that nobody can judge */
@@ -53,7 +53,7 @@ static int check_name(enum objname_kind kind, const char *name)
 			return -ENAMETOOLONG;
 		return name[0] == '/' ? 0 : -EINVAL;
 	default:
-		return cli_parse_integer(name, &id) || id < 0 || id > INT32_MAX
+		return parse_integer(name, &id) || id < 0 || id > INT32_MAX
 			       ? -EINVAL
 			       : 0;
 	}
@@ -185,7 +185,7 @@ static const char *take_field(char **text)
 
 static bool take_number(char **text, int64_t max, int64_t *value)
 {
-	return cli_parse_integer(take_field(text), value) == 0 && *value >= 0 &&
+	return parse_integer(take_field(text), value) == 0 && *value >= 0 &&
 	       *value <= max;
 }
 

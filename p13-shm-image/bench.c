@@ -329,7 +329,7 @@ int main(int argc, char **argv)
 
 	out_check_at_exit();
 	if (argc > 1 &&
-	    (cli_parse_count(argv[1], &size) || size < 64 || size > 16384))
+	    (parse_count(argv[1], &size) || size < 64 || size > 16384))
 		die_usage("SIZE: accepted is 64 to 16384");
 	signal(SIGPIPE, SIG_IGN); /* contest_ours may die: then we say so */
 	if (!realpath(OURS, command))

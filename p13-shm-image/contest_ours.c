@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 	struct contest_ours_request request;
 	uint64_t size;
 
-	if (argc != 2 || cli_parse_count(argv[1], &size) || size > 16384)
+	if (argc != 2 || parse_count(argv[1], &size) || size > 16384)
 		die_usage("SIZE: accepted is 1 to 16384");
 	load((uint32_t)size);
 	while (fdio_read_full(STDIN_FILENO, &request, sizeof(request)) ==

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/cli.h"
 #include "lib/die.h"
+#include "lib/parse.h"
 #include "p16-rpc-calc/arith.h"
 
 #define ACCEPTED                                                       \
@@ -15,7 +15,7 @@ int64_t expression_number(const char *where, const char *word)
 {
 	int64_t value = 0;
 
-	switch (cli_parse_integer(word, &value)) {
+	switch (parse_integer(word, &value)) {
 	case 0:
 		return value;
 	case -ERANGE:

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/cli.h"
 #include "lib/fdio.h"
+#include "lib/parse.h"
 
 enum { LINE_MAX_BYTES = 1024 };
 
@@ -30,10 +30,10 @@ static int parse_range(const char *text, uint32_t *low, uint32_t *high)
 		return -EINVAL;
 	memcpy(first, text, n);
 	first[n] = '\0';
-	if (cli_parse_integer(first, &from))
+	if (parse_integer(first, &from))
 		return -EINVAL;
 	to = from;
-	if (text[n] && cli_parse_integer(text + n + 1, &to))
+	if (text[n] && parse_integer(text + n + 1, &to))
 		return -EINVAL;
 	if (from < 0 || to < from || to >= UINT32_MAX)
 		return -EINVAL;

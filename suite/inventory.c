@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/cli.h"
+#include "lib/parse.h"
 #include "lib/sysv.h"
 #include "suite/holders.h"
 
@@ -146,7 +146,7 @@ static int sysv_id(const struct inventory_item *item)
 {
 	int64_t id;
 
-	return cli_parse_integer(item->entry.name, &id) ? -1 : (int)id;
+	return parse_integer(item->entry.name, &id) ? -1 : (int)id;
 }
 
 static void look_at_sysv_shm(struct inventory_item *item, struct holders *file)

@@ -38,7 +38,7 @@ static const char *const formats[] = {"table", "csv", "json", NULL};
 
 static inline error_t parse_demo(int key, char *arg, struct argp_state *state)
 {
-	struct cli_endpoint endpoint;
+	struct parse_endpoint endpoint;
 	int cpus[2];
 	size_t n;
 

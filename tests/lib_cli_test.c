@@ -1,6 +1,6 @@
 /* Options and operands as a command gets them, help, version, and where its
  * output goes. Values are in lib_cli_values_test.c, without any command in
- * lib_cli_parse_test.c. */
+ * lib_parse_test.c. */
 #include "tests/lib_cli_fixture.h"
 
 static void accepted_options_reach_their_parser(void **state)

@@ -1,6 +1,6 @@
 /* The parsers of options: any text may come from a command line. What they
  * accept must mean the same when it is written out and read again. */
-#include "lib/cli.h"
+#include "lib/parse.h"
 
 #include <inttypes.h>
 #include <sched.h>
@@ -24,13 +24,13 @@ static void try_numbers(const char *text)
 	uint64_t value, again;
 	char written[32];
 
-	if (cli_parse_size(text, &value) == 0) {
+	if (parse_size(text, &value) == 0) {
 		snprintf(written, sizeof(written), "%" PRIu64 "B", value);
-		must(cli_parse_size(written, &again) == 0 && again == value);
+		must(parse_size(written, &again) == 0 && again == value);
 	}
-	if (cli_parse_count(text, &value) == 0) {
+	if (parse_count(text, &value) == 0) {
 		snprintf(written, sizeof(written), "%" PRIu64, value);
-		must(cli_parse_count(written, &again) == 0 && again == value);
+		must(parse_count(written, &again) == 0 && again == value);
 	}
 }
 
@@ -39,15 +39,14 @@ static void try_signed(const char *text)
 	int64_t value, again;
 	char written[32];
 
-	if (cli_parse_integer(text, &value) == 0) {
+	if (parse_integer(text, &value) == 0) {
 		snprintf(written, sizeof(written), "%" PRId64, value);
-		must(cli_parse_integer(written, &again) == 0 && again == value);
+		must(parse_integer(written, &again) == 0 && again == value);
 	}
-	if (cli_parse_duration(text, &value) == 0) {
+	if (parse_duration(text, &value) == 0) {
 		must(value >= 0);
 		snprintf(written, sizeof(written), "%" PRId64 "ns", value);
-		must(cli_parse_duration(written, &again) == 0 &&
-		     again == value);
+		must(parse_duration(written, &again) == 0 && again == value);
 	}
 }
 
@@ -56,7 +55,7 @@ static void try_cpus(const char *text)
 	int cpus[8];
 	size_t n;
 
-	if (cli_parse_cpus(text, cpus, 8, &n) != 0)
+	if (parse_cpus(text, cpus, 8, &n) != 0)
 		return;
 	must(n >= 1 && n <= 8);
 	for (size_t i = 0; i < n; i++)
@@ -65,14 +64,14 @@ static void try_cpus(const char *text)
 
 static void try_endpoint(const char *text)
 {
-	struct cli_endpoint endpoint, again;
+	struct parse_endpoint endpoint, again;
 	char written[sizeof(endpoint.host) + 16];
 
-	if (cli_parse_endpoint(text, &endpoint) != 0)
+	if (parse_endpoint(text, &endpoint) != 0)
 		return;
 	snprintf(written, sizeof(written), *endpoint.host ? "[%s]:%u" : "%s:%u",
 		 endpoint.host, endpoint.port);
-	must(cli_parse_endpoint(written, &again) == 0);
+	must(parse_endpoint(written, &again) == 0);
 	must(strcmp(again.host, endpoint.host) == 0);
 	must(again.port == endpoint.port);
 }

@@ -1,4 +1,4 @@
-#include "lib/cli.h"
+#include "lib/parse.h"
 
 #include "tests/support/support.h"
 
@@ -54,7 +54,7 @@ static void sizes_are_powers_of_1024(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		int error = cli_parse_size(cases[i].text, &value);
+		int error = parse_size(cases[i].text, &value);
 
 		assert_parsed(&cases[i], error, value);
 	}
@@ -78,7 +78,7 @@ static void counts_are_powers_of_1000(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		int error = cli_parse_count(cases[i].text, &value);
+		int error = parse_count(cases[i].text, &value);
 
 		assert_parsed(&cases[i], error, value);
 	}
@@ -103,7 +103,7 @@ static void integers_may_be_negative(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		int error = cli_parse_integer(cases[i].text, &value);
+		int error = parse_integer(cases[i].text, &value);
 
 		assert_parsed(&cases[i], error, (uint64_t)value);
 	}
@@ -143,7 +143,7 @@ static void durations_have_units_and_fractions(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		int error = cli_parse_duration(cases[i].text, &value);
+		int error = parse_duration(cases[i].text, &value);
 
 		assert_parsed(&cases[i], error, (uint64_t)value);
 	}
@@ -155,10 +155,10 @@ static void cpu_lists_keep_their_order(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(cli_parse_cpus("3,0-1,3", cpus, 4, &n), 0);
+	assert_int_equal(parse_cpus("3,0-1,3", cpus, 4, &n), 0);
 	assert_int_equal(n, 4);
 	assert_memory_equal(cpus, ((int[]){3, 0, 1, 3}), sizeof(cpus));
-	assert_int_equal(cli_parse_cpus("1023", cpus, 4, &n), 0);
+	assert_int_equal(parse_cpus("1023", cpus, 4, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(cpus[0], 1023);
 }
@@ -179,8 +179,8 @@ static void cpu_lists_that_are_malformed_or_too_long_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
-		assert_parsed(&cases[i],
-			      cli_parse_cpus(cases[i].text, cpus, 4, &n), 0);
+		assert_parsed(&cases[i], parse_cpus(cases[i].text, cpus, 4, &n),
+			      0);
 }
 
 static void endpoints_are_split_at_the_last_colon(void **state)
@@ -196,12 +196,11 @@ static void endpoints_are_split_at_the_last_colon(void **state)
 		{"127.0.0.1:0", "127.0.0.1", 0},
 		{"my_host-2.example:80", "my_host-2.example", 80},
 	};
-	struct cli_endpoint endpoint;
+	struct parse_endpoint endpoint;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		assert_int_equal(cli_parse_endpoint(cases[i].text, &endpoint),
-				 0);
+		assert_int_equal(parse_endpoint(cases[i].text, &endpoint), 0);
 		assert_string_equal(endpoint.host, cases[i].host);
 		assert_int_equal(endpoint.port, cases[i].port);
 	}
@@ -227,47 +226,47 @@ static void endpoints_that_are_ambiguous_or_malformed_are_refused(void **state)
 		{"a:65536", -ERANGE, 0},
 		{"a:99999999999999999999", -ERANGE, 0},
 	};
-	struct cli_endpoint endpoint;
+	struct parse_endpoint endpoint;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
 		assert_parsed(&cases[i],
-			      cli_parse_endpoint(cases[i].text, &endpoint), 0);
+			      parse_endpoint(cases[i].text, &endpoint), 0);
 }
 
 static void host_that_does_not_fit_is_refused(void **state)
 {
-	struct cli_endpoint endpoint;
+	struct parse_endpoint endpoint;
 	char text[sizeof(endpoint.host) + 8];
 
 	(void)state;
 	memset(text, 'a', sizeof(text));
 	memcpy(text + sizeof(endpoint.host) - 1, ":1", 3);
-	assert_int_equal(cli_parse_endpoint(text, &endpoint), 0);
+	assert_int_equal(parse_endpoint(text, &endpoint), 0);
 	assert_int_equal(strlen(endpoint.host), sizeof(endpoint.host) - 1);
 	memcpy(text + sizeof(endpoint.host) - 1, "a:1", 4);
-	assert_int_equal(cli_parse_endpoint(text, &endpoint), -ERANGE);
+	assert_int_equal(parse_endpoint(text, &endpoint), -ERANGE);
 }
 
 static void refused_text_leaves_the_result_alone(void **state)
 {
-	struct cli_endpoint endpoint = {.host = "kept", .port = 7};
+	struct parse_endpoint endpoint = {.host = "kept", .port = 7};
 	uint64_t size = 7;
 	int64_t ns = 7;
 	size_t n = 7;
 	int cpus[2];
 
 	(void)state;
-	cli_parse_size("1x", &size);
-	cli_parse_size("99999999999999999999", &size);
-	cli_parse_count("1x", &size);
+	parse_size("1x", &size);
+	parse_size("99999999999999999999", &size);
+	parse_count("1x", &size);
 	assert_int_equal(size, 7);
-	cli_parse_duration("99999999999999999999", &ns);
-	cli_parse_integer("1x", &ns);
+	parse_duration("99999999999999999999", &ns);
+	parse_integer("1x", &ns);
 	assert_int_equal(ns, 7);
-	cli_parse_cpus("1,x", cpus, 2, &n);
+	parse_cpus("1,x", cpus, 2, &n);
 	assert_int_equal(n, 7);
-	cli_parse_endpoint("other:99999", &endpoint);
+	parse_endpoint("other:99999", &endpoint);
 	assert_string_equal(endpoint.host, "kept");
 	assert_int_equal(endpoint.port, 7);
 }

@@ -1,6 +1,5 @@
-/* The pure half of cli.h: text in, value out. Each form is a number and then
- * one of a table of units. */
-#include "lib/cli.h"
+/* Each form is a number and then one of a table of units. */
+#include "lib/parse.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -94,17 +93,17 @@ static int parse_scaled(const char *text, const struct unit *units,
 	return 0;
 }
 
-int cli_parse_size(const char *text, uint64_t *bytes)
+int parse_size(const char *text, uint64_t *bytes)
 {
 	return parse_scaled(text, size_units, bytes);
 }
 
-int cli_parse_count(const char *text, uint64_t *count)
+int parse_count(const char *text, uint64_t *count)
 {
 	return parse_scaled(text, count_units, count);
 }
 
-int cli_parse_integer(const char *text, int64_t *value)
+int parse_integer(const char *text, int64_t *value)
 {
 	bool is_negative = text[0] == '-';
 	uint64_t number;
@@ -135,7 +134,7 @@ static int take_fraction(const char **text, uint64_t *attos)
 	return 0;
 }
 
-int cli_parse_duration(const char *text, int64_t *ns)
+int parse_duration(const char *text, int64_t *ns)
 {
 	const unsigned __int128 attos_per_unit = UINT64_C(1000000000000000000);
 	const struct unit *unit;
@@ -181,7 +180,7 @@ static int take_cpu_range(const char **text, uint64_t *first, uint64_t *last)
 	return *first <= *last ? 0 : -EINVAL;
 }
 
-int cli_parse_cpus(const char *text, int *cpus, size_t max, size_t *n)
+int parse_cpus(const char *text, int *cpus, size_t max, size_t *n)
 {
 	uint64_t first, last;
 	size_t found = 0;
@@ -223,9 +222,9 @@ static int copy_host(char *host, size_t size, const char *text, size_t len,
 	return 0;
 }
 
-int cli_parse_endpoint(const char *text, struct cli_endpoint *endpoint)
+int parse_endpoint(const char *text, struct parse_endpoint *endpoint)
 {
-	struct cli_endpoint result;
+	struct parse_endpoint result;
 	const char *colon = strrchr(text, ':');
 	size_t len = colon ? (size_t)(colon - text) : 0;
 	uint64_t port;
