@@ -100,7 +100,7 @@ static void parse(const struct argp *argp, const char *command, int argc,
 			  argv[next]);
 }
 
-void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
+void cli_parse_argp(const struct argp *argp, int argc, char **argv, void *input)
 {
 	parse(argp, "", argc, argv, 0, input);
 }

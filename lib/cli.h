@@ -17,7 +17,8 @@
  * refused. Also opens 0, 1 and 2 where they are closed (lib/fdio) and has
  * standard output checked at exit (lib/out). Call it first in main(). Parsers
  * refuse with die_usage(); argp_error() works too, argp_usage() says less. */
-void cli_parse(const struct argp *argp, int argc, char **argv, void *input);
+void cli_parse_argp(const struct argp *argp, int argc, char **argv,
+		    void *input);
 
 /* The same for "COMMAND [OPTION...]" lines: operands reach the parser in the
  * place where they stand. One that wants all the rest for itself, options

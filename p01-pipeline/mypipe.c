@@ -192,7 +192,7 @@ int main(int argc, char **argv)
 	sigset_t signals;
 	int stop, code;
 
-	cli_parse(&argp, argc, argv, &options);
+	cli_parse_argp(&argp, argc, argv, &options);
 	if (options.line)
 		cut_line(&options, &pieces);
 	if (options.n == 0)

@@ -215,7 +215,7 @@ int main(int argc, char **argv)
 	bool is_right;
 	int rc;
 
-	cli_parse(&argp, argc, argv, &arguments);
+	cli_parse_argp(&argp, argc, argv, &arguments);
 	rc = stop_install();
 	if (rc)
 		die_errno(rc, "cannot handle signals");

@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 	struct server *server;
 	int rc;
 
-	cli_parse(&argp, argc, argv, &arguments);
+	cli_parse_argp(&argp, argc, argv, &arguments);
 	path = arguments.server.path;
 	rc = stop_install();
 	if (rc)

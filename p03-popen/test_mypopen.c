@@ -162,7 +162,7 @@ int main(int argc, char **argv)
 	const struct implementation *impl = &ours;
 	bool is_right;
 
-	cli_parse(&argp, argc, argv, &impl);
+	cli_parse_argp(&argp, argc, argv, &impl);
 	is_right = check_reading(impl);
 	is_right &= check_writing(impl);
 	is_right &= check_status(impl);

@@ -293,7 +293,7 @@ int main(int argc, char **argv)
 	struct settings settings = defaults;
 	int error;
 
-	cli_parse(&argp, argc, argv, &settings);
+	cli_parse_argp(&argp, argc, argv, &settings);
 	error = stop_install();
 	if (error)
 		die_errno(error, "cannot handle signals");

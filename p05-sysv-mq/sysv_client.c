@@ -209,7 +209,7 @@ int main(int argc, char **argv)
 	};
 	struct mqclient *client = NULL;
 
-	cli_parse(&argp, argc, argv, &arguments);
+	cli_parse_argp(&argp, argc, argv, &arguments);
 	target_resolve(&arguments.target);
 	if (arguments.message)
 		ask(&arguments, &client, arguments.message,

@@ -196,7 +196,7 @@ int main(int argc, char **argv)
 	};
 	int rc;
 
-	cli_parse(&argp, argc, argv, &arguments);
+	cli_parse_argp(&argp, argc, argv, &arguments);
 	target_resolve(&arguments.target);
 	arguments.server.key = arguments.target.key;
 	arguments.server.identity = arguments.target.identity;

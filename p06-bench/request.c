@@ -202,7 +202,7 @@ void request_parse(struct request *request, int argc, char **argv)
 	*request = (struct request){.message_bytes = 1024,
 				    .options = MEASURE_OPTIONS_INIT,
 				    .placement = -1};
-	cli_parse(&argp, argc, argv, request);
+	cli_parse_argp(&argp, argc, argv, request);
 	choose_cpus(request);
 	if (request->compare && !request->output &&
 	    request->format != REQUEST_TABLE)

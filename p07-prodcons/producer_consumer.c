@@ -149,7 +149,7 @@ int main(int argc, char **argv)
 	bool is_right;
 	int error;
 
-	cli_parse(&argp, argc, argv, &arguments);
+	cli_parse_argp(&argp, argc, argv, &arguments);
 	error = stop_install();
 	if (error)
 		die_errno(error, "cannot catch signals");

@@ -245,7 +245,7 @@ int main(int argc, char **argv)
 	};
 	int rc;
 
-	cli_parse(&argp, argc, argv, &arguments);
+	cli_parse_argp(&argp, argc, argv, &arguments);
 	/* For who reads along. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	rc = stop_install();

@@ -206,7 +206,7 @@ int main(int argc, char **argv)
 	struct sempool pool;
 	int error;
 
-	cli_parse(&argp, argc, argv, &settings);
+	cli_parse_argp(&argp, argc, argv, &settings);
 	if (settings.is_status)
 		return print_status(&settings);
 	error = stop_install();

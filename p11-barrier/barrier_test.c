@@ -286,7 +286,7 @@ int main(int argc, char **argv)
 	bool is_right;
 	int rc;
 
-	cli_parse(&argp, argc, argv, arguments);
+	cli_parse_argp(&argp, argc, argv, arguments);
 	rc = stop_install();
 	if (!rc)
 		rc = fdio_pipe(run.records);

@@ -342,7 +342,7 @@ int main(int argc, char **argv)
 	struct ring *ring;
 	int rc;
 
-	cli_parse(&argp, argc, argv, &arguments);
+	cli_parse_argp(&argp, argc, argv, &arguments);
 	rc = stop_install();
 	if (rc)
 		die_errno(rc, "cannot begin");

@@ -377,7 +377,7 @@ int main(int argc, char **argv)
 	cpus = machine_cpus(plan->cpus, 2);
 	if (cpus == 1)
 		plan->cpus[1] = plan->cpus[0];
-	cli_parse(&argp, argc, argv, &run.arguments);
+	cli_parse_argp(&argp, argc, argv, &run.arguments);
 	rc = cpus < 0 ? cpus : stop_install();
 	if (rc)
 		die_errno(rc, "cannot begin");

@@ -197,5 +197,5 @@ void arguments_init(struct arguments *arguments)
 void arguments_parse(struct arguments *arguments, int argc, char **argv)
 {
 	arguments_init(arguments);
-	cli_parse(&arguments_argp, argc, argv, arguments);
+	cli_parse_argp(&arguments_argp, argc, argv, arguments);
 }

@@ -254,7 +254,7 @@ int main(int argc, char **argv)
 	char buf[32];
 	int error;
 
-	cli_parse(&argp, argc, argv, &arguments);
+	cli_parse_argp(&argp, argc, argv, &arguments);
 	if (arguments.n_cpus == 0)
 		choose_cpus(arguments.cpus);
 	report.plan = rig.plan = arguments.plan;

@@ -162,7 +162,7 @@ int main(int argc, char **argv)
 	struct rpc_server *server;
 	int error, status;
 
-	cli_parse(&argp, argc, argv, &arguments);
+	cli_parse_argp(&argp, argc, argv, &arguments);
 	error = stop_install();
 	if (error == 0)
 		error = accumulator_open(&service.accumulator, CLIENTS,

@@ -192,7 +192,7 @@ int main(int argc, char **argv)
 	int error, status;
 
 	policy_init(&s.service.policy, service_procedures);
-	cli_parse(&argp, argc, argv, &s);
+	cli_parse_argp(&argp, argc, argv, &s);
 	load_policy(&s);
 	load_keys(&s, &keys);
 	error = stop_install();

@@ -110,7 +110,7 @@ int main(int argc, char **argv)
 	char path[NETNAME_MAX + 16];
 	int error;
 
-	cli_parse(&argp, argc, argv, &s);
+	cli_parse_argp(&argp, argc, argv, &s);
 	make_name(secret.name, &s);
 	memcpy(public.name, secret.name, sizeof(public.name));
 	error = dh_generate(secret.key, public.key);

@@ -56,7 +56,7 @@ int main(int argc, char **argv)
 					 .doc = doc};
 
 	if (argc < 2 || argv[1][0] == '-') {
-		cli_parse(&argp, argc, argv, NULL);
+		cli_parse_argp(&argp, argc, argv, NULL);
 		die_usage("give a command: benchmark, report, list, doctor, "
 			  "objects or clean");
 	}

@@ -131,7 +131,7 @@ static inline int run_demo(int argc, char **argv)
 					 .args_doc = "[NAME]",
 					 .doc = "Show what was understood."};
 
-	cli_parse(&argp, argc, argv, NULL);
+	cli_parse_argp(&argp, argc, argv, NULL);
 	puts("done");
 	return EXIT_SUCCESS;
 }
