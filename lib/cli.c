@@ -3,6 +3,7 @@
  * rest. */
 #include "lib/cli.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -61,8 +62,8 @@ static ssize_t hear(void *cookie, const char *text, size_t len)
 	return (ssize_t)len;
 }
 
-/* command is "" or what follows the program's name in usage lines. */
-static void parse(const struct argp *argp, const char *command, int argc,
+/* word is NULL or what follows the program's name in usage lines. */
+static void parse(const struct argp *argp, const char *word, int argc,
 		  char **argv, unsigned int flags, void *input)
 {
 	const cookie_io_functions_t functions = {.write = hear};
@@ -81,7 +82,7 @@ static void parse(const struct argp *argp, const char *command, int argc,
 		die_usage("started without even its own name");
 	/* getopt begins its lines with this, and argp its usage. */
 	snprintf(name, sizeof(name), "%s%s%s", program_invocation_short_name,
-		 *command ? " " : "", command);
+		 word ? " " : "", word ? word : "");
 	argv[0] = name;
 
 	complaints = fopencookie(&complaint, "w", functions);
@@ -102,7 +103,7 @@ static void parse(const struct argp *argp, const char *command, int argc,
 
 void cli_parse_argp(const struct argp *argp, int argc, char **argv, void *input)
 {
-	parse(argp, "", argc, argv, 0, input);
+	parse(argp, NULL, argc, argv, 0, input);
 }
 
 void cli_parse_command(const struct argp *argp, const char *command, int argc,
@@ -114,7 +115,7 @@ void cli_parse_command(const struct argp *argp, const char *command, int argc,
 void cli_parse_in_order(const struct argp *argp, int argc, char **argv,
 			void *input)
 {
-	parse(argp, "", argc, argv, ARGP_IN_ORDER, input);
+	parse(argp, NULL, argc, argv, ARGP_IN_ORDER, input);
 }
 
 /* ---- what options hold ------------------------------------------------------------ */
@@ -308,4 +309,233 @@ int cli_word(const char *option, const char *text, const char *const words[])
 						       : " or ",
 					words[i]);
 	refuse(option, text, accepted);
+}
+
+/* ---- the table of options ---------------------------------------------------------- */
+
+enum {
+	OPTIONS_MAX = 32,
+	KEY_FIRST = 0x100, /* of options without a letter: none that is one */
+};
+
+/* What argp asks us with, and one row of its own for each of ours. */
+struct line {
+	const struct cli_command *command;
+	struct argp_option options[OPTIONS_MAX + 1];
+	struct argp argp;
+	int operands; /* that were moved to the front of argv */
+};
+
+static int key_of(const struct cli_option *options, int row)
+{
+	return options[row].key ? options[row].key : KEY_FIRST + row;
+}
+
+static bool is_number(const struct cli_option *o)
+{
+	return o->width && o->kind != CLI_KIND_CPUS;
+}
+
+/* Whether all from least to most is a number of that width. */
+static bool fits(const struct cli_option *o)
+{
+	uint64_t max = UINT64_MAX >> (64 - 8 * o->width + o->is_signed);
+
+	return o->most <= max &&
+	       o->least >= (o->is_signed ? -(int64_t)max - 1 : 0);
+}
+
+static void store(const struct cli_option *o, uint64_t value)
+{
+	const uint8_t one = (uint8_t)value;
+	const uint16_t two = (uint16_t)value;
+	const uint32_t four = (uint32_t)value;
+
+	switch (o->width) {
+	case sizeof(one):
+		memcpy(o->where, &one, sizeof(one));
+		break;
+	case sizeof(two):
+		memcpy(o->where, &two, sizeof(two));
+		break;
+	case sizeof(four):
+		memcpy(o->where, &four, sizeof(four));
+		break;
+	default:
+		assert(o->width == sizeof(value));
+		memcpy(o->where, &value, sizeof(value));
+	}
+}
+
+static void take_cpus(const struct cli_option *o, const char *option,
+		      const char *text)
+{
+	const size_t max = o->width / sizeof(int);
+	int *cpus = o->where;
+	size_t n;
+
+	cli_cpus(option, text, cpus, max, &n);
+	while (n < max)
+		cpus[n++] = -1;
+}
+
+static void take_mode(const struct cli_option *o, const char *option,
+		      const char *text)
+{
+	const unsigned int least = (unsigned int)o->least;
+	unsigned int mode = cli_mode(option, text);
+
+	if ((mode & least) != least)
+		die_usage("%s=%s: accepted is %o or wider", option, text,
+			  least);
+	store(o, mode);
+}
+
+static void take_value(const struct cli_option *o, const char *text)
+{
+	const int64_t most = (int64_t)o->most;
+	char name[64];
+
+	snprintf(name, sizeof(name), "--%s", o->name);
+	switch (o->kind) {
+	case CLI_KIND_ON:
+	case CLI_KIND_OFF:
+		*(bool *)o->where = o->kind == CLI_KIND_ON;
+		break;
+	case CLI_KIND_TEXT:
+		*(const char **)o->where = text;
+		break;
+	case CLI_KIND_SIZE:
+		store(o, cli_size(name, text, (uint64_t)o->least, o->most));
+		break;
+	case CLI_KIND_COUNT:
+		store(o, cli_count(name, text, (uint64_t)o->least, o->most));
+		break;
+	case CLI_KIND_INTEGER:
+		store(o, (uint64_t)cli_integer(name, text, o->least, most));
+		break;
+	case CLI_KIND_DURATION:
+		*(int64_t *)o->where = cli_duration(name, text, o->least, most);
+		break;
+	case CLI_KIND_CPUS:
+		take_cpus(o, name, text);
+		break;
+	case CLI_KIND_MODE:
+		take_mode(o, name, text);
+		break;
+	case CLI_KIND_WORD:
+		store(o, (uint64_t)cli_word(name, text, o->words));
+		break;
+	case CLI_KIND_CALL:
+	case CLI_KIND_CALL_MAYBE:
+		o->call(text, o->where);
+		break;
+	}
+}
+
+static bool is_negative_number(const char *word)
+{
+	return word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+}
+
+/* state->next is the word behind this one. The place for it, among the words
+ * that are done with, is never behind its own. */
+static error_t take_operand(struct line *line, char *word,
+			    struct argp_state *state)
+{
+	const bool is_behind =
+		state->quoted && state->next - 1 >= state->quoted;
+
+	if (is_behind && line->command->behind) {
+		*line->command->behind = state->argv + state->next - 1;
+		state->next = state->argc;
+		return 0;
+	}
+	if (line->operands == line->command->most)
+		return ARGP_ERR_UNKNOWN;
+	state->argv[++line->operands] = word;
+	return 0;
+}
+
+/* To getopt -5 is an option: take such words before it sees them. */
+static void take_negative_numbers(struct line *line, struct argp_state *state)
+{
+	while (state->next < state->argc &&
+	       line->operands < line->command->most &&
+	       is_negative_number(state->argv[state->next]))
+		state->argv[++line->operands] = state->argv[state->next++];
+}
+
+/* What argp calls for each word, and at some other occasions. */
+static error_t take(int key, char *arg, struct argp_state *state)
+{
+	struct line *line = state->input;
+	const struct cli_option *options = line->command->options;
+	error_t error = ARGP_ERR_UNKNOWN;
+
+	if (key == ARGP_KEY_INIT) {
+		state->next = 1;
+		error = 0;
+	} else if (key == ARGP_KEY_ARG) {
+		error = take_operand(line, arg, state);
+	}
+	for (int i = 0; options && options[i].name; i++) {
+		if (key != key_of(options, i))
+			continue;
+		take_value(&options[i], arg);
+		error = 0;
+	}
+	if (!error)
+		take_negative_numbers(line, state);
+	return error;
+}
+
+static void prepare(struct line *line, const struct cli_command *command)
+{
+	const struct cli_option *o = command->options;
+
+	*line = (struct line){
+		.command = command,
+		.argp = {.options = line->options,
+			 .parser = take,
+			 .args_doc = command->operands,
+			 .doc = command->doc},
+	};
+	for (int i = 0; o && o[i].name; i++) {
+		assert(i < OPTIONS_MAX);
+		assert(!is_number(&o[i]) || fits(&o[i]));
+		line->options[i] = (struct argp_option){
+			.name = o[i].name,
+			.key = key_of(o, i),
+			.arg = o[i].arg,
+			.flags = o[i].kind == CLI_KIND_CALL_MAYBE
+					 ? OPTION_ARG_OPTIONAL
+					 : 0,
+			.doc = o[i].help,
+		};
+	}
+}
+
+int cli_parse(const struct cli_command *command, int argc, char **argv)
+{
+	struct line line;
+
+	prepare(&line, command);
+	parse(&line.argp, command->word, argc, argv, ARGP_IN_ORDER, &line);
+	argv[line.operands + 1] = NULL;
+	return line.operands;
+}
+
+int cli_try(const struct cli_command *command, int argc, char **argv)
+{
+	struct line line;
+	int next;
+
+	prepare(&line, command);
+	if (argp_parse(&line.argp, argc, argv, ARGP_IN_ORDER | ARGP_SILENT,
+		       &next, &line) ||
+	    next < argc)
+		return -EINVAL;
+	argv[line.operands + 1] = NULL;
+	return line.operands;
 }

@@ -24,155 +24,140 @@ static const int64_t S = INT64_C(1000000000);
 
 /* ---- two commands ---- */
 
-enum {
-	OPT_TIME = 256,
-	OPT_ADDRESS,
-	OPT_MODE,
-	OPT_FORMAT,
-	OPT_LEVEL,
-	OPT_OPEN,
-	OPT_FAIL
-};
-
 static const char *const formats[] = {"table", "csv", "json", NULL};
 
-static inline error_t parse_demo(int key, char *arg, struct argp_state *state)
+static inline void take_endpoint(const char *text, void *where)
 {
-	struct parse_endpoint endpoint;
-	int cpus[2];
-	size_t n;
-
-	switch (key) {
-	case 's':
-		printf("size %ju\n",
-		       (uintmax_t)cli_size("--msg-size", arg, 16, 64 << 20));
-		return 0;
-	case 'n':
-		printf("count %ju\n", (uintmax_t)cli_count("--iterations", arg,
-							   1, UINT64_MAX));
-		return 0;
-	case 'c':
-		cli_cpus("--cpus", arg, cpus, 2, &n);
-		printf("cpus %zu\n", n);
-		return 0;
-	case OPT_TIME:
-		printf("time %jd\n",
-		       (intmax_t)cli_duration("--time", arg, S / 1000,
-					      3600 * S));
-		return 0;
-	case OPT_ADDRESS:
-		cli_endpoint("--address", arg, &endpoint);
-		printf("address %s %d\n", endpoint.host, endpoint.port);
-		return 0;
-	case OPT_MODE:
-		printf("mode %o\n", cli_mode("--mode", arg));
-		return 0;
-	case OPT_FORMAT:
-		printf("format %d\n", cli_word("--format", arg, formats));
-		return 0;
-	case OPT_LEVEL:
-		printf("level %jd\n",
-		       (intmax_t)cli_integer("--level", arg, -20, INT64_MAX));
-		return 0;
-	case OPT_OPEN:
-		puts(open(arg, O_RDONLY | O_CLOEXEC) > STDERR_FILENO ? "above"
-								     : "below");
-		return 0;
-	case OPT_FAIL:
-		if (strcmp(arg, "argp_error") == 0)
-			argp_error(state, "argp's own words");
-		else if (strcmp(arg, "argp_usage") == 0)
-			argp_usage(state);
-		else
-			return ENOMEM;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num > 0)
-			return ARGP_ERR_UNKNOWN;
-		printf("operand %s\n", arg);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	cli_endpoint("--address", text, where);
 }
 
-static inline error_t parse_child(int key, char *arg, struct argp_state *state)
+static inline void try_open(const char *text, void *where)
 {
-	(void)arg, (void)state;
-	if (key != 'q')
-		return ARGP_ERR_UNKNOWN;
-	puts("quiet");
-	return 0;
+	(void)where;
+	puts(open(text, O_RDONLY | O_CLOEXEC) > STDERR_FILENO ? "above"
+							      : "below");
 }
 
+static inline void print_wait(const char *text, void *where)
+{
+	(void)where;
+	printf("wait %s\n", text ? text : "for any");
+}
+
+/* What was given is printed in the order of the table. */
 static inline int run_demo(int argc, char **argv)
 {
-	static const struct argp_option options[] = {
-		{"msg-size", 's', "SIZE", 0, "16 to 64MB", 0},
-		{"iterations", 'n', "N", 0, "1 or more", 0},
-		{"cpus", 'c', "A,B", 0, "Where", 0},
-		{"time", OPT_TIME, "TIME", 0, "How long", 0},
-		{"address", OPT_ADDRESS, "HOST:PORT", 0, "Where to", 0},
-		{"mode", OPT_MODE, "MODE", 0, "Who may", 0},
-		{"format", OPT_FORMAT, "WORD", 0, "table, csv or json", 0},
-		{"level", OPT_LEVEL, "N", 0, "-20 or more", 0},
-		{"open", OPT_OPEN, "FILE", 0, "As a command might", 0},
-		{"fail", OPT_FAIL, "HOW", 0, "As a parser might", 0},
+	uint64_t size = 0, count = 0;
+	int cpus[2] = {-2, -2}, format = -1, level = 0;
+	int64_t time = 0;
+	unsigned int mode = 0;
+	uint16_t port = 0;
+	bool is_quiet = false, is_shared = true;
+	const char *file = NULL;
+	struct parse_endpoint endpoint = {0};
+	const struct cli_option options[] = {
+		CLI_SIZE("msg-size", 's', "SIZE", &size, 16, 64 << 20,
+			 "16 to 64MB"),
+		CLI_COUNT("iterations", 'n', "N", &count, 1, UINT64_MAX,
+			  "1 or more"),
+		CLI_CPUS("cpus", 'c', "A,B", &cpus, "Where"),
+		CLI_DURATION("time", 0, "TIME", &time, S / 1000, 3600 * S,
+			     "How long"),
+		CLI_CALL("address", 0, "HOST:PORT", take_endpoint, &endpoint,
+			 "Where to"),
+		CLI_MODE("mode", 0, "MODE", &mode, 0400, "Who may"),
+		CLI_WORD("format", 0, "WORD", &format, formats,
+			 "table, csv or json"),
+		CLI_INTEGER("level", 'l', "N", &level, -20, INT_MAX,
+			    "-20 or more"),
+		CLI_COUNT("port", 'p', "N", &port, 0, UINT16_MAX,
+			  "Of two bytes"),
+		CLI_ON("quiet", 'q', &is_quiet, "Say nothing"),
+		CLI_OFF("threads", 0, &is_shared, "Not shared"),
+		CLI_ON("processes", 0, &is_shared, "Shared"),
+		CLI_TEXT("file", 'f', "FILE", &file, "Any word"),
+		CLI_CALL("open", 0, "FILE", try_open, NULL, "As a command"),
+		CLI_CALL_MAYBE("wait", 'w', "ID", print_wait, NULL, "Or not"),
 		{0},
 	};
-	static const struct argp_option child_options[] = {
-		{"quiet", 'q', NULL, 0, "Of a child", 0}, {0}};
-	static const struct argp child = {.options = child_options,
-					  .parser = parse_child};
-	static const struct argp_child children[] = {{&child, 0, NULL, 0}, {0}};
-	static const struct argp argp = {.options = options,
-					 .parser = parse_demo,
-					 .children = children,
-					 .args_doc = "[NAME]",
-					 .doc = "Show what was understood."};
+	const struct cli_command command = {
+		.operands = "[NAME [NUMBER]]",
+		.most = 2,
+		.doc = "Show what was understood.",
+		.options = options,
+	};
+	int n = cli_parse(&command, argc, argv);
 
-	cli_parse_argp(&argp, argc, argv, NULL);
-	puts("done");
+	if (size)
+		printf("size %ju\n", (uintmax_t)size);
+	if (count)
+		printf("count %ju\n", (uintmax_t)count);
+	if (cpus[0] != -2)
+		printf("cpus %d\n", (cpus[0] >= 0) + (cpus[1] >= 0));
+	if (time)
+		printf("time %jd\n", (intmax_t)time);
+	if (is_quiet)
+		puts("quiet");
+	if (endpoint.port)
+		printf("address %s %d\n", endpoint.host, endpoint.port);
+	if (mode)
+		printf("mode %o\n", mode);
+	if (format >= 0)
+		printf("format %d\n", format);
+	if (level)
+		printf("level %d\n", level);
+	if (port)
+		printf("port %d\n", port);
+	if (!is_shared)
+		puts("threads");
+	if (file)
+		printf("file %s\n", file);
+	for (int i = 1; i <= n; i++)
+		printf("operand %s\n", argv[i]);
+	puts(argv[n + 1] ? "more" : "done");
 	return EXIT_SUCCESS;
 }
 
-/* worker [-v] N COMMAND [ARG…]: -v is ours only in front of N. */
-static inline error_t parse_worker(int key, char *arg, struct argp_state *state)
+/* worker [-v] N [-- COMMAND…], as a program and as a word of one. */
+static inline int run_worker(int argc, char **argv, const char *word)
 {
-	switch (key) {
-	case 'v':
+	bool is_verbose = false;
+	char **behind = NULL;
+	const struct cli_option options[] = {
+		CLI_ON("verbose", 'v', &is_verbose, "More"),
+		{0},
+	};
+	const struct cli_command command = {
+		.word = word,
+		.operands = "N [-- COMMAND...]",
+		.most = 1,
+		.behind = &behind,
+		.options = options,
+	};
+	int n = cli_parse(&command, argc, argv);
+
+	if (is_verbose)
 		puts("verbose");
-		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num == 0) {
-			printf("n %ju\n", (uintmax_t)cli_count("N", arg, 1, 9));
-			return 0;
-		}
-		for (int i = state->next - 1; i < state->argc; i++)
-			printf("word %s\n", state->argv[i]);
-		state->next = state->argc;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	if (n > 0)
+		printf("n %ju\n", (uintmax_t)cli_count("N", argv[1], 1, 9));
+	for (; behind && *behind; behind++)
+		printf("word %s\n", *behind);
+	puts(argv[0]);
+	return EXIT_SUCCESS;
 }
 
-static inline int run_worker(int argc, char **argv, bool is_subcommand)
+/* A table with a mistake: no count of that size fits. */
+static inline int run_narrow(int argc, char **argv)
 {
-	static const struct argp_option options[] = {
-		{"verbose", 'v', NULL, 0, "More", 0}, {0}};
-	static const struct argp argp = {.options = options,
-					 .parser = parse_worker};
+	int count = 0;
+	const struct cli_option options[] = {
+		CLI_COUNT("count", 'n', "N", &count, 0, UINT64_C(1) + INT_MAX,
+			  "Too many"),
+		{0},
+	};
+	const struct cli_command command = {.options = options};
 
-	if (is_subcommand) {
-		cli_parse_command(&argp, "work", argc, argv, NULL);
-		puts(argv[0]);
-		return EXIT_SUCCESS;
-	}
-
-	cli_parse_in_order(&argp, argc, argv, NULL);
-	puts("done");
-	return EXIT_SUCCESS;
+	return cli_parse(&command, argc, argv);
 }
 
 /* ---- running them ---- */
@@ -181,7 +166,7 @@ static inline int run_worker(int argc, char **argv, bool is_subcommand)
 
 static char self[PATH_MAX];
 
-/* Run "demo …" or "worker …". */
+/* Run "demo …", "worker …", "work …" or "narrow". */
 static inline void run_words(struct capture *capture, const char *const words[])
 {
 	char *argv[MAX_WORDS + 2] = {self};
@@ -227,8 +212,10 @@ static inline int run_command(int argc, char **argv)
 	if (strcmp(argv[0], "demo") == 0)
 		return run_demo(argc, argv);
 	if (strcmp(argv[0], "worker") == 0)
-		return run_worker(argc, argv, false);
-	return run_worker(argc, argv, true);
+		return run_worker(argc, argv, NULL);
+	if (strcmp(argv[0], "narrow") == 0)
+		return run_narrow(argc, argv);
+	return run_worker(argc, argv, "work");
 }
 
 /* And without any, the tests: where they find the program. 0 or -1. */

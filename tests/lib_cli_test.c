@@ -3,7 +3,9 @@
  * lib_parse_test.c. */
 #include "tests/lib_cli_fixture.h"
 
-static void accepted_options_reach_their_parser(void **state)
+#include <signal.h>
+
+static void accepted_values_reach_their_variables(void **state)
 {
 	struct capture c;
 
@@ -14,6 +16,9 @@ static void accepted_options_reach_their_parser(void **state)
 	assert_printed(&c, "time 1500000000\nquiet\nlevel -20\ndone\n");
 	RUN(&c, "demo", "--address=[::1]:7", "--mode=0640", "--format=json");
 	assert_printed(&c, "address ::1 7\nmode 640\nformat 2\ndone\n");
+	RUN(&c, "demo", "--port=65535", "-f", "", "--threads", "--iter=1G");
+	assert_printed(&c, "count 1000000000\nport 65535\nthreads\nfile \n"
+			   "done\n");
 	RUN(&c, "demo", "--form=csv", "--", "-q");
 	assert_printed(&c, "format 1\noperand -q\ndone\n");
 }
@@ -58,29 +63,71 @@ static void line_break_in_an_option_makes_no_second_line(void **state)
 	assert_refused(&c, "--msg-size=xxx");
 }
 
-static void operand_that_no_parser_takes_is_named(void **state)
+static void last_of_repeated_options_counts(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	RUN(&c, "demo", "-s", "16", "--msg-size=1K", "-qq");
+	assert_printed(&c, "size 1024\nquiet\ndone\n");
+	RUN(&c, "demo", "--threads", "--processes");
+	assert_printed(&c, "done\n");
+	RUN(&c, "demo", "--processes", "--threads", "-c", "0,0", "-c", "0");
+	assert_printed(&c, "cpus 1\nthreads\ndone\n");
+}
+
+static void value_that_may_be_missing_is_never_the_next_word(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	RUN(&c, "demo", "--wait", "7", "-w8", "-w");
+	assert_printed(&c, "wait for any\nwait 8\nwait for any\noperand 7\n"
+			   "done\n");
+	RUN(&c, "demo", "--wait=7");
+	assert_printed(&c, "wait 7\ndone\n");
+}
+
+static void operands_stand_among_options_and_keep_their_order(void **state)
 {
 	struct capture c;
 
 	(void)state;
 	RUN(&c, "demo", "--msg-size", "16", "one");
 	assert_printed(&c, "size 16\noperand one\ndone\n");
+	RUN(&c, "demo", "one", "-q", "two", "-n1");
+	assert_printed(&c, "count 1\nquiet\noperand one\noperand two\n"
+			   "done\n");
+	RUN(&c, "demo", "-q", "one", "--", "--quiet");
+	assert_printed(&c, "quiet\noperand one\noperand --quiet\ndone\n");
 	RUN(&c, "worker", "12");
 	assert_refused(&c, "N=12: accepted is 1 to 9");
 }
 
-/* Standard output of the first operand is already there. */
+static void negative_number_is_an_operand(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	RUN(&c, "demo", "-5", "-q", "-0.5s");
+	assert_printed(&c, "quiet\noperand -5\noperand -0.5s\ndone\n");
+	RUN(&c, "demo", "one", "-5", "-l", "-7");
+	assert_printed(&c, "level -7\noperand one\noperand -5\ndone\n");
+	RUN(&c, "demo", "-q", "--", "-5", "--");
+	assert_printed(&c, "quiet\noperand -5\noperand --\ndone\n");
+	RUN(&c, "demo", "one", "two", "-5");
+	assert_refused(&c, "invalid option -- '5' (see --help)");
+}
+
 static void superfluous_operand_is_named(void **state)
 {
 	struct capture c;
 
 	(void)state;
-	RUN(&c, "demo", "one", "two\n", "-q");
-	assert_int_equal(c.status, DIE_USAGE);
-	assert_string_equal(
-		c.err,
-		"lib_cli_test: unexpected operand 'two?' (see --help)\n");
-	capture_free(&c);
+	RUN(&c, "demo", "one", "two", "three\n", "-q");
+	assert_refused(&c, "unexpected operand 'three?' (see --help)");
+	RUN(&c, "demo", "one", "--", "two", "-3");
+	assert_refused(&c, "unexpected operand '-3' (see --help)");
 }
 
 static void subcommand_is_named_in_usage_but_not_in_complaints(void **state)
@@ -99,31 +146,54 @@ static void subcommand_is_named_in_usage_but_not_in_complaints(void **state)
 	assert_printed(&c, "verbose\nlib_cli_test\n");
 }
 
-static void parsers_that_use_argp_itself_get_one_line_too(void **state)
+static void words_behind_two_dashes_are_the_commands_own(void **state)
 {
 	struct capture c;
 
 	(void)state;
-	RUN(&c, "demo", "--fail=argp_error");
-	assert_refused(&c, "argp's own words (see --help)");
-	RUN(&c, "demo", "--fail=argp_usage");
-	assert_refused(&c, "Usage: ");
-	RUN(&c, "demo", "--fail=errno");
-	assert_refused(&c, "options are not accepted: Cannot allocate memory");
-}
-
-static void options_after_a_command_are_the_commands_own(void **state)
-{
-	struct capture c;
-
-	(void)state;
-	RUN(&c, "worker", "-v", "3", "ls", "-v", "--nothing");
-	assert_printed(
-		&c, "verbose\nn 3\nword ls\nword -v\nword --nothing\ndone\n");
-	RUN(&c, "worker", "3", "--", "ls", "-v", "--", "x");
-	assert_printed(&c, "n 3\nword ls\nword -v\nword --\nword x\ndone\n");
+	RUN(&c, "worker", "3", "-v", "--", "ls", "-v", "--", "-5");
+	assert_printed(&c, "verbose\nn 3\nword ls\nword -v\nword --\n"
+			   "word -5\nlib_cli_test\n");
+	RUN(&c, "worker", "--", "3");
+	assert_printed(&c, "word 3\nlib_cli_test\n");
+	RUN(&c, "worker", "3", "--");
+	assert_printed(&c, "n 3\nlib_cli_test\n");
+	RUN(&c, "worker", "3", "ls", "-v");
+	assert_refused(&c, "unexpected operand 'ls' (see --help)");
 	RUN(&c, "worker", "--nothing", "3");
 	assert_refused(&c, "unrecognized option '--nothing' (see --help)");
+}
+
+static void limit_that_does_not_fit_its_variable_aborts(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	RUN(&c, "narrow");
+	assert_int_equal(c.status, 128 + SIGABRT);
+	capture_free(&c);
+}
+
+/* What fuzz targets use: neither help nor words. */
+static void trying_says_nothing(void **state)
+{
+	bool is_quiet = false;
+	const struct cli_option options[] = {
+		CLI_ON("quiet", 'q', &is_quiet, "Say nothing"),
+		{0},
+	};
+	const struct cli_command command = {.most = 1, .options = options};
+	char *good[] = {"x", "-q", "one", NULL};
+	char *bad[][3] = {{"x", "-z"}, {"x", "--help"}, {"x", "1", "2"}};
+
+	(void)state;
+	assert_int_equal(cli_try(&command, 3, good), 1);
+	assert_string_equal(good[1], "one");
+	assert_null(good[2]);
+	assert_true(is_quiet);
+	assert_int_equal(cli_try(&command, 2, bad[0]), -EINVAL);
+	assert_int_equal(cli_try(&command, 2, bad[1]), -EINVAL);
+	assert_int_equal(cli_try(&command, 3, bad[2]), -EINVAL);
 }
 
 static void help_and_version_go_to_standard_output(void **state)
@@ -137,10 +207,13 @@ static void help_and_version_go_to_standard_output(void **state)
 	assert_int_equal(c.status, 0);
 	assert_string_equal(c.err, "");
 	assert_int_equal(
-		strncmp(c.out, "Usage: lib_cli_test [OPTION...] [NAME]", 38),
+		strncmp(c.out,
+			"Usage: lib_cli_test [OPTION...] [NAME [NUMBER]]", 47),
 		0);
 	assert_non_null(strstr(c.out, "--msg-size=SIZE"));
-	assert_non_null(strstr(c.out, "--quiet"));
+	assert_non_null(strstr(c.out, "-q, --quiet "));
+	assert_non_null(strstr(c.out, "-w, --wait[=ID] "));
+	assert_non_null(strstr(c.out, "      --threads "));
 	capture_free(&c);
 }
 
@@ -192,15 +265,21 @@ static void what_a_command_opens_is_no_standard_stream(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(accepted_options_reach_their_parser),
+		cmocka_unit_test(accepted_values_reach_their_variables),
 		cmocka_unit_test(what_getopt_refuses_is_one_line),
 		cmocka_unit_test(line_break_in_an_option_makes_no_second_line),
-		cmocka_unit_test(operand_that_no_parser_takes_is_named),
+		cmocka_unit_test(last_of_repeated_options_counts),
+		cmocka_unit_test(
+			value_that_may_be_missing_is_never_the_next_word),
+		cmocka_unit_test(
+			operands_stand_among_options_and_keep_their_order),
+		cmocka_unit_test(negative_number_is_an_operand),
 		cmocka_unit_test(superfluous_operand_is_named),
 		cmocka_unit_test(
 			subcommand_is_named_in_usage_but_not_in_complaints),
-		cmocka_unit_test(parsers_that_use_argp_itself_get_one_line_too),
-		cmocka_unit_test(options_after_a_command_are_the_commands_own),
+		cmocka_unit_test(words_behind_two_dashes_are_the_commands_own),
+		cmocka_unit_test(limit_that_does_not_fit_its_variable_aborts),
+		cmocka_unit_test(trying_says_nothing),
 		cmocka_unit_test(help_and_version_go_to_standard_output),
 		cmocka_unit_test(output_that_cannot_be_written_is_an_error),
 		cmocka_unit_test(what_a_command_opens_is_no_standard_stream),

@@ -23,7 +23,7 @@ static void refused_value_names_option_value_and_what_is_accepted(void **state)
 	RUN(&c, "demo", "--format=xml");
 	assert_refused(&c, "--format=xml: accepted is table, csv or json\n");
 	RUN(&c, "demo", "--level=-21");
-	assert_refused(&c, "--level=-21: accepted is -20 or more\n");
+	assert_refused(&c, "--level=-21: accepted is -20 to 2147483647\n");
 }
 
 static void mode_is_octal_and_of_permissions_only(void **state)
@@ -39,6 +39,8 @@ static void mode_is_octal_and_of_permissions_only(void **state)
 		RUN(&c, "demo", refused[i]);
 		assert_refused(&c, refused[i]);
 	}
+	RUN(&c, "demo", "--mode=0277");
+	assert_refused(&c, "--mode=0277: accepted is 400 or wider\n");
 	RUN(&c, "demo", "--mode=777");
 	assert_printed(&c, "mode 777\ndone\n");
 }
@@ -57,6 +59,9 @@ static void cpu_that_is_not_there_is_refused_with_those_that_are(void **state)
 	snprintf(first, sizeof(first), "--cpus=%zu,%zu", cpu, cpu);
 	RUN(&c, "demo", first);
 	assert_printed(&c, "cpus 2\ndone\n");
+	*strchr(first, ',') = '\0';
+	RUN(&c, "demo", first);
+	assert_printed(&c, "cpus 1\ndone\n");
 	RUN(&c, "demo", "--cpus=1023");
 	assert_refused(&c, "--cpus=1023: accepted is a list of at most 2 of "
 			   "the CPUs ");
