@@ -1,5 +1,6 @@
 /* mypipe - run commands as a pipeline: options, stages, words to the user. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -12,8 +13,6 @@
 #include "p01-pipeline/watch.h"
 #include "p01-pipeline/words.h"
 
-enum { KEY_SHELL = 256, KEY_PIPEFAIL, KEY_STATUS, KEY_TRACE, KEY_PIPE_SIZE };
-
 struct options {
 	const char *line; /* -c */
 	char *const *operands;
@@ -22,62 +21,49 @@ struct options {
 	bool shell, pipefail, status, trace;
 };
 
-static const struct argp_option OPTIONS[] = {
-	{"command", 'c', "LINE", 0,
-	 "The whole pipeline in one string: cut at each | outside of quotes",
-	 0},
-	{"shell", KEY_SHELL, NULL, 0, "Hand each command to sh -c", 0},
-	{"pipefail", KEY_PIPEFAIL, NULL, 0,
-	 "Exit with the status of the last command that failed, not of the "
-	 "last command",
-	 0},
-	{"pipe-size", KEY_PIPE_SIZE, "SIZE", 0,
-	 "Capacity of each pipe (default 256K for up to 16 commands, else the "
-	 "system's)",
-	 0},
-	{"status", KEY_STATUS, NULL, 0,
-	 "At the end, print each command's pid, status and times on standard "
-	 "error",
-	 0},
-	{"trace", KEY_TRACE, NULL, 0,
-	 "Print the descriptors of every process as they are wired, on "
-	 "standard error",
-	 0},
-	{0},
-};
+/* ---- the command line ------------------------------------------------------------ */
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static const char doc[] =
+	"Run commands as a pipeline, the output of each the input of the next."
+	"\v"
+	"Example: mypipe \"ls -la\" \"grep txt\" \"wc -l\"\n\n"
+	"Each COMMAND is split into words with the quoting of the shell; "
+	"nothing is expanded. Exit status: the last command's, 128+N when "
+	"signal N ended it, 127 when it was not found, 126 when it could not "
+	"be run; 1 when the system ran out of processes or descriptors; 2 for "
+	"usage.";
+
+static void parse(struct options *o, int argc, char **argv)
 {
-	struct options *options = state->input;
-
-	switch (key) {
-	case 'c':
-		options->line = arg;
-		return 0;
-	case KEY_SHELL:
-		options->shell = true;
-		return 0;
-	case KEY_PIPEFAIL:
-		options->pipefail = true;
-		return 0;
-	case KEY_STATUS:
-		options->status = true;
-		return 0;
-	case KEY_TRACE:
-		options->trace = true;
-		return 0;
-	case KEY_PIPE_SIZE:
+	const struct cli_option options[] = {
+		CLI_TEXT("command", 'c', "LINE", &o->line,
+			 "The whole pipeline in one string: cut at each | "
+			 "outside of quotes"),
+		CLI_ON("shell", 0, &o->shell, "Hand each command to sh -c"),
+		CLI_ON("pipefail", 0, &o->pipefail,
+		       "Exit with the status of the last command that failed, "
+		       "not of the last command"),
 		/* What fcntl(F_SETPIPE_SZ) takes. */
-		options->pipe_bytes =
-			cli_size("--pipe-size", arg, 1, UINT64_C(1) << 30);
-		return 0;
-	case ARGP_KEY_ARGS:
-		options->operands = state->argv + state->next;
-		options->n = (size_t)(state->argc - state->next);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+		CLI_SIZE("pipe-size", 0, "SIZE", &o->pipe_bytes, 1, 1 << 30,
+			 "Capacity of each pipe (default 256K for up to 16 "
+			 "commands, else the system's)"),
+		CLI_ON("status", 0, &o->status,
+		       "At the end, print each command's pid, status and times "
+		       "on standard error"),
+		CLI_ON("trace", 0, &o->trace,
+		       "Print the descriptors of every process as they are "
+		       "wired, on standard error"),
+		{0},
+	};
+	const struct cli_command command = {
+		.doc = doc,
+		.operands = "COMMAND...\n-c LINE",
+		.most = INT_MAX,
+		.options = options,
+	};
+
+	o->n = (size_t)cli_parse(&command, argc, argv);
+	o->operands = argv + 1;
 }
 
 /* ---- from the command line to stages ----------------------------------------- */
@@ -172,27 +158,13 @@ static void start(struct pipeline *p)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = OPTIONS,
-		.parser = parse_option,
-		.args_doc = "COMMAND...\n-c LINE",
-		.doc = "Run commands as a pipeline, the output of each the "
-		       "input of the next.\v"
-		       "Example: mypipe \"ls -la\" \"grep txt\" \"wc -l\"\n\n"
-		       "Each COMMAND is split into words with the quoting of "
-		       "the shell; nothing is expanded. Exit status: the last "
-		       "command's, 128+N when signal N ended it, 127 when it "
-		       "was not found, 126 when it could not be run; 1 when "
-		       "the system ran out of processes or descriptors; 2 for "
-		       "usage.",
-	};
 	struct options options = {0};
 	struct pipeline p = {0};
 	char **pieces = NULL;
 	sigset_t signals;
 	int stop, code;
 
-	cli_parse_argp(&argp, argc, argv, &options);
+	parse(&options, argc, argv);
 	if (options.line)
 		cut_line(&options, &pieces);
 	if (options.n == 0)
