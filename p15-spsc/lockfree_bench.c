@@ -35,32 +35,9 @@ enum { ROWS = sizeof(contenders) / sizeof(contenders[0]) };
 
 struct arguments {
 	struct contender_plan plan;
-	int cpus[2];
-	size_t n_cpus;
+	int cpus[2]; /* -1: not given */
 	int64_t timeout_ns;
 	bool is_json;
-};
-
-enum { OPT_THREADS = 256, OPT_PROCESSES, OPT_JSON, OPT_TIMEOUT };
-
-static const struct argp_option options[] = {
-	{"iterations", 'i', "N", 0, "Items through each queue (default 10M)",
-	 0},
-	{"threads", OPT_THREADS, NULL, 0,
-	 "The two sides are threads of one process", 0},
-	{"processes", OPT_PROCESSES, NULL, 0,
-	 "The two sides are processes (default)", 0},
-	{"item-size", 's', "SIZE", 0,
-	 "Bytes of an item, a multiple of 8 (default 8)", 0},
-	{"capacity", 'c', "N", 0,
-	 "Items that fit, a power of two; K is 1024 (default 64K)", 0},
-	{"batch", 'b', "N", 0, "Items that move by one call (default 1)", 0},
-	{"cpus", 'C', "A,B", 0,
-	 "CPUs of producer and consumer (default: the first two)", 0},
-	{"timeout", OPT_TIMEOUT, "DUR", 0,
-	 "Give up after so long altogether (default 10m)", 0},
-	{"json", OPT_JSON, NULL, 0, "Print one JSON object", 0},
-	{0},
 };
 
 /* All of them are known: what fits together? */
@@ -82,49 +59,51 @@ static void check(const struct arguments *arguments)
 		die_usage("--batch=%zu --item-size=%zu: accepted is a product "
 			  "of up to 512K",
 			  plan->batch, plan->item_bytes);
-	if (arguments->n_cpus != 0 && arguments->n_cpus != 2)
+	if (arguments->cpus[0] >= 0 && arguments->cpus[1] < 0)
 		die_usage("--cpus: accepted are two CPUs, like 0,1 (or 0,0)");
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct arguments *arguments = state->input;
-	struct contender_plan *plan = &arguments->plan;
+static const char doc[] =
+	"A lock-free queue from one producer to one consumer, beside a mutex "
+	"queue and a semaphore queue. Every item is checked on arrival.\v"
+	"Example: ./lockfree_bench --iterations=100M\n"
+	"Exit status: 0 done, 1 an item was lost or spoilt, 2 usage, 3 out of "
+	"time.";
 
-	switch (key) {
-	case 'i':
-		plan->items = cli_count("--iterations", arg, 1,
-					UINT64_C(1000000000000));
-		return 0;
-	case OPT_THREADS:
-	case OPT_PROCESSES:
-		plan->is_shared = key == OPT_PROCESSES;
-		return 0;
-	case 's':
-		plan->item_bytes = cli_size("--item-size", arg, 8, ITEM_MAX);
-		return 0;
-	case 'c':
-		plan->capacity = cli_size("--capacity", arg, 1, QUEUE_MAX / 8);
-		return 0;
-	case 'b':
-		plan->batch = cli_count("--batch", arg, 1, BATCH_BYTES_MAX / 8);
-		return 0;
-	case 'C':
-		cli_cpus("--cpus", arg, arguments->cpus, 2, &arguments->n_cpus);
-		return 0;
-	case OPT_TIMEOUT:
-		arguments->timeout_ns = cli_duration("--timeout", arg, TICK_MS,
-						     INT64_C(86400) * TICK_S);
-		return 0;
-	case OPT_JSON:
-		arguments->is_json = true;
-		return 0;
-	case ARGP_KEY_END:
-		check(arguments);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+static void parse(struct arguments *arguments, int argc, char **argv)
+{
+	struct contender_plan *plan = &arguments->plan;
+	const struct cli_option options[] = {
+		CLI_COUNT("iterations", 'i', "N", &plan->items, 1,
+			  UINT64_C(1000000000000),
+			  "Items through each queue (default 10M)"),
+		CLI_OFF("threads", 0, &plan->is_shared,
+			"The two sides are threads of one process"),
+		CLI_ON("processes", 0, &plan->is_shared,
+		       "The two sides are processes (default)"),
+		CLI_SIZE("item-size", 's', "SIZE", &plan->item_bytes, 8,
+			 ITEM_MAX,
+			 "Bytes of an item, a multiple of 8 (default 8)"),
+		CLI_SIZE("capacity", 'c', "N", &plan->capacity, 1,
+			 QUEUE_MAX / 8,
+			 "Items that fit, a power of two; K is 1024 (default "
+			 "64K)"),
+		CLI_COUNT("batch", 'b', "N", &plan->batch, 1,
+			  BATCH_BYTES_MAX / 8,
+			  "Items that move by one call (default 1)"),
+		CLI_CPUS("cpus", 'C', "A,B", &arguments->cpus,
+			 "CPUs of producer and consumer (default: the first "
+			 "two)"),
+		CLI_DURATION("timeout", 0, "DUR", &arguments->timeout_ns,
+			     TICK_MS, 86400 * TICK_S,
+			     "Give up after so long altogether (default 10m)"),
+		CLI_ON("json", 0, &arguments->is_json, "Print one JSON object"),
+		{0},
+	};
+	const struct cli_command command = {.doc = doc, .options = options};
+
+	cli_parse(&command, argc, argv);
+	check(arguments);
 }
 
 /* The first two CPUs that are ours; the same one twice where there is but
@@ -230,22 +209,13 @@ static void measure_trips(struct rig *rig, struct report *report)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.doc = "A lock-free queue from one producer to one consumer, "
-		       "beside a mutex queue and a semaphore queue. Every item "
-		       "is checked on arrival.\v"
-		       "Example: ./lockfree_bench --iterations=100M\n"
-		       "Exit status: 0 done, 1 an item was lost or spoilt, 2 "
-		       "usage, 3 out of time.",
-	};
 	struct arguments arguments = {
 		.plan = {.items = 10000000,
 			 .item_bytes = 8,
 			 .capacity = 65536,
 			 .batch = 1,
 			 .is_shared = true},
+		.cpus = {-1, -1},
 		.timeout_ns = 600 * TICK_S,
 	};
 	struct report_row rows[ROWS] = {0};
@@ -254,8 +224,8 @@ int main(int argc, char **argv)
 	char buf[32];
 	int error;
 
-	cli_parse_argp(&argp, argc, argv, &arguments);
-	if (arguments.n_cpus == 0)
+	parse(&arguments, argc, argv);
+	if (arguments.cpus[0] < 0)
 		choose_cpus(arguments.cpus);
 	report.plan = rig.plan = arguments.plan;
 	report.n_rounds = arguments.plan.items < REPORT_ROUNDS_MAX
