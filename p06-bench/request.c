@@ -1,6 +1,5 @@
 #include "p06-bench/request.h"
 
-#include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,18 +14,6 @@
 #define ITERATIONS_MAX UINT64_C(1000000000)
 #define DEADLINE_MAX (24 * 3600 * TICK_S)
 
-enum {
-	KEY_MECHANISM = 256,
-	KEY_TRIALS,
-	KEY_CPUS,
-	KEY_NO_PIN,
-	KEY_PLACEMENT,
-	KEY_MAX_TIME,
-	KEY_DEADLINE,
-	KEY_FORMAT,
-	KEY_COMPARE,
-};
-
 static const char doc[] =
 	"Example: ipc_benchmark --msg-size=1024 --iterations=100000\n\n"
 	"Measure how fast pipes, FIFOs, sockets, message queues and shared "
@@ -37,37 +24,6 @@ static const char doc[] =
 	"500ms, 10s.\n\n" PRINT_RULES
 	"\n\nExit status: 0 done, 1 failed, 2 usage, 3 --deadline passed, 130 "
 	"interrupted.";
-
-static const struct argp_option options[] = {
-	{"msg-size", 's', "SIZE", 0,
-	 "Bytes of a message, 16 to 64MB (default 1KB)", 0},
-	{"iterations", 'n', "COUNT", 0,
-	 "Messages of a stream (default 100K); a tenth as many round trips, "
-	 "but 1000 at least",
-	 0},
-	{"mechanism", KEY_MECHANISM, "NAME[,NAME...]", 0,
-	 "Only these (default: all)", 0},
-	{"trials", KEY_TRIALS, "N", 0,
-	 "Trials of each, of which the median counts (default 3)", 0},
-	{"placement", KEY_PLACEMENT, "two|one|both", 0,
-	 "The two processes on two CPUs (default), on one, or rows of either",
-	 0},
-	{"cpus", KEY_CPUS, "A,B", 0,
-	 "The CPUs of the sender and the receiver (default: the first two)", 0},
-	{"no-pin", KEY_NO_PIN, NULL, 0, "Leave placement to the scheduler", 0},
-	{"max-time", KEY_MAX_TIME, "DURATION", 0,
-	 "Cut a trial down to what takes so long (default 6s)", 0},
-	{"deadline", KEY_DEADLINE, "DURATION", 0,
-	 "Give up after so long (default: never)", 0},
-	{"format", KEY_FORMAT, "table|csv|json", 0,
-	 "How to print (default table)", 0},
-	{"output", 'o', "FILE", 0,
-	 "Print to FILE; unless that is the table, the table is printed too",
-	 0},
-	{"compare", KEY_COMPARE, "FILE", 0,
-	 "Print ratios to an earlier run (of --format=json) as well", 0},
-	{0},
-};
 
 static _Noreturn void refuse_mechanism(const char *name)
 {
@@ -82,8 +38,9 @@ static _Noreturn void refuse_mechanism(const char *name)
 }
 
 /* In the order of the table, each once. */
-static void parse_mechanisms(const char *list, struct request *request)
+static void parse_mechanisms(const char *list, void *where)
 {
+	struct request *request = where;
 	bool is_wanted[REQUEST_MECHANISMS_MAX] = {false};
 	char name[64];
 	size_t n = 0;
@@ -109,60 +66,53 @@ static void parse_mechanisms(const char *list, struct request *request)
 	request->mechanisms[n] = NULL;
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct request *request, int argc, char **argv)
 {
 	static const char *const placements[] = {"two", "one", "both", NULL};
 	static const char *const formats[] = {"table", "csv", "json", NULL};
-	struct request *request = state->input;
 	struct measure_options *o = &request->options;
+	const struct cli_option options[] = {
+		CLI_SIZE("msg-size", 's', "SIZE", &request->message_bytes,
+			 MEASURE_MESSAGE_MIN, MEASURE_MESSAGE_MAX,
+			 "Bytes of a message, 16 to 64MB (default 1KB)"),
+		CLI_COUNT("iterations", 'n', "COUNT", &o->iterations, 1,
+			  ITERATIONS_MAX,
+			  "Messages of a stream (default 100K); a tenth as "
+			  "many round trips, but 1000 at least"),
+		CLI_CALL("mechanism", 0, "NAME[,NAME...]", parse_mechanisms,
+			 request, "Only these (default: all)"),
+		CLI_INTEGER("trials", 0, "N", &o->trials, 1, MEASURE_TRIALS_MAX,
+			    "Trials of each, of which the median counts "
+			    "(default 3)"),
+		CLI_WORD("placement", 0, "two|one|both", &request->placement,
+			 placements,
+			 "The two processes on two CPUs (default), on one, or "
+			 "rows of either"),
+		CLI_CPUS("cpus", 0, "A,B", &o->cpus,
+			 "The CPUs of the sender and the receiver (default: "
+			 "the first two)"),
+		CLI_ON("no-pin", 0, &request->no_pin,
+		       "Leave placement to the scheduler"),
+		CLI_DURATION("max-time", 0, "DURATION", &o->max_ns, TICK_MS,
+			     DEADLINE_MAX,
+			     "Cut a trial down to what takes so long (default "
+			     "6s)"),
+		CLI_DURATION("deadline", 0, "DURATION", &request->deadline_ns,
+			     TICK_MS, DEADLINE_MAX,
+			     "Give up after so long (default: never)"),
+		CLI_WORD("format", 0, "table|csv|json", &request->format,
+			 formats, "How to print (default table)"),
+		CLI_TEXT("output", 'o', "FILE", &request->output,
+			 "Print to FILE; unless that is the table, the table "
+			 "is printed too"),
+		CLI_TEXT("compare", 0, "FILE", &request->compare,
+			 "Print ratios to an earlier run (of --format=json) as "
+			 "well"),
+		{0},
+	};
+	const struct cli_command command = {.doc = doc, .options = options};
 
-	switch (key) {
-	case 's':
-		request->message_bytes =
-			cli_size("--msg-size", arg, MEASURE_MESSAGE_MIN,
-				 MEASURE_MESSAGE_MAX);
-		return 0;
-	case 'n':
-		o->iterations =
-			cli_count("--iterations", arg, 1, ITERATIONS_MAX);
-		return 0;
-	case KEY_MECHANISM:
-		parse_mechanisms(arg, request);
-		return 0;
-	case KEY_TRIALS:
-		o->trials = (int)cli_integer("--trials", arg, 1,
-					     MEASURE_TRIALS_MAX);
-		return 0;
-	case KEY_CPUS:
-		cli_cpus("--cpus", arg, o->cpus, 2, &request->n_cpus);
-		return 0;
-	case KEY_NO_PIN:
-		request->no_pin = true;
-		return 0;
-	case KEY_PLACEMENT:
-		request->placement = cli_word("--placement", arg, placements);
-		return 0;
-	case KEY_MAX_TIME:
-		o->max_ns =
-			cli_duration("--max-time", arg, TICK_MS, DEADLINE_MAX);
-		return 0;
-	case KEY_DEADLINE:
-		request->deadline_ns =
-			cli_duration("--deadline", arg, TICK_MS, DEADLINE_MAX);
-		return 0;
-	case KEY_FORMAT:
-		request->format =
-			(enum request_format)cli_word("--format", arg, formats);
-		return 0;
-	case 'o':
-		request->output = arg;
-		return 0;
-	case KEY_COMPARE:
-		request->compare = arg;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	cli_parse(&command, argc, argv);
 }
 
 /* Where the sides go, and whether that is possible. */
@@ -174,13 +124,13 @@ static void choose_cpus(struct request *request)
 
 	if (n < 1)
 		die_errno(n, "cannot tell which CPUs are ours to use");
-	if (request->no_pin && (request->placement >= 0 || request->n_cpus))
+	if (request->no_pin && (request->placement >= 0 || cpus[0] >= 0))
 		die_usage("--no-pin: goes with neither --cpus nor --placement");
-	if (request->n_cpus == 0) {
+	if (cpus[0] < 0) {
 		cpus[0] = ours[0];
 		cpus[1] = ours[n > 1];
 	}
-	if (request->n_cpus == 1)
+	if (cpus[1] < 0)
 		cpus[1] = cpus[0];
 	if (request->placement < 0 && n < 2)
 		request->placement = REQUEST_ONE;
@@ -196,13 +146,11 @@ static void choose_cpus(struct request *request)
 
 void request_parse(struct request *request, int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options, .parser = parse, .doc = doc};
-
 	*request = (struct request){.message_bytes = 1024,
 				    .options = MEASURE_OPTIONS_INIT,
 				    .placement = -1};
-	cli_parse_argp(&argp, argc, argv, request);
+	request->options.cpus[0] = request->options.cpus[1] = -1;
+	parse(request, argc, argv);
 	choose_cpus(request);
 	if (request->compare && !request->output &&
 	    request->format != REQUEST_TABLE)

@@ -22,7 +22,6 @@ struct request {
 		*mechanisms[REQUEST_MECHANISMS_MAX]; /* ends in NULL */
 	int placement; /* enum request_placement */
 	bool no_pin;
-	size_t n_cpus;
 	int64_t deadline_ns;
 	enum request_format format;
 	const char *output, *compare;
