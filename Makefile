@@ -98,17 +98,20 @@ pkg_libs   = $(pkg_need)$(call pkg,libs,$(1))
 #   $(call library,NAME,DIR,SOURCES,PKGS,LIBS)   build/MODE/libNAME.a
 #   $(call program,NAME,DIR,SOURCES,LIBS,PKGS)   the command NAME
 #   $(call bench,DIR,SOURCES,LIBS,PKGS)          what `make bench` runs
-#   $(call helper,NAME,DIR,SOURCES,LIBS,PKGS)    build/MODE/DIR/NAME, for a bench
+#   $(call helper,NAME,DIR,SOURCES,LIBS,PKGS)    a program that the bench starts
 #   HEADERS += …                                 what `make install` gives away
 #
-# SOURCES lie in DIR. What rpcgen makes of DIR/x.x counts as lying there too:
-# x_xdr.c and x_clnt.c, and the header is included as "DIR/x.h". A bench may
-# have C++ sources (.cc), where a peer is C++. LIBS are libraries of ours, and
-# bring along what they were declared with; all get lib/ (util). PKGS are names
-# as pkg-config knows them.
+# DIR is the chapter's folder, and SOURCES are named from there: ring.c,
+# cmd/shm_cat.c, bench/bench.c. What rpcgen makes of DIR/x.x counts as lying
+# there too: x_xdr.c and x_clnt.c, and the header is included as "DIR/x.h". A
+# bench may have C++ sources (.cc), where a peer is C++. LIBS are libraries of
+# ours, and bring along what they were declared with; all get lib/ (util), and
+# commands lib/cmd (cmd). PKGS are names as pkg-config knows them.
 #
 # The release build of a command lands in DIR (of suite: at the root), any other
-# in build/MODE/DIR.
+# in build/MODE/DIR; benches and their helpers in build/MODE/DIR/bench. A chapter
+# that has a textbook/ (a file a command) gets those commands into it, linked
+# with nothing of ours.
 
 archive = $(1:%=$(B)/lib%.a)
 landed  = $(patsubst suite/%,%,$(strip $(2))/$(strip $(1)))
@@ -118,8 +121,9 @@ landing = $(if $(filter build/release,$(B)),$(landed),$(B)/$(strip \
 library = $(call declare,LIBRARIES,$(call archive,$(strip \
 	$(1))),$(2),$(3),$(4),$(5))
 program = $(call declare,PROGRAMS,$(landing),$(2),$(3),$(5),$(4))
-bench   = $(call declare,BENCHES,$(B)/$(strip $(1))/bench,$(1),$(2),$(4),$(3))
-helper  = $(call declare,HELPERS,$(B)/$(strip $(2))/$(strip \
+bench   = $(call declare,BENCHES,$(B)/$(strip \
+	$(1))/bench/bench,$(1),$(2),$(4),$(3))
+helper  = $(call declare,HELPERS,$(B)/$(strip $(2))/bench/$(strip \
 	$(1)),$(2),$(3),$(5),$(4))
 
 # Noted now and made into rules when all is known, so that it does not matter
@@ -133,36 +137,44 @@ LIBS_$(2) := $(6)
 endef
 declare = $(eval $(declaration))
 
-$(call library,util,lib,$(notdir $(wildcard lib/*.c)),jansson)
+$(call library,util,lib,$(notdir $(wildcard lib/*.c)))
+$(call library,cmd,lib,$(filter-out cmd/serve.c,$(patsubst lib/%,%,$(wildcard \
+	lib/cmd/*.c))),jansson)
 include $(sort $(wildcard */module.mk))
 
 # ---- unit tests and fuzz targets ---------------------------------------------
-# tests/p01_word_test.c links what p01 has, suite_word_test.c what all chapters
-# have, lib_word_test.c lib/ alone. A module.mk may add to what tests/NAME.c
-# links: TEST_LIBS_NAME, TEST_PKGS_NAME, TEST_LDFLAGS_NAME := -Wl,--wrap=read
-# TSAN_TESTS += NAME is a test whose threads share one mapping, VALGRIND_SKIP +=
-# NAME one that valgrind cannot run.
+# tests/p01/word_test.c links what p01 has, tests/suite/ what all chapters have,
+# tests/lib/ lib/ alone. A module.mk may add to what the test p01/word_test
+# links: TEST_LIBS_p01/word_test := …, TEST_PKGS_…, and
+# TEST_LDFLAGS_p01/word_test := -Wl,--wrap=read. TSAN_TESTS += p01/word_test is a
+# test whose threads share one mapping, VALGRIND_SKIP += one that valgrind cannot
+# run.
 # A fuzz target replays files, or searches by itself in MODE=fuzz.
 
 $(call library,support,tests/support,$(notdir $(wildcard \
 	tests/support/*.c)),cmocka)
 $(call library,replay,tests/fuzz,replay.c)
 
-# Which folders a test is about, which libraries are there, and its declaration.
-test_dirs = $(wildcard $(if $(filter suite_%,$(1)),p[0-9][0-9]-* suite,\
-	$(firstword $(subst _, ,$(1)))-*))
+# Which folders a test of p01, lib or suite is about, which libraries are there,
+# and its declaration: LIST,FOLDER,NAME,CHAPTER,LIBS. lib comes last, as all
+# else stands on it.
+test_dirs = $(filter-out $(if $(filter suite,$(1)),,suite),$(wildcard \
+	$(if $(filter suite,$(1)),p[0-9][0-9]-*,$(1)-*) $(1)))
 test_libs = $(foreach l,$(LIBRARIES),$(if $(filter \
 	$(DIR_$(l)),$(call test_dirs,$(1))),$(l:$(B)/lib%.a=%)))
-declare_test = $(call declare,$(1),$(B)/$(2)/$(3),$(2),$(3).c,\
-	$(TEST_PKGS_$(3)),$(4) $(TEST_LIBS_$(3)) $(call test_libs,$(3)))
+declare_test = $(call declare,$(1),$(B)/tests/$(2)/$(3),tests/$(2),$(3).c,\
+	$(TEST_PKGS_$(2)/$(3)),$(5) $(TEST_LIBS_$(2)/$(3)) $(call \
+	test_libs,$(4)))
 
 names_of = $(basename $(notdir $(wildcard $(1))))
-$(foreach t,$(call names_of,tests/*_test.c),$(call \
-	declare_test,UNITS,tests,$(t),support))
+$(foreach d,lib suite $(patsubst tests/%,%,$(wildcard \
+	tests/p[0-9][0-9])),$(foreach t,$(call names_of,tests/$(d)/*_test.c),$(call \
+	declare_test,UNITS,$(d),$(t),$(d),support)))
 $(foreach t,$(call names_of,tests/fuzz/*_fuzz.c),$(call \
-	declare_test,FUZZERS,tests/fuzz,$(t),$(if $(filter fuzz,$(MODE)),,replay)))
+	declare_test,FUZZERS,fuzz,$(t),$(firstword $(subst _, ,$(t))),$(if \
+	$(filter fuzz,$(MODE)),,replay)))
 
-$(foreach t,$(UNITS),$(eval LD_$(t) = $$(TEST_LDFLAGS_$(notdir $(t)))))
+$(foreach t,$(UNITS),$(eval LD_$(t) = $$(TEST_LDFLAGS_$(t:$(B)/tests/%=%))))
 $(foreach t,$(if $(filter fuzz,$(MODE)),$(FUZZERS)),$(eval \
 	LD_$(t) = -fsanitize=fuzzer))
 
@@ -174,7 +186,7 @@ closure = $(foreach l,$(call archive,$(1)),$(l) $(call closure,$(LIBS_$(l))))
 generated = $(patsubst %.x,build/gen/%.h,$(wildcard $(addsuffix /*.x,$(1))))
 
 define rules
-USES_$(1) := $(call closure,$(LIBS_$(1)) util)
+USES_$(1) := $(call closure,$(LIBS_$(1)) $(if $(filter %.a,$(1)),,cmd) util)
 OBJ_$(1)  := $(addprefix $(B)/$(DIR_$(1))/,$(addsuffix .o,$(basename $(SRC_$(1)))))
 ALL_PKGS_$(1) = $$(sort $$(foreach t,$(1) $$(USES_$(1)),$$(PKGS_$$(t))))
 $$(OBJ_$(1)): PKGS += $$(ALL_PKGS_$(1))
@@ -225,8 +237,8 @@ build/gen/%_clnt.c: %.x
 	$(call run,GEN ) $(RPCGEN) -l -o $@ $<
 
 # All mechanisms in one library, for `make install`.
-OUR_LIBS := $(filter-out $(call archive,suite support replay \
-	shm_image_arguments rpcserve),$(LIBRARIES))
+OUR_LIBS := $(filter-out $(call archive,suite support replay cmd rpcserve \
+	p06_print shm_image_arguments),$(LIBRARIES))
 $(B)/libunixipc.a: $(OUR_LIBS)
 	@rm -f $@
 	$(call run,AR  ) ar rcs $@ $(foreach l,$(OUR_LIBS),$(OBJ_$(l)))
@@ -236,7 +248,7 @@ $(B)/libunixipc.a: $(OUR_LIBS)
 # Of these targets, the ones of the chapter that P names.
 chosen = $(if $(P),$(foreach t,$(1),$(if $(filter \
 	$(DIRS),$(DIR_$(t))),$(t))),$(1))
-chosen_tests = $(if $(P),$(filter $(B)/tests/$(P)_% \
+chosen_tests = $(if $(P),$(filter $(B)/tests/$(P)/% \
 	$(B)/tests/fuzz/$(P)_%,$(1)),$(1))
 
 .PHONY: programs units fuzzers benches

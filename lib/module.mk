@@ -1,28 +1,48 @@
-# The Makefile itself declares libutil.a (every lib/*.c): all else needs it.
+# The Makefile itself declares libutil.a (every lib/*.c) and libcmd.a (lib/cmd,
+# for commands): all else needs them.
 HEADERS += $(wildcard lib/*.h)
 
-# System calls that a test makes fail, or stand still.
-TEST_LDFLAGS_lib_tick_test := -Wl,--wrap=clock_gettime
-TEST_LDFLAGS_lib_fdio_test := -Wl,--wrap=read,--wrap=write,--wrap=close
-TEST_LDFLAGS_lib_fdio_until_test := \
-	-Wl,--wrap=preadv2,--wrap=pwritev2,--wrap=ppoll
-TEST_LDFLAGS_lib_fdio_nowait_test := $(TEST_LDFLAGS_lib_fdio_until_test)
-TEST_LDFLAGS_lib_out_table_test := \
-	-Wl,--wrap=calloc,--wrap=reallocarray,--wrap=vasprintf
-TEST_LDFLAGS_lib_progress_test := -Wl,--wrap=tick_now
-TEST_LDFLAGS_lib_sysv_test := -Wl,--wrap=tick_sleep_until,--wrap=semget
-TEST_LDFLAGS_lib_stop_test := -Wl,--wrap=ppoll
-TEST_LDFLAGS_lib_child_test := -Wl,--wrap=syscall
-TEST_LDFLAGS_lib_child_spawn_test := -Wl,--wrap=dup2
-TEST_LDFLAGS_lib_child_proc_test := -Wl,--wrap=open
-TEST_LDFLAGS_lib_objname_test := \
-	-Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid
-TEST_LDFLAGS_lib_objname_owner_test := \
-	$(TEST_LDFLAGS_lib_objname_test),--wrap=symlinkat,--wrap=readlink
-TEST_LDFLAGS_lib_objname_object_test := \
-	$(TEST_LDFLAGS_lib_objname_test),--wrap=mq_open
+# How mechanisms are measured.
+$(call library,measure,lib,$(patsubst lib/%,%,$(wildcard \
+	lib/measure/*.c)),jansson)
+HEADERS += lib/measure/mechanism.h
 
-TSAN_TESTS += lib_fdio_until_test lib_fdio_nowait_test lib_frame_test \
-	lib_child_test
+# The core of an ONC RPC server and client, and the course of a command that
+# serves.
+$(call library,rpc,lib,$(patsubst lib/%,%,$(wildcard lib/rpc/*.c)),libtirpc)
+$(call library,rpcserve,lib,cmd/serve.c,,rpc)
+HEADERS += $(addprefix lib/rpc/,rpc_buffer.h rpc_record.h rpc_call.h \
+	rpc_auth.h rpc_dispatch.h rpc_replies.h rpc_server.h rpc_fault.h \
+	rpc_client.h rpc_bind.h)
+
+# System calls that a test makes fail, or stand still.
+TEST_LDFLAGS_lib/tick_test := -Wl,--wrap=clock_gettime
+TEST_LDFLAGS_lib/fdio_test := -Wl,--wrap=read,--wrap=write,--wrap=close
+TEST_LDFLAGS_lib/fdio_until_test := \
+	-Wl,--wrap=preadv2,--wrap=pwritev2,--wrap=ppoll
+TEST_LDFLAGS_lib/fdio_nowait_test := $(TEST_LDFLAGS_lib/fdio_until_test)
+TEST_LDFLAGS_lib/out_table_test := \
+	-Wl,--wrap=calloc,--wrap=reallocarray,--wrap=vasprintf
+TEST_LDFLAGS_lib/progress_test := -Wl,--wrap=tick_now
+TEST_LDFLAGS_lib/sysv_test := -Wl,--wrap=tick_sleep_until,--wrap=semget
+TEST_LDFLAGS_lib/stop_test := -Wl,--wrap=ppoll
+TEST_LDFLAGS_lib/child_test := -Wl,--wrap=syscall
+TEST_LDFLAGS_lib/child_spawn_test := -Wl,--wrap=dup2
+TEST_LDFLAGS_lib/child_proc_test := -Wl,--wrap=open
+TEST_LDFLAGS_lib/objname_test := \
+	-Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid
+TEST_LDFLAGS_lib/objname_owner_test := \
+	$(TEST_LDFLAGS_lib/objname_test),--wrap=symlinkat,--wrap=readlink
+TEST_LDFLAGS_lib/objname_object_test := \
+	$(TEST_LDFLAGS_lib/objname_test),--wrap=mq_open
+
+TSAN_TESTS += lib/fdio_until_test lib/fdio_nowait_test lib/frame_test \
+	lib/child_test
 # Where a fork stands in for vfork.
-TSAN_TESTS += lib_child_spawn_test
+TSAN_TESTS += lib/child_spawn_test
+# With a server and its clients in one process.
+TSAN_TESTS += lib/rpc_server_test lib/rpc_server_limits_test \
+	lib/rpc_client_test lib/rpc_client_reach_test lib/rpc_client_lost_test \
+	lib/rpc_replies_test lib/rpc_hostile_test lib/rpc_hostile_stress_test
+TEST_LDFLAGS_lib/rpc_server_limits_test := -Wl,--wrap=accept4
+TEST_LDFLAGS_lib/measure_disturb_test := -Wl,--wrap=pread

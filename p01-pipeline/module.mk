@@ -1,7 +1,8 @@
 $(call library,pipeline,p01-pipeline,pipeline.c words.c)
-$(call program,mypipe,p01-pipeline,mypipe.c report.c watch.c orphans.c,pipeline)
-$(call bench,p01-pipeline,bench.c,pipeline)
+$(call program,mypipe,p01-pipeline,cmd/mypipe.c cmd/report.c cmd/watch.c \
+	cmd/orphans.c,pipeline)
+$(call bench,p01-pipeline,bench/bench.c,pipeline)
 
-TEST_LDFLAGS_p01_failed_start_test := -Wl,--wrap=child_spawn,--wrap=fdio_pipe
-TSAN_TESTS += p01_pipeline_test p01_descriptors_test p01_failed_start_test
+TEST_LDFLAGS_p01/failed_start_test := -Wl,--wrap=child_spawn,--wrap=fdio_pipe
+TSAN_TESTS += p01/pipeline_test p01/descriptors_test p01/failed_start_test
 HEADERS += p01-pipeline/pipeline.h p01-pipeline/words.h

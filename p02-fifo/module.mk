@@ -1,5 +1,5 @@
 $(call library,fifocalc,p02-fifo,expr.c message.c inbox.c fifo.c server.c client.c)
-$(call program,calc_server,p02-fifo,calc_server.c,fifocalc)
-$(call program,calc_client,p02-fifo,calc_client.c,fifocalc)
-$(call bench,p02-fifo,bench.c,fifocalc)
+$(call program,calc_server,p02-fifo,cmd/calc_server.c,fifocalc)
+$(call program,calc_client,p02-fifo,cmd/calc_client.c,fifocalc)
+$(call bench,p02-fifo,bench/bench.c,fifocalc)
 HEADERS += $(addprefix p02-fifo/,expr.h message.h inbox.h fifo.h server.h client.h)

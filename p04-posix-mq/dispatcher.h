@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "p04-posix-mq/job.h"
-#include "p04-posix-mq/journal.h"
+#include "p04-posix-mq/durable/journal.h"
 #include "p04-posix-mq/jobqueue.h"
 #include "p04-posix-mq/wake.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "p04-posix-mq/record.h"
+#include "p04-posix-mq/durable/record.h"
 #include "p04-posix-mq/worker.h"
 
 int intake_open(struct intake *intake)

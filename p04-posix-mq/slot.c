@@ -8,7 +8,7 @@
 #include "lib/child.h"
 #include "lib/fdio.h"
 #include "lib/tick.h"
-#include "p04-posix-mq/record.h"
+#include "p04-posix-mq/durable/record.h"
 #include "p04-posix-mq/worker.h"
 
 /* What a worker may take beyond the grace that it gives to its command. */

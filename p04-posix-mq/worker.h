@@ -15,8 +15,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "p04-posix-mq/durable/record.h"
 #include "p04-posix-mq/job.h"
-#include "p04-posix-mq/record.h"
 
 struct worker {
 	int journal_dir;

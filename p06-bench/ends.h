@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-#include "p06-bench/mechanism.h"
+#include "lib/measure/mechanism.h"
 
 struct ends {
 	size_t message_bytes;

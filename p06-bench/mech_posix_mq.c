@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/measure/machine.h"
 #include "lib/objname.h"
-#include "p06-bench/machine.h"
 
 #define DEPTH_MAX 64
 #define OVERHEAD 128 /* what a queued message counts besides its bytes */

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/msg.h>
 
+#include "lib/measure/machine.h"
 #include "lib/objname.h"
-#include "p06-bench/machine.h"
 
 /* A message must begin with its type, so it is copied here first: a cost that
  * every user of this interface pays who does not own the buffer. */

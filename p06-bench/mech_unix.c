@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "lib/fdio.h"
+#include "lib/measure/machine.h"
 #include "p06-bench/ends.h"
-#include "p06-bench/machine.h"
 
 /* What the kernel counts against the send buffer besides the bytes. */
 #define OVERHEAD 4096

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "p06-bench/mechanism.h"
+#include "lib/measure/mechanism.h"
 
 #define SLOTS_MAX 64
 

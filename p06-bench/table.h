@@ -6,7 +6,7 @@
 #ifndef UNIXIPC_TABLE_H
 #define UNIXIPC_TABLE_H
 
-#include "p06-bench/mechanism.h"
+#include "lib/measure/mechanism.h"
 
 /* Ends in NULL. */
 extern const struct mechanism *const table_kernel[];

@@ -1,16 +1,16 @@
 $(call library,sempool,p10-sempool,sempool.c sempool_make.c sempool_patrol.c \
 	holder.c place.c)
-$(call program,pool_manager,p10-sempool,pool_manager.c status.c target.c,\
-	sempool,jansson)
-$(call program,worker,p10-sempool,worker.c command.c target.c,sempool)
-$(call bench,p10-sempool,bench.c,sempool)
+$(call program,pool_manager,p10-sempool,cmd/pool_manager.c cmd/status.c \
+	cmd/target.c,sempool,jansson)
+$(call program,worker,p10-sempool,cmd/worker.c cmd/command.c cmd/target.c,sempool)
+$(call bench,p10-sempool,bench/bench.c,sempool)
 HEADERS += p10-sempool/sempool.h
-TSAN_TESTS += p10_threads_test
-TEST_LDFLAGS_p10_make_test := -Wl,--wrap=geteuid,--wrap=readlink
+TSAN_TESTS += p10/threads_test
+TEST_LDFLAGS_p10/make_test := -Wl,--wrap=geteuid,--wrap=readlink
 # To die between any two steps.
-TEST_LDFLAGS_p10_crash_test := -Wl,--wrap=pwrite,--wrap=posix_fallocate \
+TEST_LDFLAGS_p10/crash_test := -Wl,--wrap=pwrite,--wrap=posix_fallocate \
 	-Wl,--wrap=sem_init,--wrap=sem_trywait \
 	-Wl,--wrap=sem_clockwait,--wrap=sem_post,--wrap=place_take \
 	-Wl,--wrap=place_leave,--wrap=shm_unlink
 # Hundreds of short processes, which take minutes under valgrind.
-VALGRIND_SKIP += p10_kill_test
+VALGRIND_SKIP += p10/kill_test

@@ -1,9 +1,9 @@
 $(call library,sysv_barrier,p11-barrier,sysv_barrier.c sysv_barrier_make.c set.c)
-$(call library,barrier_watch,p11-barrier,member.c referee.c,,sysv_barrier)
-$(call program,barrier_test,p11-barrier,barrier_test.c place.c,barrier_watch)
-$(call bench,p11-barrier,bench.c,sysv_barrier)
+$(call library,barrier_watch,p11-barrier,cmd/member.c cmd/referee.c,,sysv_barrier)
+$(call program,barrier_test,p11-barrier,cmd/barrier_test.c cmd/place.c,barrier_watch)
+$(call bench,p11-barrier,bench/bench.c,sysv_barrier)
 HEADERS += p11-barrier/sysv_barrier.h
-TSAN_TESTS += p11_sysv_barrier_threads_test
-TEST_LDFLAGS_p11_sysv_barrier_threads_test := -Wl,--wrap=semtimedop,--wrap=semget
+TSAN_TESTS += p11/sysv_barrier_threads_test
+TEST_LDFLAGS_p11/sysv_barrier_threads_test := -Wl,--wrap=semtimedop,--wrap=semget
 # A thousand short processes, which take a minute under valgrind; the threads test goes through the same code.
-VALGRIND_SKIP += p11_sysv_barrier_test p11_barrier_stress_test
+VALGRIND_SKIP += p11/sysv_barrier_test p11/barrier_stress_test

@@ -11,10 +11,10 @@
 #define UNIXIPC_P13_JOB_H
 
 #include "p13-shm-image/crew.h"
-#include "p13-shm-image/filter.h"
-#include "p13-shm-image/picture.h"
+#include "p13-shm-image/image/filter.h"
+#include "p13-shm-image/image/picture.h"
+#include "p13-shm-image/image/stripe.h"
 #include "p13-shm-image/segment.h"
-#include "p13-shm-image/stripe.h"
 
 enum job_format { JOB_PNG, JOB_PNM, JOB_PAM };
 enum { JOB_FILTERS_MAX = 10 };

@@ -1,29 +1,30 @@
 $(call library,spsc,p15-spsc,spsc.c spsc_wait.c)
-$(call library,spsc_rig,p15-spsc,ours.c mutex_queue.c sem_queue.c rig.c,,spsc)
-$(call program,lockfree_bench,p15-spsc,lockfree_bench.c report.c,spsc_rig,\
+$(call library,spsc_rig,p15-spsc,bench/ours.c bench/mutex_queue.c \
+	bench/sem_queue.c bench/rig.c,,spsc)
+$(call program,lockfree_bench,p15-spsc,cmd/lockfree_bench.c cmd/report.c,spsc_rig,\
 	jansson)
 HEADERS += p15-spsc/spsc.h p15-spsc/spsc_layout.h
 
 # The queues of others, each where its package is installed.
 has_header = $(if $(wildcard $(addsuffix /$(1),/usr/include \
 	/usr/include/dpdk /usr/local/include)),$(2))
-SPSC_PEERS := $(call has_header,ck_ring.h,peer_ck.c) \
-	$(call has_header,boost/lockfree/spsc_queue.hpp,peer_boost.cc) \
-	$(call has_header,atomic_queue/atomic_queue.h,peer_atomic_queue.cc) \
-	$(call has_header,readerwriterqueue/readerwriterqueue.h,peer_rwq.cc) \
-	$(call has_header,rte_ring.h,peer_dpdk.c)
-$(call bench,p15-spsc,bench.c without.c \
-	without_padding.c $(SPSC_PEERS),spsc_rig p06)
+SPSC_PEERS := $(call has_header,ck_ring.h,bench/peer_ck.c) \
+	$(call has_header,boost/lockfree/spsc_queue.hpp,bench/peer_boost.cc) \
+	$(call has_header,atomic_queue/atomic_queue.h,bench/peer_atomic_queue.cc) \
+	$(call has_header,readerwriterqueue/readerwriterqueue.h,bench/peer_rwq.cc) \
+	$(call has_header,rte_ring.h,bench/peer_dpdk.c)
+$(call bench,p15-spsc,bench/bench.c bench/without.c \
+	bench/without_padding.c $(SPSC_PEERS),spsc_rig p06)
 # For peers alone, as theirs are: no assertions (rigtorp's, for one, reads the
 # other side's index in one), and what DPDK's headers need.
 $(patsubst %,$(B)/p15-spsc/%.o,$(basename $(SPSC_PEERS))): \
 	CPPFLAGS += -DNDEBUG
-FLAGS_APART += p15-spsc/peer_dpdk.c
-ifneq ($(filter peer_dpdk.c,$(SPSC_PEERS)),)
-$(B)/p15-spsc/peer_dpdk.o: CPPFLAGS += \
+FLAGS_APART += p15-spsc/bench/peer_dpdk.c
+ifneq ($(filter bench/peer_dpdk.c,$(SPSC_PEERS)),)
+$(B)/p15-spsc/bench/peer_dpdk.o: CPPFLAGS += \
 	$(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdpdk)) -w
-LD_$(B)/p15-spsc/bench := -Wl,--no-as-needed -lrte_ring -Wl,--as-needed
+LD_$(B)/p15-spsc/bench/bench := -Wl,--no-as-needed -lrte_ring -Wl,--as-needed
 endif
-TSAN_TESTS += p15_stress_test
+TSAN_TESTS += p15/stress_test
 # It switches stacks by itself.
-VALGRIND_SKIP += p15_steps_test
+VALGRIND_SKIP += p15/steps_test

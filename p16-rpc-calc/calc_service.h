@@ -8,8 +8,8 @@
 #ifndef UNIXIPC_P16_CALC_SERVICE_H
 #define UNIXIPC_P16_CALC_SERVICE_H
 
+#include "lib/rpc/rpc_dispatch.h"
 #include "p16-rpc-calc/accumulator.h"
-#include "p16-rpc-calc/rpc_dispatch.h"
 
 enum { CALC_SERVICE_PROGRAMS = 2 };
 

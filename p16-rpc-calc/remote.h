@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/rpc/rpc_client.h"
 #include "p16-rpc-calc/arith.h"
-#include "p16-rpc-calc/rpc_client.h"
 
 struct remote;
 

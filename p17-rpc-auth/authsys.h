@@ -6,7 +6,7 @@
 #ifndef UNIXIPC_P17_AUTHSYS_H
 #define UNIXIPC_P17_AUTHSYS_H
 
-#include "p16-rpc-calc/rpc_auth.h"
+#include "lib/rpc/rpc_auth.h"
 
 /* For rpc_dispatch, without state. Its answers, besides those of
  * rpc_auth_sys: AUTH_BADCRED when uid or gid are not those of the peer. When

@@ -1,10 +1,13 @@
-$(call library,rpcauth,p17-rpc-auth,dh.c netname.c keys.c authdh_cred.c \
-	authdh_server.c authdh_client.c authsys.c policy.c service.c \
-	sums_xdr.c sums_clnt.c,libtirpc nettle gmp,rpccore)
-$(call program,calc_server_auth,p17-rpc-auth,calc_server_auth.c options.c,rpcauth rpcserve)
-$(call program,calc_client_auth,p17-rpc-auth,calc_client_auth.c options.c,rpcauth)
-$(call program,keygen,p17-rpc-auth,keygen.c options.c,rpcauth)
-HEADERS += $(addprefix p17-rpc-auth/,dh.h netname.h keys.h authdh_cred.h \
-	authdh_server.h authdh_client.h authsys.h policy.h)
-TSAN_TESTS += p17_client_test p17_flavors_test
-$(call bench,p17-rpc-auth,bench.c,rpcauth)
+$(call library,rpcauth,p17-rpc-auth,netname.c authsys.c policy.c service.c \
+	authdh/dh.c authdh/keys.c authdh/authdh_cred.c authdh/authdh_server.c \
+	authdh/authdh_client.c sums_xdr.c sums_clnt.c,libtirpc nettle gmp,rpc)
+$(call program,calc_server_auth,p17-rpc-auth,cmd/calc_server_auth.c \
+	cmd/options.c,rpcauth rpcserve)
+$(call program,calc_client_auth,p17-rpc-auth,cmd/calc_client_auth.c \
+	cmd/options.c,rpcauth)
+$(call program,keygen,p17-rpc-auth,cmd/keygen.c cmd/options.c,rpcauth)
+HEADERS += $(addprefix p17-rpc-auth/,netname.h authsys.h policy.h \
+	authdh/dh.h authdh/keys.h authdh/authdh_cred.h authdh/authdh_server.h \
+	authdh/authdh_client.h)
+TSAN_TESTS += p17/client_test p17/flavors_test
+$(call bench,p17-rpc-auth,bench/bench.c,rpcauth)

@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "p16-rpc-calc/rpc_auth.h"
+#include "lib/rpc/rpc_auth.h"
 #include "p17-rpc-auth/netname.h"
 
 enum { POLICY_RULES = 256, POLICY_FILE_MAX = 64 * 1024 };

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "p16-rpc-calc/rpc_dispatch.h"
-#include "p17-rpc-auth/authdh_server.h"
+#include "lib/rpc/rpc_dispatch.h"
+#include "p17-rpc-auth/authdh/authdh_server.h"
 #include "p17-rpc-auth/policy.h"
 
 /* What the server asks for. Weaker ones are answered AUTH_TOOWEAK. */

@@ -2,10 +2,11 @@
 #
 # A test is named, in code spans of the tables, as
 #
-#   p01_pipeline_test.c:reader_sees_eof_when_last_writer_closes
-#   p01_pipeline.bats:"a command that cannot be run is one line"
+#   pipeline_test.c:reader_sees_eof_when_last_writer_closes
+#   pipeline.bats:"a command that cannot be run is one line"
 #
-# both files being in tests/.
+# both files being in tests/p01, as far as p01's README is concerned, which
+# names lib/tick_test.c when it means tests/lib/tick_test.c.
 # shellcheck shell=bash disable=SC2034 # TEST_FILE, TEST_CASE and WHY are results
 
 # The text without its fenced blocks, whose lines are left empty.
@@ -45,16 +46,24 @@ code_spans() {
 	grep -oE '`[^`]+`' | tr -d '`'
 }
 
-# find_test NAME: sets TEST_FILE and TEST_CASE, or says in WHY what is wrong
-# with the name. Needs to run at the root.
+# The test file that the README of a folder names.
+test_file() {
+	local dir=${1%/} name=$2
+	[[ $dir != p[0-9][0-9]-* ]] || dir=${dir%%-*}
+	[[ $name == */* ]] || name=$dir/$name
+	echo "tests/$name"
+}
+
+# find_test DIR NAME: sets TEST_FILE and TEST_CASE, or says in WHY what is wrong
+# with the name that the README in DIR has. Needs to run at the root.
 find_test() {
 	local spell='give FILE_test.c:FUNCTION or FILE.bats:"TEST"'
-	if [[ $1 =~ ^([a-z0-9_]+_test\.c):([a-zA-Z0-9_]+)$ ]]; then
-		TEST_FILE=tests/${BASH_REMATCH[1]} TEST_CASE=${BASH_REMATCH[2]}
-	elif [[ $1 =~ ^([a-z0-9_]+\.bats):\"(.+)\"$ ]]; then
-		TEST_FILE=tests/${BASH_REMATCH[1]} TEST_CASE=${BASH_REMATCH[2]}
+	if [[ $2 =~ ^([a-z0-9_/]+_test\.c):([a-zA-Z0-9_]+)$ ||
+		$2 =~ ^([a-z0-9_/]+\.bats):\"(.+)\"$ ]]; then
+		TEST_FILE=$(test_file "$1" "${BASH_REMATCH[1]}")
+		TEST_CASE=${BASH_REMATCH[2]}
 	else
-		WHY="'$1' names no test, $spell"
+		WHY="'$2' names no test, $spell"
 		return 1
 	fi
 	if [[ ! -e $TEST_FILE ]]; then

@@ -7,20 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/cli.h"
-#include "lib/die.h"
-#include "lib/progress.h"
-#include "lib/stop.h"
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/progress.h"
+#include "lib/cmd/stop.h"
 #include "lib/tick.h"
-#include "p06-bench/machine.h"
-#include "p06-bench/print.h"
-#include "p06-bench/session.h"
+#include "lib/measure/machine.h"
+#include "p06-bench/cmd/print.h"
+#include "lib/measure/session.h"
 #include "suite/nearest.h"
 #include "suite/outcome.h"
-#include "lib/outfile.h"
+#include "lib/cmd/outfile.h"
 #include "suite/registry.h"
-#include "suite/syncop.h"
-#include "suite/syncs.h"
+#include "suite/sync/syncop.h"
+#include "suite/sync/syncs.h"
 
 #define FULL_TIME (150 * TICK_S)
 #define QUICK_TIME (24 * TICK_S)
@@ -315,7 +315,7 @@ static void print(const struct request *request, const struct outcome *outcome)
 				      request->output ? OUTCOME_TABLE
 						      : request->format,
 				      stdout);
-	if (error && !ferror(stdout)) /* that is said at exit: lib/out */
+	if (error && !ferror(stdout)) /* that is said at exit: lib/cmd/out */
 		die_errno(error, "cannot print the results");
 	if (!request->output)
 		return;

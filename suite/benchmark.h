@@ -3,7 +3,7 @@
 #define UNIXIPC_BENCHMARK_H
 
 /* Parses its own command line, argv[0] being its name. Returns the exit status;
- * what goes wrong ends the program (lib/die). */
+ * what goes wrong ends the program (lib/cmd/die). */
 int benchmark_command(int argc, char **argv);
 
 #endif

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "lib/cli.h"
-#include "lib/die.h"
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
 #include "suite/inventory.h"
 
 static const char doc[] =

@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "lib/die.h"
-#include "lib/out.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
 #include "suite/checkup.h"
 #include "suite/json_option.h"
 #include "suite/limits.h"
@@ -112,7 +112,7 @@ int doctor_command(int argc, char **argv)
 	int error;
 
 	error = json ? doctor_json(&record) : doctor_table(&record);
-	if (error && !ferror(stdout)) /* that is said at exit: lib/out */
+	if (error && !ferror(stdout)) /* that is said at exit: lib/cmd/out */
 		die_errno(error, "cannot print the findings");
 	return record.count[CHECKUP_MISSING] > 0 ? DIE_FAILURE : 0;
 }

@@ -1,6 +1,6 @@
 #include "suite/json_option.h"
 
-#include "lib/cli.h"
+#include "lib/cmd/cli.h"
 
 static const struct argp_option options[] = {
 	{"json", 'j', NULL, 0, "One JSON object instead of the table", 0},

@@ -4,13 +4,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "lib/die.h"
-#include "lib/out.h"
-#include "p06-bench/measure.h"
-#include "p06-bench/print.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
+#include "lib/measure/measure.h"
+#include "p06-bench/cmd/print.h"
 #include "suite/json_option.h"
 #include "suite/registry.h"
-#include "suite/syncop.h"
+#include "suite/sync/syncop.h"
 
 static const char doc[] =
 	"List every mechanism, and the largest message that each carries on "
@@ -155,7 +155,7 @@ int list_command(int argc, char **argv)
 	int error;
 
 	error = json ? list_json() : list_tables();
-	if (error && !ferror(stdout)) /* that is said at exit: lib/out */
+	if (error && !ferror(stdout)) /* that is said at exit: lib/cmd/out */
 		die_errno(error, "cannot print the list");
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* ipc_suite: a table of subcommands, each of which parses its own options. */
 #include <string.h>
 
-#include "lib/cli.h"
-#include "lib/die.h"
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
 #include "suite/benchmark.h"
 #include "suite/clean.h"
 #include "suite/doctor.h"

@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "lib/die.h"
-#include "lib/out.h"
-#include "p06-bench/print.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
+#include "p06-bench/cmd/print.h"
 #include "suite/inventory.h"
 #include "suite/json_option.h"
 
@@ -80,7 +80,7 @@ int objects_command(int argc, char **argv)
 	error = json ? out_json(inventory_to_json(&inventory), stdout)
 		     : print_table(&inventory);
 	inventory_free(&inventory);
-	if (error && !ferror(stdout)) /* that is said at exit: lib/out */
+	if (error && !ferror(stdout)) /* that is said at exit: lib/cmd/out */
 		die_errno(error, "cannot print the objects");
 	return 0;
 }

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/out.h"
-#include "lib/outfile.h"
-#include "p06-bench/print.h"
-#include "suite/grid.h"
+#include "lib/cmd/out.h"
+#include "lib/cmd/outfile.h"
+#include "p06-bench/cmd/print.h"
+#include "suite/html/grid.h"
 
 static int print_tables(const struct outcome *outcome, FILE *to)
 {

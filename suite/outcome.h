@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "p06-bench/results.h"
-#include "suite/syncs.h"
+#include "lib/measure/results.h"
+#include "suite/sync/syncs.h"
 
 struct outcome {
 	struct results results;
@@ -21,7 +21,7 @@ enum outcome_format { OUTCOME_TABLE, OUTCOME_CSV, OUTCOME_JSON };
 int outcome_print(const struct outcome *outcome, enum outcome_format format,
 		  FILE *to);
 
-/* The same to a file (lib/outfile). */
+/* The same to a file (lib/cmd/outfile). */
 int outcome_write(const struct outcome *outcome, enum outcome_format format,
 		  const char *path);
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "p06-bench/measure.h"
+#include "lib/measure/measure.h"
 #include "p06-bench/table.h"
 
 /* One line for each mechanism of a chapter; ends in NULL. */

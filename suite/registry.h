@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "p06-bench/mechanism.h"
+#include "lib/measure/mechanism.h"
 
 #define REGISTRY_MAX 64
 

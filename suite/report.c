@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/cli.h"
-#include "lib/die.h"
-#include "lib/outfile.h"
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/outfile.h"
+#include "suite/html/page.h"
 #include "suite/outcome.h"
-#include "suite/page.h"
 
 static const char doc[] =
 	"Turn results of `ipc_suite benchmark --format=json` (or of "

@@ -1,5 +1,5 @@
 /* A client as one gets it from `rpcgen calc.x` alone: old_client HOST
- * TRANSPORT add|subtract|multiply A B. Built by tests/p16_compat.bats only. */
+ * TRANSPORT add|subtract|multiply A B. Built by tests/p16/compat.bats only. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* A server as one gets it from `rpcgen calc.x` alone: main() and dispatch are
- * what rpcgen makes (calc_svc.c). Built by tests/p16_compat.bats only. */
+ * what rpcgen makes (calc_svc.c). Built by tests/p16/compat.bats only. */
 #include "calc.h"
 
 int *add_1_svc(operands *o, struct svc_req *request)

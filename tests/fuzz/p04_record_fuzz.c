@@ -1,7 +1,7 @@
 /* Any bytes, as a record of the journal and as a message of the queue. What is
  * taken for sound must be: a command that is a string within the bytes, and
  * fields that can be shown and compared. Seeds: tests/fuzz/p04_record_fuzz. */
-#include "p04-posix-mq/record.h"
+#include "p04-posix-mq/durable/record.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,14 +1,14 @@
 /* Any bytes, as a file of results. What is accepted must be sound enough to be
  * printed, compared with itself and written, and must then be read back as
  * the same. Seeds: tests/fuzz/p06_results_fuzz. */
-#include "p06-bench/results.h"
+#include "lib/measure/results.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "p06-bench/print.h"
+#include "p06-bench/cmd/print.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

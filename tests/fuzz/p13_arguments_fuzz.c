@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/die.h"
+#include "lib/cmd/die.h"
 #include "lib/tick.h"
-#include "p13-shm-image/arguments.h"
+#include "p13-shm-image/cmd/arguments.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "p13-shm-image/filter.h"
-#include "p13-shm-image/picture.h"
+#include "p13-shm-image/image/filter.h"
+#include "p13-shm-image/image/picture.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

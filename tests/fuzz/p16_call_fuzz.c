@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "p16-rpc-calc/rpc_dispatch.h"
-#include "p16-rpc-calc/rpc_record.h"
-#include "p16-rpc-calc/rpc_reply.h"
+#include "lib/rpc/rpc_dispatch.h"
+#include "lib/rpc/rpc_record.h"
+#include "lib/rpc/rpc_reply.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

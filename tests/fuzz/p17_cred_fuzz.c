@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "p17-rpc-auth/authdh_cred.h"
-#include "p17-rpc-auth/authdh_server.h"
+#include "p17-rpc-auth/authdh/authdh_cred.h"
+#include "p17-rpc-auth/authdh/authdh_server.h"
 #include "p17-rpc-auth/authsys.h"
 #include "p17-rpc-auth/policy.h"
 

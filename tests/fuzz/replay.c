@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "lib/die.h"
+#include "lib/cmd/die.h"
 #include "lib/fdio.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

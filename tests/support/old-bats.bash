@@ -18,7 +18,7 @@ bats_load_library() {
 }
 
 if [[ -z ${BATS_TEST_TMPDIR-} ]]; then
-	BATS_TEST_TMPDIR=$BATS_TEST_DIRNAME/../build/bats/${BATS_TEST_FILENAME##*/}
+	BATS_TEST_TMPDIR=$BATS_TEST_DIRNAME/../../build/bats/${BATS_TEST_FILENAME##*/}
 	BATS_TEST_TMPDIR=$(realpath -m "$BATS_TEST_TMPDIR.${BATS_TEST_NUMBER-0}")
 	rm -rf -- "$BATS_TEST_TMPDIR"
 	mkdir -p -- "$BATS_TEST_TMPDIR"

@@ -1,0 +1,541 @@
+/* argp and getopt say what is wrong in words of their own, on stderr, in two
+ * lines. We lend them a stream that passes the first line on and drops the
+ * rest. */
+#include "lib/cmd/cli.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
+#include "lib/fdio.h"
+
+/* ---- the command line ---------------------------------------------------------- */
+
+static void print_version(FILE *to, struct argp_state *state)
+{
+	(void)state;
+	fprintf(to, "%s (unixipc) %s\n", program_invocation_short_name,
+		UNIXIPC_VERSION);
+}
+
+/* What argp and getopt have printed so far. */
+struct complaint {
+	const char *name; /* that they begin their lines with */
+	char line[512];
+	size_t len;
+	bool is_passed_on;
+};
+
+static void pass_on(struct complaint *complaint)
+{
+	const char *line = complaint->line;
+	size_t name_len = strlen(complaint->name);
+
+	complaint->line[complaint->len] = '\0';
+	/* die_warn() puts the program's in front, argp mostly has ours. */
+	if (strncmp(line, complaint->name, name_len) == 0 &&
+	    strncmp(line + name_len, ": ", 2) == 0)
+		line += name_len + 2;
+	die_warn("%s (see --help)", line);
+}
+
+/* stdio calls it with what it has buffered: any piece of any line. */
+static ssize_t hear(void *cookie, const char *text, size_t len)
+{
+	struct complaint *complaint = cookie;
+
+	for (size_t i = 0; i < len && !complaint->is_passed_on; i++) {
+		if (text[i] == '\n') {
+			pass_on(complaint);
+			complaint->is_passed_on = true;
+		} else if (complaint->len < sizeof(complaint->line) - 1) {
+			complaint->line[complaint->len++] = text[i];
+		}
+	}
+	return (ssize_t)len;
+}
+
+/* word is NULL or what follows the program's name in usage lines. */
+static void parse(const struct argp *argp, const char *word, int argc,
+		  char **argv, unsigned int flags, void *input)
+{
+	const cookie_io_functions_t functions = {.write = hear};
+	char name[128];
+	struct complaint complaint = {.name = name};
+	FILE *const real_stderr = stderr;
+	FILE *complaints;
+	int error, next;
+
+	if (fdio_open_std() < 0)
+		_exit(DIE_FAILURE); /* there is nowhere to say it */
+	out_check_at_exit();
+	argp_program_version_hook = print_version;
+	argp_err_exit_status = DIE_USAGE;
+	if (argc < 1)
+		die_usage("started without even its own name");
+	/* getopt begins its lines with this, and argp its usage. */
+	snprintf(name, sizeof(name), "%s%s%s", program_invocation_short_name,
+		 word ? " " : "", word ? word : "");
+	argv[0] = name;
+
+	complaints = fopencookie(&complaint, "w", functions);
+	if (!complaints)
+		die_errno(errno, "cannot read the command line");
+	stderr = complaints;
+	error = argp_parse(argp, argc, argv, flags, &next, input);
+	stderr = real_stderr;
+	fclose(complaints);
+	argv[0] = program_invocation_short_name;
+
+	if (error)
+		die_usage("options are not accepted: %s", strerror(error));
+	if (next < argc)
+		die_usage("unexpected operand '%.80s' (see --help)",
+			  argv[next]);
+}
+
+void cli_parse_argp(const struct argp *argp, int argc, char **argv, void *input)
+{
+	parse(argp, NULL, argc, argv, 0, input);
+}
+
+void cli_parse_command(const struct argp *argp, const char *command, int argc,
+		       char **argv, void *input)
+{
+	parse(argp, command, argc, argv, 0, input);
+}
+
+void cli_parse_in_order(const struct argp *argp, int argc, char **argv,
+			void *input)
+{
+	parse(argp, NULL, argc, argv, ARGP_IN_ORDER, input);
+}
+
+/* ---- what options hold ------------------------------------------------------------ */
+
+static _Noreturn void refuse(const char *option, const char *text,
+			     const char *accepted)
+{
+	die_usage("%s=%.80s: accepted is %s", option, text, accepted);
+}
+
+/* min or max is NULL where there is no such limit. */
+static _Noreturn void refuse_range(const char *option, const char *text,
+				   const char *min, const char *max)
+{
+	char accepted[100];
+
+	if (min && max)
+		snprintf(accepted, sizeof(accepted), "%s to %s", min, max);
+	else if (min || max)
+		snprintf(accepted, sizeof(accepted), "%s or %s",
+			 min ? min : max, min ? "more" : "less");
+	else
+		snprintf(accepted, sizeof(accepted), "a whole number");
+	refuse(option, text, accepted);
+}
+
+struct scale {
+	const char *word;
+	uint64_t factor;
+};
+
+/* The largest unit that divides value: 67108864 is 64MB. The last of them
+ * has the factor 1. */
+static const char *in_units(uint64_t value, const struct scale *scale,
+			    char *buf, size_t size)
+{
+	while (value % scale->factor != 0 || (value == 0 && scale->factor != 1))
+		scale++;
+	snprintf(buf, size, "%ju%s", (uintmax_t)(value / scale->factor),
+		 scale->word);
+	return buf;
+}
+
+static _Noreturn void refuse_scaled(const char *option, const char *text,
+				    const struct scale *scale, uint64_t min,
+				    uint64_t max, uint64_t unlimited)
+{
+	char low[32], high[32];
+
+	refuse_range(option, text, in_units(min, scale, low, sizeof(low)),
+		     max == unlimited
+			     ? NULL
+			     : in_units(max, scale, high, sizeof(high)));
+}
+
+uint64_t cli_size(const char *option, const char *text, uint64_t min,
+		  uint64_t max)
+{
+	static const struct scale scale[] = {
+		{"GB", 1 << 30}, {"MB", 1 << 20}, {"KB", 1 << 10}, {"", 1}};
+	uint64_t bytes;
+
+	if (parse_size(text, &bytes) || bytes < min || bytes > max)
+		refuse_scaled(option, text, scale, min, max, UINT64_MAX);
+	return bytes;
+}
+
+uint64_t cli_count(const char *option, const char *text, uint64_t min,
+		   uint64_t max)
+{
+	static const struct scale scale[] = {
+		{"G", 1000000000}, {"M", 1000000}, {"K", 1000}, {"", 1}};
+	uint64_t count;
+
+	if (parse_count(text, &count) || count < min || count > max)
+		refuse_scaled(option, text, scale, min, max, UINT64_MAX);
+	return count;
+}
+
+int64_t cli_integer(const char *option, const char *text, int64_t min,
+		    int64_t max)
+{
+	char low[32], high[32];
+	int64_t value;
+
+	if (parse_integer(text, &value) == 0 && value >= min && value <= max)
+		return value;
+	snprintf(low, sizeof(low), "%jd", (intmax_t)min);
+	snprintf(high, sizeof(high), "%jd", (intmax_t)max);
+	refuse_range(option, text, min == INT64_MIN ? NULL : low,
+		     max == INT64_MAX ? NULL : high);
+}
+
+int64_t cli_duration(const char *option, const char *text, int64_t min_ns,
+		     int64_t max_ns)
+{
+	static const struct scale scale[] = {{"h", UINT64_C(3600000000000)},
+					     {"m", UINT64_C(60000000000)},
+					     {"s", 1000000000},
+					     {"ms", 1000000},
+					     {"us", 1000},
+					     {"ns", 1}};
+	int64_t ns;
+
+	if (parse_duration(text, &ns) || ns < min_ns || ns > max_ns)
+		refuse_scaled(option, text, scale,
+			      min_ns < 0 ? 0 : (uint64_t)min_ns,
+			      (uint64_t)max_ns, INT64_MAX);
+	return ns;
+}
+
+/* "0-3,8": the CPUs of the set. */
+static void describe_cpus(const cpu_set_t *set, char *buf, size_t size)
+{
+	size_t len = 0, last;
+
+	buf[0] = '\0';
+	for (size_t first = 0; first < CPU_SETSIZE; first = last + 1) {
+		last = first;
+		if (!CPU_ISSET(first, set))
+			continue;
+		while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, set))
+			last++;
+		if (len < size)
+			len += (size_t)snprintf(
+				buf + len, size - len,
+				last > first ? "%s%zu-%zu" : "%s%zu",
+				len > 0 ? "," : "", first, last);
+	}
+}
+
+void cli_cpus(const char *option, const char *text, int *cpus, size_t max,
+	      size_t *n)
+{
+	int error = parse_cpus(text, cpus, max, n);
+	char accepted[200], list[128];
+	cpu_set_t ours;
+
+	if (sched_getaffinity(0, sizeof(ours), &ours) < 0)
+		die_errno(errno, "cannot tell which CPUs there are");
+	if (!error) {
+		for (size_t i = 0; i < *n && !error; i++)
+			if (!CPU_ISSET((size_t)cpus[i], &ours))
+				error = -EINVAL;
+	}
+	if (!error)
+		return;
+	describe_cpus(&ours, list, sizeof(list));
+	if (max == 1)
+		snprintf(accepted, sizeof(accepted), "one of the CPUs %s",
+			 list);
+	else
+		snprintf(accepted, sizeof(accepted),
+			 "a list of at most %zu of the CPUs %s", max, list);
+	refuse(option, text, accepted);
+}
+
+void cli_endpoint(const char *option, const char *text,
+		  struct parse_endpoint *endpoint)
+{
+	if (parse_endpoint(text, endpoint))
+		refuse(option, text,
+		       "HOST:PORT, [ADDRESS]:PORT or :PORT, up to 65535");
+}
+
+unsigned int cli_mode(const char *option, const char *text)
+{
+	size_t len = strspn(text, "01234567");
+	unsigned long mode;
+
+	/* Four digits always fit. */
+	if (len == 0 || len > 4 || text[len] != '\0' ||
+	    (mode = strtoul(text, NULL, 8)) > 0777)
+		refuse(option, text, "an octal mode such as 600, up to 0777");
+	return (unsigned int)mode;
+}
+
+int cli_word(const char *option, const char *text, const char *const words[])
+{
+	char accepted[256] = "";
+	size_t len = 0;
+
+	for (int i = 0; words[i]; i++)
+		if (strcmp(text, words[i]) == 0)
+			return i;
+	for (int i = 0; words[i] && len < sizeof(accepted); i++)
+		len += (size_t)snprintf(accepted + len, sizeof(accepted) - len,
+					"%s%s",
+					i == 0         ? ""
+					: words[i + 1] ? ", "
+						       : " or ",
+					words[i]);
+	refuse(option, text, accepted);
+}
+
+/* ---- the table of options ---------------------------------------------------------- */
+
+enum {
+	OPTIONS_MAX = 32,
+	KEY_FIRST = 0x100, /* of options without a letter: none that is one */
+};
+
+/* What argp asks us with, and one row of its own for each of ours. */
+struct line {
+	const struct cli_command *command;
+	struct argp_option options[OPTIONS_MAX + 1];
+	struct argp argp;
+	int operands; /* that were moved to the front of argv */
+};
+
+static int key_of(const struct cli_option *options, int row)
+{
+	return options[row].key ? options[row].key : KEY_FIRST + row;
+}
+
+static bool is_number(const struct cli_option *o)
+{
+	return o->width && o->kind != CLI_KIND_CPUS;
+}
+
+/* Whether all from least to most is a number of that width. */
+static bool fits(const struct cli_option *o)
+{
+	uint64_t max = UINT64_MAX >> (64 - 8 * o->width + o->is_signed);
+
+	return o->most <= max &&
+	       o->least >= (o->is_signed ? -(int64_t)max - 1 : 0);
+}
+
+static void store(const struct cli_option *o, uint64_t value)
+{
+	const uint8_t one = (uint8_t)value;
+	const uint16_t two = (uint16_t)value;
+	const uint32_t four = (uint32_t)value;
+
+	switch (o->width) {
+	case sizeof(one):
+		memcpy(o->where, &one, sizeof(one));
+		break;
+	case sizeof(two):
+		memcpy(o->where, &two, sizeof(two));
+		break;
+	case sizeof(four):
+		memcpy(o->where, &four, sizeof(four));
+		break;
+	default:
+		assert(o->width == sizeof(value));
+		memcpy(o->where, &value, sizeof(value));
+	}
+}
+
+static void take_cpus(const struct cli_option *o, const char *option,
+		      const char *text)
+{
+	const size_t max = o->width / sizeof(int);
+	int *cpus = o->where;
+	size_t n;
+
+	cli_cpus(option, text, cpus, max, &n);
+	while (n < max)
+		cpus[n++] = -1;
+}
+
+static void take_mode(const struct cli_option *o, const char *option,
+		      const char *text)
+{
+	const unsigned int least = (unsigned int)o->least;
+	unsigned int mode = cli_mode(option, text);
+
+	if ((mode & least) != least)
+		die_usage("%s=%s: accepted is %o or wider", option, text,
+			  least);
+	store(o, mode);
+}
+
+static void take_value(const struct cli_option *o, const char *text)
+{
+	const int64_t most = (int64_t)o->most;
+	char name[64];
+
+	snprintf(name, sizeof(name), "--%s", o->name);
+	switch (o->kind) {
+	case CLI_KIND_ON:
+	case CLI_KIND_OFF:
+		*(bool *)o->where = o->kind == CLI_KIND_ON;
+		break;
+	case CLI_KIND_TEXT:
+		*(const char **)o->where = text;
+		break;
+	case CLI_KIND_SIZE:
+		store(o, cli_size(name, text, (uint64_t)o->least, o->most));
+		break;
+	case CLI_KIND_COUNT:
+		store(o, cli_count(name, text, (uint64_t)o->least, o->most));
+		break;
+	case CLI_KIND_INTEGER:
+		store(o, (uint64_t)cli_integer(name, text, o->least, most));
+		break;
+	case CLI_KIND_DURATION:
+		*(int64_t *)o->where = cli_duration(name, text, o->least, most);
+		break;
+	case CLI_KIND_CPUS:
+		take_cpus(o, name, text);
+		break;
+	case CLI_KIND_MODE:
+		take_mode(o, name, text);
+		break;
+	case CLI_KIND_WORD:
+		store(o, (uint64_t)cli_word(name, text, o->words));
+		break;
+	case CLI_KIND_CALL:
+	case CLI_KIND_CALL_MAYBE:
+		o->call(text, o->where);
+		break;
+	}
+}
+
+static bool is_negative_number(const char *word)
+{
+	return word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+}
+
+/* state->next is the word behind this one. The place for it, among the words
+ * that are done with, is never behind its own. */
+static error_t take_operand(struct line *line, char *word,
+			    struct argp_state *state)
+{
+	const bool is_behind =
+		state->quoted && state->next - 1 >= state->quoted;
+
+	if (is_behind && line->command->behind) {
+		*line->command->behind = state->argv + state->next - 1;
+		state->next = state->argc;
+		return 0;
+	}
+	if (line->operands == line->command->most)
+		return ARGP_ERR_UNKNOWN;
+	state->argv[++line->operands] = word;
+	return 0;
+}
+
+/* To getopt -5 is an option: take such words before it sees them. */
+static void take_negative_numbers(struct line *line, struct argp_state *state)
+{
+	while (state->next < state->argc &&
+	       line->operands < line->command->most &&
+	       is_negative_number(state->argv[state->next]))
+		state->argv[++line->operands] = state->argv[state->next++];
+}
+
+/* What argp calls for each word, and at some other occasions. */
+static error_t take(int key, char *arg, struct argp_state *state)
+{
+	struct line *line = state->input;
+	const struct cli_option *options = line->command->options;
+	error_t error = ARGP_ERR_UNKNOWN;
+
+	if (key == ARGP_KEY_INIT) {
+		state->next = 1;
+		error = 0;
+	} else if (key == ARGP_KEY_ARG) {
+		error = take_operand(line, arg, state);
+	}
+	for (int i = 0; options && options[i].name; i++) {
+		if (key != key_of(options, i))
+			continue;
+		take_value(&options[i], arg);
+		error = 0;
+	}
+	if (!error)
+		take_negative_numbers(line, state);
+	return error;
+}
+
+static void prepare(struct line *line, const struct cli_command *command)
+{
+	const struct cli_option *o = command->options;
+
+	*line = (struct line){
+		.command = command,
+		.argp = {.options = line->options,
+			 .parser = take,
+			 .args_doc = command->operands,
+			 .doc = command->doc},
+	};
+	for (int i = 0; o && o[i].name; i++) {
+		assert(i < OPTIONS_MAX);
+		assert(!is_number(&o[i]) || fits(&o[i]));
+		line->options[i] = (struct argp_option){
+			.name = o[i].name,
+			.key = key_of(o, i),
+			.arg = o[i].arg,
+			.flags = o[i].kind == CLI_KIND_CALL_MAYBE
+					 ? OPTION_ARG_OPTIONAL
+					 : 0,
+			.doc = o[i].help,
+		};
+	}
+}
+
+int cli_parse(const struct cli_command *command, int argc, char **argv)
+{
+	struct line line;
+
+	prepare(&line, command);
+	parse(&line.argp, command->word, argc, argv, ARGP_IN_ORDER, &line);
+	argv[line.operands + 1] = NULL;
+	return line.operands;
+}
+
+int cli_try(const struct cli_command *command, int argc, char **argv)
+{
+	struct line line;
+	int next;
+
+	prepare(&line, command);
+	if (argp_parse(&line.argp, argc, argv, ARGP_IN_ORDER | ARGP_SILENT,
+		       &next, &line) ||
+	    next < argc)
+		return -EINVAL;
+	argv[line.operands + 1] = NULL;
+	return line.operands;
+}

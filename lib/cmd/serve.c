@@ -1,0 +1,173 @@
+#include "lib/cmd/serve.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/stop.h"
+#include "lib/objname.h"
+#include "lib/rpc/rpc_bind.h"
+#include "lib/tick.h"
+
+#define RPCBIND_NS (10 * TICK_S)
+
+/* ---- options ---- */
+
+static void set_transports(struct serve *serve, const char *list)
+{
+	static const char *const words[] = {"tcp", "udp", "unix", NULL};
+	bool *const is_on[] = {&serve->server.has_tcp, &serve->server.has_udp,
+			       &serve->has_unix};
+	char word[16];
+	size_t len;
+
+	for (int i = 0; i < RPC_TRANSPORTS; i++)
+		*is_on[i] = false;
+	for (;; list += len + 1) {
+		len = strcspn(list, ",");
+		snprintf(word, sizeof(word), "%.*s", (int)len, list);
+		*is_on[cli_word("--transport", word, words)] = true;
+		if (!list[len])
+			return;
+	}
+}
+
+error_t serve_parse(struct serve *serve, int key, char *arg)
+{
+	struct rpc_server_options *server = &serve->server;
+
+	switch (key) {
+	case 't':
+		set_transports(serve, arg);
+		return 0;
+	case 'p':
+		server->tcp_port = server->udp_port =
+			(uint16_t)cli_count("--port", arg, 0, UINT16_MAX);
+		return 0;
+	case 's':
+		server->unix_path = arg;
+		return 0;
+	case 'n':
+		serve->has_no_rpcbind = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (serve->has_unix && !server->unix_path)
+			die_usage("--transport=unix: say where by "
+				  "--socket=PATH");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* ---- listening ---- */
+
+static void release(const struct serve *serve)
+{
+	if (serve->server.unix_path)
+		objname_release(OBJNAME_SOCKET, serve->server.unix_path);
+}
+
+static _Noreturn void refuse(const struct rpc_server_options *server, int error)
+{
+	const char *path = server->unix_path;
+
+	if (path && (error == -ENOTSOCK || error == -ENAMETOOLONG))
+		die_errno(error, "cannot listen on '%s'", path);
+	if (error == -EADDRINUSE && server->tcp_port)
+		die("cannot listen on port %u%s%s: another server does",
+		    server->tcp_port, path ? " or " : "", path ? path : "");
+	die_errno(error, "cannot listen%s%s", path ? " on TCP, UDP or " : "",
+		  path ? path : "");
+}
+
+struct rpc_server *serve_open(const struct serve *serve)
+{
+	struct rpc_server *server;
+	int error;
+
+	if (serve->server.unix_path)
+		objname_claim(OBJNAME_SOCKET, serve->server.unix_path);
+	error = rpc_server_open(&server, &serve->server);
+	if (error) {
+		release(serve);
+		refuse(&serve->server, error);
+	}
+	return server;
+}
+
+void serve_close(const struct serve *serve, struct rpc_server *server)
+{
+	rpc_server_close(server);
+	release(serve);
+}
+
+/* ---- serving ---- */
+
+static _Noreturn void refuse_registration(const struct rpc_bind_service *bind,
+					  int error)
+{
+	uint32_t program = bind->programs[0].program;
+
+	switch (error) {
+	case -ECONNREFUSED:
+	case -ENOENT:
+		die("rpcbind does not run: start it (as root: rpcbind), or do "
+		    "without it (--no-rpcbind)");
+	case -EADDRINUSE:
+		die("program 0x%08x is registered already, and a server "
+		    "answers: rpcinfo -p",
+		    program);
+	case -EPERM:
+		die("program 0x%08x is registered by another user: as root, "
+		    "rpcinfo -d %u VERSION, for each version",
+		    program, program);
+	default:
+		die_errno(error, "cannot register program 0x%08x with rpcbind",
+			  program);
+	}
+}
+
+/* What clients of rpcbind are told has to hold in their folder too. */
+static void make_absolute(struct rpc_bind_service *bind, char *buf, size_t size)
+{
+	char folder[PATH_MAX];
+
+	if (!bind->unix_path || bind->unix_path[0] == '/' ||
+	    !getcwd(folder, sizeof(folder)))
+		return;
+	snprintf(buf, size, "%s/%s", folder, bind->unix_path);
+	bind->unix_path = buf;
+}
+
+int serve_run(const struct serve *serve, struct rpc_server *server,
+	      void (*tell)(const struct rpc_server *server, bool is_registered,
+			   void *arg),
+	      void *arg)
+{
+	bool uses_rpcbind = !serve->has_no_rpcbind;
+	struct rpc_bind_service bind;
+	char path[2 * PATH_MAX];
+	int error = 0;
+
+	rpc_server_service(server, &bind);
+	make_absolute(&bind, path, sizeof(path));
+	if (uses_rpcbind)
+		error = rpc_bind_set(&bind, tick_after(RPCBIND_NS));
+	if (error && !stop_signal()) {
+		serve_close(serve, server);
+		refuse_registration(&bind, error);
+	}
+	tell(server, uses_rpcbind && !error, arg);
+	error = fflush(stdout) == 0 ? rpc_server_run(server, stop_fd()) : 0;
+	if (error)
+		die_warn_errno(error, "cannot go on serving");
+	if (uses_rpcbind && rpc_bind_unset(&bind, tick_after(RPCBIND_NS)))
+		die_warn("rpcbind did not take the registration back");
+	return error ? DIE_FAILURE : EXIT_SUCCESS;
+}

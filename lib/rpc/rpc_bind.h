@@ -1,0 +1,48 @@
+/* rpc_bind.h - tell rpcbind where a program is served, and take it back.
+ *
+ * RFC 1833. Setting goes over rpcbind's Unix socket, where it knows who is
+ * asking, and lets nobody else remove what we have set. What a killed server
+ * left is found by calling it: nobody answers. All wait until the deadline at
+ * most. One thread at a time for a service. */
+#ifndef UNIXIPC_P16_RPC_BIND_H
+#define UNIXIPC_P16_RPC_BIND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/rpc/rpc_dispatch.h"
+#include "lib/rpc/rpc_fault.h"
+
+#define RPC_BIND_SOCKET "/run/rpcbind.sock"
+
+struct rpc_bind_service {
+	const struct rpc_program *programs; /* all versions of all programs */
+	size_t n_programs;
+	const char *host;            /* address it listens on; NULL: all */
+	uint16_t tcp_port, udp_port; /* 0: not served */
+	const char *unix_path;       /* NULL: not served */
+	const char *rpcbind_path;    /* NULL: RPC_BIND_SOCKET */
+};
+
+/* Register everything, replacing what a dead server left. All or nothing.
+ * Returns 0 or
+ *	-ECONNREFUSED, -ENOENT	rpcbind does not run
+ *	-EADDRINUSE	a live server has registered the same program
+ *	-EPERM		another user's registration is in the way
+ *	-ETIMEDOUT, -EINTR, -EPROTO (rpcbind said something else), … */
+int rpc_bind_set(const struct rpc_bind_service *service, int64_t deadline);
+
+/* Take back what is still ours: another server may have registered since.
+ * Returns as above. */
+int rpc_bind_unset(const struct rpc_bind_service *service, int64_t deadline);
+
+/* The port of a program and version on a host, over "tcp" or "udp"; asks its
+ * rpcbind at rpcbind_port (0: 111) over TCP. rpcbind answers with another
+ * version when it does not know this one. Returns 0, or the kind of *fault:
+ * RPC_FAULT_NO_RPCBIND, RPC_FAULT_NOT_REGISTERED, RPC_FAULT_HOST, … */
+enum rpc_fault_kind rpc_bind_lookup(const char *host, uint16_t rpcbind_port,
+				    uint32_t program, uint32_t version,
+				    const char *netid, int64_t deadline,
+				    uint16_t *port, struct rpc_fault *fault);
+
+#endif

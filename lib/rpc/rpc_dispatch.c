@@ -1,0 +1,241 @@
+/* rpc_dispatch.c - the order in which a call is looked at: RPC version,
+ * who, program and version, procedure, may it, arguments, and then it is
+ * served. The first that is not as it should be makes the reply. */
+#include "lib/rpc/rpc_dispatch.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { RPC_VERSION = 2, ALIGNMENT = 16 };
+
+/* What goes from step to step. */
+struct job {
+	const struct rpc_dispatch *dispatch;
+	struct rpc_request request;
+	const struct rpc_auth_flavor *flavor;
+	struct rpc_identity who;
+	struct rpc_verifier verf;
+	struct rpc_scratch *scratch;
+	struct rpc_buffer *reply;
+	size_t offset;
+};
+
+void rpc_dispatch_scratch_init(struct rpc_scratch *scratch)
+{
+	rpc_buffer_init(&scratch->values, SIZE_MAX / 2);
+	rpc_buffer_init(&scratch->plain, SIZE_MAX / 2);
+}
+
+void rpc_dispatch_scratch_fini(struct rpc_scratch *scratch)
+{
+	rpc_buffer_fini(&scratch->values);
+	rpc_buffer_fini(&scratch->plain);
+}
+
+/* ---- the parts of a reply ---- */
+
+static ssize_t accepted(struct job *job, enum accept_stat status)
+{
+	return (ssize_t)rpc_call_accepted(job->reply->bytes + job->offset,
+					  job->request.call->xid, &job->verf,
+					  status, 0, 0);
+}
+
+static ssize_t denied(struct job *job, enum auth_stat why)
+{
+	return (ssize_t)rpc_call_auth_error(job->reply->bytes + job->offset,
+					    job->request.call->xid, why);
+}
+
+/* The program is not there, not in this version, or has no such procedure. */
+static ssize_t unavailable(struct job *job)
+{
+	const struct rpc_dispatch *dispatch = job->dispatch;
+	const struct rpc_call *call = job->request.call;
+	uint32_t low = UINT32_MAX, high = 0;
+
+	for (size_t i = 0; i < dispatch->n_programs; i++) {
+		const struct rpc_program *program = &dispatch->programs[i];
+
+		if (program->program != call->program)
+			continue;
+		if (program->version == call->version)
+			return accepted(job, PROC_UNAVAIL);
+		if (low > program->version)
+			low = program->version;
+		if (high < program->version)
+			high = program->version;
+	}
+	if (low > high)
+		return accepted(job, PROG_UNAVAIL);
+	return (ssize_t)rpc_call_accepted(job->reply->bytes + job->offset,
+					  call->xid, &job->verf, PROG_MISMATCH,
+					  low, high);
+}
+
+/* ---- serving ---- */
+
+/* Returns the length of the reply. */
+static ssize_t encode_result(struct job *job, void *result)
+{
+	const struct rpc_procedure *procedure = job->request.procedure;
+	size_t header = (size_t)accepted(job, SUCCESS);
+	size_t at = job->offset + header;
+	ssize_t n;
+	XDR xdrs;
+
+	for (;;) {
+		xdrmem_create(&xdrs, (char *)job->reply->bytes + at,
+			      (u_int)(job->reply->size - at), XDR_ENCODE);
+		if (!procedure->xdr_result ||
+		    procedure->xdr_result(&xdrs, result))
+			break;
+		/* It may have been for want of room. */
+		if (job->reply->size >= job->reply->limit ||
+		    rpc_buffer_reserve(job->reply, job->reply->size + 1))
+			return accepted(job, SYSTEM_ERR);
+	}
+	n = (ssize_t)xdr_getpos(&xdrs);
+	if (job->flavor->wrap)
+		n = job->flavor->wrap(job->flavor->state, &job->who, job->reply,
+				      at, (size_t)n);
+	return n < 0 ? accepted(job, SYSTEM_ERR) : (ssize_t)header + n;
+}
+
+static bool decode_args(struct job *job, void *args)
+{
+	const xdrproc_t xdr_args = job->request.procedure->xdr_args;
+	const struct rpc_call *call = job->request.call;
+	const uint8_t *bytes = call->args;
+	size_t n = call->args_bytes;
+	XDR xdrs;
+
+	if (job->flavor->unwrap &&
+	    job->flavor->unwrap(job->flavor->state, &job->who, &bytes, &n,
+				&job->scratch->plain))
+		return false;
+	/* It is only read. */
+	xdrmem_create(&xdrs, (char *)(uintptr_t)bytes, (u_int)n, XDR_DECODE);
+	return !xdr_args || xdr_args(&xdrs, args);
+}
+
+static void release(xdrproc_t xdr, void *value)
+{
+	if (xdr)
+		xdr_free(xdr, value);
+}
+
+static ssize_t serve(struct job *job)
+{
+	const struct rpc_procedure *procedure = job->request.procedure;
+	size_t args_room = (procedure->args_bytes + ALIGNMENT - 1) &
+			   ~(size_t)(ALIGNMENT - 1);
+	size_t room = args_room + procedure->result_bytes + ALIGNMENT;
+	void *args, *result;
+	ssize_t n;
+	int rc = 0;
+
+	if (rpc_buffer_reserve(&job->scratch->values, room))
+		return accepted(job, SYSTEM_ERR);
+	args = job->scratch->values.bytes;
+	result = job->scratch->values.bytes + args_room;
+	memset(args, 0, room);
+	if (!decode_args(job, args)) {
+		/* What was decoded before the error is freed as well. */
+		release(procedure->xdr_args, args);
+		return accepted(job, GARBAGE_ARGS);
+	}
+	if (procedure->serve)
+		rc = procedure->serve(&job->request, args, result);
+	n = rc ? accepted(job, SYSTEM_ERR) : encode_result(job, result);
+	release(procedure->xdr_result, result);
+	release(procedure->xdr_args, args);
+	return n;
+}
+
+/* ---- the order ---- */
+
+static const struct rpc_auth_flavor *find_flavor(
+	const struct rpc_dispatch *dispatch, uint32_t number)
+{
+	static const struct rpc_auth_flavor *const plain[] = {
+		&rpc_auth_none,
+		&rpc_auth_sys,
+	};
+	const struct rpc_auth_flavor *const *flavors = dispatch->flavors;
+	size_t n = dispatch->n_flavors;
+
+	if (!flavors) {
+		flavors = plain;
+		n = sizeof(plain) / sizeof(plain[0]);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (flavors[i]->number == number)
+			return flavors[i];
+	return NULL;
+}
+
+const struct rpc_procedure *rpc_dispatch_find(
+	const struct rpc_dispatch *dispatch, const struct rpc_call *call)
+{
+	for (size_t i = 0; i < dispatch->n_programs; i++) {
+		const struct rpc_program *program = &dispatch->programs[i];
+
+		if (program->program != call->program ||
+		    program->version != call->version)
+			continue;
+		for (size_t j = 0; j < program->n_procedures; j++)
+			if (program->procedures[j].number == call->procedure)
+				return &program->procedures[j];
+	}
+	return NULL;
+}
+
+static ssize_t answer(struct job *job)
+{
+	const struct rpc_dispatch *dispatch = job->dispatch;
+	const struct rpc_call *call = job->request.call;
+	enum auth_stat why;
+
+	job->flavor = find_flavor(dispatch, call->cred.flavor);
+	if (!job->flavor)
+		return denied(job, AUTH_REJECTEDCRED);
+	job->who.flavor = call->cred.flavor;
+	why = job->flavor->verify(job->flavor->state, call, job->request.peer,
+				  &job->who, &job->verf);
+	if (why != AUTH_OK)
+		return denied(job, why);
+	job->request.procedure = rpc_dispatch_find(dispatch, call);
+	if (!job->request.procedure)
+		return unavailable(job);
+	if (dispatch->authorise) {
+		why = dispatch->authorise(&job->request);
+		if (why != AUTH_OK)
+			return denied(job, why);
+	}
+	return serve(job);
+}
+
+ssize_t rpc_dispatch_answer(const struct rpc_dispatch *dispatch,
+			    const struct rpc_peer *peer,
+			    const struct rpc_call *call,
+			    struct rpc_scratch *scratch,
+			    struct rpc_buffer *reply, size_t offset)
+{
+	struct job job = {
+		.dispatch = dispatch,
+		.request = {.call = call, .peer = peer, .arg = dispatch->arg},
+		.scratch = scratch,
+		.reply = reply,
+		.offset = offset,
+	};
+	int rc = rpc_buffer_reserve(reply, offset + RPC_CALL_REPLY_MAX);
+
+	if (rc)
+		return rc;
+	job.request.who = &job.who;
+	if (call->rpc_version != RPC_VERSION)
+		return (ssize_t)rpc_call_rpc_mismatch(reply->bytes + offset,
+						      call->xid);
+	return answer(&job);
+}

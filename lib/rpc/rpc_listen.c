@@ -1,0 +1,266 @@
+/* rpc_listen.c - the file of a Unix socket outlives a killed server, and
+ * bind(2) does not replace it. Whether anybody is behind it only connect(2)
+ * tells; between that and unlink(2) no other server may do the same, which a
+ * lock on the directory sees to. */
+#include "lib/rpc/rpc_listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/fdio.h"
+#include "lib/tick.h"
+
+enum { BACKLOG = 1024 };
+
+static int open_socket(int family, int type)
+{
+	int fd = socket(family, type | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fdio_above_std(fd);
+}
+
+/* ---- TCP and UDP ---- */
+
+static int resolve(const char *host, uint16_t port, bool is_stream,
+		   struct addrinfo **found)
+{
+	const struct addrinfo hints = {
+		.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
+		.ai_family = host ? AF_UNSPEC : AF_INET,
+		.ai_socktype = is_stream ? SOCK_STREAM : SOCK_DGRAM,
+	};
+	char service[8];
+
+	snprintf(service, sizeof(service), "%u", port);
+	switch (getaddrinfo(host, service, &hints, found)) {
+	case 0:
+		return 0;
+	case EAI_MEMORY:
+		return -ENOMEM;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int set_options(int fd, const struct addrinfo *address)
+{
+	const int on = 1;
+
+	if (address->ai_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)))
+		return -errno;
+	if (address->ai_socktype == SOCK_STREAM)
+		return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on))
+			       ? -errno
+			       : 0;
+	/* To answer from the address that was asked. */
+	if (address->ai_family == AF_INET6
+		    ? setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
+				 sizeof(on))
+		    : setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)))
+		return -errno;
+	return 0;
+}
+
+static int bind_inet(struct rpc_listener *listener,
+		     const struct addrinfo *address)
+{
+	const bool is_stream = address->ai_socktype == SOCK_STREAM;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} bound = {.in6 = {0}};
+	socklen_t len = sizeof(bound);
+	int rc;
+
+	listener->fd = open_socket(address->ai_family,
+				   address->ai_socktype |
+					   (is_stream ? SOCK_NONBLOCK : 0));
+	if (listener->fd < 0)
+		return listener->fd;
+	rc = set_options(listener->fd, address);
+	if (rc)
+		return rc;
+	if (bind(listener->fd, address->ai_addr, address->ai_addrlen) ||
+	    (is_stream && listen(listener->fd, BACKLOG)) ||
+	    getsockname(listener->fd, &bound.any, &len))
+		return -errno;
+	listener->port =
+		ntohs(address->ai_family == AF_INET6 ? bound.in6.sin6_port
+						     : bound.in.sin_port);
+	return 0;
+}
+
+int rpc_listen_inet(struct rpc_listener *listener, enum rpc_transport transport,
+		    const char *host, uint16_t port)
+{
+	struct addrinfo *found = NULL;
+	int rc = resolve(host, port, transport == RPC_TCP, &found);
+
+	*listener = (struct rpc_listener){.transport = transport, .fd = -1};
+	if (rc)
+		return rc;
+	rc = bind_inet(listener, found);
+	freeaddrinfo(found);
+	if (rc)
+		rpc_listen_close(listener);
+	return rc;
+}
+
+/* ---- Unix ---- */
+
+/* Hold the directory of path. Best effort: somebody else may have locked it
+ * for good, or it may not be readable; then two servers that start at the same
+ * moment can both replace a dead one's socket, and the second wins. */
+static int lock_directory(const char *path)
+{
+	const int64_t deadline = tick_after(2 * TICK_S);
+	char copy[PATH_MAX];
+	int fd;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) &&
+	       errno == EWOULDBLOCK && !tick_is_over(deadline))
+		tick_sleep_until(tick_after(5 * TICK_MS));
+	return fd;
+}
+
+/* Remove what a dead server left. Returns 0 when the name is free. */
+static int remove_stale(const struct sockaddr_un *address)
+{
+	struct stat status;
+	int fd, rc;
+
+	if (lstat(address->sun_path, &status))
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(status.st_mode))
+		return -ENOTSOCK;
+	fd = open_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK);
+	if (fd < 0)
+		return fd;
+	rc = connect(fd, (const struct sockaddr *)address, sizeof(*address))
+		     ? -errno
+		     : 0;
+	close(fd);
+	if (rc != -ECONNREFUSED)
+		return -EADDRINUSE;
+	if (unlink(address->sun_path) && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+static int bind_unix(struct rpc_listener *listener,
+		     const struct sockaddr_un *address, mode_t mode)
+{
+	struct stat status;
+	int rc;
+
+	if (bind(listener->fd, (const struct sockaddr *)address,
+		 sizeof(*address))) {
+		if (errno != EADDRINUSE)
+			return -errno;
+		rc = remove_stale(address);
+		if (rc)
+			return rc;
+		if (bind(listener->fd, (const struct sockaddr *)address,
+			 sizeof(*address)))
+			return -errno;
+	}
+	if (lstat(address->sun_path, &status))
+		return -errno;
+	listener->path = address->sun_path;
+	listener->device = status.st_dev;
+	listener->inode = status.st_ino;
+	/* Nobody can connect before listen(2), so the mode is in time. */
+	if (chmod(address->sun_path, mode) || listen(listener->fd, BACKLOG))
+		return -errno;
+	return 0;
+}
+
+int rpc_listen_unix(struct rpc_listener *listener, const char *path,
+		    mode_t mode)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int rc, directory;
+
+	*listener = (struct rpc_listener){.transport = RPC_UNIX, .fd = -1};
+	if (!*path)
+		return -EINVAL;
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	listener->fd = open_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK);
+	if (listener->fd < 0)
+		return listener->fd;
+	directory = lock_directory(path);
+	rc = bind_unix(listener, &address, mode);
+	fdio_close(&directory);
+	if (listener->path)
+		listener->path = path;
+	if (rc)
+		rpc_listen_close(listener);
+	return rc;
+}
+
+/* ---- connections ---- */
+
+static void get_ids(int fd, struct rpc_peer *peer)
+{
+	struct ucred ids;
+	socklen_t len = sizeof(ids);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &ids, &len))
+		return;
+	peer->has_ids = true;
+	peer->pid = ids.pid;
+	peer->uid = ids.uid;
+	peer->gid = ids.gid;
+}
+
+int rpc_listen_accept(const struct rpc_listener *listener,
+		      struct rpc_peer *peer)
+{
+	const int on = 1;
+	int fd;
+
+	memset(peer, 0, sizeof(*peer));
+	peer->transport = listener->transport;
+	peer->address_bytes = sizeof(peer->address);
+	fd = accept4(listener->fd, (struct sockaddr *)&peer->address,
+		     &peer->address_bytes, SOCK_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	fd = fdio_above_std(fd);
+	if (fd < 0)
+		return fd;
+	if (listener->transport == RPC_UNIX)
+		get_ids(fd, peer);
+	else
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return fd;
+}
+
+void rpc_listen_close(struct rpc_listener *listener)
+{
+	struct stat status;
+
+	if (listener->path && lstat(listener->path, &status) == 0 &&
+	    status.st_dev == listener->device &&
+	    status.st_ino == listener->inode)
+		unlink(listener->path);
+	listener->path = NULL;
+	fdio_close(&listener->fd);
+}

@@ -1,0 +1,39 @@
+/* rpc_listen.h - the sockets that a server waits at. */
+#ifndef UNIXIPC_P16_RPC_LISTEN_H
+#define UNIXIPC_P16_RPC_LISTEN_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/rpc/rpc_auth.h"
+
+struct rpc_listener {
+	enum rpc_transport transport;
+	int fd;        /* non-blocking but for RPC_UDP; -1: not in use */
+	uint16_t port; /* as bound; 0 for RPC_UNIX */
+	/* RPC_UNIX: where its file is, and which file that is. */
+	const char *path;
+	dev_t device;
+	ino_t inode;
+};
+
+/* TCP or UDP at host (numeric; NULL: any IPv4) and port (0: any). Returns 0,
+ * -EINVAL (host), -EADDRINUSE, -EACCES, … */
+int rpc_listen_inet(struct rpc_listener *listener, enum rpc_transport transport,
+		    const char *host, uint16_t port);
+
+/* A Unix socket at path, which must outlive the listener. One that nobody
+ * listens to is replaced. Returns 0, -EADDRINUSE (somebody does), -ENOTSOCK
+ * (another kind of file), -ENAMETOOLONG, … */
+int rpc_listen_unix(struct rpc_listener *listener, const char *path,
+		    mode_t mode);
+
+/* Take a connection, blocking and close-on-exec, with its peer; never waits.
+ * Returns the descriptor, -EAGAIN, -EMFILE, … */
+int rpc_listen_accept(const struct rpc_listener *listener,
+		      struct rpc_peer *peer);
+
+/* Close, and remove the file if it is still ours. */
+void rpc_listen_close(struct rpc_listener *listener);
+
+#endif

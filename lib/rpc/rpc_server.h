@@ -1,0 +1,101 @@
+/* rpc_server.h - serve programs over TCP, UDP and a Unix socket.
+ *
+ * A thread for each connection, so that a client that sends half a call, or
+ * never reads its replies, holds up nobody but itself; one more for all
+ * datagrams. What a client can cost is limited: connections, bytes of a
+ * record, time for a record, time for a reply to be taken, time between
+ * calls. Where connections or descriptors run out, the one that has been
+ * idle longest makes room for the one that comes. Its memory is never more
+ * than what max_connections calls and replies of max_record_bytes take, with
+ * their arguments as XDR bounds them.
+ *
+ * A procedure that takes long holds up its own connection, and over UDP all
+ * who use that. */
+#ifndef UNIXIPC_P16_RPC_SERVER_H
+#define UNIXIPC_P16_RPC_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/rpc/rpc_auth.h"
+#include "lib/rpc/rpc_bind.h"
+#include "lib/rpc/rpc_dispatch.h"
+
+/* What is worth a line in a log. */
+enum rpc_server_event {
+	RPC_SERVER_BAD_RECORD, /* closed: record marks or a message that are
+				* none; error says what */
+	RPC_SERVER_SLOW,       /* closed: half a record, or a reply not read */
+	RPC_SERVER_IDLE,       /* closed: no call for idle_ns */
+	RPC_SERVER_EVICTED,    /* closed: to make room for another */
+	RPC_SERVER_REFUSED,    /* no room, nobody to evict; error says why */
+};
+
+struct rpc_server_options {
+	struct rpc_dispatch dispatch;
+	/* Address to listen on with TCP and UDP, numeric; NULL: all of IPv4. */
+	const char *host;
+	bool has_tcp, has_udp;
+	uint16_t tcp_port, udp_port; /* 0: the kernel chooses */
+	const char *unix_path;       /* NULL: no Unix socket */
+	unsigned int unix_mode;      /* of the socket's file; 0: 0666 */
+	/* Zero takes the default in brackets. */
+	unsigned int max_connections; /* [1000], fewer where RLIMIT_NOFILE
+				       * leaves less */
+	size_t max_record_bytes;      /* [1 MiB], calls and replies */
+	int64_t idle_ns;              /* [5 min] from call to call */
+	int64_t record_ns;            /* [10 s] for a record to get whole */
+	int64_t write_ns;             /* [10 s] for a reply to be taken */
+	size_t replies;               /* [1024] kept for repeated datagrams */
+	/* Lose this reply, after the call was served: a datagram is not sent,
+	 * a connection closed. For tests and demonstrations. Threads call it
+	 * at the same time. NULL: never. */
+	bool (*loses_reply)(const struct rpc_call *call, void *arg);
+	/* NULL: nobody listens. Threads call it at the same time. */
+	void (*on_event)(enum rpc_server_event event,
+			 const struct rpc_peer *peer, int error, void *arg);
+	void *arg; /* of these two */
+};
+
+struct rpc_server_counts {
+	uint64_t calls;       /* answered, in whatever way */
+	uint64_t repeated;    /* of which datagrams answered from memory */
+	uint64_t connections; /* accepted so far */
+	uint64_t open;        /* of which still there */
+	uint64_t closed_by_us;
+};
+
+struct rpc_server; /* opaque */
+
+/* Bind and listen: clients may connect when it returns, and are served once
+ * rpc_server_run() is called. *options is copied, what it points to must
+ * outlive the server. A Unix socket that a dead server left at unix_path is
+ * replaced. Returns 0, -EADDRINUSE (a live server has it), -EINVAL (no
+ * transport, host is no address), -ENAMETOOLONG (unix_path), -ENOTSOCK
+ * (something else lies there), -EACCES, -ENOMEM, … */
+int rpc_server_open(struct rpc_server **out,
+		    const struct rpc_server_options *options);
+
+/* The port, 0 for a transport that is not served (and RPC_UNIX). */
+uint16_t rpc_server_port(const struct rpc_server *server,
+			 enum rpc_transport transport);
+
+/* What to register with rpcbind; valid as long as the server. */
+void rpc_server_service(const struct rpc_server *server,
+			struct rpc_bind_service *service);
+
+/* Serve until stop_fd (-1: never) is readable; from the thread that calls,
+ * once. Its threads block all signals. Calls in hand are then finished and
+ * answered. Returns 0 when all threads have ended, or -errno. */
+int rpc_server_run(struct rpc_server *server, int stop_fd);
+
+/* Any thread, also while it runs. */
+void rpc_server_count(struct rpc_server *server,
+		      struct rpc_server_counts *counts);
+
+/* Close the listeners, remove the Unix socket. Not while it runs. NULL is
+ * allowed. */
+void rpc_server_close(struct rpc_server *server);
+
+#endif

@@ -1,0 +1,113 @@
+/* watch.c - signals are waited for, not handled: nothing runs at odd moments, and
+ * the wait for children and for signals is one. */
+#include "p01-pipeline/cmd/watch.h"
+
+#include <stdbool.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "lib/cmd/die.h"
+#include "lib/tick.h"
+#include "p01-pipeline/cmd/orphans.h"
+
+/* How long processes may take to end after a signal that we passed on, and
+ * after one that the terminal sent to them. */
+static const int64_t GRACE = 5 * TICK_S;
+static const int64_t TERMINAL_GRACE = TICK_S;
+
+static bool is_adopting;
+
+void watch_begin(sigset_t *set)
+{
+	static const int stops[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	const struct sigaction by_default = {.sa_handler = SIG_DFL};
+	struct sigaction old;
+
+	/* Ignored by whoever started us, it would make wait(2) useless. */
+	sigaction(SIGCHLD, &by_default, NULL);
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
+		if (sigaction(stops[i], NULL, &old) == 0 &&
+		    old.sa_handler != SIG_IGN)
+			sigaddset(set, stops[i]);
+	sigprocmask(SIG_BLOCK, set, NULL);
+	is_adopting = orphans_adopt();
+}
+
+/* What the terminal sends (Ctrl-C) every process of the pipeline has got, being
+ * in our process group: passed on, it would come twice, and whether to end is
+ * theirs to decide, as with less(1). What a process sends has reached us
+ * alone. */
+static bool is_for_stages(const siginfo_t *info)
+{
+	return info->si_signo != SIGCHLD && info->si_code != SI_KERNEL;
+}
+
+/* Whether a stage was ended by that signal. */
+static bool has_ended_one(int number, const struct pipeline *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!p->stages[i].error && WIFSIGNALED(p->stages[i].status) &&
+		    WTERMSIG(p->stages[i].status) == number)
+			return true;
+	return false;
+}
+
+static void end_orphans(int64_t term_at, int64_t kill_at)
+{
+	int rc = is_adopting ? orphans_end(term_at, kill_at) : 0;
+
+	if (rc)
+		die_errno(rc, "cannot end all that the commands have started");
+}
+
+void watch_give_up(void)
+{
+	end_orphans(tick_now(), tick_after(GRACE));
+}
+
+/* A signal that came when the last stages had ended already, or 0. */
+static int take_late_one(const sigset_t *set)
+{
+	const struct timespec at_once = {0};
+	int number;
+
+	do
+		number = sigtimedwait(set, NULL, &at_once);
+	while (number == SIGCHLD);
+	return number > 0 ? number : 0;
+}
+
+int watch_stages(struct pipeline *p, const sigset_t *set)
+{
+	int64_t deadline = TICK_NEVER;
+	int stop = 0, other = 0, rc;
+
+	while (pipeline_reap(p)) {
+		struct timespec left = tick_to_timespec(tick_left(deadline));
+		siginfo_t info = {.si_signo = SIGCHLD};
+
+		if (is_adopting)
+			orphans_reap(p);
+		if (tick_is_over(deadline)) {
+			rc = pipeline_end(p, 0);
+			if (rc)
+				die_errno(rc, "cannot end all commands");
+		} else if (sigtimedwait(set, &info, &left) > 0 &&
+			   is_for_stages(&info)) {
+			pipeline_kill(p, info.si_signo);
+			if (!stop)
+				deadline = tick_after(GRACE);
+			stop = stop ? stop : info.si_signo;
+		} else if (info.si_signo != SIGCHLD) {
+			other = info.si_signo;
+		}
+	}
+	other = other ? other : take_late_one(set);
+	if (stop)
+		end_orphans(tick_now(), deadline);
+	else if (other && has_ended_one(other, p))
+		end_orphans(tick_after(TERMINAL_GRACE), tick_after(GRACE));
+	return stop;
+}

@@ -1,0 +1,232 @@
+/* calc_client - the command: one expression, or one a line from standard
+ * input. */
+#include <errno.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/stop.h"
+#include "lib/tick.h"
+#include "p02-fifo/client.h"
+#include "p02-fifo/message.h"
+
+struct arguments {
+	struct client_options client;
+	const char *expression; /* NULL: from standard input */
+	int64_t timeout_ns;
+	bool is_quiet;
+};
+
+static const struct argp_option options[] = {
+	{"fifo", 'f', "PATH", 0,
+	 "Ask the server there (default /tmp/calc_server)", 0},
+	{"timeout", 't', "DUR", 0,
+	 "How long to wait, for a server and for each answer (default 5s)", 0},
+	{"quiet", 'q', NULL, 0, "Print results without \"Result: \"", 0},
+	{"mode", 'm', "OCTAL", 0,
+	 "Mode of the reply FIFO (default 600); 622 for a server of another "
+	 "user",
+	 0},
+	{"server-user", 'u', "USER", 0,
+	 "Whose the server's FIFO must be (default: you)", 0},
+	{0},
+};
+
+static uid_t find_user(const char *name)
+{
+	const struct passwd *user = getpwnam(name);
+
+	if (!user)
+		die_usage("--server-user=%s: accepted is the name of a user",
+			  name);
+	return user->pw_uid;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case 'f':
+		if (!*arg)
+			die_usage("--fifo='': accepted is the path of a FIFO");
+		arguments->client.path = arg;
+		return 0;
+	case 't':
+		arguments->timeout_ns =
+			cli_duration("--timeout", arg, 0, TICK_NEVER / 2);
+		return 0;
+	case 'q':
+		arguments->is_quiet = true;
+		return 0;
+	case 'm':
+		arguments->client.mode = cli_mode("--mode", arg);
+		if ((arguments->client.mode & 0600) != 0600)
+			die_usage("--mode=%s: accepted is 600 or wider", arg);
+		return 0;
+	case 'u':
+		arguments->client.owner = find_user(arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (arguments->expression)
+			return ARGP_ERR_UNKNOWN;
+		arguments->expression = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Why there was no answer; does not return. */
+static _Noreturn void fail(int error, const char *expression,
+			   const struct arguments *arguments,
+			   struct client *client)
+{
+	const char *path = arguments->client.path;
+
+	client_close(client);
+	switch (error) {
+	case -EINTR:
+		exit(stop_exit_code());
+	case -ENOENT:
+		die("no server on %s", path);
+	case -ETIMEDOUT:
+		die("no answer from %s in time (--timeout)", path);
+	case -EPIPE:
+		die("the server on %s ended before it answered", path);
+	case -ENOTUNIQ:
+		die("%s is no FIFO of the expected user (--server-user)", path);
+	case -EMSGSIZE:
+		die_usage("expression of %zu bytes: accepted is up to %zu, "
+			  "what one atomic write holds",
+			  strlen(expression), MESSAGE_EXPRESSION_MAX);
+	default:
+		die_errno(error, "cannot ask %s", path);
+	}
+}
+
+/* Print one answer; whether it was a result. */
+static bool print_answer(const struct arguments *arguments,
+			 enum expr_error error, int64_t value)
+{
+	if (error) {
+		fflush(stdout);
+		if (error == EXPR_DIVISION_BY_ZERO)
+			fprintf(stderr, "Error: %s\n", expr_error_text(error));
+		else
+			fprintf(stderr, "Error: %s (column %" PRId64 ")\n",
+				expr_error_text(error), value);
+		return false;
+	}
+	printf("%s%" PRId64 "\n", arguments->is_quiet ? "" : "Result: ", value);
+	fflush(stdout);
+	return true;
+}
+
+static bool ask(const struct arguments *arguments, struct client *client,
+		const char *expression)
+{
+	enum expr_error error;
+	int64_t value;
+	int rc = client_ask(client, expression,
+			    tick_after(arguments->timeout_ns), &error, &value);
+
+	if (rc)
+		fail(rc, expression, arguments, client);
+	return print_answer(arguments, error, value);
+}
+
+/* read(2) would sleep over a signal that came just before it. */
+static ssize_t read_unless_stopped(void *unused, char *buf, size_t len)
+{
+	int rc = stop_wait(STDIN_FILENO, TICK_NEVER);
+
+	(void)unused;
+	if (rc < 0) {
+		errno = -rc;
+		return -1;
+	}
+	return read(STDIN_FILENO, buf, len);
+}
+
+/* Expressions line by line; whether all had results. */
+static bool ask_lines(const struct arguments *arguments, struct client *client)
+{
+	FILE *lines = fopencookie(
+		NULL, "r",
+		(cookie_io_functions_t){.read = read_unless_stopped});
+	bool is_right = true, is_broken;
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t len;
+
+	if (!lines) {
+		client_close(client);
+		die("out of memory");
+	}
+	while (!stop_signal() && (len = getline(&line, &room, lines)) >= 0) {
+		if (len > 0 && line[len - 1] == '\n')
+			line[--len] = '\0';
+		if (len == 0)
+			continue;
+		if (strlen(line) != (size_t)len)
+			is_right &= print_answer(arguments, EXPR_SYNTAX,
+						 (int64_t)strlen(line) + 1);
+		else
+			is_right &= ask(arguments, client, line);
+	}
+	is_broken = ferror(lines);
+	fclose(lines);
+	free(line);
+	if (stop_signal())
+		fail(-EINTR, "", arguments, client);
+	if (is_broken) {
+		client_close(client);
+		die("cannot read expressions from standard input");
+	}
+	return is_right;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.args_doc = "[EXPRESSION]",
+		.doc = "Have calc_server evaluate EXPRESSION, or one a line "
+		       "from standard input.\v"
+		       "Example: ./calc_client '5 + 3'\n"
+		       "Exit status: 0 a result, 1 an error or no server, 2 "
+		       "usage.",
+	};
+	struct arguments arguments = {
+		.client = {.path = "/tmp/calc_server",
+			   .owner = geteuid(),
+			   .mode = 0600},
+		.timeout_ns = 5 * TICK_S,
+	};
+	struct client *client;
+	bool is_right;
+	int rc;
+
+	cli_parse_argp(&argp, argc, argv, &arguments);
+	rc = stop_install();
+	if (rc)
+		die_errno(rc, "cannot handle signals");
+	arguments.client.stop_fd = stop_fd();
+	rc = client_open(&client, &arguments.client);
+	if (rc)
+		die_errno(rc, "cannot make a reply FIFO beside %s",
+			  arguments.client.path);
+	is_right = arguments.expression
+			   ? ask(&arguments, client, arguments.expression)
+			   : ask_lines(&arguments, client);
+	client_close(client);
+	return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,136 @@
+/* calc_server - the command: options, a line for each event, the end. */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/stop.h"
+#include "lib/objname.h"
+#include "p02-fifo/server.h"
+
+struct arguments {
+	struct server_options server;
+	bool is_quiet;
+};
+
+static const struct argp_option options[] = {
+	{"fifo", 'f', "PATH", 0, "Listen there (default /tmp/calc_server)", 0},
+	{"mode", 'm', "OCTAL", 0,
+	 "Mode of the FIFO (default 600); 622 lets all users ask", 0},
+	{"quiet", 'q', NULL, 0, "Do not print each request", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case 'f':
+		if (!*arg)
+			die_usage("--fifo='': accepted is the path of a FIFO");
+		arguments->server.path = arg;
+		return 0;
+	case 'm':
+		arguments->server.mode = cli_mode("--mode", arg);
+		if ((arguments->server.mode & 0600) != 0600)
+			die_usage("--mode=%s: accepted is 600 or wider", arg);
+		return 0;
+	case 'q':
+		arguments->is_quiet = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Other people's text: what would steer a terminal becomes '?'. */
+static void print_clean(const char *text)
+{
+	for (; *text; text++)
+		putchar(isprint((unsigned char)*text) ? *text : '?');
+}
+
+static void print_event(const struct server_event *event, void *arg)
+{
+	const struct arguments *arguments = arg;
+
+	if (event->kind == SERVER_DROPPED)
+		die_warn_errno(event->error,
+			       "no answer for client %d, dropped: %s",
+			       (int)event->pid, event->reply_path);
+	if (event->kind == SERVER_GARBAGE)
+		die_warn("skipped %" PRIu64 " bytes that were no request",
+			 event->skipped);
+	if (arguments->is_quiet)
+		return;
+	if (event->kind == SERVER_RECEIVED) {
+		fputs("Received: ", stdout);
+		print_clean(event->expression);
+		printf(" from client %d\n", (int)event->pid);
+	} else if (event->kind == SERVER_ANSWERED) {
+		if (event->result_error)
+			printf("Sending response: Error: %s to %s\n",
+			       expr_error_text(event->result_error),
+			       event->reply_path);
+		else
+			printf("Sending response: %" PRId64 " to %s\n",
+			       event->value, event->reply_path);
+	}
+	fflush(stdout);
+}
+
+static _Noreturn void refuse(int error, const char *path)
+{
+	if (error == -EADDRINUSE)
+		die("cannot listen on %s: another server does", path);
+	if (error == -ENOTUNIQ)
+		die("cannot listen on %s: it exists and is no FIFO of this "
+		    "user; remove it or use --fifo=PATH",
+		    path);
+	die_errno(error, "cannot listen on %s", path);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.doc = "Answer integer expressions that clients send through a "
+		       "FIFO, until SIGINT or SIGTERM.\v"
+		       "Example: ./calc_server & ./calc_client '5 + 3'\n"
+		       "Exit status: 0 stopped, 1 failed, 2 usage.",
+	};
+	struct arguments arguments = {
+		.server = {.path = "/tmp/calc_server",
+			   .mode = 0600,
+			   .on_event = print_event,
+			   .arg = &arguments},
+	};
+	const char *path;
+	struct server *server;
+	int rc;
+
+	cli_parse_argp(&argp, argc, argv, &arguments);
+	path = arguments.server.path;
+	rc = stop_install();
+	if (rc)
+		die_errno(rc, "cannot handle signals");
+	rc = server_create(&server, &arguments.server);
+	if (rc)
+		refuse(rc, path);
+	objname_claim(OBJNAME_FIFO, path);
+	printf("Server listening on %s...\n", path);
+	/* Who cannot say so (a full disk) need not begin: lib/cmd/out reports it
+	 * at exit. */
+	rc = fflush(stdout) == 0 ? server_run(server, stop_fd()) : 0;
+	server_remove(server);
+	objname_release(OBJNAME_FIFO, path);
+	if (rc)
+		die_errno(rc, "cannot go on reading %s", path);
+	return EXIT_SUCCESS;
+}

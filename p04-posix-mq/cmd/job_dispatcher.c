@@ -1,0 +1,320 @@
+/* job_dispatcher - takes jobs from a POSIX message queue by priority and runs
+ * them. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/stop.h"
+#include "lib/tick.h"
+#include "p04-posix-mq/cmd/target.h"
+#include "p04-posix-mq/dispatcher.h"
+#include "p04-posix-mq/limits.h"
+
+/* How long the workers of a killed dispatcher may take to go, beyond the grace
+ * that they give to their commands. */
+#define TAKEOVER_NS (10 * TICK_S)
+
+struct settings {
+	struct target target;
+	struct dispatcher_options dispatcher;
+	long capacity;
+	size_t message_bytes;
+};
+
+/* ---- the command line ---------------------------------------------------------- */
+
+enum {
+	OPTION_WAKE = 0x100,
+	OPTION_LINGER,
+	OPTION_AGING,
+	OPTION_ATTEMPTS,
+	OPTION_GRACE,
+	OPTION_DRAIN,
+	OPTION_CAPACITY,
+	OPTION_MSG_SIZE,
+};
+
+static const struct argp_option options[] = {
+	{"workers", 'w', "N", 0, "run up to N jobs at a time (1)", 0},
+	{"wake", OPTION_WAKE, "notify|poll", 0,
+	 "sleep until mq_notify's signal, or in poll on the queue (notify)", 0},
+	{"linger", OPTION_LINGER, "DUR", 0,
+	 "when idle, wait so long after the first job for more urgent ones "
+	 "(200ms)",
+	 0},
+	{"aging", OPTION_AGING, "DUR", 0,
+	 "raise a waiting job by one priority each DUR (0: off)", 0},
+	{"max-attempts", OPTION_ATTEMPTS, "N", 0,
+	 "give a job up when its worker died N times (3)", 0},
+	{"grace", OPTION_GRACE, "DUR", 0,
+	 "on a stop, time for commands between SIGTERM and SIGKILL (2s)", 0},
+	{"drain", OPTION_DRAIN, NULL, 0, "end when all jobs are done", 0},
+	{"capacity", OPTION_CAPACITY, "N", 0,
+	 "messages that a new queue has room for (10)", 0},
+	{"msg-size", OPTION_MSG_SIZE, "SIZE", 0,
+	 "largest message of a new queue (8192)", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	static const char *const wake_words[] = {
+		[WAKE_NOTIFY] = "notify", [WAKE_POLL] = "poll", NULL};
+	struct settings *settings = state->input;
+	struct dispatcher_options *d = &settings->dispatcher;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &settings->target;
+		return 0;
+	case 'w':
+		d->workers = (int)cli_integer("--workers", arg, 1,
+					      DISPATCHER_WORKERS_MAX);
+		return 0;
+	case OPTION_WAKE:
+		d->wake = (enum wake_mode)cli_word("--wake", arg, wake_words);
+		return 0;
+	case OPTION_LINGER:
+		d->linger_ns = cli_duration("--linger", arg, 0, 3600 * TICK_S);
+		return 0;
+	case OPTION_AGING:
+		d->aging_ns = cli_duration("--aging", arg, 0, JOB_AGING_MAX_NS);
+		return 0;
+	case OPTION_ATTEMPTS:
+		d->max_attempts =
+			(uint32_t)cli_integer("--max-attempts", arg, 1, 1000);
+		return 0;
+	case OPTION_GRACE:
+		d->grace_ns = cli_duration("--grace", arg, 0, 3600 * TICK_S);
+		return 0;
+	case OPTION_DRAIN:
+		d->drain = true;
+		return 0;
+	case OPTION_CAPACITY:
+		settings->capacity =
+			(long)cli_count("--capacity", arg, 1, 65536);
+		return 0;
+	case OPTION_MSG_SIZE:
+		settings->message_bytes =
+			cli_size("--msg-size", arg, 64, 16 << 20);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const char doc[] =
+	"Run jobs from a POSIX message queue, the most urgent first.\v"
+	"Example:\n"
+	"  job_dispatcher --workers=2 &\n"
+	"  submit_job --priority=31 --cmd='echo URGENT'\n\n"
+	"SIGINT and SIGTERM end it; what runs or waits then is kept for the "
+	"next start. DUR is like 250ms, 10s, 2m.";
+
+/* ---- what it says ------------------------------------------------------------------ */
+
+static int flush(void)
+{
+	return fflush(stdout) != 0 ? -errno : 0;
+}
+
+static int report(enum dispatcher_event event, const struct job *job, long n,
+		  void *arg)
+{
+	const struct settings *settings = arg;
+	char command[200];
+
+	switch (event) {
+	case DISPATCHER_STARTED:
+		printf("Dispatcher: Processing job %" PRIu64
+		       " (priority %" PRIu32 "): %s\n",
+		       job->id, job->priority,
+		       job_describe(job, command, sizeof(command)));
+		break;
+	case DISPATCHER_ENDED:
+		if (n != 0)
+			die_warn("job %" PRIu64 " ended with status %ld",
+				 job->id, n);
+		break;
+	case DISPATCHER_DIED:
+		die_warn("job %" PRIu64 ": its worker died (attempt %ld of "
+			 "%" PRIu32 "), it will run again",
+			 job->id, n, settings->dispatcher.max_attempts);
+		break;
+	case DISPATCHER_FAILED:
+		die_warn("job %" PRIu64 " failed: its worker died %ld times",
+			 job->id, n);
+		break;
+	case DISPATCHER_FOUND:
+		printf("Dispatcher: unfinished jobs in the journal: %ld\n", n);
+		break;
+	case DISPATCHER_STRANGER:
+		die_warn("dropped a message that is no job of this journal");
+		break;
+	case DISPATCHER_UNSOUND:
+		die_warn("record %ld.job is damaged, kept as %ld.bad", n, n);
+		break;
+	}
+	return flush();
+}
+
+static const struct settings defaults = {
+	.target.queue = TARGET_QUEUE,
+	.capacity = JOBQUEUE_CAPACITY,
+	.message_bytes = JOBQUEUE_MESSAGE_BYTES,
+	.dispatcher =
+		{
+			.wake = WAKE_NOTIFY,
+			.workers = 1,
+			.max_attempts = 3,
+			.linger_ns = 200 * TICK_MS,
+			.grace_ns = 2 * TICK_S,
+			.out = STDOUT_FILENO,
+			.err = STDERR_FILENO,
+			.report = report,
+		},
+};
+
+/* ---- opening, closing --------------------------------------------------------------- */
+
+static void open_journal(struct settings *settings, struct journal *journal)
+{
+	struct target *target = &settings->target;
+	pid_t holder;
+	int error;
+
+	target_locate(target);
+	target_make_state(target);
+	error = journal_open(journal, target->journal, true);
+	if (error)
+		target_die_journal(target, error);
+	error = journal_serve(
+		journal,
+		tick_after(TAKEOVER_NS + settings->dispatcher.grace_ns),
+		&holder);
+	if (error == -EBUSY)
+		die("cannot serve queue '%s': process %d does", target->queue,
+		    (int)holder);
+	if (error == -ETIMEDOUT)
+		die("cannot serve queue '%s': workers of a killed dispatcher "
+		    "are still there",
+		    target->queue);
+	if (error)
+		target_die_journal(target, error);
+}
+
+static void open_queue(const struct settings *settings, struct jobqueue *queue)
+{
+	const char *name = settings->target.queue;
+	char why[256];
+	bool is_new;
+	int error = jobqueue_serve(queue, name, settings->capacity,
+				   settings->message_bytes, &is_new);
+
+	if (error && limits_explain(error, settings->capacity,
+				    settings->message_bytes, why, sizeof(why)))
+		die("cannot create queue '%s': %s", name, why);
+	if (error == -EBUSY)
+		die("cannot serve queue '%s': a dispatcher with another --state "
+		    "does",
+		    name);
+	if (error)
+		target_die_queue(&settings->target, error);
+	if (!is_new && (queue->capacity != settings->capacity ||
+			queue->message_bytes != settings->message_bytes))
+		die_warn("queue '%s' was there already: %ld messages of %zu "
+			 "bytes",
+			 name, queue->capacity, queue->message_bytes);
+}
+
+/* Remove the queue's name if nobody needs it: nothing in it, nobody about to
+ * send. -EBUSY: somebody is; -ENOTEMPTY: somebody has. */
+static int remove_queue(const struct settings *settings,
+			struct journal *journal, struct jobqueue *queue)
+{
+	long depth;
+	int error = journal_try_close(journal);
+
+	if (error)
+		return error;
+	error = jobqueue_depth(queue, &depth);
+	if (!error)
+		error = depth > 0 ? -ENOTEMPTY
+				  : jobqueue_remove(settings->target.queue);
+	journal_leave(journal);
+	return error;
+}
+
+static int count(uint64_t id, void *arg)
+{
+	(void)id;
+	++*(long *)arg;
+	return 0;
+}
+
+/* Dispatch until stopped, or until drained and nothing has come meanwhile. */
+static int serve(const struct settings *settings, struct journal *journal,
+		 struct jobqueue *queue)
+{
+	int error, removed;
+	long left = 0;
+
+	printf("Dispatcher running, queue: %s\n", settings->target.queue);
+	error = flush();
+	do {
+		if (!error)
+			error = dispatcher_run(&settings->dispatcher);
+		removed = remove_queue(settings, journal, queue);
+	} while (!error && removed == -ENOTEMPTY &&
+		 settings->dispatcher.drain && !stop_signal());
+
+	journal_each(journal, count, &left);
+	if (left > 0 && !error)
+		printf("Dispatcher: jobs kept for the next start: %ld\n", left);
+	return error;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp_child children[] = {{.argp = &target_argp},
+						     {0}};
+	const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.doc = doc,
+		.children = children,
+	};
+	struct journal journal;
+	struct jobqueue queue;
+	struct settings settings = defaults;
+	int error;
+
+	cli_parse_argp(&argp, argc, argv, &settings);
+	error = stop_install();
+	if (error)
+		die_errno(error, "cannot handle signals");
+	signal(SIGCHLD, SIG_DFL); /* ignored, nobody could be waited for */
+	open_journal(&settings, &journal);
+	open_queue(&settings, &queue);
+	settings.dispatcher.journal = &journal;
+	settings.dispatcher.queue = &queue;
+	settings.dispatcher.stop_fd = stop_fd();
+	settings.dispatcher.arg = &settings;
+	error = serve(&settings, &journal, &queue);
+	jobqueue_close(&queue);
+	journal_close(&journal);
+	if (error == -EBUSY)
+		die("cannot wait for queue '%s': another process has asked "
+		    "for its notifications: use --wake=poll",
+		    settings.target.queue);
+	if (ferror(stdout))
+		return 1; /* lib/cmd/out has the words for it */
+	if (error)
+		die_errno(error, "cannot go on with queue '%s'",
+			  settings.target.queue);
+	return 0;
+}

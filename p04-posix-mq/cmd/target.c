@@ -1,0 +1,152 @@
+#include "p04-posix-mq/cmd/target.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/cmd/die.h"
+#include "lib/objname.h"
+#include "p04-posix-mq/durable/journal.h"
+
+enum { OPTION_STATE = 0x400 };
+
+static const struct argp_option options[] = {
+	{"queue", 'q', "/NAME", 0, "name of the queue (" TARGET_QUEUE ")", 0},
+	{"state", OPTION_STATE, "DIR", 0,
+	 "where journals are kept (~/.local/state/unixipc)", 0},
+	{0},
+};
+
+static void set_queue(struct target *target, const char *name)
+{
+	int error = objname_check(name);
+
+	if (error == -ENAMETOOLONG)
+		die_usage("--queue=%.40s...: the name is too long, accepted "
+			  "are 250 bytes",
+			  name);
+	if (error)
+		die_usage("--queue=%s: accepted is a slash and a name without "
+			  "one, like %s",
+			  name, TARGET_QUEUE);
+	target->queue = name;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct target *target = state->input;
+
+	switch (key) {
+	case 'q':
+		set_queue(target, arg);
+		return 0;
+	case OPTION_STATE:
+		if (*arg == '\0')
+			die_usage("--state= is empty: give a directory");
+		target->state = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp target_argp = {.options = options, .parser = parse};
+
+/* ---- the journal's place ------------------------------------------------------ */
+
+static const char *home(void)
+{
+	const char *dir = getenv("HOME");
+	const struct passwd *entry;
+
+	if (dir && *dir == '/')
+		return dir;
+	entry = getpwuid(geteuid());
+	if (!entry || entry->pw_dir[0] != '/')
+		die("cannot tell where your home is: give --state=DIR");
+	return entry->pw_dir;
+}
+
+void target_locate(struct target *target)
+{
+	const char *xdg = getenv("XDG_STATE_HOME");
+	char *path = target->journal;
+	const size_t size = sizeof(target->journal);
+	int n;
+
+	if (target->state)
+		n = snprintf(path, size, "%s%s", target->state, target->queue);
+	else if (xdg && *xdg == '/')
+		n = snprintf(path, size, "%s/unixipc%s", xdg, target->queue);
+	else
+		n = snprintf(path, size, "%s/.local/state/unixipc%s", home(),
+			     target->queue);
+	if (n < 0 || (size_t)n >= size)
+		die_usage("the path of the journal is too long");
+}
+
+/* A journal inside is checked when it is opened; these need no more than to
+ * exist. */
+void target_make_state(const struct target *target)
+{
+	char path[PATH_MAX];
+
+	memcpy(path, target->journal, sizeof(path));
+	for (char *slash = strchr(path + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0700) < 0 && errno != EEXIST)
+			die_errno(errno, "cannot make directory '%s'", path);
+		*slash = '/';
+	}
+}
+
+/* ---- last words ------------------------------------------------------------------ */
+
+void target_die_journal(const struct target *target, int error)
+{
+	const char *path = target->journal;
+
+	switch (-error) {
+	case ENOENT:
+		die("no journal in '%s': start job_dispatcher first, with the "
+		    "same --queue and --state",
+		    path);
+	case EPERM:
+		die("cannot trust journal '%s': it must belong to you alone "
+		    "(mode 700)",
+		    path);
+	case EPROTONOSUPPORT:
+		die("cannot read journal '%s': it is of another version than "
+		    "%d",
+		    path, JOURNAL_VERSION);
+	case EBADMSG:
+		die("cannot read journal '%s': its head is damaged", path);
+	default:
+		die_errno(error, "cannot open journal '%s'", path);
+	}
+}
+
+void target_die_queue(const struct target *target, int error)
+{
+	const char *name = target->queue;
+
+	switch (-error) {
+	case ENOENT:
+		die("no queue '%s': start job_dispatcher first", name);
+	case EACCES:
+		die("cannot open queue '%s': it belongs to another user: take "
+		    "another name with --queue",
+		    name);
+	case EPERM:
+		die("cannot trust queue '%s': it must belong to you alone "
+		    "(mode 600): take another name with --queue",
+		    name);
+	default:
+		die_errno(error, "cannot open queue '%s'", name);
+	}
+}

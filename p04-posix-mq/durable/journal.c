@@ -1,0 +1,314 @@
+#include "p04-posix-mq/durable/journal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+#include "lib/fdio.h"
+#include "lib/tick.h"
+
+#define MAGIC "UIPCJOBS"
+
+/* Locks that are held for a moment only; their holder may have been
+ * stopped. */
+#define PATIENCE_NS (10 * TICK_S)
+
+/* flock(2) knows no deadline: ask again every millisecond. */
+static int lock_until(int fd, int operation, int64_t deadline)
+{
+	while (flock(fd, operation | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (tick_is_over(deadline))
+			return -ETIMEDOUT;
+		tick_sleep_until(tick_after(TICK_MS));
+	}
+	return 0;
+}
+
+/* ---- opening -------------------------------------------------------------- */
+
+static int open_dir(const char *path, bool create)
+{
+	struct stat st;
+	int fd, error = 0;
+
+	if (create && mkdir(path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		error = -errno;
+	else if (st.st_uid != geteuid() || (st.st_mode & 077) != 0)
+		error = -EPERM;
+	if (error)
+		close(fd);
+	return error ? error : fd;
+}
+
+/* Written aside and renamed: nobody sees half a head. The caller holds the
+ * directory's lock, so nobody else makes another one. */
+static int create_head(int dir)
+{
+	struct journal_head head = {.magic = MAGIC, .version = JOURNAL_VERSION};
+	int fd, error;
+
+	if (getrandom(&head.identity, sizeof(head.identity), 0) < 0)
+		return -errno;
+	fd = openat(dir, "head.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return -errno;
+	error = fdio_write_full(fd, &head, sizeof(head));
+	if (!error && fdatasync(fd) < 0)
+		error = -errno;
+	close(fd);
+	if (!error && renameat(dir, "head.tmp", dir, "head") < 0)
+		error = -errno;
+	if (!error && fsync(dir) < 0)
+		error = -errno;
+	return error;
+}
+
+static int read_head(int fd, struct journal_head *head)
+{
+	ssize_t n = pread(fd, head, sizeof(*head), 0);
+
+	if (n < 0)
+		return -errno;
+	if (n != sizeof(*head) ||
+	    memcmp(head->magic, MAGIC, sizeof(head->magic)) != 0)
+		return -EBADMSG;
+	return head->version == JOURNAL_VERSION ? 0 : -EPROTONOSUPPORT;
+}
+
+static int open_head(int dir, bool create)
+{
+	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+	int fd = openat(dir, "head", flags), error;
+
+	if (fd >= 0 || errno != ENOENT || !create)
+		return fd < 0 ? -errno : fd;
+	error = lock_until(dir, LOCK_EX, tick_after(PATIENCE_NS));
+	if (error)
+		return error;
+	/* Another dispatcher may have been quicker. */
+	if (faccessat(dir, "head", F_OK, 0) < 0)
+		error = create_head(dir);
+	flock(dir, LOCK_UN);
+	if (error)
+		return error;
+	fd = openat(dir, "head", flags);
+	return fd < 0 ? -errno : fd;
+}
+
+int journal_open(struct journal *journal, const char *path, bool create)
+{
+	struct journal_head head;
+	int error;
+
+	*journal = (struct journal){.dir = -1, .head = -1, .dispatcher = -1};
+	journal->dir = open_dir(path, create);
+	if (journal->dir < 0)
+		return journal->dir;
+	journal->head = open_head(journal->dir, create);
+	error = journal->head < 0 ? journal->head
+				  : read_head(journal->head, &head);
+	if (error)
+		journal_close(journal);
+	else
+		journal->identity = head.identity;
+	return error;
+}
+
+void journal_close(struct journal *journal)
+{
+	if (journal->dispatcher >= 0)
+		close(journal->dispatcher);
+	if (journal->head >= 0)
+		close(journal->head);
+	if (journal->dir >= 0)
+		close(journal->dir);
+	*journal = (struct journal){.dir = -1, .head = -1, .dispatcher = -1};
+}
+
+/* ---- the dispatcher -------------------------------------------------------- */
+
+struct holder {
+	uint64_t start_time;
+	uint64_t pid;
+};
+
+static pid_t living_holder(int fd)
+{
+	struct holder holder;
+
+	if (pread(fd, &holder, sizeof(holder), 0) != sizeof(holder) ||
+	    holder.pid > INT32_MAX ||
+	    !child_is_alive((pid_t)holder.pid, holder.start_time))
+		return 0;
+	return (pid_t)holder.pid;
+}
+
+int journal_serve(struct journal *journal, int64_t deadline, pid_t *holder)
+{
+	const struct holder us = {.pid = (uint64_t)getpid(),
+				  .start_time = child_start_time(getpid())};
+	int fd = openat(journal->dir, "dispatcher",
+			O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int error = fd < 0 ? -errno : 0;
+
+	while (!error && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		*holder = living_holder(fd);
+		if (*holder)
+			error = -EBUSY;
+		else if (tick_is_over(deadline))
+			error = -ETIMEDOUT;
+		else
+			tick_sleep_until(tick_after(TICK_MS));
+	}
+	if (!error && pwrite(fd, &us, sizeof(us), 0) != sizeof(us))
+		error = -EIO;
+	if (!error)
+		journal->dispatcher = fd;
+	else if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+bool journal_is_served(const struct journal *journal)
+{
+	int fd = openat(journal->dir, "dispatcher",
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool is_served = fd >= 0 && living_holder(fd) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return is_served;
+}
+
+/* ---- ids --------------------------------------------------------------------- */
+
+int journal_next_id(struct journal *journal, uint64_t *id)
+{
+	const off_t place = offsetof(struct journal_head, last_id);
+	struct journal_head head;
+	int error;
+
+	error = lock_until(journal->head, LOCK_EX, tick_after(PATIENCE_NS));
+	if (error)
+		return error;
+	error = read_head(journal->head, &head);
+	if (!error) {
+		*id = head.last_id + 1;
+		if (pwrite(journal->head, id, sizeof(*id), place) < 0 ||
+		    fdatasync(journal->head) < 0)
+			error = -errno;
+	}
+	flock(journal->head, LOCK_UN);
+	return error;
+}
+
+int journal_last_id(const struct journal *journal, uint64_t *id)
+{
+	struct journal_head head;
+	int error = read_head(journal->head, &head);
+
+	if (!error)
+		*id = head.last_id;
+	return error;
+}
+
+/* ---- submitters in, submitters out --------------------------------------------- */
+
+int journal_enter(struct journal *journal)
+{
+	return lock_until(journal->dir, LOCK_SH, tick_after(PATIENCE_NS));
+}
+
+void journal_leave(struct journal *journal)
+{
+	flock(journal->dir, LOCK_UN);
+}
+
+int journal_try_close(struct journal *journal)
+{
+	if (flock(journal->dir, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	return 0;
+}
+
+/* ---- what is in it ---------------------------------------------------------------- */
+
+/* "12.job" with suffix ".job" is 12; anything else 0. */
+static uint64_t parse_name(const char *name, const char *suffix)
+{
+	char *end;
+	uint64_t id;
+
+	if (name[0] < '1' || name[0] > '9')
+		return 0;
+	errno = 0;
+	id = strtoull(name, &end, 10);
+	return errno == 0 && strcmp(end, suffix) == 0 ? id : 0;
+}
+
+static int each(const struct journal *journal, const char *suffix,
+		int (*visit)(uint64_t id, void *arg), void *arg)
+{
+	int fd = openat(journal->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *entry;
+	int stopped = 0;
+	uint64_t id;
+	DIR *dir;
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (stopped == 0 && (entry = readdir(dir))) {
+		id = parse_name(entry->d_name, suffix);
+		if (id)
+			stopped = visit(id, arg);
+	}
+	closedir(dir);
+	return stopped;
+}
+
+int journal_each(const struct journal *journal,
+		 int (*visit)(uint64_t id, void *arg), void *arg)
+{
+	return each(journal, ".job", visit, arg);
+}
+
+static int remove_half_written(uint64_t id, void *arg)
+{
+	const struct journal *journal = arg;
+	char name[32];
+
+	snprintf(name, sizeof(name), "%llu.tmp", (unsigned long long)id);
+	return unlinkat(journal->dir, name, 0) < 0 ? -errno : 0;
+}
+
+int journal_sweep(struct journal *journal)
+{
+	int error = journal_try_close(journal);
+
+	if (error)
+		return error == -EBUSY ? 0 : error;
+	error = each(journal, ".tmp", remove_half_written, journal);
+	journal_leave(journal);
+	return error;
+}

@@ -1,0 +1,232 @@
+#include "p04-posix-mq/durable/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/fdio.h"
+
+#define NAME_BYTES 32
+
+static const char *name_of(uint64_t id, const char *suffix, char *buf)
+{
+	snprintf(buf, NAME_BYTES, "%" PRIu64 ".%s", id, suffix);
+	return buf;
+}
+
+/* ---- creating: complete and locked before it has its name ------------------ */
+
+static int fill(int fd, const struct job *job)
+{
+	const struct record_head head = {
+		.magic = RECORD_MAGIC,
+		.version = RECORD_VERSION,
+	};
+	int error;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return -errno;
+	error = fdio_write_full(fd, &head, sizeof(head));
+	if (!error)
+		error = fdio_write_full(fd, job, job_bytes(job));
+	if (!error && fdatasync(fd) < 0)
+		error = -errno;
+	return error;
+}
+
+int record_create(int dir, const struct job *job)
+{
+	char tmp[NAME_BYTES], name[NAME_BYTES];
+	int fd, error;
+
+	name_of(job->id, "tmp", tmp);
+	name_of(job->id, "job", name);
+	fd = openat(dir, tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	error = fill(fd, job);
+	if (!error && renameat2(dir, tmp, dir, name, RENAME_NOREPLACE) < 0)
+		error = -errno;
+	if (error) {
+		unlinkat(dir, tmp, 0);
+		close(fd);
+		return error;
+	}
+	if (fsync(dir) < 0) {
+		error = -errno;
+		unlinkat(dir, name, 0);
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+int record_commit(int fd)
+{
+	return flock(fd, LOCK_UN) < 0 ? -errno : 0;
+}
+
+/* ---- reading ------------------------------------------------------------------- */
+
+int record_open(int dir, uint64_t id)
+{
+	char name[NAME_BYTES];
+	int fd = openat(dir, name_of(id, "job", name),
+			O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? -errno : fd;
+}
+
+bool record_is_being_submitted(int fd)
+{
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+		return true;
+	flock(fd, LOCK_UN);
+	return false;
+}
+
+int record_check(const void *bytes, size_t n, const struct job **job)
+{
+	const struct record_head *head = bytes;
+	const char *rest = (const char *)bytes + sizeof(*head);
+
+	if (n < sizeof(*head) || head->magic != RECORD_MAGIC ||
+	    head->version != RECORD_VERSION || head->group > INT32_MAX ||
+	    head->outcome > RECORD_FAILED)
+		return -EBADMSG;
+	*job = (const struct job *)(const void *)rest;
+	return job_check(rest, n - sizeof(*head));
+}
+
+/* Its size, if a record can have it. */
+static ssize_t size_of(int fd)
+{
+	const off_t most = sizeof(struct record_head) + sizeof(struct job) +
+			   JOB_COMMAND_MAX;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_size > 0 && st.st_size <= most ? st.st_size : -EBADMSG;
+}
+
+int record_read(int fd, struct record_head *head, struct job **job)
+{
+	const struct job *inside = NULL;
+	ssize_t n = size_of(fd);
+	void *bytes;
+	int error;
+
+	if (n < 0)
+		return (int)n;
+	bytes = malloc((size_t)n);
+	if (!bytes)
+		return -ENOMEM;
+	n = pread(fd, bytes, (size_t)n, 0);
+	error = n < 0 ? -errno : record_check(bytes, (size_t)n, &inside);
+	if (!error)
+		*head = *(const struct record_head *)bytes;
+	if (!error && job) {
+		*job = job_copy(inside);
+		error = *job ? 0 : -ENOMEM;
+	}
+	free(bytes);
+	return error;
+}
+
+/* ---- changing -------------------------------------------------------------------- */
+
+static int put(int fd, const void *field, size_t size, size_t offset)
+{
+	ssize_t n = pwrite(fd, field, size, (off_t)offset);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == size ? 0 : -EIO;
+}
+
+int record_note_group(int fd, pid_t group, uint64_t start_time)
+{
+	const uint32_t number = (uint32_t)group;
+	int error = put(fd, &start_time, sizeof(start_time),
+			offsetof(struct record_head, group_start));
+
+	if (error)
+		return error;
+	return put(fd, &number, sizeof(number),
+		   offsetof(struct record_head, group));
+}
+
+int record_note_attempts(int fd, uint32_t attempts)
+{
+	return put(fd, &attempts, sizeof(attempts),
+		   offsetof(struct record_head, attempts));
+}
+
+int record_note_outcome(int fd, uint32_t outcome)
+{
+	return put(fd, &outcome, sizeof(outcome),
+		   offsetof(struct record_head, outcome));
+}
+
+int record_remove(int dir, uint64_t id)
+{
+	char name[NAME_BYTES];
+
+	if (unlinkat(dir, name_of(id, "job", name), 0) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+int record_set_aside(int dir, uint64_t id)
+{
+	char name[NAME_BYTES], bad[NAME_BYTES];
+
+	name_of(id, "job", name);
+	name_of(id, "bad", bad);
+	return renameat(dir, name, dir, bad) < 0 ? -errno : 0;
+}
+
+/* ---- waiting for the end --------------------------------------------------------- */
+
+int record_has_ended(int fd, uint32_t *outcome)
+{
+	struct record_head head;
+	struct stat st;
+	int error;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_nlink > 0)
+		return 0;
+	error = record_read(fd, &head, NULL);
+	if (error)
+		return error;
+	*outcome = head.outcome;
+	return 1;
+}
+
+/* Its link count is part of what IN_ATTRIB tells. The descriptor is the only
+ * name that is sure to mean this file. */
+int record_watch(int fd)
+{
+	char path[32];
+	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int error;
+
+	if (watch < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (inotify_add_watch(watch, path, IN_ATTRIB) < 0) {
+		error = -errno;
+		close(watch);
+		return error;
+	}
+	return watch;
+}

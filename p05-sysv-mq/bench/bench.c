@@ -1,0 +1,378 @@
+/* bench.c - our path and our server beside bare msgsnd(2) and msgrcv(2), with
+ * the same bytes in the same kind of queue. Rounds alternate, and the figure
+ * is the median of the ratios round by round. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/msg.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
+#include "lib/stats.h"
+#include "lib/tick.h"
+#include "p05-sysv-mq/gate.h"
+#include "p05-sysv-mq/letter.h"
+#include "p05-sysv-mq/mqclient.h"
+#include "p05-sysv-mq/mqserver.h"
+
+enum { ROUNDS = 31, REQUESTS = 8000, CLIENTS_MAX = 8 };
+enum { SLICES = 20, MESSAGES = 1000 };
+enum { TEXT_MAX = 2048, WINDOW = 4 };
+
+struct setup {
+	int queue;
+	key_t key;
+	size_t text_bytes;
+	int clients;
+	int ready[2], go[2]; /* pipes: a byte for each client */
+};
+
+struct rates {
+	double ours[ROUNDS], bare[ROUNDS], ratio[ROUNDS];
+};
+
+/* ---- messages: put a few, take a few, in one process ---- */
+
+static _Noreturn void spoiled(void)
+{
+	die("a message did not arrive as it was sent");
+}
+
+static void pass_ours(const struct setup *setup, struct letter *letter)
+{
+	for (int i = 0; i < MESSAGES; i += WINDOW) {
+		for (int j = 0; j < WINDOW; j++) {
+			letter->type = LETTER_REQUEST;
+			letter->head.number = (uint64_t)i + (uint64_t)j;
+			if (letter_send(setup->queue, letter,
+					setup->text_bytes))
+				spoiled();
+		}
+		for (int j = 0; j < WINDOW; j++)
+			if (letter_receive(setup->queue, LETTER_REQUEST, letter,
+					   TEXT_MAX,
+					   0) != (ssize_t)setup->text_bytes ||
+			    letter->head.number != (uint64_t)i + (uint64_t)j)
+				spoiled();
+	}
+}
+
+static void pass_bare(const struct setup *setup, struct letter *letter)
+{
+	size_t bytes = sizeof(letter->head) + setup->text_bytes;
+
+	for (int i = 0; i < MESSAGES; i += WINDOW) {
+		for (int j = 0; j < WINDOW; j++) {
+			letter->type = LETTER_REQUEST;
+			letter->head.number = (uint64_t)i + (uint64_t)j;
+			if (msgsnd(setup->queue, letter, bytes, 0) < 0)
+				spoiled();
+		}
+		for (int j = 0; j < WINDOW; j++)
+			if (msgrcv(setup->queue, letter,
+				   sizeof(letter->head) + TEXT_MAX,
+				   LETTER_REQUEST, 0) != (ssize_t)bytes ||
+			    letter->head.number != (uint64_t)i + (uint64_t)j)
+				spoiled();
+	}
+}
+
+/* Nanoseconds for one slice. */
+static double time_slice(void (*pass)(const struct setup *, struct letter *),
+			 struct setup *setup)
+{
+	struct letter *letter = letter_new(TEXT_MAX);
+	int64_t begun;
+
+	if (!letter)
+		die_errno(ENOMEM, "no memory for a message");
+	memset(letter->text, 'x', TEXT_MAX);
+	letter->head = (struct letter_head){
+		.magic = LETTER_MAGIC,
+		.client = getpid(),
+		.units = letter_units(TEXT_MAX),
+	};
+	begun = tick_now();
+	pass(setup, letter);
+	begun = tick_now() - begun;
+	free(letter);
+	return (double)begun;
+}
+
+/* ---- requests: our server and clients ---- */
+
+/* Clients begin together, when all are there. Returns whether it went well. */
+static bool await_start(const struct setup *setup)
+{
+	char byte = 0;
+
+	return write(setup->ready[1], &byte, 1) == 1 &&
+	       read(setup->go[0], &byte, 1) == 1;
+}
+
+static ssize_t echo(const char *text, size_t text_bytes, char *reply,
+		    size_t reply_max, void *arg)
+{
+	(void)arg;
+	if (text_bytes > reply_max)
+		return -EMSGSIZE;
+	memcpy(reply, text, text_bytes);
+	return (ssize_t)text_bytes;
+}
+
+static int serve_ours(void *arg)
+{
+	const struct setup *setup = arg;
+	const struct mqserver_options options = {
+		.key = setup->key,
+		.mode = 0600,
+		.workers = 1,
+		.sweep_ns = TICK_S,
+		.answer = echo,
+	};
+	struct mqserver_found found;
+	struct mqserver *server;
+
+	return mqserver_create(&server, &options, &found) ||
+	       mqserver_run(server, -1);
+}
+
+static int ask_ours(void *arg)
+{
+	const struct setup *setup = arg;
+	char text[TEXT_MAX] = "", reply[TEXT_MAX];
+	struct mqclient *client;
+	int rc = mqclient_open(&client, setup->key, GATE_NO_FILE);
+
+	rc = !await_start(setup) || rc;
+	for (int i = 0; i < REQUESTS / setup->clients && !rc; i++) {
+		text[0] = (char)i;
+		rc = mqclient_ask(client, text, setup->text_bytes, reply,
+				  setup->text_bytes, tick_after(10 * TICK_S)) !=
+			     (ssize_t)setup->text_bytes ||
+		     reply[0] != (char)i;
+	}
+	mqclient_close(client);
+	return rc ? 1 : 0;
+}
+
+/* ---- requests: bare ---- */
+
+struct bare {
+	long type;
+	long client;
+	char bytes[sizeof(struct letter_head) - sizeof(long) + TEXT_MAX];
+};
+
+static size_t bare_bytes(const struct setup *setup)
+{
+	return sizeof(struct letter_head) + setup->text_bytes;
+}
+
+static int serve_bare(void *arg)
+{
+	const struct setup *setup = arg;
+	struct bare message;
+	ssize_t n;
+
+	for (;;) {
+		n = msgrcv(setup->queue, &message, bare_bytes(setup), 1, 0);
+		message.type = message.client;
+		if (n < 0 || msgsnd(setup->queue, &message, (size_t)n, 0) < 0)
+			return 1;
+	}
+}
+
+static int ask_bare(void *arg)
+{
+	const struct setup *setup = arg;
+	size_t bytes = bare_bytes(setup);
+	struct bare message = {0};
+
+	if (!await_start(setup))
+		return 1;
+	for (int i = 0; i < REQUESTS / setup->clients; i++) {
+		message.type = 1;
+		message.client = getpid();
+		message.bytes[0] = (char)i;
+		if (msgsnd(setup->queue, &message, bytes, 0) < 0 ||
+		    msgrcv(setup->queue, &message, bytes, getpid(), 0) !=
+			    (ssize_t)bytes ||
+		    message.bytes[0] != (char)i)
+			return 1;
+	}
+	return 0;
+}
+
+/* ---- rounds ---- */
+
+static pid_t start(int (*body)(void *), struct setup *setup)
+{
+	pid_t pid;
+	int rc = child_fork(body, setup, &pid);
+
+	if (rc)
+		die_errno(rc, "cannot start a process");
+	return pid;
+}
+
+static void await_server(const struct setup *setup)
+{
+	int64_t deadline = tick_after(10 * TICK_S);
+	pid_t server;
+
+	while (gate_find(setup->key, GATE_NO_FILE, &server) < 0 ||
+	       msgget(setup->key, 0) < 0) {
+		if (tick_is_over(deadline))
+			die("our server does not start");
+		tick_sleep_until(tick_after(TICK_MS));
+	}
+}
+
+/* Requests a second of all clients together. */
+static double time_requests(int (*server)(void *), int (*client)(void *),
+			    struct setup *setup)
+{
+	int64_t begun, deadline = tick_after(60 * TICK_S);
+	pid_t pid = start(server, setup), pids[CLIENTS_MAX];
+	char bytes[CLIENTS_MAX] = "";
+	double rate;
+	int status;
+
+	if (server == serve_ours)
+		await_server(setup);
+	for (int i = 0; i < setup->clients; i++)
+		pids[i] = start(client, setup);
+	for (int i = 0; i < setup->clients; i++)
+		if (read(setup->ready[0], bytes, 1) != 1)
+			die_errno(errno, "a client does not start");
+	begun = tick_now();
+	if (write(setup->go[1], bytes, (size_t)setup->clients) !=
+	    setup->clients)
+		die_errno(errno, "cannot start the clients");
+	for (int i = 0; i < setup->clients; i++)
+		if (child_wait(pids[i], deadline, &status) || status != 0)
+			die("a client did not get its replies");
+	rate = REQUESTS / ((double)(tick_now() - begun) / 1e9);
+	child_end(pid, 0, &status);
+	return rate;
+}
+
+static void note(struct rates *rates, int round, double ours, double bare)
+{
+	if (round < 0) /* the first one warms up */
+		return;
+	rates->ours[round] = ours;
+	rates->bare[round] = bare;
+	rates->ratio[round] = ours / bare;
+}
+
+static void print_row(struct out_table *table, const char *what,
+		      const struct rates *rates, const char *goal)
+{
+	char buf[16];
+
+	out_table_row(table);
+	out_table_cell(table, "%s", what);
+	out_table_cell(table, "%s/s",
+		       out_number(stats_median(rates->ours, ROUNDS), buf,
+				  sizeof(buf)));
+	out_table_cell(table, "%s/s",
+		       out_number(stats_median(rates->bare, ROUNDS), buf,
+				  sizeof(buf)));
+	out_table_cell(table, "%.2f", stats_median(rates->ratio, ROUNDS));
+	out_table_cell(table, "%s", goal);
+}
+
+static void compare_messages(struct out_table *table, struct setup *setup,
+			     size_t text_bytes)
+{
+	struct rates rates;
+	char what[64];
+
+	setup->text_bytes = text_bytes;
+	for (int i = -1; i < ROUNDS; i++) {
+		double ours = 0, bare = 0;
+
+		/* In slices by turns: what disturbs one disturbs both. */
+		for (int slice = 0; slice < SLICES; slice++) {
+			ours += time_slice(pass_ours, setup);
+			bare += time_slice(pass_bare, setup);
+		}
+		note(&rates, i, SLICES * MESSAGES / (ours / 1e9),
+		     SLICES * MESSAGES / (bare / 1e9));
+	}
+	snprintf(what, sizeof(what), "messages of %zu bytes",
+		 bare_bytes(setup));
+	print_row(table, what, &rates, "0.95");
+}
+
+static void compare_requests(struct out_table *table, struct setup *setup,
+			     int clients)
+{
+	struct rates rates;
+	char what[64];
+
+	setup->clients = clients;
+	setup->text_bytes = 64 - sizeof(struct letter_head);
+	for (int i = -1; i < ROUNDS; i++) {
+		double ours = 0, bare;
+
+		/* Who goes first alternates too. */
+		if (i % 2)
+			ours = time_requests(serve_ours, ask_ours, setup);
+		bare = time_requests(serve_bare, ask_bare, setup);
+		if (i % 2 == 0)
+			ours = time_requests(serve_ours, ask_ours, setup);
+		note(&rates, i, ours, bare);
+	}
+	snprintf(what, sizeof(what), "requests of %d client%s", clients,
+		 clients == 1 ? "" : "s");
+	print_row(table, what, &rates, clients == 1 ? "" : "0.80");
+}
+
+/* Our servers were killed; the last one's objects are still there. */
+static void clean_up(const struct setup *setup)
+{
+	const struct mqserver_options options = {
+		.key = setup->key, .mode = 0600, .answer = echo};
+	struct mqserver_found found;
+	struct mqserver *server;
+
+	msgctl(setup->queue, IPC_RMID, NULL);
+	if (mqserver_create(&server, &options, &found) == 0)
+		mqserver_remove(server);
+}
+
+int main(void)
+{
+	static const struct out_column columns[] = {
+		{"What", OUT_LEFT},  {"ours", OUT_RIGHT},
+		{"bare", OUT_RIGHT}, {"ours / bare", OUT_RIGHT},
+		{"goal", OUT_RIGHT},
+	};
+	struct out_table *table =
+		out_table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	struct setup setup = {.key = (key_t)(0x05000000 | getpid())};
+
+	out_check_at_exit();
+	setup.queue = msgget(IPC_PRIVATE, 0600);
+	if (!table || setup.queue < 0 || pipe2(setup.ready, O_CLOEXEC) < 0 ||
+	    pipe2(setup.go, O_CLOEXEC) < 0)
+		die_errno(errno, "cannot make a queue and two pipes");
+	printf("%d rounds of %d messages and %d requests, medians\n", ROUNDS,
+	       SLICES * MESSAGES, REQUESTS);
+	compare_messages(table, &setup, 64 - sizeof(struct letter_head));
+	compare_messages(table, &setup, 1024 - sizeof(struct letter_head));
+	compare_requests(table, &setup, 1);
+	compare_requests(table, &setup, CLIENTS_MAX);
+	out_table_print(table, stdout);
+	out_table_free(table);
+	clean_up(&setup);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,221 @@
+/* sysv_client - the command: one message, or one a line from standard input.
+ *
+ * It handles no signals: whatever kills it, the kernel gives its room back and
+ * the server collects its reply. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/tick.h"
+#include "p05-sysv-mq/cmd/target.h"
+#include "p05-sysv-mq/letter.h"
+#include "p05-sysv-mq/mqclient.h"
+
+/* Room for what the server may add to a message. */
+enum { ANSWER_MORE = 64 };
+
+struct arguments {
+	struct target target;
+	const char *message; /* NULL: from standard input */
+	int64_t timeout_ns;
+	bool is_quiet, must_retry;
+};
+
+static const struct argp_option options[] = {
+	{"key", 'k', "KEY", 0, "Key of the queue (default 0x12345678)", 0},
+	{"path", 'p', "FILE", 0, "Make the key from FILE, as ftok(3) does", 0},
+	{"timeout", 't', "DUR", 0,
+	 "How long to wait for each response (default 5s)", 0},
+	{"quiet", 'q', NULL, 0, "Print responses only", 0},
+	{"retry", 'r', NULL, 0,
+	 "Ask the next server when there is none or it ends: it may do again "
+	 "what the last one did",
+	 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case 'k':
+		target_set_key(&arguments->target, arg);
+		return 0;
+	case 'p':
+		target_set_path(&arguments->target, arg);
+		return 0;
+	case 't':
+		arguments->timeout_ns =
+			cli_duration("--timeout", arg, 0, TICK_NEVER / 2);
+		return 0;
+	case 'q':
+		arguments->is_quiet = true;
+		return 0;
+	case 'r':
+		arguments->must_retry = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (arguments->message)
+			return ARGP_ERR_UNKNOWN;
+		arguments->message = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static _Noreturn void fail(int error, const struct arguments *arguments,
+			   size_t text_bytes, size_t text_max)
+{
+	unsigned int key = (unsigned int)arguments->target.key;
+
+	switch (error) {
+	case -ENOENT:
+		die("no server for key 0x%08x", key);
+	case -ETIMEDOUT:
+		die_status(DIE_TIMEOUT,
+			   "no response for key 0x%08x in time (--timeout)",
+			   key);
+	case -EPIPE:
+		die("the server of key 0x%08x ended before it answered "
+		    "(--retry asks the next one)",
+		    key);
+	case -EIDRM:
+		die("the queue of key 0x%08x was removed before the server "
+		    "answered (--retry asks the next one)",
+		    key);
+	case -EMSGSIZE:
+		die_usage("message of %zu bytes: accepted is up to %zu, by "
+			  "kernel.msgmax and half of kernel.msgmnb",
+			  text_bytes,
+			  text_max > ANSWER_MORE ? text_max - ANSWER_MORE : 0);
+	default:
+		target_refuse(&arguments->target, error);
+	}
+}
+
+/* Other people's text: what would steer a terminal becomes '?'. */
+static void print_response(const char *text, ssize_t len)
+{
+	fputs("Response: ", stdout);
+	for (ssize_t i = 0; i < len; i++)
+		putchar(isprint((unsigned char)text[i]) ? text[i] : '?');
+	putchar('\n');
+	fflush(stdout);
+}
+
+/* One request on one connection, with the guide's lines. */
+static ssize_t ask_once(const struct arguments *arguments,
+			struct mqclient *client, const char *text,
+			size_t text_bytes, char *reply, int64_t deadline)
+{
+	int rc;
+
+	if (!arguments->is_quiet)
+		printf("Sending to server (msgtyp=%d)\n", LETTER_REQUEST);
+	fflush(stdout);
+	rc = mqclient_send(client, text, text_bytes, text_bytes + ANSWER_MORE,
+			   deadline);
+	if (rc)
+		return rc;
+	if (!arguments->is_quiet)
+		printf("Waiting for response (msgtyp=%ld)\n",
+		       mqclient_type(client));
+	fflush(stdout);
+	return mqclient_wait(client, reply, text_bytes + ANSWER_MORE, deadline);
+}
+
+/* Whether another server may do better, after a pause for it to come up. */
+static bool may_retry(const struct arguments *arguments, int error,
+		      int64_t deadline)
+{
+	if (!arguments->must_retry || tick_is_over(deadline))
+		return false;
+	if (error != -ENOENT && error != -EPIPE && error != -EIDRM)
+		return false;
+	tick_sleep_until(tick_after(10 * TICK_MS));
+	return true;
+}
+
+static void ask(const struct arguments *arguments, struct mqclient **client,
+		const char *text, size_t text_bytes)
+{
+	int64_t deadline = tick_after(arguments->timeout_ns);
+	char *reply = calloc(1, text_bytes + ANSWER_MORE);
+	size_t text_max = 0;
+	ssize_t n;
+
+	if (!reply)
+		die_errno(ENOMEM, "message of %zu bytes", text_bytes);
+	do {
+		n = 0;
+		if (!*client)
+			n = mqclient_open(client, arguments->target.key,
+					  arguments->target.identity);
+		if (n == 0) {
+			text_max = mqclient_text_max(*client);
+			n = ask_once(arguments, *client, text, text_bytes,
+				     reply, deadline);
+		}
+		if (n < 0) {
+			mqclient_close(*client);
+			*client = NULL;
+		}
+	} while (n < 0 && may_retry(arguments, (int)n, deadline));
+	if (n < 0)
+		fail((int)n, arguments, text_bytes, text_max);
+	print_response(reply, n);
+	free(reply);
+}
+
+static void ask_lines(const struct arguments *arguments,
+		      struct mqclient **client)
+{
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t len;
+
+	while ((len = getline(&line, &room, stdin)) >= 0) {
+		if (len > 0 && line[len - 1] == '\n')
+			len--;
+		ask(arguments, client, line, (size_t)len);
+	}
+	free(line);
+	if (ferror(stdin))
+		die_errno(errno, "cannot read messages from standard input");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.args_doc = "[MESSAGE]",
+		.doc = "Send MESSAGE to sysv_server, or one a line from "
+		       "standard input, and print the responses.\v"
+		       "Example: ./sysv_client HELLO\n"
+		       "Exit status: 0 answered, 1 failed, 2 usage, 3 no "
+		       "response in time.",
+	};
+	struct arguments arguments = {
+		.target = TARGET_DEFAULT,
+		.timeout_ns = 5 * TICK_S,
+	};
+	struct mqclient *client = NULL;
+
+	cli_parse_argp(&argp, argc, argv, &arguments);
+	target_resolve(&arguments.target);
+	if (arguments.message)
+		ask(&arguments, &client, arguments.message,
+		    strlen(arguments.message));
+	else
+		ask_lines(&arguments, &client);
+	mqclient_close(client);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,214 @@
+/* sysv_server - the command: options, what was found, the end. The service
+ * itself is one function: TEXT becomes TEXT_PROCESSED. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/stop.h"
+#include "lib/objname.h"
+#include "lib/tick.h"
+#include "p05-sysv-mq/cmd/target.h"
+#include "p05-sysv-mq/letter.h"
+#include "p05-sysv-mq/mqserver.h"
+
+static const char SUFFIX[] = "_PROCESSED";
+
+struct arguments {
+	struct target target;
+	struct mqserver_options server;
+	bool must_keep;
+};
+
+static const struct argp_option options[] = {
+	{"key", 'k', "KEY", 0, "Key of the queue (default 0x12345678)", 0},
+	{"path", 'p', "FILE", 0, "Make the key from FILE, as ftok(3) does", 0},
+	{"mode", 'm', "OCTAL", 0,
+	 "Mode of the queue (default 600); 666 lets all users ask", 0},
+	{"workers", 'w', "N", 0, "How many threads answer (default 1)", 0},
+	{"timeout", 't', "DUR", 0,
+	 "How often to collect replies to dead clients (default 1s)", 0},
+	{"keep", 'K', NULL, 0, "Leave the queue behind at the end", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case 'k':
+		target_set_key(&arguments->target, arg);
+		return 0;
+	case 'p':
+		target_set_path(&arguments->target, arg);
+		return 0;
+	case 'm':
+		arguments->server.mode = (int)cli_mode("--mode", arg);
+		if ((arguments->server.mode & 0600) != 0600)
+			die_usage("--mode=%s: accepted is 600 or wider", arg);
+		return 0;
+	case 'w':
+		arguments->server.workers = (int)cli_count(
+			"--workers", arg, 1, MQSERVER_WORKERS_MAX);
+		return 0;
+	case 't':
+		arguments->server.sweep_ns =
+			cli_duration("--timeout", arg, TICK_MS, TICK_NEVER / 2);
+		return 0;
+	case 'K':
+		arguments->must_keep = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static ssize_t process(const char *text, size_t text_bytes, char *reply,
+		       size_t reply_max, void *arg)
+{
+	const size_t suffix_bytes = sizeof(SUFFIX) - 1;
+
+	(void)arg;
+	if (text_bytes + suffix_bytes > reply_max)
+		return -EMSGSIZE;
+	memcpy(reply, text, text_bytes);
+	memcpy(reply + text_bytes, SUFFIX, suffix_bytes);
+	return (ssize_t)(text_bytes + suffix_bytes);
+}
+
+static void print_event(enum mqserver_event event, pid_t client, unsigned int n,
+			void *arg)
+{
+	(void)arg;
+	switch (event) {
+	case MQSERVER_GARBAGE:
+		die_warn("dropped a message that was no request");
+		break;
+	case MQSERVER_EXPIRED:
+		if (client > 0)
+			die_warn("dropped a request of client %d: it has given "
+				 "up",
+				 (int)client);
+		else
+			die_warn("dropped %u replies: their clients have given "
+				 "up",
+				 n);
+		break;
+	case MQSERVER_DROPPED:
+		if (client > 0)
+			die_warn("dropped a reply to client %d: no room in the "
+				 "queue",
+				 (int)client);
+		else
+			die_warn("dropped %u replies: no room in the queue", n);
+		break;
+	case MQSERVER_COLLECTED:
+		die_warn("collected %u messages for clients that are dead", n);
+		break;
+	}
+}
+
+static _Noreturn void refuse(const struct target *target, int error)
+{
+	switch (error) {
+	case -EADDRINUSE:
+		die("cannot serve key 0x%08x: another server does",
+		    (unsigned int)target->key);
+	case -EMSGSIZE:
+		die("queues or messages are too small here: sysctl -w "
+		    "kernel.msgmnb=16384 kernel.msgmax=8192");
+	case -ENOSPC:
+		die("no more queues or semaphores: raise kernel.msgmni or "
+		    "kernel.sem, or remove some (ipcs -q -s, ipcrm)");
+	default:
+		target_refuse(target, error);
+	}
+}
+
+/* What a dead server left is gone; say so, and strike it off the ledger. */
+static void report(const struct mqserver_found *found)
+{
+	if (!found->was_there)
+		return;
+	objname_release_id(OBJNAME_SYSV_SEM, found->gate);
+	if (found->queue < 0) {
+		die_warn("took over from a server that died without a queue");
+		return;
+	}
+	objname_release_id(OBJNAME_SYSV_MSG, found->queue);
+	die_warn("took over from a dead server (msqid=%d): purged %u requests, "
+		 "%u replies, %u others",
+		 found->queue, found->purged.requests, found->purged.replies,
+		 found->purged.others);
+}
+
+static int run(struct arguments *arguments)
+{
+	const struct target *target = &arguments->target;
+	struct mqserver_found found;
+	struct mqserver *server;
+	int queue, gate, rc;
+
+	rc = mqserver_create(&server, &arguments->server, &found);
+	report(&found);
+	if (rc)
+		refuse(target, rc);
+	queue = mqserver_queue(server);
+	gate = mqserver_gate(server);
+	objname_claim_id(OBJNAME_SYSV_MSG, queue);
+	objname_claim_id(OBJNAME_SYSV_SEM, gate);
+	printf("Server starting, key=0x%08x, msqid=%d\n"
+	       "Waiting for requests (msgtyp=%d)...\n",
+	       (unsigned int)target->key, queue, LETTER_REQUEST);
+	fflush(stdout);
+	rc = mqserver_run(server, stop_fd());
+	if (arguments->must_keep) {
+		mqserver_abandon(server);
+		return rc;
+	}
+	mqserver_remove(server);
+	objname_release_id(OBJNAME_SYSV_MSG, queue);
+	objname_release_id(OBJNAME_SYSV_SEM, gate);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.doc = "Answer the requests of many clients through one System "
+		       "V message queue, until SIGINT or SIGTERM.\v"
+		       "Example: ./sysv_server & ./sysv_client HELLO\n"
+		       "Exit status: 0 stopped, 1 failed, 2 usage.",
+	};
+	struct arguments arguments = {
+		.target = TARGET_DEFAULT,
+		.server = {.mode = 0600,
+			   .workers = 1,
+			   .sweep_ns = TICK_S,
+			   .answer = process,
+			   .on_event = print_event},
+	};
+	int rc;
+
+	cli_parse_argp(&argp, argc, argv, &arguments);
+	target_resolve(&arguments.target);
+	arguments.server.key = arguments.target.key;
+	arguments.server.identity = arguments.target.identity;
+	rc = stop_install();
+	if (rc)
+		die_errno(rc, "cannot handle signals");
+	rc = run(&arguments);
+	if (rc == -EIDRM)
+		die("the queue of key 0x%08x was removed by somebody else",
+		    (unsigned int)arguments.target.key);
+	if (rc)
+		die_errno(rc, "cannot go on serving key 0x%08x",
+			  (unsigned int)arguments.target.key);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,20 @@
+/* report.h - what test_myrwlock prints. */
+#ifndef UNIXIPC_REPORT_H
+#define UNIXIPC_REPORT_H
+
+#include "p08-rwlock/cmd/crowd.h"
+#include "p08-rwlock/cmd/verdict.h"
+
+/* A crowd_listener: one line an event, of which as many as are left to print.
+ * arg is an atomic_uint, that number; then comes a line of three dots. */
+void report_event(void *arg, const struct crowd_event *event);
+
+/* The statistics, and the last line, which says PASS or FAIL and why. */
+void report_statistics(const struct verdict *verdict);
+void report_verdict(const struct verdict *verdict);
+
+/* All of it as one object. */
+void report_json(const struct crowd *crowd, const char *policy,
+		 const struct verdict *verdict);
+
+#endif

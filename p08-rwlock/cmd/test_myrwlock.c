@@ -1,0 +1,259 @@
+/* test_myrwlock - the command: readers and writers that keep a lock busy, and
+ * the verdict whether it excluded and whether anybody starved. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
+#include "lib/cmd/stop.h"
+#include "lib/tick.h"
+#include "p08-rwlock/cmd/crowd.h"
+#include "p08-rwlock/cmd/report.h"
+#include "p08-rwlock/cmd/verdict.h"
+
+enum {
+	SIDE_MAX = CROWD_MAX / 2, /* readers, or writers */
+	EVENTS = 30,              /* printed without --verbose */
+};
+
+#define DURATION_MAX (INT64_C(86400) * TICK_S)
+#define SLEEP_MAX (60 * TICK_S)
+
+/* How often to see how late the scheduler wakes a thread. */
+#define LOOK_EVERY (10 * TICK_MS)
+
+static const char *const policies[] = {
+	[MYRWLOCK_FAIR] = "fair",
+	[MYRWLOCK_READER] = "reader",
+	[MYRWLOCK_WRITER] = "writer",
+	NULL,
+};
+
+struct arguments {
+	struct crowd_plan plan;
+	int64_t duration_ns;
+	int policy;
+	bool is_verbose, is_quiet, is_json;
+};
+
+enum { READ_HOLD = 0x100, WRITE_HOLD, READ_PAUSE, WRITE_PAUSE, JSON };
+
+static const struct argp_option options[] = {
+	{"readers", 'r', "N", 0, "How many threads read (default 10)", 0},
+	{"writers", 'w', "N", 0, "How many threads write (default 3)", 0},
+	{"duration", 'd', "DUR", 0, "For how long (default 10s)", 0},
+	{"policy", 'p', "POLICY", 0,
+	 "Who goes first: fair (default), reader, writer", 0},
+	{"read-hold", READ_HOLD, "DUR", 0,
+	 "How long a reader keeps the lock (default 1ms)", 0},
+	{"write-hold", WRITE_HOLD, "DUR", 0,
+	 "How long a writer keeps the lock (default 1ms)", 0},
+	{"read-pause", READ_PAUSE, "DUR", 0,
+	 "How long a reader stays away in between (default 0)", 0},
+	{"write-pause", WRITE_PAUSE, "DUR", 0,
+	 "How long a writer stays away in between (default 20ms)", 0},
+	{"jitter", 'j', "DUR", 0,
+	 "Add a random time up to DUR to each of these", 0},
+	{"seed", 's', "N", 0, "Of the random times (default 1)", 0},
+	{"timeout", 't', "DUR", 0,
+	 "Take a wait for a deadlock that lasts so much longer than the run "
+	 "(default 10s)",
+	 0},
+	{"verbose", 'v', NULL, 0, "Print every event, not the first 30", 0},
+	{"quiet", 'q', NULL, 0, "Print the result alone", 0},
+	{"json", JSON, NULL, 0, "Print the statistics as one JSON object", 0},
+	{0},
+};
+
+static error_t parse_sleep(int key, const char *arg, struct crowd_plan *plan)
+{
+	switch (key) {
+	case READ_HOLD:
+		plan->read_hold_ns =
+			cli_duration("--read-hold", arg, 0, SLEEP_MAX);
+		return 0;
+	case WRITE_HOLD:
+		plan->write_hold_ns =
+			cli_duration("--write-hold", arg, 0, SLEEP_MAX);
+		return 0;
+	case READ_PAUSE:
+		plan->read_pause_ns =
+			cli_duration("--read-pause", arg, 0, SLEEP_MAX);
+		return 0;
+	case WRITE_PAUSE:
+		plan->write_pause_ns =
+			cli_duration("--write-pause", arg, 0, SLEEP_MAX);
+		return 0;
+	case 'j':
+		plan->jitter_ns = cli_duration("--jitter", arg, 0, SLEEP_MAX);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+	struct crowd_plan *plan = &arguments->plan;
+
+	switch (key) {
+	case 'r':
+		plan->readers =
+			(unsigned int)cli_count("--readers", arg, 1, SIDE_MAX);
+		return 0;
+	case 'w':
+		plan->writers =
+			(unsigned int)cli_count("--writers", arg, 1, SIDE_MAX);
+		return 0;
+	case 'd':
+		arguments->duration_ns =
+			cli_duration("--duration", arg, TICK_MS, DURATION_MAX);
+		return 0;
+	case 'p':
+		arguments->policy = cli_word("--policy", arg, policies);
+		return 0;
+	case 's':
+		plan->seed = cli_count("--seed", arg, 0, UINT64_MAX);
+		return 0;
+	case 't':
+		plan->timeout_ns =
+			cli_duration("--timeout", arg, TICK_MS, DURATION_MAX);
+		return 0;
+	case 'v':
+		arguments->is_verbose = true;
+		return 0;
+	case 'q':
+		arguments->is_quiet = true;
+		return 0;
+	case JSON:
+		arguments->is_json = true;
+		return 0;
+	default:
+		return parse_sleep(key, arg, plan);
+	}
+}
+
+static void make_lock(struct myrwlock *lock, int policy)
+{
+	struct myrwlock_attr attr;
+	int rc;
+
+	myrwlock_attr_init(&attr);
+	rc = myrwlock_attr_setpolicy(&attr, policy);
+	if (!rc)
+		rc = myrwlock_init(lock, &attr);
+	if (rc)
+		die_errno(rc, "cannot make the lock");
+	myrwlock_attr_destroy(&attr);
+}
+
+/* Let them go on until it is time or a stop was asked for. Returns how late
+ * the scheduler woke this thread, at most. */
+static int64_t watch(int64_t end)
+{
+	int64_t late = 0, until;
+
+	while (!stop_signal() && !tick_is_over(end)) {
+		until = tick_after(tick_left(end) < LOOK_EVERY ? tick_left(end)
+							       : LOOK_EVERY);
+		if (stop_wait(-1, until))
+			break;
+		if (tick_now() - until > late)
+			late = tick_now() - until;
+	}
+	return late;
+}
+
+/* Returns the exit status. */
+static int report(const struct arguments *arguments, const struct crowd *crowd,
+		  int64_t late_ns)
+{
+	struct verdict verdict = verdict_of(crowd, late_ns);
+
+	if (arguments->is_json) {
+		report_json(crowd, policies[arguments->policy], &verdict);
+	} else {
+		if (!arguments->is_quiet)
+			report_statistics(&verdict);
+		report_verdict(&verdict);
+	}
+	return verdict.is_pass ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int run(const struct arguments *arguments)
+{
+	static char line[CROWD_MAX * 16];
+	atomic_uint events = arguments->is_verbose ? UINT_MAX : EVENTS + 1;
+	struct myrwlock lock;
+	struct crowd crowd;
+	int64_t late;
+	int rc;
+
+	make_lock(&lock, arguments->policy);
+	rc = crowd_init(&crowd, &arguments->plan, &lock);
+	if (!rc) {
+		if (!arguments->is_quiet && !arguments->is_json) {
+			crowd.listener = report_event;
+			crowd.arg = &events;
+		}
+		rc = crowd_start(&crowd, arguments->duration_ns);
+	}
+	if (rc)
+		die_errno(rc, "cannot start %u readers and %u writers",
+			  arguments->plan.readers, arguments->plan.writers);
+	late = watch(tick_after(arguments->duration_ns));
+	rc = crowd_end(&crowd);
+	if (rc == -ETIMEDOUT)
+		die("deadlock: %s", crowd_describe(&crowd, line, sizeof(line)));
+	if (rc)
+		die_errno(rc, "the lock failed");
+	if (stop_signal())
+		exit(stop_exit_code());
+	rc = report(arguments, &crowd, late);
+	crowd_fini(&crowd);
+	if (myrwlock_destroy(&lock))
+		die("the lock is held, or waited for, by nobody");
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.doc = "Readers and writers that keep a lock busy; did it keep "
+		       "them apart, and did anybody starve?\v"
+		       "Example: ./test_myrwlock --readers=10 --writers=3 "
+		       "--duration=10s\n"
+		       "Exit status: 0 it did and nobody starved, 1 not so, 2 "
+		       "usage.",
+	};
+	struct arguments arguments = {
+		.plan = {.readers = 10,
+			 .writers = 3,
+			 .read_hold_ns = TICK_MS,
+			 .write_hold_ns = TICK_MS,
+			 .write_pause_ns = 20 * TICK_MS,
+			 .seed = 1,
+			 .timeout_ns = 10 * TICK_S},
+		.duration_ns = 10 * TICK_S,
+		.policy = MYRWLOCK_FAIR,
+	};
+	int rc;
+
+	cli_parse_argp(&argp, argc, argv, &arguments);
+	/* For who reads along. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	rc = stop_install();
+	if (rc)
+		die_errno(rc, "cannot begin");
+	if (!arguments.is_quiet && !arguments.is_json)
+		printf("My RWLock Test (%u readers, %u writers, %g seconds)\n",
+		       arguments.plan.readers, arguments.plan.writers,
+		       (double)arguments.duration_ns / TICK_S);
+	return run(&arguments);
+}

@@ -1,0 +1,27 @@
+/* verdict.h - did anybody starve? Whoever waited longer than the fair policy
+ * allows, whatever the policy was. */
+#ifndef UNIXIPC_VERDICT_H
+#define UNIXIPC_VERDICT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "p08-rwlock/cmd/crowd.h"
+
+struct verdict_side {
+	struct crowd_sum sum;
+	int64_t bound_ns;
+	bool has_starved;
+};
+
+struct verdict {
+	struct verdict_side readers, writers;
+	uint64_t wrong; /* entries and exits where others were there */
+	bool is_pass;
+};
+
+/* Of a crowd that has ended. late_ns is how late the scheduler woke a thread
+ * during the run, at most: a wait is made of several such wake-ups. */
+struct verdict verdict_of(const struct crowd *crowd, int64_t late_ns);
+
+#endif

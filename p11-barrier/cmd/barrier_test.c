@@ -1,0 +1,318 @@
+/* barrier_test - the command: processes that meet at a barrier, and a parent
+ * that makes it, watches them, and removes it. */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
+#include "lib/cmd/stop.h"
+#include "lib/fdio.h"
+#include "lib/sysv.h"
+#include "lib/tick.h"
+#include "p11-barrier/cmd/member.h"
+#include "p11-barrier/cmd/place.h"
+#include "p11-barrier/cmd/referee.h"
+#include "p11-barrier/sysv_barrier.h"
+
+enum { PROCESSES_MAX = 1000 };
+
+#define TOLD_WITHIN TICK_S /* of a death */
+
+struct arguments {
+	struct member_plan plan;
+	unsigned int processes;
+	key_t key; /* 0: one of ours */
+	bool is_quiet;
+};
+
+struct run {
+	struct arguments arguments;
+	int id; /* of the barrier */
+	int records[2];
+	pid_t *pid;
+	unsigned int started;
+	struct referee referee;
+};
+
+static const struct argp_option options[] = {
+	{"processes", 'p', "N", 0, "How many meet (default 5)", 0},
+	{"iterations", 'i', "N", 0, "How often (default 3)", 0},
+	{"kill", 'k', "K", 0,
+	 "Have process K killed halfway, and see that the others are told", 0},
+	{"timeout", 't', "DUR", 0,
+	 "How long to wait at one barrier (default 10s)", 0},
+	{"jitter", 'j', "DUR", 0,
+	 "Pause for a random time up to DUR before each barrier", 0},
+	{"seed", 's', "N", 0, "Of the random pauses (default 1)", 0},
+	{"key", 'K', "KEY", 0,
+	 "The key of the semaphore set, like 0x1234 (default: a free one)", 0},
+	{"quiet", 'q', NULL, 0, "Print the result alone", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case 'p':
+		arguments->processes = (unsigned int)cli_count(
+			"--processes", arg, 1, PROCESSES_MAX);
+		return 0;
+	case 'i':
+		arguments->plan.rounds = (unsigned int)cli_count(
+			"--iterations", arg, 1, 1000000000);
+		return 0;
+	case 'k':
+		arguments->plan.killed = (unsigned int)cli_count(
+			"--kill", arg, 1, PROCESSES_MAX);
+		return 0;
+	case 't':
+		arguments->plan.timeout_ns = cli_duration(
+			"--timeout", arg, TICK_MS, INT64_C(86400) * TICK_S);
+		return 0;
+	case 'j':
+		arguments->plan.jitter_ns =
+			cli_duration("--jitter", arg, 0, 60 * TICK_S);
+		return 0;
+	case 's':
+		arguments->plan.seed = cli_count("--seed", arg, 0, UINT64_MAX);
+		return 0;
+	case 'K':
+		if (sysv_parse_key(arg, &arguments->key))
+			die_usage("--key=%s: accepted is a number like 0x1234, "
+				  "not 0, of 32 bits",
+				  arg);
+		return 0;
+	case 'q':
+		arguments->is_quiet = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (arguments->plan.killed > arguments->processes)
+			die_usage("--kill=%u: accepted is 1 to %u, the number "
+				  "of processes",
+				  arguments->plan.killed, arguments->processes);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* All of them at once, when they are not ending by themselves: nobody reads
+ * any more what they write. Whether all others than the victim ended well. */
+static bool end_members(struct run *run, bool is_done)
+{
+	int64_t deadline = tick_after(TICK_S);
+	bool is_right = true;
+
+	for (unsigned int i = 0; i < run->started && !is_done; i++)
+		kill(run->pid[i], SIGKILL);
+	for (unsigned int i = 0; i < run->started; i++) {
+		int status = -1;
+
+		if (child_wait(run->pid[i], deadline, &status))
+			child_end(run->pid[i], 0, &status);
+		if (i + 1 == run->arguments.plan.killed)
+			is_right &= WIFSIGNALED(status) &&
+				    WTERMSIG(status) == SIGKILL;
+		else if (!run->arguments.plan.killed)
+			is_right &= status == 0;
+	}
+	run->started = 0;
+	return is_right;
+}
+
+/* The members end, the barrier goes. */
+static bool clean_up(struct run *run, bool is_done)
+{
+	bool is_right = end_members(run, is_done);
+
+	is_right &= place_remove(run->id);
+	free(run->pid);
+	return is_right;
+}
+
+static void start_members(struct run *run)
+{
+	int rc = 0;
+
+	while (!rc && run->started < run->arguments.processes) {
+		struct member member = {
+			.plan = &run->arguments.plan,
+			.number = run->started + 1,
+			.id = run->id,
+			.records = run->records[1],
+			.other_end = run->records[0],
+		};
+
+		rc = child_fork(member_run, &member, &run->pid[run->started]);
+		if (!rc)
+			run->started++;
+	}
+	close(run->records[1]);
+	if (!rc)
+		return;
+	unsigned int started = run->started;
+
+	clean_up(run, false);
+	die_errno(rc, "cannot start process %u of %u", started + 1,
+		  run->arguments.processes);
+}
+
+/* How long to wait for another record. Members are to speak first, so that is
+ * a little more than they wait; and once one has given up, so do those that
+ * came after it, by a pause at most. */
+static int64_t longest_silence(const struct run *run)
+{
+	const struct member_plan *plan = &run->arguments.plan;
+
+	return plan->jitter_ns +
+	       (run->referee.error ? TICK_S / 2 : plan->timeout_ns + TICK_S);
+}
+
+/* Take records until all members have ended. Returns 0, -ETIMEDOUT when they
+ * wait in vain, another error of theirs when they do not end after that,
+ * -EINTR on a stop, -EPIPE when nobody wants to read what we print. */
+static int watch(struct run *run)
+{
+	struct referee *referee = &run->referee;
+	struct referee_record record;
+	ssize_t n;
+	int rc;
+
+	for (;;) {
+		rc = stop_wait(run->records[0],
+			       tick_after(longest_silence(run)));
+		if (rc < 0)
+			return rc;
+		if (rc == 0)
+			return referee->error ? referee->error : -ETIMEDOUT;
+		n = read(run->records[0], &record, sizeof(record));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != sizeof(record))
+			return n == 0 ? 0 : n < 0 ? -errno : -EBADMSG;
+		rc = referee_take(referee, &record);
+		if (rc)
+			return rc;
+		if (ferror(stdout))
+			return -EPIPE;
+		if (referee->error == -ETIMEDOUT && referee_heard_all(referee))
+			return -ETIMEDOUT;
+	}
+}
+
+static _Noreturn void fail(const struct run *run, int error)
+{
+	const struct referee *referee = &run->referee;
+	char buf[160];
+
+	switch (error) {
+	case -EINTR:
+		exit(stop_exit_code());
+	case -EPIPE:
+		exit(EXIT_FAILURE); /* where it is said: lib/cmd/out */
+	case -ETIMEDOUT:
+		die("no end within --timeout: %s",
+		    referee_describe(referee, buf, sizeof(buf)));
+	case -EIDRM:
+		die("barrier %u: somebody removed the semaphore set",
+		    referee->round);
+	case SYSV_BARRIER_BROKEN:
+		die("barrier %u is broken: a process ended before it",
+		    referee->round);
+	default:
+		die_errno(error, "barrier %u", referee->round);
+	}
+}
+
+/* The verdict; returns the exit status. */
+static int judge(const struct run *run, bool is_right)
+{
+	const struct arguments *arguments = &run->arguments;
+	const struct referee *referee = &run->referee;
+	char buf[16];
+
+	if (referee->wrong[0]) {
+		printf("%s. FAIL\n", referee->wrong);
+		is_right = false;
+	} else if (arguments->plan.killed) {
+		is_right &= referee->broken == arguments->processes - 1 &&
+			    referee->slowest_ns <= TOLD_WITHIN;
+		printf("%u of %u others were told that it is broken, the last "
+		       "after %s. %s\n",
+		       referee->broken, arguments->processes - 1,
+		       out_duration((double)referee->slowest_ns, buf,
+				    sizeof(buf)),
+		       is_right ? "PASS" : "FAIL");
+	} else {
+		is_right &= referee->round == arguments->plan.rounds + 1;
+		printf("%s\n", is_right ? "All processes synchronized "
+					  "correctly. PASS"
+					: "Not all processes came to the end. "
+					  "FAIL");
+	}
+	return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.doc = "Processes that meet at a barrier of System V "
+		       "semaphores, again and again.\v"
+		       "Example: ./barrier_test --processes=5 --iterations=3\n"
+		       "Exit status: 0 all met (with --kill: all were told), 1 "
+		       "not, 2 usage.",
+	};
+	struct run run = {
+		.arguments =
+			{
+				.processes = 5,
+				.plan = {.rounds = 3,
+					 .timeout_ns = 10 * TICK_S,
+					 .seed = 1},
+			},
+	};
+	struct arguments *arguments = &run.arguments;
+	bool is_right;
+	int rc;
+
+	cli_parse_argp(&argp, argc, argv, arguments);
+	rc = stop_install();
+	if (!rc)
+		rc = fdio_pipe(run.records);
+	if (!rc)
+		rc = referee_init(&run.referee, arguments->processes,
+				  arguments->is_quiet ? NULL : stdout);
+	if (!rc) {
+		run.pid = calloc(arguments->processes, sizeof(*run.pid));
+		rc = run.pid ? 0 : -ENOMEM;
+	}
+	if (rc)
+		die_errno(rc, "cannot begin");
+	run.id = place_make(arguments->key, arguments->processes);
+	if (!arguments->is_quiet)
+		printf("Barrier Test (%u processes, %u iterations)\n",
+		       arguments->processes, arguments->plan.rounds);
+	start_members(&run);
+	rc = watch(&run);
+	is_right = clean_up(&run, rc == 0);
+	if (!rc)
+		rc = run.referee.error;
+	if (!rc && run.referee.broken && !arguments->plan.killed)
+		rc = SYSV_BARRIER_BROKEN;
+	if (rc)
+		fail(&run, rc);
+	rc = judge(&run, is_right);
+	referee_fini(&run.referee);
+	return rc;
+}

@@ -1,0 +1,109 @@
+#include "p11-barrier/cmd/place.h"
+
+#include <errno.h>
+#include <sys/sem.h>
+#include <unistd.h>
+
+#include "lib/cmd/die.h"
+#include "lib/objname.h"
+#include "p11-barrier/sysv_barrier.h"
+
+/* The lower half is the user. */
+enum { KEY_BASE = 0x11000000, KEYS = 16 };
+
+static int reap(key_t key)
+{
+	int id = semget(key, 0, 0), rc = sysv_barrier_reap(key);
+
+	if (rc == 0 && id >= 0)
+		objname_release_id(OBJNAME_SYSV_SEM, id);
+	return rc;
+}
+
+static int make_at(key_t key, unsigned int members)
+{
+	int rc = reap(key);
+
+	if (rc && rc != -ENOENT)
+		return rc;
+	return sysv_barrier_create(key, members, 0600);
+}
+
+static int make_at_any(unsigned int members)
+{
+	key_t key = (key_t)(KEY_BASE + (geteuid() & 0xffff) * KEYS);
+	int id = -EBUSY;
+
+	for (int i = 0; i < KEYS; i++) {
+		if (id >= 0) {
+			reap(key + i);
+			continue;
+		}
+		id = make_at(key + i, members);
+		/* Only these say that another key may do better. */
+		if (id < 0 && id != -EBUSY && id != -EEXIST && id != -EACCES)
+			return id;
+	}
+	return id;
+}
+
+static _Noreturn void refuse_key(unsigned int key, int error)
+{
+	switch (error) {
+	case -EBUSY:
+		die("key 0x%x: a barrier that is in use", key);
+	case -EEXIST:
+		die("key 0x%x: a semaphore set of something else, or a barrier "
+		    "of another version",
+		    key);
+	default:
+		die("key 0x%x: a semaphore set of another user", key);
+	}
+}
+
+static _Noreturn void fail(key_t key, int error)
+{
+	switch (error) {
+	case -EBUSY:
+	case -EEXIST:
+	case -EACCES:
+		if (key)
+			refuse_key((unsigned int)key, error);
+		die("cannot make a barrier: all %d keys are in use (--key)",
+		    KEYS);
+	case -EINVAL:
+		die("cannot make a barrier: the limit of semaphores a set, "
+		    "first in /proc/sys/kernel/sem, is below what it needs");
+	case -E2BIG:
+		die("cannot make a barrier: the limit of operations a semop, "
+		    "third in /proc/sys/kernel/sem, is below what it needs");
+	case -ENOSPC:
+		die("cannot make a barrier: the limit of semaphores or of "
+		    "their sets, second and fourth in /proc/sys/kernel/sem, is "
+		    "reached (ipcs -s)");
+	default:
+		die_errno(error, "cannot make a barrier");
+	}
+}
+
+int place_make(key_t key, unsigned int members)
+{
+	int id = key ? make_at(key, members) : make_at_any(members);
+
+	if (id < 0)
+		fail(key, id);
+	objname_claim_id(OBJNAME_SYSV_SEM, id);
+	return id;
+}
+
+bool place_remove(int id)
+{
+	int rc = sysv_barrier_destroy(id);
+
+	if (rc && rc != -EIDRM) {
+		die_warn_errno(rc, "cannot remove semaphore set %d", id);
+		return false;
+	}
+	objname_release_id(OBJNAME_SYSV_SEM, id);
+	return true;
+}

@@ -1,0 +1,23 @@
+/* rows.h - what bench.c compares: mechanisms for lib/measure/measure.h. */
+#ifndef UNIXIPC_ROWS_H
+#define UNIXIPC_ROWS_H
+
+#include "lib/measure/mechanism.h"
+
+#define ROWS_CAPACITY ((size_t)1 << 20)
+
+/* More than caches hold: what the receiver has read is no longer in its
+ * processor's cache when the sender comes round to it. */
+#define ROWS_BIG_CAPACITY (16 * ROWS_CAPACITY)
+
+/* Each ends in NULL. The first is what the others are compared with. */
+extern const struct mechanism *const rows_peers[];      /* and the ring */
+extern const struct mechanism *const rows_techniques[]; /* one is left out */
+
+/* Of rows_techniques, made of the ring's own sources once more. */
+extern const struct mechanism without_padding, without_mirror;
+
+/* Boost.Interprocess' message_queue; not there without its headers. */
+extern const struct mechanism rows_boost __attribute__((weak));
+
+#endif

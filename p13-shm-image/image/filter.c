@@ -1,0 +1,154 @@
+#include "p13-shm-image/image/filter.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+const char *const filter_words[FILTER_KINDS + 1] = {
+	"blur", "sharpen", "edge", "grayscale", "invert", "threshold", NULL};
+const char *const filter_names[FILTER_KINDS] = {
+	"Gaussian blur", "Sharpen (unsharp mask)",
+	"Edge (Sobel)",  "Grayscale",
+	"Invert",        "Threshold"};
+
+void filter_init(struct filter *filter, enum filter_kind kind,
+		 const struct image_shape *in, double sigma, int threshold)
+{
+	filter->kind = kind;
+	filter->in = filter->out = *in;
+	filter->threshold = threshold;
+	if (kind == FILTER_GRAYSCALE || kind == FILTER_THRESHOLD)
+		filter->out.channels = image_has_alpha(in) ? 2 : 1;
+	filter->blur.shape = *in;
+	filter->blur.sum = gauss_sum_best();
+	gauss_init(&filter->blur.gauss, sigma);
+}
+
+static uint8_t limited(int level)
+{
+	return (uint8_t)(level < 0 ? 0 : level > 255 ? 255 : level);
+}
+
+static int sharpen(const struct filter *filter, const uint8_t *from,
+		   uint8_t *to, uint32_t first, uint32_t end)
+{
+	size_t row_bytes = image_row_bytes(&filter->in);
+	uint32_t channels = filter->in.channels;
+	int error = blur_rows(&filter->blur, from, to, first, end);
+
+	if (error)
+		return error;
+	for (size_t i = first * row_bytes; i < end * row_bytes; i++) {
+		if (channels % 2 == 0 && i % channels == channels - 1)
+			to[i] = from[i];
+		else
+			to[i] = limited(2 * from[i] - to[i]);
+	}
+	return 0;
+}
+
+/* The rows y - 1, y and y + 1, and the columns around x, each clamped. */
+static uint8_t gradient(const uint8_t *const row[3], size_t left, size_t here,
+			size_t right)
+{
+	int across = row[0][right] + 2 * row[1][right] + row[2][right] -
+		     row[0][left] - 2 * row[1][left] - row[2][left];
+	int down = row[2][left] + 2 * row[2][here] + row[2][right] -
+		   row[0][left] - 2 * row[0][here] - row[0][right];
+
+	return limited(
+		(int)lroundf(sqrtf((float)(across * across + down * down))));
+}
+
+static void find_edges(const struct filter *filter, const uint8_t *from,
+		       uint8_t *to, uint32_t y)
+{
+	const struct image_shape *shape = &filter->in;
+	size_t row_bytes = image_row_bytes(shape);
+	uint32_t channels = shape->channels;
+	const uint8_t *row[3];
+
+	for (int i = 0; i < 3; i++)
+		row[i] = from + row_bytes * image_clamp((int64_t)y + i - 1,
+							shape->height);
+	to += y * row_bytes;
+	for (uint32_t x = 0; x < shape->width; x++) {
+		size_t left = image_clamp((int64_t)x - 1, shape->width);
+		size_t right = image_clamp((int64_t)x + 1, shape->width);
+
+		for (uint32_t c = 0; c < channels; c++) {
+			size_t here = (size_t)x * channels + c;
+
+			if (channels % 2 == 0 && c == channels - 1)
+				to[here] = row[1][here];
+			else
+				to[here] = gradient(row, left * channels + c,
+						    here, right * channels + c);
+		}
+	}
+}
+
+/* Rec. 709, in 256ths. */
+static int luma(const uint8_t *pixel, uint32_t channels)
+{
+	if (channels < 3)
+		return pixel[0];
+	return (54 * pixel[0] + 183 * pixel[1] + 19 * pixel[2] + 128) / 256;
+}
+
+static void make_gray(const struct filter *filter, const uint8_t *from,
+		      uint8_t *to, uint32_t y)
+{
+	uint32_t in = filter->in.channels, out = filter->out.channels;
+
+	from += y * image_row_bytes(&filter->in);
+	to += y * image_row_bytes(&filter->out);
+	for (uint32_t x = 0; x < filter->in.width; x++, from += in, to += out) {
+		int level = luma(from, in);
+
+		if (filter->kind == FILTER_THRESHOLD)
+			level = level >= filter->threshold ? 255 : 0;
+		to[0] = (uint8_t)level;
+		if (out == 2)
+			to[1] = from[in - 1];
+	}
+}
+
+static void invert(const struct filter *filter, const uint8_t *from,
+		   uint8_t *to, uint32_t y)
+{
+	size_t row_bytes = image_row_bytes(&filter->in);
+	uint32_t channels = filter->in.channels;
+
+	from += y * row_bytes;
+	to += y * row_bytes;
+	for (size_t i = 0; i < row_bytes; i++)
+		to[i] = 255 - from[i];
+	if (channels % 2 == 0)
+		for (size_t i = channels - 1; i < row_bytes; i += channels)
+			to[i] = from[i];
+}
+
+uint32_t filter_reach(const struct filter *filter)
+{
+	if (filter->kind == FILTER_BLUR || filter->kind == FILTER_SHARPEN)
+		return (uint32_t)filter->blur.gauss.radius;
+	return filter->kind == FILTER_EDGE;
+}
+
+int filter_rows(const struct filter *filter, const uint8_t *from, uint8_t *to,
+		uint32_t first, uint32_t end)
+{
+	if (filter->kind == FILTER_BLUR)
+		return blur_rows(&filter->blur, from, to, first, end);
+	if (filter->kind == FILTER_SHARPEN)
+		return sharpen(filter, from, to, first, end);
+	for (uint32_t y = first; y < end; y++) {
+		if (filter->kind == FILTER_EDGE)
+			find_edges(filter, from, to, y);
+		else if (filter->kind == FILTER_INVERT)
+			invert(filter, from, to, y);
+		else
+			make_gray(filter, from, to, y);
+	}
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* png_out.h - what stands around the stripes of a PNG file. */
+#ifndef UNIXIPC_PNG_OUT_H
+#define UNIXIPC_PNG_OUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "p13-shm-image/image/picture.h"
+#include "p13-shm-image/image/stripe.h"
+
+enum { PNG_OUT_FRAME = 12, PNG_OUT_TAIL = 2 * PNG_OUT_FRAME + 4 };
+
+/* Where the bytes of a chunk stand that begins at chunk. */
+static inline uint8_t *png_out_chunk_bytes(uint8_t *chunk)
+{
+	return chunk + 8;
+}
+
+/* Put length, name and checksum around len bytes; returns the whole length. */
+size_t png_out_frame(uint8_t *chunk, const char *name, uint32_t len);
+
+/* Signature, IHDR, extras, and the head of the zlib stream. to may be NULL,
+ * to ask for the length. The colour profile of a picture of other colours
+ * is left out. */
+size_t png_out_head(uint8_t *to, const struct picture *picture,
+		    const struct image_shape *shape);
+
+/* Checksum of all stripes and IEND: PNG_OUT_TAIL bytes. */
+size_t png_out_tail(uint8_t *to, const struct stripe *stripes, uint32_t n);
+
+#endif

@@ -1,0 +1,287 @@
+/* bench.c - our server beside bare sockets and beside libtirpc's, on loopback.
+ *
+ * Rounds go through the sides by turns, and begin with another side each time,
+ * so that what disturbs the machine disturbs all of them. A figure is the
+ * median of all rounds, a ratio the median of the ratios round by round. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
+#include "lib/fdio.h"
+#include "lib/stats.h"
+#include "lib/tick.h"
+#include "p16-rpc-calc/bench/bench_side.h"
+
+enum { ROUNDS = 7, CALLS = 16000, WARM_UP = 200, CLIENTS_MAX = 8 };
+
+static const struct bench_side *const sides[] = {&bench_raw, &bench_svc,
+						 &bench_ours};
+
+enum { RAW, SVC, OURS, SIDES };
+
+/* What goes for all processes of one run of one side. */
+struct setup {
+	const struct bench_side *side;
+	struct bench_case c;
+	struct bench_address at;
+	int clients, which;
+	int tell[2], ready[2], go[2]; /* pipes */
+	uint32_t *took_ns;            /* shared, CALLS of them */
+};
+
+struct figures {
+	double rate[ROUNDS], p50[ROUNDS], p99[ROUNDS];
+};
+
+/* ---- the processes ---- */
+
+static int be_server(void *arg)
+{
+	struct setup *setup = arg;
+	int r = setup->side->serve(&setup->c, setup->tell[1]);
+
+	die_warn_errno(r, "the server of '%s'", setup->side->name);
+	return 1;
+}
+
+static int call_many(const struct setup *setup, void *client, uint32_t n,
+		     uint32_t *took_ns)
+{
+	int64_t then = tick_now();
+
+	for (uint32_t i = 0; i < n; i++) {
+		int r = setup->side->call(client, (i << 8) + i);
+		int64_t now = tick_now();
+
+		if (r)
+			return r;
+		if (took_ns)
+			took_ns[i] = (uint32_t)(now - then);
+		then = now;
+	}
+	return 0;
+}
+
+static int be_client(void *arg)
+{
+	struct setup *setup = arg;
+	uint32_t share = (uint32_t)(CALLS / setup->clients);
+	void *client = NULL;
+	char byte = 0;
+	int r = setup->side->open(&client, &setup->c, &setup->at);
+
+	if (r == 0)
+		r = call_many(setup, client, WARM_UP, NULL);
+	if (r == 0)
+		r = fdio_write_full(setup->ready[1], &byte, 1);
+	if (r == 0 && fdio_read_full(setup->go[0], &byte, 1) != 1)
+		r = -EPIPE;
+	if (r == 0)
+		r = call_many(setup, client, share,
+			      setup->took_ns + (size_t)setup->which * share);
+	if (client)
+		setup->side->close(client);
+	if (r)
+		die_warn_errno(r, "a client of '%s'", setup->side->name);
+	return r ? 1 : 0;
+}
+
+static pid_t start(int (*body)(void *), struct setup *setup)
+{
+	pid_t pid;
+	int r = child_fork(body, setup, &pid);
+
+	if (r)
+		die_errno(r, "cannot start a process");
+	return pid;
+}
+
+/* ---- one run ---- */
+
+static void open_pipes(struct setup *setup)
+{
+	if (fdio_pipe(setup->tell) || fdio_pipe(setup->ready) ||
+	    fdio_pipe(setup->go))
+		die("cannot make pipes");
+}
+
+static void close_pipes(struct setup *setup)
+{
+	for (int i = 0; i < 2; i++) {
+		fdio_close(&setup->tell[i]);
+		fdio_close(&setup->ready[i]);
+		fdio_close(&setup->go[i]);
+	}
+}
+
+static void await(int fd, void *buf, size_t len, const char *what)
+{
+	if (fdio_read_until(fd, buf, len, tick_after(20 * TICK_S)) !=
+	    (ssize_t)len)
+		die("%s does not start", what);
+}
+
+/* Nanoseconds from the start of all clients to the end of the last. */
+static int64_t run_clients(struct setup *setup)
+{
+	pid_t pids[CLIENTS_MAX];
+	char bytes[CLIENTS_MAX] = "";
+	int64_t begun, deadline = tick_after(120 * TICK_S);
+	int status;
+
+	for (int i = 0; i < setup->clients; i++) {
+		setup->which = i;
+		pids[i] = start(be_client, setup);
+	}
+	await(setup->ready[0], bytes, (size_t)setup->clients, "a client");
+	begun = tick_now();
+	if (fdio_write_full(setup->go[1], bytes, (size_t)setup->clients))
+		die("cannot start the clients");
+	for (int i = 0; i < setup->clients; i++)
+		if (child_wait(pids[i], deadline, &status) || status != 0)
+			die("a client of '%s' did not get its replies",
+			    setup->side->name);
+	return tick_now() - begun;
+}
+
+static void run_side(struct setup *setup, struct figures *figures, int round)
+{
+	struct stats_histogram *h = calloc(1, sizeof(*h));
+	int64_t elapsed;
+	pid_t server;
+	int status;
+
+	if (!h)
+		die_errno(ENOMEM, "a histogram");
+	open_pipes(setup);
+	server = start(be_server, setup);
+	await(setup->tell[0], &setup->at, sizeof(setup->at), "a server");
+	elapsed = run_clients(setup);
+	child_end(server, 0, &status);
+	close_pipes(setup);
+	for (int i = 0; i < CALLS; i++)
+		stats_record(h, setup->took_ns[i]);
+	figures->rate[round] = CALLS / ((double)elapsed / 1e9);
+	figures->p50[round] = (double)stats_percentile(h, 50);
+	figures->p99[round] = (double)stats_percentile(h, 99);
+	free(h);
+}
+
+/* ---- all of them ---- */
+
+static double median_ratio(const struct figures *a, const struct figures *b)
+{
+	double ratio[ROUNDS];
+
+	for (int i = 0; i < ROUNDS; i++)
+		ratio[i] = a->rate[i] / b->rate[i];
+	return stats_median(ratio, ROUNDS);
+}
+
+static void print_side(struct out_table *table, const struct figures *figures)
+{
+	char rate[16];
+
+	out_table_cell(table, "%s",
+		       out_number(stats_median(figures->rate, ROUNDS), rate,
+				  sizeof(rate)));
+	out_table_cell(table, "%.1f/%.1f",
+		       stats_median(figures->p50, ROUNDS) / 1e3,
+		       stats_median(figures->p99, ROUNDS) / 1e3);
+}
+
+static const char *const transports[] = {"TCP", "UDP", "Unix"};
+
+static void print_row(struct out_table *table, const struct setup *setup,
+		      const struct figures figures[SIDES])
+{
+	bool is_null = setup->c.bytes == 0, is_one = setup->clients == 1;
+
+	out_table_row(table);
+	out_table_cell(table, "%s %s, %d", transports[setup->c.transport],
+		       is_null ? "NULL" : "1 KB", setup->clients);
+	for (int i = 0; i < SIDES; i++)
+		print_side(table, &figures[i]);
+	out_table_cell(table, "%.2f",
+		       median_ratio(&figures[OURS], &figures[RAW]));
+	out_table_cell(table, "%s",
+		       is_null && is_one && setup->c.transport != BENCH_UDP
+			       ? "0.85"
+			       : "");
+	out_table_cell(table, "%.2f",
+		       median_ratio(&figures[OURS], &figures[SVC]));
+	out_table_cell(table, "%s",
+		       !is_one && setup->c.transport == BENCH_TCP ? "1.30"
+								  : "");
+}
+
+static void compare(struct out_table *table, struct setup *setup)
+{
+	struct figures figures[SIDES];
+
+	for (int round = 0; round < ROUNDS; round++)
+		for (int i = 0; i < SIDES; i++) {
+			int side = (round + i) % SIDES;
+
+			setup->side = sides[side];
+			run_side(setup, &figures[side], round);
+		}
+	print_row(table, setup, figures);
+}
+
+static void compare_all(struct out_table *table, struct setup *setup)
+{
+	static const struct {
+		size_t bytes;
+		int clients;
+	} loads[] = {{0, 1}, {1024, 1}, {0, CLIENTS_MAX}, {1024, CLIENTS_MAX}};
+
+	for (int t = BENCH_TCP; t <= BENCH_UNIX; t++)
+		for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
+			setup->c.transport = (enum bench_transport)t;
+			setup->c.bytes = loads[i].bytes;
+			setup->clients = loads[i].clients;
+			compare(table, setup);
+		}
+}
+
+int main(void)
+{
+	static const struct out_column columns[] = {
+		{"Calls, clients", OUT_LEFT}, {"raw/s", OUT_RIGHT},
+		{"p50/p99 us", OUT_RIGHT},    {"svc_run/s", OUT_RIGHT},
+		{"p50/p99 us", OUT_RIGHT},    {"ours/s", OUT_RIGHT},
+		{"p50/p99 us", OUT_RIGHT},    {"of raw", OUT_RIGHT},
+		{"goal", OUT_RIGHT},          {"of svc_run", OUT_RIGHT},
+		{"goal", OUT_RIGHT},
+	};
+	struct out_table *table =
+		out_table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	char folder[] = "/tmp/unixipc-bench-XXXXXX", path[64];
+	struct setup setup = {.c.path = path};
+
+	out_check_at_exit();
+	signal(SIGPIPE, SIG_IGN);
+	setup.took_ns =
+		mmap(NULL, CALLS * sizeof(uint32_t), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!table || setup.took_ns == MAP_FAILED || !mkdtemp(folder))
+		die_errno(errno, "cannot make a table and a folder");
+	snprintf(path, sizeof(path), "%s/socket", folder);
+	printf("%d calls a round, medians of %d rounds\n", CALLS, ROUNDS);
+	compare_all(table, &setup);
+	out_table_print(table, stdout);
+	out_table_free(table);
+	unlink(path);
+	rmdir(folder);
+	return EXIT_SUCCESS;
+}

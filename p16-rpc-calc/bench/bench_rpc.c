@@ -1,0 +1,110 @@
+/* Our server, and the client that calls it and libtirpc's. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/rpc/rpc_client.h"
+#include "lib/rpc/rpc_server.h"
+#include "lib/tick.h"
+#include "p16-rpc-calc/bench/bench_side.h"
+#include "p16-rpc-calc/calc.h"
+#include "p16-rpc-calc/calc_service.h"
+
+static int serve(const struct bench_case *c, int tell)
+{
+	struct rpc_server_options options = {
+		.dispatch = {.programs = calc_service_programs,
+			     .n_programs = CALC_SERVICE_PROGRAMS},
+		.host = "127.0.0.1",
+		.has_tcp = c->transport == BENCH_TCP,
+		.has_udp = c->transport == BENCH_UDP,
+		.unix_path = c->transport == BENCH_UNIX ? c->path : NULL,
+	};
+	struct bench_address at = {.len = sizeof(struct sockaddr_in)};
+	struct sockaddr_in *in = (struct sockaddr_in *)&at.storage;
+	struct rpc_server *server;
+	int r = rpc_server_open(&server, &options);
+
+	if (r)
+		return r;
+	in->sin_port = htons(rpc_server_port(
+		server, c->transport == BENCH_UDP ? RPC_UDP : RPC_TCP));
+	r = bench_tell(tell, &at);
+	return r ? r : rpc_server_run(server, -1);
+}
+
+struct client {
+	const struct bench_case *c;
+	struct rpc_client *rpc;
+	char block[CALC_ECHO_MAX];
+};
+
+int bench_open_rpc(void **client, const struct bench_case *c,
+		   const struct bench_address *at)
+{
+	static const enum rpc_transport transports[] = {
+		[BENCH_TCP] = RPC_TCP,
+		[BENCH_UDP] = RPC_UDP,
+		[BENCH_UNIX] = RPC_UNIX,
+	};
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&at->storage;
+	const struct rpc_client_options options = {
+		.transport = transports[c->transport],
+		.host = "127.0.0.1",
+		.port = ntohs(in->sin_port),
+		.unix_path = c->path,
+		.program = CALC_PROG,
+		.version = CALC_VERS_2,
+	};
+	struct client *new = calloc(1, sizeof(*new));
+	struct rpc_fault fault;
+
+	if (!new)
+		return -ENOMEM;
+	new->c = c;
+	*client = new;
+	return rpc_client_open(&new->rpc, &options, &fault) ? -ENOTCONN : 0;
+}
+
+/* The reply is that of our call by its xid; what it brings is looked at. */
+int bench_call_rpc(void *client, uint32_t number)
+{
+	struct client *a = client;
+	calc_bytes args = {(u_int)a->c->bytes, a->block}, result = {0};
+	struct rpc_fault fault;
+	int r;
+
+	if (a->c->bytes == 0)
+		return rpc_client_call(a->rpc, CALC_NULL, NULL, NULL, NULL,
+				       NULL, &fault)
+			       ? -EPIPE
+			       : 0;
+	bench_fill(a->block, a->c->bytes, number);
+	if (rpc_client_call(a->rpc, CALC_ECHO, (xdrproc_t)xdr_calc_bytes, &args,
+			    (xdrproc_t)xdr_calc_bytes, &result, &fault))
+		return -EPIPE;
+	r = result.calc_bytes_len == a->c->bytes &&
+			    memcmp(result.calc_bytes_val, a->block,
+				   a->c->bytes) == 0
+		    ? 0
+		    : -EBADMSG;
+	xdr_free((xdrproc_t)xdr_calc_bytes, (char *)&result);
+	return r;
+}
+
+void bench_close_rpc(void *client)
+{
+	struct client *a = client;
+
+	rpc_client_close(a->rpc);
+	free(a);
+}
+
+const struct bench_side bench_ours = {
+	.name = "ours",
+	.serve = serve,
+	.open = bench_open_rpc,
+	.call = bench_call_rpc,
+	.close = bench_close_rpc,
+};

@@ -1,0 +1,295 @@
+/* calc_client - the command: one expression, many from standard input, or
+ * numbers to be added to what the server keeps. */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/tick.h"
+#include "p16-rpc-calc/calc.h"
+#include "p16-rpc-calc/cmd/expression.h"
+#include "p16-rpc-calc/remote.h"
+
+enum { WORDS_MAX = 64, LINES = CALC_BATCH_MAX };
+
+struct arguments {
+	struct remote_options remote;
+	const char *words[WORDS_MAX]; /* after the host: operation, operands */
+	size_t n;
+};
+
+static const struct argp_option options[] = {
+	{"transport", 't', "NAME", 0,
+	 "tcp (the default), udp, or unix: HOST is then the path of a socket",
+	 0},
+	{"port", 'p', "N", 0, "The server's port, instead of asking rpcbind",
+	 0},
+	{"timeout", 'T', "DUR", 0,
+	 "How long a call may take, with all its retries (default 5s)", 0},
+	{"retries", 'r', "N", 0,
+	 "How often to ask again when no reply came (default 4)", 0},
+	{0},
+};
+
+static bool is_negative_number(const char *word)
+{
+	return word[0] == '-' && isdigit((unsigned char)word[1]);
+}
+
+static void add_word(struct arguments *arguments, const char *word)
+{
+	if (arguments->n == WORDS_MAX)
+		die_usage("more than %d operands", WORDS_MAX - 1);
+	arguments->words[arguments->n++] = word;
+}
+
+/* To argp -5 is an option: take such words before it sees them. */
+static void take_negative_numbers(struct arguments *arguments,
+				  struct argp_state *state)
+{
+	while (state->next < state->argc &&
+	       is_negative_number(state->argv[state->next]))
+		add_word(arguments, state->argv[state->next++]);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	static const char *const transports[] = {"tcp", "udp", "unix", NULL};
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case 't':
+		arguments->remote.transport = (enum rpc_transport)cli_word(
+			"--transport", arg, transports);
+		break;
+	case 'p':
+		arguments->remote.port =
+			(uint16_t)cli_count("--port", arg, 1, UINT16_MAX);
+		break;
+	case 'T':
+		arguments->remote.timeout_ns =
+			cli_duration("--timeout", arg, TICK_MS, 3600 * TICK_S);
+		break;
+	case 'r':
+		arguments->remote.retries =
+			(unsigned int)cli_count("--retries", arg, 0, 1000);
+		break;
+	case ARGP_KEY_ARG:
+		if (!arguments->remote.host)
+			arguments->remote.host = arg;
+		else
+			add_word(arguments, arg);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	if (arguments->remote.host)
+		take_negative_numbers(arguments, state);
+	return 0;
+}
+
+/* ---- what went wrong ---- */
+
+static _Noreturn void fail(const struct arguments *arguments,
+			   const struct rpc_fault *fault)
+{
+	const struct remote_options *remote = &arguments->remote;
+	int status = rpc_fault_status(fault);
+	char text[256];
+
+	rpc_fault_text(fault, text, sizeof(text));
+	switch (fault->kind) {
+	case RPC_FAULT_NO_RPCBIND:
+		die_status(status,
+			   "no rpcbind at '%s' to ask for the port: start it "
+			   "there (as root: rpcbind), or give the port "
+			   "(--port): %s",
+			   remote->host, text);
+	case RPC_FAULT_NOT_REGISTERED:
+		die_status(status,
+			   "no calculator (program 0x%08x) at '%s' for %s: is "
+			   "calc_server running there? %s",
+			   CALC_PROG, remote->host,
+			   rpc_auth_transport_name(remote->transport), text);
+	case RPC_FAULT_VERSION:
+		if (fault->high == CALC_VERS)
+			die_status(
+				status,
+				"the server at '%s' has version 1 only: add, "
+				"subtract and multiply of 32 bits",
+				remote->host);
+		die_status(status, "the server at '%s': %s", remote->host,
+			   text);
+	case RPC_FAULT_TIMED_OUT:
+	case RPC_FAULT_LOST:
+		die_status(status, "no reply from '%s': %s; %s", remote->host,
+			   text,
+			   rpc_fault_is_unknown(fault)
+				   ? "whether it was done is unknown"
+				   : "it was not done");
+	default:
+		die_status(status, "'%s': %s", remote->host, text);
+	}
+}
+
+/* What the server said in place of a number. */
+static const char *explain(int result)
+{
+	switch (result) {
+	case -EOVERFLOW:
+		return "the result does not fit 64 bits";
+	case -EDOM:
+		return "division by zero";
+	case -ESTALE:
+		return "the server does not know the request before this one";
+	case -EBUSY:
+		return "the server remembers as many clients as it can: try "
+		       "again later";
+	default:
+		return "the server knows no such operation";
+	}
+}
+
+enum { REFUSED = 8 }; /* by the server, after it had understood */
+
+/* ---- what to do ---- */
+
+static void evaluate(const struct arguments *arguments, struct remote *remote,
+		     const struct remote_expression *e)
+{
+	struct remote_answer answer;
+	struct rpc_fault fault;
+
+	if (remote_evaluate(remote, e, 1, &answer, &fault))
+		fail(arguments, &fault);
+	if (answer.result)
+		die_status(REFUSED, "%" PRId64 " %c %" PRId64 ": %s", e->a,
+			   arith_sign(e->operation), e->b,
+			   answer.result == -EOVERFLOW &&
+					   remote_version(remote) == CALC_VERS
+				   ? "the result does not fit 32 bits, and the "
+				     "server has version 1 only"
+				   : explain(answer.result));
+	printf("Result: %" PRId64 "\n", answer.value);
+}
+
+static int evaluate_lines(const struct arguments *arguments,
+			  struct remote *remote)
+{
+	struct remote_expression expressions[LINES];
+	struct remote_answer answers[LINES];
+	struct rpc_fault fault;
+	int status = EXIT_SUCCESS;
+	size_t line = 0, n;
+
+	while ((n = expression_read(stdin, &line, expressions, LINES)) > 0) {
+		if (remote_evaluate(remote, expressions, n, answers, &fault))
+			fail(arguments, &fault);
+		for (size_t i = 0; i < n; i++) {
+			if (answers[i].result == 0) {
+				printf("Result: %" PRId64 "\n",
+				       answers[i].value);
+				continue;
+			}
+			printf("Error: %s\n", explain(answers[i].result));
+			status = REFUSED;
+		}
+		fflush(stdout);
+	}
+	return status;
+}
+
+static void accumulate(const struct arguments *arguments, struct remote *remote,
+		       const int64_t *amounts, size_t n)
+{
+	struct remote_answer answer;
+	struct rpc_fault fault;
+
+	for (size_t i = 0; i < n; i++) {
+		if (remote_accumulate(remote, amounts[i], &answer, &fault))
+			fail(arguments, &fault);
+		if (answer.result)
+			die_status(REFUSED, "accumulate %" PRId64 ": %s",
+				   amounts[i], explain(answer.result));
+		printf("Result: %" PRId64 "\n", answer.value);
+		fflush(stdout);
+	}
+}
+
+static bool is_word(const struct arguments *arguments, const char *word)
+{
+	return arguments->n > 0 && strcmp(arguments->words[0], word) == 0;
+}
+
+static struct remote *connect_to(const struct arguments *arguments)
+{
+	struct remote *remote;
+	struct rpc_fault fault;
+
+	if (remote_open(&remote, &arguments->remote, &fault))
+		fail(arguments, &fault);
+	return remote;
+}
+
+/* The command line is looked at as a whole before anybody is called. */
+static int run(const struct arguments *arguments)
+{
+	int64_t amounts[WORDS_MAX];
+	struct remote_expression expression;
+	struct remote *remote;
+	int status = EXIT_SUCCESS;
+
+	if (is_word(arguments, "batch")) {
+		if (arguments->n > 1)
+			die_usage("batch takes its expressions from standard "
+				  "input, not '%s'",
+				  arguments->words[1]);
+		remote = connect_to(arguments);
+		status = evaluate_lines(arguments, remote);
+	} else if (is_word(arguments, "accumulate")) {
+		if (arguments->n < 2)
+			die_usage("accumulate takes one number or more");
+		for (size_t i = 1; i < arguments->n; i++)
+			amounts[i - 1] =
+				expression_number("", arguments->words[i]);
+		remote = connect_to(arguments);
+		accumulate(arguments, remote, amounts, arguments->n - 1);
+	} else {
+		expression = expression_of("", arguments->words, arguments->n);
+		remote = connect_to(arguments);
+		evaluate(arguments, remote, &expression);
+	}
+	remote_close(remote);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.args_doc = "HOST add|subtract|multiply|divide A B\n"
+			    "HOST accumulate NUMBER...\n"
+			    "HOST batch",
+		.doc = "Have calc_server at HOST calculate.\v"
+		       "Example: ./calc_client localhost add 5 3\n"
+		       "Exit status: 0 done, 1 failed here, 2 usage, 3 no "
+		       "reply (whether it was done is unknown), 4 not reached, "
+		       "5 not registered or no rpcbind, 6 the server has not "
+		       "that version or operation, 7 authentication refused, "
+		       "8 refused or not understood by the server.",
+	};
+	struct arguments arguments = {
+		.remote = {.timeout_ns = 5 * TICK_S, .retries = 4},
+	};
+
+	cli_parse_in_order(&argp, argc, argv, &arguments);
+	if (!arguments.remote.host)
+		die_usage("no host: as in calc_client localhost add 5 3");
+	return run(&arguments);
+}

@@ -1,0 +1,185 @@
+/* calc_server - the command: options, and what it says; see serve.h. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/serve.h"
+#include "lib/cmd/stop.h"
+#include "lib/tick.h"
+#include "p16-rpc-calc/calc.h"
+#include "p16-rpc-calc/calc_service.h"
+
+/* Clients whose last answer is kept, and for how long at least. */
+enum { CLIENTS = 1024 };
+#define KEEP_NS (120 * TICK_S)
+
+struct arguments {
+	struct serve serve;
+	bool is_verbose;
+	_Atomic uint64_t to_drop;
+};
+
+static const struct argp_option options[] = {
+	{"transport", 't', "LIST", 0, "Of tcp, udp, unix (default tcp,udp)", 0},
+	{"port", 'p', "N", 0, "Port for TCP and UDP (default: any)", 0},
+	{"socket", 's', "PATH", 0, "Listen on a Unix socket too", 0},
+	{"no-rpcbind", 'n', NULL, 0, "Register nothing", 0},
+	{"max-connections", 'm', "N", 0,
+	 "Connections at the same time (default 1000)", 0},
+	{"idle-timeout", 'i', "DUR", 0,
+	 "Close connections without calls for so long (default 5m)", 0},
+	{"drop-replies", 'D', "N", 0, "Serve N calls and lose their replies",
+	 0},
+	{"verbose", 'v', NULL, 0, "Say where, and which connections are closed",
+	 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+	struct rpc_server_options *server = &arguments->serve.server;
+
+	switch (key) {
+	case 'm':
+		server->max_connections = (unsigned int)cli_count(
+			"--max-connections", arg, 1, 100000);
+		return 0;
+	case 'i':
+		server->idle_ns = cli_duration("--idle-timeout", arg,
+					       10 * TICK_MS, TICK_NEVER / 2);
+		return 0;
+	case 'D':
+		arguments->to_drop =
+			cli_count("--drop-replies", arg, 0, UINT64_MAX);
+		return 0;
+	case 'v':
+		arguments->is_verbose = true;
+		return 0;
+	default:
+		return serve_parse(&arguments->serve, key, arg);
+	}
+}
+
+/* Of what was asked for. The NULL procedure is for finding out who is there. */
+static bool loses_reply(const struct rpc_call *call, void *arg)
+{
+	struct arguments *arguments = arg;
+	uint64_t left =
+		atomic_load_explicit(&arguments->to_drop, memory_order_relaxed);
+
+	if (call->procedure == CALC_NULL)
+		return false;
+	while (left > 0)
+		if (atomic_compare_exchange_weak_explicit(
+			    &arguments->to_drop, &left, left - 1,
+			    memory_order_relaxed, memory_order_relaxed))
+			return true;
+	return false;
+}
+
+static void print_event(enum rpc_server_event event,
+			const struct rpc_peer *peer, int error, void *arg)
+{
+	static const char *const words[] = {
+		[RPC_SERVER_BAD_RECORD] = "what came was no call",
+		[RPC_SERVER_SLOW] = "half a call, or a reply not read",
+		[RPC_SERVER_IDLE] = "idle for too long",
+		[RPC_SERVER_EVICTED] = "idle, and another wanted to come",
+		[RPC_SERVER_REFUSED] = "no room for it",
+	};
+	const struct arguments *arguments = arg;
+
+	if (arguments->is_verbose)
+		die_warn_errno(error, "closed a connection (%s): %s",
+			       rpc_auth_transport_name(peer->transport),
+			       words[event]);
+}
+
+/* The guide's line is of version 1, and stands alone unless more is wanted. */
+static void print_registered(const struct arguments *arguments)
+{
+	uint32_t last = arguments->is_verbose ? CALC_VERS_2 : CALC_VERS;
+
+	for (uint32_t version = CALC_VERS; version <= last; version++)
+		printf("Registered with portmapper: program 0x%08x, "
+		       "version %u\n",
+		       CALC_PROG, version);
+}
+
+static void print_listening(const struct arguments *arguments,
+			    const struct rpc_server *server)
+{
+	static const char *const names[] = {"tcp port", "udp port"};
+	const char *comma = "";
+
+	printf("Listening on ");
+	for (int t = RPC_TCP; t <= RPC_UDP; t++) {
+		unsigned int port =
+			rpc_server_port(server, (enum rpc_transport)t);
+
+		if (port == 0)
+			continue;
+		printf("%s%s %u", comma, names[t], port);
+		comma = ", ";
+	}
+	if (arguments->serve.server.unix_path)
+		printf("%ssocket %s", comma, arguments->serve.server.unix_path);
+	printf(": program 0x%08x, versions %d and %d\n", CALC_PROG, CALC_VERS,
+	       CALC_VERS_2);
+}
+
+static void tell(const struct rpc_server *server, bool is_registered, void *arg)
+{
+	const struct arguments *arguments = arg;
+
+	if (is_registered)
+		print_registered(arguments);
+	if (arguments->serve.has_no_rpcbind || arguments->is_verbose)
+		print_listening(arguments, server);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.doc = "Serve a calculator by ONC RPC, program 0x31230000 "
+		       "(rpcinfo says 824377344), versions 1 and 2, until "
+		       "SIGINT or SIGTERM.\v"
+		       "Example: ./calc_server & ./calc_client localhost add "
+		       "5 3\n"
+		       "Exit status: 0 stopped, 1 failed, 2 usage.",
+	};
+	struct arguments arguments = {
+		.serve.server = {.has_tcp = true, .has_udp = true},
+	};
+	struct rpc_server_options *rpc = &arguments.serve.server;
+	struct calc_service service;
+	struct rpc_server *server;
+	int error, status;
+
+	cli_parse_argp(&argp, argc, argv, &arguments);
+	error = stop_install();
+	if (error == 0)
+		error = accumulator_open(&service.accumulator, CLIENTS,
+					 KEEP_NS);
+	if (error)
+		die_errno(error, "cannot begin");
+	rpc->dispatch = (struct rpc_dispatch){
+		.programs = calc_service_programs,
+		.n_programs = CALC_SERVICE_PROGRAMS,
+		.arg = &service,
+	};
+	rpc->loses_reply = loses_reply;
+	rpc->on_event = print_event;
+	rpc->arg = &arguments;
+	server = serve_open(&arguments.serve);
+	status = serve_run(&arguments.serve, server, tell, &arguments);
+	serve_close(&arguments.serve, server);
+	accumulator_close(service.accumulator);
+	return status;
+}

@@ -1,0 +1,353 @@
+/* calc_client_auth - calls calc_server_auth, and says who is calling. */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/rpc/rpc_client.h"
+#include "lib/tick.h"
+#include "p17-rpc-auth/authdh/authdh_client.h"
+#include "p17-rpc-auth/cmd/options.h"
+#include "p17-rpc-auth/service.h"
+#include "p17-rpc-auth/sums.h"
+
+enum { WORDS = 3 }; /* operation, operands */
+
+struct settings {
+	struct rpc_client_options client;
+	const char *keys_path, *secret_path, *server;
+	const char *words[WORDS];
+	int n_words;
+	enum service_auth auth;
+	int64_t uid, gid; /* -1: ours */
+	int64_t window_ns;
+	uint64_t repeat;
+	int operation; /* a number of service_procedures */
+	sums_operands operands;
+	char using[NETNAME_MAX + 32];
+};
+
+static const struct argp_option options[] = {
+	{"auth", 'a', "NAME", 0, "none, sys (the default) or des", 0},
+	{"uid", 'u', "N", 0, "sys: claim to be this user", 0},
+	{"gid", 'g', "N", 0, "sys: claim to be in this group", 0},
+	{"keys", 'k', "FILE", 0,
+	 "des: the file of public keys (default " OPTIONS_KEYS ")", 0},
+	{"secret", 'S', "FILE", 0, "des: our secret key (default secret.UID)",
+	 0},
+	{"server", 'N', "NETNAME", 0,
+	 "des: the server's name (default unix." OPTIONS_HOST "@" NETNAME_DOMAIN
+	 ")",
+	 0},
+	{"window", 'w', "DUR", 0, "des: how long a call is valid (default 60s)",
+	 0},
+	{"repeat", 'r', "N", 0, "Call N times in one conversation", 0},
+	{"transport", 't', "NAME", 0,
+	 "tcp (the default), udp, or unix: HOST is then the path of a socket",
+	 0},
+	{"port", 'p', "N", 0, "The server's port, instead of asking rpcbind",
+	 0},
+	{"timeout", 'T', "DUR", 0,
+	 "How long a call may take, with its retries (default 5s)", 0},
+	{0},
+};
+
+/* ---- the command line ---- */
+
+static void add_word(struct settings *s, char *word)
+{
+	if (!s->client.host)
+		s->client.host = word;
+	else if (s->n_words == WORDS)
+		die_usage("'%s': too many operands", word);
+	else
+		s->words[s->n_words++] = word;
+}
+
+/* To argp -5 is an option: take such words before it sees them. */
+static void take_negative_numbers(struct settings *s, struct argp_state *state)
+{
+	while (s->client.host && state->next < state->argc &&
+	       state->argv[state->next][0] == '-' &&
+	       isdigit((unsigned char)state->argv[state->next][1]))
+		add_word(s, state->argv[state->next++]);
+}
+
+static void check(struct settings *s)
+{
+	int wanted;
+
+	if (s->n_words == 0)
+		die_usage("give a host and an operation, like: "
+			  "calc_client_auth localhost add 7 9");
+	s->operation = cli_word("operation", s->words[0], service_procedures);
+	wanted = s->operation == SUMS_NULL || s->operation == SUMS_WHOAMI ? 0
+									  : 2;
+	if (s->n_words - 1 != wanted)
+		die_usage("%s takes %s", s->words[0],
+			  wanted ? "two operands" : "no operands");
+	if (wanted) {
+		s->operands.a = (int)cli_integer("operand", s->words[1],
+						 INT32_MIN, INT32_MAX);
+		s->operands.b = (int)cli_integer("operand", s->words[2],
+						 INT32_MIN, INT32_MAX);
+	}
+	if (s->auth != SERVICE_SYS && (s->uid >= 0 || s->gid >= 0))
+		die_usage("--uid and --gid are for --auth=sys");
+	if (netname_check(s->server))
+		die_usage("--server=%s: not of the form unix.NAME@DOMAIN",
+			  s->server);
+	if (s->client.transport == RPC_UNIX)
+		s->client.unix_path = s->client.host;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	static const char *const transports[] = {"tcp", "udp", "unix", NULL};
+	struct settings *s = state->input;
+
+	switch (key) {
+	case 'a':
+		s->auth = (enum service_auth)cli_word("--auth", arg,
+						      options_auth);
+		break;
+	case 'u':
+		s->uid = cli_integer("--uid", arg, 0, UINT32_MAX);
+		break;
+	case 'g':
+		s->gid = cli_integer("--gid", arg, 0, UINT32_MAX);
+		break;
+	case 'k':
+		s->keys_path = arg;
+		break;
+	case 'S':
+		s->secret_path = arg;
+		break;
+	case 'N':
+		s->server = arg;
+		break;
+	case 'w':
+		s->window_ns = cli_duration("--window", arg, TICK_S,
+					    INT64_C(86400) * TICK_S);
+		break;
+	case 'r':
+		s->repeat = cli_count("--repeat", arg, 1, 1000000);
+		break;
+	case 't':
+		s->client.transport = (enum rpc_transport)cli_word(
+			"--transport", arg, transports);
+		break;
+	case 'p':
+		s->client.port =
+			(uint16_t)cli_count("--port", arg, 1, UINT16_MAX);
+		break;
+	case 'T':
+		s->client.timeout_ns =
+			cli_duration("--timeout", arg, TICK_MS, 3600 * TICK_S);
+		break;
+	case ARGP_KEY_ARG:
+		add_word(s, arg);
+		break;
+	case ARGP_KEY_END:
+		check(s);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	take_negative_numbers(s, state);
+	return 0;
+}
+
+/* ---- who we are ---- */
+
+static AUTH *make_sys(struct settings *s)
+{
+	uid_t uid = s->uid < 0 ? geteuid() : (uid_t)s->uid;
+	gid_t gid = s->gid < 0 ? getegid() : (gid_t)s->gid;
+	char host[256] = "";
+	gid_t gids[NGROUPS_MAX > 1024 ? 1024 : NGROUPS_MAX];
+	int n = getgroups((int)(sizeof(gids) / sizeof(gids[0])), gids);
+
+	/* More than 16 do not fit, and some are better than none. */
+	if (n > RPC_AUTH_GIDS)
+		n = RPC_AUTH_GIDS;
+	gethostname(host, sizeof(host) - 1);
+	snprintf(s->using, sizeof(s->using), "uid=%u, gid=%u", uid, gid);
+	return authunix_create(host, uid, gid, n < 0 ? 0 : n, gids);
+}
+
+static AUTH *make_des(struct settings *s)
+{
+	char ours[NETNAME_MAX + 1];
+	const struct keys_entry *server;
+	struct keys_entry secret;
+	struct keys keys;
+	AUTH *auth;
+	int error;
+
+	netname_of_user(ours, geteuid(), NETNAME_DOMAIN);
+	options_load_keys(&keys, s->keys_path);
+	options_load_secret(&secret, s->secret_path, ours, &keys, s->keys_path);
+	server = keys_find(&keys, s->server);
+	if (!server)
+		die("'%s' has no public key of '%s': keygen --host makes one",
+		    s->keys_path, s->server);
+	error = authdh_client_create(
+		&auth, &(struct authdh_client_options){
+			       .secret = &secret,
+			       .server = server,
+			       .window_s = (uint32_t)(s->window_ns / TICK_S),
+		       });
+	if (error)
+		die_errno(error, "cannot use the public key of '%s'",
+			  s->server);
+	snprintf(s->using, sizeof(s->using), "netname=%s", secret.name);
+	dh_wipe(&secret, sizeof(secret));
+	keys_free(&keys);
+	return auth;
+}
+
+static AUTH *make_auth(struct settings *s)
+{
+	AUTH *auth;
+
+	if (s->auth == SERVICE_NONE)
+		return NULL;
+	auth = s->auth == SERVICE_SYS ? make_sys(s) : make_des(s);
+	if (!auth)
+		die("cannot make a credential: no memory");
+	return auth;
+}
+
+/* ---- the call ---- */
+
+static _Noreturn void fail(const struct settings *s,
+			   const struct rpc_fault *fault)
+{
+	int status = rpc_fault_status(fault);
+	char text[256];
+
+	rpc_fault_text(fault, text, sizeof(text));
+	switch (fault->kind) {
+	case RPC_FAULT_AUTH:
+		fprintf(stderr, "AUTH failed: %s\n", text);
+		exit(status);
+	case RPC_FAULT_NO_RPCBIND:
+		die_status(status,
+			   "no rpcbind at '%s' to ask for the port: start it "
+			   "there (as root: rpcbind), or give the port "
+			   "(--port): %s",
+			   s->client.host, text);
+	case RPC_FAULT_NOT_REGISTERED:
+		die_status(status,
+			   "no program 0x%08x at '%s' for %s: is "
+			   "calc_server_auth running there? %s",
+			   SUMS_PROG, s->client.host,
+			   rpc_auth_transport_name(s->client.transport), text);
+	default:
+		die_status(status, "'%s': %s", s->client.host, text);
+	}
+}
+
+static enum clnt_stat call(const struct settings *s, CLIENT *handle,
+			   quad_t *number, sums_caller *caller)
+{
+	switch (s->operation) {
+	case SUMS_ADD:
+		return sums_add_1(s->operands, number, handle);
+	case SUMS_SUBTRACT:
+		return sums_subtract_1(s->operands, number, handle);
+	case SUMS_MULTIPLY:
+		return sums_multiply_1(s->operands, number, handle);
+	case SUMS_WHOAMI:
+		return sums_whoami_1(caller, handle);
+	default:
+		return sums_null_1(NULL, handle);
+	}
+}
+
+static void print(const struct settings *s, quad_t number,
+		  const sums_caller *caller)
+{
+	if (s->operation == SUMS_NULL)
+		printf("The server is there\n");
+	else if (s->operation == SUMS_WHOAMI)
+		printf("Caller: %s\n", caller->text);
+	else
+		printf("Result: %" PRId64 "\n", (int64_t)number);
+}
+
+static void call_and_print(const struct settings *s, struct rpc_client *client,
+			   bool is_first)
+{
+	sums_caller caller = {0};
+	quad_t number = 0;
+
+	if (call(s, rpc_client_handle(client), &number, &caller)) {
+		struct rpc_fault fault = *rpc_client_fault(client);
+
+		rpc_client_close(client);
+		fail(s, &fault);
+	}
+	/* Only now is it known that the server took it. */
+	if (is_first && *s->using)
+		printf("Using %s (%s)\n", options_flavors[s->auth], s->using);
+	else if (is_first)
+		printf("Using %s\n", options_flavors[s->auth]);
+	print(s, number, &caller);
+	xdr_free((xdrproc_t)xdr_sums_caller, &caller);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.args_doc = "HOST OPERATION [A B]",
+		.doc = "Let calc_server_auth add, subtract or multiply, or "
+		       "say who it thinks we are (whoami).\v"
+		       "Examples:\n"
+		       "  ./calc_client_auth localhost add 7 9\n"
+		       "  ./calc_client_auth localhost add 7 9 --uid=9999\n"
+		       "  ./calc_client_auth --auth=des localhost whoami\n\n"
+		       "Exit status: 0 done, 1 failed, 2 usage, 3 no reply "
+		       "(outcome unknown), 4 unreachable, 5 not registered, "
+		       "6 another version, 7 authentication refused, 8 other "
+		       "errors of the call.",
+	};
+	struct settings s = {
+		.client = {.program = SUMS_PROG,
+			   .version = SUMS_VERS,
+			   .timeout_ns = 5 * TICK_S,
+			   .retries = 4,
+			   .may_repeat = true},
+		.keys_path = OPTIONS_KEYS,
+		.server = "unix." OPTIONS_HOST "@" NETNAME_DOMAIN,
+		.auth = SERVICE_SYS,
+		.uid = -1,
+		.gid = -1,
+		.repeat = 1,
+	};
+	struct rpc_client *client;
+	struct rpc_fault fault;
+	AUTH *auth;
+
+	cli_parse_in_order(&argp, argc, argv, &s);
+	auth = make_auth(&s);
+	if (rpc_client_open(&client, &s.client, &fault)) {
+		if (auth)
+			auth_destroy(auth);
+		fail(&s, &fault);
+	}
+	rpc_client_set_auth(client, auth);
+	for (uint64_t i = 0; i < s.repeat; i++)
+		call_and_print(&s, client, i == 0);
+	rpc_client_close(client);
+	return 0;
+}

@@ -1,0 +1,210 @@
+/* calc_server_auth - the calculator that asks who is calling. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/serve.h"
+#include "lib/cmd/stop.h"
+#include "p17-rpc-auth/cmd/options.h"
+#include "p17-rpc-auth/service.h"
+#include "p17-rpc-auth/sums.h"
+
+struct settings {
+	struct serve serve;
+	struct service service;
+	const char *keys_path, *secret_path, *policy_path;
+	bool is_verbose;
+};
+
+static const struct argp_option options[] = {
+	{"auth", 'a', "NAME", 0, "none, sys (the default) or des", 0},
+	{"allow", 'A', "RULE", 0,
+	 "Who may call what, like 'multiply uid=1000'; may be repeated", 0},
+	{"policy", 'P', "FILE", 0, "A file of such rules", 0},
+	{"keys", 'k', "FILE", 0,
+	 "The file of public keys (default " OPTIONS_KEYS ")", 0},
+	{"secret", 'S', "FILE", 0,
+	 "The server's secret key (default secret." OPTIONS_HOST ")", 0},
+	{"transport", 't', "LIST", 0, "Of tcp, udp, unix (default tcp,udp)", 0},
+	{"port", 'p', "N", 0, "Port for TCP and UDP (default: any)", 0},
+	{"socket", 's', "PATH", 0, "Listen on a Unix socket too", 0},
+	{"no-rpcbind", 'n', NULL, 0, "Register nothing", 0},
+	{"verbose", 'v', NULL, 0, "Say of each call who made it", 0},
+	{0},
+};
+
+static void allow(struct settings *s, const char *rule)
+{
+	int error = policy_add(&s->service.policy, rule);
+
+	if (error == -ENOSPC)
+		die_usage("--allow: more than %d rules", POLICY_RULES);
+	if (error)
+		die_usage("--allow '%s': wanted a procedure or *, and then "
+			  "anybody, uid=N, gid=N, host=NETNAME, proved",
+			  rule);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct settings *s = state->input;
+
+	switch (key) {
+	case 'a':
+		s->service.auth = (enum service_auth)cli_word("--auth", arg,
+							      options_auth);
+		return 0;
+	case 'A':
+		allow(s, arg);
+		return 0;
+	case 'P':
+		s->policy_path = arg;
+		return 0;
+	case 'k':
+		s->keys_path = arg;
+		return 0;
+	case 'S':
+		s->secret_path = arg;
+		return 0;
+	case 'v':
+		s->is_verbose = true;
+		return 0;
+	default:
+		return serve_parse(&s->serve, key, arg);
+	}
+}
+
+/* ---- who may call ---- */
+
+static void load_policy(struct settings *s)
+{
+	struct policy *policy = &s->service.policy;
+	char rule[32];
+	size_t line;
+	int error;
+
+	if (s->policy_path) {
+		error = policy_load(policy, s->policy_path, &line);
+		if (error && line)
+			die("policy '%s', line %zu: %s", s->policy_path, line,
+			    error == -ENOSPC ? "too many rules"
+					     : "no such procedure or word");
+		if (error)
+			die_errno(error, "cannot read policy '%s'",
+				  s->policy_path);
+	}
+	if (policy->n > 0)
+		return;
+	/* Nothing was said: who runs the server; or whoever has a key here. */
+	if (s->service.auth == SERVICE_NONE)
+		snprintf(rule, sizeof(rule), "* anybody");
+	else if (s->service.auth == SERVICE_SYS)
+		snprintf(rule, sizeof(rule), "* uid=%u", geteuid());
+	else
+		snprintf(rule, sizeof(rule), "* proved anybody");
+	policy_add(policy, rule);
+}
+
+static void load_keys(struct settings *s, struct keys *keys)
+{
+	struct keys_entry secret;
+	int error;
+
+	if (s->service.auth != SERVICE_DES)
+		return;
+	options_load_keys(keys, s->keys_path);
+	options_load_secret(&secret, s->secret_path,
+			    "unix." OPTIONS_HOST "@" NETNAME_DOMAIN, keys,
+			    s->keys_path);
+	error = authdh_server_open(&s->service.dh,
+				   &(struct authdh_server_options){
+					   .publics = keys,
+					   .secret = &secret,
+				   });
+	dh_wipe(&secret, sizeof(secret));
+	if (error)
+		die_errno(error, "cannot prepare AUTH_DES");
+}
+
+static void print_call(const struct rpc_request *request, enum auth_stat why)
+{
+	char who[400];
+
+	service_describe(request->who, who, sizeof(who));
+	printf("%s by %s over %s: %s\n", request->procedure->name, who,
+	       rpc_auth_transport_name(request->peer->transport),
+	       why == AUTH_OK ? "allowed" : rpc_fault_auth_text(why));
+	fflush(stdout);
+}
+
+/* ---- serving ---- */
+
+static void print_listening(const struct settings *s,
+			    const struct rpc_server *server)
+{
+	unsigned int port = rpc_server_port(server, RPC_TCP);
+	const char *path = s->serve.server.unix_path;
+
+	if (!port)
+		port = rpc_server_port(server, RPC_UDP);
+	printf("Listening");
+	if (port)
+		printf(" on port %u", port);
+	if (path)
+		printf(" on socket %s", path);
+	printf(" (%s)\n", options_flavors[s->service.auth]);
+}
+
+static void tell(const struct rpc_server *server, bool is_registered, void *arg)
+{
+	const struct settings *s = arg;
+
+	if (is_registered)
+		printf("Registered with rpcbind (%s)\n",
+		       options_flavors[s->service.auth]);
+	else if (s->serve.has_no_rpcbind)
+		print_listening(s, server);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.doc = "Serve a calculator by ONC RPC, program 0x31230001 "
+		       "(rpcinfo says 824377345), to callers who say, or "
+		       "prove, who they are; until SIGINT or SIGTERM.\v"
+		       "Examples:\n"
+		       "  ./calc_server_auth --auth=sys --allow='* uid=1000'\n"
+		       "  ./calc_server_auth --auth=des --policy=rules\n\n"
+		       "Exit status: 0 stopped, 1 failed, 2 usage.",
+	};
+	struct settings s = {
+		.serve.server = {.has_tcp = true, .has_udp = true},
+		.service = {.auth = SERVICE_SYS},
+		.keys_path = OPTIONS_KEYS,
+	};
+	struct rpc_server *server;
+	struct keys keys = {0};
+	int error, status;
+
+	policy_init(&s.service.policy, service_procedures);
+	cli_parse_argp(&argp, argc, argv, &s);
+	load_policy(&s);
+	load_keys(&s, &keys);
+	error = stop_install();
+	if (error)
+		die_errno(error, "cannot handle signals");
+	if (s.is_verbose)
+		s.service.on_call = print_call;
+	service_dispatch(&s.service, &s.serve.server.dispatch);
+	server = serve_open(&s.serve);
+	status = serve_run(&s.serve, server, tell, &s);
+	serve_close(&s.serve, server);
+	authdh_server_close(s.service.dh);
+	keys_free(&keys);
+	return status;
+}

@@ -1,0 +1,87 @@
+/* A System V semaphore, taken with SEM_UNDO as one does who must not leave it
+ * locked by dying: a system call each way, and the kernel's bookkeeping. */
+#include "suite/sync/syncop.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ipc.h>
+#include <sys/sem.h>
+
+#include "lib/objname.h"
+#include "lib/sysv.h"
+
+static void destroy(void *state)
+{
+	int *id = state;
+
+	semctl(*id, 0, IPC_RMID);
+	objname_release_id(OBJNAME_SYSV_SEM, *id);
+	free(id);
+}
+
+static int create(void **state, int members)
+{
+	static const unsigned short one[] = {1};
+	int *id = malloc(sizeof(*id));
+
+	(void)members;
+	if (!id)
+		return -ENOMEM;
+	*id = sysv_sem_create(IPC_PRIVATE, 1, one, 0600);
+	if (*id < 0) {
+		int error = *id;
+
+		free(id);
+		return error;
+	}
+	objname_claim_id(OBJNAME_SYSV_SEM, *id);
+	*state = id;
+	return 0;
+}
+
+static int change(const int *id, short by)
+{
+	struct sembuf op = {.sem_op = by, .sem_flg = SEM_UNDO};
+
+	while (semop(*id, &op, 1))
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+static int enter(void *state)
+{
+	return change(state, -1);
+}
+
+static int leave(void *state)
+{
+	return change(state, 1);
+}
+
+static int check(struct syncop_limit *limit)
+{
+	struct seminfo info = {0};
+
+	if (semctl(0, 0, IPC_INFO, (union semun){.info = &info}) < 0)
+		return -errno;
+	snprintf(limit->most, sizeof(limit->most), "%d units", info.semvmx);
+	snprintf(limit->why, sizeof(limit->why),
+		 "a semaphore counts to %d, always; a machine has at most %d "
+		 "sets: the fourth of sysctl kernel.sem",
+		 info.semvmx, info.semmni);
+	return 0;
+}
+
+const struct syncop syncop_sysv_sem = {
+	.name = "sysv-sem",
+	.title = "System V semaphore (undo)",
+	.summary =
+		"a counter in the kernel, which gives back what a dead process took",
+	.check = check,
+	.create = create,
+	.enter = enter,
+	.leave = leave,
+	.destroy = destroy,
+};

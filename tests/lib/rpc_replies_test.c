@@ -1,0 +1,258 @@
+/* Replies that are kept, and the limits of that. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/rpc/rpc_replies.h"
+#include "tests/support/support.h"
+
+static struct rpc_replies *open_replies(size_t n, size_t bytes)
+{
+	struct rpc_replies *replies;
+
+	assert_int_equal(rpc_replies_open(&replies, n, bytes), 0);
+	return replies;
+}
+
+static int begin(struct rpc_replies *replies, const char *key, char *buf,
+		 size_t size)
+{
+	size_t n = 0;
+	int rc =
+		rpc_replies_begin(replies, key, strlen(key), buf, size - 1, &n);
+
+	if (rc == RPC_REPLIES_KNOWN)
+		buf[n] = '\0';
+	return rc;
+}
+
+static void keep(struct rpc_replies *replies, const char *key,
+		 const char *reply)
+{
+	char buf[64];
+
+	assert_int_equal(begin(replies, key, buf, sizeof(buf)),
+			 RPC_REPLIES_NEW);
+	assert_int_equal(rpc_replies_finish(replies, key, strlen(key), reply,
+					    strlen(reply)),
+			 0);
+}
+
+static void assert_known(struct rpc_replies *replies, const char *key,
+			 const char *reply)
+{
+	char buf[64];
+
+	assert_int_equal(begin(replies, key, buf, sizeof(buf)),
+			 RPC_REPLIES_KNOWN);
+	assert_string_equal(buf, reply);
+}
+
+static void assert_new(struct rpc_replies *replies, const char *key)
+{
+	char buf[64];
+
+	assert_int_equal(begin(replies, key, buf, sizeof(buf)),
+			 RPC_REPLIES_NEW);
+	rpc_replies_abandon(replies, key, strlen(key));
+}
+
+static void repeated_call_gets_the_first_reply(void **state)
+{
+	struct rpc_replies *replies = open_replies(4, 1000);
+
+	(void)state;
+	keep(replies, "a", "one");
+	keep(replies, "ab", "two");
+	keep(replies, "empty", "");
+	for (int i = 0; i < 3; i++) {
+		assert_known(replies, "a", "one");
+		assert_known(replies, "ab", "two");
+		assert_known(replies, "empty", "");
+	}
+	rpc_replies_close(replies);
+}
+
+static void call_at_work_is_busy(void **state)
+{
+	struct rpc_replies *replies = open_replies(1, 1000);
+	char buf[64];
+
+	(void)state;
+	assert_int_equal(begin(replies, "a", buf, 64), RPC_REPLIES_NEW);
+	assert_int_equal(begin(replies, "a", buf, 64), RPC_REPLIES_BUSY);
+	/* The one slot there is may not be taken from it. */
+	assert_int_equal(begin(replies, "b", buf, 64), -ENOBUFS);
+	assert_int_equal(rpc_replies_finish(replies, "a", 1, "x", 1), 0);
+	assert_known(replies, "a", "x");
+	rpc_replies_close(replies);
+}
+
+static void abandoned_call_is_new_again(void **state)
+{
+	struct rpc_replies *replies = open_replies(2, 1000);
+
+	(void)state;
+	assert_new(replies, "a");
+	keep(replies, "a", "now");
+	assert_known(replies, "a", "now");
+	/* Too late to abandon it. */
+	rpc_replies_abandon(replies, "a", 1);
+	assert_known(replies, "a", "now");
+	rpc_replies_close(replies);
+}
+
+static void oldest_is_forgotten_for_want_of_slots(void **state)
+{
+	struct rpc_replies *replies = open_replies(3, 1000);
+	size_t bytes;
+
+	(void)state;
+	keep(replies, "a", "1");
+	keep(replies, "b", "2");
+	keep(replies, "c", "3");
+	assert_known(replies, "a", "1"); /* which makes it the newest */
+	keep(replies, "d", "4");
+	assert_known(replies, "a", "1");
+	assert_known(replies, "c", "3");
+	assert_known(replies, "d", "4");
+	assert_int_equal(rpc_replies_count(replies, &bytes), 3);
+	assert_int_equal(bytes, 3);
+	assert_new(replies, "b");
+	rpc_replies_close(replies);
+}
+
+static void bytes_are_limited_as_well(void **state)
+{
+	struct rpc_replies *replies = open_replies(100, 10);
+	size_t bytes;
+	char buf[64];
+
+	(void)state;
+	keep(replies, "a", "12345");
+	keep(replies, "b", "12345");
+	keep(replies, "c", "123456");
+	assert_int_equal(rpc_replies_count(replies, &bytes), 1);
+	assert_int_equal(bytes, 6);
+	assert_known(replies, "c", "123456");
+	/* Larger than all there is: forgotten at once. */
+	assert_int_equal(begin(replies, "d", buf, 64), RPC_REPLIES_NEW);
+	assert_int_equal(rpc_replies_finish(replies, "d", 1, "12345678901", 11),
+			 -EMSGSIZE);
+	assert_new(replies, "d");
+	assert_known(replies, "c", "123456");
+	rpc_replies_close(replies);
+}
+
+static void thousands_come_and_the_last_are_kept(void **state)
+{
+	enum { KEPT = 64, ALL = 5000 };
+	struct rpc_replies *replies = open_replies(KEPT, 100000);
+	char key[32];
+	size_t bytes;
+
+	(void)state;
+	for (int i = 0; i < ALL; i++) {
+		snprintf(key, sizeof(key), "key %d", i);
+		keep(replies, key, key);
+	}
+	for (int i = ALL - KEPT; i < ALL; i++) {
+		snprintf(key, sizeof(key), "key %d", i);
+		assert_known(replies, key, key);
+	}
+	assert_int_equal(rpc_replies_count(replies, &bytes), KEPT);
+	assert_new(replies, "key 0");
+	rpc_replies_close(replies);
+}
+
+static void keys_and_sizes_are_checked(void **state)
+{
+	struct rpc_replies *replies = open_replies(4, 1000);
+	char key[RPC_REPLIES_KEY + 1] = {0};
+	char buf[4];
+	size_t n;
+
+	(void)state;
+	assert_int_equal(rpc_replies_begin(replies, key, 0, buf, 4, &n),
+			 -EINVAL);
+	assert_int_equal(
+		rpc_replies_begin(replies, key, sizeof(key), buf, 4, &n),
+		-EINVAL);
+	assert_int_equal(rpc_replies_finish(replies, "a", 1, "x", 1), -EINVAL);
+	keep(replies, "a", "long reply");
+	assert_int_equal(rpc_replies_begin(replies, "a", 1, buf, 4, &n),
+			 -EMSGSIZE);
+	rpc_replies_close(replies);
+	assert_int_equal(rpc_replies_open(&replies, 0, 10), -EINVAL);
+	assert_null(replies);
+}
+
+/* ---- threads ---- */
+
+enum { THREADS = 4, KEYS = 50 };
+
+struct crowd {
+	struct rpc_replies *replies;
+	atomic_int done[KEYS];
+};
+
+static void *do_each(void *arg)
+{
+	struct crowd *crowd = arg;
+	char key[16], buf[16];
+
+	for (int i = 0; i < KEYS; i++) {
+		int rc;
+
+		snprintf(key, sizeof(key), "%d", i);
+		while ((rc = begin(crowd->replies, key, buf, sizeof(buf))) ==
+		       RPC_REPLIES_BUSY)
+			sched_yield();
+		if (rc == RPC_REPLIES_NEW) {
+			atomic_fetch_add(&crowd->done[i], 1);
+			rc = rpc_replies_finish(crowd->replies, key,
+						strlen(key), key, strlen(key));
+			if (rc)
+				return arg;
+		} else if (rc != RPC_REPLIES_KNOWN || strcmp(buf, key) != 0) {
+			return arg;
+		}
+	}
+	return NULL;
+}
+
+static void many_threads_do_each_call_once(void **state)
+{
+	struct crowd crowd = {.replies = open_replies(KEYS, 10000)};
+	pthread_t threads[THREADS];
+	void *result;
+
+	(void)state;
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, do_each, &crowd), 0);
+	for (int i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(threads[i], &result), 0);
+		assert_null(result);
+	}
+	for (int i = 0; i < KEYS; i++)
+		assert_int_equal(atomic_load(&crowd.done[i]), 1);
+	rpc_replies_close(crowd.replies);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(repeated_call_gets_the_first_reply),
+		cmocka_unit_test(call_at_work_is_busy),
+		cmocka_unit_test(abandoned_call_is_new_again),
+		cmocka_unit_test(oldest_is_forgotten_for_want_of_slots),
+		cmocka_unit_test(bytes_are_limited_as_well),
+		cmocka_unit_test(thousands_come_and_the_last_are_kept),
+		cmocka_unit_test(keys_and_sizes_are_checked),
+		cmocka_unit_test(many_threads_do_each_call_once),
+	};
+	return SUPPORT_MAIN(tests);
+}

@@ -1,0 +1,105 @@
+/* A fork or a pipe fails halfway through the start: nothing is left of it.
+ * Linked with --wrap for child_spawn and fdio_pipe, which fail when a countdown
+ * is over. */
+#include "tests/p01/fixture.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "lib/child.h"
+
+/* Which call fails, counted down; 0: none. */
+static atomic_int spawn_countdown, pipe_countdown;
+/* lib/child has pipes of its own, which are not counted. */
+static _Thread_local bool is_spawning;
+
+int __real_child_spawn(const struct child_spec *spec, pid_t *pid);
+int __wrap_child_spawn(const struct child_spec *spec, pid_t *pid);
+int __wrap_child_spawn(const struct child_spec *spec, pid_t *pid)
+{
+	int rc;
+
+	if (spawn_countdown && --spawn_countdown == 0)
+		return -EAGAIN;
+	is_spawning = true;
+	rc = __real_child_spawn(spec, pid);
+	is_spawning = false;
+	return rc;
+}
+
+int __real_fdio_pipe(int fds[2]);
+int __wrap_fdio_pipe(int fds[2]);
+int __wrap_fdio_pipe(int fds[2])
+{
+	if (!is_spawning && pipe_countdown && --pipe_countdown == 0)
+		return -EMFILE;
+	return __real_fdio_pipe(fds);
+}
+
+static int set_up_calls(void **state)
+{
+	spawn_countdown = pipe_countdown = 0;
+	return set_up(state);
+}
+
+static void assert_start_fails(struct fixture *f, int error)
+{
+	size_t failed = 0;
+
+	assert_int_equal(pipeline_start(&f->p), error);
+	assert_int_equal(f->p.running, 0);
+	for (size_t i = 0; i < f->p.n; i++) {
+		assert_false(f->stages[i].is_running);
+		if (f->stages[i].error == error)
+			failed++;
+	}
+	assert_int_equal(failed, 1);
+}
+
+static void failed_fork_halfway_leaves_nothing_running(void **state)
+{
+	struct fixture *f = *state;
+
+	while (f->p.n < 100)
+		add_argv(f, "sleep", "100", NULL);
+	spawn_countdown = 50;
+	assert_start_fails(f, -EAGAIN);
+	assert_int_equal(code_of(f, 0), 128 + SIGTERM);
+}
+
+static void failed_first_fork_leaves_nothing_running(void **state)
+{
+	struct fixture *f = *state;
+
+	add_argv(f, "cat", NULL, NULL);
+	add_argv(f, "cat", NULL, NULL);
+	spawn_countdown = 1;
+	assert_start_fails(f, -EAGAIN);
+}
+
+static void failed_pipe_halfway_leaves_nothing_running(void **state)
+{
+	struct fixture *f = *state;
+
+	while (f->p.n < 20)
+		add_argv(f, "sleep", "100", NULL);
+	pipe_countdown = 7;
+	assert_start_fails(f, -EMFILE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			failed_fork_halfway_leaves_nothing_running,
+			set_up_calls, tear_down),
+		cmocka_unit_test_setup_teardown(
+			failed_first_fork_leaves_nothing_running, set_up_calls,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			failed_pipe_halfway_leaves_nothing_running,
+			set_up_calls, tear_down),
+	};
+
+	return SUPPORT_MAIN(tests);
+}

@@ -1,0 +1,131 @@
+/* A client whose server is not there yet, says nothing, or dies. */
+#include "tests/p02/fixture.h"
+
+#include <string.h>
+
+#include "lib/fdio.h"
+#include "lib/frame.h"
+#include "p02-fifo/message.h"
+
+static void client_without_a_server_gives_up_at_its_deadline(void **state)
+{
+	struct client *client = open_client(*state);
+
+	assert_int_equal(ask_sum(client, 1, 1, 50), -ENOENT);
+	client_close(client);
+}
+
+static int ask_before_there_is_a_server(void *arg)
+{
+	const struct client_options options = options_for(arg);
+	struct client *client;
+	int rc;
+
+	if (client_open(&client, &options))
+		return 1;
+	rc = ask_sum(client, 1, 1, 10000);
+	client_close(client);
+	return rc ? 2 : 0;
+}
+
+static bool is_asking(void *arg)
+{
+	return access(arg, F_OK) == 0;
+}
+
+static void client_started_first_waits_for_the_server(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+	int status;
+	pid_t pid;
+
+	for (int is_stale = 0; is_stale < 2; is_stale++) {
+		assert_int_equal(
+			child_fork(ask_before_there_is_a_server, f, &pid), 0);
+		fifo_reply_path(path, sizeof(path), f->path, pid);
+		assert_true(support_wait_until(is_asking, path, 5000));
+		/* The second time the dead server's FIFO is there. */
+		start(f);
+		assert_int_equal(
+			child_wait(pid, tick_after(15 * TICK_S), &status), 0);
+		assert_int_equal(child_exit_code(status), 0);
+		support_kill(&f->server);
+	}
+}
+
+static void server_that_does_not_answer_is_a_timeout(void **state)
+{
+	struct fixture *f = *state;
+	struct client *client = open_client(f);
+	struct fifo deaf = FIFO_CLOSED;
+
+	assert_int_equal(fifo_create(&deaf, f->path, 0600), 0);
+	assert_int_equal(ask_sum(client, 1, 1, 50), -ETIMEDOUT);
+	fifo_remove(&deaf);
+	client_close(client);
+}
+
+struct fake {
+	struct fixture *fixture;
+	struct fifo fifo;
+};
+
+/* Takes one request, answers a wrong number, and dies. */
+static int answer_wrongly(void *arg)
+{
+	const struct fake *fake = arg;
+	struct message_request request;
+	char payload[FRAME_ATOMIC_MAX], path[256];
+	struct message_reply reply = {.value = 666};
+	uint32_t type;
+	int fd;
+
+	if (frame_recv(fake->fifo.read_fd, &type, payload, sizeof(payload),
+		       tick_after(5 * TICK_S)) < 0)
+		return 1;
+	memcpy(&request, payload, sizeof(request));
+	fifo_reply_path(path, sizeof(path), fake->fixture->path, request.pid);
+	fd = fifo_open_writer(path, geteuid());
+	reply.head = request.head;
+	reply.head.number++;
+	message_seal_reply(&reply);
+	frame_send(fd, MESSAGE_REPLY, &reply, sizeof(reply), TICK_NEVER);
+	reply.head.number--;
+	reply.head.nonce++;
+	message_seal_reply(&reply);
+	frame_send(fd, MESSAGE_REPLY, &reply, sizeof(reply), TICK_NEVER);
+	return 0;
+}
+
+static void server_that_dies_before_the_answer_is_noticed_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct fake fake = {.fixture = f, .fifo = FIFO_CLOSED};
+	int status;
+	pid_t pid;
+
+	f->client = open_client(f);
+	assert_int_equal(fifo_create(&fake.fifo, f->path, 0600), 0);
+	assert_int_equal(child_fork(answer_wrongly, &fake, &pid), 0);
+	fdio_close(&fake.fifo.read_fd);
+	fdio_close(&fake.fifo.write_fd);
+	/* Answers to other questions are not ours. */
+	assert_int_equal(ask_sum(f->client, 1, 1, 60000), -EPIPE);
+	assert_int_equal(child_wait(pid, tick_after(5 * TICK_S), &status), 0);
+	assert_int_equal(child_exit_code(status), 0);
+	start(f);
+	assert_int_equal(ask_sum(f->client, 1, 1, 5000), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(client_without_a_server_gives_up_at_its_deadline),
+		CASE(client_started_first_waits_for_the_server),
+		CASE(server_that_does_not_answer_is_a_timeout),
+		CASE(server_that_dies_before_the_answer_is_noticed_at_once),
+	};
+
+	return SUPPORT_MAIN(tests);
+}

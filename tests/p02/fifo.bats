@@ -1,0 +1,277 @@
+#!/usr/bin/env bats
+# calc_server and calc_client as a user runs them.
+# needs: strace
+
+load ../support/common
+
+setup() {
+	setup_chapter p02
+}
+
+# Orderly, so that a test that forgets leaves nothing to the next one.
+teardown() {
+	stop_servers
+}
+
+@test "the guide's transcript" {
+	start_server --ready listening ./calc_server
+	assert_equal "$(<"$SERVER_OUT")" "Server listening on /tmp/calc_server..."
+	run ./calc_client "5 + 3"
+	assert_success
+	assert_output "Result: 8"
+	run ./calc_client "10 * 4"
+	assert_output "Result: 40"
+	assert [ -p /tmp/calc_server ]
+	run bash -c 'ls -la /tmp/calc_client*'
+	assert_output --partial 'No such file or directory'
+	run cat "$SERVER_OUT"
+	assert_line --regexp '^Received: 5 \+ 3 from client [0-9]+$'
+	assert_line --regexp '^Sending response: 8 to /tmp/calc_client_[0-9]+$'
+	assert_line --regexp '^Received: 10 \* 4 from client [0-9]+$'
+	assert_line --regexp '^Sending response: 40 to /tmp/calc_client_[0-9]+$'
+	stop_server
+	assert_equal "$status" 0
+	assert [ ! -e /tmp/calc_server ]
+	assert_nothing_left
+}
+
+@test "the reply FIFO is there while a client works, with mode 600" {
+	start_server --ready listening ./calc_server -q
+	mkfifo lines
+	./calc_client <lines >out 3>&- &
+	client=$!
+	exec 7>lines
+	echo 1+1 >&7
+	wait_for_line out 'Result: 2' 5
+	assert_equal "$(stat -c %A /tmp/calc_client_$client)" prw-------
+	exec 7>&-
+	wait $client
+	assert [ ! -e /tmp/calc_client_$client ]
+}
+
+@test "errors of an expression go to standard error and exit with 1" {
+	start_server --ready listening ./calc_server -q
+	run ./calc_client "1 / 0"
+	assert_failure 1
+	assert_output "Error: division by zero"
+	run ./calc_client "9223372036854775807 + 1"
+	assert_failure 1
+	assert_output "Error: beyond 64 bits (column 21)"
+	run ./calc_client ""
+	assert_failure 1
+	assert_output "Error: not an expression (column 1)"
+	run ./calc_client -- "-5 + 3"
+	assert_output "Result: -2"
+}
+
+@test "expressions come line by line from standard input" {
+	start_server --ready listening ./calc_server -q
+	run bash -c "printf '1+1\n\n2*3\n7/0\n2 3\n9-1' | ./calc_client -q 2>err"
+	assert_failure 1
+	assert_output $'2\n6\n8'
+	assert_equal "$(<err)" "Error: division by zero
+Error: not an expression (column 3)"
+	run bash -c "printf '1\0+1\n' | ./calc_client"
+	assert_failure 1
+	assert_output "Error: not an expression (column 2)"
+}
+
+@test "fifty commands at once, two hundred questions each" {
+	start_server --ready listening ./calc_server -q
+	for i in {1..50}; do
+		for j in {1..200}; do
+			echo "$i * 1000 + $j"
+		done | ./calc_client -q --timeout 60 >"out.$i" 3>&- &
+		pids+=($!)
+	done
+	for i in {1..50}; do
+		wait "${pids[i - 1]}"
+		seq $((i * 1000 + 1)) $((i * 1000 + 200)) | cmp - "out.$i"
+	done
+}
+
+@test "a client that was started first gets its answer" {
+	./calc_client 6*7 >out 3>&- &
+	client=$!
+	wait_until 5 test -p /tmp/calc_client_$client
+	start_server --ready listening ./calc_server -q
+	wait $client
+	assert_equal "$(<out)" "Result: 42"
+}
+
+@test "without a server the client says so" {
+	run ./calc_client --timeout 100ms 1+1
+	assert_failure 1
+	assert_output "calc_client: no server on /tmp/calc_server"
+	assert_nothing_left
+	run find /tmp -maxdepth 1 -name 'calc*'
+	assert_output ''
+}
+
+@test "the server killed halfway: a clear error, and the next one goes on" {
+	start_server --ready listening ./calc_server -q
+	mkfifo lines
+	./calc_client --timeout 10s <lines >out 2>err 3>&- &
+	client=$!
+	exec 7>lines
+	echo 1+1 >&7
+	wait_for_line out 'Result: 2' 5
+	stop_server server KILL
+	assert [ -p /tmp/calc_server ]
+	echo 2+2 >&7
+	start_server --ready listening ./calc_server -q 7>&-
+	wait_for_line out 'Result: 4' 10
+	exec 7>&-
+	wait $client
+	stop_server
+	run find /tmp -maxdepth 1 -name 'calc*'
+	assert_output ''
+}
+
+@test "SIGINT and SIGTERM remove the FIFOs" {
+	for signal in INT TERM; do
+		./calc_client --timeout 60s 1+1 2>err 3>&- &
+		client=$!
+		wait_until 5 test -p /tmp/calc_client_$client
+		# Of a background job SIGINT is ignored: that is its wish.
+		kill -TERM $client
+		wait $client && fail "the client ended as if it had a result"
+		assert [ ! -e /tmp/calc_client_$client ]
+		start_server --ready listening env --default-signal=INT \
+			./calc_server
+		stop_server server $signal
+		assert_equal "$status" 0
+		assert [ ! -e /tmp/calc_server ]
+	done
+}
+
+@test "a stop right before the client reads a line is not slept over" {
+	mkfifo lines
+	exec 7<>lines # nobody writes, and nobody closes
+	# Whichever call on it is the last before it would block.
+	run timeout -k 1 20 strace -qq -o /dev/null -P "$PWD/lines" \
+		-e trace=newfstatat,ppoll \
+		-e inject=newfstatat,ppoll:signal=TERM:when=1 \
+		./calc_client <lines
+	exec 7>&-
+	rm lines
+	assert_failure 143
+}
+
+@test "a second server is refused, and a stale FIFO is taken over" {
+	start_server --ready listening ./calc_server
+	run ./calc_server
+	assert_failure 1
+	assert_output "calc_server: cannot listen on /tmp/calc_server: another server does"
+	stop_server server KILL
+	start_server --ready listening ./calc_server
+	stop_server
+}
+
+@test "what is no FIFO of ours is refused and left alone" {
+	echo precious >/tmp/calc_server
+	run ./calc_server
+	assert_failure 1
+	assert_one_line_error "$output" calc_server
+	run ./calc_client 1+1
+	assert_failure 1
+	assert_one_line_error "$output" calc_client
+	assert_equal "$(</tmp/calc_server)" precious
+	rm /tmp/calc_server
+	ln -s "$PWD/elsewhere" /tmp/calc_server
+	run ./calc_server
+	assert_failure 1
+	assert [ ! -e elsewhere ]
+	rm /tmp/calc_server
+}
+
+@test "a link to a FIFO is not followed" {
+	mkfifo -m 600 elsewhere
+	ln -s "$PWD/elsewhere" /tmp/calc_server
+	run timeout 5 ./calc_server
+	assert_failure 1
+	assert_one_line_error "$output" calc_server
+	rm /tmp/calc_server
+}
+
+@test "the mode of the FIFO is 600 unless it is widened" {
+	umask 0
+	start_server --ready listening ./calc_server
+	assert_equal "$(stat -c %a /tmp/calc_server)" 600
+	stop_server
+	umask 077
+	start_server --ready listening ./calc_server --mode=622 --fifo=/tmp/wide
+	assert_equal "$(stat -c %a /tmp/wide)" 622
+	stop_server
+}
+
+@test "a longer expression than one atomic write is refused with the limit" {
+	run ./calc_client "$(printf '%05000d' 1)"
+	assert_failure 2
+	assert_one_line_error "$output" calc_client
+	assert_output --partial 'accepted is up to 4048'
+	head -c 1000000 /dev/zero | tr '\0' 1 >long
+	run bash -c './calc_client <long'
+	assert_failure 2
+	assert_one_line_error "$output" calc_client
+	run find /tmp -maxdepth 1 -name 'calc*'
+	assert_output ''
+}
+
+@test "garbage in the FIFO is skipped and said" {
+	start_server --ready listening ./calc_server
+	head -c 3000 /dev/urandom >/tmp/calc_server
+	printf 'UFRM\1\0\0\0\377\377\377\177' >/tmp/calc_server
+	run ./calc_client 1+1
+	assert_output "Result: 2"
+	grep -q 'bytes that were no request' "$SERVER_ERR"
+	stop_server
+	assert_equal "$status" 0
+}
+
+@test "text from clients cannot steer the server's terminal" {
+	start_server --ready listening ./calc_server
+	run ./calc_client $'1\e[2J\n2'
+	assert_failure 1
+	grep -q 'Received: 1?\[2J?2 from' "$SERVER_OUT"
+}
+
+@test "an unwilling command line is one line and exit 2" {
+	for arguments in --no-such-option --timeout=soon --timeout=-1s \
+		--mode=8 --mode=400 --fifo= --server-user=nobody-of-that-name; do
+		run ./calc_client "$arguments" 1+1
+		assert_failure 2
+		assert_one_line_error "$output" calc_client
+	done
+	run ./calc_client 1 2
+	assert_failure 2
+	assert_one_line_error "$output" calc_client
+	for arguments in --no-such-option operand --mode=x --fifo=; do
+		run ./calc_server "$arguments"
+		assert_failure 2
+		assert_one_line_error "$output" calc_server
+	done
+	run ./calc_server --fifo=/nonexistent/fifo
+	assert_failure 1
+	assert_one_line_error "$output" calc_server
+	run ./calc_client --fifo=/nonexistent/fifo 1
+	assert_failure 1
+	assert_one_line_error "$output" calc_client
+}
+
+@test "closed standard streams and a full disk" {
+	start_server --ready listening ./calc_server -q
+	run bash -c './calc_client 1+1 <&- 2>&-'
+	assert_output "Result: 2"
+	run bash -c './calc_client 1+1 >/dev/full'
+	assert_failure 1
+	assert_one_line_error "$output" calc_client
+	run find /tmp -maxdepth 1 -name 'calc_client*'
+	assert_output ''
+	stop_server
+	run bash -c './calc_server >/dev/full'
+	assert_failure 1
+	assert_one_line_error "$output" calc_server
+	run find /tmp -maxdepth 1 -name 'calc*'
+	assert_output ''
+}

@@ -1,0 +1,222 @@
+/* Server and clients together: p02-fifo/server.h and client.h. Whose the FIFO
+ * is, is asked in fifo_test.c, and what becomes of clients without a server
+ * in client_test.c. */
+#include "tests/p02/fixture.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "lib/fdio.h"
+#include "lib/frame.h"
+#include "lib/rng.h"
+#include "p02-fifo/message.h"
+
+static void client_gets_its_answers(void **state)
+{
+	struct fixture *f = *state;
+	struct client *client;
+	enum expr_error error;
+	int64_t value;
+
+	start(f);
+	client = open_client(f);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(ask_sum(client, i, 1, 5000), 0);
+	assert_int_equal(client_ask(client, "1/0", tick_after(5 * TICK_S),
+				    &error, &value),
+			 0);
+	assert_int_equal(error, EXPR_DIVISION_BY_ZERO);
+	client_close(client);
+}
+
+/* ---- many at once ---- */
+
+enum { MANY = 50, EACH = 200 };
+
+struct asker {
+	const struct fixture *fixture;
+	int index;
+};
+
+static int ask_many(void *arg)
+{
+	const struct asker *asker = arg;
+	const struct client_options options = options_for(asker->fixture);
+	struct client *client;
+
+	if (client_open(&client, &options))
+		return 1;
+	for (int i = 0; i < EACH; i++)
+		if (ask_sum(client, asker->index * EACH, i, 30000))
+			return 2;
+	client_close(client);
+	return 0;
+}
+
+static void fifty_clients_at_once_get_their_own_answers(void **state)
+{
+	struct fixture *f = *state;
+	struct asker askers[MANY];
+	pid_t pids[MANY];
+	int status;
+
+	start(f);
+	for (int i = 0; i < MANY; i++) {
+		askers[i] = (struct asker){.fixture = f, .index = i};
+		assert_int_equal(child_fork(ask_many, &askers[i], &pids[i]), 0);
+	}
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(
+			child_wait(pids[i], tick_after(60 * TICK_S), &status),
+			0);
+		assert_int_equal(child_exit_code(status), 0);
+	}
+}
+
+/* ---- requests with lies in them, put into the FIFO by hand ---- */
+
+static void put_request(const struct fixture *f, pid_t pid, const char *text)
+{
+	const struct message_request request = {
+		.head = {.nonce = 1, .number = 1},
+		.pid = pid,
+		.uid = geteuid(),
+	};
+	unsigned char payload[FRAME_ATOMIC_MAX];
+	ssize_t n =
+		message_pack_request(&request, text, payload, sizeof(payload));
+	int fd = fifo_open_writer(f->path, geteuid());
+
+	assert_true(fd >= 0);
+	assert_int_equal(frame_send(fd, MESSAGE_REQUEST, payload, (size_t)n,
+				    tick_after(5 * TICK_S)),
+			 0);
+	close(fd);
+}
+
+static void garbage_and_unknown_pids_do_not_stop_the_server(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char noise[3000];
+	struct rng rng;
+	int fd;
+
+	start(f);
+	rng_seed(&rng, 1);
+	fd = fifo_open_writer(f->path, geteuid());
+	for (int i = 0; i < 200; i++) {
+		rng_fill(&rng, noise, sizeof(noise));
+		assert_int_equal(fdio_write_until(fd, noise, sizeof(noise),
+						  tick_after(5 * TICK_S)),
+				 0);
+		put_request(f, 1 + i, "1+1");
+	}
+	close(fd);
+	assert_still_serves(f);
+}
+
+static void reply_path_that_is_no_fifo_of_ours_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const files[] = {"precious", "calc_client_102"};
+	char target[256], link[256];
+
+	start(f);
+	scratch_write(&f->scratch, "precious", "precious", 8);
+	scratch_write(&f->scratch, "calc_client_102", "precious", 8);
+	snprintf(target, sizeof(target), "%s",
+		 scratch_path(&f->scratch, "precious"));
+	snprintf(link, sizeof(link), "%s",
+		 scratch_path(&f->scratch, "calc_client_101"));
+	assert_int_equal(symlink(target, link), 0);
+	put_request(f, 101, "1+1");
+	put_request(f, 102, "1+1");
+	assert_still_serves(f);
+	for (int i = 0; i < 2; i++) {
+		char text[16] = "";
+		int fd = open(scratch_path(&f->scratch, files[i]),
+			      O_RDONLY | O_CLOEXEC);
+
+		assert_int_equal(fdio_read_full(fd, text, sizeof(text) - 1), 8);
+		assert_string_equal(text, "precious");
+		close(fd);
+	}
+	assert_int_equal(unlink(scratch_path(&f->scratch, "calc_client_102")),
+			 0);
+}
+
+static void client_that_never_reads_holds_up_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct fifo deaf = FIFO_CLOSED;
+	char path[256];
+
+	start(f);
+	assert_int_equal(fifo_reply_path(path, sizeof(path), f->path, 103), 0);
+	assert_int_equal(fifo_create(&deaf, path, 0600), 0);
+	/* Many times what a FIFO holds of answers. */
+	for (int i = 0; i < 5000; i++)
+		put_request(f, 103, "1+1");
+	assert_still_serves(f);
+	fifo_remove(&deaf);
+}
+
+static bool is_gone(void *arg)
+{
+	return access(arg, F_OK) < 0;
+}
+
+static int open_and_hang(void *arg)
+{
+	const struct client_options options = options_for(arg);
+	struct client *client;
+
+	if (client_open(&client, &options) || ask_sum(client, 1, 2, 5000))
+		return 1;
+	raise(SIGKILL);
+	return 2;
+}
+
+static void fifo_of_a_killed_client_is_removed(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+	int status;
+	pid_t pid;
+
+	start(f);
+	assert_int_equal(child_fork(open_and_hang, f, &pid), 0);
+	assert_int_equal(child_wait(pid, tick_after(10 * TICK_S), &status), 0);
+	assert_int_equal(child_exit_code(status), 128 + SIGKILL);
+	fifo_reply_path(path, sizeof(path), f->path, pid);
+	assert_true(support_wait_until(is_gone, path, 5000));
+}
+
+static void next_server_sweeps_what_killed_clients_left(void **state)
+{
+	struct fixture *f = *state;
+	char dead[256];
+
+	snprintf(dead, sizeof(dead), "%s",
+		 scratch_path(&f->scratch, "calc_client_99"));
+	f->client = open_client(f);
+	assert_int_equal(mkfifo(dead, 0600), 0);
+	start(f);
+	assert_true(support_wait_until(is_gone, dead, 5000));
+	assert_int_equal(ask_sum(f->client, 1, 1, 5000), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(client_gets_its_answers),
+		CASE(fifty_clients_at_once_get_their_own_answers),
+		CASE(garbage_and_unknown_pids_do_not_stop_the_server),
+		CASE(reply_path_that_is_no_fifo_of_ours_is_left_alone),
+		CASE(client_that_never_reads_holds_up_nobody),
+		CASE(fifo_of_a_killed_client_is_removed),
+		CASE(next_server_sweeps_what_killed_clients_left),
+	};
+
+	return SUPPORT_MAIN(tests);
+}

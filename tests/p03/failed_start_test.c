@@ -1,0 +1,153 @@
+/* What mypopen refuses to start, or cannot start: no child and no descriptor is
+ * left of it. Linked with --wrap for child_spawn and fdopen, which fail when a
+ * case says so. */
+#include "tests/p03/fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+
+static atomic_int spawn_calls;
+static int spawn_error, fdopen_error;
+
+int __real_child_spawn(const struct child_spec *spec, pid_t *pid);
+int __wrap_child_spawn(const struct child_spec *spec, pid_t *pid);
+FILE *__real_fdopen(int fd, const char *mode);
+FILE *__wrap_fdopen(int fd, const char *mode);
+
+int __wrap_child_spawn(const struct child_spec *spec, pid_t *pid)
+{
+	spawn_calls++;
+	return spawn_error ? spawn_error : __real_child_spawn(spec, pid);
+}
+
+FILE *__wrap_fdopen(int fd, const char *mode)
+{
+	if (fdopen_error) {
+		errno = fdopen_error;
+		return NULL;
+	}
+	return __real_fdopen(fd, mode);
+}
+
+static void invalid_mode_fails_before_anything_starts(void **state)
+{
+	static const char *const modes[] = {"",   "rw", "r+", "a",   "rr",
+					    "ee", "e",  "rb", "ree", "re "};
+	int fds = support_count_fds();
+
+	(void)state;
+	spawn_calls = 0;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		errno = 0;
+		assert_null(mypopen("true", modes[i]));
+		assert_int_equal(errno, EINVAL);
+	}
+	errno = 0;
+	assert_null(mypopen("true", NULL));
+	assert_int_equal(errno, EINVAL);
+	errno = 0;
+	assert_null(mypopen(NULL, "r"));
+	assert_int_equal(errno, EINVAL);
+	errno = 0;
+	assert_null(mypopenv(NULL, "r"));
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(spawn_calls, 0);
+	assert_int_equal(support_count_fds(), fds);
+}
+
+static void failed_start_leaves_no_descriptor(void **state)
+{
+	int fds = support_count_fds();
+
+	(void)state;
+	spawn_error = -EAGAIN;
+	assert_null(mypopen("true", "r"));
+	assert_int_equal(errno, EAGAIN);
+	spawn_error = 0;
+	fdopen_error = ENOMEM;
+	assert_null(mypopen("true", "w"));
+	assert_int_equal(errno, ENOMEM);
+	fdopen_error = 0;
+	assert_int_equal(support_count_fds(), fds);
+}
+
+static int use_up_descriptors(void *arg)
+{
+	int fds, last = -1, rc = 0;
+
+	(void)arg;
+	while ((fds = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+		last = fds;
+	for (int free_fds = 0; free_fds < 2; free_fds++) {
+		errno = 0;
+		if (mypopen("true", "r") || errno != EMFILE)
+			rc = 1;
+		close(last - free_fds);
+	}
+	/* Both are free again: one for each end. */
+	if (!rc && mypclose(mypopen("true", "r")) != 0)
+		rc = 2;
+	return rc;
+}
+
+static void descriptor_limit_is_an_error_and_no_leak(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		support_child_status(use_up_descriptors, NULL, CHILD_MS), 0);
+}
+
+static void program_that_cannot_be_run_fails_at_once(void **state)
+{
+	char *const none[] = {"no-such-program-anywhere", NULL};
+	char *const closed[] = {"/etc/passwd", NULL};
+	char *const empty[] = {NULL};
+
+	(void)state;
+	assert_null(mypopenv(none, "r"));
+	assert_int_equal(errno, ENOENT);
+	assert_null(mypopenv(closed, "r"));
+	assert_int_equal(errno, EACCES);
+	assert_null(mypopenv(empty, "r"));
+	assert_int_equal(errno, EINVAL);
+}
+
+static void a_megabyte_command_is_refused_by_the_system(void **state)
+{
+	size_t len = 1 << 20;
+	char *command = malloc(len + 1);
+	FILE *stream;
+
+	(void)state;
+	assert_non_null(command);
+	memset(command, 'x', len);
+	command[len] = '\0';
+	stream = mypopen(command, "r");
+	free(command);
+	if (support_is_valgrind()) {
+		/* Its execve checks little beforehand, and then cannot fail
+		 * any more: the child ends. */
+		assert_non_null(stream);
+		assert_int_not_equal(mypclose(stream), 0);
+		return;
+	}
+	assert_null(stream);
+	assert_int_equal(errno, E2BIG);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(invalid_mode_fails_before_anything_starts),
+		cmocka_unit_test(failed_start_leaves_no_descriptor),
+		cmocka_unit_test(descriptor_limit_is_an_error_and_no_leak),
+		cmocka_unit_test(program_that_cannot_be_run_fails_at_once),
+		cmocka_unit_test(a_megabyte_command_is_refused_by_the_system),
+	};
+
+	return SUPPORT_MAIN(tests);
+}

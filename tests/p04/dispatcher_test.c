@@ -1,0 +1,374 @@
+/* The dispatcher as a library: which jobs it starts, and in which order. */
+#include "p04-posix-mq/dispatcher.h"
+
+#include "tests/p04/fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+static struct fixture f;
+static struct fixture_dispatcher d;
+
+static int setup(void **state)
+{
+	(void)state;
+	fixture_make(&f);
+	fixture_make_queue(&f);
+	d = (struct fixture_dispatcher){
+		.f = &f, .options = fixture_options, .events = -1};
+	d.events = open(scratch_path(&f.scratch, "events"),
+			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	close(d.events);
+	fixture_remove(&f);
+	return 0;
+}
+
+static int64_t submit(const char *command, uint32_t priority)
+{
+	int64_t id = fixture_submit(&f, &f.journal, command, priority);
+
+	assert_true(id > 0);
+	return id;
+}
+
+/* All the events, "; " between them. */
+static const char *events(void)
+{
+	static char text[1024];
+	FILE *file = fopen(scratch_path(&f.scratch, "events"), "re");
+	size_t n = fread(text, 1, sizeof(text) - 1, file);
+
+	fclose(file);
+	text[n] = '\0';
+	for (char *c = text; *c; c++)
+		if (*c == '\n')
+			*c = ';';
+	return text;
+}
+
+/* A message that no submitter sent. */
+static void send_raw(const void *bytes, size_t n, unsigned int priority)
+{
+	mqd_t mq = mq_open(f.queue_name, O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(mq_send(mq, bytes, n, priority), 0);
+	mq_close(mq);
+}
+
+static void drop_messages(void)
+{
+	mqd_t mq = mq_open(f.queue_name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char buf[1024];
+
+	while (mq_receive(mq, buf, sizeof(buf), NULL) >= 0)
+		;
+	mq_close(mq);
+}
+
+static void drain(void)
+{
+	assert_int_equal(fixture_drain(&d, 20000), 0);
+	assert_int_equal(fixture_jobs(&f), 0);
+}
+
+/* ---- cases ----------------------------------------------------------------------- */
+
+static void waiting_jobs_are_started_by_priority(void **state)
+{
+	(void)state;
+	submit("true", 0);
+	submit("exit 2", 31);
+	submit("true", 15);
+	drain();
+	assert_string_equal(events(), "found 0 3;started 2 0;ended 2 2;"
+				      "started 3 0;ended 3 0;"
+				      "started 1 0;ended 1 0;");
+}
+
+static void a_job_whose_message_is_gone_is_found_in_the_journal(void **state)
+{
+	(void)state;
+	submit("true", 0);
+	submit("true", 5);
+	drop_messages();
+	drain();
+	assert_string_equal(events(), "found 0 2;started 2 0;ended 2 0;"
+				      "started 1 0;ended 1 0;");
+}
+
+static void a_message_whose_job_has_ended_starts_nothing(void **state)
+{
+	(void)state;
+	submit("true", 0);
+	assert_int_equal(record_remove(f.journal.dir, 1), 0);
+	submit("true", 0);
+	drain();
+	assert_string_equal(events(), "found 0 1;started 2 0;ended 2 0;");
+}
+
+static void a_message_that_came_twice_starts_one_job(void **state)
+{
+	char buf[1024];
+	ssize_t n;
+	mqd_t mq;
+
+	(void)state;
+	submit("true", 3);
+	mq = mq_open(f.queue_name, O_RDONLY | O_CLOEXEC);
+	n = mq_receive(mq, buf, sizeof(buf), NULL);
+	mq_close(mq);
+	assert_true(n > 0);
+	send_raw(buf, (size_t)n, 3);
+	send_raw(buf, (size_t)n, 3);
+	drain();
+	assert_string_equal(events(), "found 0 1;started 1 0;ended 1 0;");
+}
+
+static void messages_of_strangers_are_reported_and_dropped(void **state)
+{
+	struct job *job;
+
+	(void)state;
+	send_raw("hello", 5, 31);
+	assert_int_equal(job_new("true", 7, &job), 0);
+	job->id = 1;
+	job->journal = f.journal.identity + 1;
+	send_raw(job, job_bytes(job), 7);
+	free(job);
+	submit("true", 0);
+	drain();
+	assert_string_equal(events(), "found 0 1;stranger 0 0;stranger 0 0;"
+				      "started 1 0;ended 1 0;");
+}
+
+static void a_job_that_is_being_submitted_is_not_touched(void **state)
+{
+	struct submission submission;
+	struct job *job;
+
+	(void)state;
+	assert_int_equal(job_new("true", 0, &job), 0);
+	assert_int_equal(
+		submission_begin(&submission, &f.journal, f.queue_name, job),
+		0);
+	assert_int_equal(fixture_drain(&d, 20000), 0);
+	assert_string_equal(events(), "");
+	submission_end(&submission); /* not sent: taken back */
+	assert_int_equal(fixture_jobs(&f), 0);
+	free(job);
+}
+
+/* As the kernel leaves a submitter that was killed in between. */
+static void submit_without_message(const char *command)
+{
+	struct submission submission;
+	struct job *job;
+
+	assert_int_equal(job_new(command, 0, &job), 0);
+	assert_int_equal(
+		submission_begin(&submission, &f.journal, f.queue_name, job),
+		0);
+	close(submission.record);
+	jobqueue_close(&submission.queue);
+	journal_leave(&f.journal);
+	free(job);
+}
+
+static void a_submitter_that_died_before_sending_has_submitted(void **state)
+{
+	(void)state;
+	submit_without_message("true");
+	drain();
+	assert_string_equal(events(), "found 0 1;started 1 0;ended 1 0;");
+}
+
+static void wait_for_event(const char *event)
+{
+	int64_t deadline = tick_after(30 * TICK_S);
+
+	while (!strstr(events(), event)) {
+		assert_false(tick_is_over(deadline));
+		tick_sleep_until(tick_after(TICK_MS));
+	}
+}
+
+/* Nothing else happens that would make the dispatcher look. */
+static void a_job_without_a_message_wakes_a_free_worker(void **state)
+{
+	char gate[256], read_gate[300];
+	int status, fd;
+	pid_t pid;
+
+	(void)state;
+	snprintf(gate, sizeof(gate), "%s", scratch_path(&f.scratch, "gate"));
+	snprintf(read_gate, sizeof(read_gate), "read line <%s || :", gate);
+	assert_int_equal(mkfifo(gate, 0600), 0);
+	d.options.workers = 2;
+	assert_int_equal(child_fork(fixture_dispatch, &d, &pid), 0);
+
+	submit(read_gate, 0); /* one is busy, one is free */
+	wait_for_event("started 1 0;");
+	submit_without_message("true");
+	wait_for_event("ended 2 0;");
+	fd = open(gate, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	close(fd);
+	wait_for_event("ended 1 0;");
+	submit_without_message("true"); /* both are free */
+	wait_for_event("ended 3 0;");
+	assert_int_equal(child_end(pid, 0, &status), 0);
+}
+
+static void an_unsound_record_is_reported_and_set_aside(void **state)
+{
+	(void)state;
+	scratch_write(&f.scratch, "journal/9.job", "garbage", 7);
+	submit("true", 0);
+	drain();
+	assert_non_null(strstr(events(), "unsound 0 9;"));
+	assert_non_null(strstr(events(), "ended 1 0;"));
+	assert_int_equal(faccessat(f.journal.dir, "9.bad", F_OK, 0), 0);
+}
+
+static void a_record_under_the_name_of_another_is_not_run(void **state)
+{
+	(void)state;
+	submit("true", 0);
+	assert_int_equal(
+		renameat(f.journal.dir, "1.job", f.journal.dir, "2.job"), 0);
+	drain();
+	assert_string_equal(events(), "unsound 0 2;");
+}
+
+static void workers_that_die_are_counted_up_to_the_limit(void **state)
+{
+	(void)state;
+	submit("kill -KILL $PPID; sleep 60", 0);
+	drain();
+	assert_string_equal(events(),
+			    "found 0 1;started 1 0;died 1 1;started 1 0;"
+			    "died 1 2;started 1 0;failed 1 3;");
+}
+
+static void deaths_are_counted_over_restarts(void **state)
+{
+	int fd;
+
+	(void)state;
+	submit("kill -KILL $PPID; sleep 60", 0);
+	fd = record_open(f.journal.dir, 1);
+	assert_int_equal(record_note_attempts(fd, 2), 0);
+	close(fd);
+	drain();
+	assert_string_equal(events(), "found 0 1;started 1 0;failed 1 3;");
+}
+
+/* One waits a millisecond longer: less than 21 s, more than 21 us. */
+static void aging_starts_an_old_job_before_an_urgent_one(void **state)
+{
+	static const char *const wanted[] = {
+		"found 0 2;started 2 0;ended 2 0;started 1 0;ended 1 0;",
+		"found 0 2;started 2 0;ended 2 0;started 1 0;ended 1 0;",
+		"found 0 2;started 1 0;ended 1 0;started 2 0;ended 2 0;",
+	};
+	static const int64_t aging_ns[] = {0, TICK_S, TICK_US};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		teardown(state);
+		setup(state);
+		submit("true", 10);
+		tick_sleep_until(tick_after(TICK_MS));
+		submit("true", 31);
+		d.options.aging_ns = aging_ns[i];
+		drain();
+		assert_string_equal(events(), wanted[i]);
+	}
+}
+
+/* ---- lingering -------------------------------------------------------------------- */
+
+#define LINGER_NS INT64_C(123456789) /* no other wait is as long */
+
+int64_t __real_tick_after(int64_t timeout_ns);
+int64_t __wrap_tick_after(int64_t timeout_ns);
+
+static uint32_t lingers;
+
+/* Each linger is short, and brings one more job. */
+int64_t __wrap_tick_after(int64_t timeout_ns)
+{
+	if (timeout_ns != LINGER_NS)
+		return __real_tick_after(timeout_ns);
+	fixture_submit(&f, &f.journal, "true", ++lingers);
+	return __real_tick_after(TICK_MS);
+}
+
+static void a_burst_is_waited_for_while_it_lasts_but_not_for_ever(void **state)
+{
+	const char *first = "found 0 1;started 6 0;ended 6 0;started 5 0;";
+
+	(void)state;
+	assert_int_equal(DISPATCHER_LINGERS, 5);
+	submit("true", 0);
+	d.options.linger_ns = LINGER_NS;
+	drain();
+	assert_int_equal(strncmp(events(), first, strlen(first)), 0);
+}
+
+/* ---- errors ----------------------------------------------------------------------- */
+
+static int refuse(enum dispatcher_event event, const struct job *job, long n,
+		  void *arg)
+{
+	(void)event, (void)job, (void)n, (void)arg;
+	return -ENOSPC;
+}
+
+static void a_report_that_fails_ends_the_run_and_keeps_the_job(void **state)
+{
+	struct jobqueue queue;
+	bool is_new;
+
+	(void)state;
+	submit("true", 0);
+	assert_int_equal(
+		jobqueue_serve(&queue, f.queue_name, CAPACITY, 1024, &is_new),
+		0);
+	d.options.journal = &f.journal;
+	d.options.queue = &queue;
+	d.options.report = refuse;
+	assert_int_equal(dispatcher_run(&d.options), -ENOSPC);
+	assert_int_equal(fixture_jobs(&f), 1);
+	jobqueue_close(&queue);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(waiting_jobs_are_started_by_priority),
+		CASE(a_job_whose_message_is_gone_is_found_in_the_journal),
+		CASE(a_message_whose_job_has_ended_starts_nothing),
+		CASE(a_message_that_came_twice_starts_one_job),
+		CASE(messages_of_strangers_are_reported_and_dropped),
+		CASE(a_job_that_is_being_submitted_is_not_touched),
+		CASE(a_submitter_that_died_before_sending_has_submitted),
+		CASE(a_job_without_a_message_wakes_a_free_worker),
+		CASE(an_unsound_record_is_reported_and_set_aside),
+		CASE(a_record_under_the_name_of_another_is_not_run),
+		CASE(workers_that_die_are_counted_up_to_the_limit),
+		CASE(deaths_are_counted_over_restarts),
+		CASE(aging_starts_an_old_job_before_an_urgent_one),
+		CASE(a_burst_is_waited_for_while_it_lasts_but_not_for_ever),
+		CASE(a_report_that_fails_ends_the_run_and_keeps_the_job),
+	};
+	return SUPPORT_MAIN(tests);
+}

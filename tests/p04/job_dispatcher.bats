@@ -1,0 +1,471 @@
+#!/usr/bin/env bats
+# job_dispatcher, as its users meet it.
+
+# Commands of jobs are for the shell of the job to expand.
+# shellcheck disable=SC2016
+
+load ../support/common
+
+setup() {
+	setup_chapter p04
+	export XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
+	JOURNAL=$XDG_STATE_HOME/unixipc/job_queue
+}
+
+# A test may end with a dispatcher at work, but not with its workers or its
+# queue.
+teardown() {
+	end_servers
+	wait_until 30 has_no_workers
+	rm -f /dev/mqueue/job_queue /dev/mqueue/other
+	rm -rf "/tmp/unixipc.$UID"
+}
+
+has_no_workers() {
+	! pgrep -x 'job_dispatcher' >/dev/null
+}
+
+# start_dispatcher OPTION…
+start_dispatcher() {
+	start_server --ready '^Dispatcher running, queue: ' \
+		./job_dispatcher "$@"
+}
+
+# Finish what is queued, so that the queue goes.
+drain() {
+	run -0 timeout 60 ./job_dispatcher --drain --linger=0
+	assert_nothing_left
+}
+
+# The ids in the order in which their jobs were started.
+order_of() {
+	sed -n 's/^Dispatcher: Processing job \([0-9]*\) .*/\1/p' "$1" | xargs
+}
+
+has_lines() {
+	(($(grep -c -- "$2" "$1") >= $3))
+}
+
+# has_later LOG MOMENT N: N lines begin with a later moment.
+has_later() {
+	(($(awk -v last="$2" '$1 > last' "$1" | wc -l) >= $3))
+}
+
+@test "the guide's transcript works as printed" {
+	start_dispatcher
+	run ./submit_job --priority=0 --cmd="sleep 10"
+	assert_output 'Job 1 queued (priority 0)'
+	run ./submit_job --priority=31 --cmd="echo URGENT"
+	assert_output 'Job 2 queued (priority 31)'
+	run ./submit_job --priority=15 --cmd="date"
+	assert_output 'Job 3 queued (priority 15)'
+	wait_for_line "$SERVER_OUT" 'Processing job 1' 30
+	run cat "$SERVER_OUT"
+	assert_line -n 0 'Dispatcher running, queue: /job_queue'
+	assert_line -n 1 'Dispatcher: Processing job 2 (priority 31): echo URGENT'
+	assert_line -n 2 'URGENT'
+	assert_line -n 3 'Dispatcher: Processing job 3 (priority 15): date'
+	assert_line -n 4 --regexp '[0-9]{2}:[0-9]{2}:[0-9]{2}'
+	assert_line -n 5 'Dispatcher: Processing job 1 (priority 0): sleep 10'
+	stop_server
+	assert_equal "$status" 0
+}
+
+@test "jobs of one priority run in the order of their submission" {
+	mkfifo gate
+	start_dispatcher --linger=0
+	./submit_job --priority=7 --cmd='cat gate'
+	for _ in {2..6}; do ./submit_job --priority=7 --cmd=true; done
+	echo opened >gate
+	./submit_job --priority=7 --cmd=true --wait
+	assert_equal "$(order_of "$SERVER_OUT")" '1 2 3 4 5 6 7'
+}
+
+@test "without linger the first job starts before a more urgent one comes" {
+	mkfifo gate
+	start_dispatcher --linger=0
+	./submit_job --priority=0 --cmd='cat gate'
+	wait_for_line "$SERVER_OUT" 'Processing job 1' 30
+	./submit_job --priority=5 --cmd=true
+	./submit_job --priority=31 --cmd=true
+	echo opened >gate
+	run -0 ./submit_job --cmd=true --wait --timeout=60s
+	assert_equal "$(order_of "$SERVER_OUT")" '1 3 2 4'
+}
+
+@test "as many jobs run side by side as there are workers" {
+	mkfifo first second
+	start_dispatcher --workers=2
+	# Each of the two needs the other to end.
+	./submit_job --cmd='echo a >first; cat second'
+	run -0 ./submit_job --cmd='cat first; echo b >second' --wait --timeout=60s
+	wait_for_line "$SERVER_OUT" '^b$' 30
+}
+
+@test "lines of jobs that print at the same time are not torn" {
+	start_dispatcher --workers=4 --linger=0
+	for word in a b c; do
+		./submit_job --cmd="i=0; while [ \$i -lt 200 ]; do
+			printf $word; printf $word >&2; printf $word
+			echo $word; echo $word >&2; i=\$((i+1)); done"
+	done
+	run -0 timeout 30 ./submit_job --cmd='printf unfinished' --wait
+	for id in 1 2 3; do
+		timeout 30 ./submit_job --wait=$id || true
+	done
+	for word in a b c; do
+		assert_equal "$(grep -c "^$word$word$word\$" "$SERVER_OUT")" 200
+		assert_equal "$(grep -c "^$word$word\$" "$SERVER_ERR")" 200
+	done
+	assert_equal "$(grep -c '^unfinished$' "$SERVER_OUT")" 1
+	assert_equal "$(grep -vcE '^(aaa|bbb|ccc|unfinished|Dispatcher.*|	.*)$' \
+		"$SERVER_OUT")" 0
+}
+
+@test "both ways to wake up handle jobs that come one by one" {
+	for wake in notify poll; do
+		start_dispatcher --wake=$wake --linger=0
+		for _ in {1..15}; do
+			run -0 timeout 60 ./submit_job --cmd=true --wait
+		done
+		stop_server
+		assert_equal "$status" 0
+		assert_nothing_left
+	done
+}
+
+@test "with aging a stream of urgent jobs delays no other beyond the bound" {
+	local aging_ms=20 id stream last pad
+	start_dispatcher --linger=0 --aging=${aging_ms}ms
+	# Each urgent job lasts until two others are in the queue, whose commands
+	# are long: it is never empty, however slow submissions are. It gives up
+	# after half a minute at least.
+	printf -v pad '%1000s' ''
+	cat >urgent <<-'EOF'
+		n=0
+		until [ -e enough ] || [ $((n += 1)) -gt 3000 ]; do
+			read -r size _ </dev/mqueue/job_queue
+			[ "${size#QSIZE:}" -le 1500 ] || exit 0
+			sleep 0.01
+		done
+	EOF
+	until [[ -e enough ]]; do
+		at=${EPOCHREALTIME/./}
+		echo "$at $(./submit_job --priority=31 --cmd="sh urgent $pad")"
+	done >stream.log 3>&- &
+	stream=$!
+	wait_until 30 has_lines stream.log queued 15
+	run -0 ./submit_job --priority=0 --cmd='touch old'
+	last=$((${EPOCHREALTIME/./} + 31 * aging_ms * 1000))
+	[[ $output =~ Job\ ([0-9]+)\ queued ]]
+	id=${BASH_REMATCH[1]}
+	wait_until 30 has_later stream.log "$last" 10
+	touch enough
+	wait "$stream"
+	wait_until 30 test -e old
+
+	# It waited for none that came more than 31 x 20 ms later.
+	run awk -v id="$id" -v last="$last" '
+		FNR == NR { at[$3] = $1; next }
+		!/Processing job/ { next }
+		$4 == id { print "in time"; exit }
+		at[$4] > last { print "too late:", $4 }
+	' stream.log "$SERVER_OUT"
+	assert_output 'in time'
+	stop_server
+	drain
+}
+
+@test "--drain finishes what is queued and ends" {
+	start_dispatcher --linger=1h
+	for n in 1 2 3; do ./submit_job --cmd="echo done $n"; done
+	stop_server
+	assert_equal "$status" 0
+	assert [ -e /dev/mqueue/job_queue ]
+	run -0 timeout 60 ./job_dispatcher --drain
+	assert_line 'Dispatcher: unfinished jobs in the journal: 3'
+	for n in 1 2 3; do assert_line "done $n"; done
+	assert_nothing_left
+}
+
+@test "a stop ends the running job, and the next start runs it again" {
+	for signal in TERM INT; do
+		start_dispatcher --linger=0
+		# bash starts background commands with SIGINT ignored.
+		[[ $signal == TERM ]] || restart_with_sigint
+		./submit_job --cmd='echo begun $$; exec sleep 60'
+		wait_for_line "$SERVER_OUT" '^begun' 30
+		pid=$(sed -n 's/^begun //p' "$SERVER_OUT")
+		stop_server server "$signal"
+		assert_equal "$status" 0
+		run cat "$SERVER_OUT"
+		assert_line 'Dispatcher: jobs kept for the next start: 1'
+		is_ended "$pid"
+		assert_nothing_left
+
+		start_dispatcher --linger=0
+		wait_for_line "$SERVER_OUT" '^begun' 30
+		kill -TERM "$(sed -n 's/^begun //p' "$SERVER_OUT")"
+		wait_until 30 is_empty_journal
+		stop_server
+	done
+}
+
+restart_with_sigint() {
+	stop_server
+	start_server --ready '^Dispatcher running' \
+		env --default-signal=INT ./job_dispatcher --linger=0
+}
+
+is_empty_journal() {
+	! compgen -G "$JOURNAL/*.job" >/dev/null
+}
+
+@test "a command that ignores SIGTERM is killed after the grace" {
+	start_dispatcher --linger=0 --grace=100ms
+	./submit_job --cmd='trap "" TERM; echo begun; while :; do sleep 0.1; done'
+	wait_for_line "$SERVER_OUT" '^begun' 30
+	stop_server
+	assert_equal "$status" 0
+	rm "$JOURNAL"/*.job
+}
+
+@test "a killed worker has its job run again" {
+	start_dispatcher --linger=0
+	./submit_job --cmd='if mkdir once; then echo "worker $PPID";
+		sleep 60; else echo second run; fi' --wait --timeout=60s 3>&- &
+	wait_for_line "$SERVER_OUT" '^worker' 30
+	kill -KILL "$(sed -n 's/^worker //p' "$SERVER_OUT")"
+	wait $!
+	run cat "$SERVER_OUT" "$SERVER_ERR"
+	assert_line 'second run'
+	assert_line 'job_dispatcher: job 1: its worker died (attempt 1 of 3), it will run again'
+	run ! pgrep -x sleep
+}
+
+@test "a job that kills its workers is given up, and reported" {
+	start_dispatcher --linger=0 --max-attempts=2
+	run -1 ./submit_job --cmd='kill -KILL $PPID; sleep 60' --wait --timeout=60s
+	assert_line 'submit_job: job 1 failed: its workers died'
+	wait_for_line "$SERVER_ERR" 'job 1 failed: its worker died 2 times' 30
+	run ! pgrep -x sleep
+	run -0 ./submit_job --list
+	assert_output 'Queue /job_queue: 0 of 10 messages, a dispatcher is running'
+}
+
+@test "a command that kills its own group does not touch its worker" {
+	start_dispatcher --linger=0
+	run -143 ./submit_job --cmd='kill -TERM 0; sleep 60' --wait --timeout=60s
+	run ! grep died "$SERVER_ERR"
+}
+
+@test "a killed dispatcher finds its unfinished jobs when it starts again" {
+	start_dispatcher --linger=0
+	./submit_job --cmd='mkdir once && echo "begun $$" && sleep 60; echo ended'
+	./submit_job --cmd='echo after'
+	wait_for_line "$SERVER_OUT" '^begun' 30
+	pid=$(sed -n 's/^begun //p' "$SERVER_OUT")
+	stop_server server KILL
+	assert [ -e /dev/mqueue/job_queue ]
+	wait_until 30 is_ended "$pid"
+
+	run -0 timeout 60 ./job_dispatcher --drain --linger=0
+	assert_line 'Dispatcher: unfinished jobs in the journal: 2'
+	assert_line ended
+	assert_line after
+	refute_output --partial died
+	assert_nothing_left
+}
+
+@test "what is left of a job whose dispatcher and worker were killed is ended first" {
+	start_dispatcher --linger=0
+	./submit_job --cmd='mkdir once && echo "begun $$ $PPID" && sleep 60
+		echo ended'
+	wait_for_line "$SERVER_OUT" '^begun' 30
+	read -r _ pid worker < <(grep '^begun' "$SERVER_OUT")
+	kill -STOP "$worker" # or it would end the command, as it should
+	stop_server server KILL
+	kill -KILL "$worker"
+	run -0 is_ended "$worker"
+	run -1 is_ended "$pid"
+	run -0 timeout 60 ./job_dispatcher --drain --linger=0
+	assert_line ended
+	is_ended "$pid"
+	run ! pgrep -x sleep
+}
+
+@test "jobs whose messages were lost with the queue are found in the journal" {
+	start_dispatcher --linger=1h
+	./submit_job --cmd='echo found'
+	stop_server server KILL
+	rm /dev/mqueue/job_queue
+	run -0 timeout 60 ./job_dispatcher --drain
+	assert_line found
+	assert_nothing_left
+}
+
+@test "only one dispatcher serves a queue" {
+	start_dispatcher
+	run -1 ./job_dispatcher
+	assert_one_line_error "$output" job_dispatcher
+	assert_output "job_dispatcher: cannot serve queue '/job_queue': process $SERVER does"
+	run -1 ./job_dispatcher --state=other
+	assert_one_line_error "$output" job_dispatcher
+	assert_output --partial 'with another --state'
+}
+
+@test "queues of other names have other journals" {
+	start_dispatcher --linger=0
+	start_server --name second --ready '^Dispatcher running, queue: /other' \
+		./job_dispatcher --queue=/other --linger=0
+	run -0 ./submit_job --queue=/other --cmd='echo other' --wait
+	assert_line 'Job 1 queued (priority 0)'
+	grep -q '^other$' "$SERVER_OUT"
+	stop_server second
+	assert [ ! -e /dev/mqueue/other ]
+	assert [ -e /dev/mqueue/job_queue ]
+}
+
+@test "queue and journal are for their owner alone" {
+	umask 000
+	start_dispatcher
+	assert_equal "$(stat -c %a /dev/mqueue/job_queue)" 600
+	./submit_job --cmd=true --wait
+	assert_equal "$(stat -c %a "$JOURNAL")" 700
+	run find "$JOURNAL" -type f -not -perm 600
+	assert_output ''
+}
+
+@test "a queue that others may write to is not trusted" {
+	start_dispatcher
+	stop_server server KILL
+	chmod 622 /dev/mqueue/job_queue
+	run -1 ./job_dispatcher
+	assert_one_line_error "$output" job_dispatcher
+	assert_output --partial 'must belong to you alone (mode 600)'
+	run -1 ./submit_job --cmd=true
+	assert_one_line_error "$output" submit_job
+	rm /dev/mqueue/job_queue
+	drain
+}
+
+@test "a queue of another user is refused with the reason" {
+	[[ $UID == 0 ]] && setpriv --reuid 65534 --clear-groups true 2>/dev/null ||
+		skip 'needs root, to become somebody else'
+	start_dispatcher
+	chmod 755 "$BATS_TEST_TMPDIR" "$SCRATCH"
+	mkdir -m 777 theirs
+	run -1 setpriv --reuid 65534 --clear-groups ./job_dispatcher --state=theirs
+	assert_one_line_error "$output" job_dispatcher
+	assert_output --partial 'it belongs to another user'
+	run -1 setpriv --reuid 65534 --clear-groups \
+		./submit_job --state=theirs --cmd=true
+	assert_one_line_error "$output" submit_job
+	assert_output --partial 'it belongs to another user'
+}
+
+@test "limits that are too low are named" {
+	# Root may pass these limits.
+	run -1 setpriv --bounding-set -sys_resource --inh-caps -sys_resource \
+		./job_dispatcher --capacity=5000
+	assert_one_line_error "$output" job_dispatcher
+	assert_output --partial '5000 messages'
+	assert_output --partial 'raise /proc/sys/fs/mqueue/msg_max'
+	run -1 setpriv --bounding-set -sys_resource --inh-caps -sys_resource \
+		./job_dispatcher --msg-size=1M
+	assert_output --partial '1048576 bytes a message'
+	assert_output --partial 'raise /proc/sys/fs/mqueue/msgsize_max'
+	run -1 prlimit --msgqueue=10000 ./job_dispatcher
+	assert_one_line_error "$output" job_dispatcher
+	assert_output --partial 'raise RLIMIT_MSGQUEUE (ulimit -q)'
+	assert_nothing_left
+}
+
+@test "a journal of another version, or a damaged one, is not read" {
+	start_dispatcher
+	stop_server
+	printf '\002' | dd of="$JOURNAL/head" bs=1 seek=8 conv=notrunc status=none
+	run -1 ./job_dispatcher
+	assert_one_line_error "$output" job_dispatcher
+	assert_output --partial 'it is of another version than 1'
+	run -1 ./submit_job --cmd=true
+	assert_one_line_error "$output" submit_job
+	assert_output --partial 'it is of another version than 1'
+	printf x | dd of="$JOURNAL/head" bs=1 conv=notrunc status=none
+	run -1 ./job_dispatcher
+	assert_output --partial 'its head is damaged'
+	chmod 755 "$JOURNAL"
+	run -1 ./job_dispatcher
+	assert_output --partial 'it must belong to you alone (mode 700)'
+	rm -r "$JOURNAL"
+	ln -s /tmp "$JOURNAL"
+	run -1 ./job_dispatcher
+	assert_one_line_error "$output" job_dispatcher
+	assert_nothing_left
+}
+
+@test "a damaged record is set aside, the others run" {
+	start_dispatcher --linger=1h
+	./submit_job --cmd='echo one'
+	./submit_job --cmd='echo two'
+	stop_server server KILL
+	truncate -s -1 "$JOURNAL/1.job"
+	run -0 timeout 60 ./job_dispatcher --drain --linger=0
+	assert_line 'job_dispatcher: record 1.job is damaged, kept as 1.bad'
+	assert_line two
+	refute_line one
+	assert [ -e "$JOURNAL/1.bad" ]
+	assert_nothing_left
+}
+
+@test "a crash before the acknowledgement does not run an ended job again" {
+	start_dispatcher --linger=1h
+	./submit_job --cmd='echo again'
+	stop_server server KILL
+	# "Exited with status 0": 0x100 in the third word.
+	printf '\000\001' | dd of="$JOURNAL/1.job" bs=1 seek=8 conv=notrunc status=none
+	run -0 timeout 60 ./job_dispatcher --drain --linger=0
+	refute_line again
+	is_empty_journal
+	assert_nothing_left
+}
+
+@test "closed standard streams do no harm" {
+	for closed in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
+		# What is closed cannot be written to, which may be an error.
+		eval "timeout 60 ./job_dispatcher --drain --linger=0 $closed" || true
+		assert_nothing_left
+	done
+}
+
+@test "a full disk under standard output ends it, and loses nothing" {
+	run -1 bash -c './job_dispatcher --drain >/dev/full'
+	assert_one_line_error "$output" job_dispatcher
+	start_dispatcher --linger=1h
+	./submit_job --cmd='echo text'
+	stop_server server KILL
+	run -1 bash -c './job_dispatcher --drain --linger=0 >/dev/full'
+	drain
+	assert_line text
+}
+
+@test "bad options are refused in one line, with status 2" {
+	for option in --workers=0 --workers=abc --workers=257 --wake=never \
+		--linger=-1s --linger=x --aging=2h --max-attempts=0 \
+		--capacity=0 --msg-size=1 --queue=name --queue=/a/b --queue=/ \
+		--queue= --state= --nonsense operand \
+		"--queue=/$(printf '%0300d' 0)"; do
+		run -2 ./job_dispatcher "$option"
+		assert_one_line_error "$output" job_dispatcher
+		assert_nothing_left
+	done
+}
+
+@test "--help shows an example and --version the version" {
+	for command in ./job_dispatcher ./submit_job; do
+		run -0 $command --help
+		assert_output --partial 'Example:'
+		run -0 $command --version
+		assert_output --regexp '^[a-z_]+ \(unixipc\) [0-9.]+$'
+	done
+}

@@ -1,0 +1,368 @@
+/* The journal's directory and the records in it. */
+#include "p04-posix-mq/durable/journal.h"
+
+#include "tests/p04/fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+
+static struct fixture f;
+
+static int setup(void **state)
+{
+	(void)state;
+	fixture_make(&f);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fixture_remove(&f);
+	return 0;
+}
+
+/* ---- the directory ----------------------------------------------------------- */
+
+static void a_journal_that_is_not_there_is_made_only_when_asked(void **state)
+{
+	struct journal journal;
+	char path[256];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s", scratch_path(&f.scratch, "other"));
+	assert_int_equal(journal_open(&journal, path, false), -ENOENT);
+	assert_int_equal(journal_open(&journal, path, true), 0);
+	assert_int_not_equal(journal.identity, f.journal.identity);
+	journal_close(&journal);
+	assert_int_equal(journal_open(&journal, path, false), 0);
+	journal_close(&journal);
+}
+
+static void a_journal_that_others_may_enter_is_not_trusted(void **state)
+{
+	struct journal journal;
+
+	(void)state;
+	assert_int_equal(chmod(f.path, 0750), 0);
+	assert_int_equal(journal_open(&journal, f.path, true), -EPERM);
+	assert_int_equal(chmod(f.path, 0700), 0);
+}
+
+static void a_link_in_the_place_of_a_journal_is_not_followed(void **state)
+{
+	struct journal journal;
+	char link[256];
+
+	(void)state;
+	snprintf(link, sizeof(link), "%s", scratch_path(&f.scratch, "link"));
+	assert_int_equal(symlink(f.path, link), 0);
+	assert_int_equal(journal_open(&journal, link, true), -ENOTDIR);
+}
+
+static void open_with_head(const void *bytes, size_t n, int wanted)
+{
+	struct journal journal;
+
+	scratch_write(&f.scratch, "journal/head", bytes, n);
+	assert_int_equal(journal_open(&journal, f.path, true), wanted);
+}
+
+static void a_head_of_another_version_or_kind_is_refused(void **state)
+{
+	struct journal_head head;
+
+	(void)state;
+	assert_int_equal(pread(f.journal.head, &head, sizeof(head), 0),
+			 sizeof(head));
+	head.version++;
+	open_with_head(&head, sizeof(head), -EPROTONOSUPPORT);
+	head.version--;
+	open_with_head(&head, sizeof(head) - 1, -EBADMSG);
+	open_with_head("", 0, -EBADMSG);
+	head.magic[0]++;
+	open_with_head(&head, sizeof(head), -EBADMSG);
+}
+
+static int take_ids(void *arg)
+{
+	struct journal journal;
+	uint64_t id, before = 0;
+
+	(void)arg;
+	if (journal_open(&journal, f.path, false))
+		return 1;
+	for (int i = 0; i < 50; i++) {
+		if (journal_next_id(&journal, &id) || id <= before)
+			return 2;
+		before = id;
+	}
+	journal_close(&journal);
+	return 0;
+}
+
+static void ids_are_given_once_also_to_processes_at_once(void **state)
+{
+	pid_t pid[4];
+	uint64_t last;
+	int status;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(child_fork(take_ids, NULL, &pid[i]), 0);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(
+			child_wait(pid[i], tick_after(20 * TICK_S), &status),
+			0);
+		assert_int_equal(status, 0);
+	}
+	/* Had two of them got the same one, the last would be lower. */
+	assert_int_equal(journal_last_id(&f.journal, &last), 0);
+	assert_int_equal(last, 200);
+}
+
+static void one_dispatcher_holds_it_until_it_closes(void **state)
+{
+	struct journal other;
+	pid_t holder = 0;
+
+	(void)state;
+	assert_false(journal_is_served(&f.journal));
+	assert_int_equal(journal_serve(&f.journal, TICK_NEVER, &holder), 0);
+	assert_true(journal_is_served(&f.journal));
+	assert_int_equal(journal_open(&other, f.path, false), 0);
+	assert_int_equal(journal_serve(&other, TICK_NEVER, &holder), -EBUSY);
+	assert_int_equal(holder, getpid());
+	journal_close(&f.journal);
+	assert_int_equal(journal_serve(&other, tick_now(), &holder), 0);
+	journal_close(&other);
+	assert_int_equal(journal_open(&f.journal, f.path, false), 0);
+}
+
+/* A dispatcher that is gone, with a worker that is not: the lock is still
+ * held, by no living holder. */
+static int serve_and_leave_a_child(void *arg)
+{
+	int *pipe_fds = arg;
+	struct journal journal;
+	pid_t holder;
+	char c;
+
+	if (journal_open(&journal, f.path, false) ||
+	    journal_serve(&journal, TICK_NEVER, &holder))
+		return 1;
+	switch (fork()) {
+	case -1:
+		return 2;
+	case 0:
+		close(pipe_fds[1]);
+		_exit(read(pipe_fds[0], &c, 1) != 0);
+	default:
+		return 0;
+	}
+}
+
+static void a_new_dispatcher_waits_for_the_workers_of_a_dead_one(void **state)
+{
+	pid_t holder = 0;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	assert_int_equal(
+		support_child_status(serve_and_leave_a_child, fds, 10000), 0);
+	assert_int_equal(
+		journal_serve(&f.journal, tick_after(20 * TICK_MS), &holder),
+		-ETIMEDOUT);
+	close(fds[0]);
+	close(fds[1]); /* now the child ends */
+	assert_int_equal(
+		journal_serve(&f.journal, tick_after(10 * TICK_S), &holder), 0);
+}
+
+static void it_cannot_be_closed_while_a_submitter_is_in(void **state)
+{
+	struct journal other;
+
+	(void)state;
+	assert_int_equal(journal_open(&other, f.path, false), 0);
+	assert_int_equal(journal_enter(&f.journal), 0);
+	assert_int_equal(journal_try_close(&other), -EBUSY);
+	journal_leave(&f.journal);
+	assert_int_equal(journal_try_close(&other), 0);
+	journal_leave(&other);
+	assert_int_equal(journal_enter(&f.journal), 0);
+	journal_leave(&f.journal);
+	journal_close(&other);
+}
+
+/* ---- records --------------------------------------------------------------------- */
+
+static int create(uint64_t id, const char *command)
+{
+	struct job *job;
+	int fd;
+
+	assert_int_equal(job_new(command, 5, &job), 0);
+	job->id = id;
+	fd = record_create(f.journal.dir, job);
+	free(job);
+	return fd;
+}
+
+static void a_record_gives_back_what_was_put_in(void **state)
+{
+	struct record_head head;
+	struct job *job;
+	int fd = create(7, "echo seven"), again;
+
+	(void)state;
+	assert_true(fd >= 0);
+	again = record_open(f.journal.dir, 7);
+	assert_true(again >= 0);
+	assert_int_equal(record_read(again, &head, &job), 0);
+	assert_int_equal(head.outcome, RECORD_PENDING);
+	assert_int_equal(head.group, 0);
+	assert_int_equal(job->id, 7);
+	assert_int_equal(job->priority, 5);
+	assert_string_equal(job->command, "echo seven");
+	free(job);
+	assert_int_equal(record_open(f.journal.dir, 8), -ENOENT);
+	close(again);
+	close(fd);
+}
+
+static void a_record_is_being_submitted_until_it_is_committed(void **state)
+{
+	int fd = create(1, "true"), other = record_open(f.journal.dir, 1);
+
+	(void)state;
+	assert_true(record_is_being_submitted(other));
+	assert_int_equal(record_commit(fd), 0);
+	assert_false(record_is_being_submitted(other));
+	close(other);
+	close(fd);
+}
+
+static void an_id_given_twice_is_refused_and_nothing_is_left(void **state)
+{
+	int fd = create(1, "first");
+	struct record_head head;
+	struct job *job;
+
+	(void)state;
+	assert_int_equal(create(1, "second"), -EEXIST);
+	assert_int_equal(record_read(fd, &head, &job), 0);
+	assert_string_equal(job->command, "first");
+	free(job);
+	assert_int_equal(faccessat(f.journal.dir, "1.tmp", F_OK, 0), -1);
+	close(fd);
+}
+
+static void notes_are_read_back(void **state)
+{
+	int fd = create(1, "true");
+	struct record_head head;
+
+	(void)state;
+	assert_int_equal(record_note_group(fd, 4711, 123456789012345), 0);
+	assert_int_equal(record_note_attempts(fd, 2), 0);
+	assert_int_equal(record_note_outcome(fd, RECORD_EXITED | 137), 0);
+	assert_int_equal(record_read(fd, &head, NULL), 0);
+	assert_int_equal(head.group, 4711);
+	assert_int_equal(head.group_start, 123456789012345);
+	assert_int_equal(head.attempts, 2);
+	assert_int_equal(head.outcome, RECORD_EXITED | 137);
+	close(fd);
+}
+
+static void who_holds_a_removed_record_reads_its_outcome(void **state)
+{
+	int fd = create(1, "true"), watch = record_watch(fd);
+	struct pollfd pfd = {.fd = watch, .events = POLLIN};
+	uint32_t outcome;
+
+	(void)state;
+	assert_true(watch >= 0);
+	assert_int_equal(record_note_outcome(fd, RECORD_EXITED | 3), 0);
+	assert_int_equal(record_has_ended(fd, &outcome), 0);
+	assert_int_equal(record_remove(f.journal.dir, 1), 0);
+	assert_int_equal(poll(&pfd, 1, 5000), 1);
+	assert_int_equal(record_has_ended(fd, &outcome), 1);
+	assert_int_equal(outcome, RECORD_EXITED | 3);
+	assert_int_equal(record_remove(f.journal.dir, 1), 0);
+	close(watch);
+	close(fd);
+}
+
+static void a_record_cut_short_anywhere_is_not_sound(void **state)
+{
+	int fd = create(1, "true");
+	struct record_head head;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(fstat(fd, &st), 0);
+	while (st.st_size-- > 0) {
+		assert_int_equal(ftruncate(fd, st.st_size), 0);
+		assert_int_equal(record_read(fd, &head, NULL), -EBADMSG);
+	}
+	close(fd);
+	assert_int_equal(record_set_aside(f.journal.dir, 1), 0);
+	assert_int_equal(fixture_jobs(&f), 0);
+	assert_int_equal(faccessat(f.journal.dir, "1.bad", F_OK, 0), 0);
+}
+
+static void only_whole_records_are_visited(void **state)
+{
+	(void)state;
+	scratch_write(&f.scratch, "journal/2.tmp", "x", 1);
+	scratch_write(&f.scratch, "journal/3.bad", "x", 1);
+	scratch_write(&f.scratch, "journal/x.job", "x", 1);
+	scratch_write(&f.scratch, "journal/0.job", "x", 1);
+	scratch_write(&f.scratch, "journal/99999999999999999999.job", "x", 1);
+	close(create(12, "true"));
+	assert_int_equal(fixture_jobs(&f), 1);
+}
+
+static void half_written_records_are_swept_when_nobody_writes(void **state)
+{
+	struct journal other;
+
+	(void)state;
+	assert_int_equal(journal_open(&other, f.path, false), 0);
+	scratch_write(&f.scratch, "journal/2.tmp", "x", 1);
+	assert_int_equal(journal_enter(&other), 0);
+	assert_int_equal(journal_sweep(&f.journal), 0);
+	assert_int_equal(faccessat(f.journal.dir, "2.tmp", F_OK, 0), 0);
+	journal_leave(&other);
+	assert_int_equal(journal_sweep(&f.journal), 0);
+	assert_int_equal(faccessat(f.journal.dir, "2.tmp", F_OK, 0), -1);
+	journal_close(&other);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_journal_that_is_not_there_is_made_only_when_asked),
+		CASE(a_journal_that_others_may_enter_is_not_trusted),
+		CASE(a_link_in_the_place_of_a_journal_is_not_followed),
+		CASE(a_head_of_another_version_or_kind_is_refused),
+		CASE(ids_are_given_once_also_to_processes_at_once),
+		CASE(one_dispatcher_holds_it_until_it_closes),
+		CASE(a_new_dispatcher_waits_for_the_workers_of_a_dead_one),
+		CASE(it_cannot_be_closed_while_a_submitter_is_in),
+		CASE(a_record_gives_back_what_was_put_in),
+		CASE(a_record_is_being_submitted_until_it_is_committed),
+		CASE(an_id_given_twice_is_refused_and_nothing_is_left),
+		CASE(notes_are_read_back),
+		CASE(who_holds_a_removed_record_reads_its_outcome),
+		CASE(a_record_cut_short_anywhere_is_not_sound),
+		CASE(only_whole_records_are_visited),
+		CASE(half_written_records_are_swept_when_nobody_writes),
+	};
+	return SUPPORT_MAIN(tests);
+}

@@ -1,0 +1,206 @@
+/* What a killed server leaves its clients, and a killed client its server; and
+ * ids that others had before. */
+#include "tests/p05/fixture.h"
+
+/* ---- the end of a server ---- */
+
+static void client_learns_at_once_that_its_server_was_killed(void **state)
+{
+	struct fixture *f = *state;
+	pid_t pid;
+
+	fixture_start(f);
+	fixture_stop(f);
+	pid = fixture_start_waiting(f);
+	support_kill(&f->server);
+	assert_int_equal(fixture_end(pid), EPIPE);
+}
+
+static bool waits_for_room(void *arg)
+{
+	return semctl(*(const int *)arg, 1, GETNCNT) > 0;
+}
+
+static void client_without_room_learns_that_its_server_was_killed(void **state)
+{
+	struct fixture *f = *state;
+	pid_t server, pid;
+	int gate;
+
+	fixture_start(f);
+	gate = gate_find(f->options.key, GATE_NO_FILE, &server);
+	assert_int_equal(gate_reserve(gate, (uint32_t)semctl(gate, 1, GETVAL),
+				      tick_after(20 * TICK_S)),
+			 0);
+	assert_int_equal(child_fork(fixture_ask_once, f, &pid), 0);
+	assert_true(support_wait_until(waits_for_room, &gate, 20000));
+	support_kill(&f->server);
+	assert_int_equal(fixture_end(pid), EPIPE);
+}
+
+static void removal_of_the_queue_is_eidrm_on_both_sides(void **state)
+{
+	struct fixture *f = *state;
+	pid_t pid;
+
+	fixture_start(f);
+	fixture_stop(f);
+	pid = fixture_start_waiting(f);
+	msgctl(fixture_queue(f), IPC_RMID, NULL);
+	assert_int_equal(fixture_end(pid), EIDRM);
+	kill(f->server, SIGCONT);
+	assert_int_equal(fixture_end(f->server), EIDRM);
+	f->server = 0;
+}
+
+static void dead_servers_queue_is_purged_and_taken_over(void **state)
+{
+	struct fixture *f = *state;
+	struct mqserver_found found;
+	struct mqserver *server;
+	pid_t pids[3];
+	int queue;
+
+	fixture_start(f);
+	fixture_stop(f);
+	queue = fixture_queue(f);
+	for (int i = 0; i < 3; i++)
+		pids[i] = fixture_start_waiting(f);
+	while (fixture_status(f).msg_qnum < 3)
+		tick_sleep_until(tick_after(TICK_MS));
+	letter_ring(queue, 77);
+	for (int i = 0; i < 3; i++) {
+		kill(pids[i], SIGKILL);
+		fixture_end(pids[i]);
+	}
+	support_kill(&f->server);
+	assert_int_equal(mqserver_create(&server, &f->options, &found), 0);
+	assert_true(found.was_there);
+	assert_int_equal(found.queue, queue);
+	assert_int_equal(found.purged.requests, 3);
+	assert_int_equal(found.purged.replies, 0);
+	assert_int_equal(found.purged.others, 1);
+	assert_true(mqserver_queue(server) != queue);
+	mqserver_remove(server);
+	assert_int_equal(fixture_queue(f), -1);
+}
+
+static void client_of_a_dead_server_is_told_to_open_another(void **state)
+{
+	struct fixture *f = *state;
+	struct mqclient *client;
+	int rc;
+
+	fixture_start(f);
+	client = fixture_client(f);
+	assert_int_equal(fixture_ask(client, 1, 1, 20000), 0);
+	support_kill(&f->server);
+	fixture_start(f);
+	rc = fixture_ask(client, 1, 1, 60000);
+	assert_true(rc == -EPIPE || rc == -EIDRM);
+	mqclient_close(client);
+	client = fixture_client(f);
+	assert_int_equal(fixture_ask(client, 1, 1, 20000), 0);
+	mqclient_close(client);
+}
+
+/* ---- the dead, and those who have their ids ---- */
+
+static void reply_to_a_killed_client_is_collected(void **state)
+{
+	struct fixture *f = *state;
+	pid_t pid;
+
+	fixture_start(f);
+	for (int i = 0; i < 5; i++) {
+		fixture_stop(f);
+		pid = fixture_start_waiting(f);
+		kill(pid, SIGKILL);
+		fixture_end(pid);
+		kill(f->server, SIGCONT);
+		assert_true(
+			support_wait_until(fixture_has_no_messages, f, 10000));
+	}
+}
+
+static void put_reply(const struct fixture *f, uint64_t nonce, uint64_t start,
+		      size_t len)
+{
+	struct letter *letter = letter_new(len);
+
+	memset(letter->text, '?', len);
+	letter->type = letter_type(gettid());
+	letter->head = (struct letter_head){
+		.magic = LETTER_MAGIC,
+		.client = gettid(),
+		.units = letter_units(len),
+		.start = start,
+		.nonce = nonce,
+		.number = 1,
+		.deadline = TICK_NEVER,
+	};
+	assert_int_equal(letter_send(fixture_queue(f), letter, len), 0);
+	free(letter);
+}
+
+static void old_reply_to_a_recycled_id_is_not_taken_for_ours(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t mine = child_start_time(gettid());
+	struct mqclient *client;
+
+	f->options.sweep_ns = TICK_NEVER / 4;
+	fixture_start(f);
+	put_reply(f, 1, mine, 4); /* there before we come */
+	client = fixture_client(f);
+	put_reply(f, 2, mine, 4); /* and while we are here */
+	put_reply(f, 3, mine, 4);
+	assert_int_equal(fixture_ask(client, 1, 1, 20000), 0);
+	mqclient_close(client);
+	assert_true(support_wait_until(fixture_has_no_messages, f, 20000));
+}
+
+static void reply_of_an_earlier_thread_of_our_id_is_collected(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_start(f);
+	put_reply(f, 1, child_start_time(gettid()) - 1, 4);
+	assert_true(support_wait_until(fixture_has_no_messages, f, 20000));
+}
+
+/* The living do not lose theirs to the sweep. */
+static void reply_to_a_living_thread_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct sweep_counts counts;
+	struct letter *letter = letter_new(64);
+
+	fixture_start(f);
+	put_reply(f, 1, child_start_time(gettid()), 4);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(sweep_dead(fixture_queue(f), &counts), 0);
+		assert_int_equal(counts.replies + counts.others, 0);
+	}
+	/* Perhaps the server's sweep has it in hand just now. */
+	assert_int_equal(
+		letter_receive(fixture_queue(f), gettid(), letter, 64, 0), 4);
+	free(letter);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(client_learns_at_once_that_its_server_was_killed),
+		CASE(client_without_room_learns_that_its_server_was_killed),
+		CASE(removal_of_the_queue_is_eidrm_on_both_sides),
+		CASE(dead_servers_queue_is_purged_and_taken_over),
+		CASE(client_of_a_dead_server_is_told_to_open_another),
+		CASE(reply_to_a_killed_client_is_collected),
+		CASE(old_reply_to_a_recycled_id_is_not_taken_for_ours),
+		CASE(reply_of_an_earlier_thread_of_our_id_is_collected),
+		CASE(reply_to_a_living_thread_is_kept),
+	};
+
+	return SUPPORT_MAIN(tests);
+}

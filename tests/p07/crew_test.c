@@ -1,0 +1,292 @@
+/* p07-prodcons/cmd/crew.h with processes: to the end, with some of them killed,
+ * and stuck. */
+#include "p07-prodcons/cmd/crew.h"
+
+#include "tests/p07/fixture.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "p07-prodcons/bounded_layout.h"
+
+#define QUIET (10 * TICK_S)
+
+static struct role_plan plan(uint32_t producers, uint32_t consumers,
+			     uint64_t items)
+{
+	return (struct role_plan){
+		.members = {producers, consumers}, .items = items, .out = -1};
+}
+
+static void start(struct crew *crew, const struct role_plan *plan,
+		  uint32_t buffer_size)
+{
+	assert_int_equal(crew_init(crew, plan, buffer_size, true), 0);
+	assert_int_equal(crew_start(crew), 0);
+}
+
+/* Watch it to its end, and judge. */
+static struct audit_verdict end(struct crew *crew)
+{
+	struct audit_verdict verdict;
+	struct audit_deaths deaths;
+	char who[256];
+
+	if (crew_watch(crew, QUIET, -1)) {
+		crew_describe(crew, who, sizeof(who));
+		crew_kill(crew);
+		fail_msg("deadlock: %s", who);
+	}
+	assert_int_equal(crew_reap(crew, &deaths), 0);
+	audit_judge(crew->audit, &deaths, &verdict);
+	assert_string_equal(verdict.wrong, "");
+	assert_true(verdict.is_explained);
+	return verdict;
+}
+
+static bool has_steps(void *arg)
+{
+	return audit_steps(((struct crew *)arg)->audit) > 20;
+}
+
+static void processes_pass_every_item_once_and_in_order(void **state)
+{
+	struct role_plan some = plan(3, 2, 5000);
+	struct audit_verdict verdict;
+	struct crew crew;
+
+	(void)state;
+	some.is_random = true;
+	some.seed = 5;
+	for (uint32_t size = 1; size <= 100; size *= 10) {
+		start(&crew, &some, size);
+		verdict = end(&crew);
+		assert_int_equal(verdict.consumed, some.items);
+		assert_int_equal(fixture_look(&crew.buffer).mended, 0);
+		crew_fini(&crew);
+	}
+}
+
+static void counts_beyond_the_limits_are_refused(void **state)
+{
+	const struct role_plan bad[] = {
+		plan(0, 1, 1),
+		plan(1, 0, 1),
+		plan(1, 1, 0),
+		plan(AUDIT_MEMBERS_MAX + 1, 1, 1),
+		plan(1, AUDIT_MEMBERS_MAX + 1, 1),
+		plan(1, 1, AUDIT_ITEMS_MAX + 1),
+	};
+	const struct role_plan good = plan(1, 1, 1);
+	struct crew crew;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(crew_init(&crew, &bad[i], 10, true), -EINVAL);
+	assert_int_equal(crew_init(&crew, &good, 0, true), -EINVAL);
+	assert_int_equal(
+		crew_init(&crew, &good, BOUNDED_CAPACITY_MAX + 1, true),
+		-EINVAL);
+}
+
+static void killed_producer_loses_its_own_items_alone(void **state)
+{
+	struct role_plan many = plan(2, 1, 20000);
+	struct audit_verdict verdict;
+	struct crew crew;
+
+	(void)state;
+	many.delay_ns[ROLE_CONSUMER] = TICK_MS;
+	start(&crew, &many, 8);
+	assert_true(support_wait_until(has_steps, &crew, 10000));
+	/* P1 and P2: no producer is left, and the run ends. */
+	kill(crew.member[0].pid, SIGKILL);
+	kill(crew.member[1].pid, SIGKILL);
+	verdict = end(&crew);
+	assert_true(verdict.consumed > 0);
+	assert_true(verdict.unmade.count > 0);
+	assert_int_equal(verdict.gone.count, 0);
+	assert_true(verdict.unput.count <= 2);
+	crew_fini(&crew);
+}
+
+static void killed_consumer_loses_one_item_at_most(void **state)
+{
+	struct role_plan many = plan(2, 2, 4000);
+	struct audit_verdict verdict;
+	struct crew crew;
+
+	(void)state;
+	many.delay_ns[ROLE_PRODUCER] = 100 * TICK_US;
+	start(&crew, &many, 8);
+	assert_true(support_wait_until(has_steps, &crew, 10000));
+	kill(crew.member[2].pid, SIGKILL);
+	verdict = end(&crew);
+	assert_int_equal(verdict.unmade.count, 0);
+	assert_true(verdict.gone.count <= 1);
+	assert_true(verdict.consumed >= many.items - 1);
+	crew_fini(&crew);
+}
+
+static void producers_give_up_when_no_consumer_is_left(void **state)
+{
+	struct role_plan many = plan(2, 2, 20000);
+	struct audit_verdict verdict;
+	struct crew crew;
+
+	(void)state;
+	many.delay_ns[ROLE_PRODUCER] = TICK_MS;
+	start(&crew, &many, 8);
+	assert_true(support_wait_until(has_steps, &crew, 10000));
+	kill(crew.member[2].pid, SIGKILL);
+	kill(crew.member[3].pid, SIGKILL);
+	verdict = end(&crew);
+	assert_true(verdict.unmade.count > 0);
+	assert_int_equal(crew.slot[0].error, -EPIPE);
+	assert_int_equal(crew.slot[1].error, -EPIPE);
+	crew_fini(&crew);
+}
+
+static void damaged_buffer_ends_the_run(void **state)
+{
+	struct role_plan many = plan(2, 2, 20000);
+	struct audit_deaths deaths;
+	struct crew crew;
+
+	(void)state;
+	many.delay_ns[ROLE_PRODUCER] = TICK_MS;
+	start(&crew, &many, 8);
+	assert_true(support_wait_until(has_steps, &crew, 10000));
+	assert_int_equal(
+		bounded_lock_take(&crew.buffer.state->lock, tick_after(LIMIT)),
+		0);
+	atomic_store(&crew.buffer.state->taken, UINT64_MAX / 2);
+	bounded_lock_drop(&crew.buffer.state->lock);
+	assert_int_equal(crew_watch(&crew, QUIET, -1), 0);
+	assert_int_equal(crew_reap(&crew, &deaths), -EBADMSG);
+	for (uint32_t i = 0; i < crew.members; i++)
+		assert_int_equal(crew.slot[i].error, -EBADMSG);
+	crew_fini(&crew);
+}
+
+struct said {
+	struct crew *crew;
+	const char *text;
+};
+
+static bool is_said(void *arg)
+{
+	struct said *said = arg;
+	char who[256];
+
+	return strcmp(crew_describe(said->crew, who, sizeof(who)),
+		      said->text) == 0;
+}
+
+static void expect_stuck(struct crew *crew, const char *text)
+{
+	struct said said = {crew, text};
+
+	assert_true(support_wait_until(is_said, &said, 20000));
+	assert_int_equal(crew_watch(crew, TICK_S / 10, -1), -ETIMEDOUT);
+	/* Who was slow may only now have come to where it stays. */
+	assert_true(support_wait_until(is_said, &said, 20000));
+}
+
+/* Two consumers in a long pause: both producers run into the full buffer. */
+static void deadlock_is_told_with_who_waits_for_what(void **state)
+{
+	struct role_plan many = plan(2, 2, 1000);
+	struct crew crew;
+
+	(void)state;
+	many.delay_ns[ROLE_CONSUMER] = 100 * TICK_S;
+	start(&crew, &many, 4);
+	expect_stuck(&crew, "P1, P2 wait for room; C1, C2 are elsewhere");
+	/* The dead wait for nothing. */
+	kill(crew.member[0].pid, SIGKILL);
+	kill(crew.member[2].pid, SIGKILL);
+	expect_stuck(&crew, "P2 waits for room; C2 is elsewhere");
+	crew_kill(&crew);
+	crew_fini(&crew);
+}
+
+static void stop_ends_the_watch(void **state)
+{
+	struct role_plan many = plan(1, 1, 1000);
+	int stop[2], fds = support_count_fds();
+	struct crew crew;
+
+	(void)state;
+	many.delay_ns[ROLE_CONSUMER] = 100 * TICK_S;
+	start(&crew, &many, 4);
+	assert_int_equal(pipe(stop), 0);
+	close(stop[1]);
+	assert_int_equal(crew_watch(&crew, QUIET, stop[0]), -EINTR);
+	close(stop[0]);
+	crew_kill(&crew);
+	crew_fini(&crew);
+	assert_int_equal(support_count_fds(), fds);
+}
+
+/* ---- a member that cannot be started ---- */
+
+static int forks_left = -1;
+
+int __real_child_fork(int (*body)(void *), void *arg, pid_t *pid);
+int __wrap_child_fork(int (*body)(void *), void *arg, pid_t *pid);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*body)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*body)(void *), void *arg);
+
+int __wrap_child_fork(int (*body)(void *), void *arg, pid_t *pid)
+{
+	return forks_left == 0 || forks_left-- == 0
+		       ? -EAGAIN
+		       : __real_child_fork(body, arg, pid);
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			  void *(*body)(void *), void *arg)
+{
+	return forks_left == 0 || forks_left-- == 0
+		       ? EAGAIN
+		       : __real_pthread_create(thread, attr, body, arg);
+}
+
+static void start_that_fails_ends_those_who_had_started(void **state)
+{
+	const struct role_plan many = plan(3, 3, 100000);
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		int fds = support_count_fds();
+		bool uses_processes = i % 2;
+		struct crew crew;
+
+		assert_int_equal(crew_init(&crew, &many, 2, uses_processes), 0);
+		forks_left = i / 2;
+		assert_int_equal(crew_start(&crew), -EAGAIN);
+		forks_left = -1;
+		crew_fini(&crew);
+		assert_int_equal(support_count_fds(), fds);
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(processes_pass_every_item_once_and_in_order),
+		cmocka_unit_test(counts_beyond_the_limits_are_refused),
+		cmocka_unit_test(killed_producer_loses_its_own_items_alone),
+		cmocka_unit_test(killed_consumer_loses_one_item_at_most),
+		cmocka_unit_test(producers_give_up_when_no_consumer_is_left),
+		cmocka_unit_test(damaged_buffer_ends_the_run),
+		cmocka_unit_test(deadlock_is_told_with_who_waits_for_what),
+		cmocka_unit_test(stop_ends_the_watch),
+		cmocka_unit_test(start_that_fails_ends_those_who_had_started),
+	};
+	return SUPPORT_MAIN(tests);
+}

@@ -1,0 +1,398 @@
+/* The contract of p08-rwlock/myrwlock.h: excluding, deadlines, misuse. Whose
+ * turn it is, is in turn_test.c. */
+#include "tests/p08/fixture.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* ---- excluding ---- */
+
+static void many_read_and_one_writes(void **state)
+{
+	(void)state;
+	for (int i = 0; i < POLICIES; i++) {
+		struct helper readers[5] = {0};
+		struct myrwlock_state now;
+		struct myrwlock lock;
+
+		make(&lock, policies[i]);
+		for (int r = 0; r < 5; r++) {
+			readers[r].stays = true;
+			start(&readers[r], &lock, READ);
+			assert_gets_in(&readers[r]);
+		}
+		assert_int_equal(myrwlock_look(&lock, &now), 0);
+		assert_int_equal(now.readers, 5);
+		assert_int_equal(now.writers, 0);
+		assert_int_equal(myrwlock_trywrlock(&lock), EBUSY);
+		assert_int_equal(myrwlock_tryrdlock(&lock), 0);
+		for (int r = 0; r < 5; r++)
+			assert_int_equal(finish(&readers[r]), 0);
+		assert_int_equal(myrwlock_unlock(&lock), 0);
+
+		assert_int_equal(myrwlock_wrlock(&lock), 0);
+		assert_int_equal(myrwlock_look(&lock, &now), 0);
+		assert_int_equal(now.readers, 0);
+		assert_int_equal(now.writers, 1);
+		assert_int_equal(by_another(&lock, TRY_READ), EBUSY);
+		assert_int_equal(by_another(&lock, TRY_WRITE), EBUSY);
+		assert_int_equal(myrwlock_unlock(&lock), 0);
+		assert_int_equal(by_another(&lock, TRY_WRITE), 0);
+		assert_int_equal(myrwlock_destroy(&lock), 0);
+	}
+}
+
+static void static_lock_is_fair_and_ready(void **state)
+{
+	static struct myrwlock lock = MYRWLOCK_INITIALIZER;
+
+	(void)state;
+	assert_int_equal(lock.policy, MYRWLOCK_FAIR);
+	assert_int_equal(myrwlock_rdlock(&lock), 0);
+	assert_int_equal(by_another(&lock, TRY_READ), 0);
+	assert_int_equal(by_another(&lock, TRY_WRITE), EBUSY);
+	assert_int_equal(myrwlock_unlock(&lock), 0);
+	assert_int_equal(myrwlock_destroy(&lock), 0);
+	assert_int_equal(myrwlock_rdlock(&lock), EINVAL);
+}
+
+static void downgrade_lets_readers_in_and_no_writer_between(void **state)
+{
+	(void)state;
+	for (int i = 0; i < POLICIES; i++) {
+		struct helper reader = {.stays = true}, writer = {0};
+		struct myrwlock lock;
+
+		make(&lock, policies[i]);
+		assert_int_equal(myrwlock_wrlock(&lock), 0);
+		start(&reader, &lock, READ);
+		wait_for_line(&lock, 1, 0);
+		assert_int_equal(myrwlock_downgrade(&lock), 0);
+		assert_gets_in(&reader);
+		start(&writer, &lock, WRITE);
+		wait_for_line(&lock, 0, 1);
+		assert_int_equal(myrwlock_downgrade(&lock), EPERM);
+		assert_int_equal(finish(&reader), 0);
+		assert_false(is_done(&writer));
+		assert_int_equal(myrwlock_unlock(&lock), 0);
+		assert_int_equal(finish(&writer), 0);
+		assert_int_equal(myrwlock_destroy(&lock), 0);
+	}
+}
+
+/* ---- deadlines ---- */
+
+static void deadline_ends_a_wait_and_leaves_no_trace(void **state)
+{
+	(void)state;
+	for (int i = 0; i < POLICIES; i++) {
+		struct timespec soon = in_ms(CLOCK_REALTIME, 5), past = {0};
+		struct helper holder = {.stays = true};
+		struct myrwlock lock;
+
+		make(&lock, policies[i]);
+		start(&holder, &lock, WRITE);
+		assert_gets_in(&holder);
+		assert_int_equal(myrwlock_timedrdlock(&lock, &soon), ETIMEDOUT);
+		assert_int_equal(myrwlock_timedwrlock(&lock, &soon), ETIMEDOUT);
+		soon = in_ms(CLOCK_MONOTONIC, 5);
+		assert_int_equal(
+			myrwlock_clockrdlock(&lock, CLOCK_MONOTONIC, &soon),
+			ETIMEDOUT);
+		soon = in_ms(CLOCK_MONOTONIC, 5);
+		assert_int_equal(
+			myrwlock_clockwrlock(&lock, CLOCK_MONOTONIC, &soon),
+			ETIMEDOUT);
+		assert_int_equal(myrwlock_timedrdlock(&lock, &past), ETIMEDOUT);
+		wait_for_line(&lock, 0, 0);
+		assert_int_equal(finish(&holder), 0);
+		/* Late, but free. */
+		assert_int_equal(myrwlock_timedrdlock(&lock, &past), 0);
+		assert_int_equal(myrwlock_unlock(&lock), 0);
+		assert_int_equal(myrwlock_timedwrlock(&lock, &past), 0);
+		assert_int_equal(myrwlock_unlock(&lock), 0);
+		assert_int_equal(myrwlock_destroy(&lock), 0);
+	}
+}
+
+static void writer_that_gives_up_lets_readers_in(void **state)
+{
+	static const enum myrwlock_policy keep_out[] = {
+		MYRWLOCK_FAIR, MYRWLOCK_FAIR, MYRWLOCK_WRITER};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct helper holder = {.stays = true};
+		struct helper writer = {.ms = 500}, reader = {.ms = 60000};
+		struct myrwlock lock;
+		struct due due = {.lock = &lock, .helper = &writer};
+
+		make(&lock, keep_out[i]);
+		if (i == 1) {
+			hold_counted(&lock, &holder);
+		} else {
+			start(&holder, &lock, READ);
+			assert_gets_in(&holder);
+		}
+		start(&writer, &lock, WRITE_LATE);
+		assert_true(support_wait_until(are_due, &due, MS));
+		start(&reader, &lock, READ_LATE);
+		/* In while the other still reads: it waited for the writer
+		 * alone. */
+		assert_gets_in(&reader);
+		assert_int_equal(finish(&writer), ETIMEDOUT);
+		assert_int_equal(finish(&reader), 0);
+		assert_int_equal(finish(&holder), 0);
+		assert_int_equal(myrwlock_destroy(&lock), 0);
+	}
+}
+
+static void times_and_clocks_that_are_none_are_refused(void **state)
+{
+	struct timespec below = {.tv_nsec = -1};
+	struct timespec above = {.tv_nsec = 1000000000};
+	struct timespec good = {.tv_nsec = 999999999};
+	struct myrwlock lock = MYRWLOCK_INITIALIZER;
+
+	(void)state;
+	assert_int_equal(myrwlock_timedrdlock(&lock, &below), EINVAL);
+	assert_int_equal(myrwlock_timedwrlock(&lock, &above), EINVAL);
+	assert_int_equal(
+		myrwlock_clockrdlock(&lock, CLOCK_PROCESS_CPUTIME_ID, &good),
+		EINVAL);
+	assert_int_equal(myrwlock_clockwrlock(&lock, 99, &good), EINVAL);
+	assert_int_equal(myrwlock_destroy(&lock), 0);
+}
+
+/* ---- misuse ---- */
+
+static void unlocking_what_one_does_not_hold_changes_nothing(void **state)
+{
+	(void)state;
+	for (int i = 0; i < POLICIES; i++) {
+		struct myrwlock lock;
+
+		make(&lock, policies[i]);
+		assert_int_equal(myrwlock_unlock(&lock), EPERM);
+		assert_int_equal(myrwlock_downgrade(&lock), EPERM);
+		assert_int_equal(myrwlock_rdlock(&lock), 0);
+		assert_int_equal(by_another(&lock, UNLOCK), EPERM);
+		assert_int_equal(by_another(&lock, TRY_WRITE), EBUSY);
+		assert_int_equal(myrwlock_unlock(&lock), 0);
+		assert_int_equal(myrwlock_unlock(&lock), EPERM);
+		assert_int_equal(myrwlock_wrlock(&lock), 0);
+		assert_int_equal(by_another(&lock, UNLOCK), EPERM);
+		assert_int_equal(by_another(&lock, TRY_READ), EBUSY);
+		assert_int_equal(myrwlock_unlock(&lock), 0);
+		assert_int_equal(myrwlock_destroy(&lock), 0);
+	}
+}
+
+static void waiting_for_oneself_is_a_deadlock(void **state)
+{
+	(void)state;
+	for (int i = 0; i < POLICIES; i++) {
+		struct timespec late = in_ms(CLOCK_REALTIME, 60000);
+		struct myrwlock lock;
+
+		make(&lock, policies[i]);
+		assert_int_equal(myrwlock_wrlock(&lock), 0);
+		assert_int_equal(myrwlock_wrlock(&lock), EDEADLK);
+		assert_int_equal(myrwlock_rdlock(&lock), EDEADLK);
+		assert_int_equal(myrwlock_timedrdlock(&lock, &late), EDEADLK);
+		assert_int_equal(myrwlock_timedwrlock(&lock, &late), EDEADLK);
+		assert_int_equal(myrwlock_tryrdlock(&lock), EBUSY);
+		assert_int_equal(myrwlock_trywrlock(&lock), EBUSY);
+		assert_int_equal(myrwlock_unlock(&lock), 0);
+		assert_int_equal(myrwlock_rdlock(&lock), 0);
+		assert_int_equal(myrwlock_wrlock(&lock), EDEADLK);
+		assert_int_equal(myrwlock_timedwrlock(&lock, &late), EDEADLK);
+		assert_int_equal(myrwlock_trywrlock(&lock), EBUSY);
+		assert_int_equal(myrwlock_unlock(&lock), 0);
+		assert_int_equal(myrwlock_destroy(&lock), 0);
+	}
+}
+
+static void what_is_used_is_not_destroyed(void **state)
+{
+	(void)state;
+	for (int i = 0; i < POLICIES; i++) {
+		struct helper holder = {.stays = true}, waiter = {0};
+		struct myrwlock lock;
+
+		make(&lock, policies[i]);
+		assert_int_equal(myrwlock_rdlock(&lock), 0);
+		assert_int_equal(myrwlock_destroy(&lock), EBUSY);
+		assert_int_equal(myrwlock_unlock(&lock), 0);
+		start(&holder, &lock, WRITE);
+		assert_gets_in(&holder);
+		assert_int_equal(myrwlock_destroy(&lock), EBUSY);
+		start(&waiter, &lock, READ);
+		wait_for_line(&lock, 1, 0);
+		assert_int_equal(myrwlock_destroy(&lock), EBUSY);
+		assert_int_equal(finish(&holder), 0);
+		assert_int_equal(finish(&waiter), 0);
+		assert_int_equal(myrwlock_destroy(&lock), 0);
+		assert_int_equal(myrwlock_destroy(&lock), EINVAL);
+		assert_int_equal(myrwlock_unlock(&lock), EINVAL);
+	}
+}
+
+static void memory_that_is_no_lock_is_refused(void **state)
+{
+	struct myrwlock_attr attr = {0};
+	struct myrwlock lock = {0};
+	struct myrwlock_state now;
+	int value;
+
+	(void)state;
+	assert_int_equal(myrwlock_rdlock(&lock), EINVAL);
+	assert_int_equal(myrwlock_trywrlock(&lock), EINVAL);
+	assert_int_equal(myrwlock_unlock(&lock), EINVAL);
+	assert_int_equal(myrwlock_downgrade(&lock), EINVAL);
+	assert_int_equal(myrwlock_look(&lock, &now), EINVAL);
+	assert_int_equal(myrwlock_destroy(&lock), EINVAL);
+	assert_int_equal(myrwlock_init(&lock, &attr), EINVAL);
+	assert_int_equal(myrwlock_attr_setpolicy(&attr, 0), EINVAL);
+	assert_int_equal(myrwlock_attr_getpolicy(&attr, &value), EINVAL);
+	assert_int_equal(myrwlock_attr_setpshared(&attr, 0), EINVAL);
+	assert_int_equal(myrwlock_attr_getpshared(&attr, &value), EINVAL);
+	assert_int_equal(myrwlock_attr_destroy(&attr), EINVAL);
+}
+
+static void attributes_take_their_values_and_no_others(void **state)
+{
+	struct myrwlock_attr attr;
+	int value = -1;
+
+	(void)state;
+	assert_int_equal(myrwlock_attr_init(&attr), 0);
+	assert_int_equal(myrwlock_attr_getpolicy(&attr, &value), 0);
+	assert_int_equal(value, MYRWLOCK_FAIR);
+	assert_int_equal(myrwlock_attr_getpshared(&attr, &value), 0);
+	assert_int_equal(value, PTHREAD_PROCESS_PRIVATE);
+	assert_int_equal(myrwlock_attr_setpolicy(&attr, 3), EINVAL);
+	assert_int_equal(myrwlock_attr_setpolicy(&attr, -1), EINVAL);
+	assert_int_equal(myrwlock_attr_setpshared(&attr, 77), EINVAL);
+	assert_int_equal(
+		myrwlock_attr_setpshared(&attr, PTHREAD_PROCESS_SHARED), 0);
+	assert_int_equal(myrwlock_attr_getpshared(&attr, &value), 0);
+	assert_int_equal(value, PTHREAD_PROCESS_SHARED);
+	assert_int_equal(myrwlock_attr_destroy(&attr), 0);
+}
+
+static void thread_holds_many_locks_and_not_too_many(void **state)
+{
+	static struct myrwlock locks[MYRWLOCK_HELD_MAX + 1];
+
+	(void)state;
+	/* Not the fair policy: a lone reader holds a mutex, and ThreadSanitizer
+	 * knows no thread with 64 of them. */
+	for (int i = 0; i <= MYRWLOCK_HELD_MAX; i++)
+		make(&locks[i], MYRWLOCK_READER);
+	for (int i = 0; i < MYRWLOCK_HELD_MAX; i++)
+		assert_int_equal(i % 2 ? myrwlock_wrlock(&locks[i])
+				       : myrwlock_rdlock(&locks[i]),
+				 0);
+	assert_int_equal(myrwlock_rdlock(&locks[MYRWLOCK_HELD_MAX]), EAGAIN);
+	assert_int_equal(myrwlock_wrlock(&locks[MYRWLOCK_HELD_MAX]), EAGAIN);
+	assert_int_equal(by_another(&locks[MYRWLOCK_HELD_MAX], TRY_WRITE), 0);
+	/* In the order of taking, not the reverse. */
+	for (int i = 0; i < MYRWLOCK_HELD_MAX; i++)
+		assert_int_equal(myrwlock_unlock(&locks[i]), 0);
+	for (int i = 0; i <= MYRWLOCK_HELD_MAX; i++)
+		assert_int_equal(myrwlock_destroy(&locks[i]), 0);
+}
+
+static void lock_made_anew_in_the_same_place_is_another(void **state)
+{
+	struct myrwlock lock;
+
+	(void)state;
+	/* A reader who is counted: no mutex is locked meanwhile. */
+	make(&lock, MYRWLOCK_READER);
+	assert_int_equal(myrwlock_rdlock(&lock), 0);
+	/* As of memory that was freed with a lock held in it. */
+	memset(&lock, 0, sizeof(lock));
+	make(&lock, MYRWLOCK_FAIR);
+	assert_int_equal(myrwlock_unlock(&lock), EPERM);
+	assert_int_equal(myrwlock_wrlock(&lock), 0);
+	assert_int_equal(myrwlock_unlock(&lock), 0);
+	assert_int_equal(myrwlock_destroy(&lock), 0);
+}
+
+/* ---- signals, cancellation ---- */
+
+static void do_nothing(int sig)
+{
+	(void)sig;
+}
+
+static void handlers_do_not_end_a_wait(void **state)
+{
+	static const enum act acts[] = {READ, WRITE};
+	struct sigaction action = {.sa_handler = do_nothing}, before;
+
+	(void)state;
+	sigaction(SIGUSR1, &action, &before);
+	for (int i = 0; i < 2; i++) {
+		struct helper waiter = {0};
+		struct myrwlock lock;
+
+		make(&lock, MYRWLOCK_FAIR);
+		assert_int_equal(myrwlock_wrlock(&lock), 0);
+		start(&waiter, &lock, acts[i]);
+		wait_for_line(&lock, acts[i] == READ, acts[i] == WRITE);
+		for (int n = 0; n < 20; n++)
+			assert_int_equal(pthread_kill(waiter.thread, SIGUSR1),
+					 0);
+		assert_false(is_done(&waiter));
+		assert_int_equal(myrwlock_unlock(&lock), 0);
+		assert_int_equal(finish(&waiter), 0);
+		assert_int_equal(myrwlock_destroy(&lock), 0);
+	}
+	sigaction(SIGUSR1, &before, NULL);
+}
+
+static void cancelled_thread_waits_to_the_end(void **state)
+{
+	struct helper waiter = {0};
+	struct myrwlock lock;
+
+	(void)state;
+	make(&lock, MYRWLOCK_FAIR);
+	assert_int_equal(myrwlock_wrlock(&lock), 0);
+	start(&waiter, &lock, WRITE);
+	wait_for_line(&lock, 0, 1);
+	assert_int_equal(pthread_cancel(waiter.thread), 0);
+	wait_for_line(&lock, 0, 1);
+	assert_int_equal(myrwlock_unlock(&lock), 0);
+	/* Gets it, gives it back, and comes to no cancellation point. */
+	assert_int_equal(finish(&waiter), 0);
+	wait_for_line(&lock, 0, 0);
+	assert_int_equal(myrwlock_destroy(&lock), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(many_read_and_one_writes),
+		cmocka_unit_test(static_lock_is_fair_and_ready),
+		cmocka_unit_test(
+			downgrade_lets_readers_in_and_no_writer_between),
+		cmocka_unit_test(deadline_ends_a_wait_and_leaves_no_trace),
+		cmocka_unit_test(writer_that_gives_up_lets_readers_in),
+		cmocka_unit_test(times_and_clocks_that_are_none_are_refused),
+		cmocka_unit_test(
+			unlocking_what_one_does_not_hold_changes_nothing),
+		cmocka_unit_test(waiting_for_oneself_is_a_deadlock),
+		cmocka_unit_test(what_is_used_is_not_destroyed),
+		cmocka_unit_test(memory_that_is_no_lock_is_refused),
+		cmocka_unit_test(attributes_take_their_values_and_no_others),
+		cmocka_unit_test(thread_holds_many_locks_and_not_too_many),
+		cmocka_unit_test(lock_made_anew_in_the_same_place_is_another),
+		cmocka_unit_test(handlers_do_not_end_a_wait),
+		cmocka_unit_test(cancelled_thread_waits_to_the_end),
+	};
+	return SUPPORT_MAIN(tests);
+}

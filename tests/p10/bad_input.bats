@@ -1,0 +1,104 @@
+#!/usr/bin/env bats
+# What pool_manager and worker refuse: names of something else, command lines
+# that make no sense, streams and file systems that are full.
+
+load ../support/common
+
+setup() {
+	setup_chapter p10
+}
+
+start_manager() {
+	start_server --name manager --ready '^Pool manager (started|took over)' \
+		./pool_manager "$@"
+}
+
+# assert_all_refuse MESSAGE: each command says it in one line.
+assert_all_refuse() {
+	for command in './pool_manager' './pool_manager --json' './worker 1'; do
+		run $command
+		assert_failure 1
+		assert_one_line_error "$output"
+		assert_output --partial "$1"
+	done
+}
+
+@test "names that are taken are refused in one line" {
+	start_manager --max-connections=2
+	run ./pool_manager
+	assert_failure 1
+	assert_output "pool_manager: pool '/pool' has a manager that is running"
+	stop_server manager KILL
+	run ./pool_manager --max-connections=3
+	assert_failure 1
+	assert_one_line_error "$output" pool_manager
+	assert_output --partial 'has 2 connections, not 3'
+	# Another version of the same.
+	printf '\x09' | dd of=/dev/shm/pool bs=1 seek=4 conv=notrunc status=none
+	assert_all_refuse "pool '/pool' is of another version"
+	rm /dev/shm/pool
+	rm -rf "/tmp/unixipc.$(id -u)"
+	run ./pool_manager --status
+	assert_failure 1
+	assert_output "pool_manager: no pool '/pool': start pool_manager"
+	assert_nothing_left
+}
+
+@test "what is no pool is refused in one line, and left alone" {
+	for make in 'echo something >pool' 'head -c 69632 /dev/zero >pool' \
+		'mkfifo pool' 'mkdir pool' 'ln -s /tmp/none pool' \
+		'mkdir x; ln -s x pool'; do
+		(cd /dev/shm && eval "$make" && ls -lR) >before
+		assert_all_refuse "'/pool' is the name of something else"
+		(cd /dev/shm && ls -lR) | diff before - || fail "changed: $make"
+		rm -rf /dev/shm/pool /dev/shm/x
+	done
+	assert_nothing_left
+}
+
+@test "a full /dev/shm is one line, and nothing is left" {
+	if ! mount -t tmpfs -o size=64k none /dev/shm 2>/dev/null; then
+		skip 'nothing can be mounted here'
+	fi
+	run ./pool_manager
+	umount /dev/shm
+	assert_failure 1
+	assert_output "pool_manager: cannot make pool '/pool': /dev/shm is full"
+	assert_nothing_left
+}
+
+@test "command lines that make no sense are refused" {
+	for arguments in --max-connections=0 --max-connections=-1 \
+		--max-connections=1025 --max-connections=x --max-connections= \
+		--name=pool --name=/ --name=/a/b --name= --json=1 operand \
+		--no-such-option; do
+		run ./pool_manager "$arguments"
+		assert_failure 2
+		assert_one_line_error "$output" pool_manager
+	done
+	for arguments in '' 0 -1 x 1.5 '1 2' '1 true' '--hold=-1s 1' \
+		'--hold=x 1' '--timeout=-1 1' '--timeout= 1' '--name=x 1' \
+		'1 --hold=1s -- true' '-- true' '1 --no-such-option'; do
+		# shellcheck disable=SC2086 # a list of words
+		run ./worker $arguments
+		assert_failure 2
+		assert_one_line_error "$output" worker
+	done
+	assert_nothing_left
+}
+
+@test "standard streams that are closed or full" {
+	start_manager
+	run bash -c './worker 1 --hold=0 2>&1 >/dev/full'
+	assert_failure 1
+	assert_one_line_error "$output" worker
+	run bash -c './pool_manager --status 2>&1 >/dev/full'
+	assert_failure 1
+	assert_one_line_error "$output" pool_manager
+	./worker 1 --hold=0 <&- >out
+	assert_equal "$(wc -l <out)" 2
+	run ./pool_manager --status
+	assert_line --partial '5 of 5 connections available'
+	stop_server manager
+	assert_nothing_left
+}

@@ -1,0 +1,291 @@
+/* How a pool is made and found, and what it does not take for one. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "p10-sempool/memory.h"
+#include "tests/p10/fixture.h"
+
+/* Another user opens: --wrap=geteuid. */
+static uid_t user_offset;
+
+uid_t __real_geteuid(void);
+uid_t __wrap_geteuid(void);
+
+uid_t __wrap_geteuid(void)
+{
+	return __real_geteuid() + user_offset;
+}
+
+/* In /proc/self is process 1: --wrap=readlink. */
+static bool is_proc_foreign;
+
+ssize_t __real_readlink(const char *path, char *text, size_t size);
+ssize_t __wrap_readlink(const char *path, char *text, size_t size);
+
+ssize_t __wrap_readlink(const char *path, char *text, size_t size)
+{
+	if (!is_proc_foreign || strcmp(path, "/proc/self") != 0)
+		return __real_readlink(path, text, size);
+	text[0] = '1';
+	return 1;
+}
+
+static void bad_numbers_and_names_are_refused(void **state)
+{
+	static const char *const names[] = {"", "pool", "/", "/a/b", "/.."};
+	struct fixture fixture;
+	struct sempool pool;
+	bool is_taken_over;
+
+	(void)state;
+	fixture_begin(&fixture);
+	assert_int_equal(sempool_create(&pool, fixture.name, 0, &is_taken_over),
+			 -EINVAL);
+	assert_int_equal(sempool_create(&pool, fixture.name, SEMPOOL_MAX + 1,
+					&is_taken_over),
+			 -EINVAL);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_int_equal(
+			sempool_create(&pool, names[i], 1, &is_taken_over),
+			-EINVAL);
+		assert_int_equal(sempool_open(&pool, names[i], 0), -EINVAL);
+	}
+	assert_int_equal(sempool_open(&pool, fixture.name, 0), -ENOENT);
+	fixture_end(&fixture);
+	fixture_make(&fixture, SEMPOOL_MAX);
+	fixture_assert_whole(&fixture.pool);
+	fixture_remove(&fixture);
+}
+
+static int create_late(void *arg)
+{
+	struct fixture *fixture = arg;
+	bool is_taken_over;
+
+	tick_sleep_until(tick_after(20 * TICK_MS));
+	return sempool_create(&fixture->pool, fixture->name, 2, &is_taken_over);
+}
+
+static void opener_waits_for_the_manager_to_make_it(void **state)
+{
+	struct fixture fixture;
+	pid_t pid = 0;
+	bool is_taken_over = false;
+
+	(void)state;
+	fixture_begin(&fixture);
+	assert_int_equal(child_fork(create_late, &fixture, &pid), 0);
+	assert_int_equal(
+		sempool_open(&fixture.pool, fixture.name, tick_after(LIMIT)),
+		0);
+	assert_int_equal(fixture.pool.slots, 2);
+	assert_int_equal(fixture_reap(&fixture, pid), 0);
+	sempool_close(&fixture.pool);
+	/* Its manager has ended without removing it: it is there to be had. */
+	assert_int_equal(
+		sempool_create(&fixture.pool, fixture.name, 3, &is_taken_over),
+		-ERANGE);
+	assert_int_equal(fixture.pool.slots, 2);
+	assert_int_equal(
+		sempool_create(&fixture.pool, fixture.name, 2, &is_taken_over),
+		0);
+	assert_true(is_taken_over);
+	fixture_assert_whole(&fixture.pool);
+	fixture_remove(&fixture);
+}
+
+static void second_manager_is_refused(void **state)
+{
+	struct fixture fixture;
+	struct sempool second;
+	bool is_taken_over;
+
+	(void)state;
+	fixture_make(&fixture, 2);
+	assert_int_equal(
+		sempool_create(&second, fixture.name, 2, &is_taken_over),
+		-EBUSY);
+	assert_int_equal(sempool_open(&second, fixture.name, 0), 0);
+	sempool_close(&second);
+	fixture_assert_whole(&fixture.pool);
+	fixture_remove(&fixture);
+}
+
+static int create_and_hold(void *arg)
+{
+	struct fixture *fixture = arg;
+	bool is_taken_over;
+	int rc = sempool_create(&fixture->pool, fixture->name, 2,
+				&is_taken_over);
+
+	if (rc)
+		return rc == -EBUSY ? 1 : 2;
+	for (;;)
+		pause();
+}
+
+static void one_of_many_managers_at_once_makes_it(void **state)
+{
+	enum { MANY = 4, ROUNDS = 20 };
+	struct fixture fixture;
+	bool is_taken_over;
+
+	(void)state;
+	fixture_begin(&fixture);
+	for (int round = 0; round < ROUNDS; round++) {
+		pid_t pid[MANY] = {0};
+		int made = 0, status, left = MANY;
+		int64_t give_up = tick_after(LIMIT);
+
+		for (int i = 0; i < MANY; i++)
+			assert_int_equal(
+				child_fork(create_and_hold, &fixture, &pid[i]),
+				0);
+		/* All but one end. */
+		while (left > 1 && !tick_is_over(give_up))
+			for (int i = 0; i < MANY; i++)
+				if (pid[i] && !child_wait(pid[i], 0, &status)) {
+					assert_int_equal(
+						child_exit_code(status), 1);
+					pid[i] = 0;
+					left--;
+				}
+		for (int i = 0; i < MANY; i++)
+			if (pid[i]) {
+				made++;
+				child_end(pid[i], 0, &status);
+			}
+		assert_int_equal(made, 1);
+	}
+	assert_int_equal(
+		sempool_create(&fixture.pool, fixture.name, 2, &is_taken_over),
+		0);
+	assert_true(is_taken_over);
+	fixture_remove(&fixture);
+}
+
+/* What another program could have under that name. */
+static void put_there(const char *name, const void *bytes, size_t len,
+		      size_t size)
+{
+	int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	assert_int_equal(pwrite(fd, bytes, len, 0), len);
+	close(fd);
+}
+
+static void memory_of_something_else_is_left_alone(void **state)
+{
+	/* The third and the fourth could be of a pool. */
+	static const size_t sizes[] = {8, 64, 65536 + 192 + 64, 17 * 4096,
+				       10000000};
+	struct fixture fixture;
+	struct sempool pool;
+	bool is_taken_over;
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
+		const char *text = i % 2 ? "otherwise" : "\0\0\0\0\0\0\0\0";
+		size_t size = sizes[i / 2];
+
+		fixture_begin(&fixture);
+		put_there(fixture.name, text, 8, size);
+		assert_int_equal(
+			sempool_create(&pool, fixture.name, 1, &is_taken_over),
+			-EEXIST);
+		assert_int_equal(sempool_open(&pool, fixture.name, 0),
+				 -EBADMSG);
+		fd = shm_open(fixture.name, O_RDONLY, 0);
+		assert_int_equal(lseek(fd, 0, SEEK_END), size);
+		close(fd);
+		assert_int_equal(shm_unlink(fixture.name), 0);
+		fixture_end(&fixture);
+	}
+}
+
+static void pools_of_other_versions_and_namespaces_are_refused(void **state)
+{
+	struct fixture fixture;
+	struct sempool_memory *memory;
+	struct sempool pool;
+
+	(void)state;
+	fixture_make(&fixture, 2);
+	memory = fixture.pool.memory;
+	memory->version++;
+	assert_int_equal(sempool_open(&pool, fixture.name, 0), -ENOTSUP);
+	memory->version--;
+	memory->seats--;
+	assert_int_equal(sempool_open(&pool, fixture.name, 0), -ENOTSUP);
+	memory->seats++;
+	memory->slots++;
+	assert_int_equal(sempool_open(&pool, fixture.name, 0), -EBADMSG);
+	memory->slots--;
+	memory->pid_namespace++;
+	assert_int_equal(sempool_open(&pool, fixture.name, 0), -EXDEV);
+	memory->pid_namespace--;
+	memory->time_namespace++;
+	assert_int_equal(sempool_open(&pool, fixture.name, 0), -EXDEV);
+	memory->time_namespace--;
+	fixture_remove(&fixture);
+}
+
+static void pool_of_another_user_is_refused(void **state)
+{
+	struct fixture fixture;
+	struct sempool pool;
+	bool is_taken_over;
+	int opened, made;
+
+	(void)state;
+	fixture_make(&fixture, 2);
+	user_offset = 1;
+	opened = sempool_open(&pool, fixture.name, 0);
+	made = sempool_create(&pool, fixture.name, 2, &is_taken_over);
+	user_offset = 0;
+	assert_int_equal(opened, -EACCES);
+	assert_int_equal(made, -EACCES);
+	fixture_remove(&fixture);
+}
+
+static void proc_of_another_pid_namespace_is_of_no_use(void **state)
+{
+	struct fixture fixture;
+	struct sempool pool;
+	bool is_taken_over;
+	int opened, made;
+
+	(void)state;
+	fixture_make(&fixture, 2);
+	is_proc_foreign = true;
+	opened = sempool_open(&pool, fixture.name, 0);
+	made = sempool_create(&pool, fixture.name, 2, &is_taken_over);
+	is_proc_foreign = false;
+	assert_int_equal(opened, -ENOSYS);
+	assert_int_equal(made, -ENOSYS);
+	fixture_remove(&fixture);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bad_numbers_and_names_are_refused),
+		cmocka_unit_test(opener_waits_for_the_manager_to_make_it),
+		cmocka_unit_test(second_manager_is_refused),
+		cmocka_unit_test(one_of_many_managers_at_once_makes_it),
+		cmocka_unit_test(memory_of_something_else_is_left_alone),
+		cmocka_unit_test(
+			pools_of_other_versions_and_namespaces_are_refused),
+		cmocka_unit_test(pool_of_another_user_is_refused),
+		cmocka_unit_test(proc_of_another_pid_namespace_is_of_no_use),
+	};
+	return SUPPORT_MAIN(tests);
+}

@@ -1,0 +1,159 @@
+/* p11-barrier/cmd/referee.h: what it prints, and what it does not let pass. */
+#include "p11-barrier/cmd/referee.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "p11-barrier/sysv_barrier.h"
+#include "tests/support/support.h"
+
+struct game {
+	struct referee referee;
+	char *text;
+	size_t len;
+	FILE *out;
+};
+
+static void begin(struct game *game, unsigned int members)
+{
+	game->out = open_memstream(&game->text, &game->len);
+	assert_non_null(game->out);
+	assert_int_equal(referee_init(&game->referee, members, game->out), 0);
+}
+
+static void end(struct game *game)
+{
+	fclose(game->out);
+	free(game->text);
+	referee_fini(&game->referee);
+}
+
+static void note(struct game *game, enum referee_kind kind, unsigned int member,
+		 unsigned int round)
+{
+	struct referee_record record = {
+		.kind = kind, .member = member, .round = round};
+
+	assert_int_equal(referee_take(&game->referee, &record), 0);
+}
+
+static void lines_of_a_round_come_before_those_of_the_next(void **state)
+{
+	struct game game;
+
+	(void)state;
+	begin(&game, 2);
+	note(&game, REFEREE_REACHED, 2, 1);
+	note(&game, REFEREE_REACHED, 1, 1);
+	note(&game, REFEREE_SERIAL, 1, 1);
+	note(&game, REFEREE_REACHED, 1, 2);
+	note(&game, REFEREE_PASSED, 2, 1);
+	note(&game, REFEREE_DYING, 2, 2);
+	assert_string_equal(game.text,
+			    "[P2] Reached barrier 1\n"
+			    "[P1] Reached barrier 1\n"
+			    "--- All processes passed barrier 1 ---\n"
+			    "[P1] Reached barrier 2\n"
+			    "[P2] Killed before barrier 2\n");
+	assert_string_equal(game.referee.wrong, "");
+	end(&game);
+}
+
+static void passing_before_all_have_reached_it_is_seen(void **state)
+{
+	struct game game;
+
+	(void)state;
+	begin(&game, 2);
+	note(&game, REFEREE_REACHED, 1, 1);
+	note(&game, REFEREE_PASSED, 1, 1);
+	assert_string_equal(game.referee.wrong,
+			    "P1 passed barrier 1 before P2 reached it");
+	end(&game);
+}
+
+static void being_a_round_ahead_is_seen(void **state)
+{
+	struct game game;
+
+	(void)state;
+	begin(&game, 2);
+	note(&game, REFEREE_REACHED, 1, 1);
+	note(&game, REFEREE_REACHED, 1, 2);
+	assert_string_equal(game.referee.wrong,
+			    "P1 reached barrier 2 before P2 reached barrier 1");
+	end(&game);
+}
+
+static void two_serial_members_or_none_are_seen(void **state)
+{
+	static const enum referee_kind kinds[] = {REFEREE_PASSED,
+						  REFEREE_SERIAL};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct game game;
+
+		begin(&game, 2);
+		note(&game, REFEREE_REACHED, 1, 1);
+		note(&game, REFEREE_REACHED, 2, 1);
+		note(&game, kinds[i], 1, 1);
+		note(&game, kinds[i], 2, 1);
+		assert_non_null(strstr(game.referee.wrong, "serial members"));
+		end(&game);
+	}
+}
+
+static void records_that_cannot_be_are_refused(void **state)
+{
+	static const struct referee_record records[] = {
+		{.kind = REFEREE_REACHED, .member = 0, .round = 1},
+		{.kind = REFEREE_REACHED, .member = 3, .round = 1},
+		{.kind = REFEREE_REACHED, .member = 1, .round = 0},
+		{.kind = 99, .member = 1, .round = 1},
+	};
+	struct game game;
+
+	(void)state;
+	begin(&game, 2);
+	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++)
+		assert_int_equal(referee_take(&game.referee, &records[i]),
+				 -EBADMSG);
+	end(&game);
+}
+
+static void who_waits_for_whom_is_described(void **state)
+{
+	struct game game;
+	char buf[160], small[8];
+
+	(void)state;
+	begin(&game, 9);
+	note(&game, REFEREE_REACHED, 2, 1);
+	note(&game, REFEREE_REACHED, 7, 1);
+	note(&game, REFEREE_FAILED, 2, 1);
+	assert_false(referee_heard_all(&game.referee));
+	note(&game, REFEREE_FAILED, 7, 1);
+	assert_true(referee_heard_all(&game.referee));
+	assert_string_equal(
+		referee_describe(&game.referee, buf, sizeof(buf)),
+		"P2, P7 waited at barrier 1 for P1, P3, P4, P5, P6 and 2 more");
+	assert_true(strlen(referee_describe(&game.referee, small,
+					    sizeof(small))) < sizeof(small));
+	end(&game);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			lines_of_a_round_come_before_those_of_the_next),
+		cmocka_unit_test(passing_before_all_have_reached_it_is_seen),
+		cmocka_unit_test(being_a_round_ahead_is_seen),
+		cmocka_unit_test(two_serial_members_or_none_are_seen),
+		cmocka_unit_test(records_that_cannot_be_are_refused),
+		cmocka_unit_test(who_waits_for_whom_is_described),
+	};
+	return SUPPORT_MAIN(tests);
+}

@@ -1,0 +1,343 @@
+/* The contract of p11-barrier/sysv_barrier.h, with processes as members. */
+#include "p11-barrier/sysv_barrier.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sem.h>
+#include <unistd.h>
+
+#include "lib/sysv.h"
+#include "tests/p11/fixture.h"
+
+enum { KEY = 0x11223344 };
+
+static struct leftover before;
+
+/* ---- rounds ---- */
+
+static void nobody_is_ahead_and_one_is_serial(void **state)
+{
+	static const unsigned int members[] = {2, 5, 8, 1};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		struct ground *ground = ground_make(members[i], 200);
+
+		ground_start(ground, member_run_rounds, 0);
+		ground_end(ground);
+		assert_int_equal(ground->serial, ground->rounds);
+		ground_remove(ground);
+	}
+}
+
+/* Member 1 never comes to the second round. */
+static int stay_away(void *arg)
+{
+	struct member *member = arg;
+	struct sysv_barrier barrier;
+
+	if (member->index != 1)
+		return member_run_rounds(arg);
+	if (member_join(member, &barrier))
+		return 1;
+	member->ground->at[1] = 1;
+	member_meet(member, &barrier);
+	for (;;)
+		pause();
+}
+
+static bool are_two_inside(void *arg)
+{
+	struct ground *ground = arg;
+	struct sysv_barrier_state look;
+
+	return sysv_barrier_look(ground->id, &look) == 0 && look.inside == 2 &&
+	       ground->at[0] == 2 && ground->at[2] == 2 &&
+	       ground->doing[1] == BETWEEN;
+}
+
+static void deadlock_is_told_with_what_each_waits_for(void **state)
+{
+	struct ground *ground = ground_make(3, 2);
+	FILE *to;
+	char *text = NULL;
+	size_t len;
+	int status;
+
+	(void)state;
+	ground_start(ground, stay_away, 0);
+	assert_true(support_wait_until(are_two_inside, ground, 10000));
+	to = open_memstream(&text, &len);
+	assert_non_null(to);
+	ground_describe(ground, to);
+	fclose(to);
+	for (unsigned int i = 0; i < ground->members; i++)
+		child_end(ground->pid[i], 0, &status);
+	assert_string_equal(text,
+			    "member 0 waits, round 2\n"
+			    "member 1 does not wait, round 1\n"
+			    "member 2 waits, round 2\n"
+			    "barrier: 3 of 3 members, 2 arrived, 2 inside\n");
+	free(text);
+	ground_remove(ground);
+}
+
+/* ---- death ---- */
+
+static int join_and_die(void *arg)
+{
+	struct sysv_barrier barrier;
+
+	return sysv_barrier_join(&barrier, *(int *)arg) ? 1 : 0;
+}
+
+static void member_that_ends_before_any_round_breaks_it(void **state)
+{
+	struct ground *ground = ground_make(2, 1);
+	struct sysv_barrier barrier, late;
+
+	(void)state;
+	assert_int_equal(sysv_barrier_join(&barrier, ground->id), 0);
+	assert_int_equal(support_child_status(join_and_die, &ground->id, 5000),
+			 0);
+	/* It is dead, so there is nothing to wait for. */
+	assert_int_equal(sysv_barrier_wait_until(&barrier, tick_after(TICK_S)),
+			 SYSV_BARRIER_BROKEN);
+	assert_int_equal(sysv_barrier_join(&late, ground->id),
+			 SYSV_BARRIER_BROKEN);
+	ground_remove(ground);
+}
+
+static void member_that_closed_leaves_its_place_to_another(void **state)
+{
+	struct ground *ground = ground_make(1, 1);
+	struct sysv_barrier first, second;
+	struct sysv_barrier_state look;
+
+	(void)state;
+	assert_int_equal(sysv_barrier_join(&first, ground->id), 0);
+	assert_int_equal(sysv_barrier_wait(&first), SYSV_BARRIER_SERIAL);
+	assert_int_equal(sysv_barrier_join(&second, ground->id), -EUSERS);
+	assert_int_equal(sysv_barrier_close(&first), 0);
+	assert_int_equal(sysv_barrier_join(&second, ground->id), 0);
+	assert_int_equal(sysv_barrier_wait(&second), SYSV_BARRIER_SERIAL);
+	assert_int_equal(sysv_barrier_look(ground->id, &look), 0);
+	assert_int_equal(look.members, 1);
+	assert_false(look.is_broken);
+	assert_int_equal(sysv_barrier_close(&second), 0);
+	ground_remove(ground);
+}
+
+/* ---- deadlines and the end ---- */
+
+/* The one member of two that is there is in no round. */
+static void assert_withdrawn(const struct ground *ground)
+{
+	struct sysv_barrier_state look;
+
+	assert_int_equal(sysv_barrier_look(ground->id, &look), 0);
+	assert_int_equal(look.members, 1);
+	assert_int_equal(look.arrived, 0);
+	assert_int_equal(look.inside, 0);
+}
+
+/* And comes again, and now the other is there. */
+static void come_again(struct ground *ground, struct sysv_barrier *barrier)
+{
+	struct member other = {ground, 1, 0};
+	int rc;
+
+	ground->at[0] = 1;
+	assert_int_equal(child_fork(member_run_rounds, &other, &ground->pid[1]),
+			 0);
+	rc = sysv_barrier_wait_until(barrier, tick_after(LIMIT));
+	assert_true(rc == 0 || rc == SYSV_BARRIER_SERIAL);
+	assert_int_equal(ground_end_one(ground, 1), 0);
+	assert_int_equal(ground->serial + (rc == SYSV_BARRIER_SERIAL), 1);
+	assert_int_equal(sysv_barrier_close(barrier), 0);
+}
+
+static void late_member_withdraws_and_may_come_again(void **state)
+{
+	struct ground *ground = ground_make(2, 1);
+	struct sysv_barrier barrier;
+
+	(void)state;
+	assert_int_equal(sysv_barrier_join(&barrier, ground->id), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(sysv_barrier_wait_until(
+					 &barrier, tick_after(5 * TICK_MS)),
+				 -ETIMEDOUT);
+		assert_withdrawn(ground);
+	}
+	come_again(ground, &barrier);
+	ground_remove(ground);
+}
+
+static void interrupted_member_withdraws_and_may_come_again(void **state)
+{
+	struct ground *ground = ground_make(2, 1);
+	struct sysv_barrier barrier;
+	int rc;
+
+	(void)state;
+	assert_int_equal(sysv_barrier_join(&barrier, ground->id), 0);
+	interrupt_start();
+	rc = sysv_barrier_wait_until(&barrier, tick_after(LIMIT));
+	interrupt_stop();
+	assert_int_equal(rc, -EINTR);
+	assert_withdrawn(ground);
+	come_again(ground, &barrier);
+	ground_remove(ground);
+}
+
+static int wait_for_removal(void *arg)
+{
+	struct ground *ground = arg;
+	struct sysv_barrier barrier;
+
+	if (sysv_barrier_join(&barrier, ground->id))
+		return 1;
+	return sysv_barrier_wait_until(&barrier, tick_after(LIMIT)) == -EIDRM
+		       ? 0
+		       : 2;
+}
+
+static bool is_someone_inside(void *arg)
+{
+	struct sysv_barrier_state look;
+
+	return sysv_barrier_look(*(int *)arg, &look) == 0 && look.inside > 0;
+}
+
+static void unfinished_round_is_not_destroyed_but_can_be_removed(void **state)
+{
+	struct ground *ground = ground_make(2, 1);
+
+	(void)state;
+	assert_int_equal(child_fork(wait_for_removal, ground, &ground->pid[0]),
+			 0);
+	assert_true(support_wait_until(is_someone_inside, &ground->id, 5000));
+	assert_int_equal(sysv_barrier_destroy(ground->id), -EBUSY);
+	assert_int_equal(semctl(ground->id, 0, IPC_RMID), 0);
+	assert_int_equal(ground_end_one(ground, 0), 0);
+	assert_int_equal(sysv_barrier_destroy(ground->id), -EIDRM);
+	ground_leave(ground);
+}
+
+/* ---- making and finding ---- */
+
+static void counts_outside_the_limits_are_refused(void **state)
+{
+	struct sysv_barrier_state look;
+	int id;
+
+	(void)state;
+	assert_int_equal(sysv_barrier_create(IPC_PRIVATE, 0, 0600), -EINVAL);
+	assert_int_equal(
+		sysv_barrier_create(IPC_PRIVATE, SYSV_BARRIER_MAX + 1, 0600),
+		-EINVAL);
+	id = sysv_barrier_create(IPC_PRIVATE, SYSV_BARRIER_MAX, 0600);
+	assert_true(id >= 0);
+	assert_int_equal(sysv_barrier_look(id, &look), 0);
+	assert_int_equal(look.count, SYSV_BARRIER_MAX);
+	assert_int_equal(sysv_barrier_destroy(id), 0);
+}
+
+static int create_and_die(void *arg)
+{
+	return sysv_barrier_create(KEY, *(unsigned int *)arg, 0600) < 0;
+}
+
+static void dead_ones_are_replaced_and_living_ones_are_not(void **state)
+{
+	struct sysv_barrier barrier;
+	unsigned int count = 3;
+	int id;
+
+	(void)state;
+	before = leftover_count();
+	assert_int_equal(sysv_barrier_reap(KEY), -ENOENT);
+	assert_int_equal(support_child_status(create_and_die, &count, 5000), 0);
+	id = sysv_barrier_create(KEY, 2, 0600);
+	assert_true(id >= 0);
+	assert_int_equal(sysv_barrier_create(KEY, 2, 0600), -EBUSY);
+	assert_int_equal(sysv_barrier_destroy(id), 0);
+	/* Its creator is dead, but a member is not. */
+	assert_int_equal(support_child_status(create_and_die, &count, 5000), 0);
+	assert_int_equal(sysv_barrier_open(&barrier, KEY, tick_after(LIMIT)),
+			 0);
+	assert_int_equal(sysv_barrier_reap(KEY), -EBUSY);
+	assert_int_equal(sysv_barrier_close(&barrier), 0);
+	assert_int_equal(sysv_barrier_reap(KEY), 0);
+	leftover_assert_same(&before);
+}
+
+static void half_made_one_is_waited_for_and_then_replaced(void **state)
+{
+	struct sysv_barrier barrier;
+	int id;
+
+	(void)state;
+	before = leftover_count();
+	/* Its creator came as far as semget(2). */
+	id = sysv_barrier_create(KEY, 2, 0600);
+	assert_true(id >= 0);
+	struct semid_ds set = {0};
+	union semun arg = {.buf = &set};
+	assert_int_equal(semctl(id, 0, IPC_STAT, arg), 0);
+	assert_int_equal(sysv_barrier_destroy(id), 0);
+	assert_true(semget(KEY, (int)set.sem_nsems, IPC_CREAT | 0600) >= 0);
+
+	assert_int_equal(
+		sysv_barrier_open(&barrier, KEY, tick_after(5 * TICK_MS)),
+		-ETIMEDOUT);
+	id = sysv_barrier_create(KEY, 2, 0600);
+	assert_true(id >= 0);
+	assert_int_equal(sysv_barrier_destroy(id), 0);
+	leftover_assert_same(&before);
+}
+
+static void set_of_something_else_is_left_alone(void **state)
+{
+	const unsigned short values[16] = {1, 2, 3};
+	struct sysv_barrier barrier;
+	const int sizes[] = {1, 10, 16};
+
+	(void)state;
+	before = leftover_count();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		int id = sysv_sem_create(KEY, sizes[i], values, 0600);
+
+		assert_true(id >= 0);
+		assert_int_equal(sysv_barrier_create(KEY, 2, 0600), -EEXIST);
+		assert_int_equal(
+			sysv_barrier_open(&barrier, KEY, tick_after(LIMIT)),
+			-EBADMSG);
+		assert_int_equal(semctl(id, 0, GETVAL), 1);
+		semctl(id, 0, IPC_RMID);
+	}
+	leftover_assert_same(&before);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nobody_is_ahead_and_one_is_serial),
+		cmocka_unit_test(deadlock_is_told_with_what_each_waits_for),
+		cmocka_unit_test(member_that_ends_before_any_round_breaks_it),
+		cmocka_unit_test(
+			member_that_closed_leaves_its_place_to_another),
+		cmocka_unit_test(late_member_withdraws_and_may_come_again),
+		cmocka_unit_test(
+			interrupted_member_withdraws_and_may_come_again),
+		cmocka_unit_test(
+			unfinished_round_is_not_destroyed_but_can_be_removed),
+		cmocka_unit_test(counts_outside_the_limits_are_refused),
+		cmocka_unit_test(
+			dead_ones_are_replaced_and_living_ones_are_not),
+		cmocka_unit_test(half_made_one_is_waited_for_and_then_replaced),
+		cmocka_unit_test(set_of_something_else_is_left_alone),
+	};
+	return SUPPORT_MAIN(tests);
+}

@@ -1,0 +1,139 @@
+/* The crew, when somebody dies or is stopped. */
+#include "tests/support/support.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/sem.h>
+
+#include "lib/sysv.h"
+#include "lib/tick.h"
+#include "p13-shm-image/crew.h"
+#include "p13-shm-image/crew_death.h"
+#include "p13-shm-image/crew_worker.h"
+#include "tests/p13/crew_ground.h"
+
+static void rows_of_a_killed_worker_are_done_again(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	int rounds = support_is_valgrind() ? 3 : 8;
+
+	for (int round = 0; round < rounds; round++) {
+		struct crew_job job = job_of(ground, 1 + (unsigned)round / 2,
+					     (enum crew_schedule)(round % 2));
+
+		memset(ground, 0, sizeof(*ground));
+		ground->kill_row = 25 * (unsigned int)round;
+		ground->kills_after = round & 2;
+		ground->kills = 2;
+		assert_int_equal(crew_run(&job), 0);
+		assert_all_done(ground, 1, 3);
+		assert_int_equal(ground->deaths, 2);
+		assert_int_equal(ground->ends, job.workers);
+	}
+}
+
+static void rows_of_a_stopped_worker_are_done_again(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+
+	for (int schedule = 0; schedule < 2; schedule++) {
+		struct crew_job job =
+			job_of(ground, 2, (enum crew_schedule)schedule);
+
+		memset(ground, 0, sizeof(*ground));
+		job.stall_ns = 2 * TICK_S;
+		ground->stops = true;
+		ground->kills = 1;
+		ground->kill_row = 100;
+		ground->kills_after = schedule;
+		assert_int_equal(crew_run(&job), 0);
+		assert_all_done(ground, 1, 3);
+		assert_true(ground->stalls >= 1);
+		assert_int_equal(ground->stalls, ground->deaths);
+		assert_int_equal(ground->ends, 2);
+	}
+}
+
+static void worker_that_is_stopped_at_a_gate_is_replaced(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 2, CREW_STATIC);
+
+	job.stall_ns = 2 * TICK_S;
+	ground->sleeper = 2;
+	assert_int_equal(crew_run(&job), 0);
+	assert_int_equal(atomic_load(&ground->sleeper), 0);
+	assert_all_done(ground, 1, 3);
+	assert_true(ground->stalls >= 1);
+	assert_int_equal(ground->ends, 2);
+}
+
+static void worker_can_be_told_to_kill_itself(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 3, CREW_STATIC);
+
+	job.killed = 2;
+	assert_int_equal(crew_run(&job), 0);
+	assert_all_done(ground, 1, 1);
+	assert_int_equal(ground->deaths, 1);
+}
+
+static void rows_that_kill_everybody_are_given_up(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 2, CREW_DYNAMIC);
+
+	ground->kills = 1000;
+	assert_int_equal(crew_run(&job), -EOWNERDEAD);
+}
+
+/* What the worker leaves that dies between the two halves of put_down(). */
+static void band_that_was_done_but_not_counted_is_counted(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 2, CREW_DYNAMIC);
+	unsigned short values[CREW_SEMAPHORES] = {0};
+	struct crew_loss loss;
+	int set;
+
+	values[CREW_GATE] = 1;
+	values[CREW_GATE + 1] = 9;
+	values[CREW_TALLY + 1] = 2;
+	set = sysv_sem_create(IPC_PRIVATE, CREW_SEMAPHORES, values, 0600);
+	assert_true(set >= 0);
+	ground->board.band[0][4] = 2 * 1 + 1;
+	ground->board.band[1][5] = 2 * 1 + 1;
+	ground->board.band[1][6] = 2 * 2 + 1; /* of another worker */
+	ground->board.slot[1].stage = 1;
+	assert_int_equal(crew_death_settle(&job, set, 1, &loss), 0);
+	assert_false(loss.is_held);
+	assert_int_equal(semctl(set, CREW_GATE + 1, GETVAL), 9);
+	ground->board.band[1][7] = 2 * 1 + 1;
+	assert_int_equal(crew_death_settle(&job, set, 1, &loss), 0);
+	assert_int_equal(semctl(set, CREW_GATE, GETVAL), 1);
+	assert_int_equal(semctl(set, CREW_GATE + 1, GETVAL), 8);
+	/* The last stage may have been first. */
+	assert_int_equal(sysv_sem_op(set, CREW_TALLY + 1, 1, 0, TICK_NEVER), 0);
+	ground->board.band[0][5] = 2 * 1 + 1;
+	ground->board.slot[1].stage = 0;
+	assert_int_equal(crew_death_settle(&job, set, 1, &loss), 0);
+	assert_int_equal(semctl(set, CREW_GATE, GETVAL), 0);
+	assert_int_equal(semctl(set, CREW_GATE + 1, GETVAL), 8);
+	assert_int_equal(semctl(set, 0, IPC_RMID), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(rows_of_a_killed_worker_are_done_again),
+		CASE(rows_of_a_stopped_worker_are_done_again),
+		CASE(worker_that_is_stopped_at_a_gate_is_replaced),
+		CASE(worker_can_be_told_to_kill_itself),
+		CASE(rows_that_kill_everybody_are_given_up),
+		CASE(band_that_was_done_but_not_counted_is_counted),
+	};
+
+	return SUPPORT_MAIN(tests);
+}

@@ -1,0 +1,146 @@
+/* The crew: who does which rows, and when. Deaths are in crew_death_test.c. */
+#include "tests/support/support.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "p13-shm-image/crew.h"
+#include "tests/p13/crew_ground.h"
+
+static void every_row_is_done_once_after_those_it_reads(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	unsigned int most = support_is_valgrind() ? 4 : 20;
+
+	for (unsigned int workers = 1; workers <= most; workers += 3) {
+		for (int schedule = 0; schedule < 2; schedule++) {
+			struct crew_job job = job_of(
+				ground, workers, (enum crew_schedule)schedule);
+
+			memset(ground, 0, sizeof(*ground));
+			assert_int_equal(crew_run(&job), 0);
+			assert_all_done(ground, 1, 1);
+			assert_int_equal(ground->starts, workers);
+			assert_int_equal(ground->ends, workers);
+		}
+	}
+}
+
+static void last_stage_begins_where_its_rows_are_done(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+
+	for (unsigned int round = 0; round < 12; round++) {
+		struct crew_job job = job_of(ground, 1 + round / 2 % 3,
+					     (enum crew_schedule)(round % 2));
+
+		memset(ground, 0, sizeof(*ground));
+		ground->is_last_apart = job.is_last_apart = true;
+		ground->last_reach = job.last_reach = 9 * (round / 2);
+		ground->kills = round >= 6;
+		ground->kill_row = 25 * (round - 6);
+		assert_int_equal(crew_run(&job), 0);
+		assert_all_done(ground, 1, 1 + (round >= 6));
+		if (job.workers == 1)
+			assert_true(ground->went_along);
+	}
+}
+
+/* 30 rows more. A worker that does not wait has time to be caught. */
+static int64_t feed(void *arg)
+{
+	struct ground *ground = arg;
+	int64_t deadline = tick_after(200 * TICK_MS);
+	unsigned int fed = atomic_load(&ground->fed);
+
+	if (fed == 0)
+		while (!atomic_load(&ground->early) && !tick_is_over(deadline))
+			sched_yield();
+	if (fed > ROWS / 2 && ground->feed_error)
+		return ground->feed_error;
+	atomic_store(&ground->fed, fed + 30 < ROWS ? fed + 30 : ROWS);
+	return atomic_load(&ground->fed);
+}
+
+static void rows_are_not_read_before_they_are_there(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+
+	for (int round = 0; round < 4; round++) {
+		struct crew_job job =
+			job_of(ground, 2, (enum crew_schedule)(round % 2));
+
+		memset(ground, 0, sizeof(*ground));
+		job.feed = feed;
+		job.reach = ground->reach = round < 2 ? 1 : 70;
+		ground->kills = 1;
+		ground->kill_row = 60;
+		assert_int_equal(crew_run(&job), 0);
+		assert_all_done(ground, 1, 2);
+		assert_int_equal(ground->deaths, 1);
+	}
+}
+
+static void feed_that_fails_ends_the_run(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 3, CREW_DYNAMIC);
+
+	job.feed = feed;
+	ground->feed_error = -EBADMSG;
+	assert_int_equal(crew_run(&job), -EBADMSG);
+	assert_int_equal(ground->starts, 0);
+}
+
+static void error_of_the_work_is_the_result(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 2, CREW_DYNAMIC);
+
+	ground->error = -ENOMEM;
+	assert_int_equal(crew_run(&job), -ENOMEM);
+}
+
+static int yes(void)
+{
+	return SIGINT;
+}
+
+static void stop_ends_all_workers(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 3, CREW_DYNAMIC);
+
+	job.is_stopped = yes;
+	assert_int_equal(crew_run(&job), -EINTR);
+}
+
+static void bands_cover_all_rows_and_fit_the_board(void **state)
+{
+	static const uint32_t rows[] = {1,    2,      15,      16,       1023,
+					1024, 131072, 1000000, 268435456};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t bands = crew_bands(rows[i]);
+
+		assert_in_range(bands, 1, CREW_BANDS_MAX);
+		assert_true(bands * crew_band_rows(rows[i]) >= rows[i]);
+		assert_true((bands - 1) * crew_band_rows(rows[i]) < rows[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(every_row_is_done_once_after_those_it_reads),
+		CASE(last_stage_begins_where_its_rows_are_done),
+		CASE(rows_are_not_read_before_they_are_there),
+		CASE(feed_that_fails_ends_the_run),
+		CASE(error_of_the_work_is_the_result),
+		CASE(stop_ends_all_workers),
+		cmocka_unit_test(bands_cover_all_rows_and_fit_the_board),
+	};
+
+	return SUPPORT_MAIN(tests);
+}

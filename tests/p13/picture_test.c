@@ -1,0 +1,393 @@
+/* Reading and writing pictures: libpng on the other side. */
+#include "tests/support/support.h"
+
+#include <errno.h>
+#include <png.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "p13-shm-image/image/filter.h"
+#include "p13-shm-image/image/picture.h"
+#include "p13-shm-image/image/png_out.h"
+#include "p13-shm-image/image/pnm_out.h"
+#include "tests/p13/fixture.h"
+
+static struct source source;
+static struct picture picture;
+static struct fixture_png file;
+static uint8_t pixels[64 * 64 * 4];
+
+enum { LIMIT = 64 * 64 };
+
+static int read_picture(const void *bytes, size_t len, bool keeps_going)
+{
+	int error;
+
+	source_from_memory(&source, bytes, len);
+	error = picture_open(&picture, &source, LIMIT, keeps_going);
+	return error ? error : picture_read(&picture, pixels);
+}
+
+/* As four channels. */
+static void to_rgba(const uint8_t *from, uint32_t channels, size_t n,
+		    uint8_t *to)
+{
+	for (size_t i = 0; i < n; i++, from += channels, to += 4) {
+		for (int c = 0; c < 3; c++)
+			to[c] = from[channels < 3 ? 0 : c];
+		to[3] = channels % 2 ? 255 : from[channels - 1];
+	}
+}
+
+/* What libpng's other interface makes of the file. */
+static void assert_like_libpng(const void *bytes, size_t len)
+{
+	uint8_t wanted[sizeof(pixels)], got[sizeof(pixels)];
+	png_image image = {.version = PNG_IMAGE_VERSION};
+
+	assert_true(png_image_begin_read_from_memory(&image, bytes, len));
+	image.format = PNG_FORMAT_RGBA;
+	assert_true(png_image_finish_read(&image, NULL, wanted, 0, NULL));
+	assert_int_equal(image.width, picture.shape.width);
+	assert_int_equal(image.height, picture.shape.height);
+	to_rgba(pixels, picture.shape.channels, image.width * image.height,
+		got);
+	assert_memory_equal(got, wanted, 4 * image.width * image.height);
+}
+
+static void png_of_every_type_depth_and_interlace_is_read(void **state)
+{
+	static const struct {
+		int type, depth;
+	} kinds[] = {{0, 1}, {0, 2}, {0, 4}, {0, 8}, {2, 8},
+		     {3, 1}, {3, 2}, {3, 4}, {4, 8}, {6, 8}};
+	uint8_t rows[33 * 4 * 20];
+	struct rng rng;
+
+	(void)state;
+	rng_seed(&rng, 3);
+	rng_fill(&rng, rows, sizeof(rows));
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		for (int interlace = 0; interlace < 2; interlace++) {
+			fixture_encode(&file, 33, 20, kinds[i].type,
+				       kinds[i].depth, interlace, rows);
+			assert_int_equal(
+				read_picture(file.bytes, file.len, false), 0);
+			assert_like_libpng(file.bytes, file.len);
+			assert_int_equal(picture.rows_read, 20);
+			assert_int_equal(picture.extras, 2);
+			picture_close(&picture);
+		}
+	}
+}
+
+static void png_of_16_bits_is_read_at_8(void **state)
+{
+	uint8_t rows[16 * 6 * 10];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows); i++)
+		rows[i] = (uint8_t)(i / 2); /* 257 times a level */
+	fixture_encode(&file, 16, 10, PNG_COLOR_TYPE_RGB, 16, 0, rows);
+	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
+	assert_true(picture.is_16_bit);
+	for (size_t i = 0; i < sizeof(rows) / 2; i++)
+		assert_int_equal(pixels[i], (uint8_t)i);
+	picture_close(&picture);
+}
+
+static void any_half_of_a_png_is_an_error_and_keeps_its_rows(void **state)
+{
+	struct image_shape shape = {40, 40, 3};
+	uint8_t *rows = fixture_pixels(&shape, 8);
+	size_t step = support_is_valgrind() ? 301 : 7;
+
+	(void)state;
+	fixture_encode(&file, 40, 40, PNG_COLOR_TYPE_RGB, 8, 0, rows);
+	for (size_t len = 0; len < file.len; len += step) {
+		uint32_t n;
+
+		assert_int_equal(read_picture(file.bytes, len, false),
+				 -EBADMSG);
+		assert_true(picture.trouble[0]);
+		n = picture.rows_read;
+		assert_memory_equal(pixels, rows, n * 120);
+		picture_close(&picture);
+	}
+	free(rows);
+}
+
+/* Put these bytes behind the head of the PNG. */
+static void insert(const void *bytes, size_t len)
+{
+	enum { HEAD = 8 + 25 };
+
+	memmove(file.bytes + HEAD + len, file.bytes + HEAD, file.len - HEAD);
+	memcpy(file.bytes + HEAD, bytes, len);
+	file.len += len;
+}
+
+/* They are compressed, so that a small file could be all of memory. */
+static void texts_of_a_png_are_not_unpacked(void **state)
+{
+	uint8_t text[512] = {0}, rows[3] = {0};
+	uLongf len = sizeof(text) - PNG_OUT_FRAME - 3;
+	char bomb[10000];
+	int n;
+
+	(void)state;
+	memset(bomb, 'x', sizeof(bomb));
+	fixture_encode(&file, 1, 1, PNG_COLOR_TYPE_RGB, 8, 0, rows);
+	/* A word, its end, the method. */
+	png_out_chunk_bytes(text)[0] = 'a';
+	assert_int_equal(compress(png_out_chunk_bytes(text) + 3, &len,
+				  (const void *)bomb, sizeof(bomb)),
+			 Z_OK);
+	insert(text, png_out_frame(text, "zTXt", (uint32_t)len + 3));
+	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
+	assert_int_equal(png_get_text(picture.png, picture.png_info, NULL, &n),
+			 0);
+	assert_int_equal(picture.extras, 2);
+	picture_close(&picture);
+}
+
+static void second_chunk_of_a_name_is_left_out(void **state)
+{
+	uint8_t gamma[16], rows[3] = {0};
+
+	(void)state;
+	memset(gamma, 0, sizeof(gamma));
+	png_out_frame(gamma, "gAMA", 4);
+	fixture_encode(&file, 1, 1, PNG_COLOR_TYPE_RGB, 8, 0, rows);
+	for (int i = 0; i < PICTURE_EXTRAS; i++)
+		insert(gamma, sizeof(gamma));
+	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
+	assert_int_equal(picture.extras, 2);
+	assert_memory_equal(picture.extra[0].name, "gAMA", 4);
+	assert_memory_equal(picture.extra[1].name, "pHYs", 4);
+	picture_close(&picture);
+}
+
+static void damaged_extras_are_left_out_and_the_first_is_named(void **state)
+{
+	uint8_t gamma[16] = {0}, intent[13] = {0}, rows[3] = {0};
+
+	(void)state;
+	png_out_frame(gamma, "gAMA", 4);
+	gamma[15] ^= 1; /* of its checksum */
+	png_out_frame(intent, "sRGB", 1);
+	intent[12] ^= 1;
+	fixture_encode(&file, 1, 1, PNG_COLOR_TYPE_RGB, 8, 0, rows);
+	insert(intent, sizeof(intent));
+	insert(gamma, sizeof(gamma)); /* in front of it */
+	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
+	assert_int_equal(picture.extras, 1);
+	assert_memory_equal(picture.extra[0].name, "pHYs", 4);
+	assert_string_equal(picture.left_out, "gAMA: CRC error");
+	picture_close(&picture);
+}
+
+static void png_with_a_flipped_bit_is_an_error_or_right(void **state)
+{
+	struct image_shape shape = {20, 20, 3};
+	uint8_t *rows = fixture_pixels(&shape, 9);
+	size_t step = support_is_valgrind() ? 101 : 3;
+
+	(void)state;
+	fixture_encode(&file, 20, 20, PNG_COLOR_TYPE_RGB, 8, 0, rows);
+	for (size_t at = 0; at < file.len; at += step) {
+		file.bytes[at] ^= 0x10;
+		if (read_picture(file.bytes, file.len, false) == 0)
+			assert_memory_equal(pixels, rows, 20 * 20 * 3);
+		picture_close(&picture);
+		file.bytes[at] ^= 0x10;
+	}
+	free(rows);
+}
+
+static void picture_beyond_the_limit_is_refused_by_its_head(void **state)
+{
+	static const char huge[] = "P6 60000 60000 255\n";
+	uint8_t rows[65 * 64] = {0};
+
+	(void)state;
+	assert_int_equal(read_picture(huge, sizeof(huge) - 1, false), -EFBIG);
+	picture_close(&picture);
+	fixture_encode(&file, 65, 64, PNG_COLOR_TYPE_GRAY, 8, 0, rows);
+	assert_int_equal(read_picture(file.bytes, file.len, false), -EFBIG);
+	picture_close(&picture);
+}
+
+static void pnm_heads_that_are_none_are_refused(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"P",
+		"P6",
+		"P6 ",
+		"P6 0 1 255\nxxx",
+		"P6 1 0 255\nxxx",
+		"P6 -1 1 255\nxxx",
+		"P6 1 1 0\nxxx",
+		"P6 1 1 65536\nxxx",
+		"P6 99999999999 1 255\n",
+		"P6 1 1 255\nxx",
+		"P3 1 1 255\n1 2 3\n",
+		"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 5\nMAXVAL 255\nENDHDR\nxxxxx",
+		"P7\nWIDTH 1\nENDHDR\n",
+		"P7\nWHAT 1\nENDHDR\n",
+		"P6 # a comment without end",
+		"GIF89a",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(read_picture(bad[i], strlen(bad[i]), false),
+				 -EBADMSG);
+		assert_true(picture.trouble[0]);
+		picture_close(&picture);
+	}
+}
+
+static void pnm_of_other_ranges_is_scaled(void **state)
+{
+	static const char small[] = "P5 # comment\n3 1\n15\n\x00\x08\x0f";
+	static const char wide[] = "P5 2 1 65535\n\x80\x00\xff\xff";
+
+	(void)state;
+	assert_int_equal(read_picture(small, sizeof(small) - 1, false), 0);
+	assert_memory_equal(pixels, "\x00\x88\xff", 3);
+	picture_close(&picture);
+	assert_int_equal(read_picture(wide, sizeof(wide) - 1, false), 0);
+	assert_true(picture.is_16_bit);
+	assert_memory_equal(pixels, "\x80\xff", 2);
+	picture_close(&picture);
+}
+
+/* Written in stripes of that many rows, and read by libpng. */
+static void check_stripes(uint32_t channels, uint32_t rows, int level)
+{
+	struct image_shape shape = {50, 60, channels};
+	uint8_t *wanted = fixture_pixels(&shape, channels);
+	struct picture none = {.shape = shape};
+	struct stripe stripe[60];
+	size_t len = png_out_head(file.bytes, &none, &shape);
+	uint32_t n = 0;
+
+	assert_int_equal(len, png_out_head(NULL, &none, &shape));
+	for (uint32_t y = 0; y < 60; y += rows, n++) {
+		uint32_t end = y + rows < 60 ? y + rows : 60;
+
+		assert_int_equal(stripe_encode(&shape, wanted, y, end, level,
+					       file.bytes + len, &stripe[n]),
+				 0);
+		assert_true(stripe[n].len <= stripe_bound(&shape, end - y));
+		len += stripe[n].len;
+	}
+	len += png_out_tail(file.bytes + len, stripe, n);
+	assert_int_equal(read_picture(file.bytes, len, false), 0);
+	assert_int_equal(picture.shape.channels, channels);
+	assert_memory_equal(pixels, wanted, image_bytes(&shape));
+	assert_like_libpng(file.bytes, len);
+	picture_close(&picture);
+	free(wanted);
+}
+
+static void stripes_together_are_one_png(void **state)
+{
+	(void)state;
+	for (uint32_t channels = 1; channels <= 4; channels++)
+		for (uint32_t rows = 1; rows <= 60; rows += 13)
+			check_stripes(channels, rows, (int)(rows % 10));
+	check_stripes(3, 7, 0);
+	check_stripes(3, 7, 9);
+}
+
+static void filters_do_what_they_are_called(void **state)
+{
+	struct image_shape shape = {3, 2, 4};
+	static const uint8_t in[] = {255, 0,   0,   9, 0,   255, 0,   8,
+				     0,   0,   255, 7, 0,   0,   0,   6,
+				     255, 255, 255, 5, 128, 128, 128, 4};
+	uint8_t out[24];
+	struct filter filter;
+
+	(void)state;
+	filter_init(&filter, FILTER_INVERT, &shape, 2, 128);
+	assert_int_equal(filter_rows(&filter, in, out, 0, 2), 0);
+	for (int i = 0; i < 24; i++)
+		assert_int_equal(out[i], i % 4 == 3 ? in[i] : 255 - in[i]);
+	filter_init(&filter, FILTER_GRAYSCALE, &shape, 2, 128);
+	assert_int_equal(filter.out.channels, 2);
+	assert_int_equal(filter_rows(&filter, in, out, 0, 2), 0);
+	assert_memory_equal(out,
+			    "\x36\x09\xb6\x08\x13\x07\x00\x06\xff\x05"
+			    "\x80\x04",
+			    12);
+	filter_init(&filter, FILTER_THRESHOLD, &shape, 2, 128);
+	assert_int_equal(filter_rows(&filter, in, out, 0, 2), 0);
+	assert_memory_equal(out,
+			    "\x00\x09\xff\x08\x00\x07\x00\x06\xff\x05"
+			    "\xff\x04",
+			    12);
+}
+
+static void edge_and_sharpen_see_a_step_and_nothing_else(void **state)
+{
+	struct image_shape shape = {8, 3, 1};
+	uint8_t in[24], out[24];
+	struct filter filter;
+
+	(void)state;
+	for (int i = 0; i < 24; i++)
+		in[i] = i % 8 < 4 ? 100 : 120;
+	filter_init(&filter, FILTER_EDGE, &shape, 2, 128);
+	assert_int_equal(filter_rows(&filter, in, out, 0, 3), 0);
+	for (int i = 0; i < 24; i++)
+		assert_int_equal(out[i], i % 8 == 3 || i % 8 == 4 ? 80 : 0);
+	filter_init(&filter, FILTER_SHARPEN, &shape, 0.5, 128);
+	assert_int_equal(filter_rows(&filter, in, out, 0, 3), 0);
+	assert_int_equal(out[0], 100);
+	assert_in_range(out[3], 95, 99);
+	assert_in_range(out[4], 121, 125);
+	assert_int_equal(out[7], 120);
+}
+
+static void pam_is_written_where_there_is_alpha(void **state)
+{
+	struct image_shape shape = {2, 3, 3};
+	char head[PNM_OUT_HEAD_MAX + 1] = "";
+
+	(void)state;
+	pnm_out_head(head, &shape, false);
+	assert_string_equal(head, "P6\n2 3\n255\n");
+	shape.channels = 4;
+	pnm_out_head(head, &shape, false);
+	assert_string_equal(head, "P7\nWIDTH 2\nHEIGHT 3\nDEPTH 4\nMAXVAL 255\n"
+				  "TUPLTYPE RGB_ALPHA\nENDHDR\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(png_of_every_type_depth_and_interlace_is_read),
+		cmocka_unit_test(png_of_16_bits_is_read_at_8),
+		cmocka_unit_test(
+			any_half_of_a_png_is_an_error_and_keeps_its_rows),
+		cmocka_unit_test(texts_of_a_png_are_not_unpacked),
+		cmocka_unit_test(second_chunk_of_a_name_is_left_out),
+		cmocka_unit_test(
+			damaged_extras_are_left_out_and_the_first_is_named),
+		cmocka_unit_test(png_with_a_flipped_bit_is_an_error_or_right),
+		cmocka_unit_test(
+			picture_beyond_the_limit_is_refused_by_its_head),
+		cmocka_unit_test(pnm_heads_that_are_none_are_refused),
+		cmocka_unit_test(pnm_of_other_ranges_is_scaled),
+		cmocka_unit_test(stripes_together_are_one_png),
+		cmocka_unit_test(filters_do_what_they_are_called),
+		cmocka_unit_test(edge_and_sharpen_see_a_step_and_nothing_else),
+		cmocka_unit_test(pam_is_written_where_there_is_alpha),
+	};
+	return SUPPORT_MAIN(tests);
+}

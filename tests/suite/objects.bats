@@ -1,0 +1,231 @@
+# `ipc_suite objects` and `ipc_suite clean`, on what a benchmark and a server
+# own: alive, and killed.
+
+bats_require_minimum_version 1.5.0
+load ../support/common
+
+setup() {
+	setup_chapter suite
+	# Of namespaces only root may make all.
+	unshare=(unshare)
+	((UID == 0)) || unshare+=(--user --map-current-user)
+}
+
+# It owns two System V message queues while it measures.
+start_owner() {
+	start_server env --default-signal=INT ./ipc_suite benchmark \
+		--mechanism=sysv-mq --sizes=64 --trials=99 --time=60s
+	wait_until 10 owns_queues
+}
+
+owns_queues() {
+	[[ $(./ipc_suite objects | grep -c '^sysv-msg') == 2 ]]
+}
+
+kill_owner() {
+	stop_server server KILL
+	wait_until 5 eval '! pgrep -x ipc_suite'
+}
+
+# What clean keeps, for somebody who knows whose it is.
+remove_queues() {
+	local id
+	for id in $(ipcs -q | awk '/^0x/ { print $2 }'); do
+		ipcrm -q "$id"
+	done
+	./ipc_suite clean
+}
+
+# It owns a FIFO, which it leaves when it is killed.
+leave_fifo() {
+	start_server --ready listening --name fifo \
+		"$ROOT/p02-fifo/calc_server" --fifo=/tmp/left
+	stop_server fifo KILL
+}
+
+@test "without objects both say so" {
+	run --separate-stderr ./ipc_suite objects
+	assert_success
+	assert_output 'no IPC objects of this project'
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_output 'no IPC objects of this project'
+	run --separate-stderr ./ipc_suite objects --json
+	assert_success
+	assert_line '  "objects": []'
+}
+
+@test "objects of a live owner are shown alive and kept" {
+	start_owner
+	# The queues may be those of another trial by the time of the next line.
+	run --separate-stderr ./ipc_suite objects
+	assert_success
+	assert_line --regexp "^sysv-msg +[0-9]+ +ipc_suite +$SERVER +alive "
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line --regexp "^keep +sysv-msg [0-9]+ .*pid $SERVER, alive"
+	assert_line --regexp '^0 objects removed'
+	run kill -0 "$SERVER"
+	assert_success
+	stop_server server INT
+	assert_equal "$status" 130
+	assert_nothing_left
+}
+
+@test "objects of a killed owner are dead, and clean removes them" {
+	leave_fifo
+	run --separate-stderr ./ipc_suite objects
+	assert_success
+	assert_line --regexp '^fifo +/tmp/left .* dead '
+
+	run --separate-stderr ./ipc_suite clean --dry-run
+	assert_success
+	assert_line --regexp '^remove  fifo /tmp/left \(calc_server, pid [0-9]+, dead\)$'
+	assert_line '1 object would be removed, 0 kept; nothing was changed'
+	[[ -p /tmp/left ]]
+
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^remove  fifo '
+	assert_line '1 object removed, 0 kept'
+	assert_nothing_left
+}
+
+@test "System V objects of a killed owner are kept, with the command for them" {
+	local id
+	start_owner
+	kill_owner
+	run --separate-stderr ./ipc_suite objects
+	assert_equal "$(grep -cE '^sysv-msg .* dead ' <<<"$output")" 2
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	for id in $(ipcs -q | awk '/^0x/ { print $2 }'); do
+		assert_line --regexp \
+			"^keep    sysv-msg $id .*; if it is yours: ipcrm -q $id\$"
+	done
+	assert_line '0 objects removed, 2 kept'
+	assert_equal "$(ipcs -q | grep -c '^0x')" 2
+	owns_queues
+	remove_queues
+	assert_nothing_left
+}
+
+# Ids begin anew there: 0 is another queue, and another set, and a segment.
+@test "objects with the same ids in another IPC namespace survive clean" {
+	start_owner
+	kill_owner
+	last=$(ipcs -q | awk '/^0x/ { id = $2 } END { print id }')
+	run "${unshare[@]}" --ipc bash -c "
+		for ((i = 0; i <= $last; i++)); do
+			ipcmk -Q && ipcmk -S 1 && ipcmk -M 4096
+		done && ./ipc_suite clean && ipcs | grep -c '^0x'"
+	assert_success
+	assert_line --regexp "^keep    sysv-msg $last .*: its owner cannot be"
+	assert_line --index $((${#lines[@]} - 1)) $((3 * (last + 1)))
+	owns_queues # as clean knows nothing of queues that it cannot see
+	remove_queues
+	assert_nothing_left
+}
+
+@test "what an owner in another PID namespace has survives clean" {
+	start_server "${unshare[@]}" --pid --fork --kill-child ./ipc_suite benchmark --mechanism=sysv-mq --sizes=64 \
+		--trials=99 --time=60s
+	wait_until 10 owns_queues
+	run --separate-stderr ./ipc_suite objects
+	assert_success
+	assert_line --regexp '^sysv-msg .* unknown '
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^keep    sysv-msg .*, unknown.*\): its owner cannot'
+	stop_server server KILL
+	wait_until 5 eval '! pgrep -x ipc_suite'
+	remove_queues
+	rm -r "/tmp/unixipc.$UID"
+	assert_nothing_left
+}
+
+@test "a FIFO that another program has made anew survives clean" {
+	leave_fifo
+	rm /tmp/left
+	mkfifo /tmp/left
+	set_back_claims
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^keep    fifo /tmp/left .*: its owner did not make it$'
+	[[ -p /tmp/left ]]
+	rm /tmp/left
+	./ipc_suite clean
+	assert_nothing_left
+}
+
+# As if the claims had been made a minute ago.
+set_back_claims() {
+	local link field
+	for link in "/tmp/unixipc.$UID"/*; do
+		read -ra field <<<"$(readlink "$link")"
+		((field[4] -= 60))
+		ln -sfn "${field[*]}" "$link"
+	done
+}
+
+@test "a FIFO of the dead that somebody has open survives clean" {
+	leave_fifo
+	start_server --ready open --name user bash -c \
+		'exec 9<>/tmp/left && echo open && exec sleep 1000'
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^keep    fifo /tmp/left .*: somebody uses it$'
+	stop_server user KILL
+	run --separate-stderr ./ipc_suite clean
+	assert_line '1 object removed, 0 kept'
+	assert_nothing_left
+}
+
+@test "clean takes what is dead and leaves what is alive" {
+	leave_fifo
+	start_owner
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^1 object removed, [12] kept$'
+	run kill -0 "$SERVER"
+	assert_success
+	stop_server server INT
+	assert_equal "$status" 130
+	assert_nothing_left
+}
+
+@test "json tells owner, state and messages" {
+	start_owner
+	kill_owner
+	run --separate-stderr ./ipc_suite objects --json
+	assert_success
+	assert_line '  "schema": "unixipc-objects/1",'
+	assert_line '      "kind": "sysv-msg",'
+	assert_line '        "alive": false'
+	assert_line --regexp '^      "messages": [0-9]+,$'
+	remove_queues
+	assert_nothing_left
+}
+
+@test "a queue that somebody else removed is an entry that clean forgets" {
+	local id
+	start_owner
+	kill_owner
+	for id in $(ipcs -q | awk '/^0x/ { print $2 }'); do
+		ipcrm -q "$id"
+	done
+	run --separate-stderr ./ipc_suite objects
+	assert_equal "$(grep -c 'dead, object gone' <<<"$output")" 2
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_nothing_left
+}
+
+@test "operands and unknown options are refused" {
+	run --separate-stderr ./ipc_suite clean everything
+	assert_equal "$status" 2
+	assert_one_line_error "$stderr" ipc_suite
+	run --separate-stderr ./ipc_suite objects --force
+	assert_equal "$status" 2
+	assert_one_line_error "$stderr" ipc_suite
+}
