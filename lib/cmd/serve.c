@@ -117,8 +117,12 @@ static _Noreturn void refuse_registration(const struct rpc_bind_service *bind,
 	switch (error) {
 	case -ECONNREFUSED:
 	case -ENOENT:
-		die("rpcbind does not run: start it (as root: rpcbind), or do "
-		    "without it (--no-rpcbind)");
+		die("rpcbind does not run: %s, or do without it (--no-rpcbind)",
+		    rpc_bind_remedy(error));
+	case -EPROTONOSUPPORT:
+		die("rpcbind offers neither TCP nor UDP: %s, or do without it "
+		    "(--no-rpcbind)",
+		    rpc_bind_remedy(error));
 	case -EADDRINUSE:
 		die("program 0x%08x is registered already, and a server "
 		    "answers: rpcinfo -p",

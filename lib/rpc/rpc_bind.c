@@ -179,6 +179,18 @@ static void free_list(rpcblist_ptr *list)
 	xdr_free((xdrproc_t)xdr_rpcblist_ptr, list);
 }
 
+/* Where /etc/services does not know sunrpc, rpcbind opens its Unix socket, says
+ * nothing, and nobody else can ask it. It lists itself as any program. */
+static bool is_for_others(rpcblist_ptr list)
+{
+	for (rpcblist_ptr at = list; at; at = at->rpcb_next)
+		if (at->rpcb_map.r_prog == RPCBPROG &&
+		    (strncmp(at->rpcb_map.r_netid, "tcp", 3) == 0 ||
+		     strncmp(at->rpcb_map.r_netid, "udp", 3) == 0))
+			return true;
+	return false;
+}
+
 /* ---- is somebody there? ---- */
 
 /* The number behind the last dot of text, which is cut off there. */
@@ -284,6 +296,9 @@ static int remove_dead(const struct rpc_bind_service *service,
 	rpcblist_ptr list;
 	int rc = list_all(client, deadline, &list);
 
+	if (!rc && (service->tcp_port || service->udp_port) &&
+	    !is_for_others(list))
+		rc = -EPROTONOSUPPORT;
 	/* First all are asked, so that nothing is removed for nothing. */
 	for (rpcblist_ptr at = list; at && !rc; at = at->rpcb_next)
 		if (has_program(service, &at->rpcb_map) &&
@@ -366,4 +381,29 @@ int rpc_bind_unset(const struct rpc_bind_service *service, int64_t deadline)
 	rc = unset_all(service, client, deadline);
 	rpc_client_close(client);
 	return rc;
+}
+
+int rpc_bind_check(int64_t deadline)
+{
+	const struct rpc_bind_service nothing = {.n_programs = 0};
+	struct rpc_client *client;
+	rpcblist_ptr list;
+	int rc = open_rpcbind(&nothing, deadline, &client);
+
+	if (rc)
+		return rc;
+	rc = list_all(client, deadline, &list);
+	if (!rc && !is_for_others(list))
+		rc = -EPROTONOSUPPORT;
+	free_list(&list);
+	rpc_client_close(client);
+	return rc;
+}
+
+const char *rpc_bind_remedy(int error)
+{
+	if (error == -EPROTONOSUPPORT)
+		return "give it /etc/services (as root: apt-get install "
+		       "netbase) and start it again";
+	return "start it (as root: apt-get install rpcbind; rpcbind -w)";
 }

@@ -27,6 +27,8 @@ struct rpc_bind_service {
 /* Register everything, replacing what a dead server left. All or nothing.
  * Returns 0 or
  *	-ECONNREFUSED, -ENOENT	rpcbind does not run
+ *	-EPROTONOSUPPORT	rpcbind listens on neither TCP nor UDP, where
+ *			we do: it could tell nobody our ports
  *	-EADDRINUSE	a live server has registered the same program
  *	-EPERM		another user's registration is in the way
  *	-ETIMEDOUT, -EINTR, -EPROTO (rpcbind said something else), … */
@@ -36,10 +38,20 @@ int rpc_bind_set(const struct rpc_bind_service *service, int64_t deadline);
  * Returns as above. */
 int rpc_bind_unset(const struct rpc_bind_service *service, int64_t deadline);
 
+/* Whether the rpcbind of this machine is there for others. Returns 0 or
+ *	-EPROTONOSUPPORT	it listens on neither TCP nor UDP, as it does when
+ *			it finds no sunrpc in /etc/services
+ *	others		as above */
+int rpc_bind_check(int64_t deadline);
+
+/* What is to be done where rpcbind fails by such an error: "start it (…)". */
+const char *rpc_bind_remedy(int error);
+
 /* The port of a program and version on a host, over "tcp" or "udp"; asks its
  * rpcbind at rpcbind_port (0: 111) over TCP. rpcbind answers with another
  * version when it does not know this one. Returns 0, or the kind of *fault:
- * RPC_FAULT_NO_RPCBIND, RPC_FAULT_NOT_REGISTERED, RPC_FAULT_HOST, … */
+ * RPC_FAULT_NO_RPCBIND (which may ask rpc_bind_check() why),
+ * RPC_FAULT_NOT_REGISTERED, RPC_FAULT_HOST, … */
 enum rpc_fault_kind rpc_bind_lookup(const char *host, uint16_t rpcbind_port,
 				    uint32_t program, uint32_t version,
 				    const char *netid, int64_t deadline,

@@ -56,6 +56,18 @@ static enum rpc_fault_kind ask(const char *host, uint16_t rpcbind_port,
 	return fault->kind;
 }
 
+/* On this machine there is more to say than that TCP was refused. */
+static bool is_deaf(const struct sockaddr_storage *address,
+		    uint16_t rpcbind_port, int64_t deadline)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+
+	return ntohl(in->sin_addr.s_addr) >> IN_CLASSA_NSHIFT ==
+		       IN_LOOPBACKNET &&
+	       (rpcbind_port == 0 || rpcbind_port == PMAPPORT) &&
+	       rpc_bind_check(deadline) == -EPROTONOSUPPORT;
+}
+
 enum rpc_fault_kind rpc_bind_lookup(const char *host, uint16_t rpcbind_port,
 				    uint32_t program, uint32_t version,
 				    const char *netid, int64_t deadline,
@@ -80,6 +92,9 @@ enum rpc_fault_kind rpc_bind_lookup(const char *host, uint16_t rpcbind_port,
 		if (ask(number, rpcbind_port, &what, deadline, port, fault) !=
 		    RPC_FAULT_NO_RPCBIND)
 			break;
+		if (fault->error == ECONNREFUSED &&
+		    is_deaf(&target.addresses[i], rpcbind_port, deadline))
+			fault->error = EPROTONOSUPPORT;
 	}
 	return fault->kind;
 }

@@ -2,6 +2,7 @@
  * the sentence. */
 #include "lib/rpc/rpc_fault.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +68,11 @@ const char *rpc_fault_text(const struct rpc_fault *fault, char *buf,
 		return buf;
 	case RPC_FAULT_HOST:
 		snprintf(buf, size, "%s: %s", text, gai_strerror(fault->error));
+		return buf;
+	case RPC_FAULT_NO_RPCBIND:
+		if (fault->error != EPROTONOSUPPORT)
+			break;
+		snprintf(buf, size, "RPC: rpcbind offers neither TCP nor UDP");
 		return buf;
 	default:
 		break;

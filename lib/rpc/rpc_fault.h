@@ -17,7 +17,9 @@ enum rpc_fault_kind {
 	RPC_FAULT_LOST,           /* 3  connection gone: outcome unknown */
 	RPC_FAULT_HOST,           /* 4  no such host; error: of getaddrinfo */
 	RPC_FAULT_UNREACHABLE,    /* 4  no connection; error: errno */
-	RPC_FAULT_NO_RPCBIND,     /* 5  nobody to ask for the port; error */
+	RPC_FAULT_NO_RPCBIND,     /* 5  nobody to ask for the port; error:
+				   *    EPROTONOSUPPORT: it is there, and
+				   *    not on the network */
 	RPC_FAULT_NOT_REGISTERED, /* 5  rpcbind does not know the program */
 	RPC_FAULT_VERSION,        /* 6  low, high: what the server has */
 	RPC_FAULT_PROGRAM,        /* 6  the server has other programs */

@@ -14,6 +14,7 @@
 #include "p16-rpc-calc/calc.h"
 #include "p16-rpc-calc/cmd/expression.h"
 #include "p16-rpc-calc/remote.h"
+#include "lib/rpc/rpc_bind.h"
 
 enum { WORDS_MAX = 64, LINES = CALC_BATCH_MAX };
 
@@ -106,10 +107,9 @@ static _Noreturn void fail(const struct arguments *arguments,
 	switch (fault->kind) {
 	case RPC_FAULT_NO_RPCBIND:
 		die_status(status,
-			   "no rpcbind at '%s' to ask for the port: start it "
-			   "there (as root: rpcbind), or give the port "
-			   "(--port): %s",
-			   remote->host, text);
+			   "no rpcbind at '%s' to ask for the port: %s, or "
+			   "give the port (--port): %s",
+			   remote->host, rpc_bind_remedy(-fault->error), text);
 	case RPC_FAULT_NOT_REGISTERED:
 		die_status(status,
 			   "no calculator (program 0x%08x) at '%s' for %s: is "

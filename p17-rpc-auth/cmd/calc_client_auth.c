@@ -10,6 +10,7 @@
 
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
+#include "lib/rpc/rpc_bind.h"
 #include "lib/rpc/rpc_client.h"
 #include "lib/tick.h"
 #include "p17-rpc-auth/authdh/authdh_client.h"
@@ -240,10 +241,10 @@ static _Noreturn void fail(const struct settings *s,
 		exit(status);
 	case RPC_FAULT_NO_RPCBIND:
 		die_status(status,
-			   "no rpcbind at '%s' to ask for the port: start it "
-			   "there (as root: rpcbind), or give the port "
-			   "(--port): %s",
-			   s->client.host, text);
+			   "no rpcbind at '%s' to ask for the port: %s, or "
+			   "give the port (--port): %s",
+			   s->client.host, rpc_bind_remedy(-fault->error),
+			   text);
 	case RPC_FAULT_NOT_REGISTERED:
 		die_status(status,
 			   "no program 0x%08x at '%s' for %s: is "

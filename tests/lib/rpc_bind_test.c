@@ -206,6 +206,13 @@ static void without_rpcbind_there_is_an_error(void **state)
 	assert_int_equal(rpc_fault_status(&fault), 5);
 }
 
+/* One that has none is in p16_rpcbind.bats. */
+static void rpcbind_that_has_a_port_is_there_for_others(void **state)
+{
+	(void)state;
+	assert_int_equal(rpc_bind_check(tick_after(LIMIT)), 0);
+}
+
 /* Something listens where rpcbind should be, and never says a word. */
 static void silent_rpcbind_is_given_up(void **state)
 {
@@ -243,6 +250,7 @@ int main(void)
 		CASE(living_servers_registration_is_left_alone),
 		CASE(client_follows_a_server_that_moved),
 		CASE(without_rpcbind_there_is_an_error),
+		cmocka_unit_test(rpcbind_that_has_a_port_is_there_for_others),
 		CASE(silent_rpcbind_is_given_up),
 	};
 	return SUPPORT_MAIN(tests);

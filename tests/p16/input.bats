@@ -97,13 +97,13 @@ fails() {
 }
 
 @test "without rpcbind the client says how to do without it" {
-	fails 5 'start it .*rpcbind.* or give the port \(--port\)' \
+	fails 5 'start it .*install rpcbind; .* or give the port \(--port\)' \
 		./calc_client localhost add 1 2
 	fails 5 '--port' ./calc_client --transport=udp localhost add 1 2
 }
 
 @test "without rpcbind the server says how to do without it" {
-	fails 1 'rpcbind does not run: start it .*--no-rpcbind' ./calc_server
+	fails 1 'does not run: start it .*install rpcbind; .*--no-rpcbind' ./calc_server
 	assert_nothing_left
 }
 
