@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -88,13 +89,35 @@ static void check_rpcbind(checkup_visit *visit, void *arg)
 		.value = "answers",
 		.why = "RPC servers of chapters 16 to 18 cannot be found by "
 		       "name",
-		.fix = "rpcbind -w (or scripts/sandbox --rpcbind COMMAND)"};
+		.fix = "apt-get install rpcbind; rpcbind -w (or "
+		       "scripts/sandbox --rpcbind COMMAND)"};
 
 	if (!is_reachable((const struct sockaddr *)&loopback,
-			  sizeof(loopback)) &&
-	    !is_reachable((const struct sockaddr *)&local, sizeof(local))) {
+			  sizeof(loopback))) {
 		finding.level = CHECKUP_ADVICE;
 		finding.value = "does not answer";
+		if (is_reachable((const struct sockaddr *)&local,
+				 sizeof(local))) {
+			finding.value = "answers, but not over TCP";
+			finding.fix = "see /etc/services; then start rpcbind "
+				      "again";
+		}
+	}
+	visit(&finding, arg);
+}
+
+/* rpcbind looks for its own port there, and goes on without TCP and UDP. */
+static void check_services(checkup_visit *visit, void *arg)
+{
+	struct checkup_finding finding = {
+		.subject = "/etc/services",
+		.value = "knows sunrpc",
+		.why = "rpcbind, once started, offers neither TCP nor UDP",
+		.fix = "apt-get install netbase"};
+
+	if (!getservbyname("sunrpc", "tcp")) {
+		finding.level = CHECKUP_ADVICE;
+		finding.value = "knows no sunrpc";
 	}
 	visit(&finding, arg);
 }
@@ -182,5 +205,6 @@ void site_check(checkup_visit *visit, void *arg)
 	check_cpus(visit, arg);
 	check_namespaces(visit, arg);
 	check_rpcbind(visit, arg);
+	check_services(visit, arg);
 	check_leftovers(visit, arg);
 }

@@ -1,5 +1,5 @@
 # `ipc_suite doctor`, `ipc_suite list`, and the command line that they share.
-# sandbox: --root
+# sandbox: --rpcbind --root
 
 bats_require_minimum_version 1.5.0
 load ../support/common
@@ -78,6 +78,27 @@ setup() {
 		'umount -l /dev/mqueue && ./ipc_suite doctor && ! mountpoint -q /dev/mqueue'
 	assert_success
 	assert_line --regexp '^advice +/dev/mqueue +not mounted'
+}
+
+@test "without rpcbind there is advice with its package" {
+	run --separate-stderr ./ipc_suite doctor
+	assert_line --regexp '^ok +rpcbind service +answers$'
+	assert_line --regexp '^ok +/etc/services +knows sunrpc$'
+	run --separate-stderr unshare --mount --net sh -c 'ip link set lo up &&
+		mount -t tmpfs empty /run && exec ./ipc_suite doctor'
+	assert_success
+	assert_line --regexp '^advice +rpcbind service +does not answer$'
+	assert_line --regexp 'fix: .*apt-get install rpcbind; rpcbind -w'
+	assert_line --regexp '^ok +/etc/services +knows sunrpc$'
+}
+
+@test "without netbase there is advice to install it" {
+	run --separate-stderr "$ROOT/tests/support/without-netbase" \
+		./ipc_suite doctor
+	assert_success
+	assert_line --regexp '^advice +rpcbind service +answers, but not over TCP$'
+	assert_line --regexp '^advice +/etc/services +knows no sunrpc$'
+	assert_line --regexp 'fix: apt-get install netbase'
 }
 
 @test "a command that is none is refused, and the near one named" {
