@@ -365,3 +365,10 @@ counter() {
 		PATH=/usr/bin:/bin exec "$0" --rpcbind true' "$SANDBOX"
 	assert_output 'sandbox: rpcbind not found: apt-get install rpcbind'
 }
+
+@test "missing netbase is said" {
+	run -125 "$SANDBOX" --root bash -c '
+		mount --bind /dev/null /etc/services
+		exec "$0" --rpcbind true' "$SANDBOX"
+	assert_output --regexp '^sandbox: .*/etc/services .*apt-get install netbase$'
+}
