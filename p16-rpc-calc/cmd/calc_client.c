@@ -10,11 +10,11 @@
 
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
+#include "lib/rpc/rpc_bind.h"
 #include "lib/tick.h"
 #include "p16-rpc-calc/calc.h"
 #include "p16-rpc-calc/cmd/expression.h"
 #include "p16-rpc-calc/remote.h"
-#include "lib/rpc/rpc_bind.h"
 
 enum { WORDS_MAX = 64, LINES = CALC_BATCH_MAX };
 
