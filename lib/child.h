@@ -6,8 +6,8 @@
  * may call either. Every started child must be waited for here or with
  * waitpid(2), once.
  */
-#ifndef UNIXIPC_CHILD_H
-#define UNIXIPC_CHILD_H
+#ifndef UNIXIPC_LIB_CHILD_H
+#define UNIXIPC_LIB_CHILD_H
 
 #include <signal.h>
 #include <stdbool.h>

@@ -5,8 +5,8 @@
  * are close-on-exec and never 0, 1 or 2, also when the caller was started
  * with those closed.
  */
-#ifndef UNIXIPC_FDIO_H
-#define UNIXIPC_FDIO_H
+#ifndef UNIXIPC_LIB_FDIO_H
+#define UNIXIPC_LIB_FDIO_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -13,8 +13,8 @@
  * one pipe or FIFO. Functions may be called by any thread; two threads that
  * read one descriptor need a lock of their own.
  */
-#ifndef UNIXIPC_FRAME_H
-#define UNIXIPC_FRAME_H
+#ifndef UNIXIPC_LIB_FRAME_H
+#define UNIXIPC_LIB_FRAME_H
 
 #include <limits.h>
 #include <stddef.h>

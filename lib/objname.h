@@ -16,8 +16,8 @@
  *
  * All functions return -errno on failure and may be called by any thread.
  */
-#ifndef UNIXIPC_OBJNAME_H
-#define UNIXIPC_OBJNAME_H
+#ifndef UNIXIPC_LIB_OBJNAME_H
+#define UNIXIPC_LIB_OBJNAME_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * For objname.c alone. Nothing here touches the ledger. All functions may be
  * called by any thread.
  */
-#ifndef UNIXIPC_OBJNAME_ENTRY_H
-#define UNIXIPC_OBJNAME_ENTRY_H
+#ifndef UNIXIPC_LIB_OBJNAME_ENTRY_H
+#define UNIXIPC_LIB_OBJNAME_ENTRY_H
 
 #include <stdbool.h>
 #include <stddef.h>

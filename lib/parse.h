@@ -17,8 +17,8 @@
  * result is written only on success, save the cpus of a list. Any thread may
  * call these.
  */
-#ifndef UNIXIPC_PARSE_H
-#define UNIXIPC_PARSE_H
+#ifndef UNIXIPC_LIB_PARSE_H
+#define UNIXIPC_LIB_PARSE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * xoshiro256** seeded through splitmix64 (Blackman and Vigna). One generator
  * belongs to one thread. The same seed gives the same numbers everywhere.
  */
-#ifndef UNIXIPC_RNG_H
-#define UNIXIPC_RNG_H
+#ifndef UNIXIPC_LIB_RNG_H
+#define UNIXIPC_LIB_RNG_H
 
 #include <stddef.h>
 #include <stdint.h>

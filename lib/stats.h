@@ -6,8 +6,8 @@
  * to one thread or process; merge them afterwards. No pointers inside: it
  * may lie in shared memory.
  */
-#ifndef UNIXIPC_STATS_H
-#define UNIXIPC_STATS_H
+#ifndef UNIXIPC_LIB_STATS_H
+#define UNIXIPC_LIB_STATS_H
 
 #include <stddef.h>
 #include <stdint.h>

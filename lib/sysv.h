@@ -5,8 +5,8 @@
  * openers wait for that (UNP2 11.2), with a deadline. All functions return
  * -errno on failure and may be called by any thread or process.
  */
-#ifndef UNIXIPC_SYSV_H
-#define UNIXIPC_SYSV_H
+#ifndef UNIXIPC_LIB_SYSV_H
+#define UNIXIPC_LIB_SYSV_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,8 +6,8 @@
  * time anew. All functions are async-signal-safe and may be called by any
  * thread.
  */
-#ifndef UNIXIPC_TICK_H
-#define UNIXIPC_TICK_H
+#ifndef UNIXIPC_LIB_TICK_H
+#define UNIXIPC_LIB_TICK_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -17,8 +17,8 @@
  *
  * One pipeline belongs to one thread at a time; several may run at once.
  */
-#ifndef UNIXIPC_PIPELINE_H
-#define UNIXIPC_PIPELINE_H
+#ifndef UNIXIPC_P01_PIPELINE_PIPELINE_H
+#define UNIXIPC_P01_PIPELINE_PIPELINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

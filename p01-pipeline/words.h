@@ -8,8 +8,8 @@
  *
  * No system calls, no state: any thread may call.
  */
-#ifndef UNIXIPC_WORDS_H
-#define UNIXIPC_WORDS_H
+#ifndef UNIXIPC_P01_PIPELINE_WORDS_H
+#define UNIXIPC_P01_PIPELINE_WORDS_H
 
 #include <sys/types.h>
 

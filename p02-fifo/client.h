@@ -5,8 +5,8 @@
  * gets, it opens nothing twice and sees no early end of file. Every wait ends
  * at a deadline.
  */
-#ifndef UNIXIPC_CLIENT_H
-#define UNIXIPC_CLIENT_H
+#ifndef UNIXIPC_P02_FIFO_CLIENT_H
+#define UNIXIPC_P02_FIFO_CLIENT_H
 
 #include <stdint.h>
 #include <sys/types.h>

@@ -4,8 +4,8 @@
  * and not a wrong number. * / % bind tighter than + -, equal ones group from
  * the left, division truncates towards zero as in C. Pure functions.
  */
-#ifndef UNIXIPC_EXPR_H
-#define UNIXIPC_EXPR_H
+#ifndef UNIXIPC_P02_FIFO_EXPR_H
+#define UNIXIPC_P02_FIFO_EXPR_H
 
 #include <stdint.h>
 

@@ -7,8 +7,8 @@
  *
  *	-ENOTUNIQ  there is something of that name, but no FIFO of this user
  */
-#ifndef UNIXIPC_FIFO_H
-#define UNIXIPC_FIFO_H
+#ifndef UNIXIPC_P02_FIFO_FIFO_H
+#define UNIXIPC_P02_FIFO_FIFO_H
 
 #include <stdbool.h>
 #include <stddef.h>

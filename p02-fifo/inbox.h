@@ -5,8 +5,8 @@
  * wrote garbage, or in pieces. It is skipped, and the search for the next
  * header goes on within it. One inbox belongs to one thread.
  */
-#ifndef UNIXIPC_INBOX_H
-#define UNIXIPC_INBOX_H
+#ifndef UNIXIPC_P02_FIFO_INBOX_H
+#define UNIXIPC_P02_FIFO_INBOX_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
  * somebody who had this process id before is recognised. Byte order and sizes
  * are those of this machine. Pure functions.
  */
-#ifndef UNIXIPC_MESSAGE_H
-#define UNIXIPC_MESSAGE_H
+#ifndef UNIXIPC_P02_FIFO_MESSAGE_H
+#define UNIXIPC_P02_FIFO_MESSAGE_H
 
 #include <stddef.h>
 #include <stdint.h>

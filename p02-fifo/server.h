@@ -6,8 +6,8 @@
  * comes through the same open file as its first (a new open could meet the
  * end of the old one).
  */
-#ifndef UNIXIPC_SERVER_H
-#define UNIXIPC_SERVER_H
+#ifndef UNIXIPC_P02_FIFO_SERVER_H
+#define UNIXIPC_P02_FIFO_SERVER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -12,8 +12,8 @@
  *
  * As with the original, errors are NULL or -1 with errno set.
  */
-#ifndef UNIXIPC_MYPOPEN_H
-#define UNIXIPC_MYPOPEN_H
+#ifndef UNIXIPC_P03_POPEN_MYPOPEN_H
+#define UNIXIPC_P03_POPEN_MYPOPEN_H
 
 #include <stdio.h>
 

@@ -8,8 +8,8 @@
  * message of a job that is running or has ended is dropped. Nothing is
  * printed here: see report.
  */
-#ifndef UNIXIPC_DISPATCHER_H
-#define UNIXIPC_DISPATCHER_H
+#ifndef UNIXIPC_P04_POSIX_MQ_DISPATCHER_H
+#define UNIXIPC_P04_POSIX_MQ_DISPATCHER_H
 
 #include <stdbool.h>
 #include <stdint.h>

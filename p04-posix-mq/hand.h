@@ -5,8 +5,8 @@
  * to be run again after their worker died), or that are known early because
  * of aging. For one thread; all functions take time proportional to n.
  */
-#ifndef UNIXIPC_HAND_H
-#define UNIXIPC_HAND_H
+#ifndef UNIXIPC_P04_POSIX_MQ_HAND_H
+#define UNIXIPC_P04_POSIX_MQ_HAND_H
 
 #include <stdbool.h>
 #include <stddef.h>

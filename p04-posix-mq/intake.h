@@ -7,8 +7,8 @@
  *
  * For the one thread of dispatcher.c.
  */
-#ifndef UNIXIPC_INTAKE_H
-#define UNIXIPC_INTAKE_H
+#ifndef UNIXIPC_P04_POSIX_MQ_INTAKE_H
+#define UNIXIPC_P04_POSIX_MQ_INTAKE_H
 
 #include <stdint.h>
 

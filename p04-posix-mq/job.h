@@ -5,8 +5,8 @@
  * order. What was received or read is not a job before job_check() said so.
  * Functions may be called by any thread.
  */
-#ifndef UNIXIPC_JOB_H
-#define UNIXIPC_JOB_H
+#ifndef UNIXIPC_P04_POSIX_MQ_JOB_H
+#define UNIXIPC_P04_POSIX_MQ_JOB_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,8 +6,8 @@
  * mq_overview(7). A message is one system call on either side. Functions
  * return -errno on failure; any thread or process may call them at any time.
  */
-#ifndef UNIXIPC_JOBQUEUE_H
-#define UNIXIPC_JOBQUEUE_H
+#ifndef UNIXIPC_P04_POSIX_MQ_JOBQUEUE_H
+#define UNIXIPC_P04_POSIX_MQ_JOBQUEUE_H
 
 #include <mqueue.h>
 #include <stdbool.h>

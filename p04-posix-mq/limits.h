@@ -3,8 +3,8 @@
  * mq_open(3) says EINVAL or EMFILE; which of five limits it was has to be
  * found out afterwards. mq_overview(7).
  */
-#ifndef UNIXIPC_LIMITS_H
-#define UNIXIPC_LIMITS_H
+#ifndef UNIXIPC_P04_POSIX_MQ_LIMITS_H
+#define UNIXIPC_P04_POSIX_MQ_LIMITS_H
 
 #include <stddef.h>
 

@@ -5,8 +5,8 @@
  * another's. A line longer than LINES_MAX is cut into lines of that length;
  * the last one gets the newline that it lacks. For one thread.
  */
-#ifndef UNIXIPC_LINES_H
-#define UNIXIPC_LINES_H
+#ifndef UNIXIPC_P04_POSIX_MQ_LINES_H
+#define UNIXIPC_P04_POSIX_MQ_LINES_H
 
 #include <stddef.h>
 #include <sys/types.h>

@@ -2,8 +2,8 @@
  *
  * For the one thread of dispatcher.c.
  */
-#ifndef UNIXIPC_SLOT_H
-#define UNIXIPC_SLOT_H
+#ifndef UNIXIPC_P04_POSIX_MQ_SLOT_H
+#define UNIXIPC_P04_POSIX_MQ_SLOT_H
 
 #include <poll.h>
 #include <stdbool.h>

@@ -15,8 +15,8 @@
  *
  * For one thread. WAKE_NOTIFY blocks SIGRTMIN in it, for good.
  */
-#ifndef UNIXIPC_WAKE_H
-#define UNIXIPC_WAKE_H
+#ifndef UNIXIPC_P04_POSIX_MQ_WAKE_H
+#define UNIXIPC_P04_POSIX_MQ_WAKE_H
 
 #include <mqueue.h>
 

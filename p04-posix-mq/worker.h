@@ -9,8 +9,8 @@
  * command. If the worker is killed, the dispatcher ends the group; if both
  * are, the next dispatcher finds the group in the journal.
  */
-#ifndef UNIXIPC_WORKER_H
-#define UNIXIPC_WORKER_H
+#ifndef UNIXIPC_P04_POSIX_MQ_WORKER_H
+#define UNIXIPC_P04_POSIX_MQ_WORKER_H
 
 #include <stdint.h>
 #include <sys/types.h>

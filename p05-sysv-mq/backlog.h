@@ -5,8 +5,8 @@
  * given their room to others. A backlog belongs to one worker; none of its
  * functions waits.
  */
-#ifndef UNIXIPC_BACKLOG_H
-#define UNIXIPC_BACKLOG_H
+#ifndef UNIXIPC_P05_SYSV_MQ_BACKLOG_H
+#define UNIXIPC_P05_SYSV_MQ_BACKLOG_H
 
 #include <stdbool.h>
 #include <stddef.h>

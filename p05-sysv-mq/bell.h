@@ -9,8 +9,8 @@
  * the clock and at bell_server_is_gone(), and goes on waiting if it was
  * nothing. bell_at() is for the owner's thread; the others for any.
  */
-#ifndef UNIXIPC_BELL_H
-#define UNIXIPC_BELL_H
+#ifndef UNIXIPC_P05_SYSV_MQ_BELL_H
+#define UNIXIPC_P05_SYSV_MQ_BELL_H
 
 #include <stdbool.h>
 #include <stdint.h>

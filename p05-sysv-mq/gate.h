@@ -15,8 +15,8 @@
  * Functions return -errno; any process may call them at any time. Where they
  * act on a set that is gone they return -EIDRM.
  */
-#ifndef UNIXIPC_GATE_H
-#define UNIXIPC_GATE_H
+#ifndef UNIXIPC_P05_SYSV_MQ_GATE_H
+#define UNIXIPC_P05_SYSV_MQ_GATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -10,8 +10,8 @@
  * client drew, and the number of the request; the reply brings them back.
  * What arrives was written by somebody else, and is checked here.
  */
-#ifndef UNIXIPC_LETTER_H
-#define UNIXIPC_LETTER_H
+#ifndef UNIXIPC_P05_SYSV_MQ_LETTER_H
+#define UNIXIPC_P05_SYSV_MQ_LETTER_H
 
 #include <stddef.h>
 #include <stdint.h>

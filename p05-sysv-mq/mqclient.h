@@ -5,8 +5,8 @@
  * and at once when the server ends or the queue is removed. A client that is
  * killed leaves nothing that the server does not collect.
  */
-#ifndef UNIXIPC_MQCLIENT_H
-#define UNIXIPC_MQCLIENT_H
+#ifndef UNIXIPC_P05_SYSV_MQ_MQCLIENT_H
+#define UNIXIPC_P05_SYSV_MQ_MQCLIENT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
  * reserved by its client, and where that does not hold, because clients were
  * killed, the reply waits in the worker's backlog and the worker goes on.
  */
-#ifndef UNIXIPC_MQSERVER_H
-#define UNIXIPC_MQSERVER_H
+#ifndef UNIXIPC_P05_SYSV_MQ_MQSERVER_H
+#define UNIXIPC_P05_SYSV_MQ_MQSERVER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* mqworker.h - what one worker thread does; for mqserver.c alone. */
-#ifndef UNIXIPC_MQWORKER_H
-#define UNIXIPC_MQWORKER_H
+#ifndef UNIXIPC_P05_SYSV_MQ_MQWORKER_H
+#define UNIXIPC_P05_SYSV_MQ_MQWORKER_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

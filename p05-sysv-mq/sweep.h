@@ -3,8 +3,8 @@
  * The queue outlives the processes that use it. A reply to a client that was
  * killed would lie there until the queue goes, and take up room.
  */
-#ifndef UNIXIPC_SWEEP_H
-#define UNIXIPC_SWEEP_H
+#ifndef UNIXIPC_P05_SYSV_MQ_SWEEP_H
+#define UNIXIPC_P05_SYSV_MQ_SWEEP_H
 
 #include <stddef.h>
 

@@ -5,8 +5,8 @@
  * of both sides; the functions below then are its attach, send, receive and
  * destroy.
  */
-#ifndef UNIXIPC_ENDS_H
-#define UNIXIPC_ENDS_H
+#ifndef UNIXIPC_P06_BENCH_ENDS_H
+#define UNIXIPC_P06_BENCH_ENDS_H
 
 #include <stddef.h>
 

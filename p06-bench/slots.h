@@ -3,8 +3,8 @@
  * Only the memory: who may touch a slot is for its user's semaphores or
  * eventfds to say. Each side counts for itself which slot is next.
  */
-#ifndef UNIXIPC_SLOTS_H
-#define UNIXIPC_SLOTS_H
+#ifndef UNIXIPC_P06_BENCH_SLOTS_H
+#define UNIXIPC_P06_BENCH_SLOTS_H
 
 #include <stddef.h>
 

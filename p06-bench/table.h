@@ -3,8 +3,8 @@
  * A new one is a file mech_NAME.c with its struct, a line here and a line in
  * table.c.
  */
-#ifndef UNIXIPC_TABLE_H
-#define UNIXIPC_TABLE_H
+#ifndef UNIXIPC_P06_BENCH_TABLE_H
+#define UNIXIPC_P06_BENCH_TABLE_H
 
 #include "lib/measure/mechanism.h"
 

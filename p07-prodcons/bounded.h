@@ -15,8 +15,8 @@
  * All functions return 0 or -errno. Any thread may call them at any time, on
  * one handle too, except where they make or end a buffer.
  */
-#ifndef UNIXIPC_BOUNDED_H
-#define UNIXIPC_BOUNDED_H
+#ifndef UNIXIPC_P07_PRODCONS_BOUNDED_H
+#define UNIXIPC_P07_PRODCONS_BOUNDED_H
 
 #include <stdbool.h>
 #include <stddef.h>

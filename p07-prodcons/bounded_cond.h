@@ -15,8 +15,8 @@
  * sets it again, as there may be others. It has to pass on what it does not
  * need: see bounded.c:leave.
  */
-#ifndef UNIXIPC_BOUNDED_COND_H
-#define UNIXIPC_BOUNDED_COND_H
+#ifndef UNIXIPC_P07_PRODCONS_BOUNDED_COND_H
+#define UNIXIPC_P07_PRODCONS_BOUNDED_COND_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

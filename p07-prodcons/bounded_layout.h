@@ -1,7 +1,7 @@
 /* bounded_layout.h - what lies in the memory of a bounded buffer, for the two files
  * that make and use one; nobody else includes this. */
-#ifndef UNIXIPC_BOUNDED_LAYOUT_H
-#define UNIXIPC_BOUNDED_LAYOUT_H
+#ifndef UNIXIPC_P07_PRODCONS_BOUNDED_LAYOUT_H
+#define UNIXIPC_P07_PRODCONS_BOUNDED_LAYOUT_H
 
 #include <stdatomic.h>
 #include <stdint.h>

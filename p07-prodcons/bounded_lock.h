@@ -3,8 +3,8 @@
  * A robust one when processes share it: of an owner that died, the next one is
  * told. Functions return 0 or -errno.
  */
-#ifndef UNIXIPC_BOUNDED_LOCK_H
-#define UNIXIPC_BOUNDED_LOCK_H
+#ifndef UNIXIPC_P07_PRODCONS_BOUNDED_LOCK_H
+#define UNIXIPC_P07_PRODCONS_BOUNDED_LOCK_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -6,8 +6,8 @@
  * Order of mutexes: alone, then mutex; the other way round only by trylock.
  * What is changed is changed, and who is woken is woken, before the last one is
  * given back: another may destroy the lock then. */
-#ifndef UNIXIPC_COUNTED_H
-#define UNIXIPC_COUNTED_H
+#ifndef UNIXIPC_P08_RWLOCK_COUNTED_H
+#define UNIXIPC_P08_RWLOCK_COUNTED_H
 
 #include <stdbool.h>
 

@@ -4,8 +4,8 @@
  * tells a thread that reads again from one that comes, and an unlock by who
  * holds it from one by somebody else. Each thread has a list of its own, so
  * nothing here waits or is shared. For the files of myrwlock alone. */
-#ifndef UNIXIPC_HELD_H
-#define UNIXIPC_HELD_H
+#ifndef UNIXIPC_P08_RWLOCK_HELD_H
+#define UNIXIPC_P08_RWLOCK_HELD_H
 
 #include <errno.h>
 #include <stdbool.h>

@@ -45,8 +45,8 @@
  * waking up takes that mutex and has no deadline for it; and so can unlock and
  * the try forms.
  */
-#ifndef UNIXIPC_MYRWLOCK_H
-#define UNIXIPC_MYRWLOCK_H
+#ifndef UNIXIPC_P08_RWLOCK_MYRWLOCK_H
+#define UNIXIPC_P08_RWLOCK_MYRWLOCK_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -9,8 +9,8 @@
  * readers, PREFER_WRITER_NP and PREFER_WRITER_NONRECURSIVE_NP that of writers
  * (and both may read again without waiting). DEFAULT_NP, and what was given
  * none, is fair. */
-#ifndef UNIXIPC_PTHREAD_SHIM_H
-#define UNIXIPC_PTHREAD_SHIM_H
+#ifndef UNIXIPC_P08_RWLOCK_PTHREAD_SHIM_H
+#define UNIXIPC_P08_RWLOCK_PTHREAD_SHIM_H
 
 #include <pthread.h> /* before its names become ours */
 

@@ -3,8 +3,8 @@
  * Every function is called with the lock's mutex held. What is called each time
  * is inline: a lock that is free costs less than the calls. For the files of
  * myrwlock alone. */
-#ifndef UNIXIPC_TURN_H
-#define UNIXIPC_TURN_H
+#ifndef UNIXIPC_P08_RWLOCK_TURN_H
+#define UNIXIPC_P08_RWLOCK_TURN_H
 
 #include <stdbool.h>
 

@@ -9,8 +9,8 @@
  * With the start time, a pid that the kernel gives to a later process is not
  * mistaken for the holder. Without a process in it, only the turn is left.
  */
-#ifndef UNIXIPC_HOLDER_H
-#define UNIXIPC_HOLDER_H
+#ifndef UNIXIPC_P10_SEMPOOL_HOLDER_H
+#define UNIXIPC_P10_SEMPOOL_HOLDER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,8 +6,8 @@
  * comes of it is a wrong number on a screen, a slot lent twice (which its
  * first holder is told when it releases), or -EBADMSG.
  */
-#ifndef UNIXIPC_SEMPOOL_MEMORY_H
-#define UNIXIPC_SEMPOOL_MEMORY_H
+#ifndef UNIXIPC_P10_SEMPOOL_MEMORY_H
+#define UNIXIPC_P10_SEMPOOL_MEMORY_H
 
 #include <assert.h>
 #include <semaphore.h>

@@ -1,8 +1,8 @@
 /* place.h - a table of places in shared memory that processes take and leave,
  * without locks. The slots of a pool are such places, and so are the seats of
  * those who wait for one. */
-#ifndef UNIXIPC_PLACE_H
-#define UNIXIPC_PLACE_H
+#ifndef UNIXIPC_P10_SEMPOOL_PLACE_H
+#define UNIXIPC_P10_SEMPOOL_PLACE_H
 
 #include <assert.h>
 #include <stdalign.h>

@@ -15,8 +15,8 @@
  * and its parent's leases are not its to release. What exec(2) replaces stays
  * the same process, and keeps what it holds until it ends.
  */
-#ifndef UNIXIPC_SEMPOOL_H
-#define UNIXIPC_SEMPOOL_H
+#ifndef UNIXIPC_P10_SEMPOOL_SEMPOOL_H
+#define UNIXIPC_P10_SEMPOOL_SEMPOOL_H
 
 #include <stdbool.h>
 #include <stddef.h>

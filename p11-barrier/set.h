@@ -1,7 +1,7 @@
 /* set.h - the semaphore set that is a barrier, for the two files that make and
  * use it; nobody else includes this. */
-#ifndef UNIXIPC_SET_H
-#define UNIXIPC_SET_H
+#ifndef UNIXIPC_P11_BARRIER_SET_H
+#define UNIXIPC_P11_BARRIER_SET_H
 
 #include <stddef.h>
 #include <stdint.h>

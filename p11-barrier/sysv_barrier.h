@@ -20,8 +20,8 @@
  * All functions return -errno on failure; any thread may call them, one at a
  * time for one handle.
  */
-#ifndef UNIXIPC_SYSV_BARRIER_H
-#define UNIXIPC_SYSV_BARRIER_H
+#ifndef UNIXIPC_P11_BARRIER_SYSV_BARRIER_H
+#define UNIXIPC_P11_BARRIER_SYSV_BARRIER_H
 
 #include <errno.h>
 #include <pthread.h>

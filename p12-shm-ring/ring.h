@@ -36,8 +36,8 @@
  * -EINTR after a signal handler ran while it slept; nothing was done then.
  * Functions return -errno on failure.
  */
-#ifndef UNIXIPC_RING_H
-#define UNIXIPC_RING_H
+#ifndef UNIXIPC_P12_SHM_RING_RING_H
+#define UNIXIPC_P12_SHM_RING_RING_H
 
 #include <stdbool.h>
 #include <stddef.h>

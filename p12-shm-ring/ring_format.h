@@ -10,8 +10,8 @@
  * Every word has one writer. Words that different sides write are RING_LINE
  * apart: two cache lines, as processors fetch the neighbour of a line, too.
  */
-#ifndef UNIXIPC_RING_FORMAT_H
-#define UNIXIPC_RING_FORMAT_H
+#ifndef UNIXIPC_P12_SHM_RING_RING_FORMAT_H
+#define UNIXIPC_P12_SHM_RING_RING_FORMAT_H
 
 #include <stdalign.h>
 #include <stdatomic.h>

@@ -4,8 +4,8 @@
  * this process alone: the other side cannot change them, and reading them
  * moves no cache line between processors.
  */
-#ifndef UNIXIPC_RING_HANDLE_H
-#define UNIXIPC_RING_HANDLE_H
+#ifndef UNIXIPC_P12_SHM_RING_RING_HANDLE_H
+#define UNIXIPC_P12_SHM_RING_RING_HANDLE_H
 
 #include <stdalign.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* ring_map.h - the memory of a ring: given its size, checked, mapped. */
-#ifndef UNIXIPC_RING_MAP_H
-#define UNIXIPC_RING_MAP_H
+#ifndef UNIXIPC_P12_SHM_RING_RING_MAP_H
+#define UNIXIPC_P12_SHM_RING_RING_MAP_H
 
 #include <stddef.h>
 

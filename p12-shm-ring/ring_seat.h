@@ -6,8 +6,8 @@
  * child that was forked and not exec'ed holds its parent's descriptions, and
  * so its seats.
  */
-#ifndef UNIXIPC_RING_SEAT_H
-#define UNIXIPC_RING_SEAT_H
+#ifndef UNIXIPC_P12_SHM_RING_RING_SEAT_H
+#define UNIXIPC_P12_SHM_RING_RING_SEAT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
  *
  * Functions return 0 or -errno; a deadline is one of lib/tick.
  */
-#ifndef UNIXIPC_SEM_RING_H
-#define UNIXIPC_SEM_RING_H
+#ifndef UNIXIPC_P12_SHM_RING_SEM_RING_H
+#define UNIXIPC_P12_SHM_RING_SEM_RING_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -7,8 +7,8 @@
  * times lie in a board in shared memory; who waits for what is a System V
  * semaphore set (UNP2 11).
  */
-#ifndef UNIXIPC_P13_CREW_H
-#define UNIXIPC_P13_CREW_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_CREW_H
+#define UNIXIPC_P13_SHM_IMAGE_CREW_H
 
 #include <stdalign.h>
 #include <stdatomic.h>

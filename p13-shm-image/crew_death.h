@@ -1,6 +1,6 @@
 /* crew_death.h - what a dead worker had in hand. For crew.c alone. */
-#ifndef UNIXIPC_CREW_DEATH_H
-#define UNIXIPC_CREW_DEATH_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_CREW_DEATH_H
+#define UNIXIPC_P13_SHM_IMAGE_CREW_DEATH_H
 
 #include "p13-shm-image/crew.h"
 

@@ -1,7 +1,7 @@
 /* crew_stall.h - workers that live and do not move: stopped by a signal, or
  * hung. For crew.c alone. */
-#ifndef UNIXIPC_CREW_STALL_H
-#define UNIXIPC_CREW_STALL_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_CREW_STALL_H
+#define UNIXIPC_P13_SHM_IMAGE_CREW_STALL_H
 
 #include "p13-shm-image/crew.h"
 

@@ -1,7 +1,7 @@
 /* crew_worker.h - one worker of a crew, a process of its own. For crew.c
  * alone. */
-#ifndef UNIXIPC_CREW_WORKER_H
-#define UNIXIPC_CREW_WORKER_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_CREW_WORKER_H
+#define UNIXIPC_P13_SHM_IMAGE_CREW_WORKER_H
 
 #include "p13-shm-image/crew.h"
 

@@ -7,8 +7,8 @@
  * the two planes; the source stays, so that a run can be repeated. With PNG
  * output there is one more stage, which encodes.
  */
-#ifndef UNIXIPC_P13_JOB_H
-#define UNIXIPC_P13_JOB_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_JOB_H
+#define UNIXIPC_P13_SHM_IMAGE_JOB_H
 
 #include "p13-shm-image/crew.h"
 #include "p13-shm-image/image/filter.h"

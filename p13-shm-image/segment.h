@@ -5,8 +5,8 @@
  * children have it too. ipcs(1) shows such a segment as "dest". Between the
  * two calls a kill -9 would leave it: a few microseconds.
  */
-#ifndef UNIXIPC_SEGMENT_H
-#define UNIXIPC_SEGMENT_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_SEGMENT_H
+#define UNIXIPC_P13_SHM_IMAGE_SEGMENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* futex.h - the system calls by which one side of the queue sleeps and is
  * woken, across processes. For spsc_wait.c. */
-#ifndef UNIXIPC_SPSC_FUTEX_H
-#define UNIXIPC_SPSC_FUTEX_H
+#ifndef UNIXIPC_P15_SPSC_FUTEX_H
+#define UNIXIPC_P15_SPSC_FUTEX_H
 
 #include <errno.h>
 #include <linux/futex.h>

@@ -1,7 +1,7 @@
 /* internal.h - what the sources of the queue share; nobody else includes it,
  * but for tests that start the indices near their end. */
-#ifndef UNIXIPC_SPSC_INTERNAL_H
-#define UNIXIPC_SPSC_INTERNAL_H
+#ifndef UNIXIPC_P15_SPSC_INTERNAL_H
+#define UNIXIPC_P15_SPSC_INTERNAL_H
 
 #include <stdbool.h>
 

@@ -38,8 +38,8 @@
  * it gives to nobody else: these functions are inline, so that its fields then
  * live in registers. That is also why this header is as long as it is.
  */
-#ifndef UNIXIPC_SPSC_H
-#define UNIXIPC_SPSC_H
+#ifndef UNIXIPC_P15_SPSC_SPSC_H
+#define UNIXIPC_P15_SPSC_SPSC_H
 
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* spsc_layout.h - the queue in shared memory, and what both sides need. Include
  * spsc.h. */
-#ifndef UNIXIPC_SPSC_LAYOUT_H
-#define UNIXIPC_SPSC_LAYOUT_H
+#ifndef UNIXIPC_P15_SPSC_SPSC_LAYOUT_H
+#define UNIXIPC_P15_SPSC_SPSC_LAYOUT_H
 
 #include <stdatomic.h>
 #include <stdint.h>

@@ -15,8 +15,8 @@
  *
  * Any thread may call; none waits longer than a look at the table takes.
  */
-#ifndef UNIXIPC_ACCUMULATOR_H
-#define UNIXIPC_ACCUMULATOR_H
+#ifndef UNIXIPC_P16_RPC_CALC_ACCUMULATOR_H
+#define UNIXIPC_P16_RPC_CALC_ACCUMULATOR_H
 
 #include <stddef.h>
 #include <stdint.h>

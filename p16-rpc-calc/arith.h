@@ -2,8 +2,8 @@
  *
  * The calculator without RPC. Nothing is allocated; any thread may call.
  */
-#ifndef UNIXIPC_ARITH_H
-#define UNIXIPC_ARITH_H
+#ifndef UNIXIPC_P16_RPC_CALC_ARITH_H
+#define UNIXIPC_P16_RPC_CALC_ARITH_H
 
 #include <stdint.h>
 

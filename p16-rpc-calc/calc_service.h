@@ -5,8 +5,8 @@
  * would be believed. Calls may come from any number of threads at the same
  * time; none of them blocks.
  */
-#ifndef UNIXIPC_P16_CALC_SERVICE_H
-#define UNIXIPC_P16_CALC_SERVICE_H
+#ifndef UNIXIPC_P16_RPC_CALC_CALC_SERVICE_H
+#define UNIXIPC_P16_RPC_CALC_CALC_SERVICE_H
 
 #include "lib/rpc/rpc_dispatch.h"
 #include "p16-rpc-calc/accumulator.h"

@@ -10,8 +10,8 @@
  * A remote is for one thread at a time. How long calls take and how they fail
  * is rpc_client.h's.
  */
-#ifndef UNIXIPC_P16_REMOTE_H
-#define UNIXIPC_P16_REMOTE_H
+#ifndef UNIXIPC_P16_RPC_CALC_REMOTE_H
+#define UNIXIPC_P16_RPC_CALC_REMOTE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * On a Unix socket the kernel says who has connected (SO_PEERCRED), and an
  * AUTH_SYS credential that says something else is refused. On TCP and UDP
  * there is nothing to compare it with: whatever it says is taken. */
-#ifndef UNIXIPC_P17_AUTHSYS_H
-#define UNIXIPC_P17_AUTHSYS_H
+#ifndef UNIXIPC_P17_RPC_AUTH_AUTHSYS_H
+#define UNIXIPC_P17_RPC_AUTH_AUTHSYS_H
 
 #include "lib/rpc/rpc_auth.h"
 

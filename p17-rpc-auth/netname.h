@@ -1,7 +1,7 @@
 /* netname.h - names of users and hosts that mean the same on every machine:
  * "unix.1000@example.org", "unix.calc@example.org". RFC 2695 section 2.1. */
-#ifndef UNIXIPC_P17_NETNAME_H
-#define UNIXIPC_P17_NETNAME_H
+#ifndef UNIXIPC_P17_RPC_AUTH_NETNAME_H
+#define UNIXIPC_P17_RPC_AUTH_NETNAME_H
 
 #include <stdint.h>
 #include <sys/types.h>

@@ -17,8 +17,8 @@
  *
  * A procedure that has lines of its own is not in '*'. Whom no line allows is
  * denied. Procedure 0 is allowed to anybody unless there is a line for it. */
-#ifndef UNIXIPC_P17_POLICY_H
-#define UNIXIPC_P17_POLICY_H
+#ifndef UNIXIPC_P17_RPC_AUTH_POLICY_H
+#define UNIXIPC_P17_RPC_AUTH_POLICY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  *
  * Program SUMS_PROG of sums.x, which flavors of authentication it takes, and
  * who may call what. */
-#ifndef UNIXIPC_P17_SERVICE_H
-#define UNIXIPC_P17_SERVICE_H
+#ifndef UNIXIPC_P17_RPC_AUTH_SERVICE_H
+#define UNIXIPC_P17_RPC_AUTH_SERVICE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * finding to a function of the caller. They only look: no setting is changed,
  * nothing is mounted, and what must be tried is tried in a child.
  */
-#ifndef UNIXIPC_CHECKUP_H
-#define UNIXIPC_CHECKUP_H
+#ifndef UNIXIPC_SUITE_CHECKUP_H
+#define UNIXIPC_SUITE_CHECKUP_H
 
 enum checkup_level {
 	CHECKUP_OK,

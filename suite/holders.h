@@ -4,8 +4,8 @@
  * root, one's own otherwise, and none of another PID namespace. Nothing is
  * opened but /proc: to look at an object must not change it.
  */
-#ifndef UNIXIPC_HOLDERS_H
-#define UNIXIPC_HOLDERS_H
+#ifndef UNIXIPC_SUITE_HOLDERS_H
+#define UNIXIPC_SUITE_HOLDERS_H
 
 #include <stddef.h>
 #include <sys/types.h>

@@ -5,8 +5,8 @@
  * message read, no semaphore touched. It is a moment's view: objects and owners
  * come and go while one looks.
  */
-#ifndef UNIXIPC_INVENTORY_H
-#define UNIXIPC_INVENTORY_H
+#ifndef UNIXIPC_SUITE_INVENTORY_H
+#define UNIXIPC_SUITE_INVENTORY_H
 
 #include <jansson.h>
 #include <stdbool.h>

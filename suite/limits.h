@@ -1,6 +1,6 @@
 /* limits.h - how much IPC this machine and this user may have. */
-#ifndef UNIXIPC_LIMITS_H
-#define UNIXIPC_LIMITS_H
+#ifndef UNIXIPC_SUITE_LIMITS_H
+#define UNIXIPC_SUITE_LIMITS_H
 
 #include "suite/checkup.h"
 

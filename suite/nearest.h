@@ -3,8 +3,8 @@
  * For messages only ("did you mean 'benchmark'?"); nothing is ever run on a
  * guess.
  */
-#ifndef UNIXIPC_NEAREST_H
-#define UNIXIPC_NEAREST_H
+#ifndef UNIXIPC_SUITE_NEAREST_H
+#define UNIXIPC_SUITE_NEAREST_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* objects.h - `ipc_suite objects`: whose IPC objects are there. */
-#ifndef UNIXIPC_OBJECTS_H
-#define UNIXIPC_OBJECTS_H
+#ifndef UNIXIPC_SUITE_OBJECTS_H
+#define UNIXIPC_SUITE_OBJECTS_H
 
 /* Parses its own command line, argv[0] being its name. Returns the exit status;
  * what goes wrong ends the program (lib/cmd/die). */

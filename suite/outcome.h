@@ -1,7 +1,7 @@
 /* outcome.h - all that `ipc_suite benchmark` has found: the mechanisms, and
  * the synchronisation table beside them; printed, written, read back. */
-#ifndef UNIXIPC_OUTCOME_H
-#define UNIXIPC_OUTCOME_H
+#ifndef UNIXIPC_SUITE_OUTCOME_H
+#define UNIXIPC_SUITE_OUTCOME_H
 
 #include <stdbool.h>
 #include <stdio.h>

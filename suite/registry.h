@@ -4,8 +4,8 @@
  * file here in suite/ (a struct mechanism on the chapter's header) and one
  * line in registry.c. Nothing is allocated; any thread may call.
  */
-#ifndef UNIXIPC_REGISTRY_H
-#define UNIXIPC_REGISTRY_H
+#ifndef UNIXIPC_SUITE_REGISTRY_H
+#define UNIXIPC_SUITE_REGISTRY_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* site.h - the surroundings: processors, rpcbind, namespaces, leftovers. */
-#ifndef UNIXIPC_SITE_H
-#define UNIXIPC_SITE_H
+#ifndef UNIXIPC_SUITE_SITE_H
+#define UNIXIPC_SUITE_SITE_H
 
 #include "suite/checkup.h"
 

@@ -1,6 +1,6 @@
 /* tools.h - the programs that the suite and the READMEs run. */
-#ifndef UNIXIPC_TOOLS_H
-#define UNIXIPC_TOOLS_H
+#ifndef UNIXIPC_SUITE_TOOLS_H
+#define UNIXIPC_SUITE_TOOLS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * They end the program with status 2 and one line that names the option, the
  * value and what is accepted. What may be written is said in lib/parse.h.
  */
-#ifndef UNIXIPC_CLI_H
-#define UNIXIPC_CLI_H
+#ifndef UNIXIPC_LIB_CMD_CLI_H
+#define UNIXIPC_LIB_CMD_CLI_H
 
 #include <argp.h>
 #include <stdbool.h>

@@ -6,8 +6,8 @@
  * An error number may be given as errno or as -errno; 0 adds no words. Not
  * for signal handlers or between fork and exec.
  */
-#ifndef UNIXIPC_DIE_H
-#define UNIXIPC_DIE_H
+#ifndef UNIXIPC_LIB_CMD_DIE_H
+#define UNIXIPC_LIB_CMD_DIE_H
 
 #include <stdbool.h>
 

@@ -4,8 +4,8 @@
  * in characters. What could not be written (a full disk, a closed pipe) is
  * noticed at exit and makes the status 1.
  */
-#ifndef UNIXIPC_OUT_H
-#define UNIXIPC_OUT_H
+#ifndef UNIXIPC_LIB_CMD_OUT_H
+#define UNIXIPC_LIB_CMD_OUT_H
 
 #include <jansson.h>
 #include <stdbool.h>

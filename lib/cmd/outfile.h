@@ -10,8 +10,8 @@
  * -EACCES. What is no regular file (/dev/stdout, a FIFO), and what lies in a
  * folder that we may not write to, is written to as it is.
  */
-#ifndef UNIXIPC_OUTFILE_H
-#define UNIXIPC_OUTFILE_H
+#ifndef UNIXIPC_LIB_CMD_OUTFILE_H
+#define UNIXIPC_LIB_CMD_OUTFILE_H
 
 #include <stddef.h>
 

@@ -4,8 +4,8 @@
  * the work has lasted a second; then at most ten times a second. The line is
  * erased when done, so that only results stay.
  */
-#ifndef UNIXIPC_PROGRESS_H
-#define UNIXIPC_PROGRESS_H
+#ifndef UNIXIPC_LIB_CMD_PROGRESS_H
+#define UNIXIPC_LIB_CMD_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  *
  * For commands: what fails is told in one line and ends the process. One
  * thread. */
-#ifndef UNIXIPC_P16_SERVE_H
-#define UNIXIPC_P16_SERVE_H
+#ifndef UNIXIPC_LIB_CMD_SERVE_H
+#define UNIXIPC_LIB_CMD_SERVE_H
 
 #include <argp.h>
 #include <stdbool.h>

@@ -8,8 +8,8 @@
  * handlers and the flag, and have a descriptor of their own (stop_fd() keeps
  * its number), so that stopping a child does not stop its parent.
  * child_spawn() resets the handlers. */
-#ifndef UNIXIPC_STOP_H
-#define UNIXIPC_STOP_H
+#ifndef UNIXIPC_LIB_CMD_STOP_H
+#define UNIXIPC_LIB_CMD_STOP_H
 
 #include <signal.h>
 #include <stdbool.h>

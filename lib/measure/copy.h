@@ -3,8 +3,8 @@
  * No message that is copied from one place to another can be faster: it is the
  * machine's own figure, and another one for each level of the caches.
  */
-#ifndef UNIXIPC_COPY_H
-#define UNIXIPC_COPY_H
+#ifndef UNIXIPC_LIB_MEASURE_COPY_H
+#define UNIXIPC_LIB_MEASURE_COPY_H
 
 #include <stddef.h>
 

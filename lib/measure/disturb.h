@@ -11,8 +11,8 @@
  *
  * Where there is no /proc only the switches are seen. For one thread.
  */
-#ifndef UNIXIPC_DISTURB_H
-#define UNIXIPC_DISTURB_H
+#ifndef UNIXIPC_LIB_MEASURE_DISTURB_H
+#define UNIXIPC_LIB_MEASURE_DISTURB_H
 
 #include <stdbool.h>
 #include <stdint.h>

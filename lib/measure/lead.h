@@ -3,8 +3,8 @@
  * The phases: a stream to warm up, the measured stream (again when it was
  * disturbed), round trips to warm up, the measured round trips.
  */
-#ifndef UNIXIPC_LEAD_H
-#define UNIXIPC_LEAD_H
+#ifndef UNIXIPC_LIB_MEASURE_LEAD_H
+#define UNIXIPC_LIB_MEASURE_LEAD_H
 
 /* The body of the child, for child_fork(); board is a struct side_board.
  * Returns the exit status: 0 with the board's phases filled in, or 1 with its

@@ -3,8 +3,8 @@
  * No message between two processes can be faster: it is the machine's own
  * figure, and on a virtual machine it moves when the host moves its CPUs.
  */
-#ifndef UNIXIPC_LINE_H
-#define UNIXIPC_LINE_H
+#ifndef UNIXIPC_LIB_MEASURE_LINE_H
+#define UNIXIPC_LIB_MEASURE_LINE_H
 
 /* Two children, each pinned to one of the CPUs, hand a line to and fro for
  * about 50 ms. *ns is the median over batches of 100, so that a batch in

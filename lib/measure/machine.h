@@ -1,6 +1,6 @@
 /* machine.h - the machine that a figure belongs to. */
-#ifndef UNIXIPC_MACHINE_H
-#define UNIXIPC_MACHINE_H
+#ifndef UNIXIPC_LIB_MEASURE_MACHINE_H
+#define UNIXIPC_LIB_MEASURE_MACHINE_H
 
 #include <stddef.h>
 #include <stdint.h>

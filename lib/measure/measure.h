@@ -24,8 +24,8 @@
  * stream is run again once. When too few others are left the figures hold
  * them all, and the trial says so.
  */
-#ifndef UNIXIPC_MEASURE_H
-#define UNIXIPC_MEASURE_H
+#ifndef UNIXIPC_LIB_MEASURE_MEASURE_H
+#define UNIXIPC_LIB_MEASURE_MEASURE_H
 
 #include <stdbool.h>
 #include <stddef.h>

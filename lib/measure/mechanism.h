@@ -20,8 +20,8 @@
  * (the parent holds the deadline and kills the sides), restart after EINTR,
  * and return -EPIPE when the other side is gone and the mechanism can tell.
  */
-#ifndef UNIXIPC_MECHANISM_H
-#define UNIXIPC_MECHANISM_H
+#ifndef UNIXIPC_LIB_MEASURE_MECHANISM_H
+#define UNIXIPC_LIB_MEASURE_MECHANISM_H
 
 #include <stdbool.h>
 #include <stddef.h>

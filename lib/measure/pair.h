@@ -1,6 +1,6 @@
 /* pair.h - the two processes of a trial, from fork to the last wait. */
-#ifndef UNIXIPC_PAIR_H
-#define UNIXIPC_PAIR_H
+#ifndef UNIXIPC_LIB_MEASURE_PAIR_H
+#define UNIXIPC_LIB_MEASURE_PAIR_H
 
 #include <stdbool.h>
 #include <stddef.h>

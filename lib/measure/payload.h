@@ -11,8 +11,8 @@
  * the caches it uses. Against accidents, not against attackers. Any thread or
  * process may call these.
  */
-#ifndef UNIXIPC_PAYLOAD_H
-#define UNIXIPC_PAYLOAD_H
+#ifndef UNIXIPC_LIB_MEASURE_PAYLOAD_H
+#define UNIXIPC_LIB_MEASURE_PAYLOAD_H
 
 #include <stddef.h>
 #include <stdint.h>

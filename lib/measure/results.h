@@ -22,8 +22,8 @@
  *
  * A trial holds the fields of struct measure_trial under their own names.
  */
-#ifndef UNIXIPC_RESULTS_H
-#define UNIXIPC_RESULTS_H
+#ifndef UNIXIPC_LIB_MEASURE_RESULTS_H
+#define UNIXIPC_LIB_MEASURE_RESULTS_H
 
 #include <jansson.h>
 #include <stdbool.h>

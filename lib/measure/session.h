@@ -5,8 +5,8 @@
  * flattering some, and shows as spread. The cache line is probed before each
  * round, unless all rows are of one CPU.
  */
-#ifndef UNIXIPC_SESSION_H
-#define UNIXIPC_SESSION_H
+#ifndef UNIXIPC_LIB_MEASURE_SESSION_H
+#define UNIXIPC_LIB_MEASURE_SESSION_H
 
 #include <stddef.h>
 #include <stdint.h>

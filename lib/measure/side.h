@@ -3,8 +3,8 @@
  * A leads (lead.h), B serves (serve.h). The sequence of each message carries
  * flags that tell B what to do with it, so that B needs no plan of its own.
  */
-#ifndef UNIXIPC_SIDE_H
-#define UNIXIPC_SIDE_H
+#ifndef UNIXIPC_LIB_MEASURE_SIDE_H
+#define UNIXIPC_LIB_MEASURE_SIDE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

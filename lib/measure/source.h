@@ -4,8 +4,8 @@
  * reads as zero: readers need no checks between the fields, only one at the
  * end.
  */
-#ifndef UNIXIPC_SOURCE_H
-#define UNIXIPC_SOURCE_H
+#ifndef UNIXIPC_LIB_MEASURE_SOURCE_H
+#define UNIXIPC_LIB_MEASURE_SOURCE_H
 
 #include <jansson.h>
 #include <stdbool.h>

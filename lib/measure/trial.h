@@ -1,7 +1,7 @@
 /* trial.h - the fields of struct measure_trial by name, so that medians, JSON
  * and CSV need not list them again. */
-#ifndef UNIXIPC_TRIAL_H
-#define UNIXIPC_TRIAL_H
+#ifndef UNIXIPC_LIB_MEASURE_TRIAL_H
+#define UNIXIPC_LIB_MEASURE_TRIAL_H
 
 #include <stdbool.h>
 #include <stddef.h>

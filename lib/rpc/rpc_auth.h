@@ -5,8 +5,8 @@
  * the connection, into an identity, or into the auth_stat that denies the
  * call. What an identity may do is another question, which the authorise hook
  * of rpc_dispatch.h answers. AUTH_NONE and AUTH_SYS are here. */
-#ifndef UNIXIPC_P16_RPC_AUTH_H
-#define UNIXIPC_P16_RPC_AUTH_H
+#ifndef UNIXIPC_LIB_RPC_RPC_AUTH_H
+#define UNIXIPC_LIB_RPC_RPC_AUTH_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * asking, and lets nobody else remove what we have set. What a killed server
  * left is found by calling it: nobody answers. All wait until the deadline at
  * most. One thread at a time for a service. */
-#ifndef UNIXIPC_P16_RPC_BIND_H
-#define UNIXIPC_P16_RPC_BIND_H
+#ifndef UNIXIPC_LIB_RPC_RPC_BIND_H
+#define UNIXIPC_LIB_RPC_RPC_BIND_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  *
  * A connection begins with a few kilobytes and asks for more only when that
  * much has come: what a peer announces costs nothing. One thread at a time. */
-#ifndef UNIXIPC_P16_RPC_BUFFER_H
-#define UNIXIPC_P16_RPC_BUFFER_H
+#ifndef UNIXIPC_LIB_RPC_RPC_BUFFER_H
+#define UNIXIPC_LIB_RPC_RPC_BUFFER_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  *
  * Parsing copies nothing: a parsed call points into the message. All
  * functions may be called by any thread. */
-#ifndef UNIXIPC_P16_RPC_CALL_H
-#define UNIXIPC_P16_RPC_CALL_H
+#ifndef UNIXIPC_LIB_RPC_RPC_CALL_H
+#define UNIXIPC_LIB_RPC_RPC_CALL_H
 
 #include <rpc/rpc.h>
 #include <stddef.h>

@@ -14,8 +14,8 @@
  *
  * A client is for one thread at a time. No signal is raised; a signal handler
  * that runs ends the call (RPC_FAULT_INTERRUPTED). */
-#ifndef UNIXIPC_P16_RPC_CLIENT_H
-#define UNIXIPC_P16_RPC_CLIENT_H
+#ifndef UNIXIPC_LIB_RPC_RPC_CLIENT_H
+#define UNIXIPC_LIB_RPC_RPC_CLIENT_H
 
 #include <rpc/rpc.h>
 #include <stdbool.h>

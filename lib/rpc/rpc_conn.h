@@ -2,8 +2,8 @@
  *
  * For rpc_server.c, whose thread is the only one that starts, evicts, reaps
  * and stops. */
-#ifndef UNIXIPC_P16_RPC_CONN_H
-#define UNIXIPC_P16_RPC_CONN_H
+#ifndef UNIXIPC_LIB_RPC_RPC_CONN_H
+#define UNIXIPC_LIB_RPC_RPC_CONN_H
 
 #include <pthread.h>
 #include <stdatomic.h>

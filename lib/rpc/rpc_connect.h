@@ -1,8 +1,8 @@
 /* rpc_connect.h - from a name to a connected socket, by a deadline.
  *
  * For rpc_exchange.c. */
-#ifndef UNIXIPC_P16_RPC_CONNECT_H
-#define UNIXIPC_P16_RPC_CONNECT_H
+#ifndef UNIXIPC_LIB_RPC_RPC_CONNECT_H
+#define UNIXIPC_LIB_RPC_RPC_CONNECT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  *
  * For rpc_server.c. A repeated call is answered from memory, unless its
  * procedure is RPC_IDEMPOTENT. */
-#ifndef UNIXIPC_P16_RPC_DATAGRAM_H
-#define UNIXIPC_P16_RPC_DATAGRAM_H
+#ifndef UNIXIPC_LIB_RPC_RPC_DATAGRAM_H
+#define UNIXIPC_LIB_RPC_RPC_DATAGRAM_H
 
 #include <pthread.h>
 

@@ -5,8 +5,8 @@
  * also when they could not be decoded, and nothing exits. A dispatch is read
  * only, and any number of threads answer at the same time, each with a
  * struct rpc_scratch of its own. */
-#ifndef UNIXIPC_P16_RPC_DISPATCH_H
-#define UNIXIPC_P16_RPC_DISPATCH_H
+#ifndef UNIXIPC_LIB_RPC_RPC_DISPATCH_H
+#define UNIXIPC_LIB_RPC_RPC_DISPATCH_H
 
 #include <rpc/rpc.h>
 #include <stdbool.h>

@@ -2,8 +2,8 @@
  * server, connecting, sending again, all by a deadline.
  *
  * For rpc_client.c, which knows what the bytes mean. */
-#ifndef UNIXIPC_P16_RPC_EXCHANGE_H
-#define UNIXIPC_P16_RPC_EXCHANGE_H
+#ifndef UNIXIPC_LIB_RPC_RPC_EXCHANGE_H
+#define UNIXIPC_LIB_RPC_RPC_EXCHANGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  *
  * What matters most to a caller is whether the call was done: for sure not,
  * or nobody knows. */
-#ifndef UNIXIPC_P16_RPC_FAULT_H
-#define UNIXIPC_P16_RPC_FAULT_H
+#ifndef UNIXIPC_LIB_RPC_RPC_FAULT_H
+#define UNIXIPC_LIB_RPC_RPC_FAULT_H
 
 #include <rpc/rpc.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* rpc_handle.h - a client of ours as libtirpc's CLIENT, for rpcgen's stubs.
  *
  * For rpc_client.c. */
-#ifndef UNIXIPC_P16_RPC_HANDLE_H
-#define UNIXIPC_P16_RPC_HANDLE_H
+#ifndef UNIXIPC_LIB_RPC_RPC_HANDLE_H
+#define UNIXIPC_LIB_RPC_RPC_HANDLE_H
 
 #include "lib/rpc/rpc_client.h"
 

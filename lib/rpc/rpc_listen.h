@@ -1,6 +1,6 @@
 /* rpc_listen.h - the sockets that a server waits at. */
-#ifndef UNIXIPC_P16_RPC_LISTEN_H
-#define UNIXIPC_P16_RPC_LISTEN_H
+#ifndef UNIXIPC_LIB_RPC_RPC_LISTEN_H
+#define UNIXIPC_LIB_RPC_RPC_LISTEN_H
 
 #include <stdint.h>
 #include <sys/types.h>

@@ -11,8 +11,8 @@
  * record may take (the caller sets it, and again only when it changes). A
  * record that comes whole costs one recv(2). One that does not must be there
  * within record_ns of its first byte, whatever the pace of its bytes. */
-#ifndef UNIXIPC_P16_RPC_RECORD_H
-#define UNIXIPC_P16_RPC_RECORD_H
+#ifndef UNIXIPC_LIB_RPC_RPC_RECORD_H
+#define UNIXIPC_LIB_RPC_RPC_RECORD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -11,8 +11,8 @@
  *
  * Any thread may call any of these; they hold one lock and never block
  * otherwise. */
-#ifndef UNIXIPC_P16_RPC_REPLIES_H
-#define UNIXIPC_P16_RPC_REPLIES_H
+#ifndef UNIXIPC_LIB_RPC_RPC_REPLIES_H
+#define UNIXIPC_LIB_RPC_RPC_REPLIES_H
 
 #include <stddef.h>
 #include <stdint.h>

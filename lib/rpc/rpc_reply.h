@@ -1,8 +1,8 @@
 /* rpc_reply.h - the header of a reply, read from bytes: RFC 5531 section 9.
  *
  * For rpc_client.c. Nothing is copied. */
-#ifndef UNIXIPC_P16_RPC_REPLY_H
-#define UNIXIPC_P16_RPC_REPLY_H
+#ifndef UNIXIPC_LIB_RPC_RPC_REPLY_H
+#define UNIXIPC_LIB_RPC_RPC_REPLY_H
 
 #include <stddef.h>
 #include <stdint.h>

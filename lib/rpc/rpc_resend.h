@@ -1,8 +1,8 @@
 /* rpc_resend.h - calls over UDP: sent again and again until a reply comes.
  *
  * For rpc_exchange.c. */
-#ifndef UNIXIPC_P16_RPC_RESEND_H
-#define UNIXIPC_P16_RPC_RESEND_H
+#ifndef UNIXIPC_LIB_RPC_RPC_RESEND_H
+#define UNIXIPC_LIB_RPC_RPC_RESEND_H
 
 #include "lib/rpc/rpc_exchange.h"
 

@@ -11,8 +11,8 @@
  *
  * A procedure that takes long holds up its own connection, and over UDP all
  * who use that. */
-#ifndef UNIXIPC_P16_RPC_SERVER_H
-#define UNIXIPC_P16_RPC_SERVER_H
+#ifndef UNIXIPC_LIB_RPC_RPC_SERVER_H
+#define UNIXIPC_LIB_RPC_RPC_SERVER_H
 
 #include <stdbool.h>
 #include <stddef.h>

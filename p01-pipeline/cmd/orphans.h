@@ -4,8 +4,8 @@
  * stage waits for any more. Such an orphan goes to the nearest ancestor that
  * adopts orphans: to init, where nobody could find it again, or to us.
  */
-#ifndef UNIXIPC_ORPHANS_H
-#define UNIXIPC_ORPHANS_H
+#ifndef UNIXIPC_P01_PIPELINE_CMD_ORPHANS_H
+#define UNIXIPC_P01_PIPELINE_CMD_ORPHANS_H
 
 #include <stdbool.h>
 #include <stdint.h>

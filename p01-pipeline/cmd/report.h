@@ -1,6 +1,6 @@
 /* report.h - what mypipe prints about a pipeline, on standard error. */
-#ifndef UNIXIPC_REPORT_H
-#define UNIXIPC_REPORT_H
+#ifndef UNIXIPC_P01_PIPELINE_CMD_REPORT_H
+#define UNIXIPC_P01_PIPELINE_CMD_REPORT_H
 
 #include "p01-pipeline/pipeline.h"
 

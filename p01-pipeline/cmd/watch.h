@@ -1,6 +1,6 @@
 /* watch.h - mypipe while its stages run: signals, and who has ended. */
-#ifndef UNIXIPC_WATCH_H
-#define UNIXIPC_WATCH_H
+#ifndef UNIXIPC_P01_PIPELINE_CMD_WATCH_H
+#define UNIXIPC_P01_PIPELINE_CMD_WATCH_H
 
 #include <signal.h>
 

@@ -10,8 +10,8 @@
  * "running", "interrupted" (it ran when its dispatcher ended, and waits for the
  * next one).
  */
-#ifndef UNIXIPC_LIST_H
-#define UNIXIPC_LIST_H
+#ifndef UNIXIPC_P04_POSIX_MQ_CMD_LIST_H
+#define UNIXIPC_P04_POSIX_MQ_CMD_LIST_H
 
 #include <stdbool.h>
 

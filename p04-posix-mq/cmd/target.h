@@ -3,8 +3,8 @@
  *
  * For the commands: prints and exits, and reads the environment.
  */
-#ifndef UNIXIPC_TARGET_H
-#define UNIXIPC_TARGET_H
+#ifndef UNIXIPC_P04_POSIX_MQ_CMD_TARGET_H
+#define UNIXIPC_P04_POSIX_MQ_CMD_TARGET_H
 
 #include <argp.h>
 #include <limits.h>

@@ -14,8 +14,8 @@
  * id, and jobs. Functions return -errno on failure; a journal belongs to one
  * thread.
  */
-#ifndef UNIXIPC_JOURNAL_H
-#define UNIXIPC_JOURNAL_H
+#ifndef UNIXIPC_P04_POSIX_MQ_DURABLE_JOURNAL_H
+#define UNIXIPC_P04_POSIX_MQ_DURABLE_JOURNAL_H
 
 #include <stdbool.h>
 #include <stdint.h>

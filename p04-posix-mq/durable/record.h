@@ -14,8 +14,8 @@
  * dir is the journal's directory, which only its owner can enter. Functions
  * return -errno on failure; any process may call them.
  */
-#ifndef UNIXIPC_RECORD_H
-#define UNIXIPC_RECORD_H
+#ifndef UNIXIPC_P04_POSIX_MQ_DURABLE_RECORD_H
+#define UNIXIPC_P04_POSIX_MQ_DURABLE_RECORD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,8 +6,8 @@
  * submitter that dies before has left either nothing or a whole job, which
  * will run too. For one thread.
  */
-#ifndef UNIXIPC_SUBMISSION_H
-#define UNIXIPC_SUBMISSION_H
+#ifndef UNIXIPC_P04_POSIX_MQ_DURABLE_SUBMISSION_H
+#define UNIXIPC_P04_POSIX_MQ_DURABLE_SUBMISSION_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* target.h - for the two commands: which queue, and why it cannot be used. */
-#ifndef UNIXIPC_TARGET_H
-#define UNIXIPC_TARGET_H
+#ifndef UNIXIPC_P05_SYSV_MQ_CMD_TARGET_H
+#define UNIXIPC_P05_SYSV_MQ_CMD_TARGET_H
 
 #include <stdint.h>
 #include <sys/ipc.h>

@@ -3,8 +3,8 @@
  * For bench.c. Two processes on the CPUs given, one buffer each, never filled
  * in nor looked at; every error ends the process.
  */
-#ifndef UNIXIPC_BARE_H
-#define UNIXIPC_BARE_H
+#ifndef UNIXIPC_P06_BENCH_BENCH_BARE_H
+#define UNIXIPC_P06_BENCH_BENCH_BARE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -9,8 +9,8 @@
  *	Winner: … (for raw throughput)
  *	Best simplicity: …
  */
-#ifndef UNIXIPC_PRINT_H
-#define UNIXIPC_PRINT_H
+#ifndef UNIXIPC_P06_BENCH_CMD_PRINT_H
+#define UNIXIPC_P06_BENCH_CMD_PRINT_H
 
 #include <stddef.h>
 #include <stdio.h>

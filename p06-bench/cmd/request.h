@@ -1,7 +1,7 @@
 /* request.h - what ipc_benchmark was asked for. A part of the command: what is
  * not accepted ends it. */
-#ifndef UNIXIPC_REQUEST_H
-#define UNIXIPC_REQUEST_H
+#ifndef UNIXIPC_P06_BENCH_CMD_REQUEST_H
+#define UNIXIPC_P06_BENCH_CMD_REQUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

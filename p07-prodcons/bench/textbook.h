@@ -3,8 +3,8 @@
  * One mutex, two condition variables, a signal for every item (UNP2 7.5, OSTEP
  * 30.2). Items are of 16 bytes, as in the bench. For threads of one process.
  */
-#ifndef UNIXIPC_TEXTBOOK_H
-#define UNIXIPC_TEXTBOOK_H
+#ifndef UNIXIPC_P07_PRODCONS_BENCH_TEXTBOOK_H
+#define UNIXIPC_P07_PRODCONS_BENCH_TEXTBOOK_H
 
 #include <pthread.h>
 #include <stddef.h>

@@ -11,8 +11,8 @@
  * It lies in memory that all share, threads or processes. Any of them may be
  * killed at any point: marks are single atomic bytes.
  */
-#ifndef UNIXIPC_AUDIT_H
-#define UNIXIPC_AUDIT_H
+#ifndef UNIXIPC_P07_PRODCONS_CMD_AUDIT_H
+#define UNIXIPC_P07_PRODCONS_CMD_AUDIT_H
 
 #include <stdbool.h>
 #include <stddef.h>

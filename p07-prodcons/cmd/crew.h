@@ -5,8 +5,8 @@
  * Who ends, killed or not, lets go of a pipe: that is how the one who watches
  * learns of it.
  */
-#ifndef UNIXIPC_CREW_H
-#define UNIXIPC_CREW_H
+#ifndef UNIXIPC_P07_PRODCONS_CMD_CREW_H
+#define UNIXIPC_P07_PRODCONS_CMD_CREW_H
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 /* result.h - what came of a run, for people and as JSON. For the command. */
-#ifndef UNIXIPC_RESULT_H
-#define UNIXIPC_RESULT_H
+#ifndef UNIXIPC_P07_PRODCONS_CMD_RESULT_H
+#define UNIXIPC_P07_PRODCONS_CMD_RESULT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * The same for a thread and for a process. What it is at, and how far, it
  * notes where all can see it: a deadlock is then told with who waits for what.
  */
-#ifndef UNIXIPC_ROLE_H
-#define UNIXIPC_ROLE_H
+#ifndef UNIXIPC_P07_PRODCONS_CMD_ROLE_H
+#define UNIXIPC_P07_PRODCONS_CMD_ROLE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -2,8 +2,8 @@
  *
  * The crowd enters a scene through a lock, checks at each entry and exit that
  * nobody is there who must not be, and keeps the longest waits. */
-#ifndef UNIXIPC_CROWD_H
-#define UNIXIPC_CROWD_H
+#ifndef UNIXIPC_P08_RWLOCK_CMD_CROWD_H
+#define UNIXIPC_P08_RWLOCK_CMD_CROWD_H
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 /* report.h - what test_myrwlock prints. */
-#ifndef UNIXIPC_REPORT_H
-#define UNIXIPC_REPORT_H
+#ifndef UNIXIPC_P08_RWLOCK_CMD_REPORT_H
+#define UNIXIPC_P08_RWLOCK_CMD_REPORT_H
 
 #include "p08-rwlock/cmd/crowd.h"
 #include "p08-rwlock/cmd/verdict.h"

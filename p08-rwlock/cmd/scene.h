@@ -3,8 +3,8 @@
  * Entering and leaving check that a writer is alone and readers are among
  * readers. They know nothing of the lock: they are called by who holds it.
  * Threads and processes may share one. */
-#ifndef UNIXIPC_SCENE_H
-#define UNIXIPC_SCENE_H
+#ifndef UNIXIPC_P08_RWLOCK_CMD_SCENE_H
+#define UNIXIPC_P08_RWLOCK_CMD_SCENE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* verdict.h - did anybody starve? Whoever waited longer than the fair policy
  * allows, whatever the policy was. */
-#ifndef UNIXIPC_VERDICT_H
-#define UNIXIPC_VERDICT_H
+#ifndef UNIXIPC_P08_RWLOCK_CMD_VERDICT_H
+#define UNIXIPC_P08_RWLOCK_CMD_VERDICT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* command.h - a program that runs as long as we hold a connection. */
-#ifndef UNIXIPC_SEMPOOL_COMMAND_H
-#define UNIXIPC_SEMPOOL_COMMAND_H
+#ifndef UNIXIPC_P10_SEMPOOL_CMD_COMMAND_H
+#define UNIXIPC_P10_SEMPOOL_CMD_COMMAND_H
 
 #include <sys/types.h>
 

@@ -1,7 +1,7 @@
 /* status.h - who holds what, since when, and who waits: pool_manager --status.
  */
-#ifndef UNIXIPC_SEMPOOL_STATUS_H
-#define UNIXIPC_SEMPOOL_STATUS_H
+#ifndef UNIXIPC_P10_SEMPOOL_CMD_STATUS_H
+#define UNIXIPC_P10_SEMPOOL_CMD_STATUS_H
 
 #include <stdbool.h>
 

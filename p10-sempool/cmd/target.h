@@ -1,6 +1,6 @@
 /* target.h - which pool a command means, and how it says that there is none. */
-#ifndef UNIXIPC_SEMPOOL_TARGET_H
-#define UNIXIPC_SEMPOOL_TARGET_H
+#ifndef UNIXIPC_P10_SEMPOOL_CMD_TARGET_H
+#define UNIXIPC_P10_SEMPOOL_CMD_TARGET_H
 
 #define TARGET_NAME "/pool"
 

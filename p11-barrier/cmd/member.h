@@ -1,6 +1,6 @@
 /* member.h - a process of barrier_test that meets the others. */
-#ifndef UNIXIPC_MEMBER_H
-#define UNIXIPC_MEMBER_H
+#ifndef UNIXIPC_P11_BARRIER_CMD_MEMBER_H
+#define UNIXIPC_P11_BARRIER_CMD_MEMBER_H
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 /* place.h - where the members of barrier_test meet: the barrier of a key, and
  * its line in the ledger of IPC objects (lib/objname). For that command only:
  * what goes wrong is said here, and ends it. */
-#ifndef UNIXIPC_PLACE_H
-#define UNIXIPC_PLACE_H
+#ifndef UNIXIPC_P11_BARRIER_CMD_PLACE_H
+#define UNIXIPC_P11_BARRIER_CMD_PLACE_H
 
 #include <stdbool.h>
 #include <sys/types.h>

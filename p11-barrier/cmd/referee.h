@@ -6,8 +6,8 @@
  * that order, or the barrier is wrong. The referee prints what happens as it
  * happens and notes the first thing that may not be.
  */
-#ifndef UNIXIPC_REFEREE_H
-#define UNIXIPC_REFEREE_H
+#ifndef UNIXIPC_P11_BARRIER_CMD_REFEREE_H
+#define UNIXIPC_P11_BARRIER_CMD_REFEREE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,8 +6,8 @@
  * written and checked where it lies, unless the plan says otherwise; the
  * semaphore form copies it in and out.
  */
-#ifndef UNIXIPC_LANE_H
-#define UNIXIPC_LANE_H
+#ifndef UNIXIPC_P12_SHM_RING_BENCH_LANE_H
+#define UNIXIPC_P12_SHM_RING_BENCH_LANE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* report.h - what shm_ringbuffer_bench prints. */
-#ifndef UNIXIPC_REPORT_H
-#define UNIXIPC_REPORT_H
+#ifndef UNIXIPC_P12_SHM_RING_BENCH_REPORT_H
+#define UNIXIPC_P12_SHM_RING_BENCH_REPORT_H
 
 #include "lib/measure/measure.h"
 #include "p12-shm-ring/bench/traffic.h"

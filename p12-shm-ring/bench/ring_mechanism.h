@@ -3,8 +3,8 @@
  * struct mechanism is made of these; create() is a line that calls
  * ring_mechanism_create() with the options to be measured.
  */
-#ifndef UNIXIPC_RING_MECHANISM_H
-#define UNIXIPC_RING_MECHANISM_H
+#ifndef UNIXIPC_P12_SHM_RING_BENCH_RING_MECHANISM_H
+#define UNIXIPC_P12_SHM_RING_BENCH_RING_MECHANISM_H
 
 #include "lib/measure/mechanism.h"
 #include "p12-shm-ring/ring.h"

@@ -1,6 +1,6 @@
 /* rows.h - what bench.c compares: mechanisms for lib/measure/measure.h. */
-#ifndef UNIXIPC_ROWS_H
-#define UNIXIPC_ROWS_H
+#ifndef UNIXIPC_P12_SHM_RING_BENCH_ROWS_H
+#define UNIXIPC_P12_SHM_RING_BENCH_ROWS_H
 
 #include "lib/measure/mechanism.h"
 

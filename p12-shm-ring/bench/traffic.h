@@ -5,8 +5,8 @@
  *	         until the consumer's answer that it has checked the last one
  *	trips    then one message goes to and fro, and each trip is recorded
  */
-#ifndef UNIXIPC_TRAFFIC_H
-#define UNIXIPC_TRAFFIC_H
+#ifndef UNIXIPC_P12_SHM_RING_BENCH_TRAFFIC_H
+#define UNIXIPC_P12_SHM_RING_BENCH_TRAFFIC_H
 
 #include <stdbool.h>
 #include <stddef.h>

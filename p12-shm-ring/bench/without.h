@@ -1,8 +1,8 @@
 /* without.h - the ring's own sources once more, with a technique left out that
  * no option can leave out. A file says WITHOUT(name), under which all of them
  * are known, and what is different; then it includes this. */
-#ifndef UNIXIPC_RING_WITHOUT_H
-#define UNIXIPC_RING_WITHOUT_H
+#ifndef UNIXIPC_P12_SHM_RING_BENCH_WITHOUT_H
+#define UNIXIPC_P12_SHM_RING_BENCH_WITHOUT_H
 
 #ifndef WITHOUT
 #define WITHOUT(name) without_##name

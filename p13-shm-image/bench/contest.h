@@ -1,7 +1,7 @@
 /* contest.h - the blur by itself: ours, in a process of its own, and those of
  * libraries, in this one, on a picture that is in memory. Part of the bench. */
-#ifndef UNIXIPC_P13_CONTEST_H
-#define UNIXIPC_P13_CONTEST_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_BENCH_CONTEST_H
+#define UNIXIPC_P13_SHM_IMAGE_BENCH_CONTEST_H
 
 #include <stdint.h>
 

@@ -5,8 +5,8 @@
  * It gets the pixels, SIZE x SIZE of RGB, then requests, and answers each.
  * With wants_result the pixels of the result follow the answer. It ends when
  * the socket is closed. */
-#ifndef UNIXIPC_P13_CONTEST_OURS_H
-#define UNIXIPC_P13_CONTEST_OURS_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_BENCH_CONTEST_OURS_H
+#define UNIXIPC_P13_SHM_IMAGE_BENCH_CONTEST_OURS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* limit.h - what a second processor brings where nothing is shared. Part of the
  * bench. */
-#ifndef UNIXIPC_P13_LIMIT_H
-#define UNIXIPC_P13_LIMIT_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_BENCH_LIMIT_H
+#define UNIXIPC_P13_SHM_IMAGE_BENCH_LIMIT_H
 
 /* Two processes, each bound to a processor of its own, that end with ours.
  * Returns 0, or -errno; -ENOTSUP where there is one processor. */

@@ -1,6 +1,6 @@
 /* arguments.h - the command line of shm_image_filter. */
-#ifndef UNIXIPC_ARGUMENTS_H
-#define UNIXIPC_ARGUMENTS_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_CMD_ARGUMENTS_H
+#define UNIXIPC_P13_SHM_IMAGE_CMD_ARGUMENTS_H
 
 #include <argp.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* report.h - what shm_image_filter says about its work, as lines or JSON. */
-#ifndef UNIXIPC_REPORT_H
-#define UNIXIPC_REPORT_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_CMD_REPORT_H
+#define UNIXIPC_P13_SHM_IMAGE_CMD_REPORT_H
 
 #include <stdint.h>
 #include <stdio.h>

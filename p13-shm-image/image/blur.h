@@ -5,8 +5,8 @@
  * count as much as they are opaque. The result does not depend on which rows
  * are asked for together.
  */
-#ifndef UNIXIPC_BLUR_H
-#define UNIXIPC_BLUR_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_BLUR_H
+#define UNIXIPC_P13_SHM_IMAGE_IMAGE_BLUR_H
 
 #include "p13-shm-image/image/gauss.h"
 #include "p13-shm-image/image/image.h"

@@ -4,8 +4,8 @@
  * threshold leave one channel of colour. Alpha is carried along. Any process
  * may call these for any rows at the same time.
  */
-#ifndef UNIXIPC_FILTER_H
-#define UNIXIPC_FILTER_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_FILTER_H
+#define UNIXIPC_P13_SHM_IMAGE_IMAGE_FILTER_H
 
 #include "p13-shm-image/image/blur.h"
 #include "p13-shm-image/image/image.h"

@@ -7,8 +7,8 @@
  * by two weights and add them in one instruction: so samples lie in pairs, of
  * one row and the next, or of one place and the next.
  */
-#ifndef UNIXIPC_GAUSS_H
-#define UNIXIPC_GAUSS_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_GAUSS_H
+#define UNIXIPC_P13_SHM_IMAGE_IMAGE_GAUSS_H
 
 #include <stddef.h>
 #include <stdint.h>

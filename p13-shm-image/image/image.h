@@ -1,8 +1,8 @@
 /* image.h - the shape of a picture in memory: rows of pixels from the top,
  * pixels of 1 to 4 channels (gray, gray+alpha, RGB, RGBA) of 8 bits each,
  * nothing in between. */
-#ifndef UNIXIPC_IMAGE_H
-#define UNIXIPC_IMAGE_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_IMAGE_H
+#define UNIXIPC_P13_SHM_IMAGE_IMAGE_IMAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

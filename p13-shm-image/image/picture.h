@@ -4,8 +4,8 @@
  * memory. Whatever the bytes are, nothing is written beside it. Blocks as its
  * source does. One thread.
  */
-#ifndef UNIXIPC_PICTURE_H
-#define UNIXIPC_PICTURE_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_PICTURE_H
+#define UNIXIPC_P13_SHM_IMAGE_IMAGE_PICTURE_H
 
 #include <stdbool.h>
 #include <stdint.h>

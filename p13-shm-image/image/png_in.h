@@ -1,7 +1,7 @@
 /* png_in.h - PNG by libpng, all kinds of it made 8 bits a channel. For
  * picture.c alone. */
-#ifndef UNIXIPC_PNG_IN_H
-#define UNIXIPC_PNG_IN_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_PNG_IN_H
+#define UNIXIPC_P13_SHM_IMAGE_IMAGE_PNG_IN_H
 
 #include "p13-shm-image/image/picture.h"
 

@@ -1,6 +1,6 @@
 /* png_out.h - what stands around the stripes of a PNG file. */
-#ifndef UNIXIPC_PNG_OUT_H
-#define UNIXIPC_PNG_OUT_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_PNG_OUT_H
+#define UNIXIPC_P13_SHM_IMAGE_IMAGE_PNG_OUT_H
 
 #include <stddef.h>
 #include <stdint.h>

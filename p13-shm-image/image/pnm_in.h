@@ -1,7 +1,7 @@
 /* pnm_in.h - PGM, PPM and PAM, the raw forms (P5, P6, P7). For picture.c
  * alone. */
-#ifndef UNIXIPC_PNM_IN_H
-#define UNIXIPC_PNM_IN_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_PNM_IN_H
+#define UNIXIPC_P13_SHM_IMAGE_IMAGE_PNM_IN_H
 
 #include "p13-shm-image/image/picture.h"
 

@@ -1,6 +1,6 @@
 /* pnm_out.h - the head of a PGM, PPM or PAM file. */
-#ifndef UNIXIPC_PNM_OUT_H
-#define UNIXIPC_PNM_OUT_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_PNM_OUT_H
+#define UNIXIPC_P13_SHM_IMAGE_IMAGE_PNM_OUT_H
 
 #include <stdbool.h>
 #include <stddef.h>

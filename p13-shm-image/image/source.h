@@ -1,8 +1,8 @@
 /* source.h - bytes of a file, a pipe or of memory, in order, with a look
  * ahead at the first few. One reader; blocks as read(2) does, but not beyond a
  * stop: who sends may keep a pipe open and be silent. */
-#ifndef UNIXIPC_P13_SOURCE_H
-#define UNIXIPC_P13_SOURCE_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_SOURCE_H
+#define UNIXIPC_P13_SHM_IMAGE_IMAGE_SOURCE_H
 
 #include <stddef.h>
 #include <stdint.h>

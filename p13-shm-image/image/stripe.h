@@ -5,8 +5,8 @@
  * ends at a whole byte and leaves the stream open. Put in order they are one
  * stream, and adler32_combine() makes one checksum of theirs.
  */
-#ifndef UNIXIPC_STRIPE_H
-#define UNIXIPC_STRIPE_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_STRIPE_H
+#define UNIXIPC_P13_SHM_IMAGE_IMAGE_STRIPE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * contender's own, so that its operations are inlined into the loop that is
  * timed. loops.h has the loops: the same work for all. Also for C++.
  */
-#ifndef UNIXIPC_CONTENDER_H
-#define UNIXIPC_CONTENDER_H
+#ifndef UNIXIPC_P15_SPSC_BENCH_CONTENDER_H
+#define UNIXIPC_P15_SPSC_BENCH_CONTENDER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* contenders.h - the queues that lockfree_bench compares. */
-#ifndef UNIXIPC_CONTENDERS_H
-#define UNIXIPC_CONTENDERS_H
+#ifndef UNIXIPC_P15_SPSC_BENCH_CONTENDERS_H
+#define UNIXIPC_P15_SPSC_BENCH_CONTENDERS_H
 
 #include "p15-spsc/bench/contender.h"
 

@@ -9,8 +9,8 @@
  * 1: never 0, which some queues reserve. All words are written, and all are
  * compared on arrival. Also for C++.
  */
-#ifndef UNIXIPC_LOOPS_H
-#define UNIXIPC_LOOPS_H
+#ifndef UNIXIPC_P15_SPSC_BENCH_LOOPS_H
+#define UNIXIPC_P15_SPSC_BENCH_LOOPS_H
 
 #include <errno.h>
 #include <sched.h>

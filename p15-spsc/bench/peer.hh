@@ -7,8 +7,8 @@
  * for items of 8 and of 64 bytes; round trips of 8 bytes alone. It lives on the
  * heap; the run's memory holds a pointer to it, as both sides are threads.
  */
-#ifndef UNIXIPC_PEER_HH
-#define UNIXIPC_PEER_HH
+#ifndef UNIXIPC_P15_SPSC_BENCH_PEER_HH
+#define UNIXIPC_P15_SPSC_BENCH_PEER_HH
 
 #include <new>
 

@@ -1,8 +1,8 @@
 /* peers.h - queues of others, from the distribution's packages: for bench.c
  * alone. Those whose package is missing are not built, and their address is
  * then null. */
-#ifndef UNIXIPC_PEERS_H
-#define UNIXIPC_PEERS_H
+#ifndef UNIXIPC_P15_SPSC_BENCH_PEERS_H
+#define UNIXIPC_P15_SPSC_BENCH_PEERS_H
 
 #include "p15-spsc/bench/contender.h"
 

@@ -1,8 +1,8 @@
 /* rig.h - run a contender's two sides, as threads or as processes, each on a
  * CPU of its own, and take the time.
  */
-#ifndef UNIXIPC_RIG_H
-#define UNIXIPC_RIG_H
+#ifndef UNIXIPC_P15_SPSC_BENCH_RIG_H
+#define UNIXIPC_P15_SPSC_BENCH_RIG_H
 
 #include "lib/stats.h"
 #include "p15-spsc/bench/contender.h"

@@ -1,6 +1,6 @@
 /* without.h - the queue with one technique switched off, for bench.c. */
-#ifndef UNIXIPC_WITHOUT_H
-#define UNIXIPC_WITHOUT_H
+#ifndef UNIXIPC_P15_SPSC_BENCH_WITHOUT_H
+#define UNIXIPC_P15_SPSC_BENCH_WITHOUT_H
 
 #include "p15-spsc/bench/contender.h"
 

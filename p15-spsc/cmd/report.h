@@ -1,6 +1,6 @@
 /* report.h - what lockfree_bench found out, for people and for programs. */
-#ifndef UNIXIPC_REPORT_H
-#define UNIXIPC_REPORT_H
+#ifndef UNIXIPC_P15_SPSC_CMD_REPORT_H
+#define UNIXIPC_P15_SPSC_CMD_REPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>

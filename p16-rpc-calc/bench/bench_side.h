@@ -4,8 +4,8 @@
  * of them move the same bytes: those of our NULL call, or of our call that
  * has a block sent back.
  */
-#ifndef UNIXIPC_P16_BENCH_SIDE_H
-#define UNIXIPC_P16_BENCH_SIDE_H
+#ifndef UNIXIPC_P16_RPC_CALC_BENCH_BENCH_SIDE_H
+#define UNIXIPC_P16_RPC_CALC_BENCH_BENCH_SIDE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * For commands: words that are not accepted end the program with status 2 and
  * one line that says what is.
  */
-#ifndef UNIXIPC_P16_EXPRESSION_H
-#define UNIXIPC_P16_EXPRESSION_H
+#ifndef UNIXIPC_P16_RPC_CALC_CMD_EXPRESSION_H
+#define UNIXIPC_P16_RPC_CALC_CMD_EXPRESSION_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
  * denies a call with a nickname, it is tried once more with the full name.
  *
  * One thread at a time, as its client. */
-#ifndef UNIXIPC_P17_AUTHDH_CLIENT_H
-#define UNIXIPC_P17_AUTHDH_CLIENT_H
+#ifndef UNIXIPC_P17_RPC_AUTH_AUTHDH_AUTHDH_CLIENT_H
+#define UNIXIPC_P17_RPC_AUTH_AUTHDH_AUTHDH_CLIENT_H
 
 #include <rpc/rpc.h>
 #include <stdint.h>

@@ -14,8 +14,8 @@
  *	reply		verifier E(timestamp - 1 second), nickname
  *
  * Bytes in, bytes out: any thread may call any of these. */
-#ifndef UNIXIPC_P17_AUTHDH_CRED_H
-#define UNIXIPC_P17_AUTHDH_CRED_H
+#ifndef UNIXIPC_P17_RPC_AUTH_AUTHDH_AUTHDH_CRED_H
+#define UNIXIPC_P17_RPC_AUTH_AUTHDH_AUTHDH_CRED_H
 
 #include <stdint.h>
 

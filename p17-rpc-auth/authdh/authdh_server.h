@@ -6,8 +6,8 @@
  * latest timestamp of its user, and no new conversation may begin before that
  * (or before the server was started: the server before it may have seen it).
  * So a copy of a call is refused for ever, whatever is forgotten. */
-#ifndef UNIXIPC_P17_AUTHDH_SERVER_H
-#define UNIXIPC_P17_AUTHDH_SERVER_H
+#ifndef UNIXIPC_P17_RPC_AUTH_AUTHDH_AUTHDH_SERVER_H
+#define UNIXIPC_P17_RPC_AUTH_AUTHDH_AUTHDH_SERVER_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * History, and no protection: logarithms in a group of that size, and DES keys
  * of 56 bits, are found by one machine. Numbers are big-endian, DH_KEY bytes
  * long. Any thread may call any of these. */
-#ifndef UNIXIPC_P17_DH_H
-#define UNIXIPC_P17_DH_H
+#ifndef UNIXIPC_P17_RPC_AUTH_AUTHDH_DH_H
+#define UNIXIPC_P17_RPC_AUTH_AUTHDH_DH_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
  * A secret file that others could read is refused, like ssh(1) does. Files
  * are replaced as a whole: after a crash there is the old one or the new one,
  * and what it left beside them is written over the next time. */
-#ifndef UNIXIPC_P17_KEYS_H
-#define UNIXIPC_P17_KEYS_H
+#ifndef UNIXIPC_P17_RPC_AUTH_AUTHDH_KEYS_H
+#define UNIXIPC_P17_RPC_AUTH_AUTHDH_KEYS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* options.h - what the three commands read in the same way: they end with one
  * line when it cannot be had. */
-#ifndef UNIXIPC_P17_OPTIONS_H
-#define UNIXIPC_P17_OPTIONS_H
+#ifndef UNIXIPC_P17_RPC_AUTH_CMD_OPTIONS_H
+#define UNIXIPC_P17_RPC_AUTH_CMD_OPTIONS_H
 
 #include <stddef.h>
 

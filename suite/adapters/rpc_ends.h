@@ -1,6 +1,6 @@
 /* rpc_ends.h - a client of p16's calculator and the socket at its other end. */
-#ifndef UNIXIPC_SUITE_RPC_ENDS_H
-#define UNIXIPC_SUITE_RPC_ENDS_H
+#ifndef UNIXIPC_SUITE_ADAPTERS_RPC_ENDS_H
+#define UNIXIPC_SUITE_ADAPTERS_RPC_ENDS_H
 
 #include "lib/rpc/rpc_client.h"
 #include "lib/tick.h"

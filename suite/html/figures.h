@@ -1,7 +1,7 @@
 /* figures.h - the plots of a report: throughput and round trip against message
  * size, for one placement, with the key to both. */
-#ifndef UNIXIPC_FIGURES_H
-#define UNIXIPC_FIGURES_H
+#ifndef UNIXIPC_SUITE_HTML_FIGURES_H
+#define UNIXIPC_SUITE_HTML_FIGURES_H
 
 #include <stdio.h>
 

@@ -3,8 +3,8 @@
  * Everything a page shows may come from a file of somebody else's: nothing is
  * written into markup but through html_text().
  */
-#ifndef UNIXIPC_HTML_H
-#define UNIXIPC_HTML_H
+#ifndef UNIXIPC_SUITE_HTML_HTML_H
+#define UNIXIPC_SUITE_HTML_HTML_H
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* page.h - results of a benchmark as one HTML page that needs nothing else:
  * no script, no font, no picture from elsewhere. It is well-formed XML too. */
-#ifndef UNIXIPC_PAGE_H
-#define UNIXIPC_PAGE_H
+#ifndef UNIXIPC_SUITE_HTML_PAGE_H
+#define UNIXIPC_SUITE_HTML_PAGE_H
 
 #include <stdio.h>
 

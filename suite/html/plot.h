@@ -9,8 +9,8 @@
  * class "curve sN", N from 1 to PLOT_COLOURS; what else gnuplot draws in black
  * and grey is for the style sheet to take over.
  */
-#ifndef UNIXIPC_PLOT_H
-#define UNIXIPC_PLOT_H
+#ifndef UNIXIPC_SUITE_HTML_PLOT_H
+#define UNIXIPC_SUITE_HTML_PLOT_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* rows.h - the tables of figures in a report. */
-#ifndef UNIXIPC_ROWS_H
-#define UNIXIPC_ROWS_H
+#ifndef UNIXIPC_SUITE_HTML_ROWS_H
+#define UNIXIPC_SUITE_HTML_ROWS_H
 
 #include <stdio.h>
 

@@ -6,8 +6,8 @@
  * members that meet look whether the other has come. A check that fails gives
  * no figure.
  */
-#ifndef UNIXIPC_CONTEND_H
-#define UNIXIPC_CONTEND_H
+#ifndef UNIXIPC_SUITE_SYNC_CONTEND_H
+#define UNIXIPC_SUITE_SYNC_CONTEND_H
 
 #include <stdint.h>
 

@@ -10,8 +10,8 @@
  * The parent calls create() and destroy(); members inherit the state. All
  * functions return 0 or -errno and may block: the parent holds the deadline.
  */
-#ifndef UNIXIPC_SYNCOP_H
-#define UNIXIPC_SYNCOP_H
+#ifndef UNIXIPC_SUITE_SYNC_SYNCOP_H
+#define UNIXIPC_SUITE_SYNC_SYNCOP_H
 
 #include <stdbool.h>
 #include <stddef.h>

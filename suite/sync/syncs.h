@@ -9,8 +9,8 @@
  * and a figure {"ops_per_s", "spread", "cpu_ns", "share"}. Reading trusts
  * nothing, as results.h.
  */
-#ifndef UNIXIPC_SYNCS_H
-#define UNIXIPC_SYNCS_H
+#ifndef UNIXIPC_SUITE_SYNC_SYNCS_H
+#define UNIXIPC_SUITE_SYNC_SYNCS_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* rpc_exchange_fixture.h - the bytes of a call, and of its reply, without any
  * socket. */
-#ifndef UNIXIPC_TESTS_P16_EXCHANGE_FIXTURE_H
-#define UNIXIPC_TESTS_P16_EXCHANGE_FIXTURE_H
+#ifndef UNIXIPC_TESTS_LIB_RPC_EXCHANGE_FIXTURE_H
+#define UNIXIPC_TESTS_LIB_RPC_EXCHANGE_FIXTURE_H
 
 #include "lib/rpc/rpc_reply.h"
 #include "tests/lib/rpc_fixture.h"

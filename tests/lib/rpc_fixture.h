@@ -1,6 +1,6 @@
 /* A program of a few procedures, a server of it in a thread, and clients. */
-#ifndef P16_RPC_FIXTURE_H
-#define P16_RPC_FIXTURE_H
+#ifndef UNIXIPC_TESTS_LIB_RPC_FIXTURE_H
+#define UNIXIPC_TESTS_LIB_RPC_FIXTURE_H
 
 #include <errno.h>
 #include <pthread.h>

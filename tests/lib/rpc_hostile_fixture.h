@@ -1,6 +1,6 @@
 /* Connections that keep to no rules. */
-#ifndef P16_HOSTILE_FIXTURE_H
-#define P16_HOSTILE_FIXTURE_H
+#ifndef UNIXIPC_TESTS_LIB_RPC_HOSTILE_FIXTURE_H
+#define UNIXIPC_TESTS_LIB_RPC_HOSTILE_FIXTURE_H
 
 #include <netinet/in.h>
 #include <sys/resource.h>

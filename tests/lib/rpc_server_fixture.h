@@ -1,7 +1,7 @@
 /* rpc_server_fixture.h - servers with options of their own, whose events are
  * counted. */
-#ifndef UNIXIPC_TESTS_P16_SERVER_FIXTURE_H
-#define UNIXIPC_TESTS_P16_SERVER_FIXTURE_H
+#ifndef UNIXIPC_TESTS_LIB_RPC_SERVER_FIXTURE_H
+#define UNIXIPC_TESTS_LIB_RPC_SERVER_FIXTURE_H
 
 #include "tests/lib/rpc_fixture.h"
 

@@ -1,7 +1,7 @@
 /* ring_fixture.h - both sides of one ring, in this thread: nothing depends on
  * who runs when. */
-#ifndef UNIXIPC_P12_RING_FIXTURE_H
-#define UNIXIPC_P12_RING_FIXTURE_H
+#ifndef UNIXIPC_TESTS_P12_RING_FIXTURE_H
+#define UNIXIPC_TESTS_P12_RING_FIXTURE_H
 
 #include "p12-shm-ring/ring.h"
 

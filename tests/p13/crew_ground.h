@@ -1,8 +1,8 @@
 /* crew_ground.h - a job whose work counts rows, in a segment, and looks
  * whether the rows that it may read are there; and dies or stops where it is
  * told to. */
-#ifndef UNIXIPC_P13_CREW_GROUND_H
-#define UNIXIPC_P13_CREW_GROUND_H
+#ifndef UNIXIPC_TESTS_P13_CREW_GROUND_H
+#define UNIXIPC_TESTS_P13_CREW_GROUND_H
 
 #include "tests/support/support.h"
 

@@ -1,6 +1,6 @@
 /* fixture.h - pictures for the tests of p13, made on the spot. */
-#ifndef UNIXIPC_P13_FIXTURE_H
-#define UNIXIPC_P13_FIXTURE_H
+#ifndef UNIXIPC_TESTS_P13_FIXTURE_H
+#define UNIXIPC_TESTS_P13_FIXTURE_H
 
 #include "tests/support/support.h"
 

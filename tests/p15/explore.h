@@ -237,7 +237,7 @@ static inline bool explore_swap(void *at, uint64_t *expected, uint64_t value,
 }
 
 /* In the place of p15-spsc/futex.h. */
-#define UNIXIPC_SPSC_FUTEX_H
+#define UNIXIPC_P15_SPSC_FUTEX_H
 #define futex_cpu() 1u
 #define futex_wait(futex, value, deadline) \
 	((void)(deadline), explore_futex_wait((futex), (value)))

@@ -1,7 +1,7 @@
 /* steps_sides.h - the queue's own code, to be run step by step (see
  * explore.h), and what the two sides do in the cases of steps_test.c. */
-#ifndef UNIXIPC_P15_STEPS_SIDES_H
-#define UNIXIPC_P15_STEPS_SIDES_H
+#ifndef UNIXIPC_TESTS_P15_STEPS_SIDES_H
+#define UNIXIPC_TESTS_P15_STEPS_SIDES_H
 
 #include "tests/p15/explore.h"
 

@@ -1,6 +1,6 @@
 /* capture.h - run a command and keep what it printed. */
-#ifndef UNIXIPC_TESTS_CAPTURE_H
-#define UNIXIPC_TESTS_CAPTURE_H
+#ifndef UNIXIPC_TESTS_SUPPORT_CAPTURE_H
+#define UNIXIPC_TESTS_SUPPORT_CAPTURE_H
 
 #include <stddef.h>
 

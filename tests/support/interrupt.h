@@ -2,8 +2,8 @@
  * nothing: whatever waits meanwhile sees EINTR sooner or later. The handler
  * stays, for a last signal may come after the timer has been stopped (under
  * valgrind it does). */
-#ifndef UNIXIPC_TESTS_INTERRUPT_H
-#define UNIXIPC_TESTS_INTERRUPT_H
+#ifndef UNIXIPC_TESTS_SUPPORT_INTERRUPT_H
+#define UNIXIPC_TESTS_SUPPORT_INTERRUPT_H
 
 void interrupt_start(void);
 void interrupt_stop(void);

@@ -1,7 +1,7 @@
 /* leftover.h - how many IPC objects this user has, to compare before and
  * after. Meant for tests in scripts/sandbox, where nobody else has any. */
-#ifndef UNIXIPC_TESTS_LEFTOVER_H
-#define UNIXIPC_TESTS_LEFTOVER_H
+#ifndef UNIXIPC_TESTS_SUPPORT_LEFTOVER_H
+#define UNIXIPC_TESTS_SUPPORT_LEFTOVER_H
 
 /* In numbers. A kind that this machine does not show (no /dev/mqueue) is 0. */
 struct leftover {

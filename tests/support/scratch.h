@@ -1,6 +1,6 @@
 /* scratch.h - a directory for one test, removed with all that is in it. */
-#ifndef UNIXIPC_TESTS_SCRATCH_H
-#define UNIXIPC_TESTS_SCRATCH_H
+#ifndef UNIXIPC_TESTS_SUPPORT_SCRATCH_H
+#define UNIXIPC_TESTS_SUPPORT_SCRATCH_H
 
 #include <stddef.h>
 

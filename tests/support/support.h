@@ -14,8 +14,8 @@
  * TEST_TIMEOUT is how many seconds the whole program may take (default 120):
  * then it says which case hung and exits with SUPPORT_HUNG.
  */
-#ifndef UNIXIPC_TESTS_SUPPORT_H
-#define UNIXIPC_TESTS_SUPPORT_H
+#ifndef UNIXIPC_TESTS_SUPPORT_SUPPORT_H
+#define UNIXIPC_TESTS_SUPPORT_SUPPORT_H
 
 /* cmocka.h wants these four before it. */
 #include <setjmp.h>
