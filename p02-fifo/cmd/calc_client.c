@@ -23,64 +23,50 @@ struct arguments {
 	bool is_quiet;
 };
 
-static const struct argp_option options[] = {
-	{"fifo", 'f', "PATH", 0,
-	 "Ask the server there (default /tmp/calc_server)", 0},
-	{"timeout", 't', "DUR", 0,
-	 "How long to wait, for a server and for each answer (default 5s)", 0},
-	{"quiet", 'q', NULL, 0, "Print results without \"Result: \"", 0},
-	{"mode", 'm', "OCTAL", 0,
-	 "Mode of the reply FIFO (default 600); 622 for a server of another "
-	 "user",
-	 0},
-	{"server-user", 'u', "USER", 0,
-	 "Whose the server's FIFO must be (default: you)", 0},
-	{0},
-};
-
-static uid_t find_user(const char *name)
+static void find_user(const char *name, void *owner)
 {
 	const struct passwd *user = getpwnam(name);
 
 	if (!user)
 		die_usage("--server-user=%s: accepted is the name of a user",
 			  name);
-	return user->pw_uid;
+	*(uid_t *)owner = user->pw_uid;
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct arguments *a, int argc, char **argv)
 {
-	struct arguments *arguments = state->input;
+	const struct cli_option options[] = {
+		CLI_TEXT("fifo", 'f', "PATH", &a->client.path,
+			 "Ask the server there (default /tmp/calc_server)"),
+		CLI_DURATION("timeout", 't', "DUR", &a->timeout_ns, 0,
+			     TICK_NEVER / 2,
+			     "How long to wait, for a server and for each "
+			     "answer (default 5s)"),
+		CLI_ON("quiet", 'q', &a->is_quiet,
+		       "Print results without \"Result: \""),
+		CLI_MODE("mode", 'm', "OCTAL", &a->client.mode, 0600,
+			 "Mode of the reply FIFO (default 600); 622 for a "
+			 "server of another user"),
+		CLI_CALL("server-user", 'u', "USER", find_user,
+			 &a->client.owner,
+			 "Whose the server's FIFO must be (default: you)"),
+		{0},
+	};
+	const struct cli_command command = {
+		.doc = "Have calc_server evaluate EXPRESSION, or one a line "
+		       "from standard input.\v"
+		       "Example: ./calc_client '5 + 3'\n"
+		       "Exit status: 0 a result, 1 an error or no server, 2 "
+		       "usage.",
+		.operands = "[EXPRESSION]",
+		.most = 1,
+		.options = options,
+	};
 
-	switch (key) {
-	case 'f':
-		if (!*arg)
-			die_usage("--fifo='': accepted is the path of a FIFO");
-		arguments->client.path = arg;
-		return 0;
-	case 't':
-		arguments->timeout_ns =
-			cli_duration("--timeout", arg, 0, TICK_NEVER / 2);
-		return 0;
-	case 'q':
-		arguments->is_quiet = true;
-		return 0;
-	case 'm':
-		arguments->client.mode = cli_mode("--mode", arg);
-		if ((arguments->client.mode & 0600) != 0600)
-			die_usage("--mode=%s: accepted is 600 or wider", arg);
-		return 0;
-	case 'u':
-		arguments->client.owner = find_user(arg);
-		return 0;
-	case ARGP_KEY_ARG:
-		if (arguments->expression)
-			return ARGP_ERR_UNKNOWN;
-		arguments->expression = arg;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	cli_parse(&command, argc, argv);
+	a->expression = argv[1];
+	if (!*a->client.path)
+		die_usage("--fifo='': accepted is the path of a FIFO");
 }
 
 /* Why there was no answer; does not return. */
@@ -195,16 +181,6 @@ static bool ask_lines(const struct arguments *arguments, struct client *client)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.args_doc = "[EXPRESSION]",
-		.doc = "Have calc_server evaluate EXPRESSION, or one a line "
-		       "from standard input.\v"
-		       "Example: ./calc_client '5 + 3'\n"
-		       "Exit status: 0 a result, 1 an error or no server, 2 "
-		       "usage.",
-	};
 	struct arguments arguments = {
 		.client = {.path = "/tmp/calc_server",
 			   .owner = geteuid(),
@@ -215,7 +191,7 @@ int main(int argc, char **argv)
 	bool is_right;
 	int rc;
 
-	cli_parse_argp(&argp, argc, argv, &arguments);
+	parse(&arguments, argc, argv);
 	rc = stop_install();
 	if (rc)
 		die_errno(rc, "cannot handle signals");

@@ -17,35 +17,28 @@ struct arguments {
 	bool is_quiet;
 };
 
-static const struct argp_option options[] = {
-	{"fifo", 'f', "PATH", 0, "Listen there (default /tmp/calc_server)", 0},
-	{"mode", 'm', "OCTAL", 0,
-	 "Mode of the FIFO (default 600); 622 lets all users ask", 0},
-	{"quiet", 'q', NULL, 0, "Do not print each request", 0},
-	{0},
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct arguments *a, int argc, char **argv)
 {
-	struct arguments *arguments = state->input;
+	const struct cli_option options[] = {
+		CLI_TEXT("fifo", 'f', "PATH", &a->server.path,
+			 "Listen there (default /tmp/calc_server)"),
+		CLI_MODE("mode", 'm', "OCTAL", &a->server.mode, 0600,
+			 "Mode of the FIFO (default 600); 622 lets all users "
+			 "ask"),
+		CLI_ON("quiet", 'q', &a->is_quiet, "Do not print each request"),
+		{0},
+	};
+	const struct cli_command command = {
+		.doc = "Answer integer expressions that clients send through a "
+		       "FIFO, until SIGINT or SIGTERM.\v"
+		       "Example: ./calc_server & ./calc_client '5 + 3'\n"
+		       "Exit status: 0 stopped, 1 failed, 2 usage.",
+		.options = options,
+	};
 
-	switch (key) {
-	case 'f':
-		if (!*arg)
-			die_usage("--fifo='': accepted is the path of a FIFO");
-		arguments->server.path = arg;
-		return 0;
-	case 'm':
-		arguments->server.mode = cli_mode("--mode", arg);
-		if ((arguments->server.mode & 0600) != 0600)
-			die_usage("--mode=%s: accepted is 600 or wider", arg);
-		return 0;
-	case 'q':
-		arguments->is_quiet = true;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	cli_parse(&command, argc, argv);
+	if (!*a->server.path)
+		die_usage("--fifo='': accepted is the path of a FIFO");
 }
 
 /* Other people's text: what would steer a terminal becomes '?'. */
@@ -97,14 +90,6 @@ static _Noreturn void refuse(int error, const char *path)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.doc = "Answer integer expressions that clients send through a "
-		       "FIFO, until SIGINT or SIGTERM.\v"
-		       "Example: ./calc_server & ./calc_client '5 + 3'\n"
-		       "Exit status: 0 stopped, 1 failed, 2 usage.",
-	};
 	struct arguments arguments = {
 		.server = {.path = "/tmp/calc_server",
 			   .mode = 0600,
@@ -115,7 +100,7 @@ int main(int argc, char **argv)
 	struct server *server;
 	int rc;
 
-	cli_parse_argp(&argp, argc, argv, &arguments);
+	parse(&arguments, argc, argv);
 	path = arguments.server.path;
 	rc = stop_install();
 	if (rc)

@@ -60,8 +60,10 @@ teardown() {
 	run ./calc_client ""
 	assert_failure 1
 	assert_output "Error: not an expression (column 1)"
-	run ./calc_client -- "-5 + 3"
+	run ./calc_client "-5 + 3"
 	assert_output "Result: -2"
+	run ./calc_client -- "-(5 + 3)"
+	assert_output "Result: -8"
 }
 
 @test "expressions come line by line from standard input" {
