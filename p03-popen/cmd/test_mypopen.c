@@ -134,35 +134,24 @@ static bool check_status(const struct implementation *impl)
 	return judge(end(impl, stream, 42), " (exit status preserved)");
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	const struct implementation **impl = state->input;
-
-	(void)arg;
-	if (key != 'l')
-		return ARGP_ERR_UNKNOWN;
-	*impl = &libc;
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
-	static const struct argp_option options[] = {
-		{"libc", 'l', NULL, 0,
-		 "Check the C library's popen() and pclose() instead", 0},
+	bool must_check_libc = false, is_right;
+	const struct cli_option options[] = {
+		CLI_ON("libc", 'l', &must_check_libc,
+		       "Check the C library's popen() and pclose() instead"),
 		{0},
 	};
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
+	const struct cli_command command = {
 		.doc = "Check mypopen() and mypclose(), one line a step.\v"
 		       "Example: ./test_mypopen && ./test_mypopen --libc\n"
 		       "Exit status: 0 all passed, 1 a check failed, 2 usage.",
+		.options = options,
 	};
-	const struct implementation *impl = &ours;
-	bool is_right;
+	const struct implementation *impl;
 
-	cli_parse_argp(&argp, argc, argv, &impl);
+	cli_parse(&command, argc, argv);
+	impl = must_check_libc ? &libc : &ours;
 	is_right = check_reading(impl);
 	is_right &= check_writing(impl);
 	is_right &= check_status(impl);
