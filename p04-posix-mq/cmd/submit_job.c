@@ -1,6 +1,5 @@
 /* submit_job - puts a job into the queue of a job_dispatcher, waits for one, or
  * lists them. */
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -37,30 +36,14 @@ struct settings {
 
 /* ---- the command line ---------------------------------------------------------- */
 
-enum {
-	OPTION_MAX_PRIORITY = 0x100,
-	OPTION_TIMEOUT,
-	OPTION_NONBLOCK,
-	OPTION_WAIT,
-	OPTION_LIST,
-	OPTION_JSON,
-};
-
-static const struct argp_option options[] = {
-	{"cmd", 'c', "COMMAND", 0, "what /bin/sh -c is to run", 0},
-	{"priority", 'p', "N", 0, "0 (least urgent, the default) to 31", 0},
-	{"max-priority", OPTION_MAX_PRIORITY, "N", 0,
-	 "allow priorities up to N, 32767 at most", 0},
-	{"timeout", OPTION_TIMEOUT, "DUR", 0,
-	 "give up after DUR: on a full queue (10s), or on --wait (never)", 0},
-	{"nonblock", OPTION_NONBLOCK, NULL, 0,
-	 "give up at once when the queue is full", 0},
-	{"wait", OPTION_WAIT, "ID", OPTION_ARG_OPTIONAL,
-	 "wait for the job (or for job ID) and exit with its status", 0},
-	{"list", OPTION_LIST, NULL, 0, "list the jobs that wait and run", 0},
-	{"json", OPTION_JSON, NULL, 0, "with --list: as JSON", 0},
-	{0},
-};
+static const char doc[] =
+	"Submit a job to job_dispatcher, or ask about jobs.\v"
+	"Example:\n"
+	"  submit_job --priority=31 --cmd='echo URGENT'\n"
+	"  submit_job --cmd='make check' --wait && echo passed\n\n"
+	"Exit status: 0 queued, 1 failed, 2 usage, 3 the queue was full or "
+	"the time for --wait was over; with --wait that of the job, as a shell "
+	"gives it. DUR is like 250ms, 10s, 2m.";
 
 /* What goes together, once all is known. */
 static void check(struct settings *s)
@@ -82,58 +65,44 @@ static void check(struct settings *s)
 					  s->max_priority);
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void want_to_wait(const char *id, void *settings)
 {
-	struct settings *s = state->input;
+	struct settings *s = settings;
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &s->target;
-		return 0;
-	case 'c':
-		s->command = arg;
-		return 0;
-	case 'p':
-		s->priority_text = arg;
-		return 0;
-	case OPTION_MAX_PRIORITY:
-		s->max_priority = cli_integer("--max-priority", arg, 0,
-					      JOB_PRIORITIES - 1);
-		return 0;
-	case OPTION_TIMEOUT:
-		s->timeout_ns = cli_duration("--timeout", arg, 0, INT64_MAX);
-		return 0;
-	case OPTION_NONBLOCK:
-		s->nonblock = true;
-		return 0;
-	case OPTION_WAIT:
-		s->wait = true;
-		if (arg)
-			s->wait_id = (uint64_t)cli_integer("--wait", arg, 1,
-							   INT64_MAX);
-		return 0;
-	case OPTION_LIST:
-		s->list = true;
-		return 0;
-	case OPTION_JSON:
-		s->json = true;
-		return 0;
-	case ARGP_KEY_END:
-		check(s);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	s->wait = true;
+	if (id)
+		s->wait_id = (uint64_t)cli_integer("--wait", id, 1, INT64_MAX);
 }
 
-static const char doc[] =
-	"Submit a job to job_dispatcher, or ask about jobs.\v"
-	"Example:\n"
-	"  submit_job --priority=31 --cmd='echo URGENT'\n"
-	"  submit_job --cmd='make check' --wait && echo passed\n\n"
-	"Exit status: 0 queued, 1 failed, 2 usage, 3 the queue was full or "
-	"the time for --wait was over; with --wait that of the job, as a shell "
-	"gives it. DUR is like 250ms, 10s, 2m.";
+static void parse(struct settings *s, int argc, char **argv)
+{
+	const struct cli_option options[] = {
+		TARGET_OPTIONS(&s->target),
+		CLI_TEXT("cmd", 'c', "COMMAND", &s->command,
+			 "what /bin/sh -c is to run"),
+		CLI_TEXT("priority", 'p', "N", &s->priority_text,
+			 "0 (least urgent, the default) to 31"),
+		CLI_INTEGER("max-priority", 0, "N", &s->max_priority, 0,
+			    JOB_PRIORITIES - 1,
+			    "allow priorities up to N, 32767 at most"),
+		CLI_DURATION("timeout", 0, "DUR", &s->timeout_ns, 0, INT64_MAX,
+			     "give up after DUR: on a full queue (10s), or on "
+			     "--wait (never)"),
+		CLI_ON("nonblock", 0, &s->nonblock,
+		       "give up at once when the queue is full"),
+		CLI_CALL_MAYBE("wait", 0, "ID", want_to_wait, s,
+			       "wait for the job (or for job ID) and exit with "
+			       "its status"),
+		CLI_ON("list", 0, &s->list, "list the jobs that wait and run"),
+		CLI_ON("json", 0, &s->json, "with --list: as JSON"),
+		{0},
+	};
+	const struct cli_command command = {.doc = doc, .options = options};
+
+	cli_parse(&command, argc, argv);
+	target_check(&s->target);
+	check(s);
+}
 
 /* ---- waiting ----------------------------------------------------------------------- */
 
@@ -286,14 +255,6 @@ static int submit_and_wait(const struct settings *s, struct journal *journal)
 
 int main(int argc, char **argv)
 {
-	static const struct argp_child children[] = {{.argp = &target_argp},
-						     {0}};
-	const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.doc = doc,
-		.children = children,
-	};
 	struct settings settings = {
 		.target.queue = TARGET_QUEUE,
 		.max_priority = PRIORITY_MAX,
@@ -302,7 +263,7 @@ int main(int argc, char **argv)
 	struct journal journal;
 	int status, error;
 
-	cli_parse_argp(&argp, argc, argv, &settings);
+	parse(&settings, argc, argv);
 	error = stop_install();
 	if (error)
 		die_errno(error, "cannot handle signals");

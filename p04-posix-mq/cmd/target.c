@@ -12,17 +12,9 @@
 #include "lib/objname.h"
 #include "p04-posix-mq/durable/journal.h"
 
-enum { OPTION_STATE = 0x400 };
-
-static const struct argp_option options[] = {
-	{"queue", 'q', "/NAME", 0, "name of the queue (" TARGET_QUEUE ")", 0},
-	{"state", OPTION_STATE, "DIR", 0,
-	 "where journals are kept (~/.local/state/unixipc)", 0},
-	{0},
-};
-
-static void set_queue(struct target *target, const char *name)
+void target_check(const struct target *target)
 {
+	const char *name = target->queue;
 	int error = objname_check(name);
 
 	if (error == -ENAMETOOLONG)
@@ -33,28 +25,9 @@ static void set_queue(struct target *target, const char *name)
 		die_usage("--queue=%s: accepted is a slash and a name without "
 			  "one, like %s",
 			  name, TARGET_QUEUE);
-	target->queue = name;
+	if (target->state && !*target->state)
+		die_usage("--state= is empty: give a directory");
 }
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct target *target = state->input;
-
-	switch (key) {
-	case 'q':
-		set_queue(target, arg);
-		return 0;
-	case OPTION_STATE:
-		if (*arg == '\0')
-			die_usage("--state= is empty: give a directory");
-		target->state = arg;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-const struct argp target_argp = {.options = options, .parser = parse};
 
 /* ---- the journal's place ------------------------------------------------------ */
 

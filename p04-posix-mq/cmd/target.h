@@ -6,8 +6,9 @@
 #ifndef UNIXIPC_P04_POSIX_MQ_CMD_TARGET_H
 #define UNIXIPC_P04_POSIX_MQ_CMD_TARGET_H
 
-#include <argp.h>
 #include <limits.h>
+
+#include "lib/cmd/cli.h"
 
 #define TARGET_QUEUE "/job_queue"
 
@@ -18,8 +19,16 @@ struct target {
 	char journal[PATH_MAX]; /* set by target_locate() */
 };
 
-/* --queue and --state, as a child parser whose input is a struct target. */
-extern const struct argp target_argp;
+/* Rows of a table of options; target is the address of one. */
+#define TARGET_OPTIONS(target)                                \
+	CLI_TEXT("queue", 'q', "/NAME", &(target)->queue,     \
+		 "name of the queue (" TARGET_QUEUE ")"),     \
+		CLI_TEXT("state", 0, "DIR", &(target)->state, \
+			 "where journals are kept "           \
+			 "(~/.local/state/unixipc)")
+
+/* After the command line: what is not accepted ends the program. */
+void target_check(const struct target *target);
 
 /* Set journal to STATE/QUEUE, where STATE is, by default,
  * $XDG_STATE_HOME/unixipc or ~/.local/state/unixipc. */
