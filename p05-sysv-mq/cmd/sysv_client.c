@@ -26,48 +26,33 @@ struct arguments {
 	bool is_quiet, must_retry;
 };
 
-static const struct argp_option options[] = {
-	{"key", 'k', "KEY", 0, "Key of the queue (default 0x12345678)", 0},
-	{"path", 'p', "FILE", 0, "Make the key from FILE, as ftok(3) does", 0},
-	{"timeout", 't', "DUR", 0,
-	 "How long to wait for each response (default 5s)", 0},
-	{"quiet", 'q', NULL, 0, "Print responses only", 0},
-	{"retry", 'r', NULL, 0,
-	 "Ask the next server when there is none or it ends: it may do again "
-	 "what the last one did",
-	 0},
-	{0},
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct arguments *a, int argc, char **argv)
 {
-	struct arguments *arguments = state->input;
+	const struct cli_option options[] = {
+		TARGET_OPTIONS(&a->target),
+		CLI_DURATION("timeout", 't', "DUR", &a->timeout_ns, 0,
+			     TICK_NEVER / 2,
+			     "How long to wait for each response (default 5s)"),
+		CLI_ON("quiet", 'q', &a->is_quiet, "Print responses only"),
+		CLI_ON("retry", 'r', &a->must_retry,
+		       "Ask the next server when there is none or it ends: it "
+		       "may do again what the last one did"),
+		{0},
+	};
+	const struct cli_command command = {
+		.doc = "Send MESSAGE to sysv_server, or one a line from "
+		       "standard input, and print the responses.\v"
+		       "Example: ./sysv_client HELLO\n"
+		       "Exit status: 0 answered, 1 failed, 2 usage, 3 no "
+		       "response in time.",
+		.operands = "[MESSAGE]",
+		.most = 1,
+		.options = options,
+	};
 
-	switch (key) {
-	case 'k':
-		target_set_key(&arguments->target, arg);
-		return 0;
-	case 'p':
-		target_set_path(&arguments->target, arg);
-		return 0;
-	case 't':
-		arguments->timeout_ns =
-			cli_duration("--timeout", arg, 0, TICK_NEVER / 2);
-		return 0;
-	case 'q':
-		arguments->is_quiet = true;
-		return 0;
-	case 'r':
-		arguments->must_retry = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (arguments->message)
-			return ARGP_ERR_UNKNOWN;
-		arguments->message = arg;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	cli_parse(&command, argc, argv);
+	a->message = argv[1];
+	target_resolve(&a->target);
 }
 
 static _Noreturn void fail(int error, const struct arguments *arguments,
@@ -193,24 +178,13 @@ static void ask_lines(const struct arguments *arguments,
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.args_doc = "[MESSAGE]",
-		.doc = "Send MESSAGE to sysv_server, or one a line from "
-		       "standard input, and print the responses.\v"
-		       "Example: ./sysv_client HELLO\n"
-		       "Exit status: 0 answered, 1 failed, 2 usage, 3 no "
-		       "response in time.",
-	};
 	struct arguments arguments = {
-		.target = TARGET_DEFAULT,
+		.target.key = TARGET_KEY,
 		.timeout_ns = 5 * TICK_S,
 	};
 	struct mqclient *client = NULL;
 
-	cli_parse_argp(&argp, argc, argv, &arguments);
-	target_resolve(&arguments.target);
+	parse(&arguments, argc, argv);
 	if (arguments.message)
 		ask(&arguments, &client, arguments.message,
 		    strlen(arguments.message));

@@ -23,48 +23,36 @@ struct arguments {
 	bool must_keep;
 };
 
-static const struct argp_option options[] = {
-	{"key", 'k', "KEY", 0, "Key of the queue (default 0x12345678)", 0},
-	{"path", 'p', "FILE", 0, "Make the key from FILE, as ftok(3) does", 0},
-	{"mode", 'm', "OCTAL", 0,
-	 "Mode of the queue (default 600); 666 lets all users ask", 0},
-	{"workers", 'w', "N", 0, "How many threads answer (default 1)", 0},
-	{"timeout", 't', "DUR", 0,
-	 "How often to collect replies to dead clients (default 1s)", 0},
-	{"keep", 'K', NULL, 0, "Leave the queue behind at the end", 0},
-	{0},
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct arguments *a, int argc, char **argv)
 {
-	struct arguments *arguments = state->input;
+	const struct cli_option options[] = {
+		TARGET_OPTIONS(&a->target),
+		CLI_MODE("mode", 'm', "OCTAL", &a->server.mode, 0600,
+			 "Mode of the queue (default 600); 666 lets all users "
+			 "ask"),
+		CLI_COUNT("workers", 'w', "N", &a->server.workers, 1,
+			  MQSERVER_WORKERS_MAX,
+			  "How many threads answer (default 1)"),
+		CLI_DURATION("timeout", 't', "DUR", &a->server.sweep_ns,
+			     TICK_MS, TICK_NEVER / 2,
+			     "How often to collect replies to dead clients "
+			     "(default 1s)"),
+		CLI_ON("keep", 'K', &a->must_keep,
+		       "Leave the queue behind at the end"),
+		{0},
+	};
+	const struct cli_command command = {
+		.doc = "Answer the requests of many clients through one System "
+		       "V message queue, until SIGINT or SIGTERM.\v"
+		       "Example: ./sysv_server & ./sysv_client HELLO\n"
+		       "Exit status: 0 stopped, 1 failed, 2 usage.",
+		.options = options,
+	};
 
-	switch (key) {
-	case 'k':
-		target_set_key(&arguments->target, arg);
-		return 0;
-	case 'p':
-		target_set_path(&arguments->target, arg);
-		return 0;
-	case 'm':
-		arguments->server.mode = (int)cli_mode("--mode", arg);
-		if ((arguments->server.mode & 0600) != 0600)
-			die_usage("--mode=%s: accepted is 600 or wider", arg);
-		return 0;
-	case 'w':
-		arguments->server.workers = (int)cli_count(
-			"--workers", arg, 1, MQSERVER_WORKERS_MAX);
-		return 0;
-	case 't':
-		arguments->server.sweep_ns =
-			cli_duration("--timeout", arg, TICK_MS, TICK_NEVER / 2);
-		return 0;
-	case 'K':
-		arguments->must_keep = true;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	cli_parse(&command, argc, argv);
+	target_resolve(&a->target);
+	a->server.key = a->target.key;
+	a->server.identity = a->target.identity;
 }
 
 static ssize_t process(const char *text, size_t text_bytes, char *reply,
@@ -178,16 +166,8 @@ static int run(struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.doc = "Answer the requests of many clients through one System "
-		       "V message queue, until SIGINT or SIGTERM.\v"
-		       "Example: ./sysv_server & ./sysv_client HELLO\n"
-		       "Exit status: 0 stopped, 1 failed, 2 usage.",
-	};
 	struct arguments arguments = {
-		.target = TARGET_DEFAULT,
+		.target.key = TARGET_KEY,
 		.server = {.mode = 0600,
 			   .workers = 1,
 			   .sweep_ns = TICK_S,
@@ -196,10 +176,7 @@ int main(int argc, char **argv)
 	};
 	int rc;
 
-	cli_parse_argp(&argp, argc, argv, &arguments);
-	target_resolve(&arguments.target);
-	arguments.server.key = arguments.target.key;
-	arguments.server.identity = arguments.target.identity;
+	parse(&arguments, argc, argv);
 	rc = stop_install();
 	if (rc)
 		die_errno(rc, "cannot handle signals");

@@ -9,13 +9,6 @@
 #include "lib/sysv.h"
 #include "p05-sysv-mq/gate.h"
 
-static void check_one_only(const struct target *target)
-{
-	if (target->path && target->key_text)
-		die_usage("--key=%s and --path=%s: give one of them",
-			  target->key_text, target->path);
-}
-
 static bool is_zero(const char *text)
 {
 	if (strncmp(text, "0x", 2) == 0 || strncmp(text, "0X", 2) == 0)
@@ -23,10 +16,10 @@ static bool is_zero(const char *text)
 	return *text && text[strspn(text, "0")] == '\0';
 }
 
-void target_set_key(struct target *target, const char *text)
+static void read_key(struct target *target)
 {
-	target->key_text = text;
-	check_one_only(target);
+	const char *text = target->key_text;
+
 	if (sysv_parse_key(text, &target->key) == 0)
 		return;
 	if (is_zero(text))
@@ -37,23 +30,26 @@ void target_set_key(struct target *target, const char *text)
 		  text);
 }
 
-void target_set_path(struct target *target, const char *path)
+static void make_key(struct target *target)
 {
-	if (!*path)
+	int rc;
+
+	if (!*target->path)
 		die_usage("--path='': accepted is the path of a file");
-	target->path = path;
-	check_one_only(target);
+	rc = gate_key(target->path, &target->key, &target->identity);
+	if (rc)
+		die_errno(rc, "cannot make a key from --path=%s", target->path);
 }
 
 void target_resolve(struct target *target)
 {
-	int rc;
-
-	if (!target->path)
-		return;
-	rc = gate_key(target->path, &target->key, &target->identity);
-	if (rc)
-		die_errno(rc, "cannot make a key from --path=%s", target->path);
+	if (target->path && target->key_text)
+		die_usage("--key=%s and --path=%s: give one of them",
+			  target->key_text, target->path);
+	if (target->key_text)
+		read_key(target);
+	if (target->path)
+		make_key(target);
 }
 
 _Noreturn void target_refuse(const struct target *target, int error)

@@ -5,25 +5,26 @@
 #include <stdint.h>
 #include <sys/ipc.h>
 
+#include "lib/cmd/cli.h"
+
 #define TARGET_KEY ((key_t)0x12345678) /* the guide's */
 
+/* Set key to TARGET_KEY, and the others to 0. */
 struct target {
 	key_t key;
 	uint64_t identity;
-	const char *path; /* NULL: the key was given, or none */
-	const char *key_text;
+	const char *key_text, *path; /* as given, one of them; or NULL */
 };
-#define TARGET_DEFAULT                                            \
-	{                                                         \
-		.key = TARGET_KEY, .path = NULL, .key_text = NULL \
-	}
 
-/* For the parsers of --key and --path: they end the program with status 2 when
- * the text is not accepted. */
-void target_set_key(struct target *target, const char *text);
-void target_set_path(struct target *target, const char *path);
+/* Rows of a table of options; target is the address of one. */
+#define TARGET_OPTIONS(target)                                 \
+	CLI_TEXT("key", 'k', "KEY", &(target)->key_text,       \
+		 "Key of the queue (default 0x12345678)"),     \
+		CLI_TEXT("path", 'p', "FILE", &(target)->path, \
+			 "Make the key from FILE, as ftok(3) does")
 
-/* After the command line: find the key of a path. */
+/* After the command line: read the key, or make it from the path. What is not
+ * accepted ends the program. */
 void target_resolve(struct target *target);
 
 /* One line for the errors that both sides know, and exit 1. */
