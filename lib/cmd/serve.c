@@ -18,9 +18,10 @@
 
 /* ---- options ---- */
 
-static void set_transports(struct serve *serve, const char *list)
+void serve_take_transports(const char *list, void *where)
 {
 	static const char *const words[] = {"tcp", "udp", "unix", NULL};
+	struct serve *serve = where;
 	bool *const is_on[] = {&serve->server.has_tcp, &serve->server.has_udp,
 			       &serve->has_unix};
 	char word[16];
@@ -37,32 +38,13 @@ static void set_transports(struct serve *serve, const char *list)
 	}
 }
 
-error_t serve_parse(struct serve *serve, int key, char *arg)
+void serve_check(struct serve *serve)
 {
 	struct rpc_server_options *server = &serve->server;
 
-	switch (key) {
-	case 't':
-		set_transports(serve, arg);
-		return 0;
-	case 'p':
-		server->tcp_port = server->udp_port =
-			(uint16_t)cli_count("--port", arg, 0, UINT16_MAX);
-		return 0;
-	case 's':
-		server->unix_path = arg;
-		return 0;
-	case 'n':
-		serve->has_no_rpcbind = true;
-		return 0;
-	case ARGP_KEY_END:
-		if (serve->has_unix && !server->unix_path)
-			die_usage("--transport=unix: say where by "
-				  "--socket=PATH");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	if (serve->has_unix && !server->unix_path)
+		die_usage("--transport=unix: say where by --socket=PATH");
+	server->udp_port = server->tcp_port;
 }
 
 /* ---- listening ---- */

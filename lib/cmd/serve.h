@@ -6,10 +6,10 @@
 #ifndef UNIXIPC_LIB_CMD_SERVE_H
 #define UNIXIPC_LIB_CMD_SERVE_H
 
-#include <argp.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/cmd/cli.h"
 #include "lib/rpc/rpc_server.h"
 
 struct serve {
@@ -17,10 +17,22 @@ struct serve {
 	bool has_unix, has_no_rpcbind;
 };
 
-/* --transport, --port, --socket and --no-rpcbind (t, p, s, n), and at the end
- * of the line (ARGP_KEY_END) whether they fit together. ARGP_ERR_UNKNOWN for
- * any other key. */
-error_t serve_parse(struct serve *serve, int key, char *arg);
+/* Rows for the command's table of options, to a struct serve. Call
+ * serve_check() when they are parsed. */
+#define SERVE_OPTIONS(serve)                                                  \
+	CLI_CALL("transport", 't', "LIST", serve_take_transports, serve,      \
+		 "Of tcp, udp, unix (default tcp,udp)"),                      \
+		CLI_COUNT("port", 'p', "N", &(serve)->server.tcp_port, 0,     \
+			  UINT16_MAX, "Port for TCP and UDP (default: any)"), \
+		CLI_TEXT("socket", 's', "PATH", &(serve)->server.unix_path,   \
+			 "Listen on a Unix socket too"),                      \
+		CLI_ON("no-rpcbind", 'n', &(serve)->has_no_rpcbind,           \
+		       "Register nothing")
+
+void serve_take_transports(const char *list, void *where); /* of a row */
+
+/* Whether they fit together, and what follows from them. */
+void serve_check(struct serve *serve);
 
 /* Listen. A Unix socket goes into the ledger of IPC objects. */
 struct rpc_server *serve_open(const struct serve *serve);

@@ -22,46 +22,36 @@ struct arguments {
 	_Atomic uint64_t to_drop;
 };
 
-static const struct argp_option options[] = {
-	{"transport", 't', "LIST", 0, "Of tcp, udp, unix (default tcp,udp)", 0},
-	{"port", 'p', "N", 0, "Port for TCP and UDP (default: any)", 0},
-	{"socket", 's', "PATH", 0, "Listen on a Unix socket too", 0},
-	{"no-rpcbind", 'n', NULL, 0, "Register nothing", 0},
-	{"max-connections", 'm', "N", 0,
-	 "Connections at the same time (default 1000)", 0},
-	{"idle-timeout", 'i', "DUR", 0,
-	 "Close connections without calls for so long (default 5m)", 0},
-	{"drop-replies", 'D', "N", 0, "Serve N calls and lose their replies",
-	 0},
-	{"verbose", 'v', NULL, 0, "Say where, and which connections are closed",
-	 0},
-	{0},
-};
+static const char doc[] =
+	"Serve a calculator by ONC RPC, program 0x31230000 (rpcinfo says "
+	"824377344), versions 1 and 2, until SIGINT or SIGTERM.\v"
+	"Example: ./calc_server & ./calc_client localhost add 5 3\n"
+	"Exit status: 0 stopped, 1 failed, 2 usage.";
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct arguments *arguments, int argc, char **argv)
 {
-	struct arguments *arguments = state->input;
 	struct rpc_server_options *server = &arguments->serve.server;
+	uint64_t to_drop = 0;
+	const struct cli_option options[] = {
+		SERVE_OPTIONS(&arguments->serve),
+		CLI_COUNT("max-connections", 'm', "N", &server->max_connections,
+			  1, 100000,
+			  "Connections at the same time (default 1000)"),
+		CLI_DURATION("idle-timeout", 'i', "DUR", &server->idle_ns,
+			     10 * TICK_MS, TICK_NEVER / 2,
+			     "Close connections without calls for so long "
+			     "(default 5m)"),
+		CLI_COUNT("drop-replies", 'D', "N", &to_drop, 0, UINT64_MAX,
+			  "Serve N calls and lose their replies"),
+		CLI_ON("verbose", 'v', &arguments->is_verbose,
+		       "Say where, and which connections are closed"),
+		{0},
+	};
+	const struct cli_command command = {.doc = doc, .options = options};
 
-	switch (key) {
-	case 'm':
-		server->max_connections = (unsigned int)cli_count(
-			"--max-connections", arg, 1, 100000);
-		return 0;
-	case 'i':
-		server->idle_ns = cli_duration("--idle-timeout", arg,
-					       10 * TICK_MS, TICK_NEVER / 2);
-		return 0;
-	case 'D':
-		arguments->to_drop =
-			cli_count("--drop-replies", arg, 0, UINT64_MAX);
-		return 0;
-	case 'v':
-		arguments->is_verbose = true;
-		return 0;
-	default:
-		return serve_parse(&arguments->serve, key, arg);
-	}
+	cli_parse(&command, argc, argv);
+	serve_check(&arguments->serve);
+	arguments->to_drop = to_drop;
 }
 
 /* Of what was asked for. The NULL procedure is for finding out who is there. */
@@ -144,16 +134,6 @@ static void tell(const struct rpc_server *server, bool is_registered, void *arg)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.doc = "Serve a calculator by ONC RPC, program 0x31230000 "
-		       "(rpcinfo says 824377344), versions 1 and 2, until "
-		       "SIGINT or SIGTERM.\v"
-		       "Example: ./calc_server & ./calc_client localhost add "
-		       "5 3\n"
-		       "Exit status: 0 stopped, 1 failed, 2 usage.",
-	};
 	struct arguments arguments = {
 		.serve.server = {.has_tcp = true, .has_udp = true},
 	};
@@ -162,7 +142,7 @@ int main(int argc, char **argv)
 	struct rpc_server *server;
 	int error, status;
 
-	cli_parse_argp(&argp, argc, argv, &arguments);
+	parse(&arguments, argc, argv);
 	error = stop_install();
 	if (error == 0)
 		error = accumulator_open(&service.accumulator, CLIENTS,

@@ -19,26 +19,18 @@ struct settings {
 	bool is_verbose;
 };
 
-static const struct argp_option options[] = {
-	{"auth", 'a', "NAME", 0, "none, sys (the default) or des", 0},
-	{"allow", 'A', "RULE", 0,
-	 "Who may call what, like 'multiply uid=1000'; may be repeated", 0},
-	{"policy", 'P', "FILE", 0, "A file of such rules", 0},
-	{"keys", 'k', "FILE", 0,
-	 "The file of public keys (default " OPTIONS_KEYS ")", 0},
-	{"secret", 'S', "FILE", 0,
-	 "The server's secret key (default secret." OPTIONS_HOST ")", 0},
-	{"transport", 't', "LIST", 0, "Of tcp, udp, unix (default tcp,udp)", 0},
-	{"port", 'p', "N", 0, "Port for TCP and UDP (default: any)", 0},
-	{"socket", 's', "PATH", 0, "Listen on a Unix socket too", 0},
-	{"no-rpcbind", 'n', NULL, 0, "Register nothing", 0},
-	{"verbose", 'v', NULL, 0, "Say of each call who made it", 0},
-	{0},
-};
+static const char doc[] =
+	"Serve a calculator by ONC RPC, program 0x31230001 (rpcinfo says "
+	"824377345), to callers who say, or prove, who they are; until SIGINT "
+	"or SIGTERM.\v"
+	"Examples:\n"
+	"  ./calc_server_auth --auth=sys --allow='* uid=1000'\n"
+	"  ./calc_server_auth --auth=des --policy=rules\n\n"
+	"Exit status: 0 stopped, 1 failed, 2 usage.";
 
-static void allow(struct settings *s, const char *rule)
+static void allow(const char *rule, void *policy)
 {
-	int error = policy_add(&s->service.policy, rule);
+	int error = policy_add(policy, rule);
 
 	if (error == -ENOSPC)
 		die_usage("--allow: more than %d rules", POLICY_RULES);
@@ -48,33 +40,31 @@ static void allow(struct settings *s, const char *rule)
 			  rule);
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct settings *s, int argc, char **argv)
 {
-	struct settings *s = state->input;
+	const struct cli_option options[] = {
+		CLI_WORD("auth", 'a', "NAME", &s->service.auth, options_auth,
+			 "none, sys (the default) or des"),
+		CLI_CALL("allow", 'A', "RULE", allow, &s->service.policy,
+			 "Who may call what, like 'multiply uid=1000'; may be "
+			 "repeated"),
+		CLI_TEXT("policy", 'P', "FILE", &s->policy_path,
+			 "A file of such rules"),
+		CLI_TEXT("keys", 'k', "FILE", &s->keys_path,
+			 "The file of public keys (default " OPTIONS_KEYS ")"),
+		CLI_TEXT("secret", 'S', "FILE", &s->secret_path,
+			 "The server's secret key (default "
+			 "secret." OPTIONS_HOST ")"),
+		SERVE_OPTIONS(&s->serve),
+		CLI_ON("verbose", 'v', &s->is_verbose,
+		       "Say of each call who made it"),
+		{0},
+	};
+	const struct cli_command command = {.doc = doc, .options = options};
 
-	switch (key) {
-	case 'a':
-		s->service.auth = (enum service_auth)cli_word("--auth", arg,
-							      options_auth);
-		return 0;
-	case 'A':
-		allow(s, arg);
-		return 0;
-	case 'P':
-		s->policy_path = arg;
-		return 0;
-	case 'k':
-		s->keys_path = arg;
-		return 0;
-	case 'S':
-		s->secret_path = arg;
-		return 0;
-	case 'v':
-		s->is_verbose = true;
-		return 0;
-	default:
-		return serve_parse(&s->serve, key, arg);
-	}
+	policy_init(&s->service.policy, service_procedures);
+	cli_parse(&command, argc, argv);
+	serve_check(&s->serve);
 }
 
 /* ---- who may call ---- */
@@ -171,17 +161,6 @@ static void tell(const struct rpc_server *server, bool is_registered, void *arg)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.doc = "Serve a calculator by ONC RPC, program 0x31230001 "
-		       "(rpcinfo says 824377345), to callers who say, or "
-		       "prove, who they are; until SIGINT or SIGTERM.\v"
-		       "Examples:\n"
-		       "  ./calc_server_auth --auth=sys --allow='* uid=1000'\n"
-		       "  ./calc_server_auth --auth=des --policy=rules\n\n"
-		       "Exit status: 0 stopped, 1 failed, 2 usage.",
-	};
 	struct settings s = {
 		.serve.server = {.has_tcp = true, .has_udp = true},
 		.service = {.auth = SERVICE_SYS},
@@ -191,8 +170,7 @@ int main(int argc, char **argv)
 	struct keys keys = {0};
 	int error, status;
 
-	policy_init(&s.service.policy, service_procedures);
-	cli_parse_argp(&argp, argc, argv, &s);
+	parse(&s, argc, argv);
 	load_policy(&s);
 	load_keys(&s, &keys);
 	error = stop_install();
