@@ -1,8 +1,8 @@
 /* calc_client - the command: one expression, many from standard input, or
  * numbers to be added to what the server keeps. */
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,78 +20,55 @@ enum { WORDS_MAX = 64, LINES = CALC_BATCH_MAX };
 
 struct arguments {
 	struct remote_options remote;
-	const char *words[WORDS_MAX]; /* after the host: operation, operands */
+	const char *const *words; /* after the host: operation, operands */
 	size_t n;
 };
 
-static const struct argp_option options[] = {
-	{"transport", 't', "NAME", 0,
-	 "tcp (the default), udp, or unix: HOST is then the path of a socket",
-	 0},
-	{"port", 'p', "N", 0, "The server's port, instead of asking rpcbind",
-	 0},
-	{"timeout", 'T', "DUR", 0,
-	 "How long a call may take, with all its retries (default 5s)", 0},
-	{"retries", 'r', "N", 0,
-	 "How often to ask again when no reply came (default 4)", 0},
-	{0},
-};
+static const char doc[] =
+	"Have calc_server at HOST calculate.\v"
+	"Example: ./calc_client localhost add 5 3\n"
+	"Exit status: 0 done, 1 failed here, 2 usage, 3 no reply (whether it "
+	"was done is unknown), 4 not reached, 5 not registered or no rpcbind, "
+	"6 the server has not that version or operation, 7 authentication "
+	"refused, 8 refused or not understood by the server.";
 
-static bool is_negative_number(const char *word)
-{
-	return word[0] == '-' && isdigit((unsigned char)word[1]);
-}
-
-static void add_word(struct arguments *arguments, const char *word)
-{
-	if (arguments->n == WORDS_MAX)
-		die_usage("more than %d operands", WORDS_MAX - 1);
-	arguments->words[arguments->n++] = word;
-}
-
-/* To argp -5 is an option: take such words before it sees them. */
-static void take_negative_numbers(struct arguments *arguments,
-				  struct argp_state *state)
-{
-	while (state->next < state->argc &&
-	       is_negative_number(state->argv[state->next]))
-		add_word(arguments, state->argv[state->next++]);
-}
-
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct arguments *arguments, int argc, char **argv)
 {
 	static const char *const transports[] = {"tcp", "udp", "unix", NULL};
-	struct arguments *arguments = state->input;
+	struct remote_options *remote = &arguments->remote;
+	const struct cli_option options[] = {
+		CLI_WORD("transport", 't', "NAME", &remote->transport,
+			 transports,
+			 "tcp (the default), udp, or unix: HOST is then the "
+			 "path of a socket"),
+		CLI_COUNT("port", 'p', "N", &remote->port, 1, UINT16_MAX,
+			  "The server's port, instead of asking rpcbind"),
+		CLI_DURATION("timeout", 'T', "DUR", &remote->timeout_ns,
+			     TICK_MS, 3600 * TICK_S,
+			     "How long a call may take, with all its retries "
+			     "(default 5s)"),
+		CLI_COUNT("retries", 'r', "N", &remote->retries, 0, 1000,
+			  "How often to ask again when no reply came (default "
+			  "4)"),
+		{0},
+	};
+	const struct cli_command command = {
+		.doc = doc,
+		.operands = "HOST add|subtract|multiply|divide A B\n"
+			    "HOST accumulate NUMBER...\n"
+			    "HOST batch",
+		.most = INT_MAX,
+		.options = options,
+	};
+	int n = cli_parse(&command, argc, argv);
 
-	switch (key) {
-	case 't':
-		arguments->remote.transport = (enum rpc_transport)cli_word(
-			"--transport", arg, transports);
-		break;
-	case 'p':
-		arguments->remote.port =
-			(uint16_t)cli_count("--port", arg, 1, UINT16_MAX);
-		break;
-	case 'T':
-		arguments->remote.timeout_ns =
-			cli_duration("--timeout", arg, TICK_MS, 3600 * TICK_S);
-		break;
-	case 'r':
-		arguments->remote.retries =
-			(unsigned int)cli_count("--retries", arg, 0, 1000);
-		break;
-	case ARGP_KEY_ARG:
-		if (!arguments->remote.host)
-			arguments->remote.host = arg;
-		else
-			add_word(arguments, arg);
-		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-	if (arguments->remote.host)
-		take_negative_numbers(arguments, state);
-	return 0;
+	if (n == 0)
+		die_usage("no host: as in calc_client localhost add 5 3");
+	if (n - 1 > WORDS_MAX)
+		die_usage("more than %d operands", WORDS_MAX - 1);
+	remote->host = argv[1];
+	arguments->words = (const char *const *)argv + 2;
+	arguments->n = (size_t)n - 1;
 }
 
 /* ---- what went wrong ---- */
@@ -270,26 +247,10 @@ static int run(const struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.args_doc = "HOST add|subtract|multiply|divide A B\n"
-			    "HOST accumulate NUMBER...\n"
-			    "HOST batch",
-		.doc = "Have calc_server at HOST calculate.\v"
-		       "Example: ./calc_client localhost add 5 3\n"
-		       "Exit status: 0 done, 1 failed here, 2 usage, 3 no "
-		       "reply (whether it was done is unknown), 4 not reached, "
-		       "5 not registered or no rpcbind, 6 the server has not "
-		       "that version or operation, 7 authentication refused, "
-		       "8 refused or not understood by the server.",
-	};
 	struct arguments arguments = {
 		.remote = {.timeout_ns = 5 * TICK_S, .retries = 4},
 	};
 
-	cli_parse_in_order(&argp, argc, argv, &arguments);
-	if (!arguments.remote.host)
-		die_usage("no host: as in calc_client localhost add 5 3");
+	parse(&arguments, argc, argv);
 	return run(&arguments);
 }
