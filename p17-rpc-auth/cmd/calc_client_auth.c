@@ -1,7 +1,7 @@
 /* calc_client_auth - calls calc_server_auth, and says who is calling. */
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +18,11 @@
 #include "p17-rpc-auth/service.h"
 #include "p17-rpc-auth/sums.h"
 
-enum { WORDS = 3 }; /* operation, operands */
+enum { WORDS = 4 }; /* host, operation, operands */
 
 struct settings {
 	struct rpc_client_options client;
 	const char *keys_path, *secret_path, *server;
-	const char *words[WORDS];
-	int n_words;
 	enum service_auth auth;
 	int64_t uid, gid; /* -1: ours */
 	int64_t window_ns;
@@ -34,71 +32,46 @@ struct settings {
 	char using[NETNAME_MAX + 32];
 };
 
-static const struct argp_option options[] = {
-	{"auth", 'a', "NAME", 0, "none, sys (the default) or des", 0},
-	{"uid", 'u', "N", 0, "sys: claim to be this user", 0},
-	{"gid", 'g', "N", 0, "sys: claim to be in this group", 0},
-	{"keys", 'k', "FILE", 0,
-	 "des: the file of public keys (default " OPTIONS_KEYS ")", 0},
-	{"secret", 'S', "FILE", 0, "des: our secret key (default secret.UID)",
-	 0},
-	{"server", 'N', "NETNAME", 0,
-	 "des: the server's name (default unix." OPTIONS_HOST "@" NETNAME_DOMAIN
-	 ")",
-	 0},
-	{"window", 'w', "DUR", 0, "des: how long a call is valid (default 60s)",
-	 0},
-	{"repeat", 'r', "N", 0, "Call N times in one conversation", 0},
-	{"transport", 't', "NAME", 0,
-	 "tcp (the default), udp, or unix: HOST is then the path of a socket",
-	 0},
-	{"port", 'p', "N", 0, "The server's port, instead of asking rpcbind",
-	 0},
-	{"timeout", 'T', "DUR", 0,
-	 "How long a call may take, with its retries (default 5s)", 0},
-	{0},
-};
+static const char doc[] =
+	"Let calc_server_auth add, subtract or multiply, or say who it thinks "
+	"we are (whoami).\v"
+	"Examples:\n"
+	"  ./calc_client_auth localhost add 7 9\n"
+	"  ./calc_client_auth localhost add 7 9 --uid=9999\n"
+	"  ./calc_client_auth --auth=des localhost whoami\n\n"
+	"Exit status: 0 done, 1 failed, 2 usage, 3 no reply (outcome unknown), "
+	"4 unreachable, 5 not registered, 6 another version, 7 authentication "
+	"refused, 8 other errors of the call.";
 
 /* ---- the command line ---- */
 
-static void add_word(struct settings *s, char *word)
+/* Of n words: HOST OPERATION [A B]. */
+static void take_words(struct settings *s, int n, char **words)
 {
-	if (!s->client.host)
-		s->client.host = word;
-	else if (s->n_words == WORDS)
-		die_usage("'%s': too many operands", word);
-	else
-		s->words[s->n_words++] = word;
-}
+	int wanted;
 
-/* To argp -5 is an option: take such words before it sees them. */
-static void take_negative_numbers(struct settings *s, struct argp_state *state)
-{
-	while (s->client.host && state->next < state->argc &&
-	       state->argv[state->next][0] == '-' &&
-	       isdigit((unsigned char)state->argv[state->next][1]))
-		add_word(s, state->argv[state->next++]);
+	if (n < 2)
+		die_usage("give a host and an operation, like: "
+			  "calc_client_auth localhost add 7 9");
+	if (n > WORDS)
+		die_usage("'%s': too many operands", words[WORDS]);
+	s->client.host = words[0];
+	s->operation = cli_word("operation", words[1], service_procedures);
+	wanted = s->operation == SUMS_NULL || s->operation == SUMS_WHOAMI ? 0
+									  : 2;
+	if (n - 2 != wanted)
+		die_usage("%s takes %s", words[1],
+			  wanted ? "two operands" : "no operands");
+	if (wanted) {
+		s->operands.a = (int)cli_integer("operand", words[2], INT32_MIN,
+						 INT32_MAX);
+		s->operands.b = (int)cli_integer("operand", words[3], INT32_MIN,
+						 INT32_MAX);
+	}
 }
 
 static void check(struct settings *s)
 {
-	int wanted;
-
-	if (s->n_words == 0)
-		die_usage("give a host and an operation, like: "
-			  "calc_client_auth localhost add 7 9");
-	s->operation = cli_word("operation", s->words[0], service_procedures);
-	wanted = s->operation == SUMS_NULL || s->operation == SUMS_WHOAMI ? 0
-									  : 2;
-	if (s->n_words - 1 != wanted)
-		die_usage("%s takes %s", s->words[0],
-			  wanted ? "two operands" : "no operands");
-	if (wanted) {
-		s->operands.a = (int)cli_integer("operand", s->words[1],
-						 INT32_MIN, INT32_MAX);
-		s->operands.b = (int)cli_integer("operand", s->words[2],
-						 INT32_MIN, INT32_MAX);
-	}
 	if (s->auth != SERVICE_SYS && (s->uid >= 0 || s->gid >= 0))
 		die_usage("--uid and --gid are for --auth=sys");
 	if (netname_check(s->server))
@@ -108,61 +81,51 @@ static void check(struct settings *s)
 		s->client.unix_path = s->client.host;
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct settings *s, int argc, char **argv)
 {
 	static const char *const transports[] = {"tcp", "udp", "unix", NULL};
-	struct settings *s = state->input;
+	struct rpc_client_options *client = &s->client;
+	const struct cli_option options[] = {
+		CLI_WORD("auth", 'a', "NAME", &s->auth, options_auth,
+			 "none, sys (the default) or des"),
+		CLI_INTEGER("uid", 'u', "N", &s->uid, 0, UINT32_MAX,
+			    "sys: claim to be this user"),
+		CLI_INTEGER("gid", 'g', "N", &s->gid, 0, UINT32_MAX,
+			    "sys: claim to be in this group"),
+		CLI_TEXT("keys", 'k', "FILE", &s->keys_path,
+			 "des: the file of public keys (default " OPTIONS_KEYS
+			 ")"),
+		CLI_TEXT("secret", 'S', "FILE", &s->secret_path,
+			 "des: our secret key (default secret.UID)"),
+		CLI_TEXT("server", 'N', "NETNAME", &s->server,
+			 "des: the server's name (default unix." OPTIONS_HOST
+			 "@" NETNAME_DOMAIN ")"),
+		CLI_DURATION("window", 'w', "DUR", &s->window_ns, TICK_S,
+			     INT64_C(86400) * TICK_S,
+			     "des: how long a call is valid (default 60s)"),
+		CLI_COUNT("repeat", 'r', "N", &s->repeat, 1, 1000000,
+			  "Call N times in one conversation"),
+		CLI_WORD("transport", 't', "NAME", &client->transport,
+			 transports,
+			 "tcp (the default), udp, or unix: HOST is then the "
+			 "path of a socket"),
+		CLI_COUNT("port", 'p', "N", &client->port, 1, UINT16_MAX,
+			  "The server's port, instead of asking rpcbind"),
+		CLI_DURATION("timeout", 'T', "DUR", &client->timeout_ns,
+			     TICK_MS, 3600 * TICK_S,
+			     "How long a call may take, with its retries "
+			     "(default 5s)"),
+		{0},
+	};
+	const struct cli_command command = {
+		.doc = doc,
+		.operands = "HOST OPERATION [A B]",
+		.most = INT_MAX,
+		.options = options,
+	};
 
-	switch (key) {
-	case 'a':
-		s->auth = (enum service_auth)cli_word("--auth", arg,
-						      options_auth);
-		break;
-	case 'u':
-		s->uid = cli_integer("--uid", arg, 0, UINT32_MAX);
-		break;
-	case 'g':
-		s->gid = cli_integer("--gid", arg, 0, UINT32_MAX);
-		break;
-	case 'k':
-		s->keys_path = arg;
-		break;
-	case 'S':
-		s->secret_path = arg;
-		break;
-	case 'N':
-		s->server = arg;
-		break;
-	case 'w':
-		s->window_ns = cli_duration("--window", arg, TICK_S,
-					    INT64_C(86400) * TICK_S);
-		break;
-	case 'r':
-		s->repeat = cli_count("--repeat", arg, 1, 1000000);
-		break;
-	case 't':
-		s->client.transport = (enum rpc_transport)cli_word(
-			"--transport", arg, transports);
-		break;
-	case 'p':
-		s->client.port =
-			(uint16_t)cli_count("--port", arg, 1, UINT16_MAX);
-		break;
-	case 'T':
-		s->client.timeout_ns =
-			cli_duration("--timeout", arg, TICK_MS, 3600 * TICK_S);
-		break;
-	case ARGP_KEY_ARG:
-		add_word(s, arg);
-		break;
-	case ARGP_KEY_END:
-		check(s);
-		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-	take_negative_numbers(s, state);
-	return 0;
+	take_words(s, cli_parse(&command, argc, argv), argv + 1);
+	check(s);
 }
 
 /* ---- who we are ---- */
@@ -307,21 +270,6 @@ static void call_and_print(const struct settings *s, struct rpc_client *client,
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.args_doc = "HOST OPERATION [A B]",
-		.doc = "Let calc_server_auth add, subtract or multiply, or "
-		       "say who it thinks we are (whoami).\v"
-		       "Examples:\n"
-		       "  ./calc_client_auth localhost add 7 9\n"
-		       "  ./calc_client_auth localhost add 7 9 --uid=9999\n"
-		       "  ./calc_client_auth --auth=des localhost whoami\n\n"
-		       "Exit status: 0 done, 1 failed, 2 usage, 3 no reply "
-		       "(outcome unknown), 4 unreachable, 5 not registered, "
-		       "6 another version, 7 authentication refused, 8 other "
-		       "errors of the call.",
-	};
 	struct settings s = {
 		.client = {.program = SUMS_PROG,
 			   .version = SUMS_VERS,
@@ -339,7 +287,7 @@ int main(int argc, char **argv)
 	struct rpc_fault fault;
 	AUTH *auth;
 
-	cli_parse_in_order(&argp, argc, argv, &s);
+	parse(&s, argc, argv);
 	auth = make_auth(&s);
 	if (rpc_client_open(&client, &s.client, &fault)) {
 		if (auth)

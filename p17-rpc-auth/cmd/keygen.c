@@ -19,48 +19,35 @@ struct settings {
 	bool is_forced;
 };
 
-static const struct argp_option options[] = {
-	{"keys", 'k', "FILE", 0,
-	 "The file of public keys (default " OPTIONS_KEYS ")", 0},
-	{"secret", 's', "FILE", 0,
-	 "The file for the secret key (default secret.UID, secret.HOST)", 0},
-	{"uid", 'u', "N", 0, "For this user (default: who calls)", 0},
-	{"host", 'H', "NAME", 0, "For a server and not for a user", 0},
-	{"domain", 'd', "NAME", 0, "Domain (default " NETNAME_DOMAIN ")", 0},
-	{"force", 'f', NULL, 0, "Replace the secret key that is there", 0},
-	{0},
-};
+static const char doc[] = "Make a key pair for AUTH_DH.\v"
+			  "Examples:\n"
+			  "  ./keygen --host=calc    for calc_server_auth\n"
+			  "  ./keygen                for calc_client_auth\n\n"
+			  "Exit status: 0 done, 1 failed, 2 usage.";
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct settings *s, int argc, char **argv)
 {
-	struct settings *s = state->input;
+	const struct cli_option options[] = {
+		CLI_TEXT("keys", 'k', "FILE", &s->keys,
+			 "The file of public keys (default " OPTIONS_KEYS ")"),
+		CLI_TEXT("secret", 's', "FILE", &s->secret,
+			 "The file for the secret key (default secret.UID, "
+			 "secret.HOST)"),
+		CLI_INTEGER("uid", 'u', "N", &s->uid, 0, UINT32_MAX - 1,
+			    "For this user (default: who calls)"),
+		CLI_TEXT("host", 'H', "NAME", &s->host,
+			 "For a server and not for a user"),
+		CLI_TEXT("domain", 'd', "NAME", &s->domain,
+			 "Domain (default " NETNAME_DOMAIN ")"),
+		CLI_ON("force", 'f', &s->is_forced,
+		       "Replace the secret key that is there"),
+		{0},
+	};
+	const struct cli_command command = {.doc = doc, .options = options};
 
-	switch (key) {
-	case 'k':
-		s->keys = arg;
-		return 0;
-	case 's':
-		s->secret = arg;
-		return 0;
-	case 'u':
-		s->uid = cli_integer("--uid", arg, 0, UINT32_MAX - 1);
-		return 0;
-	case 'H':
-		s->host = arg;
-		return 0;
-	case 'd':
-		s->domain = arg;
-		return 0;
-	case 'f':
-		s->is_forced = true;
-		return 0;
-	case ARGP_KEY_END:
-		if (s->host && s->uid >= 0)
-			die_usage("--uid and --host exclude each other");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	cli_parse(&command, argc, argv);
+	if (s->host && s->uid >= 0)
+		die_usage("--uid and --host exclude each other");
 }
 
 static void make_name(char name[NETNAME_MAX + 1], const struct settings *s)
@@ -95,22 +82,13 @@ static void store(const struct settings *s, const struct keys_entry *secret,
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.doc = "Make a key pair for AUTH_DH.\v"
-		       "Examples:\n"
-		       "  ./keygen --host=calc    for calc_server_auth\n"
-		       "  ./keygen                for calc_client_auth\n\n"
-		       "Exit status: 0 done, 1 failed, 2 usage.",
-	};
 	struct settings s = {
 		.keys = OPTIONS_KEYS, .domain = NETNAME_DOMAIN, .uid = -1};
 	struct keys_entry secret = {0}, public = {0};
 	char path[NETNAME_MAX + 16];
 	int error;
 
-	cli_parse_argp(&argp, argc, argv, &s);
+	parse(&s, argc, argv);
 	make_name(secret.name, &s);
 	memcpy(public.name, secret.name, sizeof(public.name));
 	error = dh_generate(secret.key, public.key);
