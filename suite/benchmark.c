@@ -28,16 +28,6 @@
 
 enum { SIZES_MAX = 16 };
 
-enum {
-	KEY_ALL = 256,
-	KEY_SIZES,
-	KEY_TRIALS,
-	KEY_PLACEMENT,
-	KEY_CPUS,
-	KEY_TIME,
-	KEY_FORMAT
-};
-
 static const char doc[] =
 	"Measure throughput and latency of every mechanism over a range of "
 	"message sizes.\v"
@@ -49,30 +39,6 @@ static const char doc[] =
 	"fewer messages for each. With --all comes a table of synchronisation: "
 	"locks, semaphores and barriers, alone and contended.\n\n" PRINT_RULES;
 
-static const struct argp_option options[] = {
-	{"all", KEY_ALL, NULL, 0, "Every mechanism (see ipc_suite list)", 0},
-	{"mechanism", 'm', "NAME[,NAME...]", 0, "Only these", 0},
-	{"quick", 'q', NULL, 0, "A first look: half a minute", 0},
-	{"sizes", KEY_SIZES, "SIZE[,SIZE...]", 0,
-	 "Message sizes (default 64,1KB,4KB,64KB)", 0},
-	{"trials", KEY_TRIALS, "N", 0,
-	 "Trials of each, of which the median counts (default 3)", 0},
-	{"placement", KEY_PLACEMENT, "two|one|both", 0,
-	 "The sides on two CPUs, on one, or a table for each (default two)", 0},
-	{"cpus", KEY_CPUS, "A,B", 0, "Which CPUs (default: the first two)", 0},
-	{"time", KEY_TIME, "DURATION", 0,
-	 "How long it is to take, at most (default 150s, with --quick 24s); on "
-	 "a busy machine it may be more, but is given up at four times that",
-	 0},
-	{"format", KEY_FORMAT, "table|csv|json", 0,
-	 "What is printed (default table)", 0},
-	{"output", 'o', "FILE", 0,
-	 "Write that to FILE; unless it is the table, the table is printed "
-	 "too",
-	 0},
-	{0},
-};
-
 enum placement { PLACEMENT_TWO, PLACEMENT_ONE, PLACEMENT_BOTH };
 
 struct request {
@@ -81,8 +47,7 @@ struct request {
 	size_t sizes[SIZES_MAX], n_sizes;
 	int trials;
 	int placement; /* enum placement; -1: not said */
-	int cpus[2];
-	size_t n_cpus;
+	int cpus[2];   /* -1: not said */
 	int64_t time_ns;
 	enum outcome_format format;
 	const char *output;
@@ -90,8 +55,9 @@ struct request {
 
 /* ---- what was asked for ------------------------------------------------------- */
 
-static void parse_sizes(const char *list, struct request *request)
+static void parse_sizes(const char *list, void *where)
 {
+	struct request *request = where;
 	char word[64];
 
 	request->n_sizes = 0;
@@ -110,49 +76,47 @@ static void parse_sizes(const char *list, struct request *request)
 	}
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct request *request, int argc, char **argv)
 {
 	static const char *const placements[] = {"two", "one", "both", NULL};
 	static const char *const formats[] = {"table", "csv", "json", NULL};
-	struct request *request = state->input;
+	const struct cli_option options[] = {
+		CLI_ON("all", 0, &request->all,
+		       "Every mechanism (see ipc_suite list)"),
+		CLI_TEXT("mechanism", 'm', "NAME[,NAME...]", &request->names,
+			 "Only these"),
+		CLI_ON("quick", 'q', &request->quick,
+		       "A first look: half a minute"),
+		CLI_CALL("sizes", 0, "SIZE[,SIZE...]", parse_sizes, request,
+			 "Message sizes (default 64,1KB,4KB,64KB)"),
+		CLI_INTEGER("trials", 0, "N", &request->trials, 1,
+			    MEASURE_TRIALS_MAX,
+			    "Trials of each, of which the median counts "
+			    "(default 3)"),
+		CLI_WORD("placement", 0, "two|one|both", &request->placement,
+			 placements,
+			 "The sides on two CPUs, on one, or a table for each "
+			 "(default two)"),
+		CLI_CPUS("cpus", 0, "A,B", &request->cpus,
+			 "Which CPUs (default: the first two)"),
+		CLI_DURATION("time", 0, "DURATION", &request->time_ns, TICK_S,
+			     24 * 3600 * TICK_S,
+			     "How long it is to take, at most (default 150s, "
+			     "with --quick 24s); on a busy machine it may be "
+			     "more, but is given up at four times that"),
+		CLI_WORD("format", 0, "table|csv|json", &request->format,
+			 formats, "What is printed (default table)"),
+		CLI_TEXT("output", 'o', "FILE", &request->output,
+			 "Write that to FILE; unless it is the table, the "
+			 "table is printed too"),
+		{0},
+	};
+	const struct cli_command command = {
+		.word = "benchmark", .doc = doc, .options = options};
 
-	switch (key) {
-	case KEY_ALL:
-		request->all = true;
-		return 0;
-	case 'm':
-		request->names = arg;
-		return 0;
-	case 'q':
-		request->quick = true;
-		return 0;
-	case KEY_SIZES:
-		parse_sizes(arg, request);
-		return 0;
-	case KEY_TRIALS:
-		request->trials = (int)cli_integer("--trials", arg, 1,
-						   MEASURE_TRIALS_MAX);
-		return 0;
-	case KEY_PLACEMENT:
-		request->placement = cli_word("--placement", arg, placements);
-		return 0;
-	case KEY_CPUS:
-		cli_cpus("--cpus", arg, request->cpus, 2, &request->n_cpus);
-		return 0;
-	case KEY_TIME:
-		request->time_ns =
-			cli_duration("--time", arg, TICK_S, 24 * 3600 * TICK_S);
-		return 0;
-	case KEY_FORMAT:
-		request->format =
-			(enum outcome_format)cli_word("--format", arg, formats);
-		return 0;
-	case 'o':
-		request->output = arg;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	cli_parse(&command, argc, argv);
+	if (!request->time_ns)
+		request->time_ns = request->quick ? QUICK_TIME : FULL_TIME;
 }
 
 static _Noreturn void refuse_mechanism(const char *unknown)
@@ -195,18 +159,21 @@ static size_t pick_mechanisms(const struct request *request,
 /* Where the sides go, and whether that is possible. */
 static void choose_cpus(struct request *request)
 {
+	int *cpus = request->cpus;
 	int ours[2] = {0, 0};
 	int there = machine_cpus(ours, 2);
 
 	if (there < 1)
 		die_errno(there, "cannot tell which CPUs are ours to use");
-	for (size_t i = request->n_cpus; i < 2; i++)
-		request->cpus[i] = request->n_cpus ? request->cpus[0]
-						   : ours[there > 1 ? i : 0];
+	if (cpus[0] < 0) {
+		cpus[0] = ours[0];
+		cpus[1] = ours[there > 1];
+	}
+	if (cpus[1] < 0)
+		cpus[1] = cpus[0];
 	if (request->placement < 0)
 		request->placement = there > 1 ? PLACEMENT_TWO : PLACEMENT_ONE;
-	if (request->placement == PLACEMENT_ONE ||
-	    request->cpus[0] != request->cpus[1])
+	if (request->placement == PLACEMENT_ONE || cpus[0] != cpus[1])
 		return;
 	if (there < 2)
 		die_usage("--placement: there is but one CPU; accepted: one");
@@ -327,18 +294,15 @@ static void print(const struct request *request, const struct outcome *outcome)
 
 int benchmark_command(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options, .parser = parse, .doc = doc};
 	struct request request = {.sizes = {64, 1024, 4096, 65536},
 				  .n_sizes = 4,
 				  .trials = 3,
-				  .placement = -1};
+				  .placement = -1,
+				  .cpus = {-1, -1}};
 	struct outcome outcome = {.syncs.n = 0};
 	int error, status;
 
-	cli_parse_command(&argp, "benchmark", argc, argv, &request);
-	if (!request.time_ns)
-		request.time_ns = request.quick ? QUICK_TIME : FULL_TIME;
+	parse(&request, argc, argv);
 	error = request.output ? outfile_check(request.output) : 0;
 	if (error)
 		die_errno(error, "--output: cannot write '%s'", request.output);

@@ -22,20 +22,19 @@ static const char doc[] =
 	"removes them, if you know that they are yours.\n\n"
 	"The exit status is 1 when something could not be removed.";
 
-static const struct argp_option options[] = {
-	{"dry-run", 'n', NULL, 0, "Only show; remove nothing", 0},
-	{0},
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
+/* Whether to show only. */
+static bool parse(int argc, char **argv)
 {
-	bool *dry_run = state->input;
+	bool dry_run = false;
+	const struct cli_option options[] = {
+		CLI_ON("dry-run", 'n', &dry_run, "Only show; remove nothing"),
+		{0},
+	};
+	const struct cli_command command = {
+		.word = "clean", .doc = doc, .options = options};
 
-	(void)arg;
-	if (key != 'n')
-		return ARGP_ERR_UNKNOWN;
-	*dry_run = true;
-	return 0;
+	cli_parse(&command, argc, argv);
+	return dry_run;
 }
 
 static const char *ending(size_t n)
@@ -100,14 +99,11 @@ static size_t remove_wanted(const struct inventory *inventory)
 
 int clean_command(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options, .parser = parse, .doc = doc};
 	struct inventory inventory;
-	bool dry_run = false;
+	bool dry_run = parse(argc, argv);
 	size_t wanted, removed, kept;
 	int error;
 
-	cli_parse_command(&argp, "clean", argc, argv, &dry_run);
 	error = inventory_take(&inventory);
 	if (error)
 		die_errno(error, "cannot look at the IPC objects");

@@ -5,9 +5,9 @@
 
 #include <stdbool.h>
 
-/* Whether it was given. doc is as of argp(3); --help and bad usage end the
- * process, as of cli_parse_command(). */
-bool json_option_parse(const char *command, const char *doc, int argc,
+/* Whether it was given. word and doc are as of struct cli_command; --help and
+ * bad usage end the process, as of cli_parse(). */
+bool json_option_parse(const char *word, const char *doc, int argc,
 		       char **argv);
 
 #endif

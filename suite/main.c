@@ -52,11 +52,13 @@ static _Noreturn void refuse(const char *text)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {.args_doc = "COMMAND [OPTION...]",
-					 .doc = doc};
+	static const struct cli_command command = {
+		.doc = doc,
+		.operands = "COMMAND [OPTION...]",
+	};
 
 	if (argc < 2 || argv[1][0] == '-') {
-		cli_parse_argp(&argp, argc, argv, NULL);
+		cli_parse(&command, argc, argv);
 		die_usage("give a command: benchmark, report, list, doctor, "
 			  "objects or clean");
 	}

@@ -18,32 +18,31 @@ static const char doc[] =
 	"The curves are drawn by gnuplot; without it the page has the tables "
 	"and says so.";
 
-static const struct argp_option options[] = {
-	{"output", 'o', "FILE", 0,
-	 "Where the page goes (default report.html; - is standard output)", 0},
-	{0},
-};
-
 struct request {
 	const char *results, *output;
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct request *request, int argc, char **argv)
 {
-	struct request *request = state->input;
+	const struct cli_option options[] = {
+		CLI_TEXT("output", 'o', "FILE", &request->output,
+			 "Where the page goes (default report.html; - is "
+			 "standard output)"),
+		{0},
+	};
+	const struct cli_command command = {
+		.word = "report",
+		.doc = doc,
+		.operands = "RESULTS.json",
+		.most = 1,
+		.options = options,
+	};
 
-	switch (key) {
-	case 'o':
-		request->output = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (request->results)
-			return ARGP_ERR_UNKNOWN;
-		request->results = arg;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	cli_parse(&command, argc, argv);
+	request->results = argv[1];
+	if (!request->results)
+		die_usage("report: give a file of results (see ipc_suite "
+			  "report --help)");
 }
 
 /* The page as text, to be freed. */
@@ -66,10 +65,6 @@ static char *make_page(const struct outcome *outcome, size_t *len,
 
 int report_command(int argc, char **argv)
 {
-	static const struct argp argp = {.options = options,
-					 .parser = parse,
-					 .args_doc = "RESULTS.json",
-					 .doc = doc};
 	struct request request = {.output = "report.html"};
 	char why[RESULTS_WHY], *page;
 	struct outcome outcome;
@@ -77,10 +72,7 @@ int report_command(int argc, char **argv)
 	int error;
 	size_t len;
 
-	cli_parse_command(&argp, "report", argc, argv, &request);
-	if (!request.results)
-		die_usage("report: give a file of results (see ipc_suite "
-			  "report --help)");
+	parse(&request, argc, argv);
 	error = outcome_read(request.results, &outcome, why);
 	if (error == -EBADMSG)
 		die_usage("cannot use '%s': %s; accepted is what benchmark "
