@@ -109,9 +109,9 @@ pkg_libs   = $(pkg_need)$(call pkg,libs,$(1))
 # commands lib/cmd (cmd). PKGS are names as pkg-config knows them.
 #
 # The release build of a command lands in DIR (of suite: at the root), any other
-# in build/MODE/DIR; benches and their helpers in build/MODE/DIR/bench. A chapter
-# that has a textbook/ (a file a command) gets those commands into it, linked
-# with nothing of ours.
+# in build/MODE/DIR; benches and their helpers in build/MODE/DIR/bench. What lies
+# in a chapter's textbook/, a file a command, needs no word in module.mk: it is
+# built into that folder, and linked with nothing of ours.
 
 archive = $(1:%=$(B)/lib%.a)
 landed  = $(patsubst suite/%,%,$(strip $(2))/$(strip $(1)))
@@ -141,6 +141,13 @@ $(call library,util,lib,$(notdir $(wildcard lib/*.c)))
 $(call library,cmd,lib,$(filter-out cmd/serve.c,$(patsubst lib/%,%,$(wildcard \
 	lib/cmd/*.c))),jansson)
 include $(sort $(wildcard */module.mk))
+
+# p01-pipeline/textbook/mypipe of p01-pipeline/textbook/mypipe.c, and so on.
+TEXTS := $(basename $(wildcard p[0-9][0-9]-*/textbook/*.c))
+chapter_of = $(firstword $(subst /, ,$(1)))
+$(foreach t,$(TEXTS),$(call declare,TEXTBOOK,$(if $(filter \
+	build/release,$(B)),,$(B)/)$(t),$(call chapter_of,$(t)),$(t:$(call \
+	chapter_of,$(t))/%=%.c)))
 
 # ---- unit tests and fuzz targets ---------------------------------------------
 # tests/p01/word_test.c links what p01 has, tests/suite/ what all chapters have,
@@ -186,14 +193,15 @@ closure = $(foreach l,$(call archive,$(1)),$(l) $(call closure,$(LIBS_$(l))))
 generated = $(patsubst %.x,build/gen/%.h,$(wildcard $(addsuffix /*.x,$(1))))
 
 define rules
-USES_$(1) := $(call closure,$(LIBS_$(1)) $(if $(filter %.a,$(1)),,cmd) util)
+USES_$(1) := $(if $(filter $(TEXTBOOK),$(1)),,$(call closure,$(LIBS_$(1)) $(if \
+	$(filter %.a,$(1)),,cmd) util))
 OBJ_$(1)  := $(addprefix $(B)/$(DIR_$(1))/,$(addsuffix .o,$(basename $(SRC_$(1)))))
 ALL_PKGS_$(1) = $$(sort $$(foreach t,$(1) $$(USES_$(1)),$$(PKGS_$$(t))))
 $$(OBJ_$(1)): PKGS += $$(ALL_PKGS_$(1))
 $$(OBJ_$(1)): $$(call generated,$$(foreach t,$(1) $$(USES_$(1)),$$(DIR_$$(t))))
 $(1): $$(OBJ_$(1)) $(if $(filter %.a,$(1)),,$$(USES_$(1)))
 endef
-EXECUTABLES := $(PROGRAMS) $(BENCHES) $(HELPERS) $(UNITS) $(FUZZERS)
+EXECUTABLES := $(PROGRAMS) $(TEXTBOOK) $(BENCHES) $(HELPERS) $(UNITS) $(FUZZERS)
 DECLARED    := $(LIBRARIES) $(EXECUTABLES)
 $(foreach t,$(DECLARED),$(eval $(call rules,$(t))))
 
@@ -252,7 +260,7 @@ chosen_tests = $(if $(P),$(filter $(B)/tests/$(P)/% \
 	$(B)/tests/fuzz/$(P)_%,$(1)),$(1))
 
 .PHONY: programs units fuzzers benches
-programs: $(call chosen,$(PROGRAMS))
+programs: $(call chosen,$(PROGRAMS) $(TEXTBOOK))
 units: $(call chosen_tests,$(UNITS)) ## build the unit tests of this MODE
 fuzzers: $(call chosen_tests,$(FUZZERS))
 benches: $(call chosen,$(BENCHES) $(HELPERS))
@@ -316,7 +324,8 @@ install: all $(B)/libunixipc.a ## DESTDIR= PREFIX= (default /usr/local)
 		$(B)/libunixipc.a $(call chosen,$(PROGRAMS)) -- $(sort $(HEADERS))
 clean: ## remove what was built
 	rm -rf build compile_commands.json \
-		$(foreach p,$(PROGRAMS),$(call landed,$(notdir $(p)),$(DIR_$(p))))
+		$(foreach p,$(PROGRAMS),$(call landed,$(notdir $(p)),$(DIR_$(p)))) \
+		$(TEXTS)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / { printf "%-24s %s\n", $$1, $$2 }' Makefile
 

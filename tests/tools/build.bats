@@ -114,6 +114,21 @@ write_rpc_chapter() {
 	assert_output "make: Nothing to be done for 'all'."
 }
 
+@test "a textbook's commands are built into it, with nothing of ours" {
+	mkdir p01-fix/textbook
+	echo 'int main(void) { return 0; }' >p01-fix/textbook/myfix.c
+	make
+	p01-fix/textbook/myfix
+	make MODE=asan
+	build/asan/p01-fix/textbook/myfix
+	echo 'int tick_now(void); int main(void) { return tick_now(); }' \
+		>p01-fix/textbook/myfix.c
+	run ! make
+	assert_output --partial "undefined reference to \`tick_now'"
+	make clean
+	run ! ls p01-fix/textbook/myfix
+}
+
 @test "make -j builds the same" {
 	make -j 8 WERROR=1 all units fuzzers
 	run make all units fuzzers

@@ -13,11 +13,18 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 	mkdir lib
 	cp -a "$ROOT"/{Makefile,scripts,.clang-format,.clang-tidy} .
-	find scripts -type f ! -name lint ! -name compile-commands -delete
+	find scripts -type f ! -name lint ! -name compile-commands \
+		! -name check-house -delete
 	git init -q .
 	printf '/build/\ncompile_commands.json\n' >.gitignore
+	echo '[fix.h](fix.h)' >lib/README.md
 	cat >lib/fix.h <<-'END'
+		#ifndef UNIXIPC_LIB_FIX_H
+		#define UNIXIPC_LIB_FIX_H
+
 		int fix_half(int whole);
+
+		#endif
 	END
 	tabs >lib/fix.c <<-'END'
 		#include "lib/fix.h"
@@ -53,6 +60,12 @@ assert_complaint() {
 	assert_success
 	echo '/* changed */' >>lib/fix.h
 	PATH=$PWD/bin:$PATH assert_complaint clang-tidy
+}
+
+@test "a thing out of its place is complained of" {
+	echo '#include "suite/html.h"' >>lib/fix.c
+	assert_complaint house
+	assert_line 'lib/fix.c: includes suite/html.h, see scripts/check-house'
 }
 
 @test "clang-format complains" {
