@@ -22,74 +22,57 @@ struct arguments {
 	bool uses_processes, is_quiet, is_json;
 };
 
-static const struct argp_option options[] = {
-	{"producers", 'p', "N", 0, "How many produce (default 3)", 0},
-	{"consumers", 'c', "N", 0, "How many consume (default 2)", 0},
-	{"buffer-size", 'b', "N", 0, "How many items fit in (default 10)", 0},
-	{"items", 'i', "N", 0, "How many are made in all (default 1000)", 0},
-	{"processes", 'P', NULL, 0,
-	 "Processes with shared memory instead of threads", 0},
-	{"delay-producer", 'd', "DUR", 0,
-	 "Pause of a producer after each item: empty waits", 0},
-	{"delay-consumer", 'D', "DUR", 0,
-	 "Pause of a consumer after each item: full waits", 0},
-	{"seed", 's', "N", 0, "Stress: random pauses, by this number", 0},
-	{"timeout", 't', "DUR", 0,
-	 "How long nothing may move before it is a deadlock (default 10s)", 0},
-	{"quiet", 'q', NULL, 0, "No line for each item", 0},
-	{"json", 'j', NULL, 0, "The figures as JSON", 0},
-	{0},
-};
+static const char doc[] =
+	"Producers and consumers around one bounded buffer, and a check that "
+	"every item came through once and in order.\v"
+	"Example: ./producer_consumer --producers=3 --consumers=2 "
+	"--buffer-size=10 --items=1000\n"
+	"Exit status: 0 all items came through, 1 not, 2 usage.";
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+/* Pauses are random as soon as a number is given, whichever it is. */
+static void take_seed(const char *text, void *where)
 {
-	struct arguments *arguments = state->input;
-	struct role_plan *plan = &arguments->plan;
+	struct role_plan *plan = where;
 
-	switch (key) {
-	case 'p':
-		plan->members[ROLE_PRODUCER] = (uint32_t)cli_count(
-			"--producers", arg, 1, AUDIT_MEMBERS_MAX);
-		return 0;
-	case 'c':
-		plan->members[ROLE_CONSUMER] = (uint32_t)cli_count(
-			"--consumers", arg, 1, AUDIT_MEMBERS_MAX);
-		return 0;
-	case 'b':
-		arguments->buffer_size = (uint32_t)cli_count(
-			"--buffer-size", arg, 1, BOUNDED_CAPACITY_MAX);
-		return 0;
-	case 'i':
-		plan->items = cli_count("--items", arg, 1, AUDIT_ITEMS_MAX);
-		return 0;
-	case 'P':
-		arguments->uses_processes = true;
-		return 0;
-	case 'd':
-		plan->delay_ns[ROLE_PRODUCER] =
-			cli_duration("--delay-producer", arg, 0, DELAY_MAX);
-		return 0;
-	case 'D':
-		plan->delay_ns[ROLE_CONSUMER] =
-			cli_duration("--delay-consumer", arg, 0, DELAY_MAX);
-		return 0;
-	case 's':
-		plan->seed = cli_count("--seed", arg, 0, UINT64_MAX);
-		plan->is_random = true;
-		return 0;
-	case 't':
-		arguments->timeout_ns =
-			cli_duration("--timeout", arg, TICK_MS, DELAY_MAX);
-		return 0;
-	case 'q':
-		arguments->is_quiet = true;
-		return 0;
-	case 'j':
-		arguments->is_json = true;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	plan->seed = cli_count("--seed", text, 0, UINT64_MAX);
+	plan->is_random = true;
+}
+
+static void parse(struct arguments *a, int argc, char **argv)
+{
+	struct role_plan *plan = &a->plan;
+	const struct cli_option options[] = {
+		CLI_COUNT("producers", 'p', "N", &plan->members[ROLE_PRODUCER],
+			  1, AUDIT_MEMBERS_MAX, "How many produce (default 3)"),
+		CLI_COUNT("consumers", 'c', "N", &plan->members[ROLE_CONSUMER],
+			  1, AUDIT_MEMBERS_MAX, "How many consume (default 2)"),
+		CLI_COUNT("buffer-size", 'b', "N", &a->buffer_size, 1,
+			  BOUNDED_CAPACITY_MAX,
+			  "How many items fit in (default 10)"),
+		CLI_COUNT("items", 'i', "N", &plan->items, 1, AUDIT_ITEMS_MAX,
+			  "How many are made in all (default 1000)"),
+		CLI_ON("processes", 'P', &a->uses_processes,
+		       "Processes with shared memory instead of threads"),
+		CLI_DURATION("delay-producer", 'd', "DUR",
+			     &plan->delay_ns[ROLE_PRODUCER], 0, DELAY_MAX,
+			     "Pause of a producer after each item: empty "
+			     "waits"),
+		CLI_DURATION("delay-consumer", 'D', "DUR",
+			     &plan->delay_ns[ROLE_CONSUMER], 0, DELAY_MAX,
+			     "Pause of a consumer after each item: full waits"),
+		CLI_CALL("seed", 's', "N", take_seed, plan,
+			 "Stress: random pauses, by this number"),
+		CLI_DURATION("timeout", 't', "DUR", &a->timeout_ns, TICK_MS,
+			     DELAY_MAX,
+			     "How long nothing may move before it is a "
+			     "deadlock (default 10s)"),
+		CLI_ON("quiet", 'q', &a->is_quiet, "No line for each item"),
+		CLI_ON("json", 'j', &a->is_json, "The figures as JSON"),
+		{0},
+	};
+	const struct cli_command command = {.doc = doc, .options = options};
+
+	cli_parse(&command, argc, argv);
 }
 
 static void start(struct crew *crew, const struct arguments *arguments)
@@ -129,16 +112,6 @@ static void watch(struct crew *crew, const struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.doc = "Producers and consumers around one bounded buffer, and "
-		       "a check that every item came through once and in "
-		       "order.\v"
-		       "Example: ./producer_consumer --producers=3 "
-		       "--consumers=2 --buffer-size=10 --items=1000\n"
-		       "Exit status: 0 all items came through, 1 not, 2 usage.",
-	};
 	struct arguments arguments = {
 		.plan = {.members = {3, 2}, .items = 1000},
 		.buffer_size = 10,
@@ -149,7 +122,7 @@ int main(int argc, char **argv)
 	bool is_right;
 	int error;
 
-	cli_parse_argp(&argp, argc, argv, &arguments);
+	parse(&arguments, argc, argv);
 	error = stop_install();
 	if (error)
 		die_errno(error, "cannot catch signals");
