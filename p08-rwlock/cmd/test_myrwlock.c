@@ -39,102 +39,57 @@ struct arguments {
 	bool is_verbose, is_quiet, is_json;
 };
 
-enum { READ_HOLD = 0x100, WRITE_HOLD, READ_PAUSE, WRITE_PAUSE, JSON };
+static const char doc[] =
+	"Readers and writers that keep a lock busy; did it keep them apart, "
+	"and did anybody starve?\v"
+	"Example: ./test_myrwlock --readers=10 --writers=3 --duration=10s\n"
+	"Exit status: 0 it did and nobody starved, 1 not so, 2 usage.";
 
-static const struct argp_option options[] = {
-	{"readers", 'r', "N", 0, "How many threads read (default 10)", 0},
-	{"writers", 'w', "N", 0, "How many threads write (default 3)", 0},
-	{"duration", 'd', "DUR", 0, "For how long (default 10s)", 0},
-	{"policy", 'p', "POLICY", 0,
-	 "Who goes first: fair (default), reader, writer", 0},
-	{"read-hold", READ_HOLD, "DUR", 0,
-	 "How long a reader keeps the lock (default 1ms)", 0},
-	{"write-hold", WRITE_HOLD, "DUR", 0,
-	 "How long a writer keeps the lock (default 1ms)", 0},
-	{"read-pause", READ_PAUSE, "DUR", 0,
-	 "How long a reader stays away in between (default 0)", 0},
-	{"write-pause", WRITE_PAUSE, "DUR", 0,
-	 "How long a writer stays away in between (default 20ms)", 0},
-	{"jitter", 'j', "DUR", 0,
-	 "Add a random time up to DUR to each of these", 0},
-	{"seed", 's', "N", 0, "Of the random times (default 1)", 0},
-	{"timeout", 't', "DUR", 0,
-	 "Take a wait for a deadlock that lasts so much longer than the run "
-	 "(default 10s)",
-	 0},
-	{"verbose", 'v', NULL, 0, "Print every event, not the first 30", 0},
-	{"quiet", 'q', NULL, 0, "Print the result alone", 0},
-	{"json", JSON, NULL, 0, "Print the statistics as one JSON object", 0},
-	{0},
-};
-
-static error_t parse_sleep(int key, const char *arg, struct crowd_plan *plan)
+static void parse(struct arguments *a, int argc, char **argv)
 {
-	switch (key) {
-	case READ_HOLD:
-		plan->read_hold_ns =
-			cli_duration("--read-hold", arg, 0, SLEEP_MAX);
-		return 0;
-	case WRITE_HOLD:
-		plan->write_hold_ns =
-			cli_duration("--write-hold", arg, 0, SLEEP_MAX);
-		return 0;
-	case READ_PAUSE:
-		plan->read_pause_ns =
-			cli_duration("--read-pause", arg, 0, SLEEP_MAX);
-		return 0;
-	case WRITE_PAUSE:
-		plan->write_pause_ns =
-			cli_duration("--write-pause", arg, 0, SLEEP_MAX);
-		return 0;
-	case 'j':
-		plan->jitter_ns = cli_duration("--jitter", arg, 0, SLEEP_MAX);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
+	struct crowd_plan *plan = &a->plan;
+	const struct cli_option options[] = {
+		CLI_COUNT("readers", 'r', "N", &plan->readers, 1, SIDE_MAX,
+			  "How many threads read (default 10)"),
+		CLI_COUNT("writers", 'w', "N", &plan->writers, 1, SIDE_MAX,
+			  "How many threads write (default 3)"),
+		CLI_DURATION("duration", 'd', "DUR", &a->duration_ns, TICK_MS,
+			     DURATION_MAX, "For how long (default 10s)"),
+		CLI_WORD("policy", 'p', "POLICY", &a->policy, policies,
+			 "Who goes first: fair (default), reader, writer"),
+		CLI_DURATION("read-hold", 0, "DUR", &plan->read_hold_ns, 0,
+			     SLEEP_MAX,
+			     "How long a reader keeps the lock (default 1ms)"),
+		CLI_DURATION("write-hold", 0, "DUR", &plan->write_hold_ns, 0,
+			     SLEEP_MAX,
+			     "How long a writer keeps the lock (default 1ms)"),
+		CLI_DURATION("read-pause", 0, "DUR", &plan->read_pause_ns, 0,
+			     SLEEP_MAX,
+			     "How long a reader stays away in between (default "
+			     "0)"),
+		CLI_DURATION("write-pause", 0, "DUR", &plan->write_pause_ns, 0,
+			     SLEEP_MAX,
+			     "How long a writer stays away in between (default "
+			     "20ms)"),
+		CLI_DURATION("jitter", 'j', "DUR", &plan->jitter_ns, 0,
+			     SLEEP_MAX,
+			     "Add a random time up to DUR to each of these"),
+		CLI_COUNT("seed", 's', "N", &plan->seed, 0, UINT64_MAX,
+			  "Of the random times (default 1)"),
+		CLI_DURATION("timeout", 't', "DUR", &plan->timeout_ns, TICK_MS,
+			     DURATION_MAX,
+			     "Take a wait for a deadlock that lasts so much "
+			     "longer than the run (default 10s)"),
+		CLI_ON("verbose", 'v', &a->is_verbose,
+		       "Print every event, not the first 30"),
+		CLI_ON("quiet", 'q', &a->is_quiet, "Print the result alone"),
+		CLI_ON("json", 0, &a->is_json,
+		       "Print the statistics as one JSON object"),
+		{0},
+	};
+	const struct cli_command command = {.doc = doc, .options = options};
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct arguments *arguments = state->input;
-	struct crowd_plan *plan = &arguments->plan;
-
-	switch (key) {
-	case 'r':
-		plan->readers =
-			(unsigned int)cli_count("--readers", arg, 1, SIDE_MAX);
-		return 0;
-	case 'w':
-		plan->writers =
-			(unsigned int)cli_count("--writers", arg, 1, SIDE_MAX);
-		return 0;
-	case 'd':
-		arguments->duration_ns =
-			cli_duration("--duration", arg, TICK_MS, DURATION_MAX);
-		return 0;
-	case 'p':
-		arguments->policy = cli_word("--policy", arg, policies);
-		return 0;
-	case 's':
-		plan->seed = cli_count("--seed", arg, 0, UINT64_MAX);
-		return 0;
-	case 't':
-		plan->timeout_ns =
-			cli_duration("--timeout", arg, TICK_MS, DURATION_MAX);
-		return 0;
-	case 'v':
-		arguments->is_verbose = true;
-		return 0;
-	case 'q':
-		arguments->is_quiet = true;
-		return 0;
-	case JSON:
-		arguments->is_json = true;
-		return 0;
-	default:
-		return parse_sleep(key, arg, plan);
-	}
+	cli_parse(&command, argc, argv);
 }
 
 static void make_lock(struct myrwlock *lock, int policy)
@@ -222,16 +177,6 @@ static int run(const struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.doc = "Readers and writers that keep a lock busy; did it keep "
-		       "them apart, and did anybody starve?\v"
-		       "Example: ./test_myrwlock --readers=10 --writers=3 "
-		       "--duration=10s\n"
-		       "Exit status: 0 it did and nobody starved, 1 not so, 2 "
-		       "usage.",
-	};
 	struct arguments arguments = {
 		.plan = {.readers = 10,
 			 .writers = 3,
@@ -245,7 +190,7 @@ int main(int argc, char **argv)
 	};
 	int rc;
 
-	cli_parse_argp(&argp, argc, argv, &arguments);
+	parse(&arguments, argc, argv);
 	/* For who reads along. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	rc = stop_install();
