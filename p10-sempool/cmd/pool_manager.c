@@ -25,40 +25,30 @@ struct settings {
 
 enum { SLOTS = 5 };
 
-enum { OPTION_STATUS = 0x100, OPTION_JSON };
+static const char doc[] =
+	"Lend a number of connections to workers, until SIGINT or SIGTERM.\v"
+	"Examples:\n"
+	"  ./pool_manager --max-connections=5\n"
+	"  ./pool_manager --status\n\n"
+	"Exit status: 0 done, 1 failed, 2 usage.";
 
-static const struct argp_option options[] = {
-	{"max-connections", 'm', "N", 0,
-	 "How many there are: 1 to 1024 (default 5)", 0},
-	{"name", 'n', "/NAME", 0, "The pool (default " TARGET_NAME ")", 0},
-	{"status", OPTION_STATUS, NULL, 0,
-	 "Print who holds a connection and who waits, and end", 0},
-	{"json", OPTION_JSON, NULL, 0, "The same as JSON", 0},
-	{0},
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void parse(struct settings *s, int argc, char **argv)
 {
-	struct settings *s = state->input;
+	const struct cli_option options[] = {
+		CLI_COUNT("max-connections", 'm', "N", &s->slots, 1,
+			  SEMPOOL_MAX,
+			  "How many there are: 1 to 1024 (default 5)"),
+		TARGET_OPTION(&s->name),
+		CLI_ON("status", 0, &s->is_status,
+		       "Print who holds a connection and who waits, and end"),
+		CLI_ON("json", 0, &s->as_json, "The same as JSON"),
+		{0},
+	};
+	const struct cli_command command = {.doc = doc, .options = options};
 
-	switch (key) {
-	case 'm':
-		s->slots = (unsigned int)cli_count("--max-connections", arg, 1,
-						   SEMPOOL_MAX);
-		return 0;
-	case 'n':
-		s->name = target_check(arg);
-		return 0;
-	case OPTION_JSON:
-		s->as_json = true;
-		s->is_status = true;
-		return 0;
-	case OPTION_STATUS:
-		s->is_status = true;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	cli_parse(&command, argc, argv);
+	target_check(s->name);
+	s->is_status |= s->as_json;
 }
 
 /* ---- --status ---- */
@@ -192,21 +182,11 @@ static void manage(struct sempool *pool, const struct settings *s)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.doc = "Lend a number of connections to workers, until SIGINT "
-		       "or SIGTERM.\v"
-		       "Examples:\n"
-		       "  ./pool_manager --max-connections=5\n"
-		       "  ./pool_manager --status\n\n"
-		       "Exit status: 0 done, 1 failed, 2 usage.",
-	};
 	struct settings settings = {.name = TARGET_NAME};
 	struct sempool pool;
 	int error;
 
-	cli_parse_argp(&argp, argc, argv, &settings);
+	parse(&settings, argc, argv);
 	if (settings.is_status)
 		return print_status(&settings);
 	error = stop_install();

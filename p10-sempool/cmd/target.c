@@ -5,13 +5,12 @@
 #include "lib/cmd/die.h"
 #include "lib/objname.h"
 
-const char *target_check(const char *name)
+void target_check(const char *name)
 {
 	if (objname_check(name))
 		die_usage("--name=%s: accepted is a slash and up to 250 bytes "
 			  "without one",
 			  name);
-	return name;
 }
 
 void target_die(const char *name, int error)

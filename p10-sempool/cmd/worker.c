@@ -2,6 +2,7 @@
  * a command runs, and gives it back. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -29,59 +30,46 @@ struct settings {
 	bool is_quiet;
 };
 
-static const struct argp_option options[] = {
-	{"name", 'n', "/NAME", 0, "The pool (default " TARGET_NAME ")", 0},
-	{"timeout", 't', "DUR", 0,
-	 "Give up after DUR without a connection, with exit status 3", 0},
-	{"hold", 'H', "DUR", 0, "How long to hold it (default 1s)", 0},
-	{"quiet", 'q', NULL, 0, "Print errors alone", 0},
-	{0},
-};
+static const char doc[] =
+	"Take a connection of a pool, hold it, and give it back.\v"
+	"Examples:\n"
+	"  ./worker 1 --hold=3s --timeout=2s\n"
+	"  ./worker 1 -- make -C project\n\n"
+	"Exit status: 0 done, 1 failed, 2 usage, 3 no connection in time; with "
+	"a command, its own.";
 
-/* The number, and then a command, which has to stand behind --. */
-static void take_operand(struct settings *s, char *arg,
-			 struct argp_state *state)
+static void parse(struct settings *s, int argc, char **argv)
 {
-	if (!s->number) {
-		s->number = cli_count("N", arg, 1, 1000000000);
-		return;
-	}
-	if (!state->quoted || state->next - 1 < state->quoted)
-		die_usage("'%s': a command stands behind --", arg);
-	s->command = state->argv + state->next - 1;
-	state->next = state->argc;
-}
+	const struct cli_option options[] = {
+		TARGET_OPTION(&s->name),
+		CLI_TEXT("timeout", 't', "DUR", &s->timeout,
+			 "Give up after DUR without a connection, with exit "
+			 "status 3"),
+		CLI_DURATION("hold", 'H', "DUR", &s->hold_ns, 0, LONGEST_NS,
+			     "How long to hold it (default 1s)"),
+		CLI_ON("quiet", 'q', &s->is_quiet, "Print errors alone"),
+		{0},
+	};
+	const struct cli_command command = {
+		.doc = doc,
+		.operands = "N [-- COMMAND...]",
+		.most = INT_MAX, /* the second is refused below */
+		.options = options,
+		.behind = &s->command,
+	};
+	int n = cli_parse(&command, argc, argv);
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct settings *s = state->input;
-
-	switch (key) {
-	case 'n':
-		s->name = target_check(arg);
-		return 0;
-	case 't':
-		s->timeout = arg;
-		s->timeout_ns = cli_duration("--timeout", arg, 0, LONGEST_NS);
-		return 0;
-	case 'H':
-		s->hold_ns = cli_duration("--hold", arg, 0, LONGEST_NS);
-		return 0;
-	case 'q':
-		s->is_quiet = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		take_operand(s, arg, state);
-		return 0;
-	case ARGP_KEY_END:
-		if (!s->number)
-			die_usage("give the worker's number, like: worker 1");
-		if (s->command && s->hold_ns >= 0)
-			die_usage("--hold and a command exclude each other");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	target_check(s->name);
+	if (s->timeout)
+		s->timeout_ns =
+			cli_duration("--timeout", s->timeout, 0, LONGEST_NS);
+	if (n < 1)
+		die_usage("give the worker's number, like: worker 1");
+	s->number = cli_count("N", argv[1], 1, 1000000000);
+	if (n > 1)
+		die_usage("'%s': a command stands behind --", argv[2]);
+	if (s->command && s->hold_ns >= 0)
+		die_usage("--hold and a command exclude each other");
 }
 
 /* A line of ours: not among what a command prints. */
@@ -195,25 +183,13 @@ static int hold(const struct settings *s)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.args_doc = "N [-- COMMAND...]",
-		.doc = "Take a connection of a pool, hold it, and give it "
-		       "back.\v"
-		       "Examples:\n"
-		       "  ./worker 1 --hold=3s --timeout=2s\n"
-		       "  ./worker 1 -- make -C project\n\n"
-		       "Exit status: 0 done, 1 failed, 2 usage, 3 no "
-		       "connection in time; with a command, its own.",
-	};
 	struct settings settings = {
 		.name = TARGET_NAME, .timeout_ns = -1, .hold_ns = -1};
 	struct sempool_lease lease;
 	struct sempool pool;
 	int status, error;
 
-	cli_parse_in_order(&argp, argc, argv, &settings);
+	parse(&settings, argc, argv);
 	error = stop_install();
 	if (error)
 		die_errno(error, "cannot handle signals");
