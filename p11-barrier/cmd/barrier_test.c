@@ -41,68 +41,53 @@ struct run {
 	struct referee referee;
 };
 
-static const struct argp_option options[] = {
-	{"processes", 'p', "N", 0, "How many meet (default 5)", 0},
-	{"iterations", 'i', "N", 0, "How often (default 3)", 0},
-	{"kill", 'k', "K", 0,
-	 "Have process K killed halfway, and see that the others are told", 0},
-	{"timeout", 't', "DUR", 0,
-	 "How long to wait at one barrier (default 10s)", 0},
-	{"jitter", 'j', "DUR", 0,
-	 "Pause for a random time up to DUR before each barrier", 0},
-	{"seed", 's', "N", 0, "Of the random pauses (default 1)", 0},
-	{"key", 'K', "KEY", 0,
-	 "The key of the semaphore set, like 0x1234 (default: a free one)", 0},
-	{"quiet", 'q', NULL, 0, "Print the result alone", 0},
-	{0},
-};
+static const char doc[] =
+	"Processes that meet at a barrier of System V semaphores, again and "
+	"again.\v"
+	"Example: ./barrier_test --processes=5 --iterations=3\n"
+	"Exit status: 0 all met (with --kill: all were told), 1 not, 2 usage.";
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void take_key(const char *text, void *where)
 {
-	struct arguments *arguments = state->input;
+	if (sysv_parse_key(text, where))
+		die_usage("--key=%s: accepted is a number like 0x1234, not 0, "
+			  "of 32 bits",
+			  text);
+}
 
-	switch (key) {
-	case 'p':
-		arguments->processes = (unsigned int)cli_count(
-			"--processes", arg, 1, PROCESSES_MAX);
-		return 0;
-	case 'i':
-		arguments->plan.rounds = (unsigned int)cli_count(
-			"--iterations", arg, 1, 1000000000);
-		return 0;
-	case 'k':
-		arguments->plan.killed = (unsigned int)cli_count(
-			"--kill", arg, 1, PROCESSES_MAX);
-		return 0;
-	case 't':
-		arguments->plan.timeout_ns = cli_duration(
-			"--timeout", arg, TICK_MS, INT64_C(86400) * TICK_S);
-		return 0;
-	case 'j':
-		arguments->plan.jitter_ns =
-			cli_duration("--jitter", arg, 0, 60 * TICK_S);
-		return 0;
-	case 's':
-		arguments->plan.seed = cli_count("--seed", arg, 0, UINT64_MAX);
-		return 0;
-	case 'K':
-		if (sysv_parse_key(arg, &arguments->key))
-			die_usage("--key=%s: accepted is a number like 0x1234, "
-				  "not 0, of 32 bits",
-				  arg);
-		return 0;
-	case 'q':
-		arguments->is_quiet = true;
-		return 0;
-	case ARGP_KEY_END:
-		if (arguments->plan.killed > arguments->processes)
-			die_usage("--kill=%u: accepted is 1 to %u, the number "
-				  "of processes",
-				  arguments->plan.killed, arguments->processes);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+static void parse(struct arguments *a, int argc, char **argv)
+{
+	struct member_plan *plan = &a->plan;
+	const struct cli_option options[] = {
+		CLI_COUNT("processes", 'p', "N", &a->processes, 1,
+			  PROCESSES_MAX, "How many meet (default 5)"),
+		CLI_COUNT("iterations", 'i', "N", &plan->rounds, 1, 1000000000,
+			  "How often (default 3)"),
+		CLI_COUNT("kill", 'k', "K", &plan->killed, 1, PROCESSES_MAX,
+			  "Have process K killed halfway, and see that the "
+			  "others are told"),
+		CLI_DURATION("timeout", 't', "DUR", &plan->timeout_ns, TICK_MS,
+			     86400 * TICK_S,
+			     "How long to wait at one barrier (default 10s)"),
+		CLI_DURATION("jitter", 'j', "DUR", &plan->jitter_ns, 0,
+			     60 * TICK_S,
+			     "Pause for a random time up to DUR before each "
+			     "barrier"),
+		CLI_COUNT("seed", 's', "N", &plan->seed, 0, UINT64_MAX,
+			  "Of the random pauses (default 1)"),
+		CLI_CALL("key", 'K', "KEY", take_key, &a->key,
+			 "The key of the semaphore set, like 0x1234 (default: "
+			 "a free one)"),
+		CLI_ON("quiet", 'q', &a->is_quiet, "Print the result alone"),
+		{0},
+	};
+	const struct cli_command command = {.doc = doc, .options = options};
+
+	cli_parse(&command, argc, argv);
+	if (plan->killed > a->processes)
+		die_usage("--kill=%u: accepted is 1 to %u, the number of "
+			  "processes",
+			  plan->killed, a->processes);
 }
 
 /* All of them at once, when they are not ending by themselves: nobody reads
@@ -264,15 +249,6 @@ static int judge(const struct run *run, bool is_right)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.doc = "Processes that meet at a barrier of System V "
-		       "semaphores, again and again.\v"
-		       "Example: ./barrier_test --processes=5 --iterations=3\n"
-		       "Exit status: 0 all met (with --kill: all were told), 1 "
-		       "not, 2 usage.",
-	};
 	struct run run = {
 		.arguments =
 			{
@@ -286,7 +262,7 @@ int main(int argc, char **argv)
 	bool is_right;
 	int rc;
 
-	cli_parse_argp(&argp, argc, argv, arguments);
+	parse(arguments, argc, argv);
 	rc = stop_install();
 	if (!rc)
 		rc = fdio_pipe(run.records);
