@@ -17,8 +17,6 @@
 #include "p12-shm-ring/bench/report.h"
 #include "p12-shm-ring/bench/traffic.h"
 
-enum { OPT_WAIT = 256, OPT_SYNC, OPT_OVERFLOW, OPT_MIXED, OPT_ALONE };
-
 #define PROGRAM "shm_ringbuffer_bench"
 
 /* Of a peer, each of two times. */
@@ -26,7 +24,7 @@ enum { OPT_WAIT = 256, OPT_SYNC, OPT_OVERFLOW, OPT_MIXED, OPT_ALONE };
 
 struct arguments {
 	struct traffic_plan plan;
-	char name[OBJNAME_MAX];
+	char name[OBJNAME_MAX]; /* where none is given */
 	char name_back[OBJNAME_MAX + 8];
 	bool is_alone, is_json;
 };
@@ -48,43 +46,17 @@ static const struct traffic_board *board_of(const struct run *run)
 
 static const struct mechanism *const peers[REPORT_PEERS] = {&mech_pipe,
 							    &mech_unix_stream};
-static const char *const overflows[] = {"block", "drop", NULL};
 
-static const struct argp_option options[] = {
-	{"buffer-size", 'b', "SIZE", 0, "Room in the ring (default 1MB)", 0},
-	{"iterations", 'i', "N", 0, "How many messages (default 10M)", 0},
-	{"message-size", 'm', "SIZE", 0, "Bytes of a message (default 1KB)", 0},
-	{"mixed", OPT_MIXED, NULL, 0,
-	 "Lengths from 16 bytes up to --message-size", 0},
-	{"wait", OPT_WAIT, "HOW", 0,
-	 "adaptive, spin or block: what a side does that has to wait "
-	 "(default adaptive)",
-	 0},
-	{"sync", OPT_SYNC, "HOW", 0,
-	 "ring, or sem: the textbook's two semaphores (default ring)", 0},
-	{"overflow", OPT_OVERFLOW, "HOW", 0,
-	 "block, or drop the newest when the ring is full (default block)", 0},
-	{"cpus", 'c', "A,B", 0,
-	 "Where producer and consumer run (default: the first two)", 0},
-	{"name", 'n', "/NAME", 0, "Of the shared memory (default: our own)", 0},
-	{"timeout", 't', "DUR", 0,
-	 "How long to wait for one message (default 10s)", 0},
-	{"no-compare", OPT_ALONE, NULL, 0, "Do not measure pipe and socket", 0},
-	{"json", 'j', NULL, 0, "Print one JSON object", 0},
-	{0},
-};
-
-static void take_name(struct arguments *arguments, const char *text)
+/* All options are known: what fits together? */
+static void check(const struct traffic_plan *plan)
 {
-	if (objname_check(text))
+	const struct lane_plan *lane = &plan->lane;
+	const char *name = plan->name[0];
+
+	if (name && objname_check(name))
 		die_usage("--name=%s: accepted is a slash and 1 to 250 bytes "
 			  "without one",
-			  text);
-	snprintf(arguments->name, sizeof(arguments->name), "%s", text);
-}
-
-static void check_sizes(const struct lane_plan *lane)
-{
+			  name);
 	/* A record has 8 bytes in front. */
 	if (lane->message_bytes + 8 > lane->buffer_bytes)
 		die_usage("--message-size=%zu: accepted is 16 to %zu, what "
@@ -95,66 +67,58 @@ static void check_sizes(const struct lane_plan *lane)
 			  "only to wait");
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct arguments *arguments = state->input;
-	struct traffic_plan *plan = &arguments->plan;
-	struct lane_plan *lane = &plan->lane;
-	size_t n;
+static const char doc[] =
+	"Messages from one process to another through a ring in shared "
+	"memory.\v"
+	"Example: ./" PROGRAM " --buffer-size=1MB --iterations=10M\n"
+	"Latency is half a round trip of one message.\n"
+	"Exit status: 0 every message arrived as it was sent, 1 not, 2 usage.";
 
-	switch (key) {
-	case 'b':
-		lane->buffer_bytes =
-			cli_size("--buffer-size", arg, RING_CAPACITY_MIN,
-				 RING_CAPACITY_MAX);
-		return 0;
-	case 'i':
-		plan->messages =
-			cli_count("--iterations", arg, 1, UINT64_C(1) << 60);
-		return 0;
-	case 'm':
-		lane->message_bytes = cli_size("--message-size", arg,
-					       PAYLOAD_MIN, RING_CAPACITY_MAX);
-		return 0;
-	case OPT_MIXED:
-		lane->is_mixed = true;
-		return 0;
-	case OPT_WAIT:
-		lane->options.wait =
-			(enum ring_wait)cli_word("--wait", arg, report_waits);
-		return 0;
-	case OPT_SYNC:
-		lane->has_semaphores =
-			cli_word("--sync", arg, report_syncs) == 1;
-		return 0;
-	case OPT_OVERFLOW:
-		lane->options.overflow = (enum ring_overflow)cli_word(
-			"--overflow", arg, overflows);
-		return 0;
-	case 'c':
-		cli_cpus("--cpus", arg, plan->cpus, 2, &n);
-		if (n == 1)
-			plan->cpus[1] = plan->cpus[0];
-		return 0;
-	case 'n':
-		take_name(arguments, arg);
-		return 0;
-	case 't':
-		plan->timeout_ns = cli_duration("--timeout", arg, TICK_MS,
-						INT64_C(86400) * TICK_S);
-		return 0;
-	case OPT_ALONE:
-		arguments->is_alone = true;
-		return 0;
-	case 'j':
-		arguments->is_json = true;
-		return 0;
-	case ARGP_KEY_END:
-		check_sizes(lane);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+static void parse(struct arguments *a, int argc, char **argv)
+{
+	static const char *const overflows[] = {"block", "drop", NULL};
+	struct traffic_plan *plan = &a->plan;
+	struct lane_plan *lane = &plan->lane;
+	const struct cli_option options[] = {
+		CLI_SIZE("buffer-size", 'b', "SIZE", &lane->buffer_bytes,
+			 RING_CAPACITY_MIN, RING_CAPACITY_MAX,
+			 "Room in the ring (default 1MB)"),
+		CLI_COUNT("iterations", 'i', "N", &plan->messages, 1,
+			  UINT64_C(1) << 60, "How many messages (default 10M)"),
+		CLI_SIZE("message-size", 'm', "SIZE", &lane->message_bytes,
+			 PAYLOAD_MIN, RING_CAPACITY_MAX,
+			 "Bytes of a message (default 1KB)"),
+		CLI_ON("mixed", 0, &lane->is_mixed,
+		       "Lengths from 16 bytes up to --message-size"),
+		CLI_WORD("wait", 0, "HOW", &lane->options.wait, report_waits,
+			 "adaptive, spin or block: what a side does that has "
+			 "to wait (default adaptive)"),
+		CLI_WORD("sync", 0, "HOW", &lane->has_semaphores, report_syncs,
+			 "ring, or sem: the textbook's two semaphores (default "
+			 "ring)"),
+		CLI_WORD("overflow", 0, "HOW", &lane->options.overflow,
+			 overflows,
+			 "block, or drop the newest when the ring is full "
+			 "(default block)"),
+		CLI_CPUS("cpus", 'c', "A,B", &plan->cpus,
+			 "Where producer and consumer run (default: the first "
+			 "two)"),
+		CLI_TEXT("name", 'n', "/NAME", &plan->name[0],
+			 "Of the shared memory (default: our own)"),
+		CLI_DURATION("timeout", 't', "DUR", &plan->timeout_ns, TICK_MS,
+			     86400 * TICK_S,
+			     "How long to wait for one message (default 10s)"),
+		CLI_ON("no-compare", 0, &a->is_alone,
+		       "Do not measure pipe and socket"),
+		CLI_ON("json", 'j', &a->is_json, "Print one JSON object"),
+		{0},
+	};
+	const struct cli_command command = {.doc = doc, .options = options};
+
+	cli_parse(&command, argc, argv);
+	if (plan->cpus[1] < 0) /* there is but one, or one was given */
+		plan->cpus[1] = plan->cpus[0];
+	check(plan);
 }
 
 /* ---- names ------------------------------------------------------------------------ */
@@ -164,17 +128,18 @@ static void prepare_names(struct arguments *arguments)
 	struct traffic_plan *plan = &arguments->plan;
 	int rc = 0;
 
-	if (!arguments->name[0])
+	if (!plan->name[0]) {
 		rc = objname_make(arguments->name, sizeof(arguments->name),
 				  "ring");
+		plan->name[0] = arguments->name;
+	}
 	if (rc)
 		die_errno(rc, "cannot make a name");
 	snprintf(arguments->name_back, sizeof(arguments->name_back), "%s-back",
-		 arguments->name);
+		 plan->name[0]);
 	if (objname_check(arguments->name_back))
 		die_usage("--name=%s: too long for '-back' behind it",
-			  arguments->name);
-	plan->name[0] = arguments->name;
+			  plan->name[0]);
 	plan->name[1] = arguments->name_back;
 }
 
@@ -352,17 +317,6 @@ static void run_all(struct run *run)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.doc = "Messages from one process to another through a ring in "
-		       "shared memory.\v"
-		       "Example: ./" PROGRAM
-		       " --buffer-size=1MB --iterations=10M\n"
-		       "Latency is half a round trip of one message.\n"
-		       "Exit status: 0 every message arrived as it was sent, 1 "
-		       "not, 2 usage.",
-	};
 	static struct run run = {
 		.arguments.plan = {.lane = {.message_bytes = 1024,
 					    .buffer_bytes = 1 << 20},
@@ -370,14 +324,12 @@ int main(int argc, char **argv)
 				   .trips = 100000,
 				   .trips_ns = TICK_S,
 				   .timeout_ns = 10 * TICK_S,
+				   .cpus = {-1, -1},
 				   .is_pinned = true}};
 	struct traffic_plan *plan = &run.arguments.plan;
-	int cpus, rc = 0;
+	int cpus = machine_cpus(plan->cpus, 2), rc;
 
-	cpus = machine_cpus(plan->cpus, 2);
-	if (cpus == 1)
-		plan->cpus[1] = plan->cpus[0];
-	cli_parse_argp(&argp, argc, argv, &run.arguments);
+	parse(&run.arguments, argc, argv);
 	rc = cpus < 0 ? cpus : stop_install();
 	if (rc)
 		die_errno(rc, "cannot begin");

@@ -25,63 +25,50 @@
 struct arguments {
 	const char *name;
 	enum ring_side side;
-	bool has_side;
 	int64_t timeout_ns; /* TICK_NEVER: wait for the other for ever */
 	struct ring_options ring;
 };
 
-static const struct argp_option options[] = {
-	{"name", 'n', "/NAME", 0, "Of the ring (required)", 0},
-	{"buffer-size", 'b', "SIZE", 0,
-	 "Room in the ring, if there is none yet (default 1MB)", 0},
-	{"timeout", 't', "DUR", 0,
-	 "How long to wait for the other side to come (default: for ever)", 0},
-	{0},
-};
+static const char doc[] =
+	"A pipe between any two shells, through shared memory.\v"
+	"Example: ./shm_cat --name=/x write <file\n"
+	"         ./shm_cat --name=/x read >copy\n"
+	"Exit status: 0 all is through, 1 not, 2 usage, 3 nobody came within "
+	"--timeout.";
 
-static void take_side(struct arguments *arguments, const char *word)
+static void parse(struct arguments *a, int argc, char **argv)
 {
-	static const char *const words[] = {"write", "read", NULL};
+	static const char *const sides[] = {"write", "read", NULL};
+	const struct cli_option options[] = {
+		CLI_TEXT("name", 'n', "/NAME", &a->name,
+			 "Of the ring (required)"),
+		CLI_SIZE("buffer-size", 'b', "SIZE", &a->ring.capacity,
+			 RING_CAPACITY_MIN, RING_CAPACITY_MAX,
+			 "Room in the ring, if there is none yet (default "
+			 "1MB)"),
+		CLI_DURATION("timeout", 't', "DUR", &a->timeout_ns, 0,
+			     86400 * TICK_S,
+			     "How long to wait for the other side to come "
+			     "(default: for ever)"),
+		{0},
+	};
+	const struct cli_command command = {
+		.doc = doc,
+		.operands = "write|read",
+		.most = 1,
+		.options = options,
+	};
 
-	if (arguments->has_side)
-		die_usage("'%s': write or read was given already", word);
-	arguments->side = (enum ring_side)cli_word("what to do", word, words);
-	arguments->has_side = true;
-}
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct arguments *arguments = state->input;
-
-	switch (key) {
-	case 'n':
-		if (objname_check(arg))
-			die_usage("--name=%s: accepted is a slash and 1 to 250 "
-				  "bytes without one",
-				  arg);
-		arguments->name = arg;
-		return 0;
-	case 'b':
-		arguments->ring.capacity =
-			cli_size("--buffer-size", arg, RING_CAPACITY_MIN,
-				 RING_CAPACITY_MAX);
-		return 0;
-	case 't':
-		arguments->timeout_ns = cli_duration("--timeout", arg, 0,
-						     INT64_C(86400) * TICK_S);
-		return 0;
-	case ARGP_KEY_ARG:
-		take_side(arguments, arg);
-		return 0;
-	case ARGP_KEY_END:
-		if (!arguments->name)
-			die_usage("--name=/NAME is missing");
-		if (!arguments->has_side)
-			die_usage("write or read is missing");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	cli_parse(&command, argc, argv);
+	if (!a->name)
+		die_usage("--name=/NAME is missing");
+	if (objname_check(a->name))
+		die_usage("--name=%s: accepted is a slash and 1 to 250 bytes "
+			  "without one",
+			  a->name);
+	if (!argv[1])
+		die_usage("write or read is missing");
+	a->side = (enum ring_side)cli_word("what to do", argv[1], sides);
 }
 
 /* ---- both sides ------------------------------------------------------------------- */
@@ -325,16 +312,6 @@ static void read_from(struct ring *ring, const struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.args_doc = "write|read",
-		.doc = "A pipe between any two shells, through shared memory.\v"
-		       "Example: ./shm_cat --name=/x write <file\n"
-		       "         ./shm_cat --name=/x read >copy\n"
-		       "Exit status: 0 all is through, 1 not, 2 usage, 3 nobody "
-		       "came within --timeout.",
-	};
 	struct arguments arguments = {
 		.timeout_ns = TICK_NEVER,
 		.ring = {.capacity = 1 << 20, .is_fresh = true},
@@ -342,7 +319,7 @@ int main(int argc, char **argv)
 	struct ring *ring;
 	int rc;
 
-	cli_parse_argp(&argp, argc, argv, &arguments);
+	parse(&arguments, argc, argv);
 	rc = stop_install();
 	if (rc)
 		die_errno(rc, "cannot begin");
