@@ -328,9 +328,8 @@ int main(int argc, char **argv)
 	uint64_t size = 4096;
 
 	out_check_at_exit();
-	if (argc > 1 &&
-	    (parse_count(argv[1], &size) || size < 64 || size > 16384))
-		die_usage("SIZE: accepted is 64 to 16384");
+	if (argc > 1)
+		size = cli_count("SIZE", argv[1], 64, 16384);
 	signal(SIGPIPE, SIG_IGN); /* contest_ours may die: then we say so */
 	if (!realpath(OURS, command))
 		die_errno(errno, "cannot find " OURS);

@@ -8,9 +8,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "lib/fdio.h"
+#include "lib/parse.h"
 #include "lib/tick.h"
 #include "p13-shm-image/crew.h"
 #include "p13-shm-image/job.h"

@@ -9,51 +9,7 @@
 #include "lib/cmd/die.h"
 #include "lib/tick.h"
 
-enum {
-	NO_COMPARE = 256,
-	COMPARE,
-	SCHEDULE,
-	THRESHOLD,
-	MAX_PIXELS,
-	BEST_EFFORT,
-	KILL,
-	STALL,
-	FORMAT,
-	JSON
-};
-
-static const struct argp_option options[] = {
-	{"filter", 'f', "NAME", 0,
-	 "blur (default), sharpen, edge, grayscale, invert or threshold; "
-	 "repeat it for several in a row",
-	 0},
-	{"workers", 'w', "N", 0, "Processes (default 2)", 0},
-	{"sigma", 's', "S", 0, "Of blur and sharpen, in pixels (default 2)", 0},
-	{"threshold", THRESHOLD, "LEVEL", 0,
-	 "From which level on it is white (default 128)", 0},
-	{"schedule", SCHEDULE, "HOW", 0,
-	 "dynamic (default): who is ready takes rows of others; or static", 0},
-	{"compression", 'c', "LEVEL", 0, "Of PNG, 0 to 9 (default 1)", 0},
-	{"format", FORMAT, "NAME", 0,
-	 "png, pnm or pam (default: by the name, or as the input)", 0},
-	{"max-pixels", MAX_PIXELS, "N", 0,
-	 "Refuse larger pictures (default 268M)", 0},
-	{"best-effort", BEST_EFFORT, NULL, 0,
-	 "Of a damaged picture, take the rows that are there", 0},
-	{"compare-single", COMPARE, NULL, 0,
-	 "Run it once more with one worker, to compare (default)", 0},
-	{"no-compare", NO_COMPARE, NULL, 0, "Do not", 0},
-	{"kill", KILL, "K", 0,
-	 "Have worker K killed in its first rows, and see them done again", 0},
-	{"stall-timeout", STALL, "TIME", 0,
-	 "Replace a worker that is stopped, or at 64 rows for so long "
-	 "(default 60s)",
-	 0},
-	{"json", JSON, NULL, 0, "Print the figures as JSON", 0},
-	{0},
-};
-
-static double parse_sigma(const char *text)
+static void take_sigma(const char *text, void *where)
 {
 	char *end;
 	double value = strtod(text, &end);
@@ -62,11 +18,13 @@ static double parse_sigma(const char *text)
 	    !(value <= GAUSS_SIGMA_MAX))
 		die_usage("--sigma=%s: accepted is %g to %g", text,
 			  GAUSS_SIGMA_MIN, GAUSS_SIGMA_MAX);
-	return value;
+	*(double *)where = value;
 }
 
-static void add_filter(struct job *job, const char *text)
+static void add_filter(const char *text, void *where)
 {
+	struct job *job = where;
+
 	if (job->filters == JOB_FILTERS_MAX)
 		die_usage("--filter=%s: accepted are %d filters at most", text,
 			  JOB_FILTERS_MAX);
@@ -74,128 +32,112 @@ static void add_filter(struct job *job, const char *text)
 		(enum filter_kind)cli_word("--filter", text, filter_words);
 }
 
-static void check_operands(struct arguments *arguments)
+/* All of them are known: what fits together? */
+static void check(const struct arguments *a)
 {
 	struct stat in, out;
 
-	if (!arguments->output)
+	if (!a->output)
 		die_usage("INPUT and OUTPUT are needed, as in "
 			  "'shm_image_filter in.png out.png'");
-	if (arguments->is_json && strcmp(arguments->output, "-") == 0)
+	if (a->is_json && strcmp(a->output, "-") == 0)
 		die_usage("--json and the picture cannot both go to standard "
 			  "output");
 	/* A device may be both, and so may the standard streams. */
-	if (strcmp(arguments->input, "-") != 0 &&
-	    strcmp(arguments->output, "-") != 0 &&
-	    stat(arguments->input, &in) == 0 &&
-	    stat(arguments->output, &out) == 0 && S_ISREG(in.st_mode) &&
-	    in.st_dev == out.st_dev && in.st_ino == out.st_ino)
-		die_usage("%s and %s are the same file", arguments->input,
-			  arguments->output);
-	if (arguments->crew.killed > arguments->crew.workers)
+	if (strcmp(a->input, "-") != 0 && strcmp(a->output, "-") != 0 &&
+	    stat(a->input, &in) == 0 && stat(a->output, &out) == 0 &&
+	    S_ISREG(in.st_mode) && in.st_dev == out.st_dev &&
+	    in.st_ino == out.st_ino)
+		die_usage("%s and %s are the same file", a->input, a->output);
+	if (a->crew.killed > a->crew.workers)
 		die_usage("--kill=%u: accepted is 1 to %u, the number of "
 			  "workers",
-			  arguments->crew.killed, arguments->crew.workers);
-	if (arguments->job.filters == 0)
-		add_filter(&arguments->job, "blur");
+			  a->crew.killed, a->crew.workers);
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static const char doc[] =
+	"Filter a picture (PNG, PGM, PPM, PAM) by processes that share it in a "
+	"System V segment. INPUT or OUTPUT may be - for a pipe.\v"
+	"Example: ./shm_image_filter in.png out.png --filter=blur --workers=4\n"
+	"Exit status: 0 done, 1 failed, 2 usage.";
+
+static int parse(struct arguments *a, arguments_parser *parser, int argc,
+		 char **argv)
 {
 	static const char *const schedules[] = {"dynamic", "static", NULL};
 	static const char *const formats[] = {"png", "pnm", "pam", NULL};
-	struct arguments *arguments = state->input;
-	struct job *job = &arguments->job;
-	struct crew_job *crew = &arguments->crew;
+	struct job *job = &a->job;
+	struct crew_job *crew = &a->crew;
+	const struct cli_option options[] = {
+		CLI_CALL("filter", 'f', "NAME", add_filter, job,
+			 "blur (default), sharpen, edge, grayscale, invert or "
+			 "threshold; repeat it for several in a row"),
+		CLI_COUNT("workers", 'w', "N", &crew->workers, 1,
+			  CREW_WORKERS_MAX, "Processes (default 2)"),
+		CLI_CALL("sigma", 's', "S", take_sigma, &job->sigma,
+			 "Of blur and sharpen, in pixels (default 2)"),
+		CLI_COUNT("threshold", 0, "LEVEL", &job->threshold, 0, 256,
+			  "From which level on it is white (default 128)"),
+		CLI_WORD("schedule", 0, "HOW", &crew->schedule, schedules,
+			 "dynamic (default): who is ready takes rows of "
+			 "others; or static"),
+		CLI_COUNT("compression", 'c', "LEVEL", &job->level, 0, 9,
+			  "Of PNG, 0 to 9 (default 1)"),
+		CLI_WORD("format", 0, "NAME", &a->format, formats,
+			 "png, pnm or pam (default: by the name, or as the "
+			 "input)"),
+		CLI_COUNT("max-pixels", 0, "N", &a->max_pixels, 1,
+			  UINT64_C(1) << 40,
+			  "Refuse larger pictures (default 268M)"),
+		CLI_ON("best-effort", 0, &a->keeps_going,
+		       "Of a damaged picture, take the rows that are there"),
+		CLI_ON("compare-single", 0, &a->compares,
+		       "Run it once more with one worker, to compare "
+		       "(default)"),
+		CLI_OFF("no-compare", 0, &a->compares, "Do not"),
+		CLI_COUNT("kill", 0, "K", &crew->killed, 1, CREW_WORKERS_MAX,
+			  "Have worker K killed in its first rows, and see "
+			  "them done again"),
+		CLI_DURATION("stall-timeout", 0, "TIME", &crew->stall_ns,
+			     TICK_S, 86400 * TICK_S,
+			     "Replace a worker that is stopped, or at 64 rows "
+			     "for so long (default 60s)"),
+		CLI_ON("json", 0, &a->is_json, "Print the figures as JSON"),
+		{0},
+	};
+	const struct cli_command command = {
+		.doc = doc,
+		.operands = "INPUT OUTPUT",
+		.most = 2,
+		.options = options,
+	};
 
-	switch (key) {
-	case 'f':
-		add_filter(job, arg);
-		return 0;
-	case 'w':
-		crew->workers = (unsigned int)cli_count("--workers", arg, 1,
-							CREW_WORKERS_MAX);
-		arguments->has_workers = true;
-		return 0;
-	case 's':
-		job->sigma = parse_sigma(arg);
-		return 0;
-	case THRESHOLD:
-		job->threshold = (int)cli_count("--threshold", arg, 0, 256);
-		return 0;
-	case SCHEDULE:
-		crew->schedule = (enum crew_schedule)cli_word("--schedule", arg,
-							      schedules);
-		return 0;
-	case 'c':
-		job->level = (int)cli_count("--compression", arg, 0, 9);
-		return 0;
-	case FORMAT:
-		job->format =
-			(enum job_format)cli_word("--format", arg, formats);
-		arguments->has_format = true;
-		return 0;
-	case MAX_PIXELS:
-		arguments->max_pixels =
-			cli_count("--max-pixels", arg, 1, UINT64_C(1) << 40);
-		return 0;
-	case BEST_EFFORT:
-		arguments->keeps_going = true;
-		return 0;
-	case COMPARE:
-	case NO_COMPARE:
-		arguments->compares = key == COMPARE;
-		return 0;
-	case KILL:
-		crew->killed = (unsigned int)cli_count("--kill", arg, 1,
-						       CREW_WORKERS_MAX);
-		arguments->has_workers = true;
-		return 0;
-	case STALL:
-		crew->stall_ns = cli_duration("--stall-timeout", arg, TICK_S,
-					      86400 * TICK_S);
-		return 0;
-	case JSON:
-		arguments->is_json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num > 1)
-			return ARGP_ERR_UNKNOWN;
-		*(state->arg_num ? &arguments->output : &arguments->input) =
-			arg;
-		return 0;
-	case ARGP_KEY_END:
-		check_operands(arguments);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	return parser(&command, argc, argv);
 }
 
-const struct argp arguments_argp = {
-	.options = options,
-	.parser = parse,
-	.args_doc = "INPUT OUTPUT",
-	.doc = "Filter a picture (PNG, PGM, PPM, PAM) by processes "
-	       "that share it in a System V segment. INPUT or OUTPUT "
-	       "may be - for a pipe.\v"
-	       "Example: ./shm_image_filter in.png out.png "
-	       "--filter=blur --workers=4\n"
-	       "Exit status: 0 done, 1 failed, 2 usage.",
-};
-
-void arguments_init(struct arguments *arguments)
+int arguments_parse(struct arguments *arguments, arguments_parser *parser,
+		    int argc, char **argv)
 {
+	struct crew_job *crew = &arguments->crew;
+	int n;
+
 	*arguments = (struct arguments){
 		.job = {.sigma = 2, .threshold = 128, .level = 1},
-		.crew = {.workers = 2, .stall_ns = CREW_STALL_S * TICK_S},
+		.crew = {.stall_ns = CREW_STALL_S * TICK_S},
+		.format = -1,
 		.max_pixels = UINT64_C(256) << 20,
 		.compares = true,
 	};
-}
-
-void arguments_parse(struct arguments *arguments, int argc, char **argv)
-{
-	arguments_init(arguments);
-	cli_parse_argp(&arguments_argp, argc, argv, arguments);
+	n = parse(arguments, parser, argc, argv);
+	if (n < 0)
+		return n;
+	arguments->input = argv[1];
+	arguments->output = n > 1 ? argv[2] : NULL;
+	arguments->has_workers = crew->workers || crew->killed;
+	if (!crew->workers)
+		crew->workers = 2;
+	if (arguments->job.filters == 0)
+		add_filter("blur", &arguments->job);
+	check(arguments);
+	return 0;
 }

@@ -2,9 +2,9 @@
 #ifndef UNIXIPC_P13_SHM_IMAGE_CMD_ARGUMENTS_H
 #define UNIXIPC_P13_SHM_IMAGE_CMD_ARGUMENTS_H
 
-#include <argp.h>
 #include <stdbool.h>
 
+#include "lib/cmd/cli.h"
 #include "p13-shm-image/job.h"
 
 struct arguments {
@@ -13,15 +13,16 @@ struct arguments {
 	struct crew_job crew;
 	uint64_t max_pixels;
 	bool has_workers; /* or they are as many as by default, or less */
-	bool has_format, compares, is_json, keeps_going;
+	int format; /* enum job_format; -1: by the name, or as the input */
+	bool compares, is_json, keeps_going;
 };
 
-/* Parse it, or end the program. */
-void arguments_parse(struct arguments *arguments, int argc, char **argv);
+typedef int arguments_parser(const struct cli_command *command, int argc,
+			     char **argv);
 
-/* The two halves of it, for its fuzz target: what is to be parsed, and what is
- * there before. */
-extern const struct argp arguments_argp;
-void arguments_init(struct arguments *arguments);
+/* Parse it by cli_parse(), and what is not accepted ends the program; or, in
+ * its fuzz target, by cli_try(). Returns 0 or its error. */
+int arguments_parse(struct arguments *arguments, arguments_parser *parser,
+		    int argc, char **argv);
 
 #endif

@@ -72,9 +72,9 @@ static void choose_format(struct arguments *arguments,
 {
 	const char *name = arguments->output;
 
-	if (arguments->has_format)
-		return;
-	if (ends_in(name, ".png"))
+	if (arguments->format >= 0)
+		arguments->job.format = (enum job_format)arguments->format;
+	else if (ends_in(name, ".png"))
 		arguments->job.format = JOB_PNG;
 	else if (ends_in(name, ".pam"))
 		arguments->job.format = JOB_PAM;
@@ -256,7 +256,7 @@ int main(int argc, char **argv)
 	struct report report = {.arguments = &arguments};
 	int error;
 
-	arguments_parse(&arguments, argc, argv);
+	arguments_parse(&arguments, cli_parse, argc, argv);
 	error = stop_install();
 	if (error)
 		die_errno(error, "cannot begin");

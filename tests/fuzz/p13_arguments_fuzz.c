@@ -123,7 +123,7 @@ static void check(const struct arguments *arguments)
 	must(job->sigma >= GAUSS_SIGMA_MIN && job->sigma <= GAUSS_SIGMA_MAX);
 	must(job->threshold >= 0 && job->threshold <= 256);
 	must(job->level >= 0 && job->level <= 9);
-	must(job->format <= JOB_PAM);
+	must(arguments->format >= -1 && arguments->format <= JOB_PAM);
 	must(crew->workers >= 1 && crew->workers <= CREW_WORKERS_MAX);
 	must(crew->killed <= crew->workers);
 	must(crew->schedule <= CREW_STATIC);
@@ -150,15 +150,13 @@ static void try(int argc, char **argv)
 	static struct arguments arguments;
 	int error;
 
-	arguments_init(&arguments);
 	is_parsing = true;
 	if (setjmp(refused) != 0) {
 		is_parsing = false;
 		free_what_is_left();
 		return;
 	}
-	error = argp_parse(&arguments_argp, argc, argv, ARGP_SILENT, NULL,
-			   &arguments);
+	error = arguments_parse(&arguments, cli_try, argc, argv);
 	is_parsing = false;
 	memset(blocks, 0, sizeof(blocks));
 	if (!error)
