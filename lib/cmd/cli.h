@@ -1,12 +1,12 @@
 /* cli.h - the options of a command, in one table.
  *
- * They end the program with status 2 and one line that names the option, the
- * value and what is accepted. What may be written is said in lib/parse.h.
+ * What is not accepted ends the program, with status 2 and one line that names
+ * the option, the value and what is accepted. lib/parse.h says how values are
+ * written.
  */
 #ifndef UNIXIPC_LIB_CMD_CLI_H
 #define UNIXIPC_LIB_CMD_CLI_H
 
-#include <argp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +22,7 @@
  *	const struct cli_option options[] = {
  *		CLI_COUNT("items", 'i', "N", &a.items, 1, ITEMS_MAX,
  *			  "How many are made (default 1000)"),
- *		CLI_DURATION("timeout", 0, "DUR", &a.timeout_ns, 0, TICK_MAX,
+ *		CLI_DURATION("timeout", 0, "DUR", &a.timeout_ns, 0, TICK_S * 60,
  *			     "How long to wait (default 10s)"),
  *		CLI_ON("quiet", 'q', &a.is_quiet, "Print the result alone"),
  *		{0},
@@ -153,14 +153,6 @@ int cli_parse(const struct cli_command *command, int argc, char **argv);
 /* The core of it, for fuzz targets: no --help, no words of argp and nothing
  * opened. Returns as cli_parse(), or -EINVAL. */
 int cli_try(const struct cli_command *command, int argc, char **argv);
-
-/* Of argp itself, until all commands have tables. */
-void cli_parse_argp(const struct argp *argp, int argc, char **argv,
-		    void *input);
-void cli_parse_in_order(const struct argp *argp, int argc, char **argv,
-			void *input);
-void cli_parse_command(const struct argp *argp, const char *command, int argc,
-		       char **argv, void *input);
 
 /* ---- values ---- */
 

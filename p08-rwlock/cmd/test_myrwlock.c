@@ -1,6 +1,7 @@
 /* test_myrwlock - the command: readers and writers that keep a lock busy, and
  * the verdict whether it excluded and whether anybody starved. */
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
