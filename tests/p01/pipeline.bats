@@ -48,7 +48,7 @@ repeat() {
 @test "no zombie while it waits, and none afterwards" {
 	start_server --ready ready ./mypipe true --shell \
 		'cat; echo ready; exec sleep 100'
-	wait_until 10 has_no_zombie
+	wait_until 30 has_no_zombie
 	stop_server
 	has_no_zombie
 }
@@ -209,7 +209,7 @@ capacity() {
 @test "--status tells how each command ended, and its times" {
 	run ./mypipe --status --shell 'exit 3' 'kill -TERM $$' 'exit 0'
 	assert_line --regexp \
-		'^ +1 +[0-9]+ +exited with status 3 +3 +[0-9.]+ [mu]s +[0-9.]+ [mu]s +/bin/sh$'
+		'^ +1 +[0-9]+ +exited with status 3 +3 +[0-9.]+ [mu]?s +[0-9.]+ [mu]?s +/bin/sh$'
 	assert_line --regexp '^ +2 +[0-9]+ +killed by SIGTERM +143 '
 	assert_line --regexp '^ +3 +[0-9]+ +exited with status 0 +0 '
 	run ./mypipe --status sotr cat
@@ -217,7 +217,8 @@ capacity() {
 		'^ +1 +- +not started: No such file or directory +127 +- +- +sotr$'
 }
 
-# The first ends half a second after mypipe has collected the second.
+# The first ends half a second after mypipe has collected the second; which of
+# them began first is not said, and the figures are rounded.
 @test "elapsed time is each command's own" {
 	run ./mypipe --status --shell \
 		'until [ -s second ]; do sleep 0.01; done
@@ -227,7 +228,7 @@ capacity() {
 	run awk -v 'RS=\n' '$1 ~ /^[12]$/ {
 		to_ms["us"] = 0.001; to_ms["ms"] = 1; to_ms["s"] = 1000
 		elapsed[$1] = $8 * to_ms[$9]
-	} END { exit !(elapsed[1] >= 500 && elapsed[1] >= elapsed[2] + 500) }' \
+	} END { exit !(elapsed[1] >= 500 && elapsed[1] >= elapsed[2] + 400) }' \
 		<<<"$output"
 	assert_success
 }
