@@ -79,7 +79,7 @@ static void a_failed_write_leaves_the_old_file(void **state)
 	scratch_path(&scratch, "out");
 	scratch_write(&scratch, "out", "precious", 8);
 	assert_int_equal(
-		support_child_status(write_too_much, scratch.path, 5000), 0);
+		support_child_status(write_too_much, scratch.path, 20000), 0);
 	assert_holds(scratch.path, "precious");
 	assert_int_equal(count_files(scratch.dir), 1);
 	scratch_remove(&scratch);
@@ -110,7 +110,7 @@ static void who_is_killed_while_writing_leaves_nothing(void **state)
 	close(fd);
 	scratch_write(&scratch, "out", "precious", 8);
 	scratch_path(&scratch, "out");
-	assert_int_equal(support_child_status(die_writing, scratch.path, 5000),
+	assert_int_equal(support_child_status(die_writing, scratch.path, 20000),
 			 128 + SIGXFSZ);
 	assert_holds(scratch.path, "precious");
 	assert_int_equal(count_files(scratch.dir), 1);
@@ -141,7 +141,7 @@ static void symbolic_links_stay_and_their_file_is_as_safe(void **state)
 	assert_int_equal(outfile_check(scratch.path), 0);
 	assert_int_equal(outfile_write(scratch.path, "text", 4), 0);
 	assert_int_equal(
-		support_child_status(write_too_much, scratch.path, 5000), 0);
+		support_child_status(write_too_much, scratch.path, 20000), 0);
 	assert_holds(file, "text");
 	assert_int_equal(outfile_write(scratch.path, "2nd", 3), 0);
 	assert_holds(file, "2nd");

@@ -86,12 +86,12 @@ assert_never_more_than() {
 	assert_equal "$(<"$SERVER_OUT")" \
 		'Worker 2: Acquired connection (0 remaining)'
 	start_server --name three --ready 'Waiting' ./worker 3 --hold=0
-	wait_until 20 has_waiters 1
+	wait_until 30 has_waiters 1
 	stop_server one
 	assert_equal "$status" 143
 	assert_equal "$(tail -n 1 "$BATS_TEST_TMPDIR/one.out")" \
 		'Worker 1: Released connection (1 remaining)'
-	wait_until 20 is_ended "${SERVER_PID[three]}"
+	wait_until 30 is_ended "${SERVER_PID[three]}"
 	stop_server three
 	assert_equal "$status" 0
 	assert_equal "$(<"$BATS_TEST_TMPDIR/three.out")" \
@@ -174,8 +174,8 @@ Worker 7: Released connection (1 remaining)'
 		is_ended "$child" && fail 'it does not run'
 		stop_server one $signal
 		assert_equal "$status" $((128 + $(kill -l $signal)))
-		wait_until 20 is_ended "$child"
-		wait_until 20 status_is available 1
+		wait_until 30 is_ended "$child"
+		wait_until 30 status_is available 1
 	done
 	assert_equal "$(status_of reclaimed)" 1
 	stop_server manager
@@ -187,22 +187,22 @@ Worker 7: Released connection (1 remaining)'
 	out=$SERVER_OUT
 	start_holder one 1 --hold=60s
 	start_server --name two --ready Waiting ./worker 2 --hold=0
-	wait_until 20 has_waiters 1
+	wait_until 30 has_waiters 1
 	stop_server one KILL
-	wait_until 20 is_ended "${SERVER_PID[two]}"
+	wait_until 30 is_ended "${SERVER_PID[two]}"
 	stop_server two
 	assert_equal "$status" 0
-	wait_for_line "$out" '^Reclaimed 1 connection of dead workers' 20
+	wait_for_line "$out" '^Reclaimed 1 connection of dead workers' 30
 	wait_for_line "$out" \
-		'^All workers completed, but 1 died with a connection$' 20
+		'^All workers completed, but 1 died with a connection$' 30
 	# Who was killed as he waited had nothing, and nothing comes back.
 	start_holder three 3 --hold=60s
 	start_server --name four --ready Waiting ./worker 4
-	wait_until 20 has_waiters 1
+	wait_until 30 has_waiters 1
 	stop_server four KILL
-	wait_until 20 has_waiters 0
+	wait_until 30 has_waiters 0
 	stop_server three
-	wait_until 20 status_is available 1
+	wait_until 30 status_is available 1
 	assert_equal "$(status_of reclaimed)" 1
 	assert_equal "$(status_of semaphore)" 1
 	stop_server manager
@@ -214,7 +214,7 @@ Worker 7: Released connection (1 remaining)'
 	start_holder one 1 --hold=60s
 	start_holder two 2 --hold=60s
 	start_server --name three --ready Waiting ./worker 3
-	wait_until 20 has_waiters 1
+	wait_until 30 has_waiters 1
 	run ./pool_manager --status
 	assert_success
 	assert_line -n 0 "Pool /pool: 0 of 2 connections available, managed by process ${SERVER_PID[manager]}"
@@ -263,7 +263,7 @@ assert all(0 <= h["seconds"] < 600 for h in pool["holders"])
 	assert_equal "$(status_of available)" 3
 	assert_equal "$(status_of semaphore)" 3
 	wait_for_line "$BATS_TEST_TMPDIR/manager.out" \
-		'^All workers completed successfully$' 20
+		'^All workers completed successfully$' 30
 	stop_server manager
 	assert_nothing_left
 }
@@ -273,12 +273,12 @@ assert all(0 <= h["seconds"] < 600 for h in pool["holders"])
 		start_manager --max-connections=1
 		start_holder one 1 --hold=60s
 		start_server --name two --ready Waiting ./worker 2
-		wait_until 20 has_waiters 1
+		wait_until 30 has_waiters 1
 		stop_server manager $signal
 		assert_equal "$status" 0
 		assert_equal "$(<"$BATS_TEST_TMPDIR/manager.err")" ''
 		assert_nothing_left
-		wait_until 20 is_ended "${SERVER_PID[two]}"
+		wait_until 30 is_ended "${SERVER_PID[two]}"
 		stop_server two
 		assert_equal "$status" 1
 		assert_equal "$(<"$BATS_TEST_TMPDIR/two.err")" \
@@ -293,7 +293,7 @@ assert all(0 <= h["seconds"] < 600 for h in pool["holders"])
 @test "a pool that somebody removes ends its manager" {
 	start_manager
 	rm /dev/shm/pool
-	wait_until 20 is_ended "$SERVER"
+	wait_until 30 is_ended "$SERVER"
 	stop_server manager
 	assert_equal "$status" 1
 	assert_equal "$(<"$SERVER_ERR")" \

@@ -126,7 +126,7 @@ children() {
 	start_long_run run --no-compare
 	victim=$(children "$SERVER" | cut -d' ' -f1)
 	kill -KILL "$victim"
-	wait_for_line "$SERVER_OUT" 'Worker [12] was killed by SIGKILL' 20
+	wait_for_line "$SERVER_OUT" 'Worker [12] was killed by SIGKILL' 30
 	stop_server run
 	assert_nothing_left
 }
@@ -148,7 +148,7 @@ children() {
 	mapfile -t pids < <(children "$SERVER" | tr ' ' '\n' | grep .)
 	stop_server run KILL
 	for pid in "${pids[@]}"; do
-		wait_until 10 is_ended "$pid"
+		wait_until 30 is_ended "$pid"
 	done
 	assert_equal "$(ipcs -m | grep -c ^0x)" 0
 	[[ ! -e run.png ]] || fail 'there is an output'
@@ -182,9 +182,9 @@ assert_stops() {
 	env --default-signal=INT ./shm_image_filter "${@:3}" \
 		<>"$1" >/dev/null 2>err &
 	pid=$!
-	wait_until 10 is_waiting "$pid"
+	wait_until 30 is_waiting "$pid"
 	kill "-$2" "$pid"
-	wait_until 10 is_ended "$pid" || kill -KILL "$pid"
+	wait_until 30 is_ended "$pid" || kill -KILL "$pid"
 	wait "$pid" || status=$?
 	assert_equal "$status" $((128 + $(kill -l "$2")))
 	assert_equal "$(<err)" ''

@@ -50,9 +50,9 @@ setup() {
 @test "a killed side is a failure, whichever it was" {
 	for victim in 1 2; do
 		start_server --ready Operations ./lockfree_bench -i 1G
-		wait_until 10 has_both_sides
+		wait_until 30 has_both_sides
 		kill -KILL "$(cut -d' ' -f$victim "/proc/$SERVER/task/$SERVER/children")"
-		wait_until 10 is_ended "$SERVER"
+		wait_until 30 is_ended "$SERVER"
 		stop_server
 		assert_equal "$status" 1
 		assert_one_line_error "$(<"$SERVER_ERR")" lockfree_bench

@@ -89,7 +89,7 @@ assert_result() {
 	assert_result 7
 	run ./calc_client localhost mul 3000000000 3000000000
 	assert_result 9000000000000000000
-	run ./calc_client localhost add 9 --timeout=3s -4 --retries 1
+	run ./calc_client localhost add 9 --timeout=30s -4 --retries 1
 	assert_result 5
 }
 

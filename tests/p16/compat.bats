@@ -39,8 +39,8 @@ start_new() {
 # It says nothing, so it is asked.
 start_old() {
 	start_server ./old_server
-	wait_until 10 rpcinfo -t localhost 824377344 1
-	wait_until 10 rpcinfo -u localhost 824377344 1
+	wait_until 30 rpcinfo -t localhost 824377344 1
+	wait_until 30 rpcinfo -u localhost 824377344 1
 }
 
 @test "old client, old server" {

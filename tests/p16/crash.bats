@@ -126,7 +126,7 @@ assert_all_registered() {
 
 @test "a server that cannot say that it is there does not begin" {
 	local status=0
-	timeout 20 ./calc_server >/dev/full 2>err || status=$?
+	timeout 60 ./calc_server >/dev/full 2>err || status=$?
 	assert_equal "$status" 1
 	assert_one_line_error "$(<err)" calc_server
 	run rpcinfo -p 127.0.0.1

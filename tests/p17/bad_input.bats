@@ -12,7 +12,7 @@ setup() {
 refuses() {
 	local status_=$1 pattern=$2
 	shift 2
-	run timeout 20 "$@"
+	run timeout 60 "$@"
 	assert_failure "$status_"
 	assert_one_line_error "$output"
 	assert_output --partial "$pattern"

@@ -22,7 +22,7 @@ capture() {
 		-w packets
 	run ./calc_client_auth "$@"
 	assert_success
-	wait_until 20 has_all "${WANTED:-2}"
+	wait_until 30 has_all "${WANTED:-2}"
 	stop_server dumpcap
 }
 

@@ -138,7 +138,7 @@ static void kill_owner(struct owner *owner)
 
 	assert_int_equal(kill(owner->pid, SIGKILL), 0);
 	assert_int_equal(
-		child_wait(owner->pid, tick_after(5 * TICK_S), &status), 0);
+		child_wait(owner->pid, tick_after(20 * TICK_S), &status), 0);
 }
 
 static const struct inventory_item *find(const struct inventory *inventory,

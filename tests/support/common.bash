@@ -88,7 +88,7 @@ is_ended() {
 # ---- servers in the background ------------------------------------------------
 
 declare -gA SERVER_PID=()
-SERVER_SECONDS=10
+SERVER_SECONDS=30
 
 # start_server [--ready REGEX] [--name NAME] COMMAND…: start it, and wait until
 # a line of its output matches REGEX. Its pid is $SERVER and

@@ -318,8 +318,8 @@ docs "
 	is_not_there() {
 		! is_there "$1"
 	}
-	wait_until 20 is_there $mark
+	wait_until 30 is_there $mark
 	stop_server
 	assert_equal "$status" 130
-	wait_until 10 is_not_there $mark
+	wait_until 30 is_not_there $mark
 }

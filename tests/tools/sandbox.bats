@@ -291,7 +291,7 @@ counter() {
 	for signal in INT TERM; do
 		start_server --ready ready setsid "$SANDBOX" bash counter
 		kill "-$signal" -- "-$SERVER"
-		wait_until 10 is_ended "$SERVER"
+		wait_until 30 is_ended "$SERVER"
 		run -0 cat "$SERVER_OUT"
 		assert_output $'ready\ngot '"$signal 1"
 	done
@@ -299,7 +299,7 @@ counter() {
 
 @test "command that a signal ends gives 128 and its number" {
 	start_server "$SANDBOX" bash -c 'echo ready; exec sleep 1000'
-	wait_for_line "$SERVER_OUT" ready 10
+	wait_for_line "$SERVER_OUT" ready 30
 	stop_server
 	assert_equal "$status" 143
 }
@@ -308,12 +308,12 @@ counter() {
 	local mark=27182.$$
 	start_server --ready ready "$SANDBOX" bash -c \
 		"setsid sleep $mark & echo ready; wait"
-	wait_until 10 grep -qsz "^$mark$" /proc/[0-9]*/cmdline
+	wait_until 30 grep -qsz "^$mark$" /proc/[0-9]*/cmdline
 	run stop_server server KILL
 	no_process_has() {
 		! grep -qsz "^$1$" /proc/[0-9]*/cmdline
 	}
-	wait_until 10 no_process_has "$mark"
+	wait_until 30 no_process_has "$mark"
 }
 
 @test "terminal is the command's: it reads, and Ctrl-C comes once" {
