@@ -23,7 +23,7 @@ static int ask_before_there_is_a_server(void *arg)
 
 	if (client_open(&client, &options))
 		return 1;
-	rc = ask_sum(client, 1, 1, 10000);
+	rc = ask_sum(client, 1, 1, 20000);
 	client_close(client);
 	return rc ? 2 : 0;
 }
@@ -44,11 +44,11 @@ static void client_started_first_waits_for_the_server(void **state)
 		assert_int_equal(
 			child_fork(ask_before_there_is_a_server, f, &pid), 0);
 		fifo_reply_path(path, sizeof(path), f->path, pid);
-		assert_true(support_wait_until(is_asking, path, 5000));
+		assert_true(support_wait_until(is_asking, path, 20000));
 		/* The second time the dead server's FIFO is there. */
 		start(f);
 		assert_int_equal(
-			child_wait(pid, tick_after(15 * TICK_S), &status), 0);
+			child_wait(pid, tick_after(20 * TICK_S), &status), 0);
 		assert_int_equal(child_exit_code(status), 0);
 		support_kill(&f->server);
 	}
@@ -82,7 +82,7 @@ static int answer_wrongly(void *arg)
 	int fd;
 
 	if (frame_recv(fake->fifo.read_fd, &type, payload, sizeof(payload),
-		       tick_after(5 * TICK_S)) < 0)
+		       tick_after(20 * TICK_S)) < 0)
 		return 1;
 	memcpy(&request, payload, sizeof(request));
 	fifo_reply_path(path, sizeof(path), fake->fixture->path, request.pid);
@@ -112,10 +112,10 @@ static void server_that_dies_before_the_answer_is_noticed_at_once(void **state)
 	fdio_close(&fake.fifo.write_fd);
 	/* Answers to other questions are not ours. */
 	assert_int_equal(ask_sum(f->client, 1, 1, 60000), -EPIPE);
-	assert_int_equal(child_wait(pid, tick_after(5 * TICK_S), &status), 0);
+	assert_int_equal(child_wait(pid, tick_after(20 * TICK_S), &status), 0);
 	assert_int_equal(child_exit_code(status), 0);
 	start(f);
-	assert_int_equal(ask_sum(f->client, 1, 1, 5000), 0);
+	assert_int_equal(ask_sum(f->client, 1, 1, 20000), 0);
 }
 
 int main(void)

@@ -42,7 +42,7 @@ teardown() {
 	client=$!
 	exec 7>lines
 	echo 1+1 >&7
-	wait_for_line out 'Result: 2' 5
+	wait_for_line out 'Result: 2' 30
 	assert_equal "$(stat -c %A /tmp/calc_client_$client)" prw-------
 	exec 7>&-
 	wait $client
@@ -93,9 +93,9 @@ Error: not an expression (column 3)"
 }
 
 @test "a client that was started first gets its answer" {
-	./calc_client 6*7 >out 3>&- &
+	./calc_client --timeout 60s 6*7 >out 3>&- &
 	client=$!
-	wait_until 5 test -p /tmp/calc_client_$client
+	wait_until 30 test -p /tmp/calc_client_$client
 	start_server --ready listening ./calc_server -q
 	wait $client
 	assert_equal "$(<out)" "Result: 42"
@@ -113,16 +113,16 @@ Error: not an expression (column 3)"
 @test "the server killed halfway: a clear error, and the next one goes on" {
 	start_server --ready listening ./calc_server -q
 	mkfifo lines
-	./calc_client --timeout 10s <lines >out 2>err 3>&- &
+	./calc_client --timeout 60s <lines >out 2>err 3>&- &
 	client=$!
 	exec 7>lines
 	echo 1+1 >&7
-	wait_for_line out 'Result: 2' 5
+	wait_for_line out 'Result: 2' 30
 	stop_server server KILL
 	assert [ -p /tmp/calc_server ]
 	echo 2+2 >&7
 	start_server --ready listening ./calc_server -q 7>&-
-	wait_for_line out 'Result: 4' 10
+	wait_for_line out 'Result: 4' 30
 	exec 7>&-
 	wait $client
 	stop_server
@@ -134,7 +134,7 @@ Error: not an expression (column 3)"
 	for signal in INT TERM; do
 		./calc_client --timeout 60s 1+1 2>err 3>&- &
 		client=$!
-		wait_until 5 test -p /tmp/calc_client_$client
+		wait_until 30 test -p /tmp/calc_client_$client
 		# Of a background job SIGINT is ignored: that is its wish.
 		kill -TERM $client
 		wait $client && fail "the client ended as if it had a result"
@@ -151,7 +151,7 @@ Error: not an expression (column 3)"
 	mkfifo lines
 	exec 7<>lines # nobody writes, and nobody closes
 	# Whichever call on it is the last before it would block.
-	run timeout -k 1 20 strace -qq -o /dev/null -P "$PWD/lines" \
+	run timeout -k 1 60 strace -qq -o /dev/null -P "$PWD/lines" \
 		-e trace=newfstatat,ppoll \
 		-e inject=newfstatat,ppoll:signal=TERM:when=1 \
 		./calc_client <lines
@@ -190,7 +190,7 @@ Error: not an expression (column 3)"
 @test "a link to a FIFO is not followed" {
 	mkfifo -m 600 elsewhere
 	ln -s "$PWD/elsewhere" /tmp/calc_server
-	run timeout 5 ./calc_server
+	run timeout 30 ./calc_server
 	assert_failure 1
 	assert_one_line_error "$output" calc_server
 	rm /tmp/calc_server

@@ -108,7 +108,7 @@ static inline void assert_still_serves(struct fixture *f)
 {
 	struct client *client = open_client(f);
 
-	assert_int_equal(ask_sum(client, 20, 22, 5000), 0);
+	assert_int_equal(ask_sum(client, 20, 22, 20000), 0);
 	client_close(client);
 }
 

@@ -109,9 +109,9 @@ has_later() {
 			printf $word; printf $word >&2; printf $word
 			echo $word; echo $word >&2; i=\$((i+1)); done"
 	done
-	run -0 timeout 30 ./submit_job --cmd='printf unfinished' --wait
+	run -0 timeout 60 ./submit_job --cmd='printf unfinished' --wait
 	for id in 1 2 3; do
-		timeout 30 ./submit_job --wait=$id || true
+		timeout 60 ./submit_job --wait=$id || true
 	done
 	for word in a b c; do
 		assert_equal "$(grep -c "^$word$word$word\$" "$SERVER_OUT")" 200
@@ -286,7 +286,7 @@ is_empty_journal() {
 	kill -STOP "$worker" # or it would end the command, as it should
 	stop_server server KILL
 	kill -KILL "$worker"
-	run -0 is_ended "$worker"
+	wait_until 30 is_ended "$worker"
 	run -1 is_ended "$pid"
 	run -0 timeout 60 ./job_dispatcher --drain --linger=0
 	assert_line ended

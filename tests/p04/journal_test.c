@@ -288,7 +288,7 @@ static void who_holds_a_removed_record_reads_its_outcome(void **state)
 	assert_int_equal(record_note_outcome(fd, RECORD_EXITED | 3), 0);
 	assert_int_equal(record_has_ended(fd, &outcome), 0);
 	assert_int_equal(record_remove(f.journal.dir, 1), 0);
-	assert_int_equal(poll(&pfd, 1, 5000), 1);
+	assert_int_equal(poll(&pfd, 1, 20000), 1);
 	assert_int_equal(record_has_ended(fd, &outcome), 1);
 	assert_int_equal(outcome, RECORD_EXITED | 3);
 	assert_int_equal(record_remove(f.journal.dir, 1), 0);

@@ -135,7 +135,7 @@ static void wakes(enum wake_mode mode)
 		assert_int_equal(wake_arm(&wake), 0);
 		assert_false(is_readable(&wake, 0));
 		send_text();
-		assert_true(is_readable(&wake, 5000));
+		assert_true(is_readable(&wake, 20000));
 		receive_text();
 	}
 	wake_close(&wake);
@@ -164,7 +164,7 @@ static void notify_is_silent_until_armed_again(void **state)
 	receive_text();
 	assert_int_equal(wake_arm(&wake), 0);
 	send_text();
-	assert_true(is_readable(&wake, 5000));
+	assert_true(is_readable(&wake, 20000));
 	/* Armed while there is a message: only the next on empty counts. */
 	assert_int_equal(wake_arm(&wake), 0);
 	send_text();
@@ -172,7 +172,7 @@ static void notify_is_silent_until_armed_again(void **state)
 	receive_text();
 	receive_text();
 	send_text();
-	assert_true(is_readable(&wake, 5000));
+	assert_true(is_readable(&wake, 20000));
 	receive_text();
 	wake_close(&wake);
 }
