@@ -361,7 +361,7 @@ make_alike() {
 	stop_server
 	run bash -c './sysv_client HELLO >&- 2>&-'
 	assert_failure 1
-	run bash -c 'timeout 0.5 ./sysv_server >/dev/full'
+	run bash -c 'timeout 30 ./sysv_server >/dev/full'
 	assert_one_line_error "$output" sysv_server
 	assert_nothing_left
 }
