@@ -22,7 +22,7 @@ refused() {
 		shift
 	done
 	shift
-	run --separate-stderr timeout 20 ./ipc_benchmark "$@"
+	run --separate-stderr timeout 60 ./ipc_benchmark "$@"
 	assert_equal "$status" "$status_wanted"
 	assert_one_line_error "$stderr" ipc_benchmark
 	assert_equal "$output" ''

@@ -11,7 +11,7 @@ setup() {
 # children of it: there is no cache line to probe.
 start_long_run() {
 	start_server ./ipc_benchmark --trials=99 --iterations=10M --placement=one "$@"
-	wait_until 10 has_sides 2
+	wait_until 30 has_sides 2
 }
 
 sides() {
@@ -29,7 +29,7 @@ has_queues() {
 
 @test "SIGINT ends the sides, removes the queues and prints no figures" {
 	start_long_run --mechanism=sysv-mq
-	wait_until 10 has_queues
+	wait_until 30 has_queues
 	stop_server server INT
 	assert_equal "$status" 130
 	assert_equal "$(cat "$SERVER_OUT")" ''
@@ -48,8 +48,8 @@ has_queues() {
 @test "SIGINT to the whole group, as of a terminal, does the same" {
 	start_server setsid ./ipc_benchmark --trials=99 --iterations=10M \
 		--placement=one --mechanism=sysv-mq
-	wait_until 10 has_queues
-	wait_until 10 has_sides 2
+	wait_until 30 has_queues
+	wait_until 30 has_sides 2
 	kill -INT -- "-$SERVER"
 	stop_server server CONT
 	assert_equal "$status" 130
@@ -67,7 +67,7 @@ has_queues() {
 @test "a side that is killed costs its row and not the run" {
 	start_server ./ipc_benchmark --mechanism=pipe,fifo --trials=1 \
 		--iterations=10M --max-time=4s --placement=one
-	wait_until 10 has_sides 2
+	wait_until 30 has_sides 2
 	kill -KILL "$(sides | head -n 1)"
 	wait_until 30 is_ended "$SERVER"
 	stop_server
@@ -78,11 +78,11 @@ has_queues() {
 }
 
 @test "a side that is stopped does not hang the run for ever" {
-	start_server ./ipc_benchmark --mechanism=shm-sem --trials=1 --max-time=1s \
+	start_server ./ipc_benchmark --mechanism=shm-sem --trials=1 --max-time=2s \
 		--iterations=10M --placement=one
-	wait_until 10 has_sides 2
+	wait_until 30 has_sides 2
 	kill -STOP "$(sides | tail -n 1)"
-	SERVER_SECONDS=30 wait_until 30 is_ended "$SERVER"
+	wait_until 30 is_ended "$SERVER"
 	stop_server
 	assert_equal "$status" 1
 	assert_equal "$(grep -c 'no end after' "$SERVER_OUT")" 1
@@ -105,7 +105,7 @@ has_queues() {
 	pids=$(sides)
 	kill -KILL "$SERVER"
 	for pid in $pids; do
-		wait_until 10 is_ended "$pid"
+		wait_until 30 is_ended "$pid"
 	done
 	stop_server
 	assert_equal "$(find /dev/shm /dev/mqueue -mindepth 1)" ''
@@ -117,7 +117,7 @@ has_queues() {
 
 @test "queues that kill -9 left are in the ledger with their dead owner" {
 	start_long_run --mechanism=sysv-mq
-	wait_until 10 has_queues
+	wait_until 30 has_queues
 	local owner=$SERVER ledger id
 	ledger=/tmp/unixipc.$(id -u)
 	kill -KILL "$SERVER"
