@@ -119,34 +119,35 @@ has_lines() {
 	done
 }
 
+# Who is to be killed has two seconds of work left when the others are told of.
 @test "a killed producer: its items are named as lost, the rest come through" {
 	start_server --ready 'Consumed item 30' ./producer_consumer \
-		--processes --items=900 --delay-producer=1ms
+		--processes --items=6000 --delay-producer=1ms
 	kill -KILL "$(members "$SERVER" | sed -n 2p)"
 	wait_until 60 is_ended "$SERVER"
 	stop_server
 	assert_equal "$status" 1
 	run cat "$SERVER_OUT"
-	assert_line --regexp '^P2 killed by SIGKILL; it had produced [0-9]+ of 300 items$'
+	assert_line --regexp '^P2 killed by SIGKILL; it had produced [0-9]+ of 2000 items$'
 	assert_line --regexp '^Lost: [0-9]+ not produced \(item [0-9, ]+, …\)$'
-	assert_line --regexp '^FAIL: [0-9]+ of 900 items were lost$'
+	assert_line --regexp '^FAIL: [0-9]+ of 6000 items were lost$'
 	# What the others made is there to the last item.
-	assert_line '[P1] Produced item 898'
-	assert_line --regexp '\[C[12]\] Consumed item 900$'
+	assert_line '[P1] Produced item 5998'
+	assert_line --regexp '\[C[12]\] Consumed item 6000$'
 	assert_nothing_left
 }
 
 @test "a killed consumer loses one item at most, and the other goes on" {
 	start_server --ready 'Consumed item 30' ./producer_consumer \
-		--processes --items=900 --delay-producer=1ms
+		--processes --items=6000 --delay-producer=1ms
 	kill -KILL "$(members "$SERVER" | sed -n 4p)"
 	wait_until 60 is_ended "$SERVER"
 	stop_server
 	assert_equal "$status" 1
 	run cat "$SERVER_OUT"
 	assert_line --regexp '^C1 killed by SIGKILL; it had consumed [0-9]+ items$'
-	assert_line --regexp '^FAIL: (1 of 900 items were lost|1 of 5 members were killed; no item was lost)$'
-	assert_line 'Total produced: 900'
+	assert_line --regexp '^FAIL: (1 of 6000 items were lost|1 of 5 members were killed; no item was lost)$'
+	assert_line 'Total produced: 6000'
 	assert_nothing_left
 }
 
@@ -190,7 +191,7 @@ has_lines() {
 			assert_equal "$status" $((128 + $(kill -l $signal)))
 			assert_equal "$(<"$SERVER_ERR")" ''
 			for pid in "${pids[@]}"; do
-				wait_until 10 is_ended "$pid"
+				wait_until 30 is_ended "$pid"
 			done
 			assert_nothing_left
 		done
@@ -204,7 +205,7 @@ has_lines() {
 	assert_equal ${#pids[@]} 5
 	stop_server server KILL
 	for pid in "${pids[@]}"; do
-		wait_until 10 is_ended "$pid"
+		wait_until 30 is_ended "$pid"
 	done
 	assert_nothing_left
 }
