@@ -23,7 +23,8 @@
 
 enum { PROCESSES_MAX = 1000 };
 
-#define TOLD_WITHIN TICK_S /* of a death */
+#define TOLD_WITHIN TICK_S   /* of a death */
+#define END_NS (30 * TICK_S) /* for members to end that have nothing to do */
 
 struct arguments {
 	struct member_plan plan;
@@ -91,10 +92,11 @@ static void parse(struct arguments *a, int argc, char **argv)
 }
 
 /* All of them at once, when they are not ending by themselves: nobody reads
- * any more what they write. Whether all others than the victim ended well. */
+ * any more what they write. Whether all others than the victim ended well. A
+ * thousand need seconds to end where others use the processors, too. */
 static bool end_members(struct run *run, bool is_done)
 {
-	int64_t deadline = tick_after(TICK_S);
+	int64_t deadline = tick_after(END_NS);
 	bool is_right = true;
 
 	for (unsigned int i = 0; i < run->started && !is_done; i++)

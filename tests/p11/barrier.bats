@@ -25,7 +25,7 @@ start_long_run() {
 
 # Wait for the end of run NAME: it failed, and its one line is like REGEX.
 assert_run_fails() {
-	wait_until 10 is_ended "${SERVER_PID[$1]}"
+	wait_until 30 is_ended "${SERVER_PID[$1]}"
 	stop_server "$1"
 	assert_equal "$status" 1
 	assert_one_line_error "$(<"$BATS_TEST_TMPDIR/$1.err")" barrier_test
@@ -113,7 +113,7 @@ assert_run_fails() {
 	for victim in $(children "$SERVER"); do
 		kill -INT "$victim"
 	done
-	wait_until 10 has_passed_more_than $(($(grep -c passed "$SERVER_OUT") + 2))
+	wait_until 30 has_passed_more_than $(($(grep -c passed "$SERVER_OUT") + 2))
 	stop_server run INT
 	assert_equal "$status" 130
 	assert_nothing_left
@@ -125,7 +125,7 @@ assert_run_fails() {
 		mapfile -t pids < <(children "$SERVER" | tr ' ' '\n' | grep .)
 		stop_server dead KILL
 		for pid in "${pids[@]}"; do
-			wait_until 10 is_ended "$pid"
+			wait_until 30 is_ended "$pid"
 		done
 	done
 	run ./barrier_test --quiet

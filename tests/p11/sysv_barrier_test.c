@@ -98,10 +98,10 @@ static void member_that_ends_before_any_round_breaks_it(void **state)
 
 	(void)state;
 	assert_int_equal(sysv_barrier_join(&barrier, ground->id), 0);
-	assert_int_equal(support_child_status(join_and_die, &ground->id, 5000),
+	assert_int_equal(support_child_status(join_and_die, &ground->id, 20000),
 			 0);
 	/* It is dead, so there is nothing to wait for. */
-	assert_int_equal(sysv_barrier_wait_until(&barrier, tick_after(TICK_S)),
+	assert_int_equal(sysv_barrier_wait_until(&barrier, tick_after(LIMIT)),
 			 SYSV_BARRIER_BROKEN);
 	assert_int_equal(sysv_barrier_join(&late, ground->id),
 			 SYSV_BARRIER_BROKEN);
@@ -217,7 +217,7 @@ static void unfinished_round_is_not_destroyed_but_can_be_removed(void **state)
 	(void)state;
 	assert_int_equal(child_fork(wait_for_removal, ground, &ground->pid[0]),
 			 0);
-	assert_true(support_wait_until(is_someone_inside, &ground->id, 5000));
+	assert_true(support_wait_until(is_someone_inside, &ground->id, 20000));
 	assert_int_equal(sysv_barrier_destroy(ground->id), -EBUSY);
 	assert_int_equal(semctl(ground->id, 0, IPC_RMID), 0);
 	assert_int_equal(ground_end_one(ground, 0), 0);
@@ -258,13 +258,15 @@ static void dead_ones_are_replaced_and_living_ones_are_not(void **state)
 	(void)state;
 	before = leftover_count();
 	assert_int_equal(sysv_barrier_reap(KEY), -ENOENT);
-	assert_int_equal(support_child_status(create_and_die, &count, 5000), 0);
+	assert_int_equal(support_child_status(create_and_die, &count, 20000),
+			 0);
 	id = sysv_barrier_create(KEY, 2, 0600);
 	assert_true(id >= 0);
 	assert_int_equal(sysv_barrier_create(KEY, 2, 0600), -EBUSY);
 	assert_int_equal(sysv_barrier_destroy(id), 0);
 	/* Its creator is dead, but a member is not. */
-	assert_int_equal(support_child_status(create_and_die, &count, 5000), 0);
+	assert_int_equal(support_child_status(create_and_die, &count, 20000),
+			 0);
 	assert_int_equal(sysv_barrier_open(&barrier, KEY, tick_after(LIMIT)),
 			 0);
 	assert_int_equal(sysv_barrier_reap(KEY), -EBUSY);

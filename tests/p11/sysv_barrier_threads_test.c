@@ -168,7 +168,8 @@ static void complete_round_stays_complete_when_a_member_dies(void **state)
 	pthread_t thread = start_held(&held);
 
 	(void)state;
-	assert_int_equal(support_child_status(meet_and_die, &held.id, 5000), 0);
+	assert_int_equal(support_child_status(meet_and_die, &held.id, 20000),
+			 0);
 	atomic_store(&may_go, true);
 	pthread_join(thread, NULL);
 	assert_int_equal(held.rc, 0);
