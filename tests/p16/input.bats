@@ -20,7 +20,7 @@ fails() {
 	local wanted=$1 regex=$2 program
 	shift 2
 	program=${1#./}
-	run --separate-stderr timeout 20 "$@"
+	run --separate-stderr timeout 60 "$@"
 	assert_equal "$status: $stderr" "$wanted: $stderr"
 	assert_one_line_error "$stderr" "$program"
 	assert_regex "$stderr" "$regex"
@@ -123,7 +123,7 @@ fails() {
 	for transport in tcp udp; do
 		port=$(sed -n "s/.*$transport port \([0-9]*\).*/\1/p" "$SERVER_OUT")
 		fails 3 'whether it was done is unknown' ./calc_client \
-			--transport=$transport --port="$port" --timeout=200ms \
+			--transport=$transport --port="$port" --timeout=1s \
 			localhost accumulate 1
 	done
 	kill -CONT "$SERVER"
