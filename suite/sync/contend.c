@@ -14,7 +14,7 @@
 #include "lib/fdio.h"
 #include "lib/tick.h"
 
-#define PATIENCE (2 * TICK_S) /* for members to start, and to end */
+#define PATIENCE (5 * TICK_S) /* for members to start, and to end */
 
 /* A line of its own for each, for only its member writes it. */
 struct member {

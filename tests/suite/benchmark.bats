@@ -1,5 +1,5 @@
 # `ipc_suite benchmark`: whole runs, runs that are ended halfway, bad input.
-# timeout: 300
+# timeout: 600
 
 bats_require_minimum_version 1.5.0
 load ../support/common
@@ -12,7 +12,7 @@ setup() {
 start_long_run() {
 	start_server env --default-signal=INT,TERM ./ipc_suite benchmark \
 		--mechanism=sysv-mq,fifo,shm-sem --sizes=64 --trials=99 --time=60s "$@"
-	wait_until 10 is_measuring
+	wait_until 30 is_measuring
 }
 
 # Both sides are there, and so are the queues.
@@ -27,7 +27,7 @@ assert_usage_error() {
 }
 
 @test "all mechanisms and sizes are measured quickly and leave nothing" {
-	run --separate-stderr timeout 100 ./ipc_suite benchmark --all --quick \
+	run --separate-stderr timeout 300 ./ipc_suite benchmark --all --quick \
 		--format=json --output=results.json
 	assert_success
 	assert_equal "$stderr" ''
@@ -88,7 +88,7 @@ assert_usage_error() {
 	start_long_run
 	stop_server server KILL
 	assert_equal "$status" 137
-	wait_until 5 eval '! pgrep -x ipc_suite'
+	wait_until 30 eval '! pgrep -x ipc_suite'
 	# Of all that it had, the kernel keeps System V queues alone.
 	for id in $(ipcs -q | awk '/^0x/ { print $2 }'); do
 		ipcrm -q "$id"
@@ -165,7 +165,7 @@ assert_usage_error() {
 	local file
 	mkdir folder
 	for file in no/such/folder/x.json folder ''; do
-		run --separate-stderr timeout 5 ./ipc_suite benchmark --all \
+		run --separate-stderr timeout 60 ./ipc_suite benchmark --all \
 			--format=json --output="$file"
 		assert_equal "$status" 1
 		assert_one_line_error "$stderr" ipc_suite

@@ -15,16 +15,31 @@ setup() {
 start_owner() {
 	start_server env --default-signal=INT ./ipc_suite benchmark \
 		--mechanism=sysv-mq --sizes=64 --trials=99 --time=60s
-	wait_until 10 owns_queues
+	wait_until 30 owns_queues
 }
 
 owns_queues() {
 	[[ $(./ipc_suite objects | grep -c '^sysv-msg') == 2 ]]
 }
 
+# Between two trials it has no queues, or one: it is killed where it has both.
 kill_owner() {
+	wait_until 30 stands_still_with_queues
 	stop_server server KILL
-	wait_until 5 eval '! pgrep -x ipc_suite'
+	wait_until 30 eval '! pgrep -x ipc_suite'
+}
+
+stands_still_with_queues() {
+	kill -STOP "$SERVER"
+	wait_until 30 is_stopped "$SERVER"
+	owns_queues || {
+		kill -CONT "$SERVER"
+		return 1
+	}
+}
+
+is_stopped() {
+	[[ $(ps -o stat= -p "$1") == T* ]]
 }
 
 # What clean keeps, for somebody who knows whose it is.

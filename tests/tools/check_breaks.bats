@@ -158,7 +158,7 @@ assert_counts() {
 }
 
 @test "a test that hangs has caught the break" {
-	write_break endless 's/return a/while (1) pause(); &/' 'p01_fix_test.c:it_adds'
+	write_break endless 's/return a/while (1) pause(); &/' 'fix_test.c:it_adds'
 	BREAK_TIMEOUT=10 run scripts/check-breaks
 	assert_counts 0 '2 passed, 0 failed'
 }
