@@ -145,7 +145,7 @@ leave_fifo() {
 @test "what an owner in another PID namespace has survives clean" {
 	start_server "${unshare[@]}" --pid --fork --kill-child ./ipc_suite benchmark --mechanism=sysv-mq --sizes=64 \
 		--trials=99 --time=60s
-	wait_until 10 owns_queues
+	wait_until 30 owns_queues
 	run --separate-stderr ./ipc_suite objects
 	assert_success
 	assert_line --regexp '^sysv-msg .* unknown '
@@ -153,7 +153,7 @@ leave_fifo() {
 	assert_success
 	assert_line --regexp '^keep    sysv-msg .*, unknown.*\): its owner cannot'
 	stop_server server KILL
-	wait_until 5 eval '! pgrep -x ipc_suite'
+	wait_until 30 eval '! pgrep -x ipc_suite'
 	remove_queues
 	rm -r "/tmp/unixipc.$UID"
 	assert_nothing_left

@@ -1,4 +1,4 @@
-# What every tests/*.bats starts from: `load support/common`.
+# What every tests/*.bats starts from: `load ../support/common`.
 #
 #   setup_chapter p01       the commands of a chapter as ./NAME, in an empty
 #                           directory of this test's own
@@ -9,7 +9,7 @@
 # them. One that defines its own teardown calls end_servers or stop_servers in
 # it.
 
-declare -F bats_load_library >/dev/null || load support/old-bats
+declare -F bats_load_library >/dev/null || load ../support/old-bats
 bats_require_minimum_version 1.5.0
 bats_load_library bats-support
 bats_load_library bats-assert
