@@ -34,7 +34,7 @@ write_target() {
 make_fuzz_tree() {
 	mkdir -p lib scripts tests/fuzz
 	cp "$ROOT"/Makefile .
-	cp "$ROOT"/scripts/sandbox scripts/
+	cp "$ROOT"/scripts/{sandbox,devices.bash} scripts/
 	cp "$ROOT"/tests/fuzz/{run,replay.c} tests/fuzz/
 	cp "$ROOT"/lib/{die,fdio,tick}.[ch] lib/
 	touch lib/module.mk

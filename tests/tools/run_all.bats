@@ -14,7 +14,7 @@ setup() {
 	mkdir -p tests/{support,fuzz,lib,p01,p02} scripts
 	cp "$ROOT/tests/run-all" tests
 	cp "$ROOT/tests/support/counts.bash" tests/support
-	cp "$ROOT/scripts/sandbox" scripts
+	cp "$ROOT"/scripts/{sandbox,devices.bash} scripts
 	# A build for programs of one file each; MODE is only a folder.
 	cat >Makefile <<-'END'
 		.RECIPEPREFIX = >

@@ -23,7 +23,7 @@ teardown() {
 copy_for_everybody() {
 	OWN_DIR=$(mktemp -d /tmp/unixipc-sandbox.XXXXXX)
 	mkdir "$OWN_DIR/scripts"
-	cp "$SANDBOX" "$OWN_DIR/scripts"
+	cp "$ROOT"/scripts/{sandbox,devices.bash} "$OWN_DIR/scripts"
 	chmod -R a+rX "$OWN_DIR"
 	cd "$OWN_DIR" || return
 }
