@@ -350,8 +350,7 @@ is_empty_journal() {
 }
 
 @test "a queue of another user is refused with the reason" {
-	[[ $UID == 0 ]] && setpriv --reuid 65534 --clear-groups true 2>/dev/null ||
-		skip 'needs root, to become somebody else'
+	need_second_user
 	start_dispatcher
 	chmod 755 "$BATS_TEST_TMPDIR" "$SCRATCH"
 	mkdir -m 777 theirs

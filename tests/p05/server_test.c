@@ -210,8 +210,7 @@ static void another_user_needs_a_wider_mode(void **state)
 {
 	struct fixture *f = *state;
 
-	if (geteuid() != 0)
-		skip();
+	support_need_second_user();
 	fixture_start(f);
 	assert_int_equal(support_child_status(ask_as_nobody, f, 30000), EACCES);
 	support_kill(&f->server);

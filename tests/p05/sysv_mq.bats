@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # sysv_server and sysv_client as a user runs them.
+# sandbox: --root
 
 load ../support/common
 
@@ -263,7 +264,7 @@ make_alike() {
 }
 
 @test "another user's queue is explained" {
-	((UID == 0)) || skip 'needs root to be somebody else'
+	need_second_user
 	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR" . || true
 	start
 	cp -L sysv_client sysv_server /tmp
@@ -278,8 +279,8 @@ make_alike() {
 }
 
 @test "limits that are too low are named" {
-	echo 0 2>/dev/null >/proc/sys/kernel/msgmni ||
-		skip 'needs the right to set kernel limits'
+	need_writable /proc/sys/kernel/msgmni
+	echo 0 >/proc/sys/kernel/msgmni
 	run ./sysv_server
 	echo 32000 >/proc/sys/kernel/msgmni
 	assert_failure 1

@@ -203,8 +203,7 @@ static void another_users_is_refused(void **state)
 	struct bounded buffer;
 
 	(void)state;
-	if (geteuid() != 0)
-		skip();
+	support_need_second_user();
 	assert_int_equal(bounded_create(&buffer, NAME, 7, 4, 0600), 0);
 	assert_int_equal(fixture_end(fixture_start(open_as_nobody, NULL)), 0);
 	bounded_close(&buffer);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What pool_manager and worker refuse: names of something else, command lines
 # that make no sense, streams and file systems that are full.
+# sandbox: --root
 
 load ../support/common
 
@@ -58,7 +59,7 @@ assert_all_refuse() {
 
 @test "a full /dev/shm is one line, and nothing is left" {
 	if ! mount -t tmpfs -o size=64k none /dev/shm 2>/dev/null; then
-		skip 'nothing can be mounted here'
+		skip 'needs root: to mount'
 	fi
 	run ./pool_manager
 	umount /dev/shm

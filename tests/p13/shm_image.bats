@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # shm_image_filter as a user runs it; the modules are in p13_*_test.c.
+# sandbox: --root
 
 load ../support/common
 
@@ -313,7 +314,7 @@ is_waiting() {
 }
 
 @test "a picture that fits into shmmax is taken, if not in whole large pages" {
-	[[ -w /proc/sys/kernel/shmmax ]] || skip 'the limits cannot be changed here'
+	need_writable /proc/sys/kernel/shmmax
 	{ printf 'P5\n1024 1024\n255\n'; head -c 1048576 /dev/zero; } >in.pgm
 	read -r old </proc/sys/kernel/shmmax
 	# Between its own bytes, some 2.2 MB, and two large pages.
@@ -326,7 +327,7 @@ is_waiting() {
 
 @test "the system's limits are named" {
 	# Of the sandbox's own IPC namespace.
-	[[ -w /proc/sys/kernel/shmmax ]] || skip 'the limits cannot be changed here'
+	need_writable /proc/sys/kernel/shmmax
 	make_picture 10 10 >in.ppm
 	for limit in shmmax shmall; do
 		read -r old <"/proc/sys/kernel/$limit"
@@ -341,7 +342,7 @@ is_waiting() {
 }
 
 @test "a small kernel.sem is room enough, or is named" {
-	[[ -w /proc/sys/kernel/sem ]] || skip 'the limits cannot be changed here'
+	need_writable /proc/sys/kernel/sem
 	make_picture 10 10 >in.ppm
 	read -r old </proc/sys/kernel/sem
 	# What databases ask for: 250 in a set.

@@ -245,9 +245,19 @@ static void secret_is_for_its_owner_alone(void **state)
 	assert_int_equal(chmod("secret", 0600), 0);
 	assert_int_equal(symlink("secret", "link"), 0);
 	assert_int_equal(keys_load_secret(&again, "link", &mode), -ELOOP);
-	if (geteuid() == 0 && chown("secret", 1, 1) == 0)
-		assert_int_equal(keys_load_secret(&again, "secret", &mode),
-				 -EPERM);
+}
+
+static void secret_of_another_user_is_refused(void **state)
+{
+	struct keys_entry entry;
+	unsigned int mode;
+
+	(void)state;
+	support_need_second_user();
+	make_entry(&entry, 1);
+	assert_int_equal(keys_store_secret(&entry, "secret", false), 0);
+	assert_int_equal(chown("secret", 1, 1), 0);
+	assert_int_equal(keys_load_secret(&entry, "secret", &mode), -EPERM);
 }
 
 static void secret_is_not_replaced_by_accident(void **state)
@@ -293,6 +303,7 @@ int main(void)
 		CASE(public_key_is_added_or_replaced),
 		CASE(many_add_at_the_same_time_and_none_is_lost),
 		CASE(secret_is_for_its_owner_alone),
+		CASE(secret_of_another_user_is_refused),
 		CASE(secret_is_not_replaced_by_accident),
 		CASE(secret_file_has_one_key),
 	};

@@ -27,7 +27,7 @@ setup() {
 @test "what does not work with this machine's limits is listed with the fix" {
 	# Of the sandbox's own IPC namespace.
 	sem=$(</proc/sys/kernel/sem)
-	[[ -w /proc/sys/kernel/sem ]] || skip 'the limits cannot be changed here'
+	need_writable /proc/sys/kernel/sem
 	echo '250 32000 4 128' >/proc/sys/kernel/sem
 	run --separate-stderr ./ipc_suite list
 	echo "$sem" >/proc/sys/kernel/sem

@@ -2,6 +2,7 @@
 #
 #   setup_chapter p01       the commands of a chapter as ./NAME, in an empty
 #                           directory of this test's own
+#   need_second_user, need_writable FILE
 #   start_server … / stop_server, wait_until, wait_for_line
 #   assert_one_line_error "$output", assert_nothing_left
 #
@@ -51,6 +52,20 @@ chapter_dir() {
 	done
 	echo "no folder for chapter $1 in $ROOT" >&2
 	return 1
+}
+
+# ---- what a test needs ------------------------------------------------------
+
+# Skip unless this process may become another user: in a namespace that an
+# ordinary user has made there is no second one.
+need_second_user() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null ||
+		skip 'needs root: a second user'
+}
+
+# need_writable /proc/sys/kernel/sem, a limit of the sandbox's own.
+need_writable() {
+	[[ -w $1 ]] || skip "needs root: to write to $1"
 }
 
 # ---- waiting for a condition ------------------------------------------------

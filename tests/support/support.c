@@ -125,6 +125,20 @@ bool support_is_valgrind(void)
 	return preload && strstr(preload, "vgpreload");
 }
 
+static int become_nobody(void *arg)
+{
+	(void)arg;
+	return setgid(65534) || setuid(65534);
+}
+
+void support_need_second_user(void)
+{
+	if (support_child_status(become_nobody, NULL, 10000) == 0)
+		return;
+	say("needs root: a second user\n");
+	skip();
+}
+
 int support_run_child(int (*body)(void *arg), void *arg, int timeout_ms)
 {
 	int64_t deadline = tick_after(timeout_ms * TICK_MS);

@@ -44,6 +44,10 @@ bool support_is_stress(void);
 /* Whether valgrind runs us, which lacks some of the kernel's behaviour. */
 bool support_is_valgrind(void);
 
+/* Skip the case, and say that it needs root, where this process cannot become
+ * another user: the namespaces of an ordinary user have no second one. */
+void support_need_second_user(void);
+
 /* Run body(arg) in a child. It ends with what body returns, and it must not
  * use cmocka's assertions: a failed one would jump back into the runner, in
  * the child (that child is then ended with SUPPORT_STRAYED). Returns the wait
