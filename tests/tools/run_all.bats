@@ -178,6 +178,19 @@ run_all() {
 	assert_line --partial 'which CI does not allow'
 }
 
+@test "what needs root may be skipped by an ordinary user, in CI too" {
+	no_valgrind lib_a_test
+	unit lib_a_test 'puts("needs root: a second user"); skip();' \
+		'assert_true(1);'
+	printf '@test "%s" {\n%s\n}\n' 'is root' 'skip "needs root: to mount"' \
+		'has no moon' 'skip "needs the moon"' >tests/p01_a.bats
+	sed -i 's/((UID == 0))/((0))/' tests/support/counts.bash
+	CI=true run_all 1 '2 passed, 1 failed, 3 skipped'
+	assert_line '      skipped: is root (needs root: to mount)'
+	sed -i 's/((0)) ||/((1)) ||/' tests/support/counts.bash
+	CI=true run_all 1 '2 passed, 4 failed'
+}
+
 @test "file whose tool is missing is skipped case by case, aloud" {
 	printf '# needs: bash no-such-tool\n@test "a" { true; }\n@test "b" { true; }\n' \
 		>tests/p01/a.bats
