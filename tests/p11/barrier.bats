@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# barrier_test as a user runs it; the module is in p11_sysv_barrier_test.c.
+# barrier_test as a user runs it; the module is in sysv_barrier_test.c.
 # sandbox: --root
 
 load ../support/common

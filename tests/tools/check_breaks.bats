@@ -10,7 +10,7 @@ load ../support/common
 setup() {
 	unset CI
 	cd "$BATS_TEST_TMPDIR" || return
-	mkdir -p scripts tests p01-fix/breaks
+	mkdir -p scripts tests/p01 p01-fix/breaks
 	cp "$ROOT"/scripts/{check-breaks,readme.bash,sandbox,devices.bash} scripts/
 	git init -q .
 	printf '/build/\nmyfix\n' >.gitignore

@@ -179,11 +179,11 @@ run_all() {
 }
 
 @test "what needs root may be skipped by an ordinary user, in CI too" {
-	no_valgrind lib_a_test
-	unit lib_a_test 'puts("needs root: a second user"); skip();' \
+	no_valgrind lib/a_test
+	unit lib/a_test 'puts("needs root: a second user"); skip();' \
 		'assert_true(1);'
 	printf '@test "%s" {\n%s\n}\n' 'is root' 'skip "needs root: to mount"' \
-		'has no moon' 'skip "needs the moon"' >tests/p01_a.bats
+		'has no moon' 'skip "needs the moon"' >tests/p01/a.bats
 	sed -i 's/((UID == 0))/((0))/' tests/support/counts.bash
 	CI=true run_all 1 '2 passed, 1 failed, 3 skipped'
 	assert_line '      skipped: is root (needs root: to mount)'
