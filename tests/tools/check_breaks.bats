@@ -223,11 +223,31 @@ assert_counts() {
 	git add .
 	git -c user.name=x -c user.email=x@y commit -q -m all
 	sed -i 's/a + b/b + a/' p01-fix/fix.c
-	write_break new-sum 's/b + a/b - a/' 'fix_test.c:it_adds'
+	write_break new-sum 's/b + a/b - a/' 'p01_fix_test.c:it_adds'
+	make -s programs build/release/tests/p01_fix_test
 	list_files >"$BATS_RUN_TMPDIR/before"
 	run scripts/check-breaks p01-fix/breaks/new-sum.patch
 	assert_counts 0 '1 passed, 0 failed'
 	list_files | diff "$BATS_RUN_TMPDIR/before" -
+}
+
+@test "what is built without the breaks is built once for all of them" {
+	sed -i "s,gcc,echo >>$BATS_TEST_TMPDIR/calls; &," Makefile
+	write_break worse-sum 's/a + b/0/' \
+		'p01_fix.bats:"myfix (the command) ends with 0"'
+	run scripts/check-breaks
+	assert_counts 0 '2 passed, 0 failed'
+	# Command and test, then both with the first, the command with the second.
+	run wc -l calls
+	assert_output '5 calls'
+}
+
+@test "what does not build even without the breaks fails" {
+	echo 'this is no C' >>p01-fix/fix.c
+	run scripts/check-breaks
+	assert_counts 1 '0 passed, 1 failed'
+	assert_line '        it does not build without the break'
+	assert_output --partial "unknown type name"
 }
 
 @test "no breaks are no failure" {
