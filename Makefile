@@ -265,11 +265,14 @@ units: $(call chosen_tests,$(UNITS)) ## build the unit tests of this MODE
 fuzzers: $(call chosen_tests,$(FUZZERS))
 benches: $(call chosen,$(BENCHES) $(HELPERS))
 
-.PHONY: test check doctest check-docs breaks stress fuzz models lint bench
+.PHONY: test test-long check doctest check-docs breaks stress fuzz models lint bench
 test: ## everything that must pass before a commit; ends in one line of counts
-	@tests/run-all
-check: ## the tests of one chapter: make check P=p01 [BIN=~/mine]
-	@tests/run-all --chapter "$(P)" $(if $(BIN),--bin "$(BIN)")
+	@tests/run-all --chapter "$(P)"
+test-long: ## that, and what takes too long for it (docs/testing.md)
+	@tests/run-all --long --chapter "$(P)"
+check: ## the tests of a chapter: make check P=p01 [BIN=~/mine] [LEVEL=guide]
+	@tests/run-all --chapter "$(P)" $(if $(BIN),--bin "$(BIN)") \
+		$(if $(LEVEL),--level "$(LEVEL)")
 doctest: all ## run the console blocks of the READMEs
 	@scripts/doctest $(if $(P),$(wildcard $(DIRS:%=%/README.md)))
 check-docs: all ## documents against code: symbols, tests, breaks, options

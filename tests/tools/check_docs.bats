@@ -209,6 +209,10 @@ readme=p01-fix/README.md
 	echo 'ok 1 myfix fixes, quietly' >build/log/p01-fix.bats.log
 	run scripts/check-docs
 	assert_success
+	# One that is left to the long run is no finding.
+	echo '# left: myfix fixes, quietly' >build/log/p01_fix.bats.log
+	run scripts/check-docs
+	assert_success
 }
 
 @test "a break without its patch is found, and a patch without its row" {

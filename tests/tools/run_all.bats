@@ -8,13 +8,14 @@
 load ../support/common
 
 setup() {
-	unset CI STRESS BIN TEST_FILTER TEST_TIMEOUT JOBS
+	unset BASE CI STRESS BIN TEST_FILTER TEST_TIMEOUT JOBS
 	mkdir "$BATS_TEST_TMPDIR/tree"
 	cd "$BATS_TEST_TMPDIR/tree" || return
 	mkdir -p tests/{support,fuzz,lib,p01,p02} scripts
 	cp "$ROOT/tests/run-all" tests
-	cp "$ROOT/tests/support/counts.bash" tests/support
-	cp "$ROOT"/scripts/{sandbox,devices.bash} scripts
+	cp "$ROOT"/tests/support/{counts.bash,tagged,times.bash,touched.bash} \
+		tests/support
+	cp "$ROOT/scripts/sandbox" scripts
 	# A build for programs of one file each; MODE is only a folder.
 	cat >Makefile <<-'END'
 		.RECIPEPREFIX = >
@@ -33,7 +34,8 @@ setup() {
 		print-VALGRIND_SKIP:
 		> @echo $(VALGRIND_SKIP)
 	END
-	for script in check-breaks doctest check-docs; do
+	mkdir tests/models
+	for script in check-breaks doctest check-docs ../tests/models/run; do
 		script $script '0 passed, 0 failed'
 	done
 }
@@ -249,19 +251,20 @@ run_all() {
 }
 
 @test "missing script is a failure, not silence" {
+	mkdir -p p01-pipe/breaks
 	rm scripts/check-docs scripts/check-breaks
 	run_all 1 '0 passed, 2 failed'
 }
 
-@test "breaks come first and documents last, each folder by itself" {
+@test "documents come last, and each folder is by itself" {
 	mkdir -p p01-pipe/breaks p02-fifo
 	touch p01-pipe/README.md p02-fifo/README.md
-	script check-breaks '1 passed, 0 failed' 'echo "breaks $*" >>order'
+	script check-breaks '1 passed, 0 failed' 'echo "breaks $* $JOBS" >>order'
 	script doctest '1 passed, 0 failed' 'echo "doctest $*" >>order'
 	script check-docs '1 passed, 0 failed' 'echo "docs $*" >>order'
 	JOBS=1 run_all 0 '5 passed, 0 failed'
 	run cat order
-	assert_output "breaks p01-pipe
+	assert_output "breaks p01-pipe 1
 doctest README.md
 doctest p01-pipe/README.md
 doctest p02-fifo/README.md
@@ -312,6 +315,147 @@ docs "
 	echo '@test "c" { [[ $STRESS == 1 ]]; }' >tests/p01/crash.bats
 	echo '@test "n" { false; }' >tests/p01/a.bats
 	run_all 0 '2 passed, 0 failed' --stress
+}
+
+# ---- what is left to the long run ------------------------------------------------
+
+# commit MESSAGE: all of the tree.
+commit() {
+	[[ -e .git ]] || git init -q .
+	echo /build/ >.gitignore
+	git add -A
+	git -c user.name=x -c user.email=x@y commit -q -m "$1"
+}
+
+@test "valgrind and breaks are for folders that the last commits touched" {
+	local n
+	unit p01_a_test 'assert_true(1);'
+	unit p02_a_test 'assert_true(1);'
+	mkdir -p p01-pipe/breaks p02-fifo/breaks
+	touch p01-pipe/breaks/one.patch p02-fifo/breaks/two.patch
+	script check-breaks '1 passed, 0 failed'
+	commit first
+	for n in {1..20}; do
+		echo "$n" >p02-fifo/note
+		commit "$n"
+	done
+	run_all 0 '6 passed, 0 failed'
+	assert_line 'touched since 20 commits: p02'
+	assert_line 'left to make test-long: valgrind on the others, breaks of p01'
+	assert_line --regexp '^ok    p02_a_test \(valgrind\)'
+	refute_line --regexp '^ok    p01_a_test \(valgrind\)'
+	# What is not committed is touched, too, and a commit can be named.
+	mkdir -p tests/p01 && touch tests/p01/b_fixture.h
+	run_all 0 '8 passed, 0 failed'
+	assert_line 'touched since 20 commits: p01 p02'
+	BASE=HEAD run_all 0 '6 passed, 0 failed'
+	assert_line 'touched since HEAD: p01'
+	BASE=nowhere run -2 tests/run-all
+	assert_one_line_error "$output" run-all
+	# All are meant by a name, and by --long.
+	run_all 0 '4 passed, 0 failed' --chapter p02
+	refute_output --partial 'left to'
+	run_all 0 '8 passed, 0 failed' --long
+	refute_output --partial 'left to'
+}
+
+@test "no more than six folders are touched, those that changed last" {
+	local folder
+	for folder in p01 p02 p03 p04 p05; do
+		mkdir -p $folder-x/breaks
+	done
+	script check-breaks '1 passed, 0 failed'
+	commit first
+	for folder in p03-x p02-x p01-x lib suite p05-x scripts p04-x; do
+		mkdir -p $folder && touch $folder/note
+		commit $folder
+	done
+	run_all 0 '3 passed, 0 failed'
+	assert_line 'touched since 20 commits: p04 scripts p05 suite lib p01'
+	assert_line 'touched too, but longer ago: p02 p03'
+	assert_line 'left to make test-long: valgrind on the others, breaks of p02, breaks of p03'
+	BASE=HEAD~8 run_all 0 '5 passed, 0 failed'
+}
+
+@test "what a test says in its head or tags is left to the long run, aloud" {
+	no_valgrind lib_a_test lib_b_test
+	unit lib_a_test 'assert_true(1);'
+	HEAD='/* when: long */' unit lib_b_test 'assert_true(1);'
+	printf '# when: long\n@test "x" { true; }\n' >tests/p01_a.bats
+	printf '# when: touched\n@test "y" { true; }\n' >tests/p01_b.bats
+	sed 's/^~/@/' >tests/p01_c.bats <<-'END'
+		~test "plain (here)" { true; }
+		# bats test_tags=slow,long
+		~test "takes long" { true; }
+		# bats test_tags=touched
+		~test "only when touched" { true; }
+		~test 'all is well? [it is]' { true; }
+	END
+	commit first
+	printf '# bats file_tags=long\n@test "z" { true; }\n' >tests/p02_d.bats
+	BASE=HEAD run_all 0 '4 passed, 0 failed'
+	assert_line 'touched since HEAD: p02'
+	assert_line 'left to make test-long: valgrind on the others, lib_b_test, p01_a.bats, p01_b.bats, 2 cases of p01_c.bats, 1 cases of p02_d.bats'
+	echo >>tests/p01_a.bats
+	BASE=HEAD run_all 0 '6 passed, 0 failed'
+	run_all 0 '11 passed, 0 failed' --long
+	refute_output --partial 'left to'
+}
+
+@test "models are checked in the long run" {
+	script ../tests/models/run '3 passed, 0 failed'
+	unit lib_a_test 'assert_true(1);'
+	run_all 0 '3 passed, 0 failed'
+	run_all 0 '6 passed, 0 failed' --long
+}
+
+# ---- levels ---------------------------------------------------------------------
+
+@test "the guide's level is the cases tagged so, and beyond it is the rest" {
+	no_valgrind p01_a_test
+	unit p01_a_test 'assert_true(1);'
+	printf '@test "a" { true; }\n# bats test_tags=guide\n@test "b" { true; }\n' \
+		>tests/p01_a.bats
+	printf '@test "c" { true; }\n' >tests/p01_b.bats
+	printf '# bats file_tags=guide\n@test "%s" { true; }\n' d >tests/p01_c.bats
+	run_all 0 '6 passed, 0 failed' --chapter p01
+	run_all 0 '2 passed, 0 failed' --chapter p01 --level guide
+	assert_line --regexp '^ok    p01_c.bats'
+	run_all 0 '2 passed, 0 failed' --chapter p01 --level guide --bin .
+	run_all 0 '2 passed, 0 failed' --chapter p01 --level beyond --bin .
+	run_all 0 '4 passed, 0 failed' --chapter p01 --level beyond
+	run_all 1 '0 passed, 0 failed' --chapter p02 --level guide
+	assert_line 'no test is chosen'
+	run -2 tests/run-all --chapter p01 --level easy
+	assert_one_line_error "$output" run-all
+}
+
+@test "case whose name cannot be found again is a failure, not silence" {
+	printf '# bats test_tags=guide\n@test unquoted { true; }\n' \
+		>tests/p01_a.bats
+	run_all 1 '0 passed, 1 failed' --chapter p01 --level guide
+	assert_line --partial 'bats does not know all of these'
+}
+
+# ---- times -------------------------------------------------------------------------
+
+@test "seconds are told by chapter and kind, and the slowest items" {
+	local n
+	no_valgrind p01_a_test
+	unit p01_a_test 'for (long i = 0; i < 200000000; i++) __asm__("");'
+	for n in {1..11}; do
+		echo '@test "a" { true; }' >"tests/p02_$n.bats"
+	done
+	mkdir p02-fifo && touch p02-fifo/README.md
+	script doctest '1 passed, 0 failed'
+	JOBS=2 run_all 0 '15 passed, 0 failed'
+	assert_line --regexp '^seconds +unit +asan +.* sum +CPU +sum/2$'
+	assert_line --regexp '^p01 +[0-9]+\.[0-9] +[0-9]+\.[0-9] +0\.0 +0\.0 '
+	assert_line --regexp '^p02 +0\.0 +0\.0 +.* +[0-9]+\.[0-9]$'
+	assert_line --regexp '^together '
+	assert_line --regexp '^took [0-9]+ s, of these for building: release [0-9]+ s, asan'
+	run grep -cE '^ +[0-9.]+ s +[0-9.]+ s CPU  ' <<<"$output"
+	assert_output 10
 }
 
 @test "closed standard input is no obstacle" {
