@@ -21,28 +21,73 @@ repeat() {
 	yes "$2" | head -n "$1"
 }
 
-# ---- the guide's transcript ---------------------------------------------------
+# ---- the guide's transcript, and what it calls done ----------------------------
+# With the guide's command line alone: any program of that name can pass these.
 
+# bats test_tags=guide
 @test "two commands print what bash prints" {
 	touch notes.txt data.txt other
-	run ./mypipe "ls -la" "grep txt"
+	run timeout 10 ./mypipe "ls -la" "grep txt"
 	assert_success
 	assert_output "$(bash -c 'ls -la | grep txt')"
 	assert_line --index 1 --regexp '^-rw.* notes\.txt$'
 }
 
+# bats test_tags=guide
 @test "three commands find root" {
-	run ./mypipe "cat /etc/passwd" "grep ^root:" "cut -d: -f1"
+	run timeout 10 ./mypipe "cat /etc/passwd" "grep ^root:" "cut -d: -f1"
 	assert_success
 	assert_output root
 }
 
+# bats test_tags=guide
 @test "while it waits it has 0, 1 and 2 open and nothing else" {
-	start_server --ready ready ./only_std ./mypipe --shell \
-		'echo ready; exec sleep 100' 'cat'
-	run ls "/proc/$SERVER/fd"
-	assert_output $'0\n1\n2'
+	mkfifo input
+	start_server ./only_std ./mypipe "cat input" "cat"
+	wait_until 10 has_commands 2
+	# It may be about to close its last ends.
+	wait_until 10 has_only_std || ls -l "/proc/$SERVER/fd"
+	has_only_std
+	echo end >input
+	wait_until 10 is_ended "$SERVER"
 	stop_server
+	assert_equal "$(cat "$SERVER_OUT")" end
+}
+
+has_commands() {
+	[[ $(pgrep -cxP "$SERVER" cat) == "$1" ]]
+}
+
+has_only_std() {
+	[[ $(ls "/proc/$SERVER/fd") == $'0\n1\n2' ]]
+}
+
+# bats test_tags=guide
+@test "no zombie and no command is left when it has ended" {
+	# Not by run, which waits until nobody can print any more.
+	timeout 10 ./mypipe "sleep 0.309" "cat" >out
+	run pgrep -afx "sleep 0.309"
+	assert_output ''
+	run pgrep -r Z -P "1,$$"
+	assert_output ''
+}
+
+# bats test_tags=guide
+@test "pipelines of plain words print what bash prints" {
+	local line commands
+	seq 1 20000 >numbers
+	while IFS= read -r line; do
+		mapfile -t commands < <(sed 's/ | /\n/g' <<<"$line")
+		run timeout 10 ./mypipe "${commands[@]}"
+		assert_success
+		assert_output "$(bash -c "$line")"
+	done <<-'END'
+		cat numbers | wc -l
+		cat numbers | sort -r | head -n 3
+		cat numbers | grep 99 | tail -n 2 | tr 9 8
+		cat numbers | cat | cat | cat | cat | md5sum
+		true | cat
+	END
 }
 
 @test "no zombie while it waits, and none afterwards" {
@@ -113,10 +158,11 @@ has_no_zombie() {
 	assert_equal "$status" 143
 }
 
+# bats test_tags=guide
 @test "a command has 0, 1, 2 and what was inherited" {
-	run ./only_std ./mypipe true "ls /proc/self/fd" cat
+	run timeout 10 ./only_std ./mypipe true "ls /proc/self/fd" cat
 	assert_output $'0\n1\n2\n3' # 3 is the directory that ls reads
-	run ./only_std bash -c './mypipe true "ls /proc/self/fd" cat 7<.'
+	run timeout 10 ./only_std bash -c './mypipe true "ls /proc/self/fd" cat 7<.'
 	assert_output $'0\n1\n2\n3\n7'
 }
 
