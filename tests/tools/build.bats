@@ -8,6 +8,8 @@
 
 load ../support/common
 
+# bats file_tags=touched
+
 setup() {
 	# We are not part of the make that may have called us.
 	unset CI MAKEFLAGS MFLAGS MAKELEVEL MODE P WERROR
@@ -319,6 +321,7 @@ copy_tree() {
 	cd tree || return
 }
 
+# bats file_tags=
 @test "all headers that we install compile elsewhere, and no symbol clashes" {
 	copy_tree
 	make -j 2 install DESTDIR="$PWD/stage" PREFIX=/usr
@@ -329,6 +332,7 @@ copy_tree() {
 	assert_output ''
 }
 
+# bats test_tags=touched
 @test "make -C p06-bench builds that chapter alone" {
 	copy_tree
 	rm -rf build p06-bench/ipc_benchmark ipc_suite

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # sandbox: none
+# when: touched
 #
 # scripts/check-breaks, on a small tree with one chapter: a break that nobody
 # notices is a failure, and the checkout stays as it is.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # sandbox: none
+# when: touched
 #
 # scripts/check-docs, on a small tree with one chapter: sound documents pass,
 # and each way to be wrong is one line.

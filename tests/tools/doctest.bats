@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # sandbox: none
+# when: touched
 # (scripts/doctest makes its own.)
 #
 # scripts/doctest: a transcript that lies must fail, and a true one must not.

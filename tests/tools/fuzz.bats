@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # sandbox: none
+# when: touched
 # needs: clang spin
 # timeout: 600
 #

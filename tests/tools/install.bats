@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# when: touched
 #
 # scripts/install-deps, quickstart and run-tests on machines made of stubs: a
 # directory of commands that pretend to be dpkg, apt and sudo, and note in the

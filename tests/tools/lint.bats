@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # sandbox: none
+# when: touched
 # needs: clang-format clang-tidy cppcheck shellcheck
 # timeout: 600
 #

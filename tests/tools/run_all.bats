@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # sandbox: none
+# when: touched
 #
 # tests/run-all, on small trees of real programs: what fails, crashes, hangs,
 # leaks, is skipped or does not exist must be counted as what it is.

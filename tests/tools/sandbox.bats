@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # sandbox: none
+# when: touched
 # (It is what is tested here; all of it happens in sandboxes made by the tests.)
 #
 # scripts/sandbox: what a command leaves behind must be seen, whatever it is,
