@@ -18,7 +18,7 @@ note_times() {
 		"$1" >>build/log/times
 }
 
-# The chapter of "p01_a_test (asan)", "doctest p01-pipeline", "lib_a.bats".
+# The chapter of "p01/a_test (asan)", "doctest p01-pipeline", "lib/a.bats".
 chapter_of_item() {
 	if [[ $1 =~ ^((doctest|breaks)\ )?(p[0-9][0-9]|lib|suite|scripts|tools)([-_/]|$) ]]; then
 		echo "${BASH_REMATCH[3]}"

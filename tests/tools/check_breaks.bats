@@ -224,8 +224,8 @@ assert_counts() {
 	git add .
 	git -c user.name=x -c user.email=x@y commit -q -m all
 	sed -i 's/a + b/b + a/' p01-fix/fix.c
-	write_break new-sum 's/b + a/b - a/' 'p01_fix_test.c:it_adds'
-	make -s programs build/release/tests/p01_fix_test
+	write_break new-sum 's/b + a/b - a/' 'fix_test.c:it_adds'
+	make -s programs build/release/tests/p01/fix_test
 	list_files >"$BATS_RUN_TMPDIR/before"
 	run scripts/check-breaks p01-fix/breaks/new-sum.patch
 	assert_counts 0 '1 passed, 0 failed'
@@ -235,7 +235,7 @@ assert_counts() {
 @test "what is built without the breaks is built once for all of them" {
 	sed -i "s,gcc,echo >>$BATS_TEST_TMPDIR/calls; &," Makefile
 	write_break worse-sum 's/a + b/0/' \
-		'p01_fix.bats:"myfix (the command) ends with 0"'
+		'fix.bats:"myfix (the command) ends with 0"'
 	run scripts/check-breaks
 	assert_counts 0 '2 passed, 0 failed'
 	# Command and test, then both with the first, the command with the second.

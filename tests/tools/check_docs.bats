@@ -211,7 +211,7 @@ readme=p01-fix/README.md
 	run scripts/check-docs
 	assert_success
 	# One that is left to the long run is no finding.
-	echo '# left: myfix fixes, quietly' >build/log/p01_fix.bats.log
+	echo '# left: myfix fixes, quietly' >build/log/p01-fix.bats.log
 	run scripts/check-docs
 	assert_success
 }

@@ -16,7 +16,7 @@ setup() {
 	cp "$ROOT/tests/run-all" tests
 	cp "$ROOT"/tests/support/{counts.bash,tagged,times.bash,touched.bash} \
 		tests/support
-	cp "$ROOT/scripts/sandbox" scripts
+	cp "$ROOT"/scripts/{sandbox,devices.bash} scripts
 	# A build for programs of one file each; MODE is only a folder.
 	cat >Makefile <<-'END'
 		.RECIPEPREFIX = >
@@ -330,8 +330,8 @@ commit() {
 
 @test "valgrind and breaks are for folders that the last commits touched" {
 	local n
-	unit p01_a_test 'assert_true(1);'
-	unit p02_a_test 'assert_true(1);'
+	unit p01/a_test 'assert_true(1);'
+	unit p02/a_test 'assert_true(1);'
 	mkdir -p p01-pipe/breaks p02-fifo/breaks
 	touch p01-pipe/breaks/one.patch p02-fifo/breaks/two.patch
 	script check-breaks '1 passed, 0 failed'
@@ -343,8 +343,8 @@ commit() {
 	run_all 0 '6 passed, 0 failed'
 	assert_line 'touched since 20 commits: p02'
 	assert_line 'left to make test-long: valgrind on the others, breaks of p01'
-	assert_line --regexp '^ok    p02_a_test \(valgrind\)'
-	refute_line --regexp '^ok    p01_a_test \(valgrind\)'
+	assert_line --regexp '^ok    p02/a_test \(valgrind\)'
+	refute_line --regexp '^ok    p01/a_test \(valgrind\)'
 	# What is not committed is touched, too, and a commit can be named.
 	mkdir -p tests/p01 && touch tests/p01/b_fixture.h
 	run_all 0 '8 passed, 0 failed'
@@ -379,12 +379,12 @@ commit() {
 }
 
 @test "what a test says in its head or tags is left to the long run, aloud" {
-	no_valgrind lib_a_test lib_b_test
-	unit lib_a_test 'assert_true(1);'
-	HEAD='/* when: long */' unit lib_b_test 'assert_true(1);'
-	printf '# when: long\n@test "x" { true; }\n' >tests/p01_a.bats
-	printf '# when: touched\n@test "y" { true; }\n' >tests/p01_b.bats
-	sed 's/^~/@/' >tests/p01_c.bats <<-'END'
+	no_valgrind lib/a_test lib/b_test
+	unit lib/a_test 'assert_true(1);'
+	HEAD='/* when: long */' unit lib/b_test 'assert_true(1);'
+	printf '# when: long\n@test "x" { true; }\n' >tests/p01/a.bats
+	printf '# when: touched\n@test "y" { true; }\n' >tests/p01/b.bats
+	sed 's/^~/@/' >tests/p01/c.bats <<-'END'
 		~test "plain (here)" { true; }
 		# bats test_tags=slow,long
 		~test "takes long" { true; }
@@ -393,11 +393,11 @@ commit() {
 		~test 'all is well? [it is]' { true; }
 	END
 	commit first
-	printf '# bats file_tags=long\n@test "z" { true; }\n' >tests/p02_d.bats
+	printf '# bats file_tags=long\n@test "z" { true; }\n' >tests/p02/d.bats
 	BASE=HEAD run_all 0 '4 passed, 0 failed'
 	assert_line 'touched since HEAD: p02'
-	assert_line 'left to make test-long: valgrind on the others, lib_b_test, p01_a.bats, p01_b.bats, 2 cases of p01_c.bats, 1 cases of p02_d.bats'
-	echo >>tests/p01_a.bats
+	assert_line 'left to make test-long: valgrind on the others, lib/b_test, p01/a.bats, p01/b.bats, 2 cases of p01/c.bats, 1 cases of p02/d.bats'
+	echo >>tests/p01/a.bats
 	BASE=HEAD run_all 0 '6 passed, 0 failed'
 	run_all 0 '11 passed, 0 failed' --long
 	refute_output --partial 'left to'
@@ -405,7 +405,7 @@ commit() {
 
 @test "models are checked in the long run" {
 	script ../tests/models/run '3 passed, 0 failed'
-	unit lib_a_test 'assert_true(1);'
+	unit lib/a_test 'assert_true(1);'
 	run_all 0 '3 passed, 0 failed'
 	run_all 0 '6 passed, 0 failed' --long
 }
@@ -413,15 +413,15 @@ commit() {
 # ---- levels ---------------------------------------------------------------------
 
 @test "the guide's level is the cases tagged so, and beyond it is the rest" {
-	no_valgrind p01_a_test
-	unit p01_a_test 'assert_true(1);'
+	no_valgrind p01/a_test
+	unit p01/a_test 'assert_true(1);'
 	printf '@test "a" { true; }\n# bats test_tags=guide\n@test "b" { true; }\n' \
-		>tests/p01_a.bats
-	printf '@test "c" { true; }\n' >tests/p01_b.bats
-	printf '# bats file_tags=guide\n@test "%s" { true; }\n' d >tests/p01_c.bats
+		>tests/p01/a.bats
+	printf '@test "c" { true; }\n' >tests/p01/b.bats
+	printf '# bats file_tags=guide\n@test "%s" { true; }\n' d >tests/p01/c.bats
 	run_all 0 '6 passed, 0 failed' --chapter p01
 	run_all 0 '2 passed, 0 failed' --chapter p01 --level guide
-	assert_line --regexp '^ok    p01_c.bats'
+	assert_line --regexp '^ok    p01/c.bats'
 	run_all 0 '2 passed, 0 failed' --chapter p01 --level guide --bin .
 	run_all 0 '2 passed, 0 failed' --chapter p01 --level beyond --bin .
 	run_all 0 '4 passed, 0 failed' --chapter p01 --level beyond
@@ -433,7 +433,7 @@ commit() {
 
 @test "case whose name cannot be found again is a failure, not silence" {
 	printf '# bats test_tags=guide\n@test unquoted { true; }\n' \
-		>tests/p01_a.bats
+		>tests/p01/a.bats
 	run_all 1 '0 passed, 1 failed' --chapter p01 --level guide
 	assert_line --partial 'bats does not know all of these'
 }
@@ -442,8 +442,8 @@ commit() {
 
 @test "seconds are told by chapter and kind, and the slowest items" {
 	local n
-	no_valgrind p01_a_test
-	unit p01_a_test 'for (long i = 0; i < 200000000; i++) __asm__("");'
+	no_valgrind p01/a_test
+	unit p01/a_test 'for (long i = 0; i < 200000000; i++) __asm__("");'
 	for n in {1..11}; do
 		echo '@test "a" { true; }' >"tests/p02_$n.bats"
 	done
