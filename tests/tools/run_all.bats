@@ -445,7 +445,7 @@ commit() {
 	no_valgrind p01/a_test
 	unit p01/a_test 'for (long i = 0; i < 200000000; i++) __asm__("");'
 	for n in {1..11}; do
-		echo '@test "a" { true; }' >"tests/p02_$n.bats"
+		echo '@test "a" { true; }' >"tests/p02/$n.bats"
 	done
 	mkdir p02-fifo && touch p02-fifo/README.md
 	script doctest '1 passed, 0 failed'
