@@ -27,86 +27,6 @@ struct settings {
 
 /* ---- the command line ---------------------------------------------------------- */
 
-enum {
-	OPTION_WAKE = 0x100,
-	OPTION_LINGER,
-	OPTION_AGING,
-	OPTION_ATTEMPTS,
-	OPTION_GRACE,
-	OPTION_DRAIN,
-	OPTION_CAPACITY,
-	OPTION_MSG_SIZE,
-};
-
-static const struct argp_option options[] = {
-	{"workers", 'w', "N", 0, "run up to N jobs at a time (1)", 0},
-	{"wake", OPTION_WAKE, "notify|poll", 0,
-	 "sleep until mq_notify's signal, or in poll on the queue (notify)", 0},
-	{"linger", OPTION_LINGER, "DUR", 0,
-	 "when idle, wait so long after the first job for more urgent ones "
-	 "(1s)",
-	 0},
-	{"aging", OPTION_AGING, "DUR", 0,
-	 "raise a waiting job by one priority each DUR (0: off)", 0},
-	{"max-attempts", OPTION_ATTEMPTS, "N", 0,
-	 "give a job up when its worker died N times (3)", 0},
-	{"grace", OPTION_GRACE, "DUR", 0,
-	 "on a stop, time for commands between SIGTERM and SIGKILL (2s)", 0},
-	{"drain", OPTION_DRAIN, NULL, 0, "end when all jobs are done", 0},
-	{"capacity", OPTION_CAPACITY, "N", 0,
-	 "messages that a new queue has room for (10)", 0},
-	{"msg-size", OPTION_MSG_SIZE, "SIZE", 0,
-	 "largest message of a new queue (8192)", 0},
-	{0},
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	static const char *const wake_words[] = {
-		[WAKE_NOTIFY] = "notify", [WAKE_POLL] = "poll", NULL};
-	struct settings *settings = state->input;
-	struct dispatcher_options *d = &settings->dispatcher;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &settings->target;
-		return 0;
-	case 'w':
-		d->workers = (int)cli_integer("--workers", arg, 1,
-					      DISPATCHER_WORKERS_MAX);
-		return 0;
-	case OPTION_WAKE:
-		d->wake = (enum wake_mode)cli_word("--wake", arg, wake_words);
-		return 0;
-	case OPTION_LINGER:
-		d->linger_ns = cli_duration("--linger", arg, 0, 3600 * TICK_S);
-		return 0;
-	case OPTION_AGING:
-		d->aging_ns = cli_duration("--aging", arg, 0, JOB_AGING_MAX_NS);
-		return 0;
-	case OPTION_ATTEMPTS:
-		d->max_attempts =
-			(uint32_t)cli_integer("--max-attempts", arg, 1, 1000);
-		return 0;
-	case OPTION_GRACE:
-		d->grace_ns = cli_duration("--grace", arg, 0, 3600 * TICK_S);
-		return 0;
-	case OPTION_DRAIN:
-		d->drain = true;
-		return 0;
-	case OPTION_CAPACITY:
-		settings->capacity =
-			(long)cli_count("--capacity", arg, 1, 65536);
-		return 0;
-	case OPTION_MSG_SIZE:
-		settings->message_bytes =
-			cli_size("--msg-size", arg, 64, 16 << 20);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 static const char doc[] =
 	"Run jobs from a POSIX message queue, the most urgent first.\v"
 	"Example:\n"
@@ -131,7 +51,7 @@ static void parse(struct settings *s, int argc, char **argv)
 		CLI_DURATION("linger", 0, "DUR", &d->linger_ns, 0,
 			     3600 * TICK_S,
 			     "when idle, wait so long after the first job for "
-			     "more urgent ones (200ms)"),
+			     "more urgent ones (1s)"),
 		CLI_DURATION("aging", 0, "DUR", &d->aging_ns, 0,
 			     JOB_AGING_MAX_NS,
 			     "raise a waiting job by one priority each DUR (0: "
