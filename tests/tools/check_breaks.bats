@@ -230,6 +230,7 @@ assert_counts() {
 	run scripts/check-breaks p01-fix/breaks/new-sum.patch
 	assert_counts 0 '1 passed, 0 failed'
 	list_files | diff "$BATS_RUN_TMPDIR/before" -
+	grep -q 'b + a' p01-fix/fix.c
 }
 
 @test "what is built without the breaks is built once for all of them" {
