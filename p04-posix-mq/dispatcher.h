@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "p04-posix-mq/job.h"
 #include "p04-posix-mq/durable/journal.h"
+#include "p04-posix-mq/job.h"
 #include "p04-posix-mq/jobqueue.h"
 #include "p04-posix-mq/wake.h"
 

@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 
-#include "p04-posix-mq/job.h"
 #include "p04-posix-mq/durable/journal.h"
+#include "p04-posix-mq/job.h"
 #include "p04-posix-mq/jobqueue.h"
 
 struct submission {
