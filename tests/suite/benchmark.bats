@@ -66,7 +66,7 @@ assert_usage_error() {
 
 @test "an interrupt among the locks leaves no semaphore" {
 	start_server env --default-signal=INT ./ipc_suite benchmark --all \
-		--sizes=16 --time=30s
+		--sizes=16 --time=12s
 	wait_until 100 eval '[[ $(ipcs -s) == *0x* ]]'
 	stop_server server INT
 	assert_equal "$status" 130
