@@ -1,3 +1,4 @@
+#!/usr/bin/env bats
 # mypipe on what it cannot accept: one line, the right status, nothing left.
 load ../support/common
 bats_require_minimum_version 1.5.0 # run -127

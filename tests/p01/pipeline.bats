@@ -1,4 +1,6 @@
+#!/usr/bin/env bats
 # mypipe as a user types it: pipelines, statuses, what it reports.
+# shellcheck disable=SC2016,SC2030,SC2031 # commands are text
 load ../support/common
 bats_require_minimum_version 1.5.0 # run -127
 
@@ -77,6 +79,7 @@ has_only_std() {
 	local line commands
 	seq 1 20000 >numbers
 	while IFS= read -r line; do
+		# shellcheck disable=SC2001 # no expansion knows of \n
 		mapfile -t commands < <(sed 's/ | /\n/g' <<<"$line")
 		run timeout 10 ./mypipe "${commands[@]}"
 		assert_success

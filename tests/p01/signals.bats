@@ -1,5 +1,7 @@
+#!/usr/bin/env bats
 # needs: expect
 # mypipe under signals: who gets them, who ends, what is left.
+# shellcheck disable=SC2016 # commands are text
 load ../support/common
 
 setup() {

@@ -1,5 +1,7 @@
+#!/usr/bin/env bats
 # What ipc_benchmark does not accept: one line that names the option, the value
 # and what is accepted; exit status 2, or 1 for the file system; nothing left.
+# shellcheck disable=SC2154 # run sets stderr
 
 bats_require_minimum_version 1.5.0
 load ../support/common

@@ -1,5 +1,7 @@
+#!/usr/bin/env bats
 # ipc_benchmark as a user types it: the guide's table, other formats, files.
 # timeout: 600
+# shellcheck disable=SC2154 # run sets stderr
 
 bats_require_minimum_version 1.5.0
 load ../support/common

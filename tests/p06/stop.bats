@@ -1,4 +1,6 @@
+#!/usr/bin/env bats
 # ipc_benchmark that is stopped, or whose sides are killed, at any moment.
+# shellcheck disable=SC2154 # run sets stderr
 
 bats_require_minimum_version 1.5.0
 load ../support/common
@@ -122,7 +124,7 @@ has_queues() {
 	ledger=/tmp/unixipc.$(id -u)
 	kill -KILL "$SERVER"
 	stop_server
-	assert_equal "$(ls -l "$ledger" | grep -c "sysv-msg $owner ")" 2
+	assert_equal "$(find "$ledger" -printf "%l\n" | grep -c "sysv-msg $owner ")" 2
 	for id in $(ipcs -q | awk '/^0x/ { print $2 }'); do
 		ipcrm -q "$id"
 	done

@@ -1,5 +1,7 @@
+#!/usr/bin/env bats
 # `ipc_suite doctor`, `ipc_suite list`, and the command line that they share.
 # sandbox: --rpcbind --root
+# shellcheck disable=SC2016,SC2154 # run sets stderr; shells are text
 
 bats_require_minimum_version 1.5.0
 load ../support/common

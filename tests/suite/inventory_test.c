@@ -371,7 +371,7 @@ static void make_name(struct scratch *scratch, enum objname_kind kind,
 		break;
 	case OBJNAME_SEM:
 		sem = sem_open(name, O_CREAT | O_EXCL, 0600, 1);
-		assert_true(sem != SEM_FAILED);
+		assert_true(sem && sem != SEM_FAILED);
 		sem_close(sem);
 		break;
 	case OBJNAME_MQ:

@@ -4,6 +4,7 @@
 #
 # `ipc_suite benchmark --all` as the README has it: in full, for minutes. What
 # benchmark.bats sees of it is the quick form.
+# shellcheck disable=SC2154 # run sets stderr
 
 bats_require_minimum_version 1.5.0
 load ../support/common

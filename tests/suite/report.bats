@@ -1,4 +1,6 @@
+#!/usr/bin/env bats
 # `ipc_suite report`: the page, and files that are not what they should be.
+# shellcheck disable=SC2154 # run sets stderr
 
 bats_require_minimum_version 1.5.0
 load ../support/common
