@@ -33,11 +33,12 @@ write_target() {
 }
 
 make_fuzz_tree() {
-	mkdir -p lib scripts tests/fuzz
+	mkdir -p lib/cmd scripts tests/fuzz
 	cp "$ROOT"/Makefile .
 	cp "$ROOT"/scripts/{sandbox,devices.bash} scripts/
 	cp "$ROOT"/tests/fuzz/{run,replay.c} tests/fuzz/
-	cp "$ROOT"/lib/{die,fdio,tick}.[ch] lib/
+	cp "$ROOT"/lib/{fdio,tick}.[ch] lib/
+	cp "$ROOT"/lib/cmd/die.[ch] lib/cmd/
 	touch lib/module.mk
 }
 
