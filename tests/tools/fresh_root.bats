@@ -203,6 +203,18 @@ Acquire::http::Proxy \"http://proxy.test\";"
 	assert_only_base_kept
 }
 
+@test "what others have in the folder of the cache stays" {
+	run -0 fresh_root cat /dev/null
+	mkdir "$CACHE/run.theirs"
+	echo precious >"$CACHE/run.theirs/file"
+	run -0 fresh_root cat /dev/null
+	assert_equal "$(cat "$CACHE/run.theirs/file")" precious
+	rm "$CACHE"/*-"$SUITE".made
+	run -125 fresh_root --renew cat /dev/null
+	assert_line --partial 'was made by another program'
+	[[ -d $(echo "$CACHE"/*-"$SUITE") ]]
+}
+
 @test "base that cannot be renewed is used, aloud" {
 	run -0 fresh_root cat /dev/null
 	stub debootstrap 'echo "E: no network"; exit 1'
