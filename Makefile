@@ -80,7 +80,6 @@ DEB_libtirpc := libtirpc-dev
 DEB_nettle   := nettle-dev
 DEB_hogweed  := nettle-dev
 DEB_gmp      := libgmp-dev
-DEB_libisal  := libisal-dev
 DEB_glib-2.0 := libglib2.0-dev
 
 pkg = $(foreach p,$(2),$(call pkg_ask,$(1),$(p))$(PKG_$(1)_$(p)))
@@ -138,7 +137,7 @@ LIBS_$(2) := $(6)
 endef
 declare = $(eval $(declaration))
 
-$(call library,util,lib,$(filter-out crc32c.c,$(notdir $(wildcard lib/*.c))))
+$(call library,util,lib,$(notdir $(wildcard lib/*.c)))
 $(call library,cmd,lib,$(filter-out cmd/serve.c,$(patsubst lib/%,%,$(wildcard \
 	lib/cmd/*.c))),jansson)
 include $(sort $(wildcard */module.mk))

@@ -1,9 +1,6 @@
-# The Makefile itself declares libutil.a (every lib/*.c but that below) and
-# libcmd.a (lib/cmd, for commands): all else needs them.
+# The Makefile itself declares libutil.a (every lib/*.c) and libcmd.a (lib/cmd,
+# for commands): all else needs them.
 HEADERS += $(wildcard lib/*.h)
-
-# Apart, as only what keeps files needs isa-l.
-$(call library,crc32c,lib,crc32c.c,libisal)
 
 # How mechanisms are measured.
 $(call library,measure,lib,$(patsubst lib/%,%,$(wildcard \
