@@ -181,7 +181,17 @@ $(foreach t,$(call names_of,tests/fuzz/*_fuzz.c),$(call \
 	declare_test,FUZZERS,fuzz,$(t),$(firstword $(subst _, ,$(t))),$(if \
 	$(filter fuzz,$(MODE)),,replay)))
 
-$(foreach t,$(UNITS),$(eval LD_$(t) = $$(TEST_LDFLAGS_$(t:$(B)/tests/%=%))))
+# tests/crash/p04_word_crash.c is a program of the power-cut tests, and links
+# what p04 has; record.so is preloaded into it, and play is who judges.
+$(call library,crash,tests/crash,crash.c,,crc32c)
+$(foreach t,$(call names_of,tests/crash/*_crash.c),$(call \
+	declare_test,CRASHERS,crash,$(t),$(firstword $(subst _, ,$(t))),crash))
+$(call declare,CRASHERS,$(B)/tests/crash/play,tests/crash,play.c world.c \
+	state.c checker.c)
+RECORDER := $(B)/tests/crash/record.so
+$(call declare,RECORDERS,$(RECORDER),tests/crash,record.c)
+
+$(foreach t,$(UNITS) $(CRASHERS),$(eval LD_$(t) = $$(TEST_LDFLAGS_$(t:$(B)/tests/%=%))))
 $(foreach t,$(if $(filter fuzz,$(MODE)),$(FUZZERS)),$(eval \
 	LD_$(t) = -fsanitize=fuzzer))
 
@@ -201,8 +211,9 @@ $$(OBJ_$(1)): PKGS += $$(ALL_PKGS_$(1))
 $$(OBJ_$(1)): $$(call generated,$$(foreach t,$(1) $$(USES_$(1)),$$(DIR_$$(t))))
 $(1): $$(OBJ_$(1)) $(if $(filter %.a,$(1)),,$$(USES_$(1)))
 endef
-EXECUTABLES := $(PROGRAMS) $(TEXTBOOK) $(BENCHES) $(HELPERS) $(UNITS) $(FUZZERS)
-DECLARED    := $(LIBRARIES) $(EXECUTABLES)
+EXECUTABLES := $(PROGRAMS) $(TEXTBOOK) $(BENCHES) $(HELPERS) $(UNITS) \
+	$(FUZZERS) $(CRASHERS)
+DECLARED    := $(LIBRARIES) $(EXECUTABLES) $(RECORDER)
 $(foreach t,$(DECLARED),$(eval $(call rules,$(t))))
 
 # V=1 shows the whole commands.
@@ -232,6 +243,10 @@ $(EXECUTABLES):
 		$(ALL_LDFLAGS) $(LD_$@) -o $@ $(OBJ_$@) $(USES_$@) \
 		$(call pkg_libs,$(ALL_PKGS_$@)) -lrt -lm
 
+$(OBJ_$(RECORDER)): CFLAGS += -fPIC
+$(RECORDER):
+	$(call run,LINK) $(CC) $(ALL_MODE) -shared -o $@ $(OBJ_$@)
+
 RPCGEN = $(or $(shell command -v rpcgen),$(error rpcgen is not installed: \
 	run scripts/install-deps, or apt-get install rpcsvc-proto)) -C -N -M
 build/gen/%.h: %.x
@@ -245,7 +260,7 @@ build/gen/%_clnt.c: %.x
 	$(call run,GEN ) $(RPCGEN) -l -o $@ $<
 
 # All mechanisms in one library, for `make install`.
-OUR_LIBS := $(filter-out $(call archive,suite support replay cmd rpcserve \
+OUR_LIBS := $(filter-out $(call archive,suite support replay crash cmd rpcserve \
 	p06_print shm_image_arguments),$(LIBRARIES))
 $(B)/libunixipc.a: $(OUR_LIBS)
 	@rm -f $@
@@ -257,11 +272,14 @@ $(B)/libunixipc.a: $(OUR_LIBS)
 chosen = $(if $(P),$(foreach t,$(1),$(if $(filter \
 	$(DIRS),$(DIR_$(t))),$(t))),$(1))
 chosen_tests = $(if $(P),$(filter $(B)/tests/$(P)/% \
-	$(B)/tests/fuzz/$(P)_%,$(1)),$(1))
+	$(B)/tests/fuzz/$(P)_% $(B)/tests/crash/$(P)_%,$(1)),$(1))
 
 .PHONY: programs units fuzzers benches
 programs: $(call chosen,$(PROGRAMS) $(TEXTBOOK))
 units: $(call chosen_tests,$(UNITS)) ## build the unit tests of this MODE
+ifeq ($(MODE),release)
+units: $(call chosen_tests,$(CRASHERS)) $(B)/tests/crash/play $(RECORDER)
+endif
 fuzzers: $(call chosen_tests,$(FUZZERS))
 benches: $(call chosen,$(BENCHES) $(HELPERS))
 

@@ -1,0 +1,441 @@
+/* play.c - play a log again, and at every step have each state checked that a
+ * power cut could leave just then.
+ *
+ * Which states of a step: nothing that is pending, all of it, and every
+ * combination where there are few (EXHAUSTIVE), else random ones, as many as
+ * --states leaves for the step. What was checked already, with as many lines
+ * said, is not checked again. A state has a number within its step: 0 nothing,
+ * 1 all, from 2 on the combinations, or the random ones; step, number and seed
+ * make it again.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/rng.h"
+#include "lib/tick.h"
+#include "tests/crash/checker.h"
+#include "tests/crash/state.h"
+#include "tests/crash/world.h"
+
+/* Combinations: those of ten sectors written once. */
+#define EXHAUSTIVE 1024
+
+struct player {
+	/* What was asked for. */
+	uint64_t states, seed;
+	const char *only, *keep, *folder, *without;
+	bool goes_on;
+
+	struct log_head *log;
+	struct world world;
+	struct state state;
+	struct checker checker;
+	char scratch[64], path[80];
+
+	uint64_t only_step, only_number; /* UINT64_MAX: all */
+	uint64_t step, steps;		 /* those that change something */
+	uint64_t said;
+	uint64_t checked, bad, exhaustive;
+
+	uint64_t *known; /* hashes; 0 is free */
+	size_t n_known, room_known;
+};
+
+/* ---- what has been checked --------------------------------------------------- */
+
+static bool put_known(uint64_t *known, size_t room, uint64_t hash)
+{
+	size_t i = (size_t)(hash * UINT64_C(0x9e3779b97f4a7c15)) & (room - 1);
+
+	while (known[i] && known[i] != hash)
+		i = (i + 1) & (room - 1);
+	if (known[i])
+		return false;
+	known[i] = hash;
+	return true;
+}
+
+/* Whether it is new, with what was said so far. */
+static bool is_new(struct player *p, uint64_t hash)
+{
+	uint64_t *grown;
+
+	hash = (hash ^ p->said * UINT64_C(0xd6e8feb86659fd93)) | 1;
+	if (2 * p->n_known >= p->room_known) {
+		size_t room = p->room_known ? 2 * p->room_known : 4096;
+
+		grown = calloc(room, sizeof(*grown));
+		if (!grown)
+			err(3, "no memory");
+		for (size_t i = 0; i < p->room_known; i++)
+			if (p->known[i])
+				put_known(grown, room, p->known[i]);
+		free(p->known);
+		p->known = grown;
+		p->room_known = room;
+	}
+	if (!put_known(p->known, p->room_known, hash))
+		return false;
+	p->n_known++;
+	return true;
+}
+
+/* ---- one state --------------------------------------------------------------- */
+
+static int remove_one(const char *path, const struct stat *st, int kind,
+		      struct FTW *walk)
+{
+	(void)st;
+	(void)kind;
+	(void)walk;
+	return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 &&
+	    errno != ENOENT)
+		err(3, "cannot remove %s", path);
+}
+
+static void write_to(struct player *p, const char *path, uint64_t seed)
+{
+	int dir;
+
+	if (mkdir(path, 0700) < 0)
+		err(3, "cannot make %s", path);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		err(3, "cannot open %s", path);
+	state_write(&p->state, dir, seed);
+	close(dir);
+}
+
+static void describe(const struct log_record *record)
+{
+	static const char *const words[] = {
+		"nothing", "said",   "make", "mkdir",  "found",
+		"write",   "zero",   "size", "grow",   "sync",
+		"synced",  "link",   "unlink", "rename", "lost"};
+
+	fprintf(stderr, "      after pid %d: %s", record->pid,
+		words[record->kind]);
+	if (record->kind == LOG_SAID)
+		fprintf(stderr, " %s", (const char *)(record + 1));
+	else if (record->file)
+		fprintf(stderr, " of file %u", record->file);
+	if (record->name[0])
+		fprintf(stderr, " %s", record->name);
+	if (record->name2[0])
+		fprintf(stderr, " to %s", record->name2);
+	if (record->kind == LOG_WRITE)
+		fprintf(stderr, ", %" PRIu64 " bytes at %" PRIu64, record->len,
+			record->offset);
+	fputc('\n', stderr);
+}
+
+static void report(struct player *p, const struct log_record *record,
+		   uint64_t number, const char *why)
+{
+	fprintf(stderr,
+		"play: bad state %" PRIu64 ":%" PRIu64 " of seed %" PRIu64
+		": %s\n",
+		p->step, number, p->seed, why);
+	describe(record);
+	if (!p->keep)
+		return;
+	/* Once more, as the checker may have changed it. */
+	remove_tree(p->keep);
+	write_to(p, p->keep, number);
+}
+
+/* What pick[] says is a state of the step; number names it. */
+static void visit(struct player *p, const struct log_record *record,
+		  uint64_t number)
+{
+	uint64_t hash = state_compose(&p->state);
+	char why[1024];
+
+	if ((p->bad && !p->goes_on) || !is_new(p, hash))
+		return;
+	p->checked++;
+	write_to(p, p->path, number);
+	if (!checker_ask(&p->checker, p->path, why, sizeof(why)) &&
+	    p->bad++ == 0)
+		report(p, record, number, why);
+	remove_tree(p->path);
+}
+
+/* ---- the states of a step ---------------------------------------------------- */
+
+static void pick_ends(struct state *state, bool all)
+{
+	for (size_t i = 0; i < state->n_choices; i++)
+		state->pick[i] = all ? state->choices[i].options - 1 : 0;
+}
+
+/* EXHAUSTIVE + 1 when there are more. */
+static uint64_t count_combinations(const struct state *state)
+{
+	uint64_t n = 1;
+
+	for (size_t i = 0; i < state->n_choices && n <= EXHAUSTIVE; i++)
+		n *= state->choices[i].options;
+	return n <= EXHAUSTIVE ? n : EXHAUSTIVE + 1;
+}
+
+static void pick_combination(struct state *state, uint64_t n)
+{
+	for (size_t i = 0; i < state->n_choices; i++) {
+		state->pick[i] = (uint32_t)(n % state->choices[i].options);
+		n /= state->choices[i].options;
+	}
+}
+
+/* One of `few` choices takes any of its options, the others stay. */
+static void stir(struct state *state, struct rng *rng, uint64_t few)
+{
+	for (size_t i = 0; i < state->n_choices; i++)
+		if (rng_below(rng, few) == 0)
+			state->pick[i] = (uint32_t)rng_below(
+				rng, state->choices[i].options);
+}
+
+/* Disks are not fair: most of it is there, or little, or all up to a moment; and
+ * often a single thing is out of order. */
+static void pick_random(struct state *state, uint64_t now, struct rng *rng)
+{
+	const uint64_t way = rng_below(rng, 6);
+
+	if (way < 4)
+		pick_ends(state, way % 2);
+	else
+		state_pick_until(state, now - rng_below(rng, 16) % (now + 1));
+	if (way < 2)
+		stir(state, rng, 1 + 7 * rng_below(rng, 2));
+	else
+		stir(state, rng, state->n_choices + 1);
+}
+
+static void visit_number(struct player *p, const struct log_record *record,
+			 uint64_t number)
+{
+	struct rng rng;
+
+	if (number < 2) {
+		pick_ends(&p->state, number == 1);
+	} else if (number < 2 + EXHAUSTIVE) {
+		pick_combination(&p->state, number - 2);
+	} else {
+		rng_seed(&rng, p->seed ^ (p->step << 32) ^ number);
+		pick_random(&p->state, record->number, &rng);
+	}
+	visit(p, record, number);
+}
+
+static void visit_step(struct player *p, const struct log_record *record)
+{
+	const uint64_t checked = p->checked;
+	uint64_t combinations, left, n;
+
+	combinations = count_combinations(&p->state);
+	visit_number(p, record, 0);
+	visit_number(p, record, 1);
+	if (combinations <= EXHAUSTIVE && p->exhaustive <= p->states / 2) {
+		for (uint64_t i = 0; i < combinations; i++)
+			visit_number(p, record, 2 + i);
+		p->exhaustive += p->checked - checked;
+		return;
+	}
+	left = p->states > p->checked ? p->states - p->checked : 0;
+	n = left / (p->steps - p->step + 1) + 1;
+	for (uint64_t i = 0; i < n; i++)
+		visit_number(p, record, 2 + EXHAUSTIVE + i);
+}
+
+/* ---- the log ----------------------------------------------------------------- */
+
+static struct log_head *map_log(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct log_head *log;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		err(3, "cannot open the log %s", path);
+	log = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (log == MAP_FAILED)
+		err(3, "cannot map the log %s", path);
+	close(fd);
+	if ((size_t)st.st_size < LOG_START || log->magic != LOG_MAGIC ||
+	    log->used > (size_t)st.st_size)
+		errx(3, "%s is no log of the recorder", path);
+	return log;
+}
+
+static const struct log_record *next_record(const struct player *p,
+					    uint64_t *offset)
+{
+	const struct log_record *record =
+		(const void *)((const char *)p->log + *offset);
+
+	do {
+		if (*offset >= p->log->used)
+			return NULL;
+		record = (const void *)((const char *)p->log + *offset);
+		*offset += record->bytes;
+	} while (!record->is_done);
+	return record;
+}
+
+static void count_steps(struct player *p)
+{
+	const struct log_record *record;
+	uint64_t offset = LOG_START;
+
+	while ((record = next_record(p, &offset)))
+		p->steps += record->kind != LOG_NOTHING &&
+			    record->kind != LOG_SYNC &&
+			    record->kind != LOG_SYNCED;
+}
+
+static void play(struct player *p)
+{
+	const struct log_record *record;
+	uint64_t offset = LOG_START;
+
+	while ((record = next_record(p, &offset))) {
+		if (record->kind == LOG_SAID) {
+			checker_say(&p->checker, (const char *)(record + 1));
+			p->said++;
+		}
+		if (!world_apply(&p->world, record))
+			continue;
+		p->step++;
+		state_list(&p->state);
+		if (p->only_step == UINT64_MAX)
+			visit_step(p, record);
+		else if (p->only_step == p->step)
+			visit_number(p, record, p->only_number);
+		if (p->bad && !p->goes_on)
+			return;
+	}
+}
+
+/* The recorder has seen everything, if what we have in the end is there. */
+static void compare_end(struct player *p)
+{
+	int dir = open(p->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char why[512];
+
+	if (dir < 0)
+		err(3, "cannot open %s", p->folder);
+	state_list(&p->state);
+	pick_ends(&p->state, true);
+	state_compose(&p->state);
+	if (!state_is_like(&p->state, dir, why, sizeof(why)))
+		errx(3, "the recorder has not seen everything: in %s %s",
+		     p->folder, why);
+	close(dir);
+}
+
+/* ---- the command ------------------------------------------------------------- */
+
+static void add_wild(const char *text, void *where)
+{
+	struct state *state = where;
+	struct state_wild *wild = &state->wild[state->n_wild];
+
+	if (state->n_wild == STATE_WILD ||
+	    sscanf(text, "%223[^:]:%" SCNu64 ":%" SCNu64, wild->name,
+		   &wild->offset, &wild->len) != 3)
+		die_usage("--wild=%s: accepted is NAME:OFFSET:LENGTH, %d times",
+			  text, STATE_WILD);
+	state->n_wild++;
+}
+
+static void check_arguments(struct player *p)
+{
+	if (p->only && sscanf(p->only, "%" SCNu64 ":%" SCNu64, &p->only_step,
+			      &p->only_number) != 2)
+		die_usage("--only=%s: accepted is STEP:NUMBER", p->only);
+	if (!p->without)
+		return;
+	p->world.lies_of_files = strcmp(p->without, "folder-syncs") != 0;
+	p->world.lies_of_names = !p->world.lies_of_files;
+	if (p->world.lies_of_files && strcmp(p->without, "file-syncs") != 0)
+		die_usage("--without=%s: accepted are file-syncs and "
+			  "folder-syncs",
+			  p->without);
+}
+
+int main(int argc, char **argv)
+{
+	static struct player p = {.states = 1000,
+				  .seed = 1,
+				  .only_step = UINT64_MAX};
+	const struct cli_option options[] = {
+		CLI_COUNT("states", 'n', "N", &p.states, 1, 1000000000,
+			  "About how many states are checked (default 1000)"),
+		CLI_COUNT("seed", 's', "N", &p.seed, 0, UINT64_MAX,
+			  "Of what is random (default 1)"),
+		CLI_TEXT("only", 'o', "STEP:NUMBER", &p.only,
+			 "One state, as a bad one was named"),
+		CLI_TEXT("keep", 'k', "DIR", &p.keep,
+			 "Where the first bad state is left"),
+		CLI_TEXT("folder", 'f', "DIR", &p.folder,
+			 "Compare the end with what was recorded there"),
+		CLI_CALL("wild", 'w', "NAME:OFFSET:LENGTH", add_wild, &p.state,
+			 "Bytes that are written through a mapping"),
+		CLI_TEXT("without", 0, "WORD", &p.without,
+			 "As if file-syncs, or folder-syncs, did nothing"),
+		CLI_ON("all", 'a', &p.goes_on, "Go on after a bad state"),
+		{0},
+	};
+	char **checker = NULL;
+	const struct cli_command command = {
+		.doc = "Check every state that a power cut could leave."
+		       "\vExample: play --folder=db log -- ./my-checker",
+		.operands = "LOG -- CHECKER [ARGUMENT...]",
+		.most = 1,
+		.options = options,
+		.behind = &checker,
+	};
+	int64_t start = tick_now();
+
+	if (cli_parse(&command, argc, argv) != 1 || !checker || !*checker)
+		die_usage("give a log, --, and a checker");
+	check_arguments(&p);
+	p.state.world = &p.world;
+	p.log = map_log(argv[1]);
+	checker_init(&p.checker, checker);
+	snprintf(p.scratch, sizeof(p.scratch), "%s", "/tmp/unixipc-play.XXXXXX");
+	if (!mkdtemp(p.scratch))
+		err(3, "cannot make %s", p.scratch);
+	snprintf(p.path, sizeof(p.path), "%s/state", p.scratch);
+	count_steps(&p);
+	play(&p);
+	if (p.folder && (!p.bad || p.goes_on))
+		compare_end(&p);
+	checker_fini(&p.checker);
+	remove_tree(p.scratch);
+	printf("%" PRIu64 " states of %" PRIu64 " steps, %" PRIu64
+	       " bad (%.0f states/s)\n",
+	       p.checked, p.step, p.bad,
+	       (double)p.checked * 1e9 / (double)(tick_now() - start));
+	world_fini(&p.world);
+	state_fini(&p.state);
+	free(p.known);
+	return p.bad ? 1 : 0;
+}
