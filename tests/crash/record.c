@@ -621,14 +621,14 @@ static void note_opened(int fd, const struct place *place,
 {
 	struct stat st;
 
+	if (fd >= 0 && stat_fd(fd, &st)) {
+		if (record && record->kind == LOG_MAKE)
+			record->file = add(st.st_ino, place);
+		else if (!number_of(fd))
+			note_found(fd, place);
+	}
 	if (record)
 		end(record, fd >= 0);
-	if (fd < 0 || !stat_fd(fd, &st))
-		return;
-	if (record && record->kind == LOG_MAKE)
-		record->file = add(st.st_ino, place);
-	else if (!number_of(fd))
-		note_found(fd, place);
 }
 
 static int open_by(int dir, const char *path, int flags, mode_t mode)
