@@ -41,7 +41,7 @@ struct player {
 	struct world world;
 	struct state state;
 	struct checker checker;
-	char scratch[64], path[80];
+	char path[80]; /* where states are made */
 
 	uint64_t only_step, only_number; /* UINT64_MAX: all */
 	uint64_t step, steps;		 /* those that change something */
@@ -107,6 +107,22 @@ static void remove_tree(const char *path)
 	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 &&
 	    errno != ENOENT)
 		err(3, "cannot remove %s", path);
+}
+
+static char scratch[64]; /* for states; removed at exit */
+
+static void remove_scratch(void)
+{
+	remove_tree(scratch);
+}
+
+static void make_scratch(struct player *p)
+{
+	snprintf(scratch, sizeof(scratch), "/tmp/unixipc-play.XXXXXX");
+	if (!mkdtemp(scratch))
+		err(3, "cannot make %s", scratch);
+	atexit(remove_scratch);
+	snprintf(p->path, sizeof(p->path), "%s/state", scratch);
 }
 
 static void write_to(struct player *p, const char *path, uint64_t seed)
@@ -420,16 +436,12 @@ int main(int argc, char **argv)
 	p.state.world = &p.world;
 	p.log = map_log(argv[1]);
 	checker_init(&p.checker, checker);
-	snprintf(p.scratch, sizeof(p.scratch), "%s", "/tmp/unixipc-play.XXXXXX");
-	if (!mkdtemp(p.scratch))
-		err(3, "cannot make %s", p.scratch);
-	snprintf(p.path, sizeof(p.path), "%s/state", p.scratch);
+	make_scratch(&p);
 	count_steps(&p);
 	play(&p);
 	if (p.folder && (!p.bad || p.goes_on))
 		compare_end(&p);
 	checker_fini(&p.checker);
-	remove_tree(p.scratch);
 	printf("%" PRIu64 " states of %" PRIu64 " steps, %" PRIu64
 	       " bad (%.0f states/s)\n",
 	       p.checked, p.step, p.bad,

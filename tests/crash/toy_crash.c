@@ -217,10 +217,11 @@ static int drive(const char *path, int argc, char **argv)
 
 static unsigned int tried, done;
 
+/* What --check gives comes last. */
 static void begin(int argc, char **argv)
 {
 	if (argc)
-		fault = argv[0];
+		fault = argv[argc - 1];
 }
 
 static void hear(const char *line)
