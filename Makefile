@@ -274,12 +274,13 @@ chosen = $(if $(P),$(foreach t,$(1),$(if $(filter \
 chosen_tests = $(if $(P),$(filter $(B)/tests/$(P)/% \
 	$(B)/tests/fuzz/$(P)_% $(B)/tests/crash/$(P)_%,$(1)),$(1))
 
-.PHONY: programs units fuzzers benches
+.PHONY: programs units crashers fuzzers benches
 programs: $(call chosen,$(PROGRAMS) $(TEXTBOOK))
 units: $(call chosen_tests,$(UNITS)) ## build the unit tests of this MODE
 ifeq ($(MODE),release)
-units: $(call chosen_tests,$(CRASHERS)) $(B)/tests/crash/play $(RECORDER)
+units: crashers
 endif
+crashers: $(call chosen_tests,$(CRASHERS)) $(B)/tests/crash/play $(RECORDER)
 fuzzers: $(call chosen_tests,$(FUZZERS))
 benches: $(call chosen,$(BENCHES) $(HELPERS))
 

@@ -44,7 +44,7 @@ struct player {
 	char path[80]; /* where states are made */
 
 	uint64_t only_step, only_number; /* UINT64_MAX: all */
-	uint64_t step, steps;		 /* those that change something */
+	uint64_t step, steps;            /* those that change something */
 	uint64_t said;
 	uint64_t checked, bad, exhaustive;
 
@@ -141,9 +141,9 @@ static void write_to(struct player *p, const char *path, uint64_t seed)
 static void describe(const struct log_record *record)
 {
 	static const char *const words[] = {
-		"nothing", "said",   "make", "mkdir",  "found",
-		"write",   "zero",   "size", "grow",   "sync",
-		"synced",  "link",   "unlink", "rename", "lost"};
+		"nothing", "said", "make",   "mkdir",  "found",
+		"write",   "zero", "size",   "grow",   "sync",
+		"synced",  "link", "unlink", "rename", "lost"};
 
 	fprintf(stderr, "      after pid %d: %s", record->pid,
 		words[record->kind]);
@@ -398,9 +398,8 @@ static void check_arguments(struct player *p)
 
 int main(int argc, char **argv)
 {
-	static struct player p = {.states = 1000,
-				  .seed = 1,
-				  .only_step = UINT64_MAX};
+	static struct player p = {
+		.states = 1000, .seed = 1, .only_step = UINT64_MAX};
 	const struct cli_option options[] = {
 		CLI_COUNT("states", 'n', "N", &p.states, 1, 1000000000,
 			  "About how many states are checked (default 1000)"),

@@ -61,8 +61,8 @@ static char *payload(struct log_record *record)
 static struct log_record *begin(enum log_kind kind, uint32_t file,
 				size_t payload_bytes)
 {
-	uint64_t bytes = (sizeof(struct log_record) + payload_bytes + 7) &
-			 ~UINT64_C(7);
+	uint64_t bytes =
+		(sizeof(struct log_record) + payload_bytes + 7) & ~UINT64_C(7);
 	struct log_record *record = at(head->used);
 
 	if (bytes > LOG_BYTES - head->used) {
@@ -256,15 +256,24 @@ static void finish_of_the_dead(struct log_record *record)
 	switch ((enum log_kind)record->kind) {
 	case LOG_WRITE:
 	case LOG_SIZE:
-	case LOG_GROW: is_clear = see_what_was_written(record); break;
+	case LOG_GROW:
+		is_clear = see_what_was_written(record);
+		break;
 	case LOG_MAKE:
-	case LOG_LINK: is_clear = see_name(record, true); break;
+	case LOG_LINK:
+		is_clear = see_name(record, true);
+		break;
 	case LOG_UNLINK:
-	case LOG_RENAME: is_clear = see_name(record, false); break;
+	case LOG_RENAME:
+		is_clear = see_name(record, false);
+		break;
 	case LOG_SAID:
 	case LOG_SYNC:
-	case LOG_SYNCED: record->kind = LOG_NOTHING; break;
-	default: is_clear = false;
+	case LOG_SYNCED:
+		record->kind = LOG_NOTHING;
+		break;
+	default:
+		is_clear = false;
 	}
 	if (!is_clear)
 		lose("a process was killed in mid-call: record it again");
@@ -459,8 +468,8 @@ static ssize_t note_write(int fd, uint32_t file, const struct iovec *iov,
 	int status = fcntl(fd, F_GETFL), error;
 	struct log_record *record =
 		begin(LOG_WRITE, file, gather(NULL, iov, count));
-	bool is_sync = (status & O_DSYNC) ||
-		       (flags & (RWF_DSYNC | RWF_SYNC)) != 0;
+	bool is_sync =
+		(status & O_DSYNC) || (flags & (RWF_DSYNC | RWF_SYNC)) != 0;
 	uint64_t began = 0;
 	ssize_t n;
 
@@ -722,9 +731,9 @@ static int link_by(int dir, const char *path, int dir2, const char *path2,
 	look_up(dir2, path2, &place);
 	if (fstatat(dir, path, &st,
 		    (flags & AT_EMPTY_PATH) |
-			    (flags & AT_SYMLINK_FOLLOW ? 0
-						       : AT_SYMLINK_NOFOLLOW)) ==
-		    0 &&
+			    (flags & AT_SYMLINK_FOLLOW
+				     ? 0
+				     : AT_SYMLINK_NOFOLLOW)) == 0 &&
 	    st.st_dev == head->device)
 		entry = find(st.st_ino);
 	if (place.dir && !entry)

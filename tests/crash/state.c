@@ -54,9 +54,9 @@ static void list_sectors(struct state *state, uint32_t number)
 	struct state_choice choice = {.kind = STATE_SECTOR, .file = number};
 
 	for (size_t i = 0; i < file->n_versions; i++) {
-		state->order = world_grow(state->order, state->n_order,
-					  &state->room_order,
-					  sizeof(*state->order));
+		state->order =
+			world_grow(state->order, state->n_order,
+				   &state->room_order, sizeof(*state->order));
 		state->order[state->n_order++] = (struct state_order){
 			.sector = file->versions[i].sector, .version = i};
 	}
@@ -64,9 +64,9 @@ static void list_sectors(struct state *state, uint32_t number)
 		qsort(state->order + first, file->n_versions,
 		      sizeof(*state->order), compare_order);
 	for (size_t i = first, next; i < state->n_order; i = next) {
-		for (next = i + 1; next < state->n_order &&
-				   state->order[next].sector ==
-					   state->order[i].sector;)
+		for (next = i + 1;
+		     next < state->n_order &&
+		     state->order[next].sector == state->order[i].sector;)
 			next++;
 		choice.first = i;
 		choice.options = (uint32_t)(next - i) + 1;
@@ -95,10 +95,9 @@ void state_list(struct state *state)
 
 	state->n_choices = state->n_order = 0;
 	for (size_t i = 0; i < world->n_changes; i++)
-		add_choice(state, (struct state_choice){
-					  .kind = STATE_NAME,
-					  .options = 2,
-					  .first = i});
+		add_choice(state, (struct state_choice){.kind = STATE_NAME,
+							.options = 2,
+							.first = i});
 	for (uint32_t f = 1; f < world->n_files; f++) {
 		const struct world_file *file = &world->files[f];
 
@@ -208,9 +207,9 @@ static void pick_names(struct state *state)
 
 	state->n_names = 0;
 	for (size_t i = 0; i < world->n_names; i++) {
-		state->names = world_grow(state->names, state->n_names,
-					  &state->room_names,
-					  sizeof(*state->names));
+		state->names =
+			world_grow(state->names, state->n_names,
+				   &state->room_names, sizeof(*state->names));
 		state->names[state->n_names++] = world->names[i];
 	}
 	/* Their choices come first, in order. */
@@ -231,7 +230,8 @@ static uint64_t hash_bytes(const uint8_t *bytes, size_t len)
 {
 	uint64_t hash = len, word;
 
-	for (; len >= sizeof(word); bytes += sizeof(word), len -= sizeof(word)) {
+	for (; len >= sizeof(word);
+	     bytes += sizeof(word), len -= sizeof(word)) {
 		memcpy(&word, bytes, sizeof(word));
 		hash = mix(hash, word);
 	}
@@ -256,7 +256,8 @@ static void fill_wild(struct state *state, const struct world_name *name,
 		if (end > piece->len)
 			end = piece->len;
 		if (fill)
-			rng_fill(fill, state->bytes + piece->start + wild->offset,
+			rng_fill(fill,
+				 state->bytes + piece->start + wild->offset,
 				 end - wild->offset);
 		else
 			memset(state->bytes + piece->start + wild->offset, 0,
@@ -267,8 +268,8 @@ static void fill_wild(struct state *state, const struct world_name *name,
 static uint64_t hash_name(struct state *state, const struct world_name *name)
 {
 	const struct state_piece *piece = &state->pieces[name->file];
-	uint64_t hash = hash_bytes((const uint8_t *)name->name,
-				   strlen(name->name));
+	uint64_t hash =
+		hash_bytes((const uint8_t *)name->name, strlen(name->name));
 
 	hash = mix(hash, name->dir);
 	if (state->world->files[name->file].is_dir)
@@ -284,9 +285,9 @@ uint64_t state_compose(struct state *state)
 
 	pick_names(state);
 	while (state->room_pieces < world->n_files)
-		state->pieces = world_grow(state->pieces, state->room_pieces,
-					   &state->room_pieces,
-					   sizeof(*state->pieces));
+		state->pieces =
+			world_grow(state->pieces, state->room_pieces,
+				   &state->room_pieces, sizeof(*state->pieces));
 	memset(state->pieces, 0, world->n_files * sizeof(*state->pieces));
 	state->n_bytes = 0;
 	for (size_t i = 0; i < state->n_names; i++)
@@ -324,8 +325,8 @@ static void write_file(struct state *state, int dir,
 	int fd = openat(dir, name->name,
 			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	if (fd < 0 || fdio_write_full(fd, state->bytes + piece->start,
-				      piece->len) != 0)
+	if (fd < 0 ||
+	    fdio_write_full(fd, state->bytes + piece->start, piece->len) != 0)
 		err(3, "cannot write %s", name->name);
 	close(fd);
 }
@@ -371,8 +372,9 @@ static bool file_is_like(struct state *state, int dir,
 	const struct state_piece *piece = &state->pieces[name->file];
 	uint8_t *bytes = malloc(piece->len + 1);
 	int fd = openat(dir, name->name, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 || !bytes ? -1
-				     : fdio_read_full(fd, bytes, piece->len + 1);
+	ssize_t n = fd < 0 || !bytes
+			    ? -1
+			    : fdio_read_full(fd, bytes, piece->len + 1);
 	bool is_like = n == (ssize_t)piece->len;
 
 	for (size_t i = 0; is_like && i < state->n_wild; i++) {
@@ -382,8 +384,8 @@ static bool file_is_like(struct state *state, int dir,
 		    wild->offset + wild->len <= piece->len)
 			memset(bytes + wild->offset, 0, wild->len);
 	}
-	is_like = is_like && memcmp(bytes, state->bytes + piece->start,
-				    piece->len) == 0;
+	is_like = is_like &&
+		  memcmp(bytes, state->bytes + piece->start, piece->len) == 0;
 	free(bytes);
 	if (fd >= 0)
 		close(fd);
@@ -422,9 +424,9 @@ static bool names_are_like(struct state *state, int dir, uint32_t number,
 		if (state->world->files[name->file].is_dir) {
 			sub = openat(dir, name->name,
 				     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-			is_like = sub >= 0 && names_are_like(state, sub,
-							     name->file, why,
-							     size);
+			is_like = sub >= 0 &&
+				  names_are_like(state, sub, name->file, why,
+						 size);
 			if (sub >= 0)
 				close(sub);
 		} else if (!file_is_like(state, dir, name)) {

@@ -51,7 +51,7 @@ struct state {
 	struct state_order {
 		uint64_t sector;
 		size_t version;
-	} *order;
+	} * order;
 	size_t n_order, room_order;
 
 	struct world_name *names;

@@ -32,8 +32,8 @@ static struct world_file *file_of(struct world *world, uint32_t number)
 
 static void make_room(struct world_file *file, uint64_t size)
 {
-	size_t room = (size_t)(size + WORLD_SECTOR - 1) / WORLD_SECTOR *
-		      WORLD_SECTOR;
+	size_t room =
+		(size_t)(size + WORLD_SECTOR - 1) / WORLD_SECTOR * WORLD_SECTOR;
 
 	if (room <= file->room)
 		return;
@@ -52,9 +52,9 @@ static void add_version(struct world_file *file, uint64_t when, uint64_t sector)
 {
 	struct world_version *version;
 
-	file->versions = world_grow(file->versions, file->n_versions,
-				    &file->room_versions,
-				    sizeof(*file->versions));
+	file->versions =
+		world_grow(file->versions, file->n_versions,
+			   &file->room_versions, sizeof(*file->versions));
 	version = &file->versions[file->n_versions++];
 	version->when = when;
 	version->sector = sector;
@@ -71,8 +71,8 @@ static void set_size(struct world_file *file, uint64_t when, uint64_t size)
 	make_room(file, size);
 	file->sizes = world_grow(file->sizes, file->n_sizes, &file->room_sizes,
 				 sizeof(*file->sizes));
-	file->sizes[file->n_sizes++] =
-		(struct world_size){.when = when, .size = size, .is_cut = is_cut};
+	file->sizes[file->n_sizes++] = (struct world_size){
+		.when = when, .size = size, .is_cut = is_cut};
 	if (is_cut) {
 		memset(file->seen + size, 0, file->room - size);
 		if (size % WORLD_SECTOR)
@@ -94,7 +94,8 @@ static void write_bytes(struct world_file *file, uint64_t when, uint64_t offset,
 		uint8_t *sector = file->seen + s * WORLD_SECTOR;
 
 		from = s * WORLD_SECTOR < offset ? offset : s * WORLD_SECTOR;
-		to = (s + 1) * WORLD_SECTOR > end ? end : (s + 1) * WORLD_SECTOR;
+		to = (s + 1) * WORLD_SECTOR > end ? end
+						  : (s + 1) * WORLD_SECTOR;
 		memcpy(old, sector, WORLD_SECTOR);
 		if (bytes)
 			memcpy(file->seen + from, bytes + (from - offset),
@@ -155,7 +156,8 @@ static void add_change(struct world *world, const struct log_record *record)
 		break;
 	case LOG_RENAME:
 		change.gone = name_in(record->dir, 0, record->name);
-		change.here = name_in(record->dir2, record->file, record->name2);
+		change.here =
+			name_in(record->dir2, record->file, record->name2);
 		break;
 	default:
 		change.here = name_in(record->dir, record->file, record->name);
@@ -164,9 +166,9 @@ static void add_change(struct world *world, const struct log_record *record)
 		world_change_names(&world->names, &world->n_names,
 				   &world->room_names, &change);
 	} else if (change.gone.dir || change.here.dir) {
-		world->changes = world_grow(
-			world->changes, world->n_changes, &world->room_changes,
-			sizeof(*world->changes));
+		world->changes = world_grow(world->changes, world->n_changes,
+					    &world->room_changes,
+					    sizeof(*world->changes));
 		world->changes[world->n_changes++] = change;
 	}
 }
@@ -281,8 +283,10 @@ bool world_apply(struct world *world, const struct log_record *record)
 	const uint8_t *payload = (const uint8_t *)(record + 1);
 
 	switch ((enum log_kind)record->kind) {
-	case LOG_NOTHING: return false;
-	case LOG_SAID: return true;
+	case LOG_NOTHING:
+		return false;
+	case LOG_SAID:
+		return true;
 	case LOG_FOUND:
 	case LOG_MAKE:
 	case LOG_MAKE_DIR:
@@ -295,7 +299,9 @@ bool world_apply(struct world *world, const struct log_record *record)
 		return true;
 	case LOG_LINK:
 	case LOG_UNLINK:
-	case LOG_RENAME: add_change(world, record); return true;
+	case LOG_RENAME:
+		add_change(world, record);
+		return true;
 	case LOG_WRITE:
 		write_bytes(file, record->number, record->offset, payload,
 			    record->len);
@@ -308,14 +314,20 @@ bool world_apply(struct world *world, const struct log_record *record)
 					    ? record->len
 					    : file->seen_size - record->offset);
 		return true;
-	case LOG_SIZE: set_size(file, record->number, record->len); return true;
+	case LOG_SIZE:
+		set_size(file, record->number, record->len);
+		return true;
 	case LOG_GROW:
 		if (record->len > file->seen_size)
 			set_size(file, record->number, record->len);
 		return true;
-	case LOG_SYNC: sync_begins(world, record); return false;
-	case LOG_SYNCED: return sync_ends(world, record->of);
-	case LOG_LOST: errx(3, "the recorder lost track: %s", payload);
+	case LOG_SYNC:
+		sync_begins(world, record);
+		return false;
+	case LOG_SYNCED:
+		return sync_ends(world, record->of);
+	case LOG_LOST:
+		errx(3, "the recorder lost track: %s", payload);
 	}
 	errx(3, "the log has a record of unknown kind %u", record->kind);
 }
