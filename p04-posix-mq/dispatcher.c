@@ -102,9 +102,13 @@ static int finish(struct dispatcher *d, struct slot *slot)
 		hand_put_back(&d->intake.hand, job->id);
 		return d->is_stopped ? 0 : report(d, DISPATCHER_DIED, job, n);
 	}
-	error = report(
-		d, result == SLOT_ENDED ? DISPATCHER_ENDED : DISPATCHER_FAILED,
-		job, n);
+	if (result == SLOT_UNSOUND)
+		error = report(d, DISPATCHER_UNSOUND, NULL, (long)job->id);
+	else
+		error = report(d,
+			       result == SLOT_ENDED ? DISPATCHER_ENDED
+						    : DISPATCHER_FAILED,
+			       job, n);
 	hand_drop(&d->intake.hand, job->id);
 	return error;
 }

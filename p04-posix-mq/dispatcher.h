@@ -33,7 +33,8 @@ enum dispatcher_event {
 	DISPATCHER_STRANGER, /* a message was dropped that was no job of this
 			      * journal; no job */
 	DISPATCHER_UNSOUND,  /* record n was not sound and was set aside; no
-			      * job */
+			      * job: it will not run, or nobody knows how it
+			      * ended */
 };
 
 struct dispatcher_options {

@@ -47,16 +47,16 @@ static int adopt(struct intake *intake, const struct record_head *head,
 	return error;
 }
 
-/* Read a record that counts: 1, 0 when it is gone or being submitted, or
- * -errno. */
-static int read_record(int dir, uint64_t id, struct record_head *head,
-		       struct job **job)
+/* Read the job of that record: 1; 0 when it is gone, or, without its ticket,
+ * still being submitted; or -errno. */
+static int read_record(int dir, uint64_t id, bool has_ticket,
+		       struct record_head *head, struct job **job)
 {
 	int fd = record_open(dir, id), error;
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	if (record_is_being_submitted(fd)) {
+	if (!has_ticket && record_is_being_submitted(fd)) {
 		close(fd);
 		return 0;
 	}
@@ -70,23 +70,33 @@ static int read_record(int dir, uint64_t id, struct record_head *head,
 	return -EBADMSG;
 }
 
+static int set_aside(struct intake *intake, uint64_t id)
+{
+	int error = record_set_aside(intake->options->journal->dir, id);
+
+	return error ? error : report(intake, DISPATCHER_UNSOUND, id);
+}
+
+/* Take a job in hand that is not there yet, as its record has it. */
+static int take(struct intake *intake, uint64_t id, bool has_ticket)
+{
+	struct record_head head;
+	struct job *job;
+	int rc = read_record(intake->options->journal->dir, id, has_ticket,
+			     &head, &job);
+
+	if (rc == 1)
+		return adopt(intake, &head, job);
+	return rc == -EBADMSG ? set_aside(intake, id) : rc;
+}
+
 static int visit(uint64_t id, void *arg)
 {
 	struct intake *intake = arg;
-	int dir = intake->options->journal->dir;
-	struct record_head head;
-	struct job *job;
-	int rc;
 
 	if (hand_find(&intake->hand, id) != HAND_NONE)
 		return 0;
-	rc = read_record(dir, id, &head, &job);
-	if (rc == 1)
-		return adopt(intake, &head, job);
-	if (rc != -EBADMSG)
-		return rc;
-	rc = record_set_aside(dir, id);
-	return rc ? rc : report(intake, DISPATCHER_UNSOUND, id);
+	return take(intake, id, false);
 }
 
 int intake_look_into_journal(struct intake *intake)
@@ -97,28 +107,22 @@ int intake_look_into_journal(struct intake *intake)
 
 /* ---- the queue ----------------------------------------------------------------- */
 
-/* Make use of the message. Returns 1 when its job waits in hand now, 0 when it
- * was of no use. */
+/* Make use of the message, which says no more than that there is a job: what
+ * runs is what its record says. Returns 1 when it waits in hand now, 0 when the
+ * message was of no use. */
 static int accept_ticket(struct intake *intake)
 {
 	const struct journal *journal = intake->options->journal;
 	const struct job *ticket = intake->message;
-	enum hand_state state;
-	struct job *job;
-	int fd, error;
+	int error = 0;
 
 	if (ticket->journal != journal->identity)
 		return report(intake, DISPATCHER_STRANGER, 0);
-	state = hand_find(&intake->hand, ticket->id);
-	if (state != HAND_NONE)
-		return state == HAND_WAITING;
-	fd = record_open(journal->dir, ticket->id);
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd; /* it has ended */
-	close(fd);
-	job = job_copy(ticket);
-	error = job ? hand_add(&intake->hand, job) : -ENOMEM;
-	return error ? error : 1;
+	if (hand_find(&intake->hand, ticket->id) == HAND_NONE)
+		error = take(intake, ticket->id, true);
+	if (error)
+		return error;
+	return hand_find(&intake->hand, ticket->id) == HAND_WAITING;
 }
 
 /* Receive until the first job of the queue is in hand, or the queue is

@@ -105,7 +105,8 @@ static int note_death(const struct dispatcher_options *options, int record,
 	return error;
 }
 
-/* The journal after the worker's end: the record is the only witness. */
+/* The journal after the worker's end: the record is the only witness. When it is
+ * none any more, nobody knows what became of the command. */
 static int settle(const struct dispatcher_options *options, uint64_t id,
 		  int status, bool is_ending, enum slot_result *result, long *n)
 {
@@ -127,8 +128,12 @@ static int settle(const struct dispatcher_options *options, uint64_t id,
 	} else if (!error) {
 		error = note_death(options, fd, &head, result, n);
 	}
-	if (!error && *result != SLOT_DIED)
+	if (error == -EBADMSG) {
+		*result = SLOT_UNSOUND;
+		error = record_set_aside(dir, id);
+	} else if (!error && *result != SLOT_DIED) {
 		error = record_remove(dir, id);
+	}
 	close(fd);
 	return error;
 }

@@ -36,9 +36,10 @@ int slot_handle(struct slot *slot, const struct pollfd fds[SLOT_FDS],
 
 /* How it went. */
 enum slot_result {
-	SLOT_ENDED, /* by itself: n is the status, the job acknowledged */
-	SLOT_DIED,  /* the worker died for the n-th time: to be run again */
-	SLOT_FAILED /* … once too often, and the job is given up */
+	SLOT_ENDED,  /* by itself: n is the status, the job acknowledged */
+	SLOT_DIED,   /* the worker died for the n-th time: to be run again */
+	SLOT_FAILED, /* … once too often, and the job is given up */
+	SLOT_UNSOUND /* its record was damaged meanwhile, and set aside */
 };
 
 /* Ask the worker to end its command, and itself. */

@@ -23,6 +23,7 @@ struct settings {
 	struct dispatcher_options dispatcher;
 	long capacity;
 	size_t message_bytes;
+	bool has_unsound; /* a record was set aside */
 };
 
 /* ---- the command line ---------------------------------------------------------- */
@@ -84,7 +85,7 @@ static int flush(void)
 static int report(enum dispatcher_event event, const struct job *job, long n,
 		  void *arg)
 {
-	const struct settings *settings = arg;
+	struct settings *settings = arg;
 	char command[200];
 
 	switch (event) {
@@ -115,7 +116,10 @@ static int report(enum dispatcher_event event, const struct job *job, long n,
 		die_warn("dropped a message that is no job of this journal");
 		break;
 	case DISPATCHER_UNSOUND:
-		die_warn("record %ld.job is damaged, kept as %ld.bad", n, n);
+		settings->has_unsound = true;
+		die_warn("job %ld is lost: its record is damaged, kept as "
+			 "'%s/%ld.bad'",
+			 n, settings->target.journal, n);
 		break;
 	}
 	return flush();
@@ -267,5 +271,5 @@ int main(int argc, char **argv)
 	if (error)
 		die_errno(error, "cannot go on with queue '%s'",
 			  settings.target.queue);
-	return 0;
+	return settings.has_unsound ? 1 : 0;
 }

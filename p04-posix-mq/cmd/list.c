@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
 #include "lib/tick.h"
 #include "p04-posix-mq/durable/record.h"
@@ -66,7 +67,7 @@ static int add(struct list *list, struct job *job, uint32_t attempts,
 	return 0;
 }
 
-/* Records that go meanwhile, have ended or are not sound are left out. */
+/* Records that go meanwhile or have ended are left out. */
 static int visit(uint64_t id, void *arg)
 {
 	struct list *list = arg;
@@ -83,7 +84,10 @@ static int visit(uint64_t id, void *arg)
 	else
 		free(job);
 	close(fd);
-	return error == -EBADMSG ? 0 : error;
+	if (error != -EBADMSG)
+		return error;
+	die_warn("record '%" PRIu64 ".job' is damaged", id);
+	return 0;
 }
 
 static int look_at_queue(struct list *list, const char *name)

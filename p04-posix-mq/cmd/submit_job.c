@@ -106,6 +106,11 @@ static void parse(struct settings *s, int argc, char **argv)
 
 /* ---- waiting ----------------------------------------------------------------------- */
 
+static _Noreturn void die_lost(uint64_t id)
+{
+	die("job %" PRIu64 " is lost: its record is damaged", id);
+}
+
 /* Until the record goes; the exit status. */
 static int wait_for_job(const struct settings *s, uint64_t id, int record)
 {
@@ -132,6 +137,8 @@ static int wait_for_job(const struct settings *s, uint64_t id, int record)
 	}
 	close(watch);
 	close(record);
+	if (rc == -EBADMSG)
+		die_lost(id);
 	if (rc < 0)
 		die_errno(rc, "cannot read how job %" PRIu64 " ended", id);
 	if (outcome == RECORD_FAILED)
@@ -148,6 +155,8 @@ static int wait_for_id(const struct settings *s, const struct journal *journal)
 
 	if (record >= 0)
 		return wait_for_job(s, s->wait_id, record);
+	if (record == -ENOENT && record_is_set_aside(journal->dir, s->wait_id))
+		die_lost(s->wait_id);
 	error = journal_last_id(journal, &last);
 	if (record != -ENOENT || error)
 		die_errno(record != -ENOENT ? record : error,

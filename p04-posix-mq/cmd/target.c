@@ -1,6 +1,7 @@
 #include "p04-posix-mq/cmd/target.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,24 @@ void target_locate(struct target *target)
 		die_usage("the path of the journal is too long");
 }
 
+/* And have its name on the disk. */
+static void make_dir(const char *path)
+{
+	int fd, parent;
+
+	if (mkdir(path, 0700) < 0) {
+		if (errno != EEXIST)
+			die_errno(errno, "cannot make directory '%s'", path);
+		return;
+	}
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent >= 0 && fsync(parent) < 0)
+		die_errno(errno, "cannot sync directory '%s'", path);
+	close(parent);
+	close(fd);
+}
+
 /* A journal inside is checked when it is opened; these need no more than to
  * exist. */
 void target_make_state(const struct target *target)
@@ -72,8 +91,7 @@ void target_make_state(const struct target *target)
 	for (char *slash = strchr(path + 1, '/'); slash;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		if (mkdir(path, 0700) < 0 && errno != EEXIST)
-			die_errno(errno, "cannot make directory '%s'", path);
+		make_dir(path);
 		*slash = '/';
 	}
 }
@@ -95,10 +113,14 @@ void target_die_journal(const struct target *target, int error)
 		    path);
 	case EPROTONOSUPPORT:
 		die("cannot read journal '%s': it is of another version than "
-		    "%d",
+		    "%d: finish its jobs with the release that made it, or "
+		    "take another --state",
 		    path, JOURNAL_VERSION);
 	case EBADMSG:
-		die("cannot read journal '%s': its head is damaged", path);
+		die("cannot read journal '%s': its head is damaged: remove "
+		    "'%s/head', and the jobs that are there will run at the "
+		    "next start",
+		    path, path);
 	default:
 		die_errno(error, "cannot open journal '%s'", path);
 	}

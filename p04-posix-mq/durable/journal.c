@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "lib/crc32c.h"
 #include "lib/fdio.h"
 #include "lib/tick.h"
 
@@ -34,6 +35,143 @@ static int lock_until(int fd, int operation, int64_t deadline)
 	return 0;
 }
 
+/* ---- names ---------------------------------------------------------------- */
+
+/* "12.job" with suffix ".job" is 12; anything else 0. */
+static uint64_t parse_name(const char *name, const char *suffix)
+{
+	char *end;
+	uint64_t id;
+
+	if (name[0] < '1' || name[0] > '9')
+		return 0;
+	errno = 0;
+	id = strtoull(name, &end, 10);
+	return errno == 0 && strcmp(end, suffix) == 0 ? id : 0;
+}
+
+static int each(int dir_fd, const char *suffix,
+		int (*visit)(uint64_t id, void *arg), void *arg)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *entry;
+	int stopped = 0;
+	uint64_t id;
+	DIR *dir;
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (stopped == 0 && (entry = readdir(dir))) {
+		id = parse_name(entry->d_name, suffix);
+		if (id)
+			stopped = visit(id, arg);
+	}
+	closedir(dir);
+	return stopped;
+}
+
+/* ---- the head --------------------------------------------------------------- */
+
+static uint32_t crc_of(const struct journal_head *head)
+{
+	struct journal_head rest = *head;
+
+	rest.crc = 0;
+	return crc32c(&rest, sizeof(rest));
+}
+
+static int read_head(int fd, struct journal_head *head)
+{
+	ssize_t n = pread(fd, head, sizeof(*head), 0);
+
+	if (n < 0)
+		return -errno;
+	if (n != sizeof(*head) ||
+	    memcmp(head->magic, MAGIC, sizeof(head->magic)) != 0)
+		return -EBADMSG;
+	/* What another version has behind it is not for us to check. */
+	if (head->version != JOURNAL_VERSION)
+		return -EPROTONOSUPPORT;
+	return head->crc == crc_of(head) ? 0 : -EBADMSG;
+}
+
+/* It lies within one sector: a power cut leaves the old or the new one. */
+static int write_head(int fd, struct journal_head *head)
+{
+	ssize_t n;
+
+	head->crc = crc_of(head);
+	n = pwrite(fd, head, sizeof(*head), 0);
+	if (n >= 0 && n != sizeof(*head))
+		return -EIO;
+	return n < 0 || fdatasync(fd) < 0 ? -errno : 0;
+}
+
+static int keep_highest(uint64_t id, void *arg)
+{
+	uint64_t *highest = arg;
+
+	if (id > *highest)
+		*highest = id;
+	return 0;
+}
+
+/* The directory's own name comes first: what is in it is lost without. */
+static int sync_name_of(int dir)
+{
+	int parent = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int error = 0;
+
+	/* Who may not read it cannot sync it either. */
+	if (parent < 0)
+		return errno == EACCES ? 0 : -errno;
+	if (fsync(parent) < 0)
+		error = -errno;
+	close(parent);
+	return error;
+}
+
+static int fill_head(int dir, struct journal_head *head)
+{
+	static const char *const suffixes[] = {".job", ".tmp", ".bad"};
+	int error = 0;
+
+	*head = (struct journal_head){.magic = MAGIC,
+				      .version = JOURNAL_VERSION};
+	if (getrandom(&head->identity, sizeof(head->identity), 0) < 0)
+		return -errno;
+	for (size_t i = 0; i < 3 && !error; i++)
+		error = each(dir, suffixes[i], keep_highest, &head->last_id);
+	return error ? error : sync_name_of(dir);
+}
+
+/* Written aside and renamed: nobody sees half a head. The caller holds the
+ * directory's lock, so nobody else makes another one. */
+static int create_head(int dir)
+{
+	struct journal_head head;
+	int fd, error = fill_head(dir, &head);
+
+	if (error)
+		return error;
+	fd = openat(dir, "head.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return -errno;
+	error = write_head(fd, &head);
+	close(fd);
+	if (!error && renameat(dir, "head.tmp", dir, "head") < 0)
+		error = -errno;
+	if (!error && fsync(dir) < 0)
+		error = -errno;
+	return error;
+}
+
 /* ---- opening -------------------------------------------------------------- */
 
 static int open_dir(const char *path, bool create)
@@ -53,42 +191,6 @@ static int open_dir(const char *path, bool create)
 	if (error)
 		close(fd);
 	return error ? error : fd;
-}
-
-/* Written aside and renamed: nobody sees half a head. The caller holds the
- * directory's lock, so nobody else makes another one. */
-static int create_head(int dir)
-{
-	struct journal_head head = {.magic = MAGIC, .version = JOURNAL_VERSION};
-	int fd, error;
-
-	if (getrandom(&head.identity, sizeof(head.identity), 0) < 0)
-		return -errno;
-	fd = openat(dir, "head.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-		    0600);
-	if (fd < 0)
-		return -errno;
-	error = fdio_write_full(fd, &head, sizeof(head));
-	if (!error && fdatasync(fd) < 0)
-		error = -errno;
-	close(fd);
-	if (!error && renameat(dir, "head.tmp", dir, "head") < 0)
-		error = -errno;
-	if (!error && fsync(dir) < 0)
-		error = -errno;
-	return error;
-}
-
-static int read_head(int fd, struct journal_head *head)
-{
-	ssize_t n = pread(fd, head, sizeof(*head), 0);
-
-	if (n < 0)
-		return -errno;
-	if (n != sizeof(*head) ||
-	    memcmp(head->magic, MAGIC, sizeof(head->magic)) != 0)
-		return -EBADMSG;
-	return head->version == JOURNAL_VERSION ? 0 : -EPROTONOSUPPORT;
 }
 
 static int open_head(int dir, bool create)
@@ -200,7 +302,6 @@ bool journal_is_served(const struct journal *journal)
 
 int journal_next_id(struct journal *journal, uint64_t *id)
 {
-	const off_t place = offsetof(struct journal_head, last_id);
 	struct journal_head head;
 	int error;
 
@@ -208,11 +309,11 @@ int journal_next_id(struct journal *journal, uint64_t *id)
 	if (error)
 		return error;
 	error = read_head(journal->head, &head);
+	if (!error && head.last_id == UINT64_MAX)
+		error = -EOVERFLOW;
 	if (!error) {
-		*id = head.last_id + 1;
-		if (pwrite(journal->head, id, sizeof(*id), place) < 0 ||
-		    fdatasync(journal->head) < 0)
-			error = -errno;
+		*id = ++head.last_id;
+		error = write_head(journal->head, &head);
 	}
 	flock(journal->head, LOCK_UN);
 	return error;
@@ -249,48 +350,10 @@ int journal_try_close(struct journal *journal)
 
 /* ---- what is in it ---------------------------------------------------------------- */
 
-/* "12.job" with suffix ".job" is 12; anything else 0. */
-static uint64_t parse_name(const char *name, const char *suffix)
-{
-	char *end;
-	uint64_t id;
-
-	if (name[0] < '1' || name[0] > '9')
-		return 0;
-	errno = 0;
-	id = strtoull(name, &end, 10);
-	return errno == 0 && strcmp(end, suffix) == 0 ? id : 0;
-}
-
-static int each(const struct journal *journal, const char *suffix,
-		int (*visit)(uint64_t id, void *arg), void *arg)
-{
-	int fd = openat(journal->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct dirent *entry;
-	int stopped = 0;
-	uint64_t id;
-	DIR *dir;
-
-	if (fd < 0)
-		return -errno;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (stopped == 0 && (entry = readdir(dir))) {
-		id = parse_name(entry->d_name, suffix);
-		if (id)
-			stopped = visit(id, arg);
-	}
-	closedir(dir);
-	return stopped;
-}
-
 int journal_each(const struct journal *journal,
 		 int (*visit)(uint64_t id, void *arg), void *arg)
 {
-	return each(journal, ".job", visit, arg);
+	return each(journal->dir, ".job", visit, arg);
 }
 
 static int remove_half_written(uint64_t id, void *arg)
@@ -308,7 +371,7 @@ int journal_sweep(struct journal *journal)
 
 	if (error)
 		return error == -EBUSY ? 0 : error;
-	error = each(journal, ".tmp", remove_half_written, journal);
+	error = each(journal->dir, ".tmp", remove_half_written, journal);
 	journal_leave(journal);
 	return error;
 }

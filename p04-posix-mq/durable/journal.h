@@ -21,12 +21,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define JOURNAL_VERSION 1
+#define JOURNAL_VERSION 2 /* 1 had no checksums, and is refused */
 
 struct journal_head {
 	char magic[8]; /* "UIPCJOBS" */
 	uint32_t version;
-	uint32_t reserved;
+	uint32_t crc;      /* CRC-32C of the rest, this being 0 */
 	uint64_t identity; /* random: messages say which journal they mean */
 	uint64_t last_id;
 };
@@ -39,9 +39,10 @@ struct journal {
 };
 
 /* Open the journal at path; create makes the directory (not its parents) and
- * the head. Returns 0, -ENOENT (no journal there), -ENOTDIR, -EPERM (of
- * somebody else, or others may enter), -EBADMSG (no journal), or
- * -EPROTONOSUPPORT (of another version). */
+ * the head; ids then go on behind those of the jobs that are there, so a head
+ * that is damaged may be removed. Returns 0, -ENOENT (no journal there),
+ * -ENOTDIR, -EPERM (of somebody else, or others may enter), -EBADMSG (no
+ * journal, or its head is damaged), or -EPROTONOSUPPORT (of another version). */
 int journal_open(struct journal *journal, const char *path, bool create);
 void journal_close(struct journal *journal);
 
@@ -54,7 +55,8 @@ int journal_serve(struct journal *journal, int64_t deadline, pid_t *holder);
 /* Whether a dispatcher holds the journal, as of now. */
 bool journal_is_served(const struct journal *journal);
 
-/* Take the next id. -ETIMEDOUT: somebody else holds the head. */
+/* Take the next id. -ETIMEDOUT: somebody else holds the head; -EBADMSG: it has
+ * been damaged since; -EOVERFLOW. */
 int journal_next_id(struct journal *journal, uint64_t *id);
 
 /* The last id that was taken. */

@@ -10,9 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/crc32c.h"
 #include "lib/fdio.h"
+#include "lib/tick.h"
 
 #define NAME_BYTES 32
+
+/* Who reads while a note is written may see half of it: so often, and not
+ * again before a millisecond is over. */
+#define READINGS 3
 
 static const char *name_of(uint64_t id, const char *suffix, char *buf)
 {
@@ -20,16 +26,40 @@ static const char *name_of(uint64_t id, const char *suffix, char *buf)
 	return buf;
 }
 
+/* ---- checksums -------------------------------------------------------------- */
+
+static uint32_t crc_of(const struct record_head *head)
+{
+	return crc32c(head, offsetof(struct record_head, crc));
+}
+
+void record_seal(void *bytes, size_t n)
+{
+	struct record_head *head = bytes;
+
+	head->job_crc = crc32c(head + 1, n - sizeof(*head));
+	head->crc = crc_of(head);
+}
+
+static bool is_sound(const struct record_head *head)
+{
+	return head->magic == RECORD_MAGIC && head->version == RECORD_VERSION &&
+	       head->crc == crc_of(head) && head->group <= INT32_MAX &&
+	       head->outcome <= RECORD_FAILED;
+}
+
 /* ---- creating: complete and locked before it has its name ------------------ */
 
 static int fill(int fd, const struct job *job)
 {
-	const struct record_head head = {
+	struct record_head head = {
 		.magic = RECORD_MAGIC,
 		.version = RECORD_VERSION,
+		.job_crc = crc32c(job, job_bytes(job)),
 	};
 	int error;
 
+	head.crc = crc_of(&head);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return -errno;
 	error = fdio_write_full(fd, &head, sizeof(head));
@@ -96,9 +126,8 @@ int record_check(const void *bytes, size_t n, const struct job **job)
 	const struct record_head *head = bytes;
 	const char *rest = (const char *)bytes + sizeof(*head);
 
-	if (n < sizeof(*head) || head->magic != RECORD_MAGIC ||
-	    head->version != RECORD_VERSION || head->group > INT32_MAX ||
-	    head->outcome > RECORD_FAILED)
+	if (n < sizeof(*head) || !is_sound(head) ||
+	    head->job_crc != crc32c(rest, n - sizeof(*head)))
 		return -EBADMSG;
 	*job = (const struct job *)(const void *)rest;
 	return job_check(rest, n - sizeof(*head));
@@ -116,7 +145,7 @@ static ssize_t size_of(int fd)
 	return st.st_size > 0 && st.st_size <= most ? st.st_size : -EBADMSG;
 }
 
-int record_read(int fd, struct record_head *head, struct job **job)
+static int read_once(int fd, struct record_head *head, struct job **job)
 {
 	const struct job *inside = NULL;
 	ssize_t n = size_of(fd);
@@ -140,39 +169,71 @@ int record_read(int fd, struct record_head *head, struct job **job)
 	return error;
 }
 
+int record_read(int fd, struct record_head *head, struct job **job)
+{
+	int error = read_once(fd, head, job);
+
+	for (int i = 1; error == -EBADMSG && i < READINGS; i++) {
+		tick_sleep_until(tick_after(TICK_MS));
+		error = read_once(fd, head, job);
+	}
+	return error;
+}
+
 /* ---- changing -------------------------------------------------------------------- */
 
-static int put(int fd, const void *field, size_t size, size_t offset)
+static int get_head(int fd, struct record_head *head)
 {
-	ssize_t n = pwrite(fd, field, size, (off_t)offset);
+	ssize_t n = pread(fd, head, sizeof(*head), 0);
 
 	if (n < 0)
 		return -errno;
-	return (size_t)n == size ? 0 : -EIO;
+	return n == sizeof(*head) && is_sound(head) ? 0 : -EBADMSG;
+}
+
+static int put_head(int fd, struct record_head *head)
+{
+	ssize_t n;
+
+	head->crc = crc_of(head);
+	n = pwrite(fd, head, sizeof(*head), 0);
+	if (n < 0)
+		return -errno;
+	return n == sizeof(*head) ? 0 : -EIO;
 }
 
 int record_note_group(int fd, pid_t group, uint64_t start_time)
 {
-	const uint32_t number = (uint32_t)group;
-	int error = put(fd, &start_time, sizeof(start_time),
-			offsetof(struct record_head, group_start));
+	struct record_head head;
+	int error = get_head(fd, &head);
 
 	if (error)
 		return error;
-	return put(fd, &number, sizeof(number),
-		   offsetof(struct record_head, group));
+	head.group = (uint32_t)group;
+	head.group_start = start_time;
+	return put_head(fd, &head);
 }
 
 int record_note_attempts(int fd, uint32_t attempts)
 {
-	return put(fd, &attempts, sizeof(attempts),
-		   offsetof(struct record_head, attempts));
+	struct record_head head;
+	int error = get_head(fd, &head);
+
+	if (error)
+		return error;
+	head.attempts = attempts;
+	return put_head(fd, &head);
 }
 
 int record_note_outcome(int fd, uint32_t outcome)
 {
-	return put(fd, &outcome, sizeof(outcome),
-		   offsetof(struct record_head, outcome));
+	struct record_head head;
+	int error = get_head(fd, &head);
+
+	if (error)
+		return error;
+	head.outcome = outcome;
+	return put_head(fd, &head);
 }
 
 int record_remove(int dir, uint64_t id)
@@ -193,6 +254,13 @@ int record_set_aside(int dir, uint64_t id)
 	return renameat(dir, name, dir, bad) < 0 ? -errno : 0;
 }
 
+bool record_is_set_aside(int dir, uint64_t id)
+{
+	char bad[NAME_BYTES];
+
+	return faccessat(dir, name_of(id, "bad", bad), F_OK, 0) == 0;
+}
+
 /* ---- waiting for the end --------------------------------------------------------- */
 
 int record_has_ended(int fd, uint32_t *outcome)
@@ -203,17 +271,15 @@ int record_has_ended(int fd, uint32_t *outcome)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (st.st_nlink > 0)
-		return 0;
 	error = record_read(fd, &head, NULL);
-	if (error)
+	if (error || st.st_nlink > 0)
 		return error;
 	*outcome = head.outcome;
 	return 1;
 }
 
-/* Its link count is part of what IN_ATTRIB tells. The descriptor is the only
- * name that is sure to mean this file. */
+/* Its link count is part of what IN_ATTRIB tells, and one that is set aside moves.
+ * The descriptor is the only name that is sure to mean this file. */
 int record_watch(int fd)
 {
 	char path[32];
@@ -223,7 +289,7 @@ int record_watch(int fd)
 	if (watch < 0)
 		return -errno;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (inotify_add_watch(watch, path, IN_ATTRIB) < 0) {
+	if (inotify_add_watch(watch, path, IN_ATTRIB | IN_MOVE_SELF) < 0) {
 		error = -errno;
 		close(watch);
 		return error;

@@ -8,8 +8,11 @@
  * the file: that is the acknowledgement. Who still has the file open (--wait)
  * reads the outcome in it.
  *
- *	struct record_head   changes; each field by one pwrite(2)
+ *	struct record_head   changes; as a whole, by one pwrite(2)
  *	struct job           never changes
+ *
+ * Both have a checksum: what a disk has changed is never run, nor taken for the
+ * end of a job. A head lies within one sector, which a disk writes or does not.
  *
  * dir is the journal's directory, which only its owner can enter. Functions
  * return -errno on failure; any process may call them.
@@ -25,7 +28,7 @@
 #include "p04-posix-mq/job.h"
 
 #define RECORD_MAGIC UINT32_C(0x5244524a) /* "JRDR" */
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2 /* 1 had no checksums, and is not read */
 
 /* Values of outcome. */
 #define RECORD_PENDING UINT32_C(0)
@@ -40,8 +43,10 @@ struct record_head {
 	uint64_t group_start; /* child_start_time() of the group's leader */
 	uint32_t group;       /* process group of the command; 0: never ran */
 	uint32_t reserved;
+	uint32_t job_crc; /* CRC-32C of the struct job behind it */
+	uint32_t crc;     /* of all above */
 };
-_Static_assert(sizeof(struct record_head) == 32, "the format of a record");
+_Static_assert(sizeof(struct record_head) == 40, "the format of a record");
 
 /* Put a job into the journal and onto the disk. Returns the file, locked by
  * the caller, or -EEXIST (an id given twice), -ENOSPC, ...: nothing is left
@@ -57,6 +62,10 @@ int record_open(int dir, uint64_t id);
 /* Whether its submitter is alive and has not committed it. */
 bool record_is_being_submitted(int fd);
 
+/* The checksums that these n bytes should have, put into their head; no less
+ * than a head and a job. */
+void record_seal(void *bytes, size_t n);
+
 /* Whether n bytes, aligned as a struct job, are a sound record: 0 and *job
  * within them, or -EBADMSG. */
 int record_check(const void *bytes, size_t n, const struct job **job);
@@ -65,6 +74,8 @@ int record_check(const void *bytes, size_t n, const struct job **job);
  * not a sound record. */
 int record_read(int fd, struct record_head *head, struct job **job);
 
+/* Change the head. One process at a time: the worker, and after its end the
+ * dispatcher. -EBADMSG when the head is not sound. */
 int record_note_group(int fd, pid_t group, uint64_t start_time);
 int record_note_attempts(int fd, uint32_t attempts);
 int record_note_outcome(int fd, uint32_t outcome);
@@ -74,8 +85,10 @@ int record_remove(int dir, uint64_t id);
 
 /* Rename one that is not sound to "ID.bad", where nobody looks at it again. */
 int record_set_aside(int dir, uint64_t id);
+bool record_is_set_aside(int dir, uint64_t id);
 
-/* 1 and *outcome when the file has been removed, 0 while it is there. */
+/* 1 and *outcome when the file has been removed, 0 while it is there; -EBADMSG
+ * when it is not sound, and there will be no end. */
 int record_has_ended(int fd, uint32_t *outcome);
 
 /* A descriptor that becomes readable when record_has_ended() may have

@@ -246,6 +246,73 @@ static void a_record_under_the_name_of_another_is_not_run(void **state)
 	assert_string_equal(events(), "unsound 0 2;");
 }
 
+static void a_job_that_ended_and_was_not_removed_does_not_run_again(
+	void **state)
+{
+	int fd;
+
+	(void)state;
+	submit("true", 0);
+	fd = record_open(f.journal.dir, 1);
+	assert_int_equal(record_note_outcome(fd, RECORD_EXITED), 0);
+	close(fd);
+	drain();
+	assert_string_equal(events(), "");
+}
+
+/* Whoever can write to the queue, what runs is what the journal says. */
+static void what_runs_is_the_record_and_not_the_message(void **state)
+{
+	char gate[256], command[300];
+	int status, fd;
+	struct job *job;
+	pid_t pid;
+
+	(void)state;
+	snprintf(gate, sizeof(gate), "%s", scratch_path(&f.scratch, "gate"));
+	snprintf(command, sizeof(command), "read line <%s || :", gate);
+	assert_int_equal(mkfifo(gate, 0600), 0);
+	assert_int_equal(child_fork(fixture_dispatch, &d, &pid), 0);
+	submit(command, 0);
+	wait_for_event("started 1 0;");
+	/* The one worker is busy: what comes now comes by its message. */
+	submit("exit 2", 0);
+	submit("exit 3", 0);
+	drop_messages();
+	assert_int_equal(job_new("exit 9", 0, &job), 0);
+	job->journal = f.journal.identity;
+	for (job->id = 2; job->id <= 3; job->id++)
+		send_raw(job, job_bytes(job), 0);
+	free(job);
+	fd = record_open(f.journal.dir, 3);
+	assert_int_equal(ftruncate(fd, 90), 0);
+	close(fd);
+	fd = open(gate, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	close(fd);
+	wait_for_event("ended 2 2;");
+	wait_for_event("unsound 0 3;");
+	assert_null(strstr(events(), "ended 2 9;"));
+	assert_null(strstr(events(), "started 3"));
+	assert_int_equal(child_end(pid, 0, &status), 0);
+}
+
+/* The command has run, and nobody can tell any more how it ended. */
+static void a_record_that_is_damaged_while_its_job_runs_is_set_aside(
+	void **state)
+{
+	char command[600];
+
+	(void)state;
+	snprintf(command, sizeof(command), "truncate -s 7 %s/1.job", f.path);
+	submit(command, 0);
+	submit("true", 0);
+	drain();
+	assert_non_null(strstr(events(), "unsound 0 1;"));
+	assert_non_null(strstr(events(), "ended 2 0;"));
+	assert_int_equal(faccessat(f.journal.dir, "1.bad", F_OK, 0), 0);
+}
+
 static void workers_that_die_are_counted_up_to_the_limit(void **state)
 {
 	(void)state;
@@ -364,6 +431,9 @@ int main(void)
 		CASE(a_job_without_a_message_wakes_a_free_worker),
 		CASE(an_unsound_record_is_reported_and_set_aside),
 		CASE(a_record_under_the_name_of_another_is_not_run),
+		CASE(a_job_that_ended_and_was_not_removed_does_not_run_again),
+		CASE(what_runs_is_the_record_and_not_the_message),
+		CASE(a_record_that_is_damaged_while_its_job_runs_is_set_aside),
 		CASE(workers_that_die_are_counted_up_to_the_limit),
 		CASE(deaths_are_counted_over_restarts),
 		CASE(aging_starts_an_old_job_before_an_urgent_one),

@@ -383,13 +383,13 @@ is_empty_journal() {
 @test "a journal of another version, or a damaged one, is not read" {
 	start_dispatcher
 	stop_server
-	printf '\002' | dd of="$JOURNAL/head" bs=1 seek=8 conv=notrunc status=none
+	printf '\001' | dd of="$JOURNAL/head" bs=1 seek=8 conv=notrunc status=none
 	run -1 ./job_dispatcher
 	assert_one_line_error "$output" job_dispatcher
-	assert_output --partial 'it is of another version than 1'
+	assert_output --partial 'it is of another version than 2'
 	run -1 ./submit_job --cmd=true
 	assert_one_line_error "$output" submit_job
-	assert_output --partial 'it is of another version than 1'
+	assert_output --partial 'it is of another version than 2'
 	printf x | dd of="$JOURNAL/head" bs=1 conv=notrunc status=none
 	run -1 ./job_dispatcher
 	assert_output --partial 'its head is damaged'
@@ -409,23 +409,47 @@ is_empty_journal() {
 	./submit_job --cmd='echo two'
 	stop_server server KILL
 	truncate -s -1 "$JOURNAL/1.job"
-	run -0 timeout 60 ./job_dispatcher --drain --linger=0
-	assert_line 'job_dispatcher: record 1.job is damaged, kept as 1.bad'
+	run -0 ./submit_job --list
+	assert_line "submit_job: record '1.job' is damaged"
+	run -1 timeout 60 ./job_dispatcher --drain --linger=0
+	assert_line "job_dispatcher: job 1 is lost: its record is damaged, kept as '$JOURNAL/1.bad'"
 	assert_line two
 	refute_line one
 	assert [ -e "$JOURNAL/1.bad" ]
 	assert_nothing_left
 }
 
-@test "a crash before the acknowledgement does not run an ended job again" {
+@test "with a damaged head the jobs run once it is removed, as the message says" {
 	start_dispatcher --linger=1h
-	./submit_job --cmd='echo again'
+	./submit_job --cmd='echo one'
+	./submit_job --cmd='echo two'
 	stop_server server KILL
-	# "Exited with status 0": 0x100 in the third word.
-	printf '\000\001' | dd of="$JOURNAL/1.job" bs=1 seek=8 conv=notrunc status=none
+	printf x | dd of="$JOURNAL/head" bs=1 seek=24 conv=notrunc status=none
+	for command in './job_dispatcher --drain' './submit_job --cmd=true' \
+		'./submit_job --list'; do
+		run -1 $command
+		assert_one_line_error "$output"
+		assert_output --partial "remove '$JOURNAL/head'"
+	done
+	rm "$JOURNAL/head"
 	run -0 timeout 60 ./job_dispatcher --drain --linger=0
-	refute_line again
-	is_empty_journal
+	assert_line one
+	assert_line two
+	assert_nothing_left
+}
+
+@test "who waits for a job whose record gets damaged is told so" {
+	start_dispatcher --linger=1h
+	./submit_job --cmd='echo one'
+	./submit_job --wait=1 >waiter.out 2>&1 3>&- &
+	waiter=$!
+	truncate -s -1 "$JOURNAL/1.job"
+	stop_server server KILL
+	run -1 timeout 60 ./job_dispatcher --drain --linger=0
+	status=0
+	wait "$waiter" || status=$?
+	assert_equal "$status" 1
+	assert_equal "$(cat waiter.out)" 'submit_job: job 1 is lost: its record is damaged'
 	assert_nothing_left
 }
 

@@ -83,6 +83,10 @@ static void a_head_of_another_version_or_kind_is_refused(void **state)
 	open_with_head("", 0, -EBADMSG);
 	head.magic[0]++;
 	open_with_head(&head, sizeof(head), -EBADMSG);
+	/* As version 1 had it. */
+	memcpy(&head, "UIPCJOBS\1\0\0", 12);
+	head.crc = 0;
+	open_with_head(&head, sizeof(head), -EPROTONOSUPPORT);
 }
 
 static int take_ids(void *arg)
