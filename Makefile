@@ -183,7 +183,7 @@ $(foreach t,$(call names_of,tests/fuzz/*_fuzz.c),$(call \
 
 # tests/crash/p04_word_crash.c is a program of the power-cut tests, and links
 # what p04 has; record.so is preloaded into it, and play is who judges.
-$(call library,crash,tests/crash,crash.c,,crc32c)
+$(call library,crash,tests/crash,crash.c)
 $(foreach t,$(call names_of,tests/crash/*_crash.c),$(call \
 	declare_test,CRASHERS,crash,$(t),$(firstword $(subst _, ,$(t))),crash))
 $(call declare,CRASHERS,$(B)/tests/crash/play,tests/crash,play.c world.c \
