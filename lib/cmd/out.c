@@ -267,31 +267,6 @@ int out_table_print_csv(const struct out_table *table, FILE *to)
 	return written(to);
 }
 
-/* ---- JSON ------------------------------------------------------------------- */
-
-int out_json(json_t *value, FILE *to)
-{
-	/* 12 digits: more than was measured, and 0.1 stays 0.1. */
-	const size_t flags = JSON_INDENT(2) | JSON_PRESERVE_ORDER |
-			     JSON_ENCODE_ANY | JSON_REAL_PRECISION(12);
-	char *text;
-	int error;
-
-	if (!value)
-		return -ENOMEM; /* what jansson returns when it has none */
-	/* Not json_dumpf(), which keeps the reason of a failure to itself. */
-	text = json_dumps(value, flags);
-	json_decref(value);
-	if (!text)
-		return -ENOMEM;
-	errno = 0;
-	error = fputs(text, to) < 0 || putc('\n', to) < 0
-			? errno ? -errno : -EIO
-			: written(to);
-	free(text);
-	return error;
-}
-
 /* ---- numbers for people --------------------------------------------------------- */
 
 /* Scale by 1000 to one of units and print three digits of it. Unscaled whole
