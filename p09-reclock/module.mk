@@ -1,0 +1,17 @@
+$(call library,reclock,p09-reclock,check.c handle.c layout.c newfile.c \
+	rangelock.c rebuild.c reclock.c reclock_lock.c reclock_open.c record.c \
+	waitfor.c)
+HEADERS += p09-reclock/reclock.h
+$(call program,kvstore,p09-reclock,cmd/kvstore.c cmd/arguments.c cmd/batch.c \
+	cmd/lock_test.c cmd/ring.c cmd/text.c,reclock)
+
+# The stores of others, each where its package is installed.
+RECLOCK_PEERS := $(if $(call pkg,modversion,tdb),tdb) \
+	$(if $(call pkg,modversion,lmdb),lmdb)
+$(call bench,p09-reclock,bench/bench.c bench/engine_reclock.c \
+	$(patsubst %,bench/peer_%.c,$(RECLOCK_PEERS)),reclock,$(RECLOCK_PEERS))
+$(B)/p09-reclock/bench/bench.o: CPPFLAGS += \
+	$(if $(filter tdb,$(RECLOCK_PEERS)),-DHAVE_TDB) \
+	$(if $(filter lmdb,$(RECLOCK_PEERS)),-DHAVE_LMDB)
+# Without the dynamic linker's work, which is a third of `kvstore get`.
+LD_p09-reclock/kvstore := -static-pie

@@ -1,0 +1,255 @@
+/* rebuild.c - with all groups locked:
+ *
+ *	1. a new file: built in memory, written, synced, linked as NAME.rebuild
+ *	2. its groups are locked, so that what is held here is held there
+ *	3. the old header says REPLACING
+ *	4. NAME.rebuild becomes NAME, and the folder is synced
+ *	5. the handle is that file now; the old one's locks go with its descriptor
+ *
+ * Killed before 4: NAME is the old file, and who comes next takes the mark back
+ * (handle.c). After: NAME is the new one, and whole. NAME.rebuild may be left
+ * over; the next rebuild removes it, if it is surely ours: our magic and this
+ * store's id are in it, and nobody has its locks. */
+#include "p09-reclock/rebuild.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "p09-reclock/newfile.h"
+#include "p09-reclock/record.h"
+
+/* ---- into memory ---- */
+
+/* Call each() for what is live; its half is in store->copy. */
+static int for_each(struct reclock *store,
+		    int (*each)(struct reclock *store, void *arg), void *arg)
+{
+	struct record_slot at;
+	int error = 0;
+
+	for (at.group = 0; at.group < handle_groups(store); at.group++) {
+		const struct layout_group *group =
+			handle_group(store, at.group);
+
+		for (at.slot = 0; at.slot < LAYOUT_SLOTS && !error; at.slot++) {
+			at.word = group->word[at.slot];
+			if (layout_is_sound(at.word) && !layout_tag(at.word))
+				continue;
+			error = record_read(store, &at);
+			if (!error)
+				error = each(store, arg);
+		}
+		if (error)
+			break;
+	}
+	return error;
+}
+
+static int count(struct reclock *store, void *arg)
+{
+	(void)store;
+	++*(uint64_t *)arg;
+	return 0;
+}
+
+static int copy_record(struct reclock *store, void *arg)
+{
+	struct reclock *next = arg;
+	const struct layout_half *half = record_half(store);
+	const struct record_key key =
+		record_key(next, half->bytes, half->key_len);
+	struct record_slot slot;
+	int error = record_find_room(next, &key, LAYOUT_REACH, &slot);
+
+	return error ? error
+		     : record_write(next, &slot, &key, record_value(store),
+				    half->value_len);
+}
+
+/* All records into groups groups: next->map, of memory. */
+static int build(struct reclock *store, struct reclock *next, uint64_t groups)
+{
+	int error;
+
+	if (layout_plan(&next->layout, store->layout.record_bytes, groups,
+			store->layout.id))
+		return -EFBIG;
+	next->map = newfile_image(&next->layout);
+	next->copy = malloc(next->layout.half_bytes);
+	error = next->map && next->copy ? for_each(store, copy_record, next)
+					: -ENOMEM;
+	free(next->copy);
+	if (error)
+		free(next->map);
+	return error;
+}
+
+/* It may happen that they find no room: then with half as many groups more. But
+ * where they would be spread ever so thin, they were made to collide. */
+static int build_with_room(struct reclock *store, struct reclock *next,
+			   uint64_t more)
+{
+	const uint64_t least = store->layout.groups * UINT64_C(3) / 2;
+	uint64_t records = more, groups;
+	int error = for_each(store, count, &records);
+
+	if (error)
+		return error;
+	groups = layout_groups_for(records);
+	if (more && groups < least)
+		groups = least;
+	do {
+		if (groups > 64 && groups > records)
+			return -ENOSPC;
+		error = build(store, next, groups);
+		groups += groups / 2 + 1;
+	} while (error == -ENOSPC);
+	return error;
+}
+
+/* ---- into the file's place ---- */
+
+/* Whether a file in the way is surely ours, and nobody's any more. Never opens
+ * the store itself, whose locks would go with the descriptor. */
+static bool is_left_over(const struct reclock *store, char *name)
+{
+	struct reclock other = {
+		.dir = store->dir,
+		.name = name,
+		.flags = store->flags,
+	};
+	struct stat st;
+	const char *why;
+	bool is_ours;
+
+	if (fstatat(store->dir, name, &st, AT_SYMLINK_NOFOLLOW) ||
+	    (st.st_dev == store->dev && st.st_ino == store->ino) ||
+	    handle_open(&other, &why))
+		return false;
+	is_ours = other.layout.id == store->layout.id &&
+		  rangelock_try(other.lock, RANGELOCK_WRITE, RANGELOCK_TABLE,
+				0) == 0;
+	handle_close(&other);
+	return is_ours;
+}
+
+static int write_beside(struct reclock *store, const struct reclock *image,
+			char *name)
+{
+	struct newfile file;
+	struct stat st;
+	int error;
+
+	if (fstat(store->lock.fd, &st))
+		return -errno;
+	if (is_left_over(store, name))
+		unlinkat(store->dir, name, 0);
+	error = newfile_write(&file, store->dir, name, 0600, &image->layout,
+			      image->map);
+	if (error)
+		return error;
+	/* Only root may give a file away. */
+	if (fchown(file.fd, st.st_uid, st.st_gid) && errno != EPERM)
+		error = -errno;
+	if (!error && fchmod(file.fd, st.st_mode & 0777))
+		error = -errno;
+	if (!error)
+		error = newfile_link(&file, store->dir, name, name);
+	if (!error)
+		file.has_name = false; /* it is not discarded with it */
+	newfile_discard(&file, store->dir, name);
+	return error;
+}
+
+static int rename_over(struct reclock *store, char *name)
+{
+	struct reclock next = {
+		.dir = store->dir,
+		.name = name,
+		.flags = store->flags,
+	};
+	const char *why;
+	int error = handle_open(&next, &why);
+
+	if (error)
+		return error;
+	error = rangelock_try(next.lock, RANGELOCK_WRITE, RANGELOCK_GROUP,
+			      handle_groups(&next));
+	if (error) {
+		handle_close(&next);
+		return error;
+	}
+	/* Pairs with the acquire in handle_follow(). */
+	__atomic_store_n(&store->map->state, LAYOUT_REPLACING,
+			 __ATOMIC_RELEASE);
+	if (renameat(store->dir, name, store->dir, store->name)) {
+		error = -errno;
+		__atomic_store_n(&store->map->state, LAYOUT_NORMAL,
+				 __ATOMIC_RELEASE);
+		handle_close(&next);
+		return error;
+	}
+	handle_adopt(store, &next);
+	return newfile_sync_dir(store->dir);
+}
+
+static int replace(struct reclock *store, uint64_t more)
+{
+	struct reclock image = {0};
+	char name[NAME_MAX + 1];
+	int error;
+
+	if (snprintf(name, sizeof(name), "%s.rebuild", store->name) >=
+	    (int)sizeof(name))
+		return -ENAMETOOLONG;
+	error = build_with_room(store, &image, more);
+	if (error)
+		return error;
+	error = write_beside(store, &image, name);
+	free(image.map);
+	if (error)
+		return error;
+	error = rename_over(store, name);
+	if (error)
+		unlinkat(store->dir, name, 0);
+	return error;
+}
+
+/* Returns 1 if somebody else was quicker. */
+static int rebuild(struct reclock *store, uint64_t more, int64_t deadline)
+{
+	static const struct reclock_label all = {11, "all records"};
+	int error;
+
+	if (store->flags & RECLOCK_READ_ONLY)
+		return -EROFS;
+	error = handle_lock(store, 0, handle_groups(store), &all, deadline);
+	if (error)
+		return error;
+	error = replace(store, more);
+	handle_unlock(store, 0, handle_groups(store));
+	return error;
+}
+
+int rebuild_grow(struct reclock *store, uint64_t more, int64_t deadline)
+{
+	int error = rebuild(store, more, deadline);
+
+	return error > 0 ? 0 : error;
+}
+
+int reclock_compact_until(struct reclock *store, int64_t deadline)
+{
+	int error;
+
+	do
+		error = rebuild(store, 0, deadline);
+	while (error > 0);
+	return error;
+}

@@ -1,0 +1,314 @@
+/* record.c - a reader copies the half that is live, without a lock, and then
+ * looks whether the word is still the same. A writer, with the lock, writes the
+ * half that is idle and then the word. So what a reader has copied was written
+ * upon only if the word changed twice meanwhile: then the reader sees that it
+ * changed, by the fences (the order is that of a seqlock, which Boehm, "Can
+ * Seqlocks Get Along With Programming Language Memory Models?", 2012, proves):
+ *
+ *	writer of 2    word := 1 (release) … fence (release), half := …
+ *	reader of 0    copy of half, fence (acquire), word == 0?
+ *
+ * Bytes move in eights, each by a relaxed access, as others may be at them.
+ *
+ * Through a descriptor (RECLOCK_SYNC) the order is the disk's: the half is on it
+ * before the word is written, and the word before the call returns. */
+#include "p09-reclock/record.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/crc32c.h"
+
+/* ---- keys ---- */
+
+struct record_key record_key(const struct reclock *store, const void *bytes,
+			     size_t len)
+{
+	return (struct record_key){
+		.bytes = bytes,
+		.len = len,
+		.hash = layout_hash(store->layout.id, bytes, len),
+	};
+}
+
+struct reclock_label record_label(const struct record_key *key)
+{
+	struct reclock_label label = {0};
+
+	label.len =
+		(uint8_t)(key->len < sizeof(label.text) ? key->len
+							: sizeof(label.text));
+	memcpy(label.text, key->bytes, label.len);
+	return label;
+}
+
+/* ---- reading ---- */
+
+static void copy_out(layout_eight *to, const layout_eight *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
+static size_t record_len(const struct layout_half *half)
+{
+	return sizeof(*half) + half->key_len + half->value_len;
+}
+
+static uint32_t half_crc(const struct layout_half *half)
+{
+	const size_t skip = sizeof(half->crc);
+
+	return crc32c((const char *)half + skip, record_len(half) - skip);
+}
+
+bool record_is_whole(const struct reclock *store, uint64_t word)
+{
+	const struct layout_half *half = record_half(store);
+
+	return half->word == word && half->key_len &&
+	       record_len(half) <= sizeof(*half) + store->layout.record_bytes &&
+	       half->crc == half_crc(half);
+}
+
+static int note_damage(struct reclock *store, uint32_t group, unsigned int slot)
+{
+	store->trouble.group = group;
+	store->trouble.slot = slot;
+	return -EBADMSG;
+}
+
+void record_copy(struct reclock *store, const struct record_slot *slot)
+{
+	const size_t head = sizeof(struct layout_half) / 8;
+	const layout_eight *from =
+		layout_half(&store->layout, handle_group(store, slot->group),
+			    slot->slot, slot->word);
+	size_t n;
+
+	copy_out(store->copy, from, head);
+	n = (record_len(record_half(store)) + 7) / 8;
+	if (n <= store->layout.half_bytes / 8)
+		copy_out(store->copy + head, from + head, n - head);
+}
+
+int record_read(struct reclock *store, const struct record_slot *slot)
+{
+	const struct layout_group *group = handle_group(store, slot->group);
+
+	record_copy(store, slot);
+	/* Pairs with the release fence in store_half(): see above. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (__atomic_load_n(&group->word[slot->slot], __ATOMIC_RELAXED) !=
+	    slot->word)
+		return -EAGAIN;
+	return record_is_whole(store, slot->word)
+		       ? 0
+		       : note_damage(store, slot->group, slot->slot);
+}
+
+/* ---- finding ---- */
+
+int record_reach(struct reclock *store, uint32_t home)
+{
+	/* Pairs with the release in set_reach(). */
+	uint64_t word = __atomic_load_n(&handle_group(store, home)->reach,
+					__ATOMIC_ACQUIRE);
+
+	if (!layout_is_sound(word) || layout_generation(word) > LAYOUT_REACH)
+		return note_damage(store, home, LAYOUT_SLOTS);
+	return (int)layout_generation(word);
+}
+
+/* Not by the tag alone: whether a key is missing only sound words can say. */
+static int find_unsound(struct reclock *store, uint32_t number)
+{
+	const struct layout_group *group = handle_group(store, number);
+
+	for (unsigned int i = 0; i < LAYOUT_SLOTS; i++)
+		if (!layout_is_sound(
+			    __atomic_load_n(&group->word[i], __ATOMIC_RELAXED)))
+			return note_damage(store, number, i);
+	return -ENOENT;
+}
+
+static bool is_key(const struct reclock *store, const struct record_key *key)
+{
+	const struct layout_half *half = record_half(store);
+
+	return half->key_len == key->len &&
+	       memcmp(half->bytes, key->bytes, key->len) == 0;
+}
+
+static int find_in_group(struct reclock *store, const struct record_key *key,
+			 struct record_slot *slot)
+{
+	const struct layout_group *group = handle_group(store, slot->group);
+	const uint16_t tag = layout_tag_of(key->hash);
+
+	for (unsigned int i = 0; i < LAYOUT_SLOTS; i++) {
+		/* Pairs with the release in store_word(). */
+		uint64_t word =
+			__atomic_load_n(&group->word[i], __ATOMIC_ACQUIRE);
+		int error;
+
+		if (layout_tag(word) != tag)
+			continue;
+		if (!layout_is_sound(word))
+			return note_damage(store, slot->group, i);
+		slot->slot = i;
+		slot->word = word;
+		error = record_read(store, slot);
+		if (error)
+			return error;
+		if (is_key(store, key))
+			return 0;
+	}
+	return find_unsound(store, slot->group);
+}
+
+int record_find(struct reclock *store, const struct record_key *key,
+		struct record_slot *slot)
+{
+	const uint32_t home = layout_home(store->layout.groups, key->hash);
+	int error, reach;
+
+	slot->group = home;
+	error = find_in_group(store, key, slot);
+	if (error != -ENOENT)
+		return error;
+	reach = record_reach(store, home);
+	if (reach < 0)
+		return reach;
+	while (error == -ENOENT && slot->group < home + (uint32_t)reach) {
+		slot->group++;
+		error = find_in_group(store, key, slot);
+	}
+	return error;
+}
+
+int record_find_room(struct reclock *store, const struct record_key *key,
+		     unsigned int width, struct record_slot *slot)
+{
+	const uint32_t home = layout_home(store->layout.groups, key->hash);
+
+	for (slot->group = home; slot->group <= home + width; slot->group++) {
+		struct layout_group *group = handle_group(store, slot->group);
+
+		for (slot->slot = 0; slot->slot < LAYOUT_SLOTS; slot->slot++) {
+			slot->word = group->word[slot->slot];
+			if (layout_is_sound(slot->word) &&
+			    layout_tag(slot->word) == 0)
+				return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+/* ---- writing ---- */
+
+static int write_at(struct reclock *store, const void *bytes, size_t len,
+		    const void *mapped)
+{
+	const off_t at = (const char *)mapped - (const char *)store->map;
+	ssize_t n = pwrite(store->lock.fd, bytes, len, at);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EIO;
+}
+
+static int sync_data(struct reclock *store)
+{
+	return fdatasync(store->lock.fd) ? -errno : 0;
+}
+
+static int store_word(struct reclock *store, uint64_t *to, uint64_t word)
+{
+	if (store->flags & RECLOCK_SYNC)
+		return write_at(store, &word, sizeof(word), to);
+	/* Publishes the half; pairs with the acquire in find_in_group(). */
+	__atomic_store_n(to, word, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int store_half(struct reclock *store, layout_eight *to)
+{
+	const size_t n = (record_len(record_half(store)) + 7) / 8;
+
+	if (store->flags & RECLOCK_SYNC)
+		return write_at(store, store->copy, n * 8, to);
+	/* After the word that made this half idle; pairs with the fence in
+	 * record_read(). */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	for (size_t i = 0; i < n; i++)
+		__atomic_store_n(&to[i], store->copy[i], __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* On the disk before anything is published there. */
+static int set_reach(struct reclock *store, const struct record_key *key,
+		     uint32_t group)
+{
+	const uint32_t home = layout_home(store->layout.groups, key->hash);
+	struct layout_group *at = handle_group(store, home);
+
+	if (group - home <= layout_generation(at->reach))
+		return 0;
+	return store_word(store, &at->reach, layout_word(group - home, 0));
+}
+
+static void compose(struct reclock *store, uint64_t word,
+		    const struct record_key *key, const void *value, size_t len)
+{
+	struct layout_half *half = (struct layout_half *)store->copy;
+	const size_t end = sizeof(*half) + key->len + len;
+
+	store->copy[(end - 1) / 8] = 0; /* what the last eight has behind it */
+	half->key_len = (uint16_t)key->len;
+	half->value_len = (uint16_t)len;
+	half->word = word;
+	memcpy(half->bytes, key->bytes, key->len);
+	if (len)
+		memcpy(half->bytes + key->len, value, len);
+	half->crc = half_crc(half);
+}
+
+/* The first barrier puts the half before the word. */
+static int publish(struct reclock *store, const struct record_slot *slot,
+		   uint64_t word, bool has_half)
+{
+	struct layout_group *group = handle_group(store, slot->group);
+	const bool is_sync = store->flags & RECLOCK_SYNC;
+	int error = is_sync && has_half ? sync_data(store) : 0;
+
+	if (!error)
+		error = store_word(store, &group->word[slot->slot], word);
+	if (!error && is_sync)
+		error = sync_data(store);
+	return error;
+}
+
+int record_write(struct reclock *store, const struct record_slot *slot,
+		 const struct record_key *key, const void *value, size_t len)
+{
+	const uint64_t word = layout_word(layout_generation(slot->word) + 1,
+					  layout_tag_of(key->hash));
+	struct layout_group *group = handle_group(store, slot->group);
+	int error;
+
+	compose(store, word, key, value, len);
+	error = set_reach(store, key, slot->group);
+	if (!error)
+		error = store_half(store, layout_half(&store->layout, group,
+						      slot->slot, word));
+	return error ? error : publish(store, slot, word, true);
+}
+
+int record_free(struct reclock *store, const struct record_slot *slot)
+{
+	return publish(store, slot,
+		       layout_word(layout_generation(slot->word) + 1, 0),
+		       false);
+}

@@ -1,0 +1,68 @@
+/* record.h - find, read and write a record in its slot. */
+#ifndef UNIXIPC_P09_RECLOCK_RECORD_H
+#define UNIXIPC_P09_RECLOCK_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "p09-reclock/handle.h"
+
+struct record_key {
+	const void *bytes;
+	size_t len;
+	uint64_t hash;
+};
+
+struct record_slot {
+	uint32_t group;
+	unsigned int slot;
+	uint64_t word; /* as it was found */
+};
+
+struct record_key record_key(const struct reclock *store, const void *bytes,
+			     size_t len);
+struct reclock_label record_label(const struct record_key *key);
+
+/* How many groups behind its home the key may lie in: 0 to LAYOUT_REACH, or
+ * -EBADMSG. */
+int record_reach(struct reclock *store, uint32_t home);
+
+/* Copy what is live in a slot to store->copy. Returns 0, -EAGAIN (it was changed
+ * meanwhile), or -EBADMSG (noted as trouble). */
+int record_read(struct reclock *store, const struct record_slot *slot);
+
+/* The same without a look at whether it changes, and whether what was copied is
+ * whole, and what the word names. */
+void record_copy(struct reclock *store, const struct record_slot *slot);
+bool record_is_whole(const struct reclock *store, uint64_t word);
+
+/* Find the key, whose bytes are not in store->copy; its half is in store->copy then. Returns 0, -ENOENT, -EAGAIN or
+ * -EBADMSG, which are never of a lasting damage unless the groups are locked. */
+int record_find(struct reclock *store, const struct record_key *key,
+		struct record_slot *slot);
+
+/* A free slot in the home of the key and the next width groups, locked all.
+ * Returns 0 or -ENOSPC. */
+int record_find_room(struct reclock *store, const struct record_key *key,
+		     unsigned int width, struct record_slot *slot);
+
+/* Write the key and value to the idle half of a slot, with its groups locked,
+ * and publish that. Returns 0 or -errno: of the disk, with RECLOCK_SYNC. */
+int record_write(struct reclock *store, const struct record_slot *slot,
+		 const struct record_key *key, const void *value, size_t len);
+
+/* Free the slot. */
+int record_free(struct reclock *store, const struct record_slot *slot);
+
+/* What record_read() has read. */
+static inline const struct layout_half *record_half(const struct reclock *store)
+{
+	return (const struct layout_half *)store->copy;
+}
+
+static inline const unsigned char *record_value(const struct reclock *store)
+{
+	return record_half(store)->bytes + record_half(store)->key_len;
+}
+
+#endif
