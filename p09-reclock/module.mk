@@ -15,3 +15,8 @@ $(B)/p09-reclock/bench/bench.o: CPPFLAGS += \
 	$(if $(filter lmdb,$(RECLOCK_PEERS)),-DHAVE_LMDB)
 # Without the dynamic linker's work, which is a third of `kvstore get`.
 LD_p09-reclock/kvstore := -static-pie
+# To die, or to fail, between any two steps.
+TEST_LDFLAGS_p09/crash_test := -Wl,--wrap=pwrite,--wrap=fsync \
+	-Wl,--wrap=fdatasync,--wrap=linkat,--wrap=renameat,--wrap=fchmod
+# Hundreds of short processes.
+VALGRIND_SKIP += p09/kill_stress_test
