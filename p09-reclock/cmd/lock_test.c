@@ -31,18 +31,16 @@ static int tell(int fd)
 	return fdio_write_full(fd, "", 1);
 }
 
-/* -EPIPE: the other one has ended. */
+/* -EPIPE: it does not come, and the other one says why. */
 static int await(int fd, int64_t deadline)
 {
 	char byte;
-	ssize_t n = fdio_read_until(fd, &byte, 1, deadline);
 
-	return n == 1 ? 0 : n == 0 ? -EPIPE : (int)n;
+	return fdio_read_until(fd, &byte, 1, deadline) == 1 ? 0 : -EPIPE;
 }
 
 static int fail(const struct pair *pair, const struct reclock *store, int error)
 {
-	/* The other one has said why. */
 	if (error != -EPIPE)
 		arguments_warn(pair->a, store, pair->key, error);
 	return arguments_status(error);
