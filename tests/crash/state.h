@@ -25,7 +25,7 @@ struct state_wild {
 	char name[LOG_NAME];
 	uint64_t offset, len;
 };
-#define STATE_WILD 8
+#define STATE_WILD 32
 
 enum state_kind { STATE_SIZE, STATE_SECTOR, STATE_NAME };
 struct state_choice {
