@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "lib/fdio.h"
+#include "p09-reclock/newfile.h"
 #include "p09-reclock/waitfor.h"
 
 /* ---- opening ---- */
@@ -85,6 +86,9 @@ int handle_open(struct reclock *store, const char **why)
 	error = read_header(store, why);
 	if (!error)
 		error = map_file(store);
+	/* Whoever gave it this name may have died before it was on the disk. */
+	if (!error && store->flags & RECLOCK_SYNC)
+		error = newfile_sync_dir(store->dir);
 	if (error)
 		handle_close(store);
 	return error;

@@ -2,8 +2,8 @@
  *
  *	page 0       the header
  *	4 pages      the wait-for table (waitfor.h): worthless when nobody runs
- *	groups       each: 16 words, how far its keys were spilled, 16 slots
- *	             of two halves
+ *	groups       each: 16 words, how far its keys were spilled, whether
+ *	             all is on the disk, 16 slots of two halves
  *
  * A slot's word says all that a search needs, and is changed by one store: its
  * generation, whose low bit names the half that is live, the tag of its key (0:
@@ -59,9 +59,12 @@ static_assert(sizeof(struct layout_half) == 16, "one for all builds");
 struct layout_group {
 	uint64_t word[LAYOUT_SLOTS];
 	uint64_t reach; /* a word: its generation is how many groups on */
+	/* Not 0: a word may not be on the disk yet. Used with the group locked,
+	 * and worthless after a power cut, when all there is is on the disk. */
+	uint64_t unsynced;
 	layout_eight halves[];
 };
-static_assert(sizeof(struct layout_group) == 136, "one for all builds");
+static_assert(sizeof(struct layout_group) == 144, "one for all builds");
 
 /* What follows from the header. */
 struct layout {

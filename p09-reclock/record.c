@@ -11,7 +11,10 @@
  * Bytes move in eights, each by a relaxed access, as others may be at them.
  *
  * Through a descriptor (RECLOCK_SYNC) the order is the disk's: the half is on it
- * before the word is written, and the word before the call returns. */
+ * before the word is written, and the word before the call returns. And the word
+ * that made a half idle is on it before that half is written: who published it
+ * may have been killed before the barrier, or have had none to make. The group
+ * remembers that: unsynced. */
 #include "p09-reclock/record.h"
 
 #include <errno.h>
@@ -283,10 +286,13 @@ static int publish(struct reclock *store, const struct record_slot *slot,
 	const bool is_sync = store->flags & RECLOCK_SYNC;
 	int error = is_sync && has_half ? sync_data(store) : 0;
 
+	group->unsynced = 1;
 	if (!error)
 		error = store_word(store, &group->word[slot->slot], word);
 	if (!error && is_sync)
 		error = sync_data(store);
+	if (!error && is_sync)
+		group->unsynced = 0;
 	return error;
 }
 
@@ -296,10 +302,13 @@ int record_write(struct reclock *store, const struct record_slot *slot,
 	const uint64_t word = layout_word(layout_generation(slot->word) + 1,
 					  layout_tag_of(key->hash));
 	struct layout_group *group = handle_group(store, slot->group);
-	int error;
+	int error = 0;
 
+	if (store->flags & RECLOCK_SYNC && group->unsynced)
+		error = sync_data(store);
 	compose(store, word, key, value, len);
-	error = set_reach(store, key, slot->group);
+	if (!error)
+		error = set_reach(store, key, slot->group);
 	if (!error)
 		error = store_half(store, layout_half(&store->layout, group,
 						      slot->slot, word));

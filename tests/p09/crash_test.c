@@ -147,8 +147,9 @@ static void synced_change_is_made_or_not(void **state)
 		assert_int_equal(fixture_set(store, "a", "next"), 0);
 		n++;
 	}
-	/* Half, barrier, word, barrier. */
-	assert_int_equal(n, 4);
+	/* Folder; what others left without a barrier; half, barrier, word,
+	 * barrier. */
+	assert_int_equal(n, 6);
 	assert_int_equal(made, 1);
 	reclock_close(store);
 }

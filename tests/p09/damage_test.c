@@ -216,7 +216,7 @@ static void no_flip_of_a_bit_is_returned_as_a_value(void **state)
 		if (i % 2)
 			byte = 4096 * 5 +
 			       rng_below(&rng, 15) * ((len - 4096 * 5) / 15) +
-			       rng_below(&rng, 136);
+			       rng_below(&rng, 144);
 		map[byte] ^= bit;
 		if (reclock_open(&store, f.path, NULL, NULL)) {
 			refused++;
