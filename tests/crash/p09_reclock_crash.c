@@ -2,7 +2,8 @@
  * RECLOCK_SYNC: what a call has returned 0 for survives, and no read fails.
  *
  * drive DIR [WRITERS [CHANGES [MODES]]]. Each writer has keys of its own, and
- * numbers its changes of a key: an even number has deleted it. MODES are letters:
+ * numbers its changes of a key: every fourth deletes it. One that is killed
+ * is started again. MODES are letters:
  *
  *	g	it is small, and grows
  *	c	writers compact it now and then
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,31 +86,42 @@ static int change(struct reclock *store, int me, unsigned int i,
 	int error;
 
 	crash_say("try %d %u %u", me, i, number);
-	error = number % 2 ? reclock_set_until(store, key, len, value,
+	error = number % 4 ? reclock_set_until(store, key, len, value,
 					       make_value(value, me, i, number),
 					       tick_after(60 * TICK_S))
 			   : reclock_del_until(store, key, len,
 					       tick_after(60 * TICK_S));
+	/* The one before may have been killed before it had set anything. */
+	if (error == -ENOENT)
+		error = 0;
 	if (!error)
 		crash_say("done %d %u %u", me, i, number);
 	return error;
 }
 
+/* Where each writer stands, for one that comes in the place of one that was
+ * killed; shared. */
+static struct progress {
+	int changes;
+	unsigned int number[GROWING_KEYS];
+} * progress;
+
 static int work(const char *dir, int me)
 {
 	struct reclock *store = open_store(dir, RECLOCK_CREATE | RECLOCK_SYNC);
-	unsigned int number[GROWING_KEYS] = {0};
+	struct progress *mine = &progress[me];
 	int error = store ? 0 : -EIO;
 	struct rng rng;
 
-	rng_seed(&rng, (uint64_t)me + 1);
-	for (int i = 0; i < changes && !error; i++) {
+	rng_seed(&rng, (uint64_t)(me * 1000 + mine->changes) + 1);
+	while (mine->changes < changes && !error) {
 		/* A few of them often, so that slots are used again. */
 		const unsigned int key = (unsigned int)rng_below(
-			&rng, rng_below(&rng, 2) ? 3 : keys());
+			&rng, rng_below(&rng, 4) ? 2 : keys());
 
-		error = change(store, me, key, ++number[key]);
-		if (!error && strchr(modes, 'c') && i % 10 == 9)
+		mine->changes++;
+		error = change(store, me, key, ++mine->number[key]);
+		if (!error && strchr(modes, 'c') && mine->changes % 10 == 9)
 			error = reclock_compact_until(store,
 						      tick_after(60 * TICK_S));
 	}
@@ -116,22 +129,35 @@ static int work(const char *dir, int me)
 	return error ? 4 : 0;
 }
 
+static pid_t start(const char *dir, int me)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(work(dir, me));
+	return pid;
+}
+
 static int drive(const char *dir, int argc, char **argv)
 {
+	pid_t pid[WRITERS_MAX], ended;
 	int status, failed = 0;
 
 	read_arguments(argc, argv);
-	for (int i = 0; i < writers; i++) {
-		pid_t pid = fork();
-
-		if (pid < 0)
-			return 3;
-		if (pid == 0)
-			_exit(work(dir, i));
-	}
-	while (wait(&status) > 0)
+	progress =
+		mmap(NULL, sizeof(*progress) * WRITERS_MAX,
+		     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (progress == MAP_FAILED)
+		return 3;
+	for (int i = 0; i < writers; i++)
+		pid[i] = start(dir, i);
+	while ((ended = wait(&status)) > 0) {
 		if (WIFEXITED(status) && WEXITSTATUS(status))
 			failed = WEXITSTATUS(status);
+		for (int i = 0; i < writers && WIFSIGNALED(status); i++)
+			if (pid[i] == ended)
+				pid[i] = start(dir, i);
+	}
 	return failed;
 }
 
@@ -160,7 +186,7 @@ static bool is_left_by(int writer, unsigned int i, unsigned int number,
 {
 	char wanted[RECORD];
 
-	if (number % 2 == 0)
+	if (number % 4 == 0)
 		return len == -ENOENT;
 	return len == (ssize_t)make_value(wanted, writer, i, number) &&
 	       memcmp(value, wanted, (size_t)len) == 0;

@@ -8,6 +8,7 @@
 
 #include "lib/child.h"
 #include "lib/fdio.h"
+#include "p09-reclock/layout.h"
 #include "tests/p09/fixture.h"
 
 static struct fixture f;
@@ -143,6 +144,26 @@ static void closing_any_descriptor_drops_posix_locks(void **state)
 	fd = open(f.path, O_RDONLY | O_CLOEXEC);
 	close(fd);
 	assert_other(GOT_IT);
+}
+
+/* So we must not do it ourselves, to see whether the name is still ours. */
+static void mark_of_a_rebuild_that_died_costs_no_lock(void **state)
+{
+	int fd = open(f.path, O_RDWR | O_CLOEXEC);
+	struct layout_header *header;
+
+	(void)state;
+	header = mmap(NULL, LAYOUT_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		      0);
+	assert_ptr_not_equal(header, MAP_FAILED);
+	close(fd);
+	header->state = LAYOUT_REPLACING;
+	assert_string_equal(fixture_get(mine, "a"), "1");
+	assert_int_equal(header->state, LAYOUT_REPLACING);
+	assert_int_equal(fixture_lock(mine, "a", 0), 0);
+	assert_int_equal(header->state, LAYOUT_NORMAL);
+	assert_other(LOCKED_OUT);
+	munmap(header, LAYOUT_PAGE);
 }
 
 static void closing_another_descriptor_keeps_locks_of_the_handle(void **state)
@@ -457,6 +478,7 @@ int main(void)
 		CASE(locked_record_is_read_and_not_changed_and_the_holder_named),
 		CASE(no_more_keys_are_held_than_there_is_room_for),
 		CASE(closing_any_descriptor_drops_posix_locks),
+		CASE(mark_of_a_rebuild_that_died_costs_no_lock),
 		CASE(closing_another_descriptor_keeps_locks_of_the_handle),
 		CASE(child_inherits_no_locks_and_may_only_read),
 		CASE(threads_share_posix_locks_and_not_those_of_handles),
