@@ -85,9 +85,14 @@ static int build(struct reclock *store, struct reclock *next, uint64_t groups)
 	error = next->map && next->copy ? for_each(store, copy_record, next)
 					: -ENOMEM;
 	free(next->copy);
-	if (error)
+	if (error) {
 		free(next->map);
-	return error;
+		return error;
+	}
+	/* It will be on the disk before anybody uses it. */
+	for (uint32_t i = 0; i < handle_groups(next); i++)
+		handle_group(next, i)->unsynced = 0;
+	return 0;
 }
 
 /* It may happen that they find no room: then with half as many groups more. But
