@@ -61,7 +61,8 @@ static int map_file(struct reclock *store)
 	if (map == MAP_FAILED)
 		return -errno;
 	store->map = map;
-	store->copy = malloc(store->layout.half_bytes);
+	store->copy = calloc(
+		1, sizeof(struct layout_half) + store->layout.record_bytes + 8);
 	return store->copy ? 0 : -ENOMEM;
 }
 

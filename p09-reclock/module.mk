@@ -10,9 +10,6 @@ RECLOCK_PEERS := $(if $(call pkg,modversion,tdb),tdb) \
 	$(if $(call pkg,modversion,lmdb),lmdb)
 $(call bench,p09-reclock,bench/bench.c bench/engine_reclock.c \
 	$(patsubst %,bench/peer_%.c,$(RECLOCK_PEERS)),reclock,$(RECLOCK_PEERS))
-$(B)/p09-reclock/bench/bench.o: CPPFLAGS += \
-	$(if $(filter tdb,$(RECLOCK_PEERS)),-DHAVE_TDB) \
-	$(if $(filter lmdb,$(RECLOCK_PEERS)),-DHAVE_LMDB)
 # Without the dynamic linker's work, which is a third of `kvstore get`.
 LD_p09-reclock/kvstore := -static-pie
 # To die, or to fail, between any two steps.

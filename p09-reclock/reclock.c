@@ -56,16 +56,17 @@ static int find_locked(struct reclock *store, struct record_key *key,
 	return error;
 }
 
-ssize_t reclock_get_until(struct reclock *store, const void *bytes, size_t len,
-			  void *value, size_t size, int64_t deadline)
+ssize_t reclock_get_until(struct reclock *store, const void *key,
+			  size_t key_len, void *value, size_t size,
+			  int64_t deadline)
 {
-	struct record_key key = record_key(store, bytes, len);
+	struct record_key wanted = record_key(store, key, key_len);
 	struct record_slot slot;
-	int error = find_unlocked(store, &key, &slot);
+	int error = find_unlocked(store, &wanted, &slot);
 	size_t value_len;
 
 	if (error == -EAGAIN || error == -EBADMSG)
-		error = find_locked(store, &key, &slot, deadline);
+		error = find_locked(store, &wanted, &slot, deadline);
 	if (error)
 		return error;
 	value_len = record_half(store)->value_len;

@@ -15,12 +15,12 @@ static struct hold *find_hold(struct reclock *store, uint64_t hash)
 	return NULL;
 }
 
-int reclock_lock_until(struct reclock *store, const void *bytes, size_t len,
+int reclock_lock_until(struct reclock *store, const void *key, size_t key_len,
 		       int64_t deadline)
 {
-	const struct record_key key = record_key(store, bytes, len);
-	const struct reclock_label label = record_label(&key);
-	struct hold *hold = find_hold(store, key.hash);
+	const struct record_key wanted = record_key(store, key, key_len);
+	const struct reclock_label label = record_label(&wanted);
+	struct hold *hold = find_hold(store, wanted.hash);
 	int error;
 
 	if (store->flags & RECLOCK_READ_ONLY)
@@ -32,35 +32,35 @@ int reclock_lock_until(struct reclock *store, const void *bytes, size_t len,
 	if (store->holds == RECLOCK_HOLDS_MAX)
 		return -ENOBUFS;
 	do
-		error = handle_lock(store,
-				    layout_home(store->layout.groups, key.hash),
-				    1, &label, deadline);
+		error = handle_lock(
+			store, layout_home(store->layout.groups, wanted.hash),
+			1, &label, deadline);
 	while (error > 0);
 	if (!error)
-		store->hold[store->holds++] = (struct hold){key.hash, 1};
+		store->hold[store->holds++] = (struct hold){wanted.hash, 1};
 	return error;
 }
 
-int reclock_unlock(struct reclock *store, const void *bytes, size_t len)
+int reclock_unlock(struct reclock *store, const void *key, size_t key_len)
 {
-	const struct record_key key = record_key(store, bytes, len);
-	struct hold *hold = find_hold(store, key.hash);
+	const struct record_key wanted = record_key(store, key, key_len);
+	struct hold *hold = find_hold(store, wanted.hash);
 
 	if (!hold)
 		return -EPERM;
 	if (--hold->times > 0)
 		return 0;
 	*hold = store->hold[--store->holds];
-	handle_unlock(store, layout_home(store->layout.groups, key.hash), 1);
+	handle_unlock(store, layout_home(store->layout.groups, wanted.hash), 1);
 	if (store->holds == 0)
 		waitfor_leave(store);
 	return 0;
 }
 
-int64_t reclock_lock_byte(const struct reclock *store, const void *bytes,
-			  size_t len)
+int64_t reclock_lock_byte(const struct reclock *store, const void *key,
+			  size_t key_len)
 {
-	const struct record_key key = record_key(store, bytes, len);
+	const struct record_key wanted = record_key(store, key, key_len);
 
-	return RANGELOCK_GROUP + layout_home(store->layout.groups, key.hash);
+	return RANGELOCK_GROUP + layout_home(store->layout.groups, wanted.hash);
 }

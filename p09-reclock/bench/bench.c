@@ -25,10 +25,10 @@ enum { TRIALS_MAX = 25, PROCESSES_MAX = 4, BATCH = 10000 };
 
 static const struct engine *const engines[] = {
 	&engine_reclock,
-#ifdef HAVE_TDB
+#if __has_include(<tdb.h>)
 	&engine_tdb,
 #endif
-#ifdef HAVE_LMDB
+#if __has_include(<lmdb.h>)
 	&engine_lmdb,
 #endif
 };
@@ -331,20 +331,19 @@ static double time_command(char *const *argv)
 static void print_commands(const char *kvstore)
 {
 	enum { RUNS = 301 };
-	char ours[96], theirs[96], key[ENGINE_KEY + 1] = "";
-	char file[128];
-	char *our_argv[] = {(char *)kvstore, file, (char *)"get", key, NULL};
-	char *their_argv[] = {(char *)"tdbtool", theirs, (char *)"fetch", key,
-			      NULL};
+	char file[128], tdb[128], key[ENGINE_KEY + 1] = "";
+	char *ours[] = {(char *)kvstore, file, (char *)"get", key, NULL};
+	char *theirs[] = {(char *)"tdbtool", tdb, (char *)"fetch", key, NULL};
 	double ours_ns[RUNS], theirs_ns[RUNS], ratio[RUNS];
 
-	strcpy(ours, path_of(&engine_reclock));
-	snprintf(theirs, sizeof(theirs), "%s/tdb", bench.dir);
-	snprintf(file, sizeof(file), "--file=%s", ours);
+	snprintf(file, sizeof(file), "--file=%s/reclock", bench.dir);
+	snprintf(tdb, sizeof(tdb), "%s/tdb", bench.dir);
+	if (access(tdb, F_OK))
+		return; /* it is not installed */
 	memcpy(key, bench.keys[bench.records / 2], ENGINE_KEY);
 	for (int i = 0; i < RUNS; i++) {
-		ours_ns[i] = time_command(our_argv);
-		theirs_ns[i] = time_command(their_argv);
+		ours_ns[i] = time_command(ours);
+		theirs_ns[i] = time_command(theirs);
 		ratio[i] = ours_ns[i] / theirs_ns[i];
 	}
 	printf("\nkvstore get, whole process: %.2f ms; tdbtool fetch: %.2f ms; "
@@ -352,6 +351,18 @@ static void print_commands(const char *kvstore)
 	       stats_median(ours_ns, RUNS) / TICK_MS,
 	       stats_median(theirs_ns, RUNS) / TICK_MS,
 	       stats_median(ratio, RUNS));
+}
+
+static void remove_all(void)
+{
+	char lock[128];
+
+	for (size_t k = 0; k < ENGINES; k++)
+		unlink(path_of(engines[k]));
+	snprintf(lock, sizeof(lock), "%s/lmdb-lock", bench.dir);
+	unlink(lock);
+	if (rmdir(bench.dir))
+		die_errno(errno, "'%s'", bench.dir);
 }
 
 int main(int argc, char **argv)
@@ -385,14 +396,7 @@ int main(int argc, char **argv)
 	prepare();
 	load();
 	print_operations();
-#ifdef HAVE_TDB
 	print_commands(kvstore);
-#endif
-	for (size_t k = 0; k < ENGINES; k++)
-		unlink(path_of(engines[k]));
-	unlink(strcat(strcpy((char[128]){0}, path_of(engines[ENGINES - 1])),
-		      "-lock"));
-	if (rmdir(bench.dir))
-		die_errno(errno, "'%s'", bench.dir);
+	remove_all();
 	return 0;
 }

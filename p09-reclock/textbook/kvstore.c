@@ -25,10 +25,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-static off_t offset(long i)
-{
-	return (off_t)i * (off_t)sizeof(struct record);
-}
+#define offset(i) ((off_t)(i) * (off_t)sizeof(struct record))
 
 /* F_RDLCK, F_WRLCK or F_UNLCK on record i. */
 static int lock(int command, int type, long i)
@@ -71,7 +68,7 @@ static void set(const char *key, const char *value)
 		exit(1);
 	}
 	i = find(key, F_WRLCK, &record);
-	strcpy(record.key, key);
+	snprintf(record.key, sizeof(record.key), "%s", key);
 	record.length = (unsigned int)strlen(value);
 	memcpy(record.value, value, record.length);
 	if (pwrite(fd, record.key, sizeof(record.key), offset(i)) == -1 ||
