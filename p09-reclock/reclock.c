@@ -152,16 +152,31 @@ static int change_locked(struct reclock *store, struct reclock_change *change,
 
 /* In the order of their homes, and those of one key in the order given. */
 struct pending {
-	struct record_key key;
+	uint64_t hash; /* of its key */
 	struct reclock_change *change;
 };
+
+static struct record_key key_of(const struct pending *pending)
+{
+	return (struct record_key){
+		.bytes = pending->change->key,
+		.len = pending->change->key_len,
+		.hash = pending->hash,
+	};
+}
+
+static uint32_t home_of(const struct reclock *store,
+			const struct pending *pending)
+{
+	return layout_home(store->layout.groups, pending->hash);
+}
 
 static int compare(const void *a, const void *b)
 {
 	const struct pending *one = a, *other = b;
 
-	if (one->key.hash != other->key.hash)
-		return one->key.hash < other->key.hash ? -1 : 1;
+	if (one->hash != other->hash)
+		return one->hash < other->hash ? -1 : 1;
 	return one->change < other->change ? -1 : one->change > other->change;
 }
 
@@ -173,13 +188,12 @@ enum { SHARE_CHANGES = 64, SHARE_GROUPS = 4096 };
 static size_t share(const struct reclock *store, const struct pending *pending,
 		    size_t n, uint32_t *last)
 {
-	const uint32_t groups = store->layout.groups;
-	const uint32_t first = layout_home(groups, pending[0].key.hash);
+	const uint32_t first = home_of(store, pending);
 	size_t i = 1;
 
 	*last = first;
 	for (; i < n && i < SHARE_CHANGES; i++) {
-		uint32_t home = layout_home(groups, pending[i].key.hash);
+		uint32_t home = home_of(store, &pending[i]);
 
 		if (home - first >= SHARE_GROUPS)
 			break;
@@ -188,14 +202,27 @@ static size_t share(const struct reclock *store, const struct pending *pending,
 	return i;
 }
 
+/* Three lines of memory that will be looked at soon: otherwise each is waited
+ * for, one after the other. */
+static void prefetch(const struct reclock *store, const struct pending *pending)
+{
+	const struct layout_group *group =
+		handle_group(store, home_of(store, pending));
+
+	__builtin_prefetch(&group->word[0]);
+	__builtin_prefetch(&group->word[8]);
+	__builtin_prefetch(&group->reach);
+}
+
 /* Make some of them with one lock; returns how many, or -errno. -EXFULL and
  * -ENOSPC are of the first that was not made. */
 static ssize_t change_some(struct reclock *store, struct pending *pending,
 			   size_t n, uint32_t width, int64_t deadline)
 {
-	const struct reclock_label label = record_label(&pending[0].key);
-	const uint32_t first =
-		layout_home(store->layout.groups, pending[0].key.hash);
+	enum { AHEAD = 4 };
+	const uint32_t first = home_of(store, pending);
+	struct record_key key = key_of(pending);
+	const struct reclock_label label = record_label(&key);
 	uint32_t last;
 	size_t done = 0;
 	int error;
@@ -206,12 +233,15 @@ static ssize_t change_some(struct reclock *store, struct pending *pending,
 	if (error)
 		return error > 0 ? 0 : error;
 	while (done < n) {
-		struct pending *next = &pending[done];
+		struct reclock_change *change = pending[done].change;
 
-		error = change_locked(store, next->change, &next->key, width);
+		if (done + AHEAD < n)
+			prefetch(store, &pending[done + AHEAD]);
+		key = key_of(&pending[done]);
+		error = change_locked(store, change, &key, width);
 		if (error == -EXFULL || error == -ENOSPC)
 			break;
-		next->change->error = error;
+		change->error = error;
 		done++;
 	}
 	handle_unlock(store, first, last - first + 1);
@@ -221,8 +251,7 @@ static ssize_t change_some(struct reclock *store, struct pending *pending,
 static uint32_t guess_width(struct reclock *store,
 			    const struct pending *pending)
 {
-	int reach = record_reach(
-		store, layout_home(store->layout.groups, pending->key.hash));
+	int reach = record_reach(store, home_of(store, pending));
 
 	return reach < 0 ? 0 : (uint32_t)reach;
 }
@@ -235,10 +264,13 @@ static uint64_t count_new(struct reclock *store, const struct pending *pending,
 	struct record_slot slot;
 	uint64_t more = 1;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		const struct record_key key = key_of(&pending[i]);
+
 		if (pending[i].change->action != RECLOCK_DEL &&
-		    record_find(store, &pending[i].key, &slot) == -ENOENT)
+		    record_find(store, &key, &slot) == -ENOENT)
 			more++;
+	}
 	return more;
 }
 
@@ -286,8 +318,8 @@ int reclock_apply_until(struct reclock *store, struct reclock_change *changes,
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		pending[i] = (struct pending){
-			.key = record_key(store, changes[i].key,
-					  changes[i].key_len),
+			.hash = layout_hash(store->layout.id, changes[i].key,
+					    changes[i].key_len),
 			.change = &changes[i],
 		};
 	qsort(pending, n, sizeof(*pending), compare);
@@ -300,7 +332,8 @@ static int change_one(struct reclock *store, struct reclock_change *change,
 		      int64_t deadline)
 {
 	struct pending pending = {
-		.key = record_key(store, change->key, change->key_len),
+		.hash = layout_hash(store->layout.id, change->key,
+				    change->key_len),
 		.change = change,
 	};
 	int error;

@@ -42,7 +42,8 @@ struct reclock_label record_label(const struct record_key *key)
 	label.len =
 		(uint8_t)(key->len < sizeof(label.text) ? key->len
 							: sizeof(label.text));
-	memcpy(label.text, key->bytes, label.len);
+	if (label.len)
+		memcpy(label.text, key->bytes, label.len);
 	return label;
 }
 
