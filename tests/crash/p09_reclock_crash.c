@@ -30,9 +30,9 @@ static const char *modes = "";
 static void read_arguments(int argc, char **argv)
 {
 	if (argc > 0)
-		writers = atoi(argv[0]);
+		writers = (int)strtol(argv[0], NULL, 10);
 	if (argc > 1)
-		changes = atoi(argv[1]);
+		changes = (int)strtol(argv[1], NULL, 10);
 	if (argc > 2)
 		modes = argv[2];
 	if (writers < 1 || writers > WRITERS_MAX)
@@ -168,16 +168,14 @@ static unsigned int tried[WRITERS_MAX][GROWING_KEYS],
 
 static void hear(const char *line)
 {
-	int writer;
-	unsigned int i, number;
+	char *at = strchr(line, ' ');
+	unsigned long writer = at ? strtoul(at, &at, 10) : WRITERS_MAX;
+	unsigned long i = at ? strtoul(at, &at, 10) : GROWING_KEYS;
 
-	if (sscanf(line, "%*s %d %u %u", &writer, &i, &number) != 3 ||
-	    writer < 0 || writer >= WRITERS_MAX || i >= GROWING_KEYS)
+	if (writer >= WRITERS_MAX || i >= GROWING_KEYS)
 		abort();
-	if (strncmp(line, "try ", 4) == 0)
-		tried[writer][i] = number;
-	else
-		done[writer][i] = number;
+	(strncmp(line, "try ", 4) == 0 ? tried : done)[writer][i] =
+		(unsigned int)strtoul(at, NULL, 10);
 }
 
 /* Whether it is what change number has left. */

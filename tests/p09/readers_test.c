@@ -67,7 +67,8 @@ static int read_much(void *arg)
 	if (!store)
 		return 1;
 	while (__atomic_load_n(writers_left, __ATOMIC_ACQUIRE)) {
-		for (char key = 'a'; key < 'a' + KEYS; key++) {
+		for (int i = 0; i < KEYS; i++) {
+			const char key = (char)('a' + i);
 			ssize_t n = reclock_get_until(store, &key, 1, value,
 						      sizeof(value),
 						      tick_after(60 * TICK_S));
@@ -88,11 +89,14 @@ static void run(unsigned int flags, int n)
 	char value[64];
 	int status;
 
-	for (char key = 'a'; key < 'a' + KEYS; key++)
+	for (int i = 0; i < KEYS; i++) {
+		const char key = (char)('a' + i);
+
 		assert_int_equal(reclock_set_until(store, &key, 1, value,
 						   make_value(value, 1),
 						   TICK_NEVER),
 				 0);
+	}
 	reclock_close(store);
 	*writers_left = (uint32_t)n;
 	for (int i = 0; i < n + READERS; i++)

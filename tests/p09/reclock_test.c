@@ -178,7 +178,8 @@ static int mark(void *arg, const void *key, size_t key_len, const void *value,
 	    memcmp(key, value, key_len) != 0)
 		return -1;
 	memcpy(text, key, key_len);
-	if (sscanf(text, "key%d", &i) != 1 || i < 0 || i > 4999)
+	i = (int)strtol(text + 3, NULL, 10);
+	if (strncmp(text, "key", 3) != 0 || i < 0 || i > 4999)
 		return -1;
 	seen[i]++;
 	return i == 4711 && seen[0] < 0 ? 17 : 0;
@@ -341,7 +342,7 @@ static void symbolic_link_leads_to_the_file_and_stays(void **state)
 
 	(void)state;
 	reclock_close(store);
-	strcpy(path, scratch_path(&f.scratch, "link"));
+	snprintf(path, sizeof(path), "%s", scratch_path(&f.scratch, "link"));
 	assert_int_equal(symlink("store.db", path), 0);
 	assert_int_equal(reclock_open(&store, path, NULL, NULL), 0);
 	assert_int_equal(fixture_set(store, "a", "1"), 0);
