@@ -76,20 +76,26 @@ static int teardown(void **state)
 static int make_and_set(void *arg)
 {
 	struct reclock *store;
+	int failed;
 
 	calls = 0;
 	die_before = *(int *)arg;
 	store = fixture_try_open(&f, RECLOCK_CREATE | flags);
-	return !store || fixture_set(store, "a", "new");
+	failed = !store || fixture_set(store, "a", "new");
+	reclock_close(store);
+	return failed;
 }
 
 static int compact(void *arg)
 {
 	struct reclock *store = fixture_try_open(&f, flags);
+	int failed;
 
 	calls = 0;
 	die_before = *(int *)arg;
-	return !store || reclock_compact_until(store, fixture_deadline());
+	failed = !store || reclock_compact_until(store, fixture_deadline());
+	reclock_close(store);
+	return failed;
 }
 
 /* Run it so that it dies at its step number n; whether it lived that long. */

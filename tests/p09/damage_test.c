@@ -192,7 +192,9 @@ static int count_errors(struct reclock *store)
 
 static void no_flip_of_a_bit_is_returned_as_a_value(void **state)
 {
-	const int flips = support_is_stress() ? 100000 : 4000;
+	const int flips = support_is_valgrind() ? 400
+			  : support_is_stress() ? 100000
+						: 4000;
 	int reported = 0, refused = 0, fd;
 	struct reclock *store;
 	struct rng rng;
@@ -291,7 +293,9 @@ static void torn_record_is_reported_and_repair_puts_the_older_back(void **state)
 /* After any spoiling repair makes a store that works. */
 static void repair_leaves_nothing_wrong(void **state)
 {
-	const int rounds = support_is_stress() ? 2000 : 100;
+	const int rounds = support_is_valgrind() ? 10
+			   : support_is_stress() ? 2000
+						 : 100;
 	unsigned char *good, *bytes;
 	struct reclock *store;
 	struct rng rng;

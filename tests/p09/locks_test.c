@@ -40,10 +40,12 @@ static int try_as_other(void *flags)
 	struct reclock *store =
 		fixture_try_open(&f, *(const unsigned int *)flags);
 	int error = store ? fixture_lock(store, "a", tick_now()) : -1;
+	int what = error ? FAILED : GOT_IT;
 
 	if (error == -ETIMEDOUT && reclock_trouble(store)->holder == getppid())
-		return LOCKED_OUT;
-	return error ? FAILED : GOT_IT;
+		what = LOCKED_OUT;
+	reclock_close(store);
+	return what;
 }
 
 static void assert_other(int what)
@@ -94,14 +96,18 @@ static void lock_outlives_growth(void **state)
 static int set_and_get_as_other(void *arg)
 {
 	struct reclock *store = fixture_try_open(&f, 0);
+	int result = 0;
 
 	(void)arg;
 	if (!store || strcmp(fixture_get(store, "a"), "1") != 0)
-		return 1;
-	if (reclock_set_until(store, "a", 1, "3", 1,
-			      tick_after(50 * TICK_MS)) != -ETIMEDOUT)
-		return 2;
-	return reclock_trouble(store)->holder == getppid() ? 0 : 3;
+		result = 1;
+	else if (reclock_set_until(store, "a", 1, "3", 1,
+				   tick_after(50 * TICK_MS)) != -ETIMEDOUT)
+		result = 2;
+	else if (reclock_trouble(store)->holder != getppid())
+		result = 3;
+	reclock_close(store);
+	return result;
 }
 
 static void locked_record_is_read_and_not_changed_and_the_holder_named(

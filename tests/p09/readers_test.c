@@ -10,7 +10,7 @@
 #include "lib/rng.h"
 #include "tests/p09/fixture.h"
 
-enum { KEYS = 8, WRITERS = 2, READERS = 2, WRITES = 30000 };
+enum { KEYS = 8, WRITERS = 2, READERS = 2, WRITES = 20000 };
 
 static struct fixture f;
 static uint32_t *writers_left; /* shared */
@@ -55,6 +55,7 @@ static int write_much(void *arg)
 			return 1;
 	}
 	__atomic_sub_fetch(writers_left, 1, __ATOMIC_RELEASE);
+	reclock_close(store);
 	return 0;
 }
 
@@ -79,6 +80,7 @@ static int read_much(void *arg)
 				return 3;
 		}
 	}
+	reclock_close(store);
 	return 0;
 }
 
