@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/crc32c_short.h"
+#include "lib/crc32c.h"
 #include "lib/fdio.h"
 #include "lib/tick.h"
 #include "p09-reclock/layout.h"
@@ -96,7 +96,7 @@ static void write_patched(const uint8_t *data, size_t size)
 		size -= n;
 	}
 	memcpy(&header, bytes, sizeof(header));
-	header.crc = crc32c_short(&header, offsetof(struct layout_header, crc));
+	header.crc = crc32c(&header, offsetof(struct layout_header, crc));
 	memcpy(bytes, &header, sizeof(header));
 	write_file(bytes, good_len);
 	free(bytes);
