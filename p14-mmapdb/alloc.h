@@ -1,0 +1,24 @@
+/* alloc.h - which pages of the file a commit may write to. */
+#ifndef UNIXIPC_P14_MMAPDB_ALLOC_H
+#define UNIXIPC_P14_MMAPDB_ALLOC_H
+
+#include "p14-mmapdb/handle.h"
+
+struct alloc {
+	struct mmapdb *db;
+	uint64_t wanted; /* pages that this commit still needs */
+	uint64_t end;    /* bits are known below this */
+	bool has_swept;
+};
+
+/* Begin, in a write transaction that will need so many pages. */
+void alloc_init(struct alloc *alloc, struct mmapdb *db, uint64_t wanted);
+
+/* The first of n pages that follow each other. -ENOSPC, -EDQUOT ... */
+int alloc_take(struct alloc *alloc, uint32_t n, uint32_t *pgno);
+
+/* After the last, when so many were taken: write zeros to pages that the next
+ * commits will take. */
+int alloc_prepare(struct alloc *alloc, uint64_t taken);
+
+#endif

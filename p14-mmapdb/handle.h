@@ -1,0 +1,78 @@
+/* handle.h - what a handle remembers; none of it is shared. */
+#ifndef UNIXIPC_P14_MMAPDB_HANDLE_H
+#define UNIXIPC_P14_MMAPDB_HANDLE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "p14-mmapdb/layout.h"
+#include "p14-mmapdb/mmapdb.h"
+
+enum handle_transaction { HANDLE_NONE, HANDLE_READS, HANDLE_WRITES };
+
+/* What a transaction has written and nobody has seen: page i at arena + 4096 i. */
+struct handle_dirty {
+	unsigned char *arena;
+	size_t room, used; /* pages */
+	uint32_t *freed;   /* indices that can be used again */
+	size_t n_freed, freed_room;
+	unsigned char *scratch; /* see write.c */
+	uint64_t changes;
+};
+
+struct mmapdb {
+	unsigned int flags;
+	enum handle_transaction transaction;
+	struct layout_version version; /* what this transaction sees */
+	struct layout_version base;    /* what a writing one began from */
+
+	/* The file, mapped read-only; tags say which pages were checked. */
+	const unsigned char *map;
+	uint64_t mapped, reserved; /* pages */
+	uint32_t *tags;
+	int fd;
+	uint64_t dev, ino;
+	uint8_t id[16];
+	uint64_t max_pages;
+
+	/* The lock file; NULL when we may not even read it. */
+	struct layout_state *state;
+	struct layout_reader *slots; /* NULL when we may not write to it */
+	int lock_fd;
+	int slot; /* ours, or -1 */
+	bool is_met;    /* the state was found to be this file's */
+	bool is_pinned; /* we hold the lock of readers without a slot */
+	uint32_t ticket;
+
+	struct handle_dirty dirty;
+
+	int dir_fd;
+	char name[NAME_MAX + 1];
+	unsigned char *guard; /* 1, and 0 in a forked child */
+	int broken; /* the error that spoilt the transaction */
+	char error[200];
+};
+
+/* Note what failed, in words, and return error. */
+int handle_fail(struct mmapdb *db, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Open the files of db->name, and map what there is. */
+int handle_open(struct mmapdb *db);
+void handle_close(struct mmapdb *db);
+
+/* Whether db->name still leads to our file: 0, -ESTALE (to another) or
+ * -errno. */
+int handle_is_current(struct mmapdb *db);
+
+/* When it leads to another file since a compaction, move over; -EALREADY when it
+ * does not. We hold no lock. */
+int handle_follow(struct mmapdb *db);
+
+/* Open the other file beside ours, for the one that has put it there. */
+int handle_open_again(const struct mmapdb *db, struct mmapdb *fresh);
+void handle_replace(struct mmapdb *db, struct mmapdb *fresh);
+
+#endif

@@ -1,0 +1,35 @@
+/* meta.h - the two meta pages and the seal: which version of the tree is the
+ * newest that is whole. */
+#ifndef UNIXIPC_P14_MMAPDB_META_H
+#define UNIXIPC_P14_MMAPDB_META_H
+
+#include "p14-mmapdb/handle.h"
+
+/* Copy a meta page out of the mapping: 0, or -EBADMSG when it is none of this
+ * database (without words). */
+int meta_read(const struct mmapdb *db, unsigned int slot,
+	      struct layout_meta *meta);
+
+/* Whether all pages that it lists are there. Leaves words when not. */
+int meta_verify(struct mmapdb *db, const struct layout_meta *meta);
+
+/* Find the newest version whose meta page and pages are whole. -EBADMSG: there
+ * is none, or a newer one is known to have been durable. */
+int meta_choose(struct mmapdb *db, struct layout_meta *meta,
+		unsigned int *slot);
+
+/* Write one, and tell its checksum. Short of a sync. */
+int meta_write(struct mmapdb *db, unsigned int slot,
+	       const struct layout_version *version,
+	       const struct layout_listed *list, unsigned int listed,
+	       uint32_t *crc);
+
+/* Note that this version is durable. No sync follows; that it fails is no
+ * failure. */
+void meta_seal(struct mmapdb *db, uint64_t txnid);
+
+/* The first pages of a new file: an empty version. */
+int meta_init(int fd, const uint8_t id[16], uint64_t pages,
+	      uint64_t max_pages);
+
+#endif

@@ -1,0 +1,72 @@
+/* output.c - see output.h. */
+#include "p14-mmapdb/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+int output_write_pieces(int fd, struct iovec *pieces, unsigned int n,
+			uint64_t at)
+{
+	while (n > 0) {
+		const int most = n < IOV_MAX ? (int)n : IOV_MAX;
+		ssize_t done = pwritev(fd, pieces, most, (off_t)at);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return done < 0 ? -errno : -EIO;
+		at += (uint64_t)done;
+		for (; n > 0 && (size_t)done >= pieces->iov_len; pieces++, n--)
+			done -= (ssize_t)pieces->iov_len;
+		if (n > 0) {
+			pieces->iov_base = (char *)pieces->iov_base + done;
+			pieces->iov_len -= (size_t)done;
+		}
+	}
+	return 0;
+}
+
+int output_write(int fd, const void *bytes, size_t len, uint64_t at)
+{
+	struct iovec piece = {(void *)bytes, len};
+
+	return output_write_pieces(fd, &piece, 1, at);
+}
+
+int output_zeros(int fd, uint64_t from, uint64_t to)
+{
+	static const char zeros[16384];
+	struct iovec pieces[64];
+
+	while (from < to) {
+		uint64_t left = to - from;
+		unsigned int n = 0;
+
+		for (; left > 0 && n < 64; n++) {
+			pieces[n].iov_base = (void *)zeros;
+			pieces[n].iov_len =
+				left < sizeof(zeros) ? left : sizeof(zeros);
+			left -= pieces[n].iov_len;
+		}
+		int error = output_write_pieces(fd, pieces, n, from);
+
+		if (error)
+			return error;
+		from = to - left;
+	}
+	return 0;
+}
+
+int output_grow(int fd, uint64_t from, uint64_t to)
+{
+	int error;
+
+	do {
+		error = fallocate(fd, 0, (off_t)from, (off_t)(to - from));
+	} while (error && errno == EINTR);
+	if (!error)
+		return 0;
+	return errno == EOPNOTSUPP ? output_zeros(fd, from, to) : -errno;
+}

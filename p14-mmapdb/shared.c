@@ -1,0 +1,252 @@
+/* shared.c - how a version is published.
+ *
+ * There are two halves. The writer fills the one that readers are not sent to,
+ * and then one store of the number sends them there. A writer that is killed
+ * in between has changed nothing that anybody looks at. A reader copies its half
+ * and looks at the number again: if two versions were published meanwhile, its
+ * half may have been written to, and it starts over. */
+#include "p14-mmapdb/shared.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/crc32c.h"
+#include "lib/fdio.h"
+#include "p14-mmapdb/map.h"
+#include "p14-mmapdb/meta.h"
+#include "p14-mmapdb/output.h"
+
+/* Addresses for the bits of the largest file. */
+#define BITS_BYTES (((uint64_t)LAYOUT_PGNO + 1) / 8)
+
+/* ---- the file -------------------------------------------------------------------- */
+
+static int open_lock_file(struct mmapdb *db, bool *is_writable)
+{
+	char name[NAME_MAX + 8];
+	const int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	mode_t mode;
+	struct stat st;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s-lock", db->name);
+	if (fstat(db->fd, &st))
+		return -errno;
+	mode = st.st_mode & 0666;
+	*is_writable = true;
+	fd = openat(db->dir_fd, name, O_RDWR | O_CREAT | flags, mode);
+	/* Who may use the database may use this, whatever the umask says. Where
+	 * it is another's, that one has seen to it. */
+	if (fd >= 0 && !fstat(fd, &st) && (st.st_mode & 0777) != mode)
+		(void)!fchmod(fd, mode);
+	if (fd < 0 && (errno == EACCES || errno == EROFS || errno == EPERM)) {
+		*is_writable = false;
+		fd = openat(db->dir_fd, name, O_RDONLY | flags);
+		if (fd < 0 && (errno == ENOENT || errno == EACCES))
+			return -ENOENT;
+	}
+	return fd < 0 ? -errno : fdio_above_std(fd);
+}
+
+static int check_lock_file(struct mmapdb *db, bool is_writable)
+{
+	struct stat st;
+	uint64_t magic = 0;
+
+	if (fstat(db->lock_fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) ||
+	    (st.st_size > 0 &&
+	     (pread(db->lock_fd, &magic, sizeof(magic), 0) != sizeof(magic) ||
+	      (magic != 0 && magic != LAYOUT_LOCK_MAGIC))))
+		return -EMEDIUMTYPE;
+	if (st.st_size >= LAYOUT_BITS_AT)
+		return 0;
+	/* Two that make it at once spoil nothing: what is there stays. */
+	return is_writable ? output_grow(db->lock_fd, 0, LAYOUT_BITS_AT)
+			   : -ENOENT;
+}
+
+int shared_open(struct mmapdb *db)
+{
+	const uint64_t bytes = LAYOUT_BITS_AT + BITS_BYTES;
+	bool is_writable;
+	void *at;
+	int error;
+
+	db->lock_fd = open_lock_file(db, &is_writable);
+	error = db->lock_fd < 0 ? db->lock_fd
+				: check_lock_file(db, is_writable);
+	if (error) {
+		fdio_close(&db->lock_fd);
+		return error == -ENOENT && !is_writable ? 0 : error;
+	}
+	/* The bits are only read through it, and written by pwrite. */
+	at = mmap(NULL, bytes, PROT_READ, MAP_SHARED, db->lock_fd, 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	db->state = at;
+	if (!is_writable)
+		return 0;
+	if (mprotect(at, LAYOUT_BITS_AT, PROT_READ | PROT_WRITE))
+		return -errno;
+	db->slots = (void *)((unsigned char *)at + LAYOUT_READERS_AT);
+	return 0;
+}
+
+void shared_close(struct mmapdb *db)
+{
+	if (db->state)
+		munmap(db->state, LAYOUT_BITS_AT + BITS_BYTES);
+	db->state = NULL;
+	db->slots = NULL;
+	fdio_close(&db->lock_fd);
+	db->is_met = false;
+	db->slot = -1;
+}
+
+/* ---- whose it is ------------------------------------------------------------------ */
+
+static int read_boot(char boot[40])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	memset(boot, 0, 40);
+	got = fdio_read_full(fd, boot, 36);
+	fdio_close(&fd);
+	return got == 36 ? 0 : -EIO;
+}
+
+bool shared_is_ours(struct mmapdb *db)
+{
+	const struct layout_state *state = db->state;
+	char boot[40];
+
+	/* Acquire: the rest was written before. Pairs with the release in
+	 * shared_rebuild(). */
+	if (!state || __atomic_load_n(&state->owner, __ATOMIC_ACQUIRE) != db->ino)
+		return false;
+	if (!db->is_met)
+		db->is_met = state->magic == LAYOUT_LOCK_MAGIC &&
+			     state->format == LAYOUT_FORMAT &&
+			     state->dev == db->dev &&
+			     memcmp(state->id, db->id, sizeof(db->id)) == 0 &&
+			     read_boot(boot) == 0 &&
+			     memcmp(state->boot, boot, sizeof(boot)) == 0;
+	return db->is_met;
+}
+
+int shared_rebuild(struct mmapdb *db)
+{
+	struct layout_state *state = db->state;
+	struct layout_meta meta;
+	unsigned int slot;
+	uint64_t pages;
+	int error;
+
+	/* Readers take nothing from here until it is whole. */
+	__atomic_store_n(&state->owner, 0, __ATOMIC_RELEASE);
+	error = map_extend(db, &pages);
+	if (!error)
+		error = meta_choose(db, &meta, &slot);
+	/* It may have been left by a process that was killed before its sync. */
+	if (!error && fdatasync(db->fd))
+		error = handle_fail(db, -EIO, "cannot sync the file");
+	if (!error)
+		error = read_boot(state->boot);
+	if (error)
+		return error;
+	meta_seal(db, meta.version.txnid);
+	state->magic = LAYOUT_LOCK_MAGIC;
+	state->format = LAYOUT_FORMAT;
+	state->dev = db->dev;
+	memcpy(state->id, db->id, sizeof(state->id));
+	state->durable_slot = slot;
+	state->durable_crc = meta.crc;
+	state->is_failed = state->is_moving = 0;
+	state->unsynced = 0;
+	/* No bits are known: the first who needs a page sweeps. */
+	state->pages = state->swept = state->cursor = pages;
+	/* In a new file nothing was written to, as far as blocks go. */
+	state->written = meta.version.txnid == 1 ? LAYOUT_FIRST : pages;
+	shared_publish(db, &meta.version);
+	/* Release: who sees the owner sees the rest. Pairs with the acquire in
+	 * shared_is_ours(). */
+	__atomic_store_n(&state->owner, db->ino, __ATOMIC_RELEASE);
+	db->is_met = true;
+	return 0;
+}
+
+/* ---- versions --------------------------------------------------------------------- */
+
+static uint32_t half_checksum(const struct layout_half *half)
+{
+	return crc32c(half, offsetof(struct layout_half, crc));
+}
+
+void shared_publish(struct mmapdb *db, const struct layout_version *version)
+{
+	struct layout_half *half = &db->state->half[version->txnid % 2];
+
+	half->version = *version;
+	half->zero = 0;
+	half->crc = half_checksum(half);
+	/* Release: the half is whole before anybody is sent to it. Pairs with
+	 * the acquire in shared_look(). */
+	__atomic_store_n(&db->state->visible, version->txnid, __ATOMIC_RELEASE);
+}
+
+int shared_look(struct mmapdb *db, struct layout_version *version)
+{
+	const struct layout_state *state = db->state;
+	struct layout_half half;
+	uint64_t txnid, again;
+
+	do {
+		txnid = __atomic_load_n(&state->visible, __ATOMIC_ACQUIRE);
+		half = state->half[txnid % 2];
+		/* The copy is done before we look again. Pairs with the release
+		 * of the version after the next. */
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		again = __atomic_load_n(&state->visible, __ATOMIC_RELAXED);
+	} while (again != txnid);
+	if (half.crc != half_checksum(&half) || half.version.txnid != txnid)
+		return handle_fail(db, -EBADMSG,
+				   "%s-lock: the checksum is wrong", db->name);
+	*version = half.version;
+	return 0;
+}
+
+/* ---- bits ------------------------------------------------------------------------- */
+
+const uint64_t *shared_bits(const struct mmapdb *db)
+{
+	return (const uint64_t *)((const unsigned char *)db->state +
+				  LAYOUT_BITS_AT);
+}
+
+uint64_t shared_count_bits(const struct mmapdb *db)
+{
+	struct stat st;
+
+	if (fstat(db->lock_fd, &st) || st.st_size < LAYOUT_BITS_AT)
+		return 0;
+	return ((uint64_t)st.st_size - LAYOUT_BITS_AT) / 8 * 64;
+}
+
+int shared_write_bits(struct mmapdb *db, const uint64_t *bits, uint64_t pages)
+{
+	int error = output_write(db->lock_fd, bits, (pages + 63) / 64 * 8,
+				 LAYOUT_BITS_AT);
+
+	return error ? handle_fail(db, error, "cannot write %s-lock", db->name)
+		     : 0;
+}

@@ -1,0 +1,13 @@
+/* writer.h - becoming the writer of the file that the name leads to. */
+#ifndef UNIXIPC_P14_MMAPDB_WRITER_H
+#define UNIXIPC_P14_MMAPDB_WRITER_H
+
+#include "p14-mmapdb/handle.h"
+
+/* Take the writer's lock, with a state that is this file's. */
+int writer_enter(struct mmapdb *db, int64_t deadline);
+
+/* Begin from the visible version: db->base and db->version. */
+int writer_take(struct mmapdb *db);
+
+#endif
