@@ -28,9 +28,9 @@
 enum {
 	GROW_LEAST = 64, /* pages */
 	GROW_SHARE = 32, /* of the file */
-	FREE_SHARE = 8,	 /* of the file: with less, it grows */
-	PREPARE = 256,	 /* pages to write zeros to, ahead of their use */
-	SMALL = 64,	 /* pages of a commit for which that is worth it */
+	FREE_SHARE = 8,  /* of the file: with less, it grows */
+	PREPARE = 256,   /* pages to write zeros to, ahead of their use */
+	SMALL = 64,      /* pages of a commit for which that is worth it */
 };
 
 void alloc_init(struct alloc *alloc, struct mmapdb *db, uint64_t wanted)
@@ -124,10 +124,10 @@ static int grow_to(struct mmapdb *db, uint64_t pages)
 	int error;
 
 	if (pages > LAYOUT_PGNO || (db->max_pages && pages > db->max_pages))
-		return handle_fail(db, -EDQUOT,
-				   "the file may not be larger than %llu bytes",
-				   (unsigned long long)db->max_pages *
-					   LAYOUT_PAGE);
+		return handle_fail(
+			db, -EDQUOT,
+			"the file may not be larger than %llu bytes",
+			(unsigned long long)db->max_pages * LAYOUT_PAGE);
 	error = output_grow(db->fd, state->pages * LAYOUT_PAGE,
 			    pages * LAYOUT_PAGE);
 	if (error)
@@ -162,8 +162,7 @@ static int make_room(struct alloc *alloc, uint32_t n)
 		error = sweep(alloc, &n_free);
 		if (error)
 			return error;
-		if (n_free >= needed &&
-		    n_free >= db->state->pages / FREE_SHARE)
+		if (n_free >= needed && n_free >= db->state->pages / FREE_SHARE)
 			return 0;
 	}
 	if (needed > n_free && needed - n_free > least)
@@ -222,6 +221,8 @@ int alloc_take(struct alloc *alloc, uint32_t n, uint32_t *pgno)
 	}
 	*pgno = (uint32_t)state->cursor;
 	state->cursor += n;
+	if (state->cursor > alloc->top)
+		alloc->top = state->cursor;
 	alloc->wanted -= n;
 	return 0;
 }
@@ -231,7 +232,7 @@ int alloc_take(struct alloc *alloc, uint32_t n, uint32_t *pgno)
 int alloc_prepare(struct alloc *alloc, uint64_t taken)
 {
 	struct layout_state *state = alloc->db->state;
-	uint64_t end = state->cursor;
+	uint64_t end = alloc->top;
 	int error = 0;
 
 	if (end <= state->written)
@@ -239,7 +240,7 @@ int alloc_prepare(struct alloc *alloc, uint64_t taken)
 	if (taken <= SMALL) {
 		end = end + PREPARE < state->pages ? end + PREPARE
 						   : state->pages;
-		error = output_zeros(alloc->db->fd, state->cursor * LAYOUT_PAGE,
+		error = output_zeros(alloc->db->fd, alloc->top * LAYOUT_PAGE,
 				     end * LAYOUT_PAGE);
 	}
 	if (!error)

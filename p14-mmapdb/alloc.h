@@ -8,6 +8,7 @@ struct alloc {
 	struct mmapdb *db;
 	uint64_t wanted; /* pages that this commit still needs */
 	uint64_t end;    /* bits are known below this */
+	uint64_t top;    /* all that was taken lies below this */
 	bool has_swept;
 };
 

@@ -113,7 +113,8 @@ static int write_long(struct build *build, struct mmapdb_bytes value,
 		      struct layout_long *ref)
 {
 	const size_t bytes = sizeof(struct layout_page) + value.len;
-	const uint32_t run = (uint32_t)((bytes + LAYOUT_PAGE - 1) / LAYOUT_PAGE);
+	const uint32_t run =
+		(uint32_t)((bytes + LAYOUT_PAGE - 1) / LAYOUT_PAGE);
 	struct layout_page *page = calloc(run, LAYOUT_PAGE);
 	int error;
 

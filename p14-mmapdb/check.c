@@ -113,8 +113,9 @@ static int check_leaf(struct checking *checking, uint32_t ref)
 	}
 	if (!error && page->has_overflow && !(ref & LAYOUT_OVERFLOW) &&
 	    checking->db->version.depth > 1)
-		error = found(checking, ref & LAYOUT_PGNO,
-			      "the page above does not know of its long values");
+		error = found(
+			checking, ref & LAYOUT_PGNO,
+			"the page above does not know of its long values");
 	return error;
 }
 
@@ -131,7 +132,8 @@ static int check_branch(struct checking *checking, uint32_t ref,
 		const unsigned int len = i ? page_key(page, i, key) : 0;
 
 		if (i > 0)
-			error = check_key(checking, ref & LAYOUT_PGNO, key, len);
+			error = check_key(checking, ref & LAYOUT_PGNO, key,
+					  len);
 		/* The key itself may come now. */
 		if (i > 0 && !error)
 			checking->len = len - 1;
@@ -156,11 +158,13 @@ static int check_metas(struct checking *checking)
 	/* A commit may be writing to the other one. */
 	do {
 		slot = __atomic_load_n(&db->state->durable_slot,
-				       __ATOMIC_ACQUIRE) & 1;
+				       __ATOMIC_ACQUIRE) &
+		       1;
 		if (meta_read(db, slot, &meta) == 0)
 			return 0;
-	} while (slot != (__atomic_load_n(&db->state->durable_slot,
-					  __ATOMIC_ACQUIRE) & 1));
+	} while (slot !=
+		 (__atomic_load_n(&db->state->durable_slot, __ATOMIC_ACQUIRE) &
+		  1));
 	return found(checking, slot, "the newest meta page is damaged");
 }
 
@@ -174,10 +178,11 @@ static int check_all(struct checking *checking)
 	if (!error && version->depth > 1)
 		error = check_branch(checking, version->root, 0);
 	if (!error && checking->records != version->records)
-		error = found(checking, version->root,
-			      "it has %llu records below it, and should have %llu",
-			      (unsigned long long)checking->records,
-			      (unsigned long long)version->records);
+		error = found(
+			checking, version->root,
+			"it has %llu records below it, and should have %llu",
+			(unsigned long long)checking->records,
+			(unsigned long long)version->records);
 	return error;
 }
 

@@ -235,7 +235,8 @@ int mmapdb_cursor_next(struct mmapdb_cursor *cursor)
 
 	if (error)
 		return error;
-	return cursor->depth ? step(cursor, false) : mmapdb_cursor_first(cursor);
+	return cursor->depth ? step(cursor, false)
+			     : mmapdb_cursor_first(cursor);
 }
 
 int mmapdb_cursor_prev(struct mmapdb_cursor *cursor)

@@ -69,8 +69,7 @@ static void patch_pages(struct mmapdb *db)
 		     page->kind == LAYOUT_BRANCH && i < page->count; i++)
 			page_set_child(page, i,
 				       number_of(db, page_child(page, i)));
-	db->version.root =
-		number_of(db, db->version.root) & ~LAYOUT_OVERFLOW;
+	db->version.root = number_of(db, db->version.root) & ~LAYOUT_OVERFLOW;
 }
 
 static void seal_page(struct mmapdb *db, struct layout_page *page,
@@ -110,8 +109,8 @@ static int write_pages(struct mmapdb *db, struct flush *flush)
 		}
 		if (n == 0)
 			at = page->pgno;
-		if (n > 0 && (char *)last->iov_base + last->iov_len ==
-				     (char *)page)
+		if (n > 0 &&
+		    (char *)last->iov_base + last->iov_len == (char *)page)
 			last->iov_len += bytes;
 		else
 			pieces[n++] = (struct iovec){page, bytes};

@@ -41,7 +41,7 @@ struct mmapdb {
 	struct layout_state *state;
 	struct layout_reader *slots; /* NULL when we may not write to it */
 	int lock_fd;
-	int slot; /* ours, or -1 */
+	int slot;       /* ours, or -1 */
 	bool is_met;    /* the state was found to be this file's */
 	bool is_pinned; /* we hold the lock of readers without a slot */
 	uint32_t ticket;
@@ -51,7 +51,7 @@ struct mmapdb {
 	int dir_fd;
 	char name[NAME_MAX + 1];
 	unsigned char *guard; /* 1, and 0 in a forked child */
-	int broken; /* the error that spoilt the transaction */
+	int broken;           /* the error that spoilt the transaction */
 	char error[200];
 };
 

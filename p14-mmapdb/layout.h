@@ -179,12 +179,12 @@ struct layout_state {
 	uint32_t durable_slot __attribute__((aligned(64))); /* 0: meta A */
 	uint32_t durable_crc; /* of that meta page */
 	uint32_t is_failed;
-	uint32_t is_moving;   /* a compaction is about to rename */
-	uint64_t unsynced;    /* pages written by commits without a meta page */
-	uint64_t pages;       /* of the file */
-	uint64_t swept;       /* pages for which there are bits */
-	uint64_t cursor;      /* below this, nothing is free */
-	uint64_t written;     /* below this, blocks on disk were written to */
+	uint32_t is_moving; /* a compaction is about to rename */
+	uint64_t unsynced;  /* pages written by commits without a meta page */
+	uint64_t pages;     /* of the file */
+	uint64_t swept;     /* pages for which there are bits */
+	uint64_t cursor;    /* below this, nothing is free */
+	uint64_t written;   /* below this, blocks on disk were written to */
 
 	/* Who waits to write: see queue.c. */
 	uint32_t next __attribute__((aligned(64)));

@@ -53,9 +53,8 @@ static void look_at_state(struct mmapdb *db, struct mmapdb_stat *stat)
 	} else if (meta_choose(db, &meta, &slot) == 0) {
 		stat->durable_txnid = meta.version.txnid;
 	}
-	stat->writer = db->transaction == HANDLE_WRITES
-			       ? state->writer_pid
-			       : queue_writer(db);
+	stat->writer = db->transaction == HANDLE_WRITES ? state->writer_pid
+							: queue_writer(db);
 	stat->is_pinned = reader_is_pinned(db) || db->is_pinned;
 }
 

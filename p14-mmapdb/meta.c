@@ -28,7 +28,8 @@ int meta_read(const struct mmapdb *db, unsigned int slot,
 	memcpy(meta, db->map + (size_t)slot * LAYOUT_PAGE, sizeof(*meta));
 	return meta->magic == LAYOUT_MAGIC && meta->format == LAYOUT_FORMAT &&
 			       meta->crc == meta_checksum(meta) &&
-			       memcmp(meta->id, db->id, sizeof(meta->id)) == 0 &&
+			       memcmp(meta->id, db->id, sizeof(meta->id)) ==
+				       0 &&
 			       meta->listed <= LAYOUT_LISTED &&
 			       version->depth <= MMAPDB_DEPTH_MAX
 		       ? 0
@@ -67,17 +68,18 @@ static uint64_t sealed(const struct mmapdb *db)
 {
 	struct layout_seal seal;
 
-	memcpy(&seal, db->map + (size_t)LAYOUT_SEAL * LAYOUT_PAGE, sizeof(seal));
+	memcpy(&seal, db->map + (size_t)LAYOUT_SEAL * LAYOUT_PAGE,
+	       sizeof(seal));
 	return seal.magic == LAYOUT_SEAL_MAGIC &&
 			       memcmp(seal.id, db->id, sizeof(seal.id)) == 0 &&
-			       seal.crc == crc32c(&seal, offsetof(struct layout_seal,
-								  crc))
+			       seal.crc ==
+				       crc32c(&seal,
+					      offsetof(struct layout_seal, crc))
 		       ? seal.txnid
 		       : 0;
 }
 
-int meta_choose(struct mmapdb *db, struct layout_meta *meta,
-		unsigned int *slot)
+int meta_choose(struct mmapdb *db, struct layout_meta *meta, unsigned int *slot)
 {
 	struct layout_meta metas[2];
 	int errors[2], error = -EBADMSG;
@@ -85,8 +87,8 @@ int meta_choose(struct mmapdb *db, struct layout_meta *meta,
 
 	for (unsigned int i = 0; i < 2; i++)
 		errors[i] = meta_read(db, i, &metas[i]);
-	newer = errors[0] || (!errors[1] && metas[1].version.txnid >
-						    metas[0].version.txnid);
+	newer = errors[0] ||
+		(!errors[1] && metas[1].version.txnid > metas[0].version.txnid);
 	if (errors[0] || errors[1])
 		handle_fail(db, -EBADMSG, "page %u: it is no meta page",
 			    errors[0] ? 0 : 1);

@@ -29,7 +29,6 @@ int meta_write(struct mmapdb *db, unsigned int slot,
 void meta_seal(struct mmapdb *db, uint64_t txnid);
 
 /* The first pages of a new file: an empty version. */
-int meta_init(int fd, const uint8_t id[16], uint64_t pages,
-	      uint64_t max_pages);
+int meta_init(int fd, const uint8_t id[16], uint64_t pages, uint64_t max_pages);
 
 #endif

@@ -13,6 +13,13 @@
  * MMAPDB_NO_SYNC it survives kill -9, and a power cut takes back the last of
  * such transactions, in whole ones.
  *
+ * Beside the database NAME there is a file NAME-lock: what the processes of
+ * this boot share, and their locks. It is made by the first that opens the
+ * database, has nothing in it that is worth keeping, and must not be removed
+ * while anybody has the database open. A database has one name (no hard links),
+ * on a local file system with O_TMPFILE (ext4, XFS, Btrfs, tmpfs); who renames
+ * it renames both, while nobody has it open.
+ *
  * A handle belongs to one thread at a time and has at most one transaction at a
  * time. The same file may be open any number of times, in any number of
  * processes. A handle does not survive fork(2): in the child each call but
@@ -89,8 +96,10 @@ int mmapdb_create(const char *path, uint64_t size_bytes, uint64_t max_bytes,
 		  mode_t mode);
 
 /* Open it; never waits. The folder is remembered, for mmapdb_compact(). -ENOENT,
- * -EACCES ..., -EMEDIUMTYPE (not such a database), -EPROTONOSUPPORT (another
- * version's), -EBADMSG (shorter than any is). */
+ * -EACCES ..., -EMEDIUMTYPE (not such a database, or NAME-lock is not one's),
+ * -EPROTONOSUPPORT (another version's), -EBADMSG (neither meta page is whole),
+ * -EMLINK (it has several names). Damage that is found later is told by the
+ * transaction that meets it. */
 int mmapdb_open(const char *path, unsigned int flags, struct mmapdb **db);
 
 /* Abort what is open, and free the handle; NULL is allowed. */
@@ -120,8 +129,8 @@ int mmapdb_commit(struct mmapdb *db);
 /* End the transaction, and undo it if it writes. */
 void mmapdb_abort(struct mmapdb *db);
 
-/* The process that writes now, for messages: 0 when nobody does, or when it is
- * of another pid namespace. */
+/* The process that writes now, as it calls itself, for messages; 0 when nobody
+ * does. */
 pid_t mmapdb_writer(struct mmapdb *db);
 
 /* ---- records ----------------------------------------------------------------- */
@@ -186,7 +195,7 @@ struct mmapdb_stat {
 	uint64_t file_bytes, max_bytes; /* max 0: no limit */
 	uint64_t pages;                 /* of the file, MMAPDB_STAT_PAGE each */
 	uint64_t leaf_pages, branch_pages, overflow_pages; /* of the snapshot */
-	uint64_t fixed_pages; /* metas, shared state, reader slots, bitmaps */
+	uint64_t fixed_pages; /* metas and seal; all else is free */
 	uint64_t records, depth;
 	uint64_t txnid;         /* of the snapshot */
 	uint64_t durable_txnid; /* the newest that survives a power cut */

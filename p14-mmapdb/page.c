@@ -102,8 +102,8 @@ static int compare_rest(const struct layout_page *page, unsigned int i,
 /* The first slot of [lo, hi) that is not less (or, with after, not less or
  * equal). */
 static unsigned int bisect(const struct layout_page *page, unsigned int lo,
-			   unsigned int hi, const unsigned char *key, size_t len,
-			   int after)
+			   unsigned int hi, const unsigned char *key,
+			   size_t len, int after)
 {
 	const struct layout_slot *slots = page_slot(page, 0);
 	const uint32_t head = head_of(key, len);
@@ -121,8 +121,8 @@ static unsigned int bisect(const struct layout_page *page, unsigned int lo,
 	return lo;
 }
 
-unsigned int page_search(const struct layout_page *page, struct mmapdb_bytes key,
-			 bool *is_equal)
+unsigned int page_search(const struct layout_page *page,
+			 struct mmapdb_bytes key, bool *is_equal)
 {
 	const unsigned char *bytes = key.data;
 	const unsigned int first = page->kind == LAYOUT_BRANCH;
@@ -183,8 +183,7 @@ static struct layout_slot add_cell(struct layout_page *page,
 	};
 	unsigned char *cell;
 
-	page->heap =
-		(uint16_t)(page->heap - cell_bytes(page->kind, len, item));
+	page->heap = (uint16_t)(page->heap - cell_bytes(page->kind, len, item));
 	slot.at = page->heap;
 	cell = (unsigned char *)page + slot.at;
 	if (page->kind == LAYOUT_LEAF)
@@ -264,8 +263,8 @@ void page_take(const struct layout_page *page, struct page_item *items,
 	}
 }
 
-unsigned int page_prefix(enum layout_kind kind,
-			 const struct page_item *items, unsigned int n)
+unsigned int page_prefix(enum layout_kind kind, const struct page_item *items,
+			 unsigned int n)
 {
 	const struct page_item *a = items + (kind == LAYOUT_BRANCH);
 	const struct page_item *b = items + n - 1;
@@ -278,8 +277,8 @@ unsigned int page_prefix(enum layout_kind kind,
 	return len;
 }
 
-unsigned int page_item_bytes(enum layout_kind kind, const struct page_item *item,
-			     unsigned int prefix)
+unsigned int page_item_bytes(enum layout_kind kind,
+			     const struct page_item *item, unsigned int prefix)
 {
 	return (unsigned int)sizeof(struct layout_slot) +
 	       cell_bytes(kind, item->len > prefix ? item->len - prefix : 0,

@@ -17,8 +17,8 @@ struct page_item {
 	uint16_t value_len; /* with LAYOUT_LONG */
 };
 
-static inline const struct layout_slot *page_slot(const struct layout_page *page,
-						  unsigned int i)
+static inline const struct layout_slot *page_slot(
+	const struct layout_page *page, unsigned int i)
 {
 	return (const struct layout_slot *)(page + 1) + i;
 }
@@ -39,7 +39,8 @@ static inline unsigned int page_rest(const struct layout_page *page,
 	return len > 4 ? len - 4 : 0;
 }
 
-static inline uint32_t page_child(const struct layout_page *page, unsigned int i)
+static inline uint32_t page_child(const struct layout_page *page,
+				  unsigned int i)
 {
 	uint32_t child;
 
@@ -59,8 +60,9 @@ static inline const unsigned char *page_value(const struct layout_page *page,
 /* How many bytes such a value takes in the leaf. */
 static inline unsigned int page_value_bytes(uint16_t value_len)
 {
-	return value_len & LAYOUT_LONG ? (unsigned int)sizeof(struct layout_long)
-				       : value_len;
+	return value_len & LAYOUT_LONG
+		       ? (unsigned int)sizeof(struct layout_long)
+		       : value_len;
 }
 
 uint32_t page_checksum(const struct layout_page *page);
@@ -72,8 +74,8 @@ const char *page_fault(const struct layout_page *page, uint32_t pgno,
 
 /* In a leaf: the first slot that is not less than key, count if there is none.
  * In a branch: the one behind the child that the key belongs to. */
-unsigned int page_search(const struct layout_page *page, struct mmapdb_bytes key,
-			 bool *is_equal);
+unsigned int page_search(const struct layout_page *page,
+			 struct mmapdb_bytes key, bool *is_equal);
 
 /* The whole key; its length. */
 unsigned int page_key(const struct layout_page *page, unsigned int i,
@@ -95,8 +97,8 @@ unsigned int page_prefix(enum layout_kind kind, const struct page_item *items,
 
 /* Bytes that an item takes in a page of such a prefix, and bytes that a page of n
  * items would take, header included. */
-unsigned int page_item_bytes(enum layout_kind kind, const struct page_item *item,
-			     unsigned int prefix);
+unsigned int page_item_bytes(enum layout_kind kind,
+			     const struct page_item *item, unsigned int prefix);
 unsigned int page_need(enum layout_kind kind, const struct page_item *items,
 		       unsigned int n);
 

@@ -44,8 +44,8 @@ static void serve(struct layout_state *state, uint32_t ticket)
 	 * lock. Pairs with the acquire in queue_enter(). */
 	__atomic_store_n(&state->serving, ticket, __ATOMIC_RELEASE);
 	if (__atomic_load_n(&state->next, __ATOMIC_RELAXED) != ticket)
-		syscall(SYS_futex, &state->serving, FUTEX_WAKE_BITSET, INT32_MAX,
-			NULL, NULL, bit_of(ticket));
+		syscall(SYS_futex, &state->serving, FUTEX_WAKE_BITSET,
+			INT32_MAX, NULL, NULL, bit_of(ticket));
 }
 
 int queue_enter(struct mmapdb *db, int64_t deadline)
@@ -71,12 +71,14 @@ int queue_enter(struct mmapdb *db, int64_t deadline)
 		if (error != -EAGAIN || is_over)
 			break;
 		error = sleep_until(state, serving, ticket,
-				    pass_over < deadline ? pass_over : deadline);
+				    pass_over < deadline ? pass_over
+							 : deadline);
 		if (error)
 			break;
 	}
 	if (error == 0)
-		__atomic_store_n(&state->writer_pid, getpid(), __ATOMIC_RELAXED);
+		__atomic_store_n(&state->writer_pid, getpid(),
+				 __ATOMIC_RELAXED);
 	else if (__atomic_load_n(&state->serving, __ATOMIC_RELAXED) == ticket)
 		serve(state, ticket + 1);
 	return error == -EAGAIN ? -ETIMEDOUT : error;

@@ -125,8 +125,7 @@ static int take_without_state(struct mmapdb *db)
 	unsigned int slot;
 	int error;
 
-	if (db->slots &&
-	    lock_try(db->fd, LAYOUT_WRITER_BYTE, F_WRLCK) == 0) {
+	if (db->slots && lock_try(db->fd, LAYOUT_WRITER_BYTE, F_WRLCK) == 0) {
 		error = shared_is_ours(db) ? 0 : shared_rebuild(db);
 		lock_drop(db->fd, LAYOUT_WRITER_BYTE);
 		return error ? error : -EAGAIN;

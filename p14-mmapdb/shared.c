@@ -132,7 +132,8 @@ bool shared_is_ours(struct mmapdb *db)
 
 	/* Acquire: the rest was written before. Pairs with the release in
 	 * shared_rebuild(). */
-	if (!state || __atomic_load_n(&state->owner, __ATOMIC_ACQUIRE) != db->ino)
+	if (!state ||
+	    __atomic_load_n(&state->owner, __ATOMIC_ACQUIRE) != db->ino)
 		return false;
 	if (!db->is_met)
 		db->is_met = state->magic == LAYOUT_LOCK_MAGIC &&

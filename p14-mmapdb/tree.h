@@ -43,7 +43,8 @@ static inline int tree_page(struct mmapdb *db, uint32_t ref,
 	*page = (const struct layout_page *)(db->map +
 					     (size_t)pgno * LAYOUT_PAGE);
 	if (__builtin_expect(pgno >= db->version.pages ||
-				     db->tags[pgno] != (uint32_t)(*page)->txnid ||
+				     db->tags[pgno] !=
+					     (uint32_t)(*page)->txnid ||
 				     (*page)->kind != kind,
 			     0))
 		return tree_check_page(db, pgno, kind);

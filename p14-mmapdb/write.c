@@ -103,8 +103,8 @@ static int free_page(struct mmapdb *db, uint32_t ref)
 		return 0;
 	if (dirty->n_freed == dirty->freed_room) {
 		const size_t room = dirty->freed_room * 2 + 64;
-		uint32_t *freed = reallocarray(dirty->freed, room,
-					       sizeof(*freed));
+		uint32_t *freed =
+			reallocarray(dirty->freed, room, sizeof(*freed));
 
 		if (!freed)
 			return handle_fail(db, -ENOMEM, "no memory");
@@ -123,7 +123,8 @@ static int put_long(struct mmapdb *db, struct mmapdb_bytes value,
 		    struct layout_long *ref)
 {
 	const size_t bytes = sizeof(struct layout_page) + value.len;
-	const uint32_t run = (uint32_t)((bytes + LAYOUT_PAGE - 1) / LAYOUT_PAGE);
+	const uint32_t run =
+		(uint32_t)((bytes + LAYOUT_PAGE - 1) / LAYOUT_PAGE);
 	struct layout_page *page;
 	int error = new_pages(db, run, &ref->pgno);
 
@@ -190,8 +191,8 @@ static int copy_page(struct mmapdb *db, uint32_t *ref, enum layout_kind kind)
 static int copy_path(struct mmapdb *db, struct tree_path *path)
 {
 	for (unsigned int level = 0; level < path->depth; level++) {
-		int error = copy_page(db, &path->page[level],
-				      tree_kind(db, level));
+		int error =
+			copy_page(db, &path->page[level], tree_kind(db, level));
 
 		if (error)
 			return error;
@@ -266,8 +267,8 @@ static int insert_child(struct mmapdb *db, const struct tree_path *path,
 	unsigned char key[MMAPDB_KEY_MAX]; /* b's may lie in the scratch */
 	struct page_item item = {.key = key, .child = child};
 
-	item.len = tree_kind(db, level) == LAYOUT_LEAF ? separator(a, b)
-						       : b->len;
+	item.len =
+		tree_kind(db, level) == LAYOUT_LEAF ? separator(a, b) : b->len;
 	memcpy(key, b->key, item.len);
 	return insert_item(db, path, level - 1, slot, &item);
 }
@@ -317,7 +318,8 @@ static int split(struct mmapdb *db, const struct tree_path *path,
 		   n - at);
 	if (level == 0)
 		return db->version.depth < MMAPDB_DEPTH_MAX
-			       ? grow_root(db, right, &items[at - 1], &items[at])
+			       ? grow_root(db, right, &items[at - 1],
+					   &items[at])
 			       : handle_fail(db, -EOVERFLOW,
 					     "the tree is too deep");
 	return insert_child(db, path, level, path->slot[level - 1] + 1U, right,
@@ -388,10 +390,9 @@ static int share_or_split(struct mmapdb *db, const struct tree_path *path,
 		if (error == -EAGAIN && slot > 0)
 			error = share(db, path, scratch, n, slot - 1);
 	}
-	return error == -EAGAIN
-		       ? split(db, path, level, scratch->items, n,
-			       cut(LAYOUT_LEAF, scratch->items, n))
-		       : error;
+	return error == -EAGAIN ? split(db, path, level, scratch->items, n,
+					cut(LAYOUT_LEAF, scratch->items, n))
+				: error;
 }
 
 static int insert_item(struct mmapdb *db, const struct tree_path *path,
@@ -557,8 +558,7 @@ static int merge(struct mmapdb *db, const struct tree_path *path,
 	page_take(right_copy, scratch->items + n, keys);
 	if (kind == LAYOUT_BRANCH) {
 		/* What was not looked at, now is. */
-		scratch->items[n].len =
-			(uint16_t)page_key(parent, right, key);
+		scratch->items[n].len = (uint16_t)page_key(parent, right, key);
 		scratch->items[n].key = key;
 	}
 	n += right_copy->count;
@@ -585,7 +585,8 @@ static int shrink_root(struct mmapdb *db)
 		    (page->count == 1 && page->kind == LAYOUT_LEAF))
 			return 0;
 		db->version.root =
-			page->count ? page_child(page, 0) & ~LAYOUT_OVERFLOW : 0;
+			page->count ? page_child(page, 0) & ~LAYOUT_OVERFLOW
+				    : 0;
 		db->version.depth = page->count ? db->version.depth - 1 : 0;
 		error = free_page(db, root);
 		if (error)
@@ -604,8 +605,9 @@ static int shrink(struct mmapdb *db, const struct tree_path *path,
 	if (level == 0)
 		return shrink_root(db);
 	if (page->count > 0)
-		return page_used(page) < USED_TOO_LITTLE ? merge(db, path, level)
-							 : 0;
+		return page_used(page) < USED_TOO_LITTLE
+			       ? merge(db, path, level)
+			       : 0;
 	page_remove(at_level(db, path, level - 1), path->slot[level - 1]);
 	error = free_page(db, path->page[level]);
 	return error ? error : shrink(db, path, level - 1);

@@ -73,10 +73,9 @@ int writer_enter(struct mmapdb *db, int64_t deadline)
 			return error;
 		error = handle_open_again(db, &fresh);
 		if (error)
-			return handle_fail(db,
-					   error == -ENOENT ? -ESTALE : error,
-					   "%s leads to another file now",
-					   db->name);
+			return handle_fail(
+				db, error == -ENOENT ? -ESTALE : error,
+				"%s leads to another file now", db->name);
 		handle_replace(db, &fresh);
 	}
 }

@@ -26,7 +26,7 @@ struct model {
 struct style {
 	const char *name;
 	size_t key_max, value_max;
-	size_t common;	/* bytes that all keys begin with */
+	size_t common; /* bytes that all keys begin with */
 	unsigned int alphabet;
 	uint64_t transaction; /* steps in one, on average */
 	size_t records;
@@ -107,8 +107,7 @@ static void draw_key(const struct style *style, struct rng *rng,
 	if (style->common && rng_below(rng, 50) == 0)
 		record->key_len = 1 + rng_below(rng, style->common);
 	for (size_t i = style->common; i < record->key_len; i++)
-		record->key[i] =
-			(unsigned char)rng_below(rng, style->alphabet);
+		record->key[i] = (unsigned char)rng_below(rng, style->alphabet);
 }
 
 static void draw(const struct style *style, struct rng *rng,
@@ -231,9 +230,11 @@ static void run(const struct style *style, uint64_t seed, unsigned int flags)
 	base_make(&base, flags);
 	rng_seed(&rng, seed);
 	for (int done = 0; done < STEPS;) {
-		const uint64_t steps = 1 + rng_below(&rng, 2 * style->transaction);
+		const uint64_t steps =
+			1 + rng_below(&rng, 2 * style->transaction);
 
-		must(base.db, mmapdb_begin_write(base.db, tick_after(PATIENCE)));
+		must(base.db,
+		     mmapdb_begin_write(base.db, tick_after(PATIENCE)));
 		for (uint64_t i = 0; i < steps; i++, done++)
 			step(base.db, &model, style, &rng);
 		if (rng_below(&rng, 4) == 0) {
@@ -272,8 +273,8 @@ static void dense_keys_that_begin_with_each_other(void **state)
 
 static void long_keys(void **state)
 {
-	static const struct style style = {"long",
-					   MMAPDB_KEY_MAX, 300, 0, 256, 60, 600};
+	static const struct style style = {
+		"long", MMAPDB_KEY_MAX, 300, 0, 256, 60, 600};
 
 	(void)state;
 	run(&style, 4, MMAPDB_NO_SYNC);
@@ -281,8 +282,8 @@ static void long_keys(void **state)
 
 static void keys_with_a_long_common_beginning(void **state)
 {
-	static const struct style style = {"common",
-					   MMAPDB_KEY_MAX, 40, 1000, 4, 60, 2000};
+	static const struct style style = {
+		"common", MMAPDB_KEY_MAX, 40, 1000, 4, 60, 2000};
 
 	(void)state;
 	run(&style, 5, MMAPDB_NO_SYNC);
@@ -290,7 +291,8 @@ static void keys_with_a_long_common_beginning(void **state)
 
 static void long_values(void **state)
 {
-	static const struct style style = {"values", 20, 20000, 0, 256, 20, 300};
+	static const struct style style = {"values", 20, 20000, 0,
+					   256,      20, 300};
 
 	(void)state;
 	run(&style, 6, MMAPDB_NO_SYNC);
