@@ -54,6 +54,16 @@ static void patch_leaf(struct mmapdb *db, struct layout_page *page)
 	}
 }
 
+static void patch_branch(struct mmapdb *db, struct layout_page *page)
+{
+	for (unsigned int i = 0; i < page->count; i++) {
+		const uint32_t child = page_child(page, i);
+
+		if (child & LAYOUT_DIRTY)
+			page_set_child(page, i, number_of(db, child));
+	}
+}
+
 /* Leaves first: who names them wants to know what they have. */
 static void patch_pages(struct mmapdb *db)
 {
@@ -65,10 +75,8 @@ static void patch_pages(struct mmapdb *db)
 			patch_leaf(db, page);
 	index = 0;
 	while ((page = tree_next_dirty(db, &index)))
-		for (unsigned int i = 0;
-		     page->kind == LAYOUT_BRANCH && i < page->count; i++)
-			page_set_child(page, i,
-				       number_of(db, page_child(page, i)));
+		if (page->kind == LAYOUT_BRANCH)
+			patch_branch(db, page);
 	db->version.root = number_of(db, db->version.root) & ~LAYOUT_OVERFLOW;
 }
 
@@ -77,6 +85,9 @@ static void seal_page(struct mmapdb *db, struct layout_page *page,
 {
 	page->txnid = db->version.txnid;
 	page->crc = page_checksum(page);
+	/* We know what is in it. */
+	if (page->pgno < db->reserved)
+		db->tags[page->pgno] = (uint32_t)page->txnid;
 	if (flush->listed < LAYOUT_LISTED)
 		flush->list[flush->listed] =
 			(struct layout_listed){page->pgno, page->crc};

@@ -88,6 +88,7 @@ int handle_open(struct mmapdb *db)
 	uint64_t pages;
 	int error;
 
+	db->pid = getpid();
 	db->lock_fd = -1;
 	db->slot = -1;
 	error = open_file(db);
@@ -130,7 +131,8 @@ int handle_open_again(const struct mmapdb *db, struct mmapdb *fresh)
 	fresh->mapped = fresh->reserved = 0;
 	fresh->state = NULL;
 	fresh->slots = NULL;
-	fresh->is_met = fresh->is_pinned = false;
+	fresh->is_pinned = false;
+	fresh->met = fresh->looked.txnid = 0;
 	error = handle_open(fresh);
 	if (!error && memcmp(fresh->id, db->id, sizeof(db->id)) != 0) {
 		handle_close(fresh);

@@ -41,8 +41,11 @@ struct mmapdb {
 	struct layout_state *state;
 	struct layout_reader *slots; /* NULL when we may not write to it */
 	int lock_fd;
-	int slot;       /* ours, or -1 */
-	bool is_met;    /* the state was found to be this file's */
+	int slot;     /* ours, or -1 */
+	uint64_t met; /* epoch in which the state was found to be this file's */
+	struct layout_version looked; /* the last visible one; txnid 0: none */
+	uint64_t lock_bytes; /* of the lock file, as a writer found it */
+	pid_t pid;
 	bool is_pinned; /* we hold the lock of readers without a slot */
 	uint32_t ticket;
 

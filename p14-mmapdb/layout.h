@@ -170,6 +170,7 @@ struct layout_state {
 	uint8_t id[16];
 	uint64_t dev;
 	uint64_t owner; /* inode of the database file; 0: being made */
+	uint64_t epoch; /* how often it was made */
 
 	/* The newest version that readers may see: half[visible % 2]. */
 	uint64_t visible __attribute__((aligned(64)));

@@ -6,12 +6,34 @@
 #include <limits.h>
 #include <unistd.h>
 
+enum { CALL_MAX = 16384 };
+
+/* How many of these pieces one call may have, and, when the first alone is too
+ * long, how much of it. */
+static int limit(const struct iovec *pieces, unsigned int n, size_t *cut)
+{
+	size_t bytes = 0;
+	unsigned int i = 0;
+
+	while (i < n && i < IOV_MAX && bytes + pieces[i].iov_len <= CALL_MAX)
+		bytes += pieces[i++].iov_len;
+	*cut = i ? 0 : CALL_MAX;
+	return i ? (int)i : 1;
+}
+
 int output_write_pieces(int fd, struct iovec *pieces, unsigned int n,
 			uint64_t at)
 {
 	while (n > 0) {
-		const int most = n < IOV_MAX ? (int)n : IOV_MAX;
-		ssize_t done = pwritev(fd, pieces, most, (off_t)at);
+		const size_t whole = pieces->iov_len;
+		size_t cut;
+		const int most = limit(pieces, n, &cut);
+		ssize_t done;
+
+		if (cut)
+			pieces->iov_len = cut;
+		done = pwritev(fd, pieces, most, (off_t)at);
+		pieces->iov_len = whole;
 
 		if (done < 0 && errno == EINTR)
 			continue;

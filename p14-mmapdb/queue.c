@@ -77,8 +77,7 @@ int queue_enter(struct mmapdb *db, int64_t deadline)
 			break;
 	}
 	if (error == 0)
-		__atomic_store_n(&state->writer_pid, getpid(),
-				 __ATOMIC_RELAXED);
+		__atomic_store_n(&state->writer_pid, db->pid, __ATOMIC_RELAXED);
 	else if (__atomic_load_n(&state->serving, __ATOMIC_RELAXED) == ticket)
 		serve(state, ticket + 1);
 	return error == -EAGAIN ? -ETIMEDOUT : error;

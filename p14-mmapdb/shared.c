@@ -106,7 +106,8 @@ void shared_close(struct mmapdb *db)
 	db->state = NULL;
 	db->slots = NULL;
 	fdio_close(&db->lock_fd);
-	db->is_met = false;
+	db->met = 0;
+	db->looked.txnid = 0;
 	db->slot = -1;
 }
 
@@ -135,14 +136,17 @@ bool shared_is_ours(struct mmapdb *db)
 	if (!state ||
 	    __atomic_load_n(&state->owner, __ATOMIC_ACQUIRE) != db->ino)
 		return false;
-	if (!db->is_met)
-		db->is_met = state->magic == LAYOUT_LOCK_MAGIC &&
-			     state->format == LAYOUT_FORMAT &&
-			     state->dev == db->dev &&
-			     memcmp(state->id, db->id, sizeof(db->id)) == 0 &&
-			     read_boot(boot) == 0 &&
-			     memcmp(state->boot, boot, sizeof(boot)) == 0;
-	return db->is_met;
+	if (db->met != 0 && db->met == state->epoch)
+		return true;
+	db->looked.txnid = 0;
+	db->met = 0;
+	if (state->magic == LAYOUT_LOCK_MAGIC &&
+	    state->format == LAYOUT_FORMAT && state->dev == db->dev &&
+	    memcmp(state->id, db->id, sizeof(db->id)) == 0 &&
+	    read_boot(boot) == 0 &&
+	    memcmp(state->boot, boot, sizeof(boot)) == 0)
+		db->met = state->epoch;
+	return db->met != 0;
 }
 
 int shared_rebuild(struct mmapdb *db)
@@ -166,6 +170,7 @@ int shared_rebuild(struct mmapdb *db)
 	if (error)
 		return error;
 	meta_seal(db, meta.version.txnid);
+	state->epoch++;
 	state->magic = LAYOUT_LOCK_MAGIC;
 	state->format = LAYOUT_FORMAT;
 	state->dev = db->dev;
@@ -182,7 +187,6 @@ int shared_rebuild(struct mmapdb *db)
 	/* Release: who sees the owner sees the rest. Pairs with the acquire in
 	 * shared_is_ours(). */
 	__atomic_store_n(&state->owner, db->ino, __ATOMIC_RELEASE);
-	db->is_met = true;
 	return 0;
 }
 
@@ -213,6 +217,10 @@ int shared_look(struct mmapdb *db, struct layout_version *version)
 
 	do {
 		txnid = __atomic_load_n(&state->visible, __ATOMIC_ACQUIRE);
+		if (txnid == db->looked.txnid) {
+			*version = db->looked;
+			return 0;
+		}
 		half = state->half[txnid % 2];
 		/* The copy is done before we look again. Pairs with the release
 		 * of the version after the next. */
@@ -222,7 +230,7 @@ int shared_look(struct mmapdb *db, struct layout_version *version)
 	if (half.crc != half_checksum(&half) || half.version.txnid != txnid)
 		return handle_fail(db, -EBADMSG,
 				   "%s-lock: the checksum is wrong", db->name);
-	*version = half.version;
+	*version = db->looked = half.version;
 	return 0;
 }
 
@@ -236,11 +244,9 @@ const uint64_t *shared_bits(const struct mmapdb *db)
 
 uint64_t shared_count_bits(const struct mmapdb *db)
 {
-	struct stat st;
-
-	if (fstat(db->lock_fd, &st) || st.st_size < LAYOUT_BITS_AT)
+	if (db->lock_bytes < LAYOUT_BITS_AT)
 		return 0;
-	return ((uint64_t)st.st_size - LAYOUT_BITS_AT) / 8 * 64;
+	return (db->lock_bytes - LAYOUT_BITS_AT) / 8 * 64;
 }
 
 int shared_write_bits(struct mmapdb *db, const uint64_t *bits, uint64_t pages)

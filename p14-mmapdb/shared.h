@@ -19,14 +19,15 @@ bool shared_is_ours(struct mmapdb *db);
 /* Make it anew. We hold the writer's lock, and the file is mapped. */
 int shared_rebuild(struct mmapdb *db);
 
-/* Copy the newest version; *txnid is its number as it stands in the state. */
+/* Copy the visible version. */
 int shared_look(struct mmapdb *db, struct layout_version *version);
 
 /* Let readers see this version, the one after the visible. We hold the writer's
  * lock. */
 void shared_publish(struct mmapdb *db, const struct layout_version *version);
 
-/* A bit for each page that the last sweep found in use; so many are there. */
+/* A bit for each page that the last sweep found in use; and so many there were
+ * when we became the writer. */
 const uint64_t *shared_bits(const struct mmapdb *db);
 uint64_t shared_count_bits(const struct mmapdb *db);
 int shared_write_bits(struct mmapdb *db, const uint64_t *bits, uint64_t pages);

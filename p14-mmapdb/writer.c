@@ -24,6 +24,7 @@ static int settle(struct mmapdb *db)
 				   db->name);
 	if (st.st_nlink == 0)
 		return -ESTALE;
+	db->lock_bytes = (uint64_t)st.st_size;
 	if (is_ours && !state->is_moving)
 		return 0;
 	error = handle_is_current(db);
