@@ -243,7 +243,9 @@ int alloc_prepare(struct alloc *alloc, uint64_t taken)
 		error = output_zeros(alloc->db->fd, alloc->top * LAYOUT_PAGE,
 				     end * LAYOUT_PAGE);
 	}
-	if (!error)
-		state->written = end;
-	return error;
+	if (error)
+		return handle_fail(alloc->db, error,
+				   "cannot write to the file");
+	state->written = end;
+	return 0;
 }

@@ -142,6 +142,8 @@ static int move_over(struct mmapdb *db)
 	if (error)
 		return handle_fail(db, error, "cannot open the new file");
 	error = shared_rebuild(&fresh);
+	if (!error && db->state->is_failed)
+		error = handle_fail(&fresh, -EIO, "cannot sync the new file");
 	queue_leave(db);
 	handle_replace(db, &fresh);
 	return error;

@@ -26,6 +26,7 @@
 #include "p14-mmapdb/map.h"
 #include "p14-mmapdb/meta.h"
 #include "p14-mmapdb/shared.h"
+#include "p14-mmapdb/writer.h"
 
 /* ---- slots ------------------------------------------------------------------------ */
 
@@ -130,9 +131,9 @@ static int take_without_state(struct mmapdb *db)
 	int error;
 
 	if (db->slots && lock_try(db->fd, LAYOUT_WRITER_BYTE, F_WRLCK) == 0) {
-		error = shared_is_ours(db) ? 0 : shared_rebuild(db);
+		error = writer_settle(db);
 		lock_drop(db->fd, LAYOUT_WRITER_BYTE);
-		return error ? error : -EAGAIN;
+		return error && error != -ESTALE ? error : -EAGAIN;
 	}
 	error = pin(db);
 	if (!error)
@@ -140,8 +141,9 @@ static int take_without_state(struct mmapdb *db)
 	if (error)
 		return shared_is_ours(db) ? -EAGAIN : error;
 	/* A writer makes the state before it writes anything: if there is none
-	 * even now, we have not read what is not durable yet. */
-	if (shared_is_ours(db))
+	 * even now, we have not read what is not durable yet. And before it is
+	 * made for another file, the name leads to that. */
+	if (shared_is_ours(db) || handle_is_current(db))
 		return -EAGAIN;
 	db->version = meta.version;
 	return 0;

@@ -162,14 +162,15 @@ int shared_rebuild(struct mmapdb *db)
 	error = map_extend(db, &pages);
 	if (!error)
 		error = meta_choose(db, &meta, &slot);
-	/* It may have been left by a process that was killed before its sync. */
-	if (!error && fdatasync(db->fd))
-		error = handle_fail(db, -EIO, "cannot sync the file");
 	if (!error)
 		error = read_boot(state->boot);
 	if (error)
 		return error;
-	meta_seal(db, meta.version.txnid);
+	/* It may have been left by a process that was killed before its sync.
+	 * What fails here is forgotten by the kernel, so it is noted at once. */
+	state->is_failed = fdatasync(db->fd) != 0;
+	if (!state->is_failed)
+		meta_seal(db, meta.version.txnid);
 	state->epoch++;
 	state->magic = LAYOUT_LOCK_MAGIC;
 	state->format = LAYOUT_FORMAT;
@@ -177,7 +178,7 @@ int shared_rebuild(struct mmapdb *db)
 	memcpy(state->id, db->id, sizeof(state->id));
 	state->durable_slot = slot;
 	state->durable_crc = meta.crc;
-	state->is_failed = state->is_moving = 0;
+	state->is_moving = 0;
 	state->unsynced = 0;
 	/* No bits are known: the first who needs a page sweeps. */
 	state->pages = state->swept = state->cursor = pages;

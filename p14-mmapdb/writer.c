@@ -10,9 +10,7 @@
 #include "p14-mmapdb/queue.h"
 #include "p14-mmapdb/shared.h"
 
-/* We have the lock. -ESTALE: of a file that is no longer the right one, or with
- * a lock file that somebody has removed. */
-static int settle(struct mmapdb *db)
+int writer_settle(struct mmapdb *db)
 {
 	struct layout_state *state = db->state;
 	bool is_ours = shared_is_ours(db);
@@ -66,7 +64,7 @@ int writer_enter(struct mmapdb *db, int64_t deadline)
 			return time_out(db);
 		if (error)
 			return handle_fail(db, error, "cannot lock the file");
-		error = settle(db);
+		error = writer_settle(db);
 		if (!error)
 			return 0;
 		queue_leave(db);
