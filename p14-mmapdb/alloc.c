@@ -35,17 +35,8 @@ enum {
 
 void alloc_init(struct alloc *alloc, struct mmapdb *db, uint64_t wanted)
 {
-	const uint64_t bits = shared_count_bits(db);
-	const uint64_t swept = db->state->swept;
-
-	/* A lock file that was cut has lost its bits, and they are not known. */
-	*alloc = (struct alloc){
-		.db = db,
-		.wanted = wanted,
-		.end = swept <= bits ? swept : 0,
-	};
-	if (swept > bits)
-		db->state->cursor = db->state->pages;
+	*alloc = (struct alloc){.db = db, .wanted = wanted};
+	shared_read_room(db, db->mapped, &alloc->room);
 }
 
 /* ---- the sweep ------------------------------------------------------------------- */
@@ -91,7 +82,7 @@ static int mark_all(struct mmapdb *db, uint64_t *bits)
 static int sweep(struct alloc *alloc, uint64_t *n_free)
 {
 	struct mmapdb *db = alloc->db;
-	const uint64_t pages = db->state->pages, words = (pages + 63) / 64;
+	const uint64_t pages = alloc->room.pages, words = (pages + 63) / 64;
 	uint64_t *bits;
 	int error;
 
@@ -109,8 +100,8 @@ static int sweep(struct alloc *alloc, uint64_t *n_free)
 		*n_free = pages;
 		for (uint64_t i = 0; i < words; i++)
 			*n_free -= (uint64_t)__builtin_popcountll(bits[i]);
-		db->state->swept = alloc->end = pages;
-		db->state->cursor = LAYOUT_FIRST;
+		alloc->room.swept = pages;
+		alloc->room.cursor = LAYOUT_FIRST;
 	}
 	free(bits);
 	return error;
@@ -118,9 +109,9 @@ static int sweep(struct alloc *alloc, uint64_t *n_free)
 
 /* ---- growing --------------------------------------------------------------------- */
 
-static int grow_to(struct mmapdb *db, uint64_t pages)
+static int grow_to(struct alloc *alloc, uint64_t pages)
 {
-	struct layout_state *state = db->state;
+	struct mmapdb *db = alloc->db;
 	int error;
 
 	if (pages > LAYOUT_PGNO || (db->max_pages && pages > db->max_pages))
@@ -128,26 +119,26 @@ static int grow_to(struct mmapdb *db, uint64_t pages)
 			db, -EDQUOT,
 			"the file may not be larger than %llu bytes",
 			(unsigned long long)db->max_pages * LAYOUT_PAGE);
-	error = output_grow(db->fd, state->pages * LAYOUT_PAGE,
+	error = output_grow(db->fd, alloc->room.pages * LAYOUT_PAGE,
 			    pages * LAYOUT_PAGE);
 	if (error)
 		return handle_fail(db, error, "cannot make the file larger");
-	state->pages = pages;
+	alloc->room.pages = pages;
 	return 0;
 }
 
 /* By a share of what there is, or at least by what is needed. */
 static int grow(struct alloc *alloc, uint64_t least)
 {
-	const uint64_t pages = alloc->db->state->pages;
+	const uint64_t pages = alloc->room.pages;
 	uint64_t more = pages / GROW_SHARE;
 	int error = -ENOSPC;
 
 	if (more < GROW_LEAST)
 		more = GROW_LEAST;
 	if (more > least)
-		error = grow_to(alloc->db, pages + more);
-	return error ? grow_to(alloc->db, pages + least) : 0;
+		error = grow_to(alloc, pages + more);
+	return error ? grow_to(alloc, pages + least) : 0;
 }
 
 /* The cursor has come to the end. */
@@ -162,7 +153,8 @@ static int make_room(struct alloc *alloc, uint32_t n)
 		error = sweep(alloc, &n_free);
 		if (error)
 			return error;
-		if (n_free >= needed && n_free >= db->state->pages / FREE_SHARE)
+		if (n_free >= needed &&
+		    n_free >= alloc->room.pages / FREE_SHARE)
 			return 0;
 	}
 	if (needed > n_free && needed - n_free > least)
@@ -183,35 +175,35 @@ static int make_room(struct alloc *alloc, uint32_t n)
 
 static bool is_free(const struct alloc *alloc, uint64_t pgno)
 {
-	return pgno >= alloc->end ||
+	return pgno >= alloc->room.swept ||
 	       !(shared_bits(alloc->db)[pgno / 64] >> pgno % 64 & 1);
 }
 
 /* Move the cursor to n free pages that follow each other, or so near to the end
  * that they would have to reach beyond it: false. */
-static bool find(const struct alloc *alloc, uint32_t n)
+static bool find(struct alloc *alloc, uint32_t n)
 {
-	struct layout_state *state = alloc->db->state;
-	uint64_t end = state->cursor;
+	struct layout_room *room = &alloc->room;
+	uint64_t end = room->cursor;
 
-	while (end < state->pages && end - state->cursor < n) {
+	while (end < room->pages && end - room->cursor < n) {
 		const bool is_full_word =
-			end % 64 == 0 && end + 64 <= alloc->end &&
+			end % 64 == 0 && end + 64 <= room->swept &&
 			shared_bits(alloc->db)[end / 64] == UINT64_MAX;
 
 		if (is_full_word)
-			state->cursor = end += 64;
+			room->cursor = end += 64;
 		else if (is_free(alloc, end))
 			end++;
 		else
-			state->cursor = ++end;
+			room->cursor = ++end;
 	}
-	return end - state->cursor == n;
+	return end - room->cursor == n;
 }
 
 int alloc_take(struct alloc *alloc, uint32_t n, uint32_t *pgno)
 {
-	struct layout_state *state = alloc->db->state;
+	struct layout_room *room = &alloc->room;
 
 	while (!find(alloc, n)) {
 		int error = make_room(alloc, n);
@@ -219,33 +211,41 @@ int alloc_take(struct alloc *alloc, uint32_t n, uint32_t *pgno)
 		if (error)
 			return error;
 	}
-	*pgno = (uint32_t)state->cursor;
-	state->cursor += n;
-	if (state->cursor > alloc->top)
-		alloc->top = state->cursor;
+	*pgno = (uint32_t)room->cursor;
+	room->cursor += n;
+	if (room->cursor > alloc->top)
+		alloc->top = room->cursor;
 	alloc->wanted -= n;
 	return 0;
 }
 
 /* Space that fallocate(2) gave is marked on disk as not written, and to change
  * that costs the next sync a commit of the file system's journal. */
-int alloc_prepare(struct alloc *alloc, uint64_t taken)
+static int write_ahead(struct alloc *alloc, uint64_t taken)
 {
-	struct layout_state *state = alloc->db->state;
+	struct layout_room *room = &alloc->room;
 	uint64_t end = alloc->top;
 	int error = 0;
 
-	if (end <= state->written)
+	if (end <= room->written)
 		return 0;
 	if (taken <= SMALL) {
-		end = end + PREPARE < state->pages ? end + PREPARE
-						   : state->pages;
+		end = end + PREPARE < room->pages ? end + PREPARE : room->pages;
 		error = output_zeros(alloc->db->fd, alloc->top * LAYOUT_PAGE,
 				     end * LAYOUT_PAGE);
 	}
 	if (error)
 		return handle_fail(alloc->db, error,
 				   "cannot write to the file");
-	state->written = end;
+	room->written = end;
 	return 0;
+}
+
+int alloc_finish(struct alloc *alloc, uint64_t taken)
+{
+	int error = write_ahead(alloc, taken);
+
+	if (!error)
+		shared_write_room(alloc->db, &alloc->room);
+	return error;
 }

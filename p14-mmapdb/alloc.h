@@ -6,8 +6,8 @@
 
 struct alloc {
 	struct mmapdb *db;
+	struct layout_room room;
 	uint64_t wanted; /* pages that this commit still needs */
-	uint64_t end;    /* bits are known below this */
 	uint64_t top;    /* all that was taken lies below this */
 	bool has_swept;
 };
@@ -18,8 +18,7 @@ void alloc_init(struct alloc *alloc, struct mmapdb *db, uint64_t wanted);
 /* The first of n pages that follow each other. -ENOSPC, -EDQUOT ... */
 int alloc_take(struct alloc *alloc, uint32_t n, uint32_t *pgno);
 
-/* After the last, when so many were taken: write zeros to pages that the next
- * commits will take. */
-int alloc_prepare(struct alloc *alloc, uint64_t taken);
+/* They are ours, all that were taken; before anything is written to them. */
+int alloc_finish(struct alloc *alloc, uint64_t taken);
 
 #endif

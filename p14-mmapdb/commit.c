@@ -145,7 +145,7 @@ static int finish(struct mmapdb *db, const struct layout_meta *meta,
 	db->state->durable_crc = meta->crc;
 	__atomic_store_n(&db->state->durable_slot, slot, __ATOMIC_RELEASE);
 	db->state->unsynced = 0;
-	if (meta->version.txnid > db->state->visible)
+	if (meta->version.txnid > shared_visible(db))
 		shared_publish(db, &meta->version);
 	return 0;
 }
@@ -158,7 +158,7 @@ static bool is_settled(const struct mmapdb *db, unsigned int slot)
 
 	return metas[slot].crc == db->state->durable_crc &&
 	       metas[!slot].version.txnid < durable &&
-	       durable <= db->state->visible;
+	       durable <= shared_visible(db);
 }
 
 int commit_begin(struct mmapdb *db)
@@ -180,7 +180,7 @@ int commit_begin(struct mmapdb *db)
 	if (meta.crc != db->state->durable_crc &&
 	    !(is_other_sound && other.crc == db->state->durable_crc))
 		return shared_rebuild(db);
-	if (meta.version.txnid > db->state->visible)
+	if (meta.version.txnid > shared_visible(db))
 		return finish(db, &meta, slot);
 	if (is_other_sound && other.version.txnid > meta.version.txnid)
 		return finish(db, &other, !slot);

@@ -21,7 +21,10 @@ static int number_pages(struct mmapdb *db, struct flush *flush)
 	index = 0;
 	while (!error && (page = tree_next_dirty(db, &index)))
 		error = alloc_take(&alloc, page->run, &page->pgno);
-	return error ? error : alloc_prepare(&alloc, flush->pages);
+	if (!error)
+		error = alloc_finish(&alloc, flush->pages);
+	db->version.pages = alloc.room.pages;
+	return error;
 }
 
 /* The number that a page in memory got. */
@@ -137,7 +140,6 @@ int flush_pages(struct mmapdb *db, struct flush *flush)
 	if (error)
 		return error;
 	patch_pages(db);
-	db->version.pages = db->state->pages;
 	error = write_pages(db, flush);
 	return error ? handle_fail(db, error, "cannot write to the file") : 0;
 }

@@ -161,6 +161,16 @@ struct layout_half {
 	uint32_t crc;
 };
 
+/* Where free pages are: see alloc.c. */
+struct layout_room {
+	uint64_t pages;   /* of the file */
+	uint64_t swept;   /* pages for which there are bits */
+	uint64_t cursor;  /* below this, nothing is free */
+	uint64_t written; /* below this, blocks on disk were written to */
+	uint32_t zero;
+	uint32_t crc;
+};
+
 struct layout_state {
 	/* Written by who makes it anew, under the writer's lock. */
 	uint64_t magic;
@@ -172,7 +182,8 @@ struct layout_state {
 	uint64_t owner; /* inode of the database file; 0: being made */
 	uint64_t epoch; /* how often it was made */
 
-	/* The newest version that readers may see: half[visible % 2]. */
+	/* The number of the newest version that readers may see, which stands
+	 * in half[number % 2], and 16 bits that follow from it. */
 	uint64_t visible __attribute__((aligned(64)));
 	struct layout_half half[2];
 
@@ -182,10 +193,7 @@ struct layout_state {
 	uint32_t is_failed;
 	uint32_t is_moving; /* a compaction is about to rename */
 	uint64_t unsynced;  /* pages written by commits without a meta page */
-	uint64_t pages;     /* of the file */
-	uint64_t swept;     /* pages for which there are bits */
-	uint64_t cursor;    /* below this, nothing is free */
-	uint64_t written;   /* below this, blocks on disk were written to */
+	struct layout_room room;
 
 	/* Who waits to write: see queue.c. */
 	uint32_t next __attribute__((aligned(64)));

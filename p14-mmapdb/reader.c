@@ -118,7 +118,7 @@ static int take(struct mmapdb *db)
 		/* Pairs with the fence in reader_each(). */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	} while (__atomic_load_n(&state->visible, __ATOMIC_RELAXED) !=
-		 db->version.txnid);
+		 shared_word_of(db->version.txnid));
 	return shared_is_ours(db) ? 0 : -EAGAIN;
 }
 

@@ -149,9 +149,43 @@ bool shared_is_ours(struct mmapdb *db)
 	return db->met != 0;
 }
 
+/* ---- room ------------------------------------------------------------------------- */
+
+/* No bits are known: the first who needs a page sweeps. */
+static void forget_room(uint64_t pages, struct layout_room *room)
+{
+	*room = (struct layout_room){pages, pages, pages, pages, 0, 0};
+}
+
+static uint32_t room_checksum(const struct layout_room *room)
+{
+	return crc32c(room, offsetof(struct layout_room, crc));
+}
+
+void shared_read_room(const struct mmapdb *db, uint64_t pages,
+		      struct layout_room *room)
+{
+	*room = db->state->room;
+	if (room->crc != room_checksum(room) || room->pages > pages)
+		forget_room(pages, room);
+	/* A lock file that was cut has lost its bits. */
+	if (room->swept > shared_count_bits(db))
+		room->cursor = room->pages;
+}
+
+void shared_write_room(struct mmapdb *db, struct layout_room *room)
+{
+	/* Who is killed in the midst of this leaves one that is forgotten. */
+	room->crc = room_checksum(room);
+	db->state->room = *room;
+}
+
+/* ---- making it anew ---------------------------------------------------------------- */
+
 int shared_rebuild(struct mmapdb *db)
 {
 	struct layout_state *state = db->state;
+	struct layout_room room;
 	struct layout_meta meta;
 	unsigned int slot;
 	uint64_t pages;
@@ -180,10 +214,11 @@ int shared_rebuild(struct mmapdb *db)
 	state->durable_crc = meta.crc;
 	state->is_moving = 0;
 	state->unsynced = 0;
-	/* No bits are known: the first who needs a page sweeps. */
-	state->pages = state->swept = state->cursor = pages;
+	forget_room(pages, &room);
 	/* In a new file nothing was written to, as far as blocks go. */
-	state->written = meta.version.txnid == 1 ? LAYOUT_FIRST : pages;
+	if (meta.version.txnid == 1)
+		room.written = LAYOUT_FIRST;
+	shared_write_room(db, &room);
 	shared_publish(db, &meta.version);
 	/* Release: who sees the owner sees the rest. Pairs with the acquire in
 	 * shared_is_ours(). */
@@ -198,6 +233,16 @@ static uint32_t half_checksum(const struct layout_half *half)
 	return crc32c(half, offsetof(struct layout_half, crc));
 }
 
+uint64_t shared_word_of(uint64_t txnid)
+{
+	return txnid << 16 | txnid * UINT64_C(0x9e3779b97f4a7c15) >> 48;
+}
+
+uint64_t shared_visible(const struct mmapdb *db)
+{
+	return __atomic_load_n(&db->state->visible, __ATOMIC_ACQUIRE) >> 16;
+}
+
 void shared_publish(struct mmapdb *db, const struct layout_version *version)
 {
 	struct layout_half *half = &db->state->half[version->txnid % 2];
@@ -207,17 +252,19 @@ void shared_publish(struct mmapdb *db, const struct layout_version *version)
 	half->crc = half_checksum(half);
 	/* Release: the half is whole before anybody is sent to it. Pairs with
 	 * the acquire in shared_look(). */
-	__atomic_store_n(&db->state->visible, version->txnid, __ATOMIC_RELEASE);
+	__atomic_store_n(&db->state->visible, shared_word_of(version->txnid),
+			 __ATOMIC_RELEASE);
 }
 
 int shared_look(struct mmapdb *db, struct layout_version *version)
 {
 	const struct layout_state *state = db->state;
 	struct layout_half half;
-	uint64_t txnid, again;
+	uint64_t word, again, txnid;
 
 	do {
-		txnid = __atomic_load_n(&state->visible, __ATOMIC_ACQUIRE);
+		word = __atomic_load_n(&state->visible, __ATOMIC_ACQUIRE);
+		txnid = word >> 16;
 		if (txnid == db->looked.txnid) {
 			*version = db->looked;
 			return 0;
@@ -227,10 +274,13 @@ int shared_look(struct mmapdb *db, struct layout_version *version)
 		 * of the version after the next. */
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		again = __atomic_load_n(&state->visible, __ATOMIC_RELAXED);
-	} while (again != txnid);
-	if (half.crc != half_checksum(&half) || half.version.txnid != txnid)
+	} while (again != word);
+	if (half.crc != half_checksum(&half) || half.version.txnid != txnid ||
+	    word != shared_word_of(txnid))
 		return handle_fail(db, -EBADMSG,
-				   "%s-lock: the checksum is wrong", db->name);
+				   "%s-lock: the checksum is wrong; remove it "
+				   "when nobody has the database open",
+				   db->name);
 	*version = db->looked = half.version;
 	return 0;
 }

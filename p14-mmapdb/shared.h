@@ -22,9 +22,21 @@ int shared_rebuild(struct mmapdb *db);
 /* Copy the visible version. */
 int shared_look(struct mmapdb *db, struct layout_version *version);
 
+/* Its number, unchecked. */
+uint64_t shared_visible(const struct mmapdb *db);
+
+/* The number as it stands in the state. */
+uint64_t shared_word_of(uint64_t txnid);
+
 /* Let readers see this version, the one after the visible. We hold the writer's
  * lock. */
 void shared_publish(struct mmapdb *db, const struct layout_version *version);
+
+/* What is known of free pages; when that is spoilt, nothing, in a file of so many
+ * pages. */
+void shared_read_room(const struct mmapdb *db, uint64_t pages,
+		      struct layout_room *room);
+void shared_write_room(struct mmapdb *db, struct layout_room *room);
 
 /* A bit for each page that the last sweep found in use; and so many there were
  * when we became the writer. */

@@ -86,11 +86,11 @@ int writer_take(struct mmapdb *db)
 
 	if (!error)
 		error = shared_look(db, &db->base);
-	if (!error && (pages < db->state->pages || pages < db->base.pages))
+	if (!error && pages < db->base.pages)
 		error = handle_fail(db, -EBADMSG,
 				    "the file is cut off: %llu of %llu pages",
 				    (unsigned long long)pages,
-				    (unsigned long long)db->state->pages);
+				    (unsigned long long)db->base.pages);
 	db->version = db->base;
 	return error;
 }
