@@ -74,7 +74,8 @@ static int mark_all(struct mmapdb *db, uint64_t *bits)
 	if (!error)
 		error = mark_durable(db, bits);
 	while (!error && reader_each(db, &next, &reader))
-		error = tree_mark(db, reader.root, reader.depth, bits, NULL);
+		error = tree_mark(db, reader.root & LAYOUT_PGNO, reader.depth,
+				  bits, NULL);
 	return error;
 }
 

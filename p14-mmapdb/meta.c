@@ -20,18 +20,22 @@ static uint32_t meta_checksum(const struct layout_meta *meta)
 	return crc32c(meta, offsetof(struct layout_meta, crc));
 }
 
+bool meta_is_sound(const struct layout_version *version)
+{
+	return version->depth <= MMAPDB_DEPTH_MAX &&
+	       (version->root & ~LAYOUT_PGNO) == 0;
+}
+
 int meta_read(const struct mmapdb *db, unsigned int slot,
 	      struct layout_meta *meta)
 {
-	const struct layout_version *version = &meta->version;
-
 	memcpy(meta, db->map + (size_t)slot * LAYOUT_PAGE, sizeof(*meta));
 	return meta->magic == LAYOUT_MAGIC && meta->format == LAYOUT_FORMAT &&
 			       meta->crc == meta_checksum(meta) &&
 			       memcmp(meta->id, db->id, sizeof(meta->id)) ==
 				       0 &&
 			       meta->listed <= LAYOUT_LISTED &&
-			       version->depth <= MMAPDB_DEPTH_MAX
+			       meta_is_sound(&meta->version)
 		       ? 0
 		       : -EBADMSG;
 }

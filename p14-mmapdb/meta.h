@@ -3,12 +3,17 @@
 #ifndef UNIXIPC_P14_MMAPDB_META_H
 #define UNIXIPC_P14_MMAPDB_META_H
 
+#include <stdbool.h>
+
 #include "p14-mmapdb/handle.h"
 
 /* Copy a meta page out of the mapping: 0, or -EBADMSG when it is none of this
  * database (without words). */
 int meta_read(const struct mmapdb *db, unsigned int slot,
 	      struct layout_meta *meta);
+
+/* A version can be looked at: each page that it leads to is checked. */
+bool meta_is_sound(const struct layout_version *version);
 
 /* Whether all pages that it lists are there. Leaves words when not. */
 int meta_verify(struct mmapdb *db, const struct layout_meta *meta);

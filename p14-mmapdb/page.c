@@ -27,6 +27,8 @@ static bool is_slot_sound(const struct layout_page *page, unsigned int i)
 	const struct layout_slot *slot = page_slot(page, i);
 	const unsigned int end = LAYOUT_PAGE - page->prefix;
 	unsigned int cell = cell_head(page->kind) + page_rest(page, i);
+	const unsigned char *at;
+	struct layout_long ref;
 	uint16_t value;
 
 	if (slot->at < page->heap || slot->at + cell > end ||
@@ -34,9 +36,29 @@ static bool is_slot_sound(const struct layout_page *page, unsigned int i)
 		return false;
 	if (page->kind == LAYOUT_BRANCH)
 		return (page_child(page, i) & LAYOUT_DIRTY) == 0;
-	page_value(page, i, &value);
-	return page->prefix + slot->len > 0 &&
-	       slot->at + cell + page_value_bytes(value) <= end;
+	at = page_value(page, i, &value);
+	if (page->prefix + slot->len == 0 ||
+	    slot->at + cell + page_value_bytes(value) > end)
+		return false;
+	if (!(value & LAYOUT_LONG))
+		return true;
+	memcpy(&ref, at, sizeof(ref));
+	return (ref.pgno & ~LAYOUT_PGNO) == 0;
+}
+
+static int compare_slots(const struct layout_page *page, unsigned int a,
+			 unsigned int b)
+{
+	const struct layout_slot *x = page_slot(page, a),
+				 *y = page_slot(page, b);
+	const unsigned int i = page_rest(page, a), j = page_rest(page, b);
+	int order = (x->head > y->head) - (x->head < y->head);
+
+	if (!order)
+		order = memcmp(page_cell(page, a) + cell_head(page->kind),
+			       page_cell(page, b) + cell_head(page->kind),
+			       i < j ? i : j);
+	return order ? order : (x->len > y->len) - (x->len < y->len);
 }
 
 static bool is_tree_page_sound(const struct layout_page *page)
@@ -51,7 +73,9 @@ static bool is_tree_page_sound(const struct layout_page *page)
 	    page->dead > LAYOUT_PAGE - page->heap - page->prefix)
 		return false;
 	for (unsigned int i = 0; i < page->count; i++)
-		if (!is_slot_sound(page, i))
+		if (!is_slot_sound(page, i) ||
+		    (i > (page->kind == LAYOUT_BRANCH) &&
+		     compare_slots(page, i - 1, i) >= 0))
 			return false;
 	return true;
 }

@@ -276,7 +276,7 @@ int shared_look(struct mmapdb *db, struct layout_version *version)
 		again = __atomic_load_n(&state->visible, __ATOMIC_RELAXED);
 	} while (again != word);
 	if (half.crc != half_checksum(&half) || half.version.txnid != txnid ||
-	    word != shared_word_of(txnid))
+	    word != shared_word_of(txnid) || !meta_is_sound(&half.version))
 		return handle_fail(db, -EBADMSG,
 				   "%s-lock: the checksum is wrong; remove it "
 				   "when nobody has the database open",

@@ -255,6 +255,39 @@ static unsigned int cut(enum layout_kind kind, const struct page_item *items,
 	return page_need(kind, items + 1, n - 1) <= LAYOUT_PAGE ? 1 : n - 1;
 }
 
+static int disorder(struct mmapdb *db)
+{
+	return handle_fail(db, -EBADMSG, "page %u: its keys are out of order",
+			   db->base.root);
+}
+
+/* What is joined, or put between others, has to be in order: each page is, but
+ * a file can be made whose pages do not fit together. */
+static bool is_before(const struct page_item *a, const struct page_item *b)
+{
+	const int order =
+		memcmp(a->key, b->key, a->len < b->len ? a->len : b->len);
+
+	return order ? order < 0 : a->len < b->len;
+}
+
+static bool has_place(const struct layout_page *branch, unsigned int slot,
+		      const struct page_item *item)
+{
+	unsigned char key[MMAPDB_KEY_MAX];
+	struct page_item other = {.key = key};
+
+	if (slot > 1) {
+		other.len = (uint16_t)page_key(branch, slot - 1, key);
+		if (!is_before(&other, item))
+			return false;
+	}
+	if (slot >= branch->count)
+		return true;
+	other.len = (uint16_t)page_key(branch, slot, key);
+	return is_before(item, &other);
+}
+
 static int insert_item(struct mmapdb *db, const struct tree_path *path,
 		       unsigned int level, unsigned int slot,
 		       const struct page_item *item);
@@ -352,6 +385,9 @@ static int share(struct mmapdb *db, const struct tree_path *path,
 	page_take((struct layout_page *)scratch->page[1],
 		  is_right ? items + n : items,
 		  scratch->keys + sizeof(scratch->keys) / 2);
+	at = is_right ? n : m;
+	if (!is_before(&items[at - 1], &items[at]))
+		return disorder(db);
 	at = cut(LAYOUT_LEAF, items, n + m);
 	if (page_need(LAYOUT_LEAF, items, at) > LAYOUT_PAGE ||
 	    page_need(LAYOUT_LEAF, items + at, n + m - at) > LAYOUT_PAGE) {
@@ -405,6 +441,8 @@ static int insert_item(struct mmapdb *db, const struct tree_path *path,
 	struct page_item *items = scratch->items;
 	unsigned int n = page->count;
 
+	if (kind == LAYOUT_BRANCH && !has_place(page, slot, item))
+		return disorder(db);
 	if (page_insert(page, slot, item) == 0)
 		return 0;
 	memcpy(scratch->page[0], page, LAYOUT_PAGE);
@@ -561,6 +599,12 @@ static int merge(struct mmapdb *db, const struct tree_path *path,
 		scratch->items[n].len = (uint16_t)page_key(parent, right, key);
 		scratch->items[n].key = key;
 	}
+	if (left_copy->count > (kind == LAYOUT_BRANCH) &&
+	    !is_before(&scratch->items[n - 1], &scratch->items[n]))
+		return disorder(db);
+	if (kind == LAYOUT_BRANCH && right_copy->count > 1 &&
+	    !is_before(&scratch->items[n], &scratch->items[n + 1]))
+		return disorder(db);
 	n += right_copy->count;
 	if (page_need(kind, scratch->items, n) > USED_AFTER_MERGE)
 		return 0;
