@@ -90,7 +90,7 @@ static void seal_page(struct mmapdb *db, struct layout_page *page,
 	page->crc = page_checksum(page);
 	/* We know what is in it. */
 	if (page->pgno < db->reserved)
-		db->tags[page->pgno] = (uint32_t)page->txnid;
+		db->tags[page->pgno] = tree_tag(page->txnid);
 	if (flush->listed < LAYOUT_LISTED)
 		flush->list[flush->listed] =
 			(struct layout_listed){page->pgno, page->crc};

@@ -123,7 +123,8 @@ int meta_write(struct mmapdb *db, unsigned int slot,
 	};
 
 	memcpy(meta.id, db->id, sizeof(meta.id));
-	memcpy(meta.list, list, listed * sizeof(*list));
+	if (listed)
+		memcpy(meta.list, list, listed * sizeof(*list));
 	*crc = meta.crc = meta_checksum(&meta);
 	return output_write(db->fd, &meta, sizeof(meta),
 			    (uint64_t)slot * LAYOUT_PAGE);

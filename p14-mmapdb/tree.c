@@ -22,7 +22,7 @@ int tree_check_page(struct mmapdb *db, uint32_t pgno, enum layout_kind kind)
 		fault = "it is of a later version";
 	if (fault)
 		return handle_fail(db, -EBADMSG, "page %u: %s", pgno, fault);
-	db->tags[pgno] = (uint32_t)page->txnid;
+	db->tags[pgno] = tree_tag(page->txnid);
 	return 0;
 }
 

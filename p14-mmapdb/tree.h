@@ -27,9 +27,16 @@ static inline struct layout_page *tree_dirty(const struct mmapdb *db,
  * it. */
 struct layout_page *tree_next_dirty(const struct mmapdb *db, size_t *index);
 
+/* What a handle notes of a page that it has checked: never 0, whatever number a
+ * page claims. */
+static inline uint32_t tree_tag(uint64_t txnid)
+{
+	return (uint32_t)txnid << 1 | 1;
+}
+
 /* The page of a reference that the transaction's tree has. Returns 0, or
  * -EBADMSG when it is not what it should be. Each version of a page is checked
- * once: the low half of its transaction's number is its tag. */
+ * once. */
 static inline int tree_page(struct mmapdb *db, uint32_t ref,
 			    enum layout_kind kind,
 			    const struct layout_page **page)
@@ -44,7 +51,7 @@ static inline int tree_page(struct mmapdb *db, uint32_t ref,
 					     (size_t)pgno * LAYOUT_PAGE);
 	if (__builtin_expect(pgno >= db->version.pages ||
 				     db->tags[pgno] !=
-					     (uint32_t)(*page)->txnid ||
+					     tree_tag((*page)->txnid) ||
 				     (*page)->kind != kind,
 			     0))
 		return tree_check_page(db, pgno, kind);

@@ -544,6 +544,8 @@ int write_put(struct mmapdb *db, struct mmapdb_bytes key,
 	struct layout_long ref;
 
 	db->dirty.changes++;
+	if (!value.len)
+		value.data = ""; /* and not NULL */
 	if (key.len + value.len <= LAYOUT_INLINE) {
 		item.value = out_of_arena(db, value, value_copy);
 		item.value_len = (uint16_t)value.len;
