@@ -21,8 +21,34 @@ static unsigned int cell_head(unsigned int kind)
 	return kind == LAYOUT_LEAF ? sizeof(uint16_t) : sizeof(uint32_t);
 }
 
+/* A bit for each byte of a page: no two cells may share one, or to change one
+ * would change the other. */
+struct claims {
+	uint64_t bits[LAYOUT_PAGE / 64];
+	unsigned int bytes;
+};
+
+static bool claim(struct claims *claims, unsigned int at, unsigned int len)
+{
+	const unsigned int end = at + len;
+
+	claims->bytes += len;
+	while (at < end) {
+		const unsigned int n =
+			64 - at % 64 < end - at ? 64 - at % 64 : end - at;
+		const uint64_t mask = (UINT64_MAX >> (64 - n)) << at % 64;
+
+		if (claims->bits[at / 64] & mask)
+			return false;
+		claims->bits[at / 64] |= mask;
+		at += n;
+	}
+	return true;
+}
+
 /* A slot, its cell and its value lie where they may. */
-static bool is_slot_sound(const struct layout_page *page, unsigned int i)
+static bool is_slot_sound(const struct layout_page *page, unsigned int i,
+			  struct claims *claims)
 {
 	const struct layout_slot *slot = page_slot(page, i);
 	const unsigned int end = LAYOUT_PAGE - page->prefix;
@@ -35,10 +61,12 @@ static bool is_slot_sound(const struct layout_page *page, unsigned int i)
 	    page->prefix + slot->len > MMAPDB_KEY_MAX)
 		return false;
 	if (page->kind == LAYOUT_BRANCH)
-		return (page_child(page, i) & LAYOUT_DIRTY) == 0;
+		return (page_child(page, i) & LAYOUT_DIRTY) == 0 &&
+		       claim(claims, slot->at, cell);
 	at = page_value(page, i, &value);
-	if (page->prefix + slot->len == 0 ||
-	    slot->at + cell + page_value_bytes(value) > end)
+	cell += page_value_bytes(value);
+	if (page->prefix + slot->len == 0 || slot->at + cell > end ||
+	    !claim(claims, slot->at, cell))
 		return false;
 	if (!(value & LAYOUT_LONG))
 		return true;
@@ -49,8 +77,8 @@ static bool is_slot_sound(const struct layout_page *page, unsigned int i)
 static int compare_slots(const struct layout_page *page, unsigned int a,
 			 unsigned int b)
 {
-	const struct layout_slot *x = page_slot(page, a),
-				 *y = page_slot(page, b);
+	const struct layout_slot *x = page_slot(page, a);
+	const struct layout_slot *y = page_slot(page, b);
 	const unsigned int i = page_rest(page, a), j = page_rest(page, b);
 	int order = (x->head > y->head) - (x->head < y->head);
 
@@ -66,18 +94,19 @@ static bool is_tree_page_sound(const struct layout_page *page)
 	const unsigned int slots_end =
 		(unsigned int)sizeof(*page) +
 		page->count * (unsigned int)sizeof(struct layout_slot);
+	const unsigned int first = page->kind == LAYOUT_BRANCH;
+	struct claims claims = {0};
 
 	if (page->run != 1 || page->count == 0 || slots_end > page->heap ||
-	    page->heap > LAYOUT_PAGE - page->prefix ||
 	    page->prefix > MMAPDB_KEY_MAX ||
-	    page->dead > LAYOUT_PAGE - page->heap - page->prefix)
+	    page->heap > LAYOUT_PAGE - page->prefix)
 		return false;
 	for (unsigned int i = 0; i < page->count; i++)
-		if (!is_slot_sound(page, i) ||
-		    (i > (page->kind == LAYOUT_BRANCH) &&
-		     compare_slots(page, i - 1, i) >= 0))
+		if (!is_slot_sound(page, i, &claims) ||
+		    (i > first && compare_slots(page, i - 1, i) >= 0))
 			return false;
-	return true;
+	return page->heap + page->dead + claims.bytes + page->prefix ==
+	       LAYOUT_PAGE;
 }
 
 const char *page_fault(const struct layout_page *page, uint32_t pgno,
