@@ -129,6 +129,31 @@ const char *page_fault(const struct layout_page *page, uint32_t pgno,
 
 /* ---- searching --------------------------------------------------------------- */
 
+/* memcmp(3) of the prefix and a key. The prefix ends where the page does, and
+ * memcmp may load, and mask, what is beyond: where that is not in memory, it
+ * costs as much as the whole rest of a search. */
+static inline int compare_prefix(const struct layout_page *page,
+				 const unsigned char *key, size_t len)
+{
+	const unsigned char *prefix =
+		(const unsigned char *)page + LAYOUT_PAGE - page->prefix;
+	uint64_t a, b;
+
+	for (; len >= sizeof(a); len -= sizeof(a)) {
+		memcpy(&a, prefix, sizeof(a));
+		memcpy(&b, key, sizeof(b));
+		if (a != b)
+			return __builtin_bswap64(a) < __builtin_bswap64(b) ? -1
+									   : 1;
+		prefix += sizeof(a);
+		key += sizeof(a);
+	}
+	for (; len > 0; len--, prefix++, key++)
+		if (*prefix != *key)
+			return *prefix < *key ? -1 : 1;
+	return 0;
+}
+
 /* Four bytes as a number that compares as they do; zeros behind the end. */
 static inline uint32_t head_of(const unsigned char *key, size_t len)
 {
@@ -181,9 +206,7 @@ unsigned int page_search(const struct layout_page *page,
 	const unsigned int first = page->kind == LAYOUT_BRANCH;
 	const size_t prefix = page->prefix;
 	const size_t common = key.len < prefix ? key.len : prefix;
-	int order = memcmp(bytes,
-			   (const unsigned char *)page + LAYOUT_PAGE - prefix,
-			   common);
+	int order = -compare_prefix(page, bytes, common);
 	unsigned int at;
 
 	*is_equal = false;
@@ -265,9 +288,7 @@ int page_insert(struct layout_page *page, unsigned int i,
 	unsigned int len;
 
 	if (item->len < page->prefix ||
-	    memcmp(item->key,
-		   (unsigned char *)page + LAYOUT_PAGE - page->prefix,
-		   page->prefix) != 0)
+	    compare_prefix(page, item->key, page->prefix) != 0)
 		return -ENOSPC;
 	len = item->len - page->prefix;
 	/* When it is built anew, of a longer prefix, it may take 4 bytes more. */

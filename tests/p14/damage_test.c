@@ -157,7 +157,7 @@ static void assert_noticed(const struct damage *damage)
 
 static void a_flipped_bit_of_a_live_page_is_never_returned(void **state)
 {
-	const int flips = support_is_stress() ? 2000 : 16;
+	const int flips = support_is_stress() ? 2000 : 9;
 	struct damage damage;
 	struct rng rng;
 	int live = 0;

@@ -8,7 +8,7 @@
 
 #include "lib/rng.h"
 
-enum { RECORDS_MAX = 4096, STEPS = 6000 };
+enum { RECORDS_MAX = 4096, STEPS = 4000 };
 
 struct record {
 	unsigned char key[MMAPDB_KEY_MAX];
