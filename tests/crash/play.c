@@ -366,6 +366,19 @@ static void compare_end(struct player *p)
 	close(dir);
 }
 
+/* Without the folder they are zero in the end, too. */
+static void load_wild(struct player *p)
+{
+	int dir = open(p->folder ? p->folder : p->path,
+		       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0 && p->folder)
+		err(3, "cannot open %s", p->folder);
+	state_load_wild(&p->state, dir);
+	if (dir >= 0)
+		close(dir);
+}
+
 /* ---- the command ------------------------------------------------------------- */
 
 static void add_wild(const char *text, void *where)
@@ -436,6 +449,7 @@ int main(int argc, char **argv)
 	p.log = map_log(argv[1]);
 	checker_init(&p.checker, checker);
 	make_scratch(&p);
+	load_wild(&p);
 	count_steps(&p);
 	play(&p);
 	if (p.folder && (!p.bad || p.goes_on))

@@ -129,6 +129,16 @@ static void note_place(struct log_file *entry, const struct place *place)
 	memcpy(entry->name, place->name, sizeof(entry->name));
 }
 
+/* A file that has lost its name. */
+static void forget_place(uint32_t file)
+{
+	const struct place nowhere = {.dir = 0};
+	struct log_file *entry = file ? find_number(file) : NULL;
+
+	if (entry)
+		note_place(entry, &nowhere);
+}
+
 static uint32_t add(uint64_t inode, const struct place *place)
 {
 	struct log_file *entry = &head->file[head->files];
@@ -215,6 +225,10 @@ static bool see_what_was_written(struct log_record *record)
 	ssize_t n = -1;
 	struct stat st;
 
+	if (entry && !entry->dir) {
+		record->kind = LOG_NOTHING; /* no power cut brings it back */
+		return true;
+	}
 	if (fd < 0)
 		return false;
 	if (number_of(fd) == record->file && fstat(fd, &st) == 0) {
@@ -237,7 +251,7 @@ static bool see_name(struct log_record *record, bool wanted)
 	const struct place place = {.dir = 0};
 	struct stat st;
 
-	if (record->dir != LOG_ROOT)
+	if (record->dir != LOG_ROOT && record->dir != LOG_NO_FILE)
 		return false;
 	if ((fd >= 0) != wanted)
 		record->kind = LOG_NOTHING;
@@ -709,6 +723,8 @@ static int unlink_by(int dir, const char *path, int flags)
 				    &place);
 	rc = (int)syscall(SYS_unlinkat, dir, path, flags);
 	error = errno;
+	if (record && rc == 0)
+		forget_place(record->file);
 	if (record)
 		end(record, rc == 0);
 	unlock();
@@ -757,6 +773,7 @@ static int rename_by(int dir, const char *path, int dir2, const char *path2,
 	struct log_record *record = NULL;
 	struct place from, to;
 	struct log_file *entry;
+	uint32_t replaced = 0;
 	int rc, error;
 
 	if (!head)
@@ -770,6 +787,7 @@ static int rename_by(int dir, const char *path, int dir2, const char *path2,
 			lose("a rename into or out of the folder, or of "
 			     "another kind");
 	} else if (from.dir) {
+		replaced = number_at(dir2, path2, &to);
 		record = begin_name(LOG_RENAME, number_at(dir, path, &from),
 				    &from);
 		record->dir2 = to.dir;
@@ -778,8 +796,10 @@ static int rename_by(int dir, const char *path, int dir2, const char *path2,
 	rc = (int)syscall(SYS_renameat2, dir, path, dir2, path2, flags);
 	error = errno;
 	entry = record ? find_number(record->file) : NULL;
-	if (entry && rc == 0)
+	if (entry && rc == 0) {
+		forget_place(replaced);
 		note_place(entry, &to);
+	}
 	if (record)
 		end(record, rc == 0);
 	unlock();

@@ -21,6 +21,8 @@ void state_fini(struct state *state)
 	free(state->names);
 	free(state->pieces);
 	free(state->bytes);
+	for (size_t i = 0; i < state->n_wild; i++)
+		free(state->wild[i].last);
 	*state = (struct state){0};
 }
 
@@ -240,28 +242,69 @@ static uint64_t hash_bytes(const uint8_t *bytes, size_t len)
 	return hash;
 }
 
-/* Wild bytes of the file of that name are as fill says; of zero without one. */
+/* What of the wild range is within the file of that name: how many bytes. */
+static size_t part_of(const struct state_wild *wild, const char *name,
+		      size_t len)
+{
+	if (strcmp(wild->name, name) != 0 || wild->offset >= len)
+		return 0;
+	return len - wild->offset < wild->len ? len - wild->offset : wild->len;
+}
+
+/* Each sector is of zero, or as it was in the end, or anything; but nobody
+ * invents what a file begins with. */
+static void mix_wild(const struct state_wild *wild, uint8_t *bytes, size_t len,
+		     struct rng *rng)
+{
+	for (size_t i = 0, n; i < len; i += n) {
+		uint64_t way = rng_below(rng, wild->offset + i ? 3 : 2);
+
+		n = WORLD_SECTOR - (wild->offset + i) % WORLD_SECTOR;
+		if (n > len - i)
+			n = len - i;
+		if (way == 0)
+			memset(bytes + i, 0, n);
+		else if (way == 1)
+			memcpy(bytes + i, wild->last + i, n);
+		else
+			rng_fill(rng, bytes + i, n);
+	}
+}
+
+/* The wild bytes of a file: zero, as in the end, or mixed. */
 static void fill_wild(struct state *state, const struct world_name *name,
-		      struct rng *fill)
+		      struct rng *rng, uint64_t way)
 {
 	struct state_piece *piece = &state->pieces[name->file];
 
 	for (size_t i = 0; i < state->n_wild; i++) {
 		const struct state_wild *wild = &state->wild[i];
-		uint64_t end = wild->offset + wild->len;
+		size_t len = part_of(wild, name->name, piece->len);
+		uint8_t *bytes = state->bytes + piece->start + wild->offset;
 
-		if (strcmp(wild->name, name->name) != 0 ||
-		    wild->offset >= piece->len)
-			continue;
-		if (end > piece->len)
-			end = piece->len;
-		if (fill)
-			rng_fill(fill,
-				 state->bytes + piece->start + wild->offset,
-				 end - wild->offset);
-		else
-			memset(state->bytes + piece->start + wild->offset, 0,
-			       end - wild->offset);
+		if (len && way == 0)
+			memset(bytes, 0, len);
+		else if (len && way == 1)
+			memcpy(bytes, wild->last, len);
+		else if (len)
+			mix_wild(wild, bytes, len, rng);
+	}
+}
+
+void state_load_wild(struct state *state, int dir)
+{
+	for (size_t i = 0; i < state->n_wild; i++) {
+		struct state_wild *wild = &state->wild[i];
+		int fd = openat(dir, wild->name, O_RDONLY | O_CLOEXEC);
+
+		wild->last = calloc(1, wild->len);
+		if (!wild->last)
+			err(3, "no memory");
+		if (fd >= 0 &&
+		    pread(fd, wild->last, wild->len, (off_t)wild->offset) < 0)
+			err(3, "cannot read %s", wild->name);
+		if (fd >= 0)
+			close(fd);
 	}
 }
 
@@ -310,7 +353,7 @@ uint64_t state_compose(struct state *state)
 			pick_sector(state, choice, state->pick[i], sizes);
 	}
 	for (size_t i = 0; i < state->n_names; i++) {
-		fill_wild(state, &state->names[i], NULL);
+		fill_wild(state, &state->names[i], NULL, 0);
 		hash += hash_name(state, &state->names[i]);
 	}
 	return hash;
@@ -332,7 +375,7 @@ static void write_file(struct state *state, int dir,
 }
 
 static void write_names(struct state *state, int dir, uint32_t number,
-			struct rng *fill)
+			struct rng *rng, uint64_t way)
 {
 	for (size_t i = 0; i < state->n_names; i++) {
 		const struct world_name *name = &state->names[i];
@@ -341,7 +384,7 @@ static void write_names(struct state *state, int dir, uint32_t number,
 		if (name->dir != number)
 			continue;
 		if (!state->world->files[name->file].is_dir) {
-			fill_wild(state, name, fill);
+			fill_wild(state, name, rng, way);
 			write_file(state, dir, name);
 			continue;
 		}
@@ -351,7 +394,7 @@ static void write_names(struct state *state, int dir, uint32_t number,
 			     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (sub < 0)
 			err(3, "cannot open %s", name->name);
-		write_names(state, sub, name->file, fill);
+		write_names(state, sub, name->file, rng, way);
 		close(sub);
 	}
 }
@@ -361,7 +404,7 @@ void state_write(struct state *state, int dir, uint64_t seed)
 	struct rng rng;
 
 	rng_seed(&rng, seed);
-	write_names(state, dir, LOG_ROOT, seed % 2 ? &rng : NULL);
+	write_names(state, dir, LOG_ROOT, &rng, seed % 3);
 }
 
 /* ---- comparing --------------------------------------------------------------- */
@@ -379,10 +422,10 @@ static bool file_is_like(struct state *state, int dir,
 
 	for (size_t i = 0; is_like && i < state->n_wild; i++) {
 		const struct state_wild *wild = &state->wild[i];
+		size_t len = part_of(wild, name->name, piece->len);
 
-		if (strcmp(wild->name, name->name) == 0 &&
-		    wild->offset + wild->len <= piece->len)
-			memset(bytes + wild->offset, 0, wild->len);
+		if (len)
+			memset(bytes + wild->offset, 0, len);
 	}
 	is_like = is_like &&
 		  memcmp(bytes, state->bytes + piece->start, piece->len) == 0;

@@ -20,10 +20,11 @@
 #include "tests/crash/world.h"
 
 /* Bytes of a file that are written through a mapping, where no recorder sees
- * it: whatever they were, a power cut may leave them so. */
+ * it. */
 struct state_wild {
 	char name[LOG_NAME];
 	uint64_t offset, len;
+	uint8_t *last; /* as they were in the end */
 };
 #define STATE_WILD 32
 
@@ -73,8 +74,12 @@ void state_pick_until(struct state *state, uint64_t when);
 /* Make what pick[] says. Returns a hash of all names and bytes. */
 uint64_t state_compose(struct state *state);
 
-/* Put it into an empty folder. Wild bytes become zero with an even seed, and
- * random ones with an odd one. Ends the process when that fails. */
+/* Remember the wild bytes as they are in a folder now; before the others. */
+void state_load_wild(struct state *state, int dir);
+
+/* Put it into an empty folder. With seed 0, 3, 6 … wild bytes are zero, with 1,
+ * 4, 7 … as they were in the end, with the others each sector is something of
+ * that or random. Ends the process when it cannot be written. */
 void state_write(struct state *state, int dir, uint64_t seed);
 
 /* Whether a folder holds just that, wild bytes aside; if not, why is the first
