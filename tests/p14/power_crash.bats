@@ -1,0 +1,79 @@
+#!/usr/bin/env bats
+# The database after a power cut, at every step of several writers, readers and
+# compactions, some of which get killed (tests/crash). The controls have a fault
+# each, and must be found out.
+
+load ../support/common
+
+# What is left in the lock file nobody knows: it is stored to through a mapping.
+WILD=db-lock:0:20480
+TRANSACTIONS=12 STATES=500
+((!${STRESS:-0})) || TRANSACTIONS=100 STATES=18000
+
+# cut PROGRAM MODES [OPTION…]: three writers.
+cut() {
+	run "$ROOT/tests/crash/run" --keep="$ROOT/build/crash/$1-$2" \
+		--states=$STATES --sync-us=100 --wild=$WILD "${@:3}" \
+		"$1" 3 $TRANSACTIONS "$2"
+}
+
+sound() {
+	cut p14_mmapdb "$@"
+	assert_success
+	assert_output --regexp '^[1-9][0-9]{2,} states of [0-9]+ steps, 0 bad '
+}
+
+# found WHY PROGRAM MODES [OPTION…]
+found() {
+	cut "${@:2}"
+	assert_failure 1
+	assert_output --regexp "bad state [0-9]+:[0-9]+ of seed 1: .*($1)"
+}
+
+@test "no power cut loses what was promised, nor shows what nobody has put" {
+	sound ''
+}
+
+@test "what a reader has seen no power cut takes back" {
+	sound r
+}
+
+@test "without syncs a power cut takes back the last transactions, in whole ones" {
+	sound n
+}
+
+@test "a compaction that a power cut ends leaves the old file or the new one" {
+	sound c
+	sound nc
+}
+
+@test "nor does it help to kill writers, readers and compactions before" {
+	sound rck
+	sound nck
+}
+
+@test "control: without the syncs of files" {
+	found 'was promised|cannot be opened' p14_mmapdb '' \
+		--without=file-syncs
+}
+
+@test "control: without the syncs of the folder" {
+	found 'cannot be opened|was promised' p14_mmapdb c --without=folder-syncs
+}
+
+@test "control: when no checksum is looked at" {
+	found '' p14_worse C
+}
+
+@test "control: when the pages that a meta page lists are not looked at" {
+	found '' p14_worse L
+}
+
+@test "control: when a version is shown before it is durable" {
+	found 'was promised' p14_worse rP
+}
+
+@test "control: when pages of the durable version are used again" {
+	STATES=6000 TRANSACTIONS=100
+	found '' p14_worse nR
+}
