@@ -187,7 +187,7 @@ $(call library,crash,tests/crash,crash.c)
 $(foreach t,$(call names_of,tests/crash/*_crash.c),$(call \
 	declare_test,CRASHERS,crash,$(t),$(firstword $(subst _, ,$(t))),crash))
 $(call declare,CRASHERS,$(B)/tests/crash/play,tests/crash,play.c world.c \
-	state.c checker.c)
+	state.c pick.c known.c checker.c)
 RECORDER := $(B)/tests/crash/record.so
 $(call declare,RECORDERS,$(RECORDER),tests/crash,record.c)
 

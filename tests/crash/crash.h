@@ -22,7 +22,8 @@ struct crash_program {
 	int (*drive)(const char *dir, int argc, char **argv);
 	/* Before the first of the calls below; may be NULL. */
 	void (*begin)(int argc, char **argv);
-	/* The driver has said this by now. */
+	/* The driver has said this by now; "cut": what comes next is of another
+	 * run, which has gone on from what a power cut had left. */
 	void (*hear)(const char *line);
 	/* Is that a state that a power cut may leave? NULL, or what is wrong:
 	 * text that lasts until the next call. It may change the folder. */

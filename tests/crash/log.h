@@ -28,8 +28,9 @@ enum log_kind {
 	LOG_SAID,    /* a line of standard output; payload: the line */
 	LOG_MAKE,    /* file has name in dir, empty (dir 0: O_TMPFILE) */
 	LOG_MAKE_DIR,
-	LOG_FOUND,  /* file was there before we looked; what follows about it
-		     * up to the next LOG_SYNCED is as durable as its name */
+	LOG_FOUND,  /* file was there before we looked, a folder if len is 1;
+		     * its first `offset` bytes follow, up to the next
+		     * LOG_SYNCED, as durable as its name */
 	LOG_WRITE,  /* payload: len bytes, from offset on */
 	LOG_ZERO,   /* len bytes of zero, from offset on */
 	LOG_SIZE,   /* its size is len now */

@@ -25,16 +25,15 @@
 #include "lib/rng.h"
 #include "lib/tick.h"
 #include "tests/crash/checker.h"
+#include "tests/crash/known.h"
+#include "tests/crash/pick.h"
 #include "tests/crash/state.h"
 #include "tests/crash/world.h"
-
-/* Combinations: those of ten sectors written once. */
-#define EXHAUSTIVE 1024
 
 struct player {
 	/* What was asked for. */
 	uint64_t states, seed;
-	const char *only, *keep, *folder, *without;
+	const char *only, *keep, *folder, *without, *cut, *lines;
 	bool goes_on;
 
 	struct log_head *log;
@@ -48,48 +47,8 @@ struct player {
 	uint64_t said;
 	uint64_t checked, bad, exhaustive;
 
-	uint64_t *known; /* hashes; 0 is free */
-	size_t n_known, room_known;
+	struct known known;
 };
-
-/* ---- what has been checked --------------------------------------------------- */
-
-static bool put_known(uint64_t *known, size_t room, uint64_t hash)
-{
-	size_t i = (size_t)(hash * UINT64_C(0x9e3779b97f4a7c15)) & (room - 1);
-
-	while (known[i] && known[i] != hash)
-		i = (i + 1) & (room - 1);
-	if (known[i])
-		return false;
-	known[i] = hash;
-	return true;
-}
-
-/* Whether it is new, with what was said so far. */
-static bool is_new(struct player *p, uint64_t hash)
-{
-	uint64_t *grown;
-
-	hash = (hash ^ p->said * UINT64_C(0xd6e8feb86659fd93)) | 1;
-	if (2 * p->n_known >= p->room_known) {
-		size_t room = p->room_known ? 2 * p->room_known : 4096;
-
-		grown = calloc(room, sizeof(*grown));
-		if (!grown)
-			err(3, "no memory");
-		for (size_t i = 0; i < p->room_known; i++)
-			if (p->known[i])
-				put_known(grown, room, p->known[i]);
-		free(p->known);
-		p->known = grown;
-		p->room_known = room;
-	}
-	if (!put_known(p->known, p->room_known, hash))
-		return false;
-	p->n_known++;
-	return true;
-}
 
 /* ---- one state --------------------------------------------------------------- */
 
@@ -183,7 +142,7 @@ static void visit(struct player *p, const struct log_record *record,
 	uint64_t hash = state_compose(&p->state);
 	char why[1024];
 
-	if ((p->bad && !p->goes_on) || !is_new(p, hash))
+	if ((p->bad && !p->goes_on) || !known_add(&p->known, hash, p->said))
 		return;
 	p->checked++;
 	write_to(p, p->path, number);
@@ -195,68 +154,11 @@ static void visit(struct player *p, const struct log_record *record,
 
 /* ---- the states of a step ---------------------------------------------------- */
 
-static void pick_ends(struct state *state, bool all)
-{
-	for (size_t i = 0; i < state->n_choices; i++)
-		state->pick[i] = all ? state->choices[i].options - 1 : 0;
-}
-
-/* EXHAUSTIVE + 1 when there are more. */
-static uint64_t count_combinations(const struct state *state)
-{
-	uint64_t n = 1;
-
-	for (size_t i = 0; i < state->n_choices && n <= EXHAUSTIVE; i++)
-		n *= state->choices[i].options;
-	return n <= EXHAUSTIVE ? n : EXHAUSTIVE + 1;
-}
-
-static void pick_combination(struct state *state, uint64_t n)
-{
-	for (size_t i = 0; i < state->n_choices; i++) {
-		state->pick[i] = (uint32_t)(n % state->choices[i].options);
-		n /= state->choices[i].options;
-	}
-}
-
-/* One of `few` choices takes any of its options, the others stay. */
-static void stir(struct state *state, struct rng *rng, uint64_t few)
-{
-	for (size_t i = 0; i < state->n_choices; i++)
-		if (rng_below(rng, few) == 0)
-			state->pick[i] = (uint32_t)rng_below(
-				rng, state->choices[i].options);
-}
-
-/* Disks are not fair: most of it is there, or little, or all up to a moment; and
- * often a single thing is out of order. */
-static void pick_random(struct state *state, uint64_t now, struct rng *rng)
-{
-	const uint64_t way = rng_below(rng, 6);
-
-	if (way < 4)
-		pick_ends(state, way % 2);
-	else
-		state_pick_until(state, now - rng_below(rng, 16) % (now + 1));
-	if (way < 2)
-		stir(state, rng, 1 + 7 * rng_below(rng, 2));
-	else
-		stir(state, rng, state->n_choices + 1);
-}
-
 static void visit_number(struct player *p, const struct log_record *record,
 			 uint64_t number)
 {
-	struct rng rng;
-
-	if (number < 2) {
-		pick_ends(&p->state, number == 1);
-	} else if (number < 2 + EXHAUSTIVE) {
-		pick_combination(&p->state, number - 2);
-	} else {
-		rng_seed(&rng, p->seed ^ (p->step << 32) ^ number);
-		pick_random(&p->state, record->number, &rng);
-	}
+	pick_number(&p->state, number, record->number,
+		    p->seed ^ (p->step << 32));
 	visit(p, record, number);
 }
 
@@ -265,19 +167,19 @@ static void visit_step(struct player *p, const struct log_record *record)
 	const uint64_t checked = p->checked;
 	uint64_t combinations, left, n;
 
-	combinations = count_combinations(&p->state);
-	visit_number(p, record, 0);
-	visit_number(p, record, 1);
-	if (combinations <= EXHAUSTIVE && p->exhaustive <= p->states / 2) {
+	combinations = pick_combinations(&p->state);
+	visit_number(p, record, PICK_NOTHING);
+	visit_number(p, record, PICK_ALL);
+	if (combinations <= PICK_EXHAUSTIVE && p->exhaustive <= p->states / 2) {
 		for (uint64_t i = 0; i < combinations; i++)
-			visit_number(p, record, 2 + i);
+			visit_number(p, record, PICK_COMBINATION + i);
 		p->exhaustive += p->checked - checked;
 		return;
 	}
 	left = p->states > p->checked ? p->states - p->checked : 0;
 	n = left / (p->steps - p->step + 1) + 1;
 	for (uint64_t i = 0; i < n; i++)
-		visit_number(p, record, 2 + EXHAUSTIVE + i);
+		visit_number(p, record, PICK_RANDOM + i);
 }
 
 /* ---- the log ----------------------------------------------------------------- */
@@ -320,10 +222,61 @@ static void count_steps(struct player *p)
 	const struct log_record *record;
 	uint64_t offset = LOG_START;
 
+	/* More or less: some that are found are no steps. */
 	while ((record = next_record(p, &offset)))
 		p->steps += record->kind != LOG_NOTHING &&
 			    record->kind != LOG_SYNC &&
 			    record->kind != LOG_SYNCED;
+}
+
+static void say(struct player *p, const char *line)
+{
+	checker_say(&p->checker, line);
+	p->said++;
+}
+
+/* What was said before an earlier power cut, as cut() has left it. */
+static void say_lines(struct player *p)
+{
+	FILE *file = fopen(p->lines, "re");
+	char *line = NULL;
+	size_t room = 0;
+
+	if (!file)
+		err(3, "cannot read %s", p->lines);
+	while (getline(&line, &room, file) > (ssize_t)strlen("said ")) {
+		line[strcspn(line, "\n")] = '\0';
+		say(p, line + strlen("said "));
+	}
+	free(line);
+	fclose(file);
+}
+
+/* Leave the folder as a cut at this step may leave it, and DIR.said beside it;
+ * nobody checks it. */
+static void cut(struct player *p, const struct log_record *record)
+{
+	char path[512];
+	FILE *file;
+
+	pick_number(&p->state, PICK_RANDOM, record->number,
+		    p->seed ^ (p->step << 32));
+	state_compose(&p->state);
+	write_to(p, p->cut, p->seed);
+	snprintf(path, sizeof(path), "%s.said", p->cut);
+	say(p, "cut");
+	file = fopen(path, "we");
+	if (!file || fputs(p->checker.said, file) < 0 || fclose(file) != 0)
+		err(3, "cannot write %s", path);
+}
+
+/* At a step of its own choice. */
+static void choose_cut(struct player *p)
+{
+	struct rng rng;
+
+	rng_seed(&rng, p->seed);
+	p->only_step = 1 + rng_below(&rng, p->steps);
 }
 
 static void play(struct player *p)
@@ -332,16 +285,16 @@ static void play(struct player *p)
 	uint64_t offset = LOG_START;
 
 	while ((record = next_record(p, &offset))) {
-		if (record->kind == LOG_SAID) {
-			checker_say(&p->checker, (const char *)(record + 1));
-			p->said++;
-		}
+		if (record->kind == LOG_SAID)
+			say(p, (const char *)(record + 1));
 		if (!world_apply(&p->world, record))
 			continue;
 		p->step++;
 		state_list(&p->state);
 		if (p->only_step == UINT64_MAX)
 			visit_step(p, record);
+		else if (p->only_step == p->step && p->cut)
+			cut(p, record);
 		else if (p->only_step == p->step)
 			visit_number(p, record, p->only_number);
 		if (p->bad && !p->goes_on)
@@ -358,7 +311,7 @@ static void compare_end(struct player *p)
 	if (dir < 0)
 		err(3, "cannot open %s", p->folder);
 	state_list(&p->state);
-	pick_ends(&p->state, true);
+	pick_number(&p->state, PICK_ALL, 0, 0);
 	state_compose(&p->state);
 	if (!state_is_like(&p->state, dir, why, sizeof(why)))
 		errx(3, "the recorder has not seen everything: in %s %s",
@@ -428,6 +381,10 @@ int main(int argc, char **argv)
 			 "Bytes that are written through a mapping"),
 		CLI_TEXT("without", 0, "WORD", &p.without,
 			 "As if file-syncs, or folder-syncs, did nothing"),
+		CLI_TEXT("cut", 0, "DIR", &p.cut,
+			 "Leave there what one cut leaves, and check nothing"),
+		CLI_TEXT("said", 0, "FILE", &p.lines,
+			 "DIR.said of --cut: there was a cut before"),
 		CLI_ON("all", 'a', &p.goes_on, "Go on after a bad state"),
 		{0},
 	};
@@ -451,16 +408,21 @@ int main(int argc, char **argv)
 	make_scratch(&p);
 	load_wild(&p);
 	count_steps(&p);
+	if (p.lines)
+		say_lines(&p);
+	if (p.cut)
+		choose_cut(&p);
 	play(&p);
-	if (p.folder && (!p.bad || p.goes_on))
+	if (p.folder && !p.cut && (!p.bad || p.goes_on))
 		compare_end(&p);
 	checker_fini(&p.checker);
-	printf("%" PRIu64 " states of %" PRIu64 " steps, %" PRIu64
-	       " bad (%.0f states/s)\n",
-	       p.checked, p.step, p.bad,
-	       (double)p.checked * 1e9 / (double)(tick_now() - start));
+	if (!p.cut)
+		printf("%" PRIu64 " states of %" PRIu64 " steps, %" PRIu64
+		       " bad (%.0f states/s)\n",
+		       p.checked, p.step, p.bad,
+		       (double)p.checked * 1e9 / (double)(tick_now() - start));
 	world_fini(&p.world);
 	state_fini(&p.state);
-	free(p.known);
+	known_fini(&p.known);
 	return p.bad ? 1 : 0;
 }

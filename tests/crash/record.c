@@ -314,66 +314,6 @@ static void unlock(void)
 	pthread_mutex_unlock(&head->lock);
 }
 
-/* ---- from the beginning ------------------------------------------------------ */
-
-static void make_log(int fd)
-{
-	pthread_mutexattr_t kind;
-
-	if (ftruncate(fd, (off_t)LOG_BYTES) < 0)
-		give_up("cannot make the log");
-	head = mmap(NULL, LOG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (head == MAP_FAILED)
-		give_up("cannot map the log");
-	if (head->magic == LOG_MAGIC)
-		return;
-	pthread_mutexattr_init(&kind);
-	pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
-	pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST);
-	/* A signal handler may come in between. */
-	pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);
-	pthread_mutex_init(&head->lock, &kind);
-	head->used = LOG_START;
-	head->magic = LOG_MAGIC;
-}
-
-static void watch(const char *dir)
-{
-	const struct place root = {.dir = 0};
-	struct stat st;
-
-	if (fstatat(AT_FDCWD, dir, &st, 0) < 0)
-		give_up("no folder CRASH_DIR");
-	head->device = st.st_dev;
-	if (head->files == 0)
-		add(st.st_ino, &root);
-}
-
-static uint64_t number_from(const char *name)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 10) : 0;
-}
-
-__attribute__((constructor)) static void start(void)
-{
-	const char *log = getenv("CRASH_LOG"), *dir = getenv("CRASH_DIR");
-	int fd;
-
-	if (!log || !dir)
-		return;
-	fd = (int)syscall(SYS_openat, AT_FDCWD, log,
-			  O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
-		give_up("cannot open CRASH_LOG");
-	make_log(fd);
-	watch(dir);
-	syscall(SYS_close, fd);
-	kill_at = number_from("CRASH_KILL");
-	sync_us = (useconds_t)number_from("CRASH_SYNC_US");
-}
-
 /* ---- syncs ------------------------------------------------------------------- */
 
 static uint64_t sync_begins(uint32_t file, uint64_t offset, uint64_t len)
@@ -614,6 +554,7 @@ static void note_found(int fd, const struct place *place)
 		return;
 	record = begin_name(LOG_FOUND, add(st.st_ino, place), place);
 	record->len = S_ISDIR(st.st_mode);
+	record->offset = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 	end(record, true);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (S_ISREG(st.st_mode) && st.st_size > 0)
@@ -805,6 +746,92 @@ static int rename_by(int dir, const char *path, int dir2, const char *path2,
 	unlock();
 	errno = error;
 	return rc;
+}
+
+/* ---- from the beginning ------------------------------------------------------ */
+
+static void make_log(int fd)
+{
+	pthread_mutexattr_t kind;
+
+	if (ftruncate(fd, (off_t)LOG_BYTES) < 0)
+		give_up("cannot make the log");
+	head = mmap(NULL, LOG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (head == MAP_FAILED)
+		give_up("cannot map the log");
+	if (head->magic == LOG_MAGIC)
+		return;
+	pthread_mutexattr_init(&kind);
+	pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST);
+	/* A signal handler may come in between. */
+	pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&head->lock, &kind);
+	head->used = LOG_START;
+	head->magic = LOG_MAGIC;
+}
+
+/* What is in the folder already. */
+static void find_all(const char *path, uint32_t number)
+{
+	DIR *stream = opendir(path);
+	const struct dirent *entry;
+	struct place place = {.dir = number};
+	char name[PATH_MAX];
+
+	while (stream && (entry = readdir(stream))) {
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (strlen(entry->d_name) >= sizeof(place.name)) {
+			lose("a name that is too long");
+			continue;
+		}
+		strcpy(place.name, entry->d_name);
+		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+		number = number_at(AT_FDCWD, name, &place);
+		if (entry->d_type == DT_DIR)
+			find_all(name, number);
+	}
+	if (stream)
+		closedir(stream);
+}
+
+static void watch(const char *dir)
+{
+	const struct place root = {.dir = 0};
+	struct stat st;
+
+	if (fstatat(AT_FDCWD, dir, &st, 0) < 0)
+		give_up("no folder CRASH_DIR");
+	head->device = st.st_dev;
+	if (head->files == 0)
+		find_all(dir, add(st.st_ino, &root));
+}
+
+static uint64_t number_from(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 10) : 0;
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	const char *log = getenv("CRASH_LOG"), *dir = getenv("CRASH_DIR");
+	int fd;
+
+	if (!log || !dir)
+		return;
+	fd = (int)syscall(SYS_openat, AT_FDCWD, log,
+			  O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		give_up("cannot open CRASH_LOG");
+	make_log(fd);
+	watch(dir);
+	syscall(SYS_close, fd);
+	kill_at = number_from("CRASH_KILL");
+	sync_us = (useconds_t)number_from("CRASH_SYNC_US");
 }
 
 /* ---- mappings ---------------------------------------------------------------- */

@@ -290,13 +290,12 @@ bool world_apply(struct world *world, const struct log_record *record)
 	case LOG_FOUND:
 	case LOG_MAKE:
 	case LOG_MAKE_DIR:
-		file->is_there = true;
 		file->is_dir = record->kind == LOG_MAKE_DIR ||
 			       (record->kind == LOG_FOUND && record->len);
-		if (record->kind == LOG_FOUND)
+		if (record->kind == LOG_FOUND && record->offset)
 			world->found = record->file;
 		add_change(world, record);
-		return true;
+		return record->kind != LOG_FOUND;
 	case LOG_LINK:
 	case LOG_UNLINK:
 	case LOG_RENAME:
@@ -305,7 +304,8 @@ bool world_apply(struct world *world, const struct log_record *record)
 	case LOG_WRITE:
 		write_bytes(file, record->number, record->offset, payload,
 			    record->len);
-		return true;
+		/* Nobody has written what was there before. */
+		return record->file != world->found;
 	case LOG_ZERO:
 		if (record->offset < file->seen_size)
 			write_bytes(file, record->number, record->offset, NULL,

@@ -32,7 +32,7 @@ struct world_size {
 
 /* By number, as the log has it. Bytes beyond a size are zero, up to room. */
 struct world_file {
-	bool is_there, is_dir;
+	bool is_dir;
 	uint8_t *seen, *synced;
 	uint64_t seen_size, synced_size;
 	size_t room; /* whole sectors */

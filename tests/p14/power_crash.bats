@@ -7,8 +7,8 @@ load ../support/common
 
 # What is left in the lock file nobody knows: it is stored to through a mapping.
 WILD=db-lock:0:20480
-TRANSACTIONS=12 STATES=500
-((!${STRESS:-0})) || TRANSACTIONS=100 STATES=18000
+TRANSACTIONS=12 STATES=500 TWICE=2
+((!${STRESS:-0})) || TRANSACTIONS=60 STATES=9000 TWICE=6
 
 # cut PROGRAM MODES [OPTION…]: three writers.
 cut() {
@@ -50,6 +50,11 @@ found() {
 @test "nor does it help to kill writers, readers and compactions before" {
 	sound rck
 	sound nck
+}
+
+@test "nor is anything lost when the power fails again, later or at once" {
+	sound r --twice=$TWICE
+	sound nck --twice=$TWICE
 }
 
 @test "control: without the syncs of files" {

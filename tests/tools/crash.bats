@@ -34,6 +34,12 @@ found() {
 	done
 }
 
+@test "a second power cut leaves no bad state" {
+	run "$CRASH" --states=$STATES --twice=4 toy
+	assert_success
+	assert_equal "$(grep -c ' 0 bad ' <<<"$output")" 5
+}
+
 @test "what is promised without a sync is found" {
 	found no-barrier 'were promised'
 	found early-done 'were promised'
