@@ -189,7 +189,7 @@ $(foreach t,$(call names_of,tests/crash/*_crash.c),$(call \
 $(call declare,CRASHERS,$(B)/tests/crash/play,tests/crash,play.c world.c \
 	state.c pick.c known.c checker.c)
 RECORDER := $(B)/tests/crash/record.so
-$(call declare,RECORDERS,$(RECORDER),tests/crash,record.c)
+$(call declare,RECORDERS,$(RECORDER),tests/crash,record.c tape.c bytes.c names.c)
 
 $(foreach t,$(UNITS) $(CRASHERS),$(eval LD_$(t) = $$(TEST_LDFLAGS_$(t:$(B)/tests/%=%))))
 $(foreach t,$(if $(filter fuzz,$(MODE)),$(FUZZERS)),$(eval \
@@ -243,7 +243,7 @@ $(EXECUTABLES):
 		$(ALL_LDFLAGS) $(LD_$@) -o $@ $(OBJ_$@) $(USES_$@) \
 		$(call pkg_libs,$(ALL_PKGS_$@)) -lrt -lm
 
-$(OBJ_$(RECORDER)): CFLAGS += -fPIC
+$(OBJ_$(RECORDER)): CFLAGS += -fPIC -fvisibility=hidden
 $(RECORDER):
 	$(call run,LINK) $(CC) $(ALL_MODE) -shared -o $@ $(OBJ_$@)
 

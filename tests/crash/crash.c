@@ -36,6 +36,33 @@ const char *crash_why(const char *format, ...)
 	return why;
 }
 
+bool crash_scan(const char *line, const char *word, uint64_t *numbers, size_t n)
+{
+	const size_t len = strlen(word);
+	char *end;
+
+	if (strncmp(line, word, len) != 0)
+		return false;
+	for (line += len; n; n--, numbers++, line = end) {
+		if (*line != ' ')
+			return false;
+		*numbers = strtoull(line, &end, 10);
+		if (end == line + 1)
+			return false;
+	}
+	return *line == '\0';
+}
+
+unsigned int crash_number(const char *text)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+
+	if (end == text || *end || number > 1000000)
+		errx(2, "'%s' is no number up to a million", text);
+	return (unsigned int)number;
+}
+
 static int check(const struct crash_program *program, int argc, char **argv)
 {
 	char *line = NULL;

@@ -36,6 +36,13 @@ int crash_main(const struct crash_program *program, int argc, char **argv);
 /* One line, by write(2), which the recorder sees. Any process of a driver. */
 void crash_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Whether a line is that word and so many numbers, with a blank before each. */
+bool crash_scan(const char *line, const char *word, uint64_t *numbers,
+		size_t n);
+
+/* A number from the command line; ends the process when it is none. */
+unsigned int crash_number(const char *text);
+
 /* Text that lasts until the next call, for check(). */
 const char *crash_why(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));

@@ -8,6 +8,7 @@
  */
 #include "tests/crash/crash.h"
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -79,19 +80,19 @@ static int submit(struct journal *journal, uint64_t *id)
 	if (fd < 0)
 		return fd;
 	error = record_commit(fd);
-	crash_say("job %" PRIu64 " of %" PRIu64, *id, journal->identity);
+	crash_say("job %" PRIu64 " %" PRIu64, *id, journal->identity);
 	close(fd);
 	journal_leave(journal);
 	return error;
 }
 
-static int work(const char *path, int jobs)
+static int work(const char *path, unsigned int jobs)
 {
 	struct journal journal;
 	uint64_t id[3];
 	int error = journal_open(&journal, path, true);
 
-	for (int i = 0; i < jobs && !error; i++) {
+	for (unsigned int i = 0; i < jobs && !error; i++) {
 		error = submit(&journal, &id[i % 3]);
 		if (!error && i >= 2)
 			error = end_job(&journal, id[(i + 1) % 3]);
@@ -102,12 +103,13 @@ static int work(const char *path, int jobs)
 
 static int drive(const char *dir, int argc, char **argv)
 {
-	int submitters = argc > 0 ? atoi(argv[0]) : 3;
-	int jobs = argc > 1 ? atoi(argv[1]) : 10, status, failed = 0;
+	unsigned int submitters = argc > 0 ? crash_number(argv[0]) : 3;
+	unsigned int jobs = argc > 1 ? crash_number(argv[1]) : 10;
+	int status, failed = 0;
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/journal", dir);
-	for (int i = 0; i < submitters; i++) {
+	for (unsigned int i = 0; i < submitters; i++) {
 		pid_t pid = fork();
 
 		if (pid < 0)
@@ -128,21 +130,21 @@ static bool is_tried[JOBS_MAX], is_queued[JOBS_MAX], has_ended[JOBS_MAX];
 
 static void hear(const char *line)
 {
-	uint64_t n;
+	uint64_t n[2];
 
 	if (strcmp(line, "cut") == 0)
 		return;
-	if (sscanf(line, "%*s %" SCNu64 " of %" SCNu64, &n, &identity) < 1 ||
-	    n >= JOBS_MAX)
-		abort();
-	if (strncmp(line, "try ", 4) == 0)
-		is_tried[n] = true;
-	if (strncmp(line, "job ", 4) == 0) {
-		is_queued[n] = true;
-		highest = n > highest ? n : highest;
+	if (crash_scan(line, "try", n, 1) && n[0] < JOBS_MAX) {
+		is_tried[n[0]] = true;
+	} else if (crash_scan(line, "job", n, 2) && n[0] < JOBS_MAX) {
+		is_queued[n[0]] = true;
+		identity = n[1];
+		highest = n[0] > highest ? n[0] : highest;
+	} else if (crash_scan(line, "end", n, 1) && n[0] < JOBS_MAX) {
+		has_ended[n[0]] = true;
+	} else {
+		errx(3, "what is '%s'?", line);
 	}
-	if (strncmp(line, "end ", 4) == 0)
-		has_ended[n] = true;
 }
 
 static const char *check_record(struct journal *journal, uint64_t id)

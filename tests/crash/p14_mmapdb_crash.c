@@ -48,9 +48,9 @@ static bool has(char mode)
 static void read_arguments(int argc, char **argv)
 {
 	if (argc > 0)
-		writers = (unsigned int)atoi(argv[0]);
+		writers = crash_number(argv[0]);
 	if (argc > 1)
-		transactions = (unsigned int)atoi(argv[1]);
+		transactions = crash_number(argv[1]);
 	if (argc > 2)
 		modes = argv[2];
 	if (writers > WRITERS || transactions >= TRANSACTIONS)
@@ -235,7 +235,7 @@ static int compact_all(const char *path, unsigned int number)
 
 static int read_all(const char *path, unsigned int number)
 {
-	unsigned int n[WRITERS], said[WRITERS] = {0};
+	unsigned int n[WRITERS] = {0}, said[WRITERS] = {0};
 	struct mmapdb *db;
 	int error = mmapdb_open(path, 0, &db);
 
@@ -320,7 +320,7 @@ static int make(const char *path, unsigned int number)
 		return 0;
 	if (error)
 		return fail(NULL, "cannot create", error);
-	crash_say("made 0 0");
+	crash_say("made");
 	return 0;
 }
 
@@ -380,31 +380,37 @@ static void raise_to(unsigned int *n, unsigned int least)
 
 static void hear(const char *line)
 {
+	uint64_t number[2];
 	unsigned int w, n;
-	char word[16];
+	bool is_try, is_done;
 
+	if (strcmp(line, "made") == 0) {
+		is_made = true;
+		return;
+	}
 	if (strcmp(line, "cut") == 0) {
 		/* What there is beyond, writers say when they start again. */
 		memcpy(there, promised, sizeof(there));
 		return;
 	}
-	if (sscanf(line, "%15s %u %u", word, &w, &n) != 3 || w >= WRITERS ||
-	    n >= TRANSACTIONS)
+	is_try = crash_scan(line, "try", number, 2);
+	is_done = crash_scan(line, "done", number, 2);
+	if ((!is_try && !is_done && !crash_scan(line, "soft", number, 2)) ||
+	    number[0] >= writers || number[1] >= TRANSACTIONS)
 		errx(3, "what is '%s'?", line);
-	if (strcmp(word, "made") == 0)
-		is_made = true;
-	if (strcmp(word, "try") == 0) {
+	w = (unsigned int)number[0];
+	n = (unsigned int)number[1];
+	if (is_try) {
 		tried[w] = n;
 		memcpy(before[w][n], there, sizeof(there));
+		return;
 	}
-	if (strcmp(word, "soft") == 0)
-		raise_to(&there[w], n);
-	if (strcmp(word, "done") == 0) {
-		raise_to(&there[w], n);
-		raise_to(&promised[w], n);
-		for (unsigned int v = 0; v < writers; v++)
-			raise_to(&promised[v], before[w][n][v]);
-	}
+	raise_to(&there[w], n);
+	if (!is_done)
+		return;
+	raise_to(&promised[w], n);
+	for (unsigned int v = 0; v < writers; v++)
+		raise_to(&promised[v], before[w][n][v]);
 }
 
 static const char *check_key(struct mmapdb *db, unsigned int w,

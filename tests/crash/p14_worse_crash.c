@@ -6,7 +6,7 @@
  *	P	a version is shown before it is durable
  *	R	pages of the durable version are used again
  */
-#include "tests/crash/p14_mmapdb_crash.c"
+#include "tests/crash/p14_mmapdb_crash.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "p14-mmapdb/handle.h"
 #include "p14-mmapdb/meta.h"

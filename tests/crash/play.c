@@ -193,7 +193,7 @@ static struct log_head *map_log(const char *path)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		err(3, "cannot open the log %s", path);
 	log = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	if (log == MAP_FAILED)
+	if (log == MAP_FAILED || !log)
 		err(3, "cannot map the log %s", path);
 	close(fd);
 	if ((size_t)st.st_size < LOG_START || log->magic != LOG_MAGIC ||
@@ -202,16 +202,15 @@ static struct log_head *map_log(const char *path)
 	return log;
 }
 
-static const struct log_record *next_record(const struct player *p,
+static const struct log_record *next_record(const struct log_head *log,
 					    uint64_t *offset)
 {
-	const struct log_record *record =
-		(const void *)((const char *)p->log + *offset);
+	const struct log_record *record;
 
 	do {
-		if (*offset >= p->log->used)
+		if (*offset >= log->used)
 			return NULL;
-		record = (const void *)((const char *)p->log + *offset);
+		record = (const void *)((const char *)log + *offset);
 		*offset += record->bytes;
 	} while (!record->is_done);
 	return record;
@@ -223,7 +222,7 @@ static void count_steps(struct player *p)
 	uint64_t offset = LOG_START;
 
 	/* More or less: some that are found are no steps. */
-	while ((record = next_record(p, &offset)))
+	while ((record = next_record(p->log, &offset)))
 		p->steps += record->kind != LOG_NOTHING &&
 			    record->kind != LOG_SYNC &&
 			    record->kind != LOG_SYNCED;
@@ -284,7 +283,7 @@ static void play(struct player *p)
 	const struct log_record *record;
 	uint64_t offset = LOG_START;
 
-	while ((record = next_record(p, &offset))) {
+	while ((record = next_record(p->log, &offset))) {
 		if (record->kind == LOG_SAID)
 			say(p, (const char *)(record + 1));
 		if (!world_apply(&p->world, record))
@@ -334,23 +333,37 @@ static void load_wild(struct player *p)
 
 /* ---- the command ------------------------------------------------------------- */
 
+/* "12:345" */
+static bool scan_pair(const char *text, uint64_t *a, uint64_t *b)
+{
+	char *end;
+
+	*a = strtoull(text, &end, 10);
+	if (end == text || *end != ':')
+		return false;
+	text = end + 1;
+	*b = strtoull(text, &end, 10);
+	return end != text && *end == '\0';
+}
+
 static void add_wild(const char *text, void *where)
 {
 	struct state *state = where;
 	struct state_wild *wild = &state->wild[state->n_wild];
+	size_t len = strcspn(text, ":");
 
-	if (state->n_wild == STATE_WILD ||
-	    sscanf(text, "%223[^:]:%" SCNu64 ":%" SCNu64, wild->name,
-		   &wild->offset, &wild->len) != 3)
+	if (state->n_wild == STATE_WILD || text[len] != ':' ||
+	    len >= sizeof(wild->name) ||
+	    !scan_pair(text + len + 1, &wild->offset, &wild->len))
 		die_usage("--wild=%s: accepted is NAME:OFFSET:LENGTH, %d times",
 			  text, STATE_WILD);
+	memcpy(wild->name, text, len);
 	state->n_wild++;
 }
 
 static void check_arguments(struct player *p)
 {
-	if (p->only && sscanf(p->only, "%" SCNu64 ":%" SCNu64, &p->only_step,
-			      &p->only_number) != 2)
+	if (p->only && !scan_pair(p->only, &p->only_step, &p->only_number))
 		die_usage("--only=%s: accepted is STEP:NUMBER", p->only);
 	if (!p->without)
 		return;

@@ -215,7 +215,7 @@ static int drive(const char *path, int argc, char **argv)
 
 /* ---- checking ---------------------------------------------------------------- */
 
-static unsigned int tried, done;
+static uint64_t tried, done;
 
 /* What --check gives comes last. */
 static void begin(int argc, char **argv)
@@ -226,8 +226,12 @@ static void begin(int argc, char **argv)
 
 static void hear(const char *line)
 {
-	sscanf(line, "try %u", &tried);
-	sscanf(line, "done %u", &done);
+	uint64_t n;
+
+	if (crash_scan(line, "try", &n, 1))
+		tried = n;
+	if (crash_scan(line, "done", &n, 1))
+		done = n;
 }
 
 static const char *check(const char *path)
@@ -251,7 +255,7 @@ static const char *check(const char *path)
 	}
 	if (store.n < done)
 		return crash_why("%u records are there and %u were promised",
-				 store.n, done);
+				 store.n, (unsigned int)done);
 	if (store.n > tried)
 		return crash_why("record %u was never put", store.n);
 	return NULL;
