@@ -9,6 +9,8 @@
  *	c	a process compacts
  *	r	a process reads, and what it has seen is promised (not with n)
  *	k	processes are killed, at any moment
+ *	b	a transaction of writer 0 is so large that its pages fit into no
+ *		list, and a later one removes all of that
  *
  * A process that gets killed is started again, and goes on where it stands.
  */
@@ -34,6 +36,10 @@ enum {
 	TRANSACTIONS = 1000,
 	OPS = 4, /* of a transaction, at most */
 	VALUE_MAX = 40000,
+	BULK = 5000, /* records, of so many bytes each, in these transactions */
+	BULK_BYTES = 400,
+	BULK_FROM = 3,
+	BULK_TO = 6,
 	PATIENCE_S = 60,
 };
 
@@ -123,6 +129,46 @@ static int get_count(struct mmapdb *db, unsigned int w, unsigned int *n)
 	return error;
 }
 
+static struct mmapdb_bytes bulk_key(unsigned int i, char text[32])
+{
+	int n = snprintf(text, 32, "bulk %04u", i);
+
+	return (struct mmapdb_bytes){.data = text, .len = (size_t)n};
+}
+
+static void fill_bulk(unsigned int i, unsigned char bytes[BULK_BYTES])
+{
+	struct rng rng;
+
+	rng_seed(&rng, i);
+	rng_fill(&rng, bytes, BULK_BYTES);
+}
+
+/* Does the bulk have to be there after that transaction of writer 0? */
+static bool has_bulk(unsigned int n)
+{
+	return has('b') && n >= BULK_FROM && n < BULK_TO;
+}
+
+static int put_bulk(struct mmapdb *db, unsigned int n)
+{
+	unsigned char bytes[BULK_BYTES];
+	const struct mmapdb_bytes value = {bytes, sizeof(bytes)};
+	char text[32];
+	int error = 0;
+
+	if (n != BULK_FROM && n != BULK_TO)
+		return 0;
+	for (unsigned int i = 0; i < BULK && !error; i++) {
+		fill_bulk(i, bytes);
+		if (n == BULK_FROM)
+			error = mmapdb_put(db, bulk_key(i, text), value, NULL);
+		else
+			error = mmapdb_del(db, bulk_key(i, text));
+	}
+	return error;
+}
+
 static int put_all(struct mmapdb *db, unsigned int w, unsigned int n)
 {
 	static unsigned char bytes[VALUE_MAX];
@@ -144,6 +190,8 @@ static int put_all(struct mmapdb *db, unsigned int w, unsigned int n)
 			error = mmapdb_put(db, key, value, NULL);
 		}
 	}
+	if (!error && w == 0 && has('b'))
+		error = put_bulk(db, n);
 	return error;
 }
 
@@ -461,6 +509,25 @@ static const char *check_writer(struct mmapdb *db, unsigned int w,
 	return why;
 }
 
+static const char *check_bulk(struct mmapdb *db, unsigned int n,
+			      uint64_t *records)
+{
+	unsigned char bytes[BULK_BYTES];
+	struct mmapdb_bytes value;
+	char text[32];
+	int error;
+
+	for (unsigned int i = 0; has_bulk(n) && i < BULK; i++) {
+		fill_bulk(i, bytes);
+		error = mmapdb_get(db, bulk_key(i, text), &value);
+		if (error || value.len != sizeof(bytes) ||
+		    memcmp(value.data, bytes, sizeof(bytes)) != 0)
+			return crash_why("'%s' is not what it was", text);
+		++*records;
+	}
+	return NULL;
+}
+
 /* A power cut takes back the last transactions: none that came before one that
  * is there. */
 static const char *check_order(const unsigned int n[WRITERS])
@@ -486,6 +553,8 @@ static const char *check_records(struct mmapdb *db, bool is_first)
 
 	for (unsigned int w = 0; w < writers && !why; w++)
 		why = check_writer(db, w, &n[w], &records);
+	if (!why)
+		why = check_bulk(db, n[0], &records);
 	if (!why && is_first)
 		why = check_order(n);
 	if (why)

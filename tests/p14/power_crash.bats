@@ -57,6 +57,14 @@ found() {
 	sound nck --twice=$TWICE
 }
 
+# Its states are of two megabytes.
+# bats test_tags=long
+@test "a transaction of more pages than a meta page lists is all there or not" {
+	STATES=$((STATES / 2)) TRANSACTIONS=10
+	sound b
+	sound nckb
+}
+
 @test "control: without the syncs of files" {
 	found 'was promised|cannot be opened' p14_mmapdb '' \
 		--without=file-syncs
