@@ -184,10 +184,10 @@ $(foreach t,$(call names_of,tests/fuzz/*_fuzz.c),$(call \
 # tests/crash/p04_word_crash.c is a program of the power-cut tests, and links
 # what p04 has; record.so is preloaded into it, and play is who judges.
 $(call library,crash,tests/crash,crash.c)
+$(call library,crashplay,tests/crash,world.c state.c pick.c known.c checker.c)
 $(foreach t,$(call names_of,tests/crash/*_crash.c),$(call \
 	declare_test,CRASHERS,crash,$(t),$(firstword $(subst _, ,$(t))),crash))
-$(call declare,CRASHERS,$(B)/tests/crash/play,tests/crash,play.c world.c \
-	state.c pick.c known.c checker.c)
+$(call declare,CRASHERS,$(B)/tests/crash/play,tests/crash,play.c,,crashplay)
 RECORDER := $(B)/tests/crash/record.so
 $(call declare,RECORDERS,$(RECORDER),tests/crash,record.c tape.c bytes.c names.c)
 
@@ -260,8 +260,8 @@ build/gen/%_clnt.c: %.x
 	$(call run,GEN ) $(RPCGEN) -l -o $@ $<
 
 # All mechanisms in one library, for `make install`.
-OUR_LIBS := $(filter-out $(call archive,suite support replay crash cmd rpcserve \
-	p06_print shm_image_arguments),$(LIBRARIES))
+OUR_LIBS := $(filter-out $(call archive,suite support replay crash crashplay \
+	cmd rpcserve p06_print shm_image_arguments),$(LIBRARIES))
 $(B)/libunixipc.a: $(OUR_LIBS)
 	@rm -f $@
 	$(call run,AR  ) ar rcs $@ $(foreach l,$(OUR_LIBS),$(OBJ_$(l)))

@@ -46,3 +46,5 @@ TSAN_TESTS += lib/rpc_server_test lib/rpc_server_limits_test \
 	lib/rpc_replies_test lib/rpc_hostile_test lib/rpc_hostile_stress_test
 TEST_LDFLAGS_lib/rpc_server_limits_test := -Wl,--wrap=accept4
 TEST_LDFLAGS_lib/measure_disturb_test := -Wl,--wrap=pread
+# The harness of the power-cut tests, which has no tests/ folder of its own.
+TEST_LIBS_lib/crash_state_test := crashplay
