@@ -1,0 +1,486 @@
+/* bench.c - the database beside those of other packages. Each trial has all of
+ * them do a job, one after the other and in another order each time; figures
+ * are medians, and ratios are medians of those of the trials. Durable and not
+ * durable are what each peer says of itself (peer.h). */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "lib/child.h"
+#include "lib/cmd/cli.h"
+#include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
+#include "lib/cmd/progress.h"
+#include "lib/cmd/stop.h"
+#include "lib/measure/machine.h"
+#include "lib/stats.h"
+#include "lib/tick.h"
+#include "p14-mmapdb/bench/peer.h"
+#include "p14-mmapdb/bench/process.h"
+#include "p14-mmapdb/bench/records.h"
+#include "p14-mmapdb/bench/trial.h"
+
+enum { PEERS = 5, TRIALS_MAX = 99, GOALS = 3, RUNS = 100, PATH = 512 };
+
+static const struct peer *const peers[PEERS] = {
+	&peer_ours, &peer_lmdb, &peer_sqlite, &peer_bdb, &peer_tdb,
+};
+
+struct goal {
+	const char *peer;
+	double ratio; /* ours is at least so many times as fast */
+};
+
+static const struct job {
+	const char *name, *title;
+	enum trial_work work;
+	unsigned int processes;
+	bool is_durable;
+	const char *only; /* NULL: all peers; else ours and this one */
+	struct goal goals[GOALS];
+} jobs[] = {
+	{"load",
+	 "load, sorted",
+	 TRIAL_LOAD_SORTED,
+	 1,
+	 false,
+	 "LMDB",
+	 {{"LMDB", 1.5}}},
+	{"load",
+	 "load, random",
+	 TRIAL_LOAD_RANDOM,
+	 1,
+	 false,
+	 "LMDB",
+	 {{"LMDB", 1.0}}},
+	{"put", "durable put", TRIAL_PUT, 1, true, NULL, {{"LMDB", 1.5}}},
+	{"put", "durable put", TRIAL_PUT, 4, true, NULL, {{"LMDB", 1.0}}},
+	{"put", "durable put", TRIAL_PUT, 16, true, NULL, {{"LMDB", 1.0}}},
+	{"mix", "95/5 durable", TRIAL_MIX, 4, true, NULL, {{"LMDB", 1.5}}},
+	{"get", "get", TRIAL_GET, 1, true, NULL, {{"LMDB", 1.2}}},
+	{"get", "get", TRIAL_GET, 2, true, NULL, {{"LMDB", 1.2}}},
+	{"get", "get", TRIAL_GET, 4, true, NULL, {{"LMDB", 1.2}}},
+	{"nosync",
+	 "put, not durable",
+	 TRIAL_PUT,
+	 1,
+	 false,
+	 NULL,
+	 {{"LMDB", 2.0}}},
+	{"nosync",
+	 "put, not durable",
+	 TRIAL_PUT,
+	 2,
+	 false,
+	 NULL,
+	 {{"LMDB", 2.0}}},
+	{"nosync",
+	 "put, not durable",
+	 TRIAL_PUT,
+	 4,
+	 false,
+	 NULL,
+	 {{"LMDB", 2.0}}},
+};
+
+struct options {
+	size_t records, trials;
+	int64_t time_ns;
+	const char *dir, *jobs, *peers, *command;
+};
+
+static struct options options = {
+	.records = 1000000,
+	.trials = 5,
+	.time_ns = TICK_S / 2,
+	.dir = "/var/tmp",
+	.command = "p14-mmapdb/mmapdb",
+};
+
+static struct records records;
+static char folder[PATH]; /* all that is written lies in it */
+static pid_t owner;       /* of it */
+static uint64_t trial_number;
+
+/* ---- folders ------------------------------------------------------------------ */
+
+static void remove_folder(const char *path)
+{
+	char *argv[] = {"rm", "-rf", "--", (char *)path, NULL};
+	struct child_spec spec = CHILD_SPEC_INIT;
+	int status;
+	pid_t pid;
+
+	spec.argv = argv;
+	if (!child_spawn(&spec, &pid))
+		child_wait(pid, tick_after(60 * TICK_S), &status);
+}
+
+static void clean_up(void)
+{
+	if (getpid() == owner && folder[0])
+		remove_folder(folder);
+}
+
+static void make_folder(void)
+{
+	if (snprintf(folder, sizeof(folder), "%s/mmapdb-bench.XXXXXX",
+		     options.dir) >= PATH - 32)
+		die_usage("--dir=%s: too long", options.dir);
+	if (!mkdtemp(folder)) {
+		int error = errno;
+
+		folder[0] = '\0';
+		die_errno(error, "cannot make a folder in %s", options.dir);
+	}
+	owner = getpid();
+	atexit(clean_up);
+}
+
+static void peer_folder(const struct peer *peer, char path[PATH])
+{
+	snprintf(path, PATH, "%.*s/%s", PATH - 32, folder, peer->file);
+}
+
+/* What is still to be written to the disk would be in the next one's way. */
+static void settle(void)
+{
+	sync();
+}
+
+/* ---- measuring ------------------------------------------------------------------- */
+
+static bool is_chosen(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!list)
+		return true;
+	for (const char *at = list; (at = strcasestr(at, name)); at += len)
+		if ((at == list || at[-1] == ',') &&
+		    (at[len] == ',' || at[len] == '\0'))
+			return true;
+	return false;
+}
+
+static bool takes_part(const struct job *job, const struct peer *peer)
+{
+	if (!peer ||
+	    (peer != &peer_ours && !is_chosen(options.peers, peer->name)))
+		return false;
+	return !job->only || peer == &peer_ours ||
+	       !strcmp(job->only, peer->name);
+}
+
+static void run_trial(const struct job *job, const struct peer *peer,
+		      struct trial_result *result)
+{
+	char dir[PATH];
+	struct trial trial = {
+		.peer = peer,
+		.dir = dir,
+		.records = &records,
+		.work = job->work,
+		.processes = job->processes,
+		.is_durable = job->is_durable,
+		.duration_ns = options.time_ns,
+		.number = ++trial_number,
+	};
+	int error;
+
+	if (stop_signal())
+		exit(stop_exit_code());
+	peer_folder(peer, dir);
+	if (job->work <= TRIAL_LOAD_SORTED) {
+		remove_folder(dir);
+		if (mkdir(dir, 0700))
+			die_errno(errno, "cannot make %s", dir);
+	}
+	settle();
+	error = trial_run(&trial, result);
+	if (error)
+		die_errno(error, "%s: cannot measure %s", job->title,
+			  peer->name);
+}
+
+/* What a job needs that no load before it has made. */
+static void load_once(const struct peer *peer)
+{
+	static const struct job load = {
+		"load", "load", TRIAL_LOAD_RANDOM, 1, false, NULL, {{0}}};
+	struct trial_result result;
+	char dir[PATH];
+	struct stat st;
+
+	peer_folder(peer, dir);
+	if (stat(dir, &st))
+		run_trial(&load, peer, &result);
+}
+
+struct series {
+	double rate[TRIALS_MAX], ratio[TRIALS_MAX];
+	double longest[TRIALS_MAX], least[TRIALS_MAX];
+};
+
+static void measure(const struct job *job, struct series series[PEERS])
+{
+	struct trial_result results[PEERS];
+
+	for (size_t t = 0; t < options.trials; t++) {
+		for (size_t i = 0; i < PEERS; i++) {
+			size_t p = (i + t) % PEERS;
+
+			if (takes_part(job, peers[p]))
+				run_trial(job, peers[p], &results[p]);
+		}
+		for (size_t p = 0; p < PEERS; p++) {
+			if (!takes_part(job, peers[p]))
+				continue;
+			series[p].rate[t] = results[p].rate;
+			series[p].ratio[t] = results[0].rate / results[p].rate;
+			series[p].longest[t] = results[p].longest_ns;
+			series[p].least[t] = results[p].least;
+		}
+	}
+}
+
+/* ---- telling ---------------------------------------------------------------------- */
+
+static const struct out_column job_columns[] = {
+	{"Job", OUT_LEFT},          {"Processes", OUT_RIGHT},
+	{"Database", OUT_LEFT},     {"Per second", OUT_RIGHT},
+	{"Ours is", OUT_RIGHT},     {"Goal", OUT_RIGHT},
+	{"Longest put", OUT_RIGHT}, {"Slowest", OUT_RIGHT},
+};
+
+static double goal_of(const struct job *job, const struct peer *peer)
+{
+	for (size_t g = 0; g < GOALS && job->goals[g].peer; g++)
+		if (!strcmp(job->goals[g].peer, peer->name))
+			return job->goals[g].ratio;
+	return 0;
+}
+
+static void add_row(struct out_table *table, const struct job *job, size_t p,
+		    const struct series *series)
+{
+	double goal = goal_of(job, peers[p]);
+	double longest = stats_median(series->longest, options.trials);
+	char rate[16], wait[16];
+
+	out_table_row(table);
+	out_table_cell(table, "%s", p ? "" : job->title);
+	out_table_cell(table, p ? "" : "%u", job->processes);
+	out_table_cell(table, "%s", peers[p]->name);
+	out_table_cell(table, "%s",
+		       out_number(stats_median(series->rate, options.trials),
+				  rate, sizeof(rate)));
+	out_table_cell(table, p ? "%.2f x" : "",
+		       stats_median(series->ratio, options.trials));
+	out_table_cell(table, goal > 0 ? "%.2f x" : "", goal);
+	out_table_cell(table, "%s",
+		       longest > 0 ? out_duration(longest, wait, sizeof(wait))
+				   : "");
+	out_table_cell(table, job->processes > 1 ? "%.0f %%" : "",
+		       100 * stats_median(series->least, options.trials));
+}
+
+static void print(struct out_table *table, const char *title)
+{
+	int error;
+
+	printf("\n%s\n", title);
+	error = out_table_print(table, stdout);
+	if (error)
+		die_errno(error, "cannot print");
+	out_table_free(table);
+}
+
+static void measure_jobs(void)
+{
+	struct series *series = calloc(PEERS, sizeof(*series));
+	struct out_table *table = out_table_new(
+		job_columns, sizeof(job_columns) / sizeof(*job_columns));
+
+	if (!series || !table)
+		die("no memory");
+	for (size_t j = 0; j < sizeof(jobs) / sizeof(*jobs); j++) {
+		if (!is_chosen(options.jobs, jobs[j].name))
+			continue;
+		for (size_t p = 0; p < PEERS; p++)
+			if (jobs[j].work > TRIAL_LOAD_SORTED &&
+			    takes_part(&jobs[j], peers[p]))
+				load_once(peers[p]);
+		measure(&jobs[j], series);
+		for (size_t p = 0; p < PEERS; p++)
+			if (takes_part(&jobs[j], peers[p]))
+				add_row(table, &jobs[j], p, &series[p]);
+	}
+	print(table, "Operations: medians; \"slowest\" is the slowest "
+		     "process's part of the mean");
+	free(series);
+}
+
+/* ---- space ------------------------------------------------------------------------- */
+
+static double bytes_a_record(const struct peer *peer)
+{
+	static const struct job load = {
+		"space", "space", TRIAL_LOAD_RANDOM, 1, false, NULL, {{0}}};
+	struct trial_result result;
+	char path[2 * PATH];
+	struct stat st;
+
+	run_trial(&load, peer, &result);
+	peer_folder(peer, path);
+	strcat(strcat(path, "/"), peer->file);
+	if (stat(path, &st))
+		die_errno(errno, "cannot look at %s", path);
+	return (double)st.st_blocks * 512 / (double)records.n;
+}
+
+static void measure_space(void)
+{
+	static const struct out_column columns[] = {{"Database", OUT_LEFT},
+						    {"Bytes", OUT_RIGHT},
+						    {"Ours is", OUT_RIGHT},
+						    {"Goal", OUT_RIGHT}};
+	struct out_table *table = out_table_new(columns, 4);
+	double ours = 0;
+
+	if (!table)
+		die("no memory");
+	for (size_t p = 0; p < PEERS; p++) {
+		double bytes;
+
+		if (!peers[p] ||
+		    (p && !is_chosen(options.peers, peers[p]->name)))
+			continue;
+		bytes = bytes_a_record(peers[p]);
+		ours = p ? ours : bytes;
+		out_table_row(table);
+		out_table_cell(table, "%s", peers[p]->name);
+		out_table_cell(table, "%.0f", bytes);
+		out_table_cell(table, p ? "%.2f x" : "", ours / bytes);
+		out_table_cell(table, "%s",
+			       strcmp(peers[p]->name, "LMDB") ? "" : "0.90 x");
+	}
+	print(table, "Blocks of the file for a record of 116 B, loaded in "
+		     "random order");
+}
+
+/* ---- whole processes ------------------------------------------------------------------ */
+
+enum { PROCESSES = 3 };
+
+static void measure_processes(void)
+{
+	static const struct out_column columns[] = {{"Process", OUT_LEFT},
+						    {"Time", OUT_RIGHT},
+						    {"Ours is", OUT_RIGHT},
+						    {"Goal", OUT_RIGHT}};
+	static const char *const titles[PROCESSES] = {"mmapdb get",
+						      "tdbtool fetch", "true"};
+	char ours[2 * PATH], tdb[2 * PATH], key[RECORDS_KEY + 1] = "";
+	char *argv[PROCESSES][5] = {
+		{(char *)options.command, "get", ours, key, NULL},
+		{"tdbtool", tdb, "fetch", key, NULL},
+		{"true", NULL}};
+	double time[PROCESSES][TRIALS_MAX], ratio[PROCESSES][TRIALS_MAX];
+	struct out_table *table = out_table_new(columns, 4);
+	char took[16];
+
+	if (!table)
+		die("no memory");
+	if (!peers[4])
+		return;
+	load_once(peers[0]);
+	load_once(peers[4]);
+	peer_folder(peers[0], ours);
+	strcat(strcat(ours, "/"), peers[0]->file);
+	peer_folder(peers[4], tdb);
+	strcat(strcat(tdb, "/"), peers[4]->file);
+	memcpy(key, records.keys[records.n / 2], RECORDS_KEY);
+	for (size_t t = 0; t < options.trials; t++)
+		for (int i = 0; i < PROCESSES; i++) {
+			int error = process_time(argv[i], RUNS, &time[i][t]);
+
+			if (error)
+				die_errno(error, "cannot run %s", argv[i][0]);
+			ratio[i][t] = time[0][t] / time[i][t];
+		}
+	for (int i = 0; i < PROCESSES; i++) {
+		out_table_row(table);
+		out_table_cell(table, "%s", titles[i]);
+		out_table_cell(
+			table, "%s",
+			out_duration(stats_median(time[i], options.trials),
+				     took, sizeof(took)));
+		out_table_cell(table, i ? "%.2f x" : "",
+			       stats_median(ratio[i], options.trials));
+		out_table_cell(table, "%s", i == 1 ? "0.90 x" : "");
+	}
+	print(table, "A get as a whole process");
+}
+
+/* ---- main ------------------------------------------------------------------------------ */
+
+static void print_head(void)
+{
+	struct machine machine;
+	struct statfs fs;
+
+	machine_read(&machine);
+	if (statfs(folder, &fs))
+		die_errno(errno, "cannot look at %s", folder);
+	printf("%zu records of 16 + 100 B, %zu trials of %.1f s, %s, %d CPUs, "
+	       "%s%s\n",
+	       records.n, options.trials, (double)options.time_ns / 1e9,
+	       machine.cpu, machine.cpus, machine.kernel,
+	       fs.f_type == 0x01021994 ? ", in memory: durable costs nothing"
+				       : "");
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	const struct cli_option table[] = {
+		CLI_COUNT("records", 'n', "N", &options.records, 1000, 10000000,
+			  "How many there are (default 1M)"),
+		CLI_COUNT("trials", 't', "N", &options.trials, 1, TRIALS_MAX,
+			  "How often each does each job (default 5)"),
+		CLI_DURATION("time", 0, "DUR", &options.time_ns, TICK_MS,
+			     60 * TICK_S, "How long (default 500ms)"),
+		CLI_TEXT("dir", 0, "DIR", &options.dir,
+			 "Where; best on a disk (default /var/tmp)"),
+		CLI_TEXT("jobs", 'j', "LIST", &options.jobs,
+			 "Of load,put,mix,get,nosync,space,process"),
+		CLI_TEXT("peers", 'p', "LIST", &options.peers,
+			 "Of LMDB,SQLite,Berkeley DB,TDB"),
+		CLI_TEXT("command", 0, "FILE", &options.command,
+			 "The command mmapdb (default p14-mmapdb/mmapdb)"),
+		{0},
+	};
+	const struct cli_command command = {
+		.doc = "Measure the database beside others.",
+		.options = table,
+	};
+
+	cli_parse(&command, argc, argv);
+	if (stop_install())
+		die("cannot catch signals");
+	if (records_make(&records, options.records, 1))
+		die("no memory");
+	make_folder();
+	print_head();
+	measure_jobs();
+	if (is_chosen(options.jobs, "space"))
+		measure_space();
+	if (is_chosen(options.jobs, "process"))
+		measure_processes();
+	return 0;
+}
