@@ -261,7 +261,8 @@ build/gen/%_clnt.c: %.x
 
 # All mechanisms in one library, for `make install`.
 OUR_LIBS := $(filter-out $(call archive,suite support replay crash crashplay \
-	cmd rpcserve p06_print shm_image_arguments),$(LIBRARIES))
+	cmd rpcserve p06_print shm_image_arguments \
+	mmapdb_rows),$(LIBRARIES))
 $(B)/libunixipc.a: $(OUR_LIBS)
 	@rm -f $@
 	$(call run,AR  ) ar rcs $@ $(foreach l,$(OUR_LIBS),$(OBJ_$(l)))

@@ -1,7 +1,26 @@
-$(call library,mmapdb,p14-mmapdb,alloc.c build.c check.c commit.c copy.c cursor.c \
-	flush.c handle.c lock.c look.c map.c meta.c mmapdb.c newfile.c output.c \
-	page.c queue.c reader.c shared.c tree.c write.c writer.c)
+$(call library,mmapdb,p14-mmapdb,$(notdir $(wildcard p14-mmapdb/*.c)))
 HEADERS += p14-mmapdb/mmapdb.h
+# Apart, for its fuzz target and its test.
+$(call library,mmapdb_rows,p14-mmapdb,cmd/bytes.c cmd/rows.c cmd/rows_csv.c \
+	cmd/rows_json.c,jansson)
+$(call program,mmapdb,p14-mmapdb,cmd/mmapdb.c cmd/database.c \
+	cmd/one_record.c cmd/many_records.c cmd/transaction.c cmd/file.c \
+	cmd/stat.c,mmapdb mmapdb_rows)
+# A process for each look-up, a half of whose time goes into loading libraries.
+LD_p14-mmapdb/mmapdb := -static-pie
+
+# The databases of others, each where its package is installed.
+MMAPDB_PEERS := $(foreach p,lmdb sqlite3 tdb,$(if $(call \
+	pkg,modversion,$(p)),$(p)))
+MMAPDB_BDB := $(if $(wildcard /usr/include/db.h),bdb)
+$(call bench,p14-mmapdb,bench/bench.c bench/ours.c bench/process.c \
+	bench/records.c bench/stores.c bench/trial.c \
+	$(patsubst %,bench/peer_%.c,$(subst \
+	sqlite3,sqlite,$(MMAPDB_PEERS)) $(MMAPDB_BDB)),mmapdb measure,$(MMAPDB_PEERS))
+ifneq ($(MMAPDB_BDB),)
+LD_$(B)/p14-mmapdb/bench/bench := -Wl,--no-as-needed -ldb -Wl,--as-needed
+endif
+
 TEST_LDFLAGS_p14/faults_test := -Wl,--wrap=pwritev,--wrap=fdatasync,--wrap=fsync,--wrap=fallocate,--wrap=linkat,--wrap=renameat
 TEST_LDFLAGS_p14/steps_test := -Wl,--wrap=pwritev,--wrap=fdatasync,--wrap=fsync,--wrap=linkat,--wrap=renameat
 # Faults that tests/crash must find.

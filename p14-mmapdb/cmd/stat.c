@@ -1,0 +1,170 @@
+/* stat.c - what there is in a database, and who reads it. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
+#include "p14-mmapdb/cmd/database.h"
+#include "p14-mmapdb/cmd/verbs.h"
+
+/* Pages of the file that neither the newest version has nor the database for
+ * itself: free, or of an older version that is read. */
+static uint64_t other_pages(const struct mmapdb_stat *s)
+{
+	uint64_t used = s->leaf_pages + s->branch_pages + s->overflow_pages +
+			s->fixed_pages;
+
+	return s->pages > used ? s->pages - used : 0;
+}
+
+struct field {
+	const char *name; /* in JSON */
+	const char *title;
+	uint64_t value;
+	bool is_bytes;
+};
+
+enum { FIELDS = 13 };
+
+static void list_fields(const struct mmapdb_stat *s, struct field f[FIELDS])
+{
+	const struct field fields[FIELDS] = {
+		{"records", "Records", s->records, false},
+		{"next_offset", "Next offset", s->logical_end, false},
+		{"version", "Version", s->txnid, false},
+		{"durable_version", "Durable version", s->durable_txnid, false},
+		{"file_bytes", "File", s->file_bytes, true},
+		{"max_bytes", "Limit", s->max_bytes, true},
+		{"depth", "Depth of the tree", s->depth, false},
+		{"leaf_pages", "Pages with records", s->leaf_pages, false},
+		{"branch_pages", "Pages above them", s->branch_pages, false},
+		{"overflow_pages", "Pages of large values", s->overflow_pages,
+		 false},
+		{"fixed_pages", "Pages of the database's own", s->fixed_pages,
+		 false},
+		{"other_pages", "Pages free or of older versions",
+		 other_pages(s), false},
+		{"writer", "Writer (process)", (uint64_t)s->writer, false},
+	};
+
+	for (int i = 0; i < FIELDS; i++)
+		f[i] = fields[i];
+}
+
+static void print_field(const struct field *f)
+{
+	if (f->is_bytes && !f->value)
+		printf("%-32s none\n", f->title);
+	else if (f->is_bytes)
+		printf("%-32s %" PRIu64 " KB\n", f->title, f->value >> 10);
+	else if (f->value || f->name[0] != 'w')
+		printf("%-32s %" PRIu64 "\n", f->title, f->value);
+	else
+		printf("%-32s none\n", f->title);
+}
+
+/* ---- readers ---------------------------------------------------------------- */
+
+struct readers {
+	bool is_json;
+	uint64_t newest; /* version */
+	uint64_t n;
+};
+
+static int print_reader(const struct mmapdb_reader *reader, void *arg)
+{
+	struct readers *readers = arg;
+	char age[16];
+
+	if (readers->is_json)
+		printf("%s\n    {\"pid\": %" PRId64 ", \"version\": %" PRIu64
+		       ", \"age_ns\": %" PRId64 "}",
+		       readers->n ? "," : "", reader->pid, reader->txnid,
+		       reader->age_ns);
+	else
+		printf("Reader: process %" PRId64
+		       ", for %s, of version %" PRIu64 "\n",
+		       reader->pid,
+		       out_duration((double)reader->age_ns, age, sizeof(age)),
+		       reader->txnid);
+	readers->n++;
+	return 0;
+}
+
+static void print_readers(const struct database *database,
+			  struct readers *readers)
+{
+	int error = mmapdb_readers(database->db, print_reader, readers);
+
+	if (error)
+		database_die(database, error, "read");
+}
+
+/* ---- all ---------------------------------------------------------------------- */
+
+static void print_text(const struct database *database,
+		       const struct mmapdb_stat *stat)
+{
+	struct readers readers = {.newest = stat->txnid};
+	struct field f[FIELDS];
+
+	list_fields(stat, f);
+	for (int i = 0; i < FIELDS; i++)
+		print_field(&f[i]);
+	print_readers(database, &readers);
+	if (stat->is_pinned)
+		printf("Readers: some without a slot, so that no page is freed "
+		       "while they read\n");
+	if (stat->is_failed)
+		printf("A sync has failed: nothing is written any more until "
+		       "'mmapdb compact'\n");
+}
+
+static void print_json(const struct database *database,
+		       const struct mmapdb_stat *stat)
+{
+	struct readers readers = {.is_json = true};
+	struct field f[FIELDS];
+
+	list_fields(stat, f);
+	printf("{\n  \"schema\": \"unixipc-mmapdb-stat/1\",\n");
+	for (int i = 0; i < FIELDS; i++)
+		printf("  \"%s\": %" PRIu64 ",\n", f[i].name, f[i].value);
+	printf("  \"is_pinned\": %s,\n  \"is_failed\": %s,\n  \"readers\": [",
+	       stat->is_pinned ? "true" : "false",
+	       stat->is_failed ? "true" : "false");
+	print_readers(database, &readers);
+	printf("%s]\n}\n", readers.n ? "\n  " : "");
+}
+
+int verb_stat(int argc, char **argv)
+{
+	bool is_json = false;
+	const struct cli_option options[] = {
+		CLI_ON("json", 0, &is_json, "Print one JSON object"), {0}};
+	const struct cli_command command = {
+		.word = argv[0],
+		.doc = "Print what a database holds, where its space has gone, "
+		       "and who reads it.\vExample: mmapdb stat mydata.db",
+		.operands = "FILE",
+		.most = 1,
+		.options = options,
+	};
+	struct database database;
+	struct mmapdb_stat stat;
+	int error;
+
+	database_need(cli_parse(&command, argc, argv), 1, "a FILE");
+	database_open(&database, argv[1], MMAPDB_RDONLY);
+	database_begin_read(&database);
+	error = mmapdb_stat(database.db, &stat);
+	if (error)
+		database_die(&database, error, "read");
+	mmapdb_abort(database.db); /* or we would be a reader ourselves */
+	if (is_json)
+		print_json(&database, &stat);
+	else
+		print_text(&database, &stat);
+	database_close(&database);
+	return 0;
+}
