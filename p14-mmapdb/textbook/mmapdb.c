@@ -51,11 +51,11 @@ static void open_and_map(const char *path, int flags, short type)
 		err(1, "cannot map %s", path);
 }
 
-/* The record with that key, or with "" the first that is free. */
+/* The record with that key, or else the first that is free, if any is. */
 static struct record *find(const char *key)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!strncmp(records[i].key, key, sizeof(records->key)))
+		if (!*records[i].key || !strcmp(records[i].key, key))
 			return &records[i];
 	return NULL;
 }
@@ -102,11 +102,9 @@ static void insert(const char *path, const char *key, const char *value)
 		errx(2, "1 to 63 bytes of key, and up to 191 of value");
 	open_and_map(path, O_RDWR, F_WRLCK);
 	r = find(key);
-	if (!r)
-		r = find("");
 	if (!r) {
 		grow();
-		r = find("");
+		r = find(key);
 	}
 	strcpy(r->key, key);
 	if (!strcmp(value, "-"))
@@ -126,7 +124,7 @@ static int get(const char *path, const char *key)
 
 	open_and_map(path, O_RDONLY, F_RDLCK);
 	r = find(key);
-	if (!r)
+	if (!r || !*r->key)
 		return 1;
 	puts(r->value);
 	return 0;
