@@ -384,11 +384,11 @@ static void measure_processes(void)
 						    {"Ours is", OUT_RIGHT},
 						    {"Goal", OUT_RIGHT}};
 	static const char *const titles[PROCESSES] = {"mmapdb get",
-						      "tdbtool fetch", "true"};
+						      "tdbtool show", "true"};
 	char ours[2 * PATH], tdb[2 * PATH], key[RECORDS_KEY + 1] = "";
 	char *argv[PROCESSES][5] = {
 		{(char *)options.command, "get", ours, key, NULL},
-		{"tdbtool", tdb, "fetch", key, NULL},
+		{"tdbtool", tdb, "show", key, NULL},
 		{"true", NULL}};
 	double time[PROCESSES][TRIALS_MAX], ratio[PROCESSES][TRIALS_MAX];
 	struct out_table *table = out_table_new(columns, 4);

@@ -3,6 +3,12 @@
 # shellcheck disable=SC2016 # commands are text
 load ../support/common
 
+# numbered FROM TO FORMAT: a line a number, which FORMAT may have twice.
+numbered() {
+	awk -v from="$1" -v to="$2" -v format="$3\n" \
+		'BEGIN { for (i = from; i <= to; i++) printf format, i, i }'
+}
+
 setup() {
 	setup_chapter p14
 }
@@ -268,7 +274,7 @@ fill() {
 
 @test "100,000 lines are one transaction" {
 	./mmapdb create mydata.db
-	seq -f '{"key": "%06.0f", "value": "%.0f"}' 100000 >lines
+	numbered 1 100000 '{"key": "%06d", "value": "%d"}' >lines
 	run ./mmapdb import mydata.db lines
 	assert_success
 	assert_output 'Imported: 100000 records'
@@ -285,12 +291,12 @@ fill() {
 @test "an import shows how far it is" {
 	# shellcheck disable=SC2317
 	feed() {
-		seq -f '{"key": "%06.0f", "value": "%.0f"}' 50000
+		numbered 1 50000 '{"key": "%06d", "value": "%d"}'
 		sleep 1.5
-		seq -f '{"key": "%06.0f", "value": "%.0f"}' 50001 100000
+		numbered 50001 100000 '{"key": "%06d", "value": "%d"}'
 	}
 	./mmapdb create mydata.db
-	export -f feed
+	export -f feed numbered
 	TERM=xterm run expect -c 'set timeout 60
 		spawn bash -c "feed | ./mmapdb import mydata.db"
 		expect {
@@ -318,7 +324,7 @@ fill() {
 
 fill_much() {
 	./mmapdb create mydata.db
-	seq -f '{"key": "%06.0f", "value": "some text that fills %.0f"}' 50000 |
+	numbered 1 50000 '{"key": "%06d", "value": "some text that fills %d"}' |
 		./mmapdb import mydata.db
 }
 
@@ -337,7 +343,7 @@ has_reader() {
 	assert_line --regexp "^Reader: process $reader, for .*, of version [0-9]+\$"
 	assert_equal "$(./mmapdb stat mydata.db --json |
 		jq '.readers[0].pid')" "$reader"
-	seq -f 'del %06.0f' 50000 | ./mmapdb batch mydata.db
+	numbered 1 50000 'del %06d' | ./mmapdb batch mydata.db
 	run ./mmapdb count mydata.db
 	assert_output 0
 	assert_equal "$(wc -l <&5)" 50000
@@ -383,7 +389,7 @@ has_reader() {
 
 @test "compact makes the file small while others read on" {
 	fill_much
-	seq -f 'del %06.0f' 49000 | ./mmapdb batch mydata.db
+	numbered 1 49000 'del %06d' | ./mmapdb batch mydata.db
 	before=$(stat -c %s mydata.db)
 	run ./mmapdb compact mydata.db
 	assert_success
