@@ -105,6 +105,7 @@ static struct records records;
 static char folder[PATH]; /* all that is written lies in it */
 static pid_t owner;       /* of it */
 static uint64_t trial_number;
+static struct progress progress;
 
 /* ---- folders ------------------------------------------------------------------ */
 
@@ -146,6 +147,14 @@ static void peer_folder(const struct peer *peer, char path[PATH])
 	snprintf(path, PATH, "%.*s/%s", PATH - 32, folder, peer->file);
 }
 
+static void peer_file(const struct peer *peer, char path[2 * PATH])
+{
+	char dir[PATH];
+
+	peer_folder(peer, dir);
+	snprintf(path, 2 * PATH, "%s/%s", dir, peer->file);
+}
+
 /* What is still to be written to the disk would be in the next one's way. */
 static void settle(void)
 {
@@ -179,7 +188,7 @@ static bool takes_part(const struct job *job, const struct peer *peer)
 static void run_trial(const struct job *job, const struct peer *peer,
 		      struct trial_result *result)
 {
-	char dir[PATH];
+	char dir[PATH], what[80];
 	struct trial trial = {
 		.peer = peer,
 		.dir = dir,
@@ -194,6 +203,9 @@ static void run_trial(const struct job *job, const struct peer *peer,
 
 	if (stop_signal())
 		exit(stop_exit_code());
+	snprintf(what, sizeof(what), "%s by %u: %s", job->title, job->processes,
+		 peer->name);
+	progress_update(&progress, 0, what);
 	peer_folder(peer, dir);
 	if (job->work <= TRIAL_LOAD_SORTED) {
 		remove_folder(dir);
@@ -265,34 +277,46 @@ static double goal_of(const struct job *job, const struct peer *peer)
 	return 0;
 }
 
+static void add_times(struct out_table *table, double times)
+{
+	if (times > 0)
+		out_table_cell(table, "%.2f x", times);
+	else
+		out_table_cell(table, "%s", "");
+}
+
 static void add_row(struct out_table *table, const struct job *job, size_t p,
 		    const struct series *series)
 {
-	double goal = goal_of(job, peers[p]);
 	double longest = stats_median(series->longest, options.trials);
 	char rate[16], wait[16];
 
 	out_table_row(table);
 	out_table_cell(table, "%s", p ? "" : job->title);
-	out_table_cell(table, p ? "" : "%u", job->processes);
+	if (p)
+		out_table_cell(table, "%s", "");
+	else
+		out_table_cell(table, "%u", job->processes);
 	out_table_cell(table, "%s", peers[p]->name);
 	out_table_cell(table, "%s",
 		       out_number(stats_median(series->rate, options.trials),
 				  rate, sizeof(rate)));
-	out_table_cell(table, p ? "%.2f x" : "",
-		       stats_median(series->ratio, options.trials));
-	out_table_cell(table, goal > 0 ? "%.2f x" : "", goal);
+	add_times(table, p ? stats_median(series->ratio, options.trials) : 0);
+	add_times(table, goal_of(job, peers[p]));
 	out_table_cell(table, "%s",
 		       longest > 0 ? out_duration(longest, wait, sizeof(wait))
 				   : "");
-	out_table_cell(table, job->processes > 1 ? "%.0f %%" : "",
-		       100 * stats_median(series->least, options.trials));
+	if (job->processes > 1)
+		out_table_cell(
+			table, "%.0f %%",
+			100 * stats_median(series->least, options.trials));
 }
 
 static void print(struct out_table *table, const char *title)
 {
 	int error;
 
+	progress_clear(&progress);
 	printf("\n%s\n", title);
 	error = out_table_print(table, stdout);
 	if (error)
@@ -336,8 +360,7 @@ static double bytes_a_record(const struct peer *peer)
 	struct stat st;
 
 	run_trial(&load, peer, &result);
-	peer_folder(peer, path);
-	strcat(strcat(path, "/"), peer->file);
+	peer_file(peer, path);
 	if (stat(path, &st))
 		die_errno(errno, "cannot look at %s", path);
 	return (double)st.st_blocks * 512 / (double)records.n;
@@ -365,9 +388,8 @@ static void measure_space(void)
 		out_table_row(table);
 		out_table_cell(table, "%s", peers[p]->name);
 		out_table_cell(table, "%.0f", bytes);
-		out_table_cell(table, p ? "%.2f x" : "", ours / bytes);
-		out_table_cell(table, "%s",
-			       strcmp(peers[p]->name, "LMDB") ? "" : "0.90 x");
+		add_times(table, p ? ours / bytes : 0);
+		add_times(table, strcmp(peers[p]->name, "LMDB") ? 0 : 0.9);
 	}
 	print(table, "Blocks of the file for a record of 116 B, loaded in "
 		     "random order");
@@ -377,7 +399,33 @@ static void measure_space(void)
 
 enum { PROCESSES = 3 };
 
-static void measure_processes(void)
+struct processes {
+	double time[PROCESSES][TRIALS_MAX], ratio[PROCESSES][TRIALS_MAX];
+};
+
+static void time_processes(struct processes *processes)
+{
+	char ours[2 * PATH], tdb[2 * PATH], key[RECORDS_KEY + 1] = "";
+	char *argv[PROCESSES][5] = {
+		{(char *)options.command, "get", ours, key, NULL},
+		{"tdbtool", tdb, "show", key, NULL},
+		{"true", NULL}};
+
+	peer_file(&peer_ours, ours);
+	peer_file(&peer_tdb, tdb);
+	memcpy(key, records.keys[records.n / 2], RECORDS_KEY);
+	for (size_t t = 0; t < options.trials; t++)
+		for (int i = 0; i < PROCESSES; i++) {
+			double *time = &processes->time[i][t];
+			int error = process_time(argv[i], RUNS, time);
+
+			if (error)
+				die_errno(error, "cannot run %s", argv[i][0]);
+			processes->ratio[i][t] = processes->time[0][t] / *time;
+		}
+}
+
+static void print_processes(const struct processes *processes)
 {
 	static const struct out_column columns[] = {{"Process", OUT_LEFT},
 						    {"Time", OUT_RIGHT},
@@ -385,46 +433,36 @@ static void measure_processes(void)
 						    {"Goal", OUT_RIGHT}};
 	static const char *const titles[PROCESSES] = {"mmapdb get",
 						      "tdbtool show", "true"};
-	char ours[2 * PATH], tdb[2 * PATH], key[RECORDS_KEY + 1] = "";
-	char *argv[PROCESSES][5] = {
-		{(char *)options.command, "get", ours, key, NULL},
-		{"tdbtool", tdb, "show", key, NULL},
-		{"true", NULL}};
-	double time[PROCESSES][TRIALS_MAX], ratio[PROCESSES][TRIALS_MAX];
 	struct out_table *table = out_table_new(columns, 4);
 	char took[16];
 
 	if (!table)
 		die("no memory");
-	if (!peers[4])
-		return;
-	load_once(peers[0]);
-	load_once(peers[4]);
-	peer_folder(peers[0], ours);
-	strcat(strcat(ours, "/"), peers[0]->file);
-	peer_folder(peers[4], tdb);
-	strcat(strcat(tdb, "/"), peers[4]->file);
-	memcpy(key, records.keys[records.n / 2], RECORDS_KEY);
-	for (size_t t = 0; t < options.trials; t++)
-		for (int i = 0; i < PROCESSES; i++) {
-			int error = process_time(argv[i], RUNS, &time[i][t]);
-
-			if (error)
-				die_errno(error, "cannot run %s", argv[i][0]);
-			ratio[i][t] = time[0][t] / time[i][t];
-		}
 	for (int i = 0; i < PROCESSES; i++) {
+		double ns = stats_median(processes->time[i], options.trials);
+		double times =
+			stats_median(processes->ratio[i], options.trials);
+
 		out_table_row(table);
 		out_table_cell(table, "%s", titles[i]);
-		out_table_cell(
-			table, "%s",
-			out_duration(stats_median(time[i], options.trials),
-				     took, sizeof(took)));
-		out_table_cell(table, i ? "%.2f x" : "",
-			       stats_median(ratio[i], options.trials));
-		out_table_cell(table, "%s", i == 1 ? "0.90 x" : "");
+		out_table_cell(table, "%s",
+			       out_duration(ns, took, sizeof(took)));
+		add_times(table, i ? times : 0);
+		add_times(table, i == 1 ? 0.9 : 0);
 	}
 	print(table, "A get as a whole process");
+}
+
+static void measure_processes(void)
+{
+	struct processes processes;
+
+	if (!&peer_tdb)
+		return;
+	load_once(&peer_ours);
+	load_once(&peer_tdb);
+	time_processes(&processes);
+	print_processes(&processes);
 }
 
 /* ---- main ------------------------------------------------------------------------------ */
@@ -477,10 +515,12 @@ int main(int argc, char **argv)
 		die("no memory");
 	make_folder();
 	print_head();
+	progress_start(&progress, 0);
 	measure_jobs();
 	if (is_chosen(options.jobs, "space"))
 		measure_space();
 	if (is_chosen(options.jobs, "process"))
 		measure_processes();
+	progress_end(&progress);
 	return 0;
 }

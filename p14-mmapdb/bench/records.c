@@ -78,7 +78,7 @@ bool records_is_whole(const void *value, size_t len, const char *key)
 	const unsigned char *rest = value;
 	unsigned char byte;
 
-	if (len != RECORDS_VALUE || memcmp(value, key, RECORDS_KEY))
+	if (len != RECORDS_VALUE || memcmp(value, key, RECORDS_KEY) != 0)
 		return false;
 	byte = (unsigned char)records_number(value);
 	rest += RECORDS_VALUE - REST;

@@ -56,7 +56,7 @@ static int parse_command(struct rows *rows, struct row *row)
 	int error;
 
 	row->is_deletion = word == 3 && !memcmp(text, "del", 3);
-	if (!row->is_deletion && (word != 3 || memcmp(text, "put", 3)))
+	if (!row->is_deletion && (word != 3 || memcmp(text, "put", 3) != 0))
 		return rows_bad(rows, "wanted is 'put KEY VALUE' or 'del KEY'");
 	if (len < 5)
 		return rows_bad(rows, "the key is missing");

@@ -75,7 +75,8 @@ static const char no_record[] = "wanted is {\"key\": \"...\", \"value\": "
 
 static void skip_blanks(struct cut *cut)
 {
-	while (cut->at < cut->end && memchr(" \t\r", *cut->at, 3))
+	while (cut->at < cut->end &&
+	       (*cut->at == ' ' || *cut->at == '\t' || *cut->at == '\r'))
 		cut->at++;
 }
 
@@ -116,7 +117,7 @@ static int take_unicode(struct rows *rows, struct cut *cut, struct bytes *to)
 		return rows_bad(rows, "\\u has four hexadecimal digits");
 	if (code >= 0xd800 && code < 0xe000) {
 		if (code >= 0xdc00 || cut->end - cut->at < 2 ||
-		    memcmp(cut->at, "\\u", 2))
+		    memcmp(cut->at, "\\u", 2) != 0)
 			return rows_bad(rows, "half a surrogate pair");
 		cut->at += 2;
 		if (!take_code(cut, &low) || low < 0xdc00 || low >= 0xe000)

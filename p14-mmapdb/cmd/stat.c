@@ -17,11 +17,14 @@ static uint64_t other_pages(const struct mmapdb_stat *s)
 	return s->pages > used ? s->pages - used : 0;
 }
 
+/* Of a count, 0 is a number; of the others it is none. */
+enum field_kind { FIELD_COUNT, FIELD_BYTES, FIELD_PID };
+
 struct field {
 	const char *name; /* in JSON */
 	const char *title;
 	uint64_t value;
-	bool is_bytes;
+	enum field_kind kind;
 };
 
 enum { FIELDS = 13 };
@@ -29,22 +32,25 @@ enum { FIELDS = 13 };
 static void list_fields(const struct mmapdb_stat *s, struct field f[FIELDS])
 {
 	const struct field fields[FIELDS] = {
-		{"records", "Records", s->records, false},
-		{"next_offset", "Next offset", s->logical_end, false},
-		{"version", "Version", s->txnid, false},
-		{"durable_version", "Durable version", s->durable_txnid, false},
-		{"file_bytes", "File", s->file_bytes, true},
-		{"max_bytes", "Limit", s->max_bytes, true},
-		{"depth", "Depth of the tree", s->depth, false},
-		{"leaf_pages", "Pages with records", s->leaf_pages, false},
-		{"branch_pages", "Pages above them", s->branch_pages, false},
+		{"records", "Records", s->records, FIELD_COUNT},
+		{"next_offset", "Next offset", s->logical_end, FIELD_COUNT},
+		{"version", "Version", s->txnid, FIELD_COUNT},
+		{"durable_version", "Durable version", s->durable_txnid,
+		 FIELD_COUNT},
+		{"file_bytes", "File", s->file_bytes, FIELD_BYTES},
+		{"max_bytes", "Limit", s->max_bytes, FIELD_BYTES},
+		{"depth", "Depth of the tree", s->depth, FIELD_COUNT},
+		{"leaf_pages", "Pages with records", s->leaf_pages,
+		 FIELD_COUNT},
+		{"branch_pages", "Pages above them", s->branch_pages,
+		 FIELD_COUNT},
 		{"overflow_pages", "Pages of large values", s->overflow_pages,
-		 false},
+		 FIELD_COUNT},
 		{"fixed_pages", "Pages of the database's own", s->fixed_pages,
-		 false},
+		 FIELD_COUNT},
 		{"other_pages", "Pages free or of older versions",
-		 other_pages(s), false},
-		{"writer", "Writer (process)", (uint64_t)s->writer, false},
+		 other_pages(s), FIELD_COUNT},
+		{"writer", "Writer (process)", (uint64_t)s->writer, FIELD_PID},
 	};
 
 	for (int i = 0; i < FIELDS; i++)
@@ -53,14 +59,12 @@ static void list_fields(const struct mmapdb_stat *s, struct field f[FIELDS])
 
 static void print_field(const struct field *f)
 {
-	if (f->is_bytes && !f->value)
+	if (f->kind != FIELD_COUNT && !f->value)
 		printf("%-32s none\n", f->title);
-	else if (f->is_bytes)
+	else if (f->kind == FIELD_BYTES)
 		printf("%-32s %" PRIu64 " KB\n", f->title, f->value >> 10);
-	else if (f->value || f->name[0] != 'w')
-		printf("%-32s %" PRIu64 "\n", f->title, f->value);
 	else
-		printf("%-32s none\n", f->title);
+		printf("%-32s %" PRIu64 "\n", f->title, f->value);
 }
 
 /* ---- readers ---------------------------------------------------------------- */

@@ -39,7 +39,7 @@ static void open_source(struct source *source, const char *path,
 
 	*source = (struct source){.name = "standard input",
 				  .rows = {.format = format, .from = stdin}};
-	if (path && strcmp(path, "-")) {
+	if (path && strcmp(path, "-") != 0) {
 		source->name = path;
 		source->rows.from = fopen(path, "re");
 		if (!source->rows.from)

@@ -33,9 +33,9 @@ int main(int argc, char **argv)
 		err(1, "cannot map %s", argv[2]);
 	if (!strcmp(argv[1], "beyond"))
 		return map[page]; /* there is no such page: SIGBUS */
-	memcpy(map, "changed!", 8);
+	snprintf(map, page, "changed!");
 	if (pread(fd, in_file, 8, 0) < 0)
 		err(1, "cannot read %s", argv[2]);
-	printf("in memory: %.8s, in the file: %s\n", map, in_file);
+	printf("in memory: %s, in the file: %s\n", map, in_file);
 	return 0;
 }

@@ -79,7 +79,7 @@ static void create(const char *path, const char *option)
 	char *unit;
 	unsigned long long bytes = strtoull(size, &unit, 10);
 
-	if (strncmp(option, "--size=", strlen("--size=")))
+	if (strncmp(option, "--size=", strlen("--size=")) != 0)
 		errx(2, "%s: wanted is --size=N, NKB or NMB", option);
 	bytes <<= *unit == 'K' ? 10 : *unit == 'M' ? 20 : 0;
 	if (bytes < sizeof(*records))
@@ -101,18 +101,15 @@ static void insert(const char *path, const char *key, const char *value)
 	    strlen(value) >= sizeof(r->value))
 		errx(2, "1 to 63 bytes of key, and up to 191 of value");
 	open_and_map(path, O_RDWR, F_WRLCK);
-	r = find(key);
-	if (!r) {
+	while (!(r = find(key)))
 		grow();
-		r = find(key);
-	}
-	strcpy(r->key, key);
+	snprintf(r->key, sizeof(r->key), "%s", key);
 	if (!strcmp(value, "-"))
 		for (char *to = r->value;
 		     read(STDIN_FILENO, to, 1) == 1 && to < r->value + 190;)
 			*++to = '\0';
 	else
-		strcpy(r->value, value);
+		snprintf(r->value, sizeof(r->value), "%s", value);
 	if (msync(records, count * sizeof(*records), MS_SYNC))
 		err(1, "cannot sync %s", path);
 	printf("Inserted at offset %td\n", (char *)r - (char *)records);

@@ -19,7 +19,8 @@ static void must(int is_true)
 static void must_be_same(const struct bytes *a, const struct bytes *b)
 {
 	must(a->len == b->len);
-	must(!a->len || !memcmp(a->data, b->data, a->len));
+	must(!a->len ||
+	     (a->data && b->data && !memcmp(a->data, b->data, a->len)));
 }
 
 /* Where a batch says something that records cannot (a deletion), JSON. */
