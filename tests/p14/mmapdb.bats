@@ -35,13 +35,13 @@ setup() {
 # bats test_tags=guide
 @test "what was printed as inserted is there after kill -9" {
 	./mmapdb create mydata.db --size=1MB
-	for i in {1..10}; do
+	for i in {1..5}; do
 		./mmapdb insert mydata.db "user:$i" "value $i" >out 3>&- &
 		wait_for_line out '^Inserted at offset [0-9]+$' 20
 		kill -9 $! 2>/dev/null || true
 		wait $! || true
 	done
-	for i in {1..10}; do
+	for i in {1..5}; do
 		run ./mmapdb get mydata.db "user:$i"
 		assert_success
 		assert_output "value $i"
@@ -50,7 +50,7 @@ setup() {
 
 insert_many() {
 	local i
-	for i in {1..25}; do
+	for i in {1..10}; do
 		./mmapdb insert mydata.db "$1:$i" "value of $1:$i" || return
 	done
 }
@@ -65,25 +65,25 @@ insert_many() {
 	done
 	wait "${pids[@]}"
 	for who in a b c d; do
-		for i in {1..25}; do
+		for i in {1..10}; do
 			run ./mmapdb get mydata.db "$who:$i"
 			assert_success
 			assert_output "value of $who:$i"
 		done
 	done
 	# Each had an offset of its own.
-	assert_equal "$(cat out.* | sort -u | wc -l)" 100
+	assert_equal "$(cat out.* | sort -u | wc -l)" 40
 }
 
 # bats test_tags=guide
 @test "a database grows beyond the size that it was created with" {
 	./mmapdb create mydata.db --size=4KB
-	for i in {1..64}; do
+	for i in {1..24}; do
 		run ./mmapdb insert mydata.db "user:$i" "$(printf '%0150d' "$i")"
 		assert_success
 		assert_output "Inserted at offset $(((i - 1) * 256))"
 	done
-	for i in {1..64}; do
+	for i in {1..24}; do
 		run ./mmapdb get mydata.db "user:$i"
 		assert_success
 		assert_output "$(printf '%0150d' "$i")"
@@ -94,9 +94,9 @@ insert_many() {
 
 @test "of an insert that is killed at any time there is all or nothing" {
 	./mmapdb create mydata.db --size=1MB
-	for i in {1..20}; do
+	for i in {1..10}; do
 		./mmapdb insert mydata.db "user:$i" "value $i" >out 3>&- &
-		sleep "0.00$((i % 10))"
+		sleep "0.00$((i - 1))"
 		kill -9 $! 2>/dev/null || true
 		wait $! || true
 		run ./mmapdb get mydata.db "user:$i"
@@ -364,8 +364,8 @@ has_reader() {
 	exec 5<&-
 	has_reader 0
 	before=$(stat -c %s mydata.db)
-	for i in {1..200}; do
-		echo "put 000001 $i" | ./mmapdb batch --no-sync mydata.db
+	for i in {1..40}; do
+		./mmapdb insert --no-sync mydata.db 000001 "$i"
 	done >/dev/null
 	(($(stat -c %s mydata.db) <= before + (1 << 20)))
 }
@@ -427,13 +427,14 @@ has_reader() {
 }
 
 @test "each verb says what it is for" {
+	run ./mmapdb --help
+	help=$output
 	for verb in create insert put get del exists count list import export \
 		batch stat check compact backup; do
 		run ./mmapdb "$verb" --help
 		assert_success
 		assert_line --index 0 --regexp "^Usage: mmapdb $verb "
 		assert_output --partial Example:
-		run ./mmapdb --help
-		assert_output --partial "$verb"
+		[[ $help == *"$verb"* ]]
 	done
 }
