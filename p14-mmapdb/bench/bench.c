@@ -7,14 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
-#include "lib/child.h"
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
-#include "lib/cmd/progress.h"
 #include "lib/cmd/stop.h"
 #include "lib/measure/machine.h"
 #include "lib/stats.h"
@@ -22,9 +18,10 @@
 #include "p14-mmapdb/bench/peer.h"
 #include "p14-mmapdb/bench/process.h"
 #include "p14-mmapdb/bench/records.h"
+#include "p14-mmapdb/bench/stores.h"
 #include "p14-mmapdb/bench/trial.h"
 
-enum { PEERS = 5, TRIALS_MAX = 99, GOALS = 3, RUNS = 100, PATH = 512 };
+enum { PEERS = 5, TRIALS_MAX = PROCESS_TRIALS, GOALS = 3 };
 
 static const struct peer *const peers[PEERS] = {
 	&peer_ours, &peer_lmdb, &peer_sqlite, &peer_bdb, &peer_tdb,
@@ -102,64 +99,7 @@ static struct options options = {
 };
 
 static struct records records;
-static char folder[PATH]; /* all that is written lies in it */
-static pid_t owner;       /* of it */
-static uint64_t trial_number;
-static struct progress progress;
-
-/* ---- folders ------------------------------------------------------------------ */
-
-static void remove_folder(const char *path)
-{
-	char *argv[] = {"rm", "-rf", "--", (char *)path, NULL};
-	struct child_spec spec = CHILD_SPEC_INIT;
-	int status;
-	pid_t pid;
-
-	spec.argv = argv;
-	if (!child_spawn(&spec, &pid))
-		child_wait(pid, tick_after(60 * TICK_S), &status);
-}
-
-static void clean_up(void)
-{
-	if (getpid() == owner && folder[0])
-		remove_folder(folder);
-}
-
-static void make_folder(void)
-{
-	if (snprintf(folder, sizeof(folder), "%s/mmapdb-bench.XXXXXX",
-		     options.dir) >= PATH - 32)
-		die_usage("--dir=%s: too long", options.dir);
-	if (!mkdtemp(folder)) {
-		int error = errno;
-
-		folder[0] = '\0';
-		die_errno(error, "cannot make a folder in %s", options.dir);
-	}
-	owner = getpid();
-	atexit(clean_up);
-}
-
-static void peer_folder(const struct peer *peer, char path[PATH])
-{
-	snprintf(path, PATH, "%.*s/%s", PATH - 32, folder, peer->file);
-}
-
-static void peer_file(const struct peer *peer, char path[2 * PATH])
-{
-	char dir[PATH];
-
-	peer_folder(peer, dir);
-	snprintf(path, 2 * PATH, "%s/%s", dir, peer->file);
-}
-
-/* What is still to be written to the disk would be in the next one's way. */
-static void settle(void)
-{
-	sync();
-}
+static struct stores *stores;
 
 /* ---- measuring ------------------------------------------------------------------- */
 
@@ -185,52 +125,14 @@ static bool takes_part(const struct job *job, const struct peer *peer)
 	       !strcmp(job->only, peer->name);
 }
 
-static void run_trial(const struct job *job, const struct peer *peer,
-		      struct trial_result *result)
+static struct trial trial_of(const struct job *job)
 {
-	char dir[PATH], what[80];
-	struct trial trial = {
-		.peer = peer,
-		.dir = dir,
-		.records = &records,
+	return (struct trial){
 		.work = job->work,
 		.processes = job->processes,
 		.is_durable = job->is_durable,
 		.duration_ns = options.time_ns,
-		.number = ++trial_number,
 	};
-	int error;
-
-	if (stop_signal())
-		exit(stop_exit_code());
-	snprintf(what, sizeof(what), "%s by %u: %s", job->title, job->processes,
-		 peer->name);
-	progress_update(&progress, 0, what);
-	peer_folder(peer, dir);
-	if (job->work <= TRIAL_LOAD_SORTED) {
-		remove_folder(dir);
-		if (mkdir(dir, 0700))
-			die_errno(errno, "cannot make %s", dir);
-	}
-	settle();
-	error = trial_run(&trial, result);
-	if (error)
-		die_errno(error, "%s: cannot measure %s", job->title,
-			  peer->name);
-}
-
-/* What a job needs that no load before it has made. */
-static void load_once(const struct peer *peer)
-{
-	static const struct job load = {
-		"load", "load", TRIAL_LOAD_RANDOM, 1, false, NULL, {{0}}};
-	struct trial_result result;
-	char dir[PATH];
-	struct stat st;
-
-	peer_folder(peer, dir);
-	if (stat(dir, &st))
-		run_trial(&load, peer, &result);
 }
 
 struct series {
@@ -247,7 +149,8 @@ static void measure(const struct job *job, struct series series[PEERS])
 			size_t p = (i + t) % PEERS;
 
 			if (takes_part(job, peers[p]))
-				run_trial(job, peers[p], &results[p]);
+				stores_run(stores, job->title, peers[p],
+					   trial_of(job), &results[p]);
 		}
 		for (size_t p = 0; p < PEERS; p++) {
 			if (!takes_part(job, peers[p]))
@@ -316,7 +219,7 @@ static void print(struct out_table *table, const char *title)
 {
 	int error;
 
-	progress_clear(&progress);
+	stores_clear_progress(stores);
 	printf("\n%s\n", title);
 	error = out_table_print(table, stdout);
 	if (error)
@@ -338,7 +241,7 @@ static void measure_jobs(void)
 		for (size_t p = 0; p < PEERS; p++)
 			if (jobs[j].work > TRIAL_LOAD_SORTED &&
 			    takes_part(&jobs[j], peers[p]))
-				load_once(peers[p]);
+				stores_load_once(stores, peers[p]);
 		measure(&jobs[j], series);
 		for (size_t p = 0; p < PEERS; p++)
 			if (takes_part(&jobs[j], peers[p]))
@@ -353,14 +256,13 @@ static void measure_jobs(void)
 
 static double bytes_a_record(const struct peer *peer)
 {
-	static const struct job load = {
-		"space", "space", TRIAL_LOAD_RANDOM, 1, false, NULL, {{0}}};
+	const struct trial load = {.work = TRIAL_LOAD_RANDOM, .processes = 1};
 	struct trial_result result;
-	char path[2 * PATH];
+	char path[STORES_PATH];
 	struct stat st;
 
-	run_trial(&load, peer, &result);
-	peer_file(peer, path);
+	stores_run(stores, "space", peer, load, &result);
+	stores_file(stores, peer, path);
 	if (stat(path, &st))
 		die_errno(errno, "cannot look at %s", path);
 	return (double)st.st_blocks * 512 / (double)records.n;
@@ -397,57 +299,28 @@ static void measure_space(void)
 
 /* ---- whole processes ------------------------------------------------------------------ */
 
-enum { PROCESSES = 3 };
-
-struct processes {
-	double time[PROCESSES][TRIALS_MAX], ratio[PROCESSES][TRIALS_MAX];
-};
-
-static void time_processes(struct processes *processes)
-{
-	char ours[2 * PATH], tdb[2 * PATH], key[RECORDS_KEY + 1] = "";
-	char *argv[PROCESSES][5] = {
-		{(char *)options.command, "get", ours, key, NULL},
-		{"tdbtool", tdb, "show", key, NULL},
-		{"true", NULL}};
-
-	peer_file(&peer_ours, ours);
-	peer_file(&peer_tdb, tdb);
-	memcpy(key, records.keys[records.n / 2], RECORDS_KEY);
-	for (size_t t = 0; t < options.trials; t++)
-		for (int i = 0; i < PROCESSES; i++) {
-			double *time = &processes->time[i][t];
-			int error = process_time(argv[i], RUNS, time);
-
-			if (error)
-				die_errno(error, "cannot run %s", argv[i][0]);
-			processes->ratio[i][t] = processes->time[0][t] / *time;
-		}
-}
-
-static void print_processes(const struct processes *processes)
+static void print_processes(const struct process_times *times)
 {
 	static const struct out_column columns[] = {{"Process", OUT_LEFT},
 						    {"Time", OUT_RIGHT},
 						    {"Ours is", OUT_RIGHT},
 						    {"Goal", OUT_RIGHT}};
-	static const char *const titles[PROCESSES] = {"mmapdb get",
-						      "tdbtool show", "true"};
+	static const char *const titles[PROCESS_PROGRAMS] = {
+		"mmapdb get", "tdbtool show", "true"};
 	struct out_table *table = out_table_new(columns, 4);
 	char took[16];
 
 	if (!table)
 		die("no memory");
-	for (int i = 0; i < PROCESSES; i++) {
-		double ns = stats_median(processes->time[i], options.trials);
-		double times =
-			stats_median(processes->ratio[i], options.trials);
+	for (int i = 0; i < PROCESS_PROGRAMS; i++) {
+		double ns = stats_median(times[i].ns, options.trials);
+		double ratio = stats_median(times[i].ratio, options.trials);
 
 		out_table_row(table);
 		out_table_cell(table, "%s", titles[i]);
 		out_table_cell(table, "%s",
 			       out_duration(ns, took, sizeof(took)));
-		add_times(table, i ? times : 0);
+		add_times(table, i ? ratio : 0);
 		add_times(table, i == 1 ? 0.9 : 0);
 	}
 	print(table, "A get as a whole process");
@@ -455,14 +328,22 @@ static void print_processes(const struct processes *processes)
 
 static void measure_processes(void)
 {
-	struct processes processes;
+	char ours[STORES_PATH], tdb[STORES_PATH], key[RECORDS_KEY + 1] = "";
+	char *mmapdb[] = {(char *)options.command, "get", ours, key, NULL};
+	char *tdbtool[] = {"tdbtool", tdb, "show", key, NULL};
+	char *nothing[] = {"true", NULL};
+	char *const *const programs[] = {mmapdb, tdbtool, nothing};
+	struct process_times times[PROCESS_PROGRAMS];
 
 	if (!&peer_tdb)
 		return;
-	load_once(&peer_ours);
-	load_once(&peer_tdb);
-	time_processes(&processes);
-	print_processes(&processes);
+	stores_load_once(stores, &peer_ours);
+	stores_load_once(stores, &peer_tdb);
+	stores_file(stores, &peer_ours, ours);
+	stores_file(stores, &peer_tdb, tdb);
+	memcpy(key, records.keys[records.n / 2], RECORDS_KEY);
+	process_measure(programs, options.trials, times);
+	print_processes(times);
 }
 
 /* ---- main ------------------------------------------------------------------------------ */
@@ -470,16 +351,13 @@ static void measure_processes(void)
 static void print_head(void)
 {
 	struct machine machine;
-	struct statfs fs;
 
 	machine_read(&machine);
-	if (statfs(folder, &fs))
-		die_errno(errno, "cannot look at %s", folder);
-	printf("%zu records of 16 + 100 B, %zu trials of %.1f s, %s, %d CPUs, "
+	printf("%zu records of 16 + 100 B, %zu trials of %g s, %s, %d CPUs, "
 	       "%s%s\n",
 	       records.n, options.trials, (double)options.time_ns / 1e9,
 	       machine.cpu, machine.cpus, machine.kernel,
-	       fs.f_type == 0x01021994 ? ", in memory: durable costs nothing"
+	       stores_volatile(stores) ? ", in memory: durable costs nothing"
 				       : "");
 	fflush(stdout);
 }
@@ -513,14 +391,13 @@ int main(int argc, char **argv)
 		die("cannot catch signals");
 	if (records_make(&records, options.records, 1))
 		die("no memory");
-	make_folder();
+	stores = stores_open(options.dir, &records);
 	print_head();
-	progress_start(&progress, 0);
 	measure_jobs();
 	if (is_chosen(options.jobs, "space"))
 		measure_space();
 	if (is_chosen(options.jobs, "process"))
 		measure_processes();
-	progress_end(&progress);
+	stores_clear_progress(stores);
 	return 0;
 }

@@ -1,13 +1,15 @@
 #include "p14-mmapdb/bench/process.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#include <sys/types.h>
 
 #include "lib/child.h"
+#include "lib/cmd/die.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
 
-static int run_once(char *const argv[], double *ns)
+enum { RUNS = 100 };
+
+static double run_once(char *const argv[])
 {
 	struct child_spec spec = CHILD_SPEC_INIT;
 	int64_t start = tick_now();
@@ -18,26 +20,31 @@ static int run_once(char *const argv[], double *ns)
 	spec.in = -1;
 	spec.out = -1;
 	error = child_spawn(&spec, &pid);
+	if (!error)
+		error = child_wait(pid, tick_after(60 * TICK_S), &status);
 	if (error)
-		return error;
-	error = child_wait(pid, tick_after(60 * TICK_S), &status);
-	if (error) {
-		child_end(pid, 0, &status);
-		return error;
-	}
-	*ns = (double)(tick_now() - start);
-	return child_exit_code(status) ? -EIO : 0;
+		die_errno(error, "cannot run %s", argv[0]);
+	if (child_exit_code(status))
+		die("%s has failed", argv[0]);
+	return (double)(tick_now() - start);
 }
 
-int process_time(char *const argv[], size_t n, double *ns)
+static double run_many(char *const argv[])
 {
-	double *times = calloc(n, sizeof(*times));
-	int error = times ? 0 : -ENOMEM;
+	double ns[RUNS];
 
-	for (size_t i = 0; !error && i < n; i++)
-		error = run_once(argv, &times[i]);
-	if (!error)
-		*ns = stats_median(times, n);
-	free(times);
-	return error;
+	for (int i = 0; i < RUNS; i++)
+		ns[i] = run_once(argv);
+	return stats_median(ns, RUNS);
+}
+
+void process_measure(char *const *const programs[PROCESS_PROGRAMS],
+		     size_t trials,
+		     struct process_times times[PROCESS_PROGRAMS])
+{
+	for (size_t t = 0; t < trials; t++)
+		for (int i = 0; i < PROCESS_PROGRAMS; i++) {
+			times[i].ns[t] = run_many(programs[i]);
+			times[i].ratio[t] = times[0].ns[t] / times[i].ns[t];
+		}
 }
