@@ -227,28 +227,38 @@ static void print(struct out_table *table, const char *title)
 	out_table_free(table);
 }
 
+static void measure_job(const struct job *job, struct series series[PEERS],
+			struct out_table *table)
+{
+	for (size_t p = 0; p < PEERS; p++)
+		if (job->work > TRIAL_LOAD_SORTED && takes_part(job, peers[p]))
+			stores_load_once(stores, peers[p]);
+	measure(job, series);
+	for (size_t p = 0; p < PEERS; p++)
+		if (takes_part(job, peers[p]))
+			add_row(table, job, p, &series[p]);
+}
+
 static void measure_jobs(void)
 {
 	struct series *series = calloc(PEERS, sizeof(*series));
 	struct out_table *table = out_table_new(
 		job_columns, sizeof(job_columns) / sizeof(*job_columns));
+	bool is_any = false;
 
 	if (!series || !table)
 		die("no memory");
 	for (size_t j = 0; j < sizeof(jobs) / sizeof(*jobs); j++) {
 		if (!is_chosen(options.jobs, jobs[j].name))
 			continue;
-		for (size_t p = 0; p < PEERS; p++)
-			if (jobs[j].work > TRIAL_LOAD_SORTED &&
-			    takes_part(&jobs[j], peers[p]))
-				stores_load_once(stores, peers[p]);
-		measure(&jobs[j], series);
-		for (size_t p = 0; p < PEERS; p++)
-			if (takes_part(&jobs[j], peers[p]))
-				add_row(table, &jobs[j], p, &series[p]);
+		measure_job(&jobs[j], series, table);
+		is_any = true;
 	}
-	print(table, "Operations: medians; \"slowest\" is the slowest "
-		     "process's part of the mean");
+	if (is_any)
+		print(table, "Operations: medians; \"slowest\" is the slowest "
+			     "process's part of the mean");
+	else
+		out_table_free(table);
 	free(series);
 }
 
@@ -362,6 +372,37 @@ static void print_head(void)
 	fflush(stdout);
 }
 
+/* Each word of a list must be one of those. */
+static void check_list(const char *option, const char *list,
+		       const char *const *known, size_t n)
+{
+	const char *end;
+
+	for (const char *at = list; at; at = *end ? end + 1 : NULL) {
+		size_t i = 0;
+
+		end = strchrnul(at, ',');
+		while (i < n &&
+		       (strncasecmp(known[i], at, (size_t)(end - at)) != 0 ||
+			known[i][end - at]))
+			i++;
+		if (i == n)
+			die_usage("%s=%s: no '%.*s'; see --help", option, list,
+				  (int)(end - at), at);
+	}
+}
+
+static void check_options(void)
+{
+	static const char *const known_jobs[] = {
+		"load", "put", "mix", "get", "nosync", "space", "process"};
+	static const char *const known_peers[] = {"LMDB", "SQLite",
+						  "Berkeley DB", "TDB"};
+
+	check_list("--jobs", options.jobs, known_jobs, 7);
+	check_list("--peers", options.peers, known_peers, 4);
+}
+
 int main(int argc, char **argv)
 {
 	const struct cli_option table[] = {
@@ -387,6 +428,7 @@ int main(int argc, char **argv)
 	};
 
 	cli_parse(&command, argc, argv);
+	check_options();
 	if (stop_install())
 		die("cannot catch signals");
 	if (records_make(&records, options.records, 1))

@@ -56,7 +56,8 @@ int verb_insert(int argc, char **argv)
 		      writing.is_not_synced ? MMAPDB_NO_SYNC : 0);
 	if (!strcmp(argv[3], "-")) {
 		read_value(&input);
-		value = (struct mmapdb_bytes){input.data, input.len};
+		value = (struct mmapdb_bytes){input.len ? input.data : "",
+					      input.len};
 	}
 	database_begin_write(&database, &writing);
 	error = mmapdb_put(database.db, key, value, &offset);
