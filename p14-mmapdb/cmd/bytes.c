@@ -42,11 +42,6 @@ int bytes_add(struct bytes *bytes, const void *data, size_t len)
 	return 0;
 }
 
-int bytes_add_byte(struct bytes *bytes, char byte)
-{
-	return bytes_add(bytes, &byte, 1);
-}
-
 /* ---- escapes -------------------------------------------------------------- */
 
 void bytes_print_escaped(const void *data, size_t len, FILE *to)

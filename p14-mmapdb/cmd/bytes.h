@@ -16,7 +16,14 @@ void bytes_free(struct bytes *bytes);
 
 /* At the end; 0 or -ENOMEM. */
 int bytes_add(struct bytes *bytes, const void *data, size_t len);
-int bytes_add_byte(struct bytes *bytes, char byte);
+
+static inline int bytes_add_byte(struct bytes *bytes, char byte)
+{
+	if (bytes->len == bytes->room)
+		return bytes_add(bytes, &byte, 1);
+	bytes->data[bytes->len++] = byte;
+	return 0;
+}
 
 /* A line as `list` prints it and `batch` reads it: \t, \n, \r and \\ for a tab,
  * a newline, a carriage return and a backslash, \xNN for any byte. Printing

@@ -145,6 +145,17 @@ static int take_escape(struct rows *rows, struct cut *cut, struct bytes *to)
 	return bytes_add_byte(to, values[name - names]);
 }
 
+/* How many characters there are that stand for themselves. */
+static size_t plain_length(const struct cut *cut)
+{
+	const char *at = cut->at;
+
+	while (at < cut->end && (unsigned char)*at >= ' ' &&
+	       (unsigned char)*at < 128 && *at != '"' && *at != '\\')
+		at++;
+	return (size_t)(at - cut->at);
+}
+
 static int take_string(struct rows *rows, struct cut *cut, struct bytes *to)
 {
 	int error = 0;
@@ -162,8 +173,10 @@ static int take_string(struct rows *rows, struct cut *cut, struct bytes *to)
 		if ((unsigned char)*cut->at < 32)
 			return rows_bad(rows, "a control character in a "
 					      "string is to be escaped");
-		n = character((const unsigned char *)cut->at,
-			      (size_t)(cut->end - cut->at));
+		n = plain_length(cut);
+		if (!n)
+			n = character((const unsigned char *)cut->at,
+				      (size_t)(cut->end - cut->at));
 		if (!n)
 			return rows_bad(rows, "this is no UTF-8");
 		error = bytes_add(to, cut->at, n);
