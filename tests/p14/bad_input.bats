@@ -3,6 +3,7 @@
 # exit status 2 or 1 (3 when another writer does not let go), nothing changed.
 # shellcheck disable=SC2030,SC2031,SC2094 # a value comes from a file
 # sandbox: --root
+# needs: strace jq
 load ../support/common
 
 # numbered FROM TO FORMAT: a line a number, which FORMAT may have twice.
@@ -138,31 +139,36 @@ refused() {
 	assert_good
 }
 
-@test "who does not let go is named, at the end of the time" {
-	./mmapdb create big.db >/dev/null
-	numbered 1 200000 '{"key": "%06d", "value": "some text that fills %d"}' \
-		>lines
-	# Stopped in the middle of what it writes.
-	./mmapdb import big.db lines >/dev/null 3>&- &
-	writer=$!
-	wait_until 20 has_writer "$writer"
-	kill -STOP "$writer"
-	if has_writer "$writer"; then
-		refused 3 insert big.db key value --timeout=200ms
-		assert_output --partial "process $writer writes to it"
-		refused 3 compact big.db --timeout=0
-		run ./mmapdb count big.db
-		assert_output 0
-	fi
-	kill -KILL "$writer"
-	wait "$writer" || true
-	run ./mmapdb insert big.db key value
-	assert_success
-	assert_equal "$(./mmapdb list big.db)" $'key\tvalue'
+# A writer that stands still in the midst of its commit: $SERVER is strace, and
+# $writer the writer.
+start_stuck_writer() {
+	start_server strace -o trace -e trace=fdatasync \
+		-e inject=fdatasync:delay_enter=600s \
+		./mmapdb insert good.db other value
+	wait_until 20 has_writer
+	writer=$(pgrep -P "$SERVER")
 }
 
 has_writer() {
-	[[ $(./mmapdb stat big.db --json | jq .writer) == "$1" ]]
+	(($(./mmapdb stat good.db --json | jq .writer) != 0))
+}
+
+@test "who does not let go is named, at the end of the time" {
+	start_stuck_writer
+	refused 3 insert good.db key other --timeout=200ms
+	assert_output "mmapdb: cannot write to good.db: process $writer writes \
+to it, and has not let go in time (see --timeout)"
+	for arguments in 'del good.db key' 'compact good.db'; do
+		# shellcheck disable=SC2086 # a list of words
+		refused 3 $arguments --timeout=0
+		assert_output --partial "process $writer writes to it"
+	done
+	run ./mmapdb batch good.db --timeout=0 <<<'del key'
+	assert_failure 3
+	assert_good # readers wait for nobody
+	kill -KILL "$writer" "$SERVER"
+	run ./mmapdb insert good.db key value
+	assert_success
 }
 
 @test "a full disk is one line, and what was there stays" {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # mmapdb as a user types it: the guide's transcript, and each verb.
+# needs: strace expect jq
 # shellcheck disable=SC2016 # commands are text
 load ../support/common
 
