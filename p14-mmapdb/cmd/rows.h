@@ -31,6 +31,7 @@ struct rows {
 	uint64_t lines;          /* read so far */
 	const char *why;         /* of -EBADMSG: what is wrong with that line */
 	struct bytes text, word; /* private: the line, and a part of it */
+	char said[160];          /* private: what why may be */
 };
 
 /* The next row, into row, whose memory is used again. Returns 1, 0 at the end,

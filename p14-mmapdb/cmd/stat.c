@@ -1,4 +1,5 @@
 /* stat.c - what there is in a database, and who reads it. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -69,36 +70,35 @@ static void print_field(const struct field *f)
 
 /* ---- readers ---------------------------------------------------------------- */
 
-struct readers {
-	bool is_json;
-	uint64_t newest; /* version */
-	uint64_t n;
-};
-
 static int print_reader(const struct mmapdb_reader *reader, void *arg)
 {
-	struct readers *readers = arg;
 	char age[16];
 
-	if (readers->is_json)
-		printf("%s\n    {\"pid\": %" PRId64 ", \"version\": %" PRIu64
-		       ", \"age_ns\": %" PRId64 "}",
-		       readers->n ? "," : "", reader->pid, reader->txnid,
-		       reader->age_ns);
-	else
-		printf("Reader: process %" PRId64
-		       ", for %s, of version %" PRIu64 "\n",
-		       reader->pid,
-		       out_duration((double)reader->age_ns, age, sizeof(age)),
-		       reader->txnid);
-	readers->n++;
+	(void)arg;
+	printf("Reader: process %" PRId64 ", for %s, of version %" PRIu64 "\n",
+	       reader->pid,
+	       out_duration((double)reader->age_ns, age, sizeof(age)),
+	       reader->txnid);
 	return 0;
 }
 
-static void print_readers(const struct database *database,
-			  struct readers *readers)
+static int add_reader(const struct mmapdb_reader *reader, void *arg)
 {
-	int error = mmapdb_readers(database->db, print_reader, readers);
+	return json_array_append_new(
+		       arg, json_pack("{s:I, s:I, s:I}", "pid",
+				      (json_int_t)reader->pid, "version",
+				      (json_int_t)reader->txnid, "age_ns",
+				      (json_int_t)reader->age_ns))
+		       ? -ENOMEM
+		       : 0;
+}
+
+static void each_reader(const struct database *database,
+			int (*each)(const struct mmapdb_reader *reader,
+				    void *arg),
+			void *arg)
+{
+	int error = mmapdb_readers(database->db, each, arg);
 
 	if (error)
 		database_die(database, error, "read");
@@ -109,13 +109,12 @@ static void print_readers(const struct database *database,
 static void print_text(const struct database *database,
 		       const struct mmapdb_stat *stat)
 {
-	struct readers readers = {.newest = stat->txnid};
 	struct field f[FIELDS];
 
 	list_fields(stat, f);
 	for (int i = 0; i < FIELDS; i++)
 		print_field(&f[i]);
-	print_readers(database, &readers);
+	each_reader(database, print_reader, NULL);
 	if (stat->is_pinned)
 		printf("Readers: some without a slot, so that no page is freed "
 		       "while they read\n");
@@ -127,18 +126,21 @@ static void print_text(const struct database *database,
 static void print_json(const struct database *database,
 		       const struct mmapdb_stat *stat)
 {
-	struct readers readers = {.is_json = true};
+	json_t *json = json_object(), *readers = json_array();
 	struct field f[FIELDS];
 
 	list_fields(stat, f);
-	printf("{\n  \"schema\": \"unixipc-mmapdb-stat/1\",\n");
+	json_object_set_new(json, "schema",
+			    json_string("unixipc-mmapdb-stat/1"));
 	for (int i = 0; i < FIELDS; i++)
-		printf("  \"%s\": %" PRIu64 ",\n", f[i].name, f[i].value);
-	printf("  \"is_pinned\": %s,\n  \"is_failed\": %s,\n  \"readers\": [",
-	       stat->is_pinned ? "true" : "false",
-	       stat->is_failed ? "true" : "false");
-	print_readers(database, &readers);
-	printf("%s]\n}\n", readers.n ? "\n  " : "");
+		json_object_set_new(json, f[i].name,
+				    json_integer((json_int_t)f[i].value));
+	json_object_set_new(json, "is_pinned", json_boolean(stat->is_pinned));
+	json_object_set_new(json, "is_failed", json_boolean(stat->is_failed));
+	each_reader(database, add_reader, readers);
+	if (json_object_set_new(json, "readers", readers))
+		die("no memory");
+	out_json(json, stdout); /* a failure is said at exit: lib/cmd/out */
 }
 
 int verb_stat(int argc, char **argv)

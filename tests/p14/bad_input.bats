@@ -251,13 +251,13 @@ import_refused() {
 @test "a malformed line of an import is named, and nothing is applied" {
 	import_refused 2 'wanted is {"key": "...", "value": "..."}' json \
 		< <(printf '{"key": "a", "value": "b"}\n{"key": "c"}\n')
-	import_refused 2 'wanted is {"key": "...", "value": "..."}' json \
+	import_refused 2 "'[' or '{' expected" json \
 		< <(printf '{"key": "a", "value": "b"}\n\n')
 	import_refused 1 'the key is empty' json \
 		< <(printf '{"key": "", "value": "b"}\n')
 	import_refused 1 'the key is longer than 1024 bytes' json \
 		< <(printf '{"key": "%01025d", "value": "b"}\n' 0)
-	import_refused 1 'this is no UTF-8' json \
+	import_refused 1 'unable to decode byte 0xff' json \
 		< <(printf '{"key": "a", "value": "\xff"}\n')
 	import_refused 3 'a line has two fields, key and value' csv \
 		< <(printf 'key,value\na,b\nc\n')
