@@ -19,6 +19,7 @@
 #include "suite/nearest.h"
 #include "suite/outcome.h"
 #include "suite/registry.h"
+#include "suite/storage/store.h"
 #include "suite/sync/syncop.h"
 #include "suite/sync/syncs.h"
 
@@ -36,8 +37,9 @@ static const char doc[] =
 	"  ipc_suite benchmark --mechanism=pipe,posix-mq --sizes=64,1KB\n"
 	"  ipc_suite benchmark --all --format=json --output=results.json\n\n"
 	"The time is shared out evenly: more mechanisms, sizes or trials mean "
-	"fewer messages for each. With --all comes a table of synchronisation: "
-	"locks, semaphores and barriers, alone and contended.\n\n" PRINT_RULES;
+	"fewer messages for each. With --all come two more tables: of "
+	"synchronisation (locks, semaphores, barriers) and of storage, each "
+	"alone and contended.\n\n" PRINT_RULES;
 
 enum placement { PLACEMENT_TWO, PLACEMENT_ONE, PLACEMENT_BOTH };
 
@@ -247,11 +249,13 @@ static void measure(struct request *request, struct results *results)
 		give_up(request, error);
 }
 
-/* The synchronisation table takes a small part of the time beside the rest. */
-static void measure_syncs(const struct request *request, struct syncs *syncs)
+/* A table of synchronisation or storage takes a small part of the time beside
+ * the rest. */
+static void measure_syncs(const struct request *request,
+			  const struct syncop *const *ops, struct syncs *syncs)
 {
 	struct progress progress;
-	struct syncs_plan plan = {.ops = syncop_table,
+	struct syncs_plan plan = {.ops = ops,
 				  .trials = request->trials,
 				  .stop_fd = stop_fd(),
 				  .progress = show_progress,
@@ -259,7 +263,7 @@ static void measure_syncs(const struct request *request, struct syncs *syncs)
 	size_t n = 0;
 	int error;
 
-	while (syncop_table[n])
+	while (ops[n])
 		n++;
 	plan.trial_ns = share_of(request->time_ns / 16, 2 * n, plan.trials);
 	plan.cpus[0] = request->cpus[0];
@@ -310,8 +314,10 @@ int benchmark_command(int argc, char **argv)
 	if (error)
 		die_errno(error, "cannot handle signals");
 	measure(&request, &outcome.results);
-	if (request.all)
-		measure_syncs(&request, &outcome.syncs);
+	if (request.all) {
+		measure_syncs(&request, syncop_table, &outcome.syncs);
+		measure_syncs(&request, store_ops, &outcome.stores);
+	}
 	print(&request, &outcome);
 	status = outcome_is_good(&outcome) ? 0 : DIE_FAILURE;
 	outcome_free(&outcome);

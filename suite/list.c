@@ -10,6 +10,7 @@
 #include "p06-bench/cmd/print.h"
 #include "suite/json_option.h"
 #include "suite/registry.h"
+#include "suite/storage/store.h"
 #include "suite/sync/syncop.h"
 
 static const char doc[] =
@@ -18,8 +19,8 @@ static const char doc[] =
 	"Example: ipc_suite list\n\n"
 	"The limit is asked of the mechanism itself; where there is one, the "
 	"line below the table says which, and how to raise it. Each name in the "
-	"first table is one for benchmark --mechanism; the second table is "
-	"measured with benchmark --all.";
+	"first table is one for benchmark --mechanism; the others are measured "
+	"with benchmark --all.";
 
 static json_t *syncs_json(void)
 {
@@ -34,6 +35,23 @@ static json_t *syncs_json(void)
 			op->name, "title", op->title, "summary", op->summary,
 			"meets", op->meets, "works", works, "most", limit.most,
 			"limit", limit.why[0] ? limit.why : NULL);
+
+		if (!row || json_array_append_new(rows, row))
+			die("out of memory");
+	}
+	return rows;
+}
+
+static json_t *stores_json(void)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; store_table[i]; i++) {
+		const struct store *store = store_table[i];
+		json_t *row =
+			json_pack("{s:s, s:s, s:s, s:s}", "name", store->name,
+				  "title", store->title, "summary",
+				  store->summary, "most", store->most);
 
 		if (!row || json_array_append_new(rows, row))
 			die("out of memory");
@@ -67,9 +85,10 @@ static json_t *mechanisms_json(void)
 
 static int list_json(void)
 {
-	return out_json(json_pack("{s:s, s:o, s:o}", "schema", "unixipc-list/1",
-				  "mechanisms", mechanisms_json(),
-				  "synchronisation", syncs_json()),
+	return out_json(json_pack("{s:s, s:o, s:o, s:o}", "schema",
+				  "unixipc-list/1", "mechanisms",
+				  mechanisms_json(), "synchronisation",
+				  syncs_json(), "storage", stores_json()),
 			stdout);
 }
 
@@ -139,14 +158,42 @@ static int list_syncs(void)
 	return error;
 }
 
+static int list_stores(void)
+{
+	static const struct out_column columns[] = {
+		{"Storage", OUT_LEFT},
+		{"At most", OUT_RIGHT},
+		{"What it is", OUT_LEFT},
+	};
+	struct out_table *table = out_table_new(columns, 3);
+	int error;
+
+	if (!table)
+		return -ENOMEM;
+	for (size_t i = 0; store_table[i]; i++) {
+		out_table_row(table);
+		out_table_cell(table, "%s", store_table[i]->name);
+		out_table_cell(table, "%s", store_table[i]->most);
+		out_table_cell(table, "%s", store_table[i]->summary);
+	}
+	error = out_table_print(table, stdout);
+	out_table_free(table);
+	return error;
+}
+
 static int list_tables(void)
 {
-	int error = list_mechanisms();
+	static int (*const lists[])(void) = {list_mechanisms, list_syncs,
+					     list_stores};
+	int error = 0;
 
-	if (error)
-		return error;
-	putchar('\n');
-	return list_syncs();
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && !error;
+	     i++) {
+		if (i > 0)
+			putchar('\n');
+		error = lists[i]();
+	}
+	return error;
 }
 
 int list_command(int argc, char **argv)

@@ -1,13 +1,14 @@
 # The suite is a library, which its tests link, and the command at the root.
 SUITE_SOURCES := holders.c inventory.c inventory_keep.c limits.c nearest.c \
 	outcome.c registry.c site.c tools.c $(patsubst suite/%,%,$(wildcard \
-	suite/adapters/*.c suite/sync/*.c suite/html/*.c))
+	suite/adapters/*.c suite/sync/*.c suite/storage/*.c suite/html/*.c))
 
 # The libraries of chapters that have adapters, a line each.
 SUITE_USES := p06_print
 SUITE_USES += bounded myrwlock sempool sysv_barrier
 SUITE_USES += shm_ring_bench spsc
 SUITE_USES += calc rpc
+SUITE_USES += reclock mmapdb
 
 $(call library,suite,suite,$(SUITE_SOURCES),jansson libtirpc,$(SUITE_USES))
 $(call program,ipc_suite,suite,main.c benchmark.c clean.c doctor.c \

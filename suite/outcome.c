@@ -30,16 +30,33 @@ static int print_tables(const struct outcome *outcome, FILE *to)
 	return error;
 }
 
+static int add_json(json_t *json, const struct syncs_kind *kind,
+		    const struct syncs *syncs)
+{
+	if (syncs->n == 0)
+		return 0;
+	return json_object_set_new(json, kind->key, syncs_to_json(syncs));
+}
+
 static int print_json(const struct outcome *outcome, FILE *to)
 {
 	json_t *json = results_to_json(&outcome->results);
 
-	if (json && outcome->syncs.n > 0 &&
-	    json_object_set_new(json, "sync", syncs_to_json(&outcome->syncs))) {
+	if (json && (add_json(json, &syncs_kind_sync, &outcome->syncs) ||
+		     add_json(json, &syncs_kind_storage, &outcome->stores))) {
 		json_decref(json);
 		json = NULL;
 	}
 	return out_json(json, to);
+}
+
+static int print_syncs(const struct syncs *syncs, const struct syncs_kind *kind,
+		       FILE *to)
+{
+	if (syncs->n == 0)
+		return 0;
+	putc('\n', to);
+	return syncs_print(syncs, kind, to);
 }
 
 int outcome_print(const struct outcome *outcome, enum outcome_format format,
@@ -54,10 +71,13 @@ int outcome_print(const struct outcome *outcome, enum outcome_format format,
 		return print_csv(&outcome->results, to);
 	default:
 		error = print_tables(outcome, to);
-		if (error || outcome->syncs.n == 0)
-			return error;
-		putc('\n', to);
-		return syncs_print(&outcome->syncs, to);
+		if (!error)
+			error = print_syncs(&outcome->syncs, &syncs_kind_sync,
+					    to);
+		if (!error)
+			error = print_syncs(&outcome->stores,
+					    &syncs_kind_storage, to);
+		return error;
 	}
 }
 
@@ -91,7 +111,10 @@ int outcome_read(const char *path, struct outcome *outcome, char *why)
 		return error;
 	/* It is sound JSON of a bounded size, or was a moment ago. */
 	json = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
-	error = syncs_from_json(json, &outcome->syncs, why);
+	error = syncs_from_json(json, &syncs_kind_sync, &outcome->syncs, why);
+	if (!error)
+		error = syncs_from_json(json, &syncs_kind_storage,
+					&outcome->stores, why);
 	json_decref(json);
 	if (!error && grid_make(&grid, &outcome->results)) {
 		snprintf(why, RESULTS_WHY,
@@ -107,7 +130,7 @@ int outcome_read(const char *path, struct outcome *outcome, char *why)
 void outcome_free(struct outcome *outcome)
 {
 	results_free(&outcome->results);
-	outcome->syncs.n = 0;
+	outcome->syncs.n = outcome->stores.n = 0;
 }
 
 bool outcome_is_good(const struct outcome *outcome)

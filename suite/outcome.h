@@ -1,5 +1,6 @@
 /* outcome.h - all that `ipc_suite benchmark` has found: the mechanisms, and
- * the synchronisation table beside them; printed, written, read back. */
+ * the tables of synchronisation and storage beside them; printed, written, read
+ * back. */
 #ifndef UNIXIPC_SUITE_OUTCOME_H
 #define UNIXIPC_SUITE_OUTCOME_H
 
@@ -11,12 +12,12 @@
 
 struct outcome {
 	struct results results;
-	struct syncs syncs; /* none: n is 0 */
+	struct syncs syncs, stores; /* none: n is 0 */
 };
 
 enum outcome_format { OUTCOME_TABLE, OUTCOME_CSV, OUTCOME_JSON };
 
-/* Tables: one for each size and placement, then the synchronisation table.
+/* Tables: one for each size and placement, then synchronisation, then storage.
  * CSV has the mechanisms only, JSON everything. Returns 0 or -errno. */
 int outcome_print(const struct outcome *outcome, enum outcome_format format,
 		  FILE *to);

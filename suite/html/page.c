@@ -253,7 +253,19 @@ static void put_syncs(const struct syncs *syncs, FILE *to)
 	      "is the worst case; the <b>lesser share</b> is what the process "
 	      "that got less had of all operations.</p>\n",
 	      to);
-	rows_write_syncs(syncs, to);
+	rows_write_syncs(syncs, &syncs_kind_sync, to);
+	fputs("</section>\n", to);
+}
+
+static void put_stores(const struct syncs *stores, FILE *to)
+{
+	fputs("<section>\n<h2>Storage</h2>\n"
+	      "<p>One operation is one get, or one set in a commit of its own, "
+	      "of a record of 16 + 100 bytes among 10000 at random. What is "
+	      "<b>durable</b> survives a power cut; all survives a killed "
+	      "process. <b>Two at once</b> share the file.</p>\n",
+	      to);
+	rows_write_syncs(stores, &syncs_kind_storage, to);
 	fputs("</section>\n", to);
 }
 
@@ -292,6 +304,8 @@ int page_write(const struct outcome *outcome, const char **no_plots, FILE *to)
 		error = put_placement(&grid, p, no_plots, to);
 	if (outcome->syncs.n > 0)
 		put_syncs(&outcome->syncs, to);
+	if (outcome->stores.n > 0)
+		put_stores(&outcome->stores, to);
 	fputs(notes, to);
 	fputs("</main>\n<footer class=\"faint\"><p>Made by <code>ipc_suite "
 	      "report</code> from the results of <code>ipc_suite "

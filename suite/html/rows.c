@@ -158,7 +158,7 @@ void rows_write(const struct results *slice, const char *caption, FILE *to)
 	fputs("</tbody>\n</table>\n</div>\n", to);
 }
 
-/* ---- synchronisation -------------------------------------------------------------- */
+/* ---- synchronisation, storage -------------------------------------------------------------- */
 
 static void put_sync_figure(const struct syncs_figure *figure, double most,
 			    FILE *to)
@@ -193,9 +193,11 @@ static void put_sync(const struct syncs_row *row, double most_alone,
 			100 * row->contended.share);
 }
 
-void rows_write_syncs(const struct syncs *syncs, FILE *to)
+void rows_write_syncs(const struct syncs *syncs, const struct syncs_kind *kind,
+		      FILE *to)
 {
 	double alone = 0, contended = 0;
+	char caption[64];
 
 	for (size_t i = 0; i < syncs->n; i++) {
 		const struct syncs_row *row = &syncs->row[i];
@@ -205,10 +207,14 @@ void rows_write_syncs(const struct syncs *syncs, FILE *to)
 		if (row->contended.ops_per_s > contended)
 			contended = row->contended.ops_per_s;
 	}
-	open_table("Synchronisation: operations a second", to);
-	fputs("<thead>\n<tr>"
-	      "<th class=\"name\" rowspan=\"2\" scope=\"col\">Primitive</th>"
-	      "<th class=\"group\" colspan=\"3\" scope=\"colgroup\">One "
+	snprintf(caption, sizeof(caption), "%s: operations a second",
+		 kind->title);
+	open_table(caption, to);
+	fprintf(to,
+		"<thead>\n<tr><th class=\"name\" rowspan=\"2\" "
+		"scope=\"col\">%s</th>",
+		kind->first);
+	fputs("<th class=\"group\" colspan=\"3\" scope=\"colgroup\">One "
 	      "process alone</th>"
 	      "<th class=\"group\" colspan=\"4\" scope=\"colgroup\">Two at "
 	      "once</th></tr>\n<tr>",

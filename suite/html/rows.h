@@ -11,8 +11,9 @@
  * own box. */
 void rows_write(const struct results *slice, const char *caption, FILE *to);
 
-/* Write the synchronisation table. */
-void rows_write_syncs(const struct syncs *syncs, FILE *to);
+/* Write the table of synchronisation, or of storage. */
+void rows_write_syncs(const struct syncs *syncs, const struct syncs_kind *kind,
+		      FILE *to);
 
 /* A time for people, "12.3 µs"; out_duration() with the sign that HTML has. */
 void rows_put_time(double ns, FILE *to);

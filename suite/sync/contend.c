@@ -68,7 +68,7 @@ static int do_once(struct board *board, struct member *me, uint64_t round)
 		return error;
 	if (op->meets)
 		error = check_meeting(board, round);
-	else
+	else if (!op->is_apart)
 		board->inside++;
 	if (!error && op->leave)
 		error = op->leave(board->state);
@@ -237,7 +237,8 @@ static int evaluate(const struct board *board, struct contend_trial *trial)
 		trial->ops_per_s +=
 			(double)member->done * 1e9 / (double)member->elapsed_ns;
 	}
-	if (done == 0 || (!board->op->meets && done != board->inside))
+	if (done == 0 || (!board->op->meets && !board->op->is_apart &&
+			  done != board->inside))
 		return -EBADMSG;
 	trial->share = (double)least / (double)done;
 	if (board->op->meets) {

@@ -3,8 +3,8 @@
  *
  * Members start together and go on until they are told to stop. What they do
  * is verified: members that exclude each other add to one plain counter, and
- * members that meet look whether the other has come. A check that fails gives
- * no figure.
+ * members that meet look whether the other has come; what stores do verifies
+ * itself. A check that fails gives no figure.
  */
 #ifndef UNIXIPC_SUITE_SYNC_CONTEND_H
 #define UNIXIPC_SUITE_SYNC_CONTEND_H

@@ -1,8 +1,10 @@
 /* syncop.h - what a way to synchronise must offer to be measured.
  *
- * Members, which are processes, repeat enter() and leave(). There are two
+ * Members, which are processes, repeat enter() and leave(). There are three
  * kinds. One excludes: between enter and leave there is one member at a time.
- * The other meets: enter returns when every member has come. A pool excludes
+ * One meets: enter returns when every member has come. The third is what a
+ * store does (suite/storage): its members neither wait for each other nor keep
+ * each other out, and enter verifies what it has done. A pool excludes
  * when it has one place, and so does a queue that holds one token. A new one is
  * one file with one struct syncop and one line in syncop.c; neither measuring
  * (contend.h) nor `ipc_suite list` knows anything else of any of them.
@@ -26,6 +28,7 @@ struct syncop {
 	const char *title;   /* "POSIX semaphore" */
 	const char *summary; /* one line: what it is, and what for */
 	bool meets;          /* the second kind */
+	bool is_apart;       /* the third kind */
 
 	/* Ask the machine, making nothing; -errno when it does not work here,
 	 * and why. NULL: there is no limit worth a name. */

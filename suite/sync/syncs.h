@@ -1,7 +1,8 @@
-/* syncs.h - the synchronisation table: every syncop, alone and contended.
+/* syncs.h - the tables of synchronisation and of storage: every syncop of one,
+ * alone and contended.
  *
- * It goes with the results of a benchmark: as "sync" beside the rows in their
- * JSON, where an array holds
+ * They go with the results of a benchmark: as "sync" and "storage" beside the
+ * rows in their JSON, where an array holds
  *
  *	{"name", "title", "meets", "error": null or {"errno", "why"},
  *	 "alone": figure, "contended": figure}
@@ -60,14 +61,25 @@ struct syncs_plan {
  * then) or -ENOMEM. An operation that fails has a row that says so. */
 int syncs_run(const struct syncs_plan *plan, struct syncs *syncs);
 
+/* What the two tables are called, and say of themselves. */
+struct syncs_kind {
+	const char *key;   /* in JSON */
+	const char *title; /* of the table */
+	const char *first; /* of the first column, in a report */
+	const char *note;  /* how an operation is counted; lines of text */
+};
+extern const struct syncs_kind syncs_kind_sync, syncs_kind_storage;
+
 /* The table, for people. Returns 0 or -errno. */
-int syncs_print(const struct syncs *syncs, FILE *to);
+int syncs_print(const struct syncs *syncs, const struct syncs_kind *kind,
+		FILE *to);
 
 /* A new reference to the array, or NULL when memory is short. */
 json_t *syncs_to_json(const struct syncs *syncs);
 
-/* Read the "sync" of a file of results; without one, there are no rows. On
- * failure -EBADMSG, and in why (RESULTS_WHY bytes) one line. */
-int syncs_from_json(const json_t *results, struct syncs *syncs, char *why);
+/* Read one of the tables of a file of results; without it, there are no rows.
+ * On failure -EBADMSG, and in why (RESULTS_WHY bytes) one line. */
+int syncs_from_json(const json_t *results, const struct syncs_kind *kind,
+		    struct syncs *syncs, char *why);
 
 #endif

@@ -75,19 +75,20 @@ static void read_row(struct source *source, const struct source_place *place,
 		source_reject(source, "%serror.errno is 0", place->name);
 }
 
-int syncs_from_json(const json_t *results, struct syncs *syncs, char *why)
+int syncs_from_json(const json_t *results, const struct syncs_kind *kind,
+		    struct syncs *syncs, char *why)
 {
 	struct source source = {.why = why, .why_size = RESULTS_WHY};
 	const struct source_place file = {results, ""};
 	const json_t *array;
 
 	*syncs = (struct syncs){0};
-	if (!json_object_get(results, "sync"))
+	if (!json_object_get(results, kind->key))
 		return 0;
-	array = source_array(&source, &file, "sync", SYNCS_MAX);
+	array = source_array(&source, &file, kind->key, SYNCS_MAX);
 	for (size_t i = 0; i < json_array_size(array) && !source.error; i++) {
 		struct source_place place =
-			source_element(&source, &file, "sync", array, i);
+			source_element(&source, &file, kind->key, array, i);
 
 		read_row(&source, &place, &syncs->row[i]);
 		syncs->n = i + 1;

@@ -48,9 +48,14 @@ assert_usage_error() {
 		'Record lock' Barrier 'System V semaphore barrier'; do
 		assert_line --regexp "^$title.* [0-9.]+[kM]? "
 	done
+	for title in 'kvstore get' 'kvstore set' 'kvstore set, durable' \
+		'mmapdb get' 'mmapdb put' 'mmapdb put, durable'; do
+		assert_line --regexp "^$title .* [0-9.]+[kM]? "
+	done
 	run ./ipc_suite report results.json
 	assert_success
 	grep -q '<h2>Synchronisation</h2>' report.html
+	grep -q '<h2>Storage</h2>' report.html
 	xmllint --noout report.html
 	assert_nothing_left
 }

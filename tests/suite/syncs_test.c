@@ -268,7 +268,7 @@ static void what_is_written_is_read_back(void **state)
 
 	(void)state;
 	assert_non_null(json);
-	assert_int_equal(syncs_from_json(json, &got, why), 0);
+	assert_int_equal(syncs_from_json(json, &syncs_kind_sync, &got, why), 0);
 	assert_int_equal(got.n, 2);
 	assert_memory_equal(&got.row[0], &wanted.row[0], sizeof(got.row[0]));
 	assert_memory_equal(&got.row[1], &wanted.row[1], sizeof(got.row[1]));
@@ -282,7 +282,7 @@ static void results_without_a_sync_table_have_no_rows(void **state)
 	struct syncs syncs;
 
 	(void)state;
-	assert_int_equal(syncs_from_json(json, &syncs, why), 0);
+	assert_int_equal(syncs_from_json(json, &syncs_kind_sync, &syncs, why), 0);
 	assert_int_equal(syncs.n, 0);
 	json_decref(json);
 }
@@ -292,7 +292,7 @@ static void assert_unsound(json_t *json, const char *wanted)
 	char why[RESULTS_WHY] = "";
 	struct syncs syncs;
 
-	assert_int_equal(syncs_from_json(json, &syncs, why), -EBADMSG);
+	assert_int_equal(syncs_from_json(json, &syncs_kind_sync, &syncs, why), -EBADMSG);
 	assert_non_null(strstr(why, wanted));
 	assert_int_equal(syncs.n, 0);
 	json_decref(json);
