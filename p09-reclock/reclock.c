@@ -202,24 +202,12 @@ static size_t share(const struct reclock *store, const struct pending *pending,
 	return i;
 }
 
-/* Three lines of memory that will be looked at soon: otherwise each is waited
- * for, one after the other. */
-static void prefetch(const struct reclock *store, const struct pending *pending)
-{
-	const struct layout_group *group =
-		handle_group(store, home_of(store, pending));
-
-	__builtin_prefetch(&group->word[0]);
-	__builtin_prefetch(&group->word[8]);
-	__builtin_prefetch(&group->reach);
-}
-
 /* Make some of them with one lock; returns how many, or -errno. -EXFULL and
  * -ENOSPC are of the first that was not made. */
 static ssize_t change_some(struct reclock *store, struct pending *pending,
 			   size_t n, uint32_t width, int64_t deadline)
 {
-	enum { AHEAD = 4 };
+	enum { AHEAD = 3 };
 	const uint32_t first = home_of(store, pending);
 	struct record_key key = key_of(pending);
 	const struct reclock_label label = record_label(&key);
@@ -235,8 +223,10 @@ static ssize_t change_some(struct reclock *store, struct pending *pending,
 	while (done < n) {
 		struct reclock_change *change = pending[done].change;
 
-		if (done + AHEAD < n)
-			prefetch(store, &pending[done + AHEAD]);
+		if (done + AHEAD < n) {
+			key = key_of(&pending[done + AHEAD]);
+			record_prefetch(store, &key);
+		}
 		key = key_of(&pending[done]);
 		error = change_locked(store, change, &key, width);
 		if (error == -EXFULL || error == -ENOSPC)

@@ -145,23 +145,50 @@ static bool is_key(const struct reclock *store, const struct record_key *key)
 	       memcmp(half->bytes, key->bytes, key->len) == 0;
 }
 
+/* Where in a group a key lies, if it was free when it came: there a search
+ * begins, and a read has both halves fetched while it waits for the word. */
+static unsigned int first_slot(const struct record_key *key)
+{
+	return (unsigned int)(key->hash >> 16) % LAYOUT_SLOTS;
+}
+
+void record_prefetch(const struct reclock *store, const struct record_key *key)
+{
+	enum { LINE = 64 };
+	struct layout_group *group = handle_group(
+		store, layout_home(store->layout.groups, key->hash));
+
+	__builtin_prefetch(&group->word[0]);
+	__builtin_prefetch(&group->word[8]);
+	for (uint64_t which = 0; which < 2; which++) {
+		const char *half = (const char *)layout_half(
+			&store->layout, group, first_slot(key),
+			layout_word(which, 0));
+
+		__builtin_prefetch(half);
+		__builtin_prefetch(half + LINE);
+	}
+}
+
 static int find_in_group(struct reclock *store, const struct record_key *key,
 			 struct record_slot *slot)
 {
 	const struct layout_group *group = handle_group(store, slot->group);
 	const uint16_t tag = layout_tag_of(key->hash);
+	const unsigned int first = first_slot(key);
 
 	for (unsigned int i = 0; i < LAYOUT_SLOTS; i++) {
+		const unsigned int at = (first + i) % LAYOUT_SLOTS;
 		/* Pairs with the release in store_word(). */
 		uint64_t word =
-			__atomic_load_n(&group->word[i], __ATOMIC_ACQUIRE);
+			__atomic_load_n(&group->word[at], __ATOMIC_ACQUIRE);
 		int error;
 
 		if (layout_tag(word) != tag)
 			continue;
 		if (!layout_is_sound(word))
-			return note_damage(store, slot->group, i);
-		slot->slot = i;
+			return note_damage(store, slot->group, at);
+		slot->slot = at;
 		slot->word = word;
 		error = record_read(store, slot);
 		if (error)
@@ -179,6 +206,7 @@ int record_find(struct reclock *store, const struct record_key *key,
 	int error, reach;
 
 	slot->group = home;
+	record_prefetch(store, key);
 	error = find_in_group(store, key, slot);
 	if (error != -ENOENT)
 		return error;
@@ -200,7 +228,8 @@ int record_find_room(struct reclock *store, const struct record_key *key,
 	for (slot->group = home; slot->group <= home + width; slot->group++) {
 		struct layout_group *group = handle_group(store, slot->group);
 
-		for (slot->slot = 0; slot->slot < LAYOUT_SLOTS; slot->slot++) {
+		for (unsigned int i = 0; i < LAYOUT_SLOTS; i++) {
+			slot->slot = (first_slot(key) + i) % LAYOUT_SLOTS;
 			slot->word = group->word[slot->slot];
 			if (layout_is_sound(slot->word) &&
 			    layout_tag(slot->word) == 0)

@@ -36,6 +36,9 @@ int record_read(struct reclock *store, const struct record_slot *slot);
 void record_copy(struct reclock *store, const struct record_slot *slot);
 bool record_is_whole(const struct reclock *store, uint64_t word);
 
+/* Have the memory fetched that a search for the key will look at. */
+void record_prefetch(const struct reclock *store, const struct record_key *key);
+
 /* Find the key, whose bytes are not in store->copy; its half is in store->copy then. Returns 0, -ENOENT, -EAGAIN or
  * -EBADMSG, which are never of a lasting damage unless the groups are locked. */
 int record_find(struct reclock *store, const struct record_key *key,
