@@ -14,6 +14,7 @@ $(call bench,p09-reclock,bench/bench.c bench/engine_reclock.c \
 LD_p09-reclock/kvstore := -static-pie
 # To die, or to fail, between any two steps.
 TEST_LDFLAGS_p09/crash_test := -Wl,--wrap=pwrite,--wrap=fsync \
-	-Wl,--wrap=fdatasync,--wrap=linkat,--wrap=renameat,--wrap=fchmod
+	-Wl,--wrap=fdatasync,--wrap=linkat,--wrap=renameat,--wrap=fchmod \
+	-Wl,--wrap=openat
 # Hundreds of short processes.
 VALGRIND_SKIP += p09/kill_stress_test

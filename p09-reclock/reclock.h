@@ -22,7 +22,9 @@
  * With RECLOCK_OFD they are of the handle (open file description locks, Linux
  * 3.15), and the first two are no traps: each thread opens its own. In both
  * cases a handle belongs to one thread at a time, and in a forked child all
- * that would lock is -ECHILD: open another handle there. Whoever does not ask
+ * that has to do with locks is -ECHILD: open another handle there. (A child that
+ * does not exec has a copy of the descriptor, and so keeps what a handle of
+ * RECLOCK_OFD holds until it closes that, too.) Whoever does not ask
  * for locks is not kept out by them: they are advisory. On network file systems
  * mappings are not shared between machines: not there.
  *
@@ -43,7 +45,9 @@
  *	-ESTALE     another file lies in the place of this one
  *	-EROFS      a write through a handle that is RECLOCK_READ_ONLY
  *	-ECHILD     a lock, through a handle of the parent
- *	-ENOSPC, -EFBIG, -EDQUOT, -EIO, -ENOLCK, -ENOMEM, ...: of the kernel
+ *	-ENOSPC, -EFBIG, -EDQUOT, -EIO, -ENOLCK, -ENOMEM, ...: of the kernel;
+ *	            after -EIO of a RECLOCK_SYNC handle the change may have been
+ *	            made or not, and is not on the disk for sure
  * A file that somebody truncates while it is open is SIGBUS.
  */
 #ifndef UNIXIPC_P09_RECLOCK_RECLOCK_H
@@ -105,8 +109,9 @@ ssize_t reclock_get_until(struct reclock *store, const void *key,
 			  size_t key_len, void *value, size_t size,
 			  int64_t deadline);
 
-/* Return -EMSGSIZE (key and value are too long, or the key is empty);
- * -ENOENT from del: there is none. */
+/* Return -EMSGSIZE (key and value are too long, or the key is empty); -ENOENT
+ * from del: there is none; -EDEADLK and -EAGAIN, if locks are kept: see
+ * reclock_lock_until(). */
 int reclock_set_until(struct reclock *store, const void *key, size_t key_len,
 		      const void *value, size_t value_len, int64_t deadline);
 int reclock_del_until(struct reclock *store, const void *key, size_t key_len,
@@ -204,11 +209,14 @@ struct reclock_stat {
 int reclock_stat(struct reclock *store, struct reclock_stat *stat);
 
 /* Write all to a new file with room for half as many again, and put that in the
- * place of this one; it is built in memory. All writers wait meanwhile, and
- * go on in the new file; readers do not wait. It keeps the mode, and becomes the
+ * place of this one; it is built in memory. All writers wait meanwhile, and go on
+ * in the new file; readers do not wait. It keeps the mode, and becomes the
  * caller's unless the caller may give it away. A write that finds no room does
- * the same. Returns -EBADMSG if a record is damaged, -EEXIST if a file is in
- * the way that is not surely left over from an earlier attempt. */
+ * the same. Returns -EBADMSG if a record is damaged, -EEXIST if a file
+ * PATH.rebuild is in the way that is not surely left over from an earlier
+ * attempt. (One that was killed leaves nothing, or a whole file, which the next
+ * one removes. Where the file system knows no files without a name, O_TMPFILE,
+ * it may be half of one, which stays.) */
 int reclock_compact_until(struct reclock *store, int64_t deadline);
 
 /* Look at all, with all writers kept out, and call say() for each thing that is

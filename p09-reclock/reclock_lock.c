@@ -2,6 +2,7 @@
  * as their groups change when the file is rebuilt; a group is locked as long as
  * one of them has its home there. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "p09-reclock/handle.h"
 #include "p09-reclock/record.h"
@@ -46,6 +47,8 @@ int reclock_unlock(struct reclock *store, const void *key, size_t key_len)
 	const struct record_key wanted = record_key(store, key, key_len);
 	struct hold *hold = find_hold(store, wanted.hash);
 
+	if (getpid() != store->pid)
+		return -ECHILD;
 	if (!hold)
 		return -EPERM;
 	if (--hold->times > 0)

@@ -51,6 +51,26 @@ WRAP(int, renameat, (int from, const char *old, int to, const char *name),
      (from, old, to, name))
 WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode))
 
+/* As of a file system that knows no files without a name. */
+static bool has_no_tmpfile;
+
+int __real_openat(int dir, const char *path, int how, ...);
+int __wrap_openat(int dir, const char *path, int how, ...);
+int __wrap_openat(int dir, const char *path, int how, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, how);
+	mode = how & (O_CREAT | __O_TMPFILE) ? va_arg(args, mode_t) : 0;
+	va_end(args);
+	if (has_no_tmpfile && (how & O_TMPFILE) == O_TMPFILE) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return __real_openat(dir, path, how, mode);
+}
+
 /* ---- what is done meanwhile ---- */
 
 static struct fixture f;
@@ -63,6 +83,7 @@ static int setup(void **state)
 	calls = 0;
 	die_before = fail_at = -1;
 	flags = 0;
+	has_no_tmpfile = false;
 	return 0;
 }
 
@@ -182,6 +203,23 @@ static void failed_barrier_is_not_reported_as_success(void **state)
 	reclock_close(store);
 }
 
+static void files_are_made_where_each_must_have_a_name(void **state)
+{
+	struct reclock *store;
+
+	(void)state;
+	has_no_tmpfile = true;
+	store = fixture_open(&f, RECLOCK_CREATE);
+	assert_int_equal(fixture_set(store, "a", "1"), 0);
+	assert_int_equal(reclock_compact_until(store, fixture_deadline()), 0);
+	assert_string_equal(fixture_get(store, "a"), "1");
+	reclock_close(store);
+	/* And nothing else is left in the folder, which could not go then. */
+	assert_int_equal(unlink(f.path), 0);
+	assert_int_equal(rmdir(f.scratch.dir), 0);
+	assert_int_equal(mkdir(f.scratch.dir, 0700), 0);
+}
+
 /* ---- rebuilding ---- */
 
 static void survivors_go_on_after_a_rebuild_that_died(void **state)
@@ -262,6 +300,7 @@ int main(void)
 		CASE(file_is_whole_or_not_there),
 		CASE(synced_change_is_made_or_not),
 		CASE(failed_barrier_is_not_reported_as_success),
+		CASE(files_are_made_where_each_must_have_a_name),
 		CASE(survivors_go_on_after_a_rebuild_that_died),
 		CASE(failed_rebuild_leaves_the_file_as_it_was),
 	};

@@ -195,7 +195,8 @@ static int use_inherited(void *arg)
 	(void)arg;
 	if (strcmp(fixture_get(mine, "a"), "1") != 0)
 		return 1;
-	if (fixture_lock(mine, "b", 0) != -ECHILD)
+	if (fixture_lock(mine, "b", 0) != -ECHILD ||
+	    fixture_unlock(mine, "a") != -ECHILD)
 		return 2;
 	return fixture_set(mine, "a", "2") == -ECHILD ? 0 : 3;
 }
