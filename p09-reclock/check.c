@@ -6,28 +6,28 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "p09-reclock/record.h"
+#include "p09-reclock/item.h"
 
 /* ---- without a lock ---- */
 
 /* Read what is live in a slot, however often it changes meanwhile: 0, -ENOENT
  * (it is free) or -EBADMSG. */
-static int read_slot(struct reclock *store, struct record_slot *at)
+static int read_slot(struct reclock *store, struct item_slot *at)
 {
 	enum { TRIES = 64 };
 	int error = -EAGAIN;
 
 	for (int i = 0; i < TRIES && error && error != -ENOENT; i++) {
-		/* Pairs with the release in store_word(). */
+		/* Pairs with the release in put_word(). */
 		at->word = __atomic_load_n(
-			&handle_group(store, at->group)->word[at->slot],
+			&store_group(store, at->group)->word[at->slot],
 			__ATOMIC_ACQUIRE);
 		if (!layout_is_sound(at->word))
 			error = -EBADMSG;
 		else if (!layout_tag(at->word))
 			error = -ENOENT;
 		else
-			error = record_read(store, at);
+			error = item_read(store, at);
 	}
 	if (error != -EAGAIN && error != -EBADMSG)
 		return error;
@@ -41,21 +41,21 @@ int reclock_each(struct reclock *store,
 			     const void *value, size_t value_len),
 		 void *arg)
 {
-	struct record_slot at;
-	int result = handle_follow(store, false);
+	struct item_slot at;
+	int result = store_follow(store, false);
 
 	if (result < 0)
 		return result;
-	for (at.group = 0; at.group < handle_groups(store); at.group++) {
+	for (at.group = 0; at.group < store_groups(store); at.group++) {
 		for (at.slot = 0; at.slot < LAYOUT_SLOTS; at.slot++) {
-			const struct layout_half *half = record_half(store);
+			const struct layout_half *half = item_half(store);
 
 			result = read_slot(store, &at);
 			if (result == -ENOENT)
 				continue;
 			if (!result)
 				result = each(arg, half->bytes, half->key_len,
-					      record_value(store),
+					      item_value(store),
 					      half->value_len);
 			if (result)
 				return result;
@@ -66,26 +66,26 @@ int reclock_each(struct reclock *store,
 
 static uint32_t home_of(const struct reclock *store)
 {
-	const struct layout_half *half = record_half(store);
+	const struct layout_half *half = item_half(store);
 
 	return layout_home(store->layout.groups,
-			   record_key(store, half->bytes, half->key_len).hash);
+			   item_key(store, half->bytes, half->key_len).hash);
 }
 
 int reclock_stat(struct reclock *store, struct reclock_stat *stat)
 {
-	struct record_slot at;
-	int error = handle_follow(store, false);
+	struct item_slot at;
+	int error = store_follow(store, false);
 
 	if (error < 0)
 		return error;
 	*stat = (struct reclock_stat){
 		.record_bytes = store->layout.record_bytes,
-		.groups = handle_groups(store),
-		.slots = (uint64_t)handle_groups(store) * LAYOUT_SLOTS,
+		.groups = store_groups(store),
+		.slots = (uint64_t)store_groups(store) * LAYOUT_SLOTS,
 		.file_bytes = store->layout.file_bytes,
 	};
-	for (at.group = 0; at.group < handle_groups(store); at.group++) {
+	for (at.group = 0; at.group < store_groups(store); at.group++) {
 		for (at.slot = 0; at.slot < LAYOUT_SLOTS; at.slot++) {
 			error = read_slot(store, &at);
 			stat->damaged += error == -EBADMSG;
@@ -107,11 +107,11 @@ struct checker {
 	int found;
 };
 
-static void found(struct checker *checker, const struct record_slot *at,
+static void found(struct checker *checker, const struct item_slot *at,
 		  const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static void found(struct checker *checker, const struct record_slot *at,
+static void found(struct checker *checker, const struct item_slot *at,
 		  const char *format, ...)
 {
 	char what[160];
@@ -129,12 +129,10 @@ static void found(struct checker *checker, const struct record_slot *at,
 }
 
 /* Whether what was read last belongs into that slot: its tag, and its home. */
-static bool is_in_place(const struct reclock *store,
-			const struct record_slot *at)
+static bool is_in_place(const struct reclock *store, const struct item_slot *at)
 {
-	const struct layout_half *half = record_half(store);
-	const struct record_key key =
-		record_key(store, half->bytes, half->key_len);
+	const struct layout_half *half = item_half(store);
+	const struct item_key key = item_key(store, half->bytes, half->key_len);
 	const uint32_t home = layout_home(store->layout.groups, key.hash);
 
 	return layout_tag(at->word) == layout_tag_of(key.hash) &&
@@ -143,23 +141,23 @@ static bool is_in_place(const struct reclock *store,
 
 /* Whether the half is whole and belongs there; *word is what it was written
  * for. */
-static bool is_good_half(struct reclock *store, const struct record_slot *at,
+static bool is_good_half(struct reclock *store, const struct item_slot *at,
 			 unsigned int which, uint64_t *word)
 {
-	struct record_slot as = *at;
+	struct item_slot as = *at;
 
 	as.word = layout_word(which, 0);
-	record_copy(store, &as);
-	as.word = record_half(store)->word;
+	item_copy(store, &as);
+	as.word = item_half(store)->word;
 	*word = as.word;
 	return layout_is_sound(as.word) && layout_tag(as.word) &&
 	       (layout_generation(as.word) & 1) == which &&
-	       record_is_whole(store, as.word) && is_in_place(store, &as);
+	       item_is_whole(store, as.word) && is_in_place(store, &as);
 }
 
 /* What a damaged slot is to be: a half that is whole, of the generation before
  * where that is known, or free. */
-static uint64_t find_older(struct reclock *store, const struct record_slot *at)
+static uint64_t find_older(struct reclock *store, const struct item_slot *at)
 {
 	const bool is_known = layout_is_sound(at->word);
 	const uint64_t before = layout_generation(
@@ -175,10 +173,10 @@ static uint64_t find_older(struct reclock *store, const struct record_slot *at)
 		      : layout_word(layout_generation(at->word) + 1, 0);
 }
 
-static void check_slot(struct checker *checker, struct record_slot *at)
+static void check_slot(struct checker *checker, struct item_slot *at)
 {
 	struct reclock *store = checker->store;
-	uint64_t *word = &handle_group(store, at->group)->word[at->slot];
+	uint64_t *word = &store_group(store, at->group)->word[at->slot];
 	const char *wrong = NULL;
 	uint64_t older;
 
@@ -187,7 +185,7 @@ static void check_slot(struct checker *checker, struct record_slot *at)
 		wrong = "its word is damaged";
 	else if (!layout_tag(at->word))
 		return;
-	else if (record_read(store, at))
+	else if (item_read(store, at))
 		wrong = "the record is damaged";
 	else if (!is_in_place(store, at))
 		wrong = "the record does not belong here";
@@ -204,10 +202,10 @@ static void check_slot(struct checker *checker, struct record_slot *at)
 
 static void check_reach(struct checker *checker, uint32_t number)
 {
-	struct layout_group *group = handle_group(checker->store, number);
-	const struct record_slot at = {number, LAYOUT_SLOTS, 0};
+	struct layout_group *group = store_group(checker->store, number);
+	const struct item_slot at = {number, LAYOUT_SLOTS, 0};
 
-	if (record_reach(checker->store, number) >= 0)
+	if (item_reach(checker->store, number) >= 0)
 		return;
 	found(checker, &at, "how far it was spilled is damaged");
 	if (checker->repair)
@@ -216,40 +214,40 @@ static void check_reach(struct checker *checker, uint32_t number)
 }
 
 /* A record that is whole: a search must meet it, and no other of its key. */
-static void check_search(struct checker *checker, struct record_slot *at,
+static void check_search(struct checker *checker, struct item_slot *at,
 			 unsigned char *buffer)
 {
 	struct reclock *store = checker->store;
-	struct layout_group *group = handle_group(store, at->group), *home;
-	struct record_slot met;
-	struct record_key key;
+	struct layout_group *group = store_group(store, at->group), *home;
+	struct item_slot met;
+	struct item_key key;
 	int error;
 
 	at->word = group->word[at->slot];
 	if (!layout_is_sound(at->word) || !layout_tag(at->word) ||
-	    record_read(store, at) || !is_in_place(store, at))
+	    item_read(store, at) || !is_in_place(store, at))
 		return;
-	memcpy(buffer, record_half(store)->bytes, record_half(store)->key_len);
-	key = record_key(store, buffer, record_half(store)->key_len);
-	error = record_find(store, &key, &met);
+	memcpy(buffer, item_half(store)->bytes, item_half(store)->key_len);
+	key = item_key(store, buffer, item_half(store)->key_len);
+	error = item_find(store, &key, &met);
 	if (error == -ENOENT) {
 		found(checker, at, "a search does not come here");
-		home = handle_group(
-			store, layout_home(store->layout.groups, key.hash));
+		home = store_group(store,
+				   layout_home(store->layout.groups, key.hash));
 		if (checker->repair)
 			home->reach = layout_word(LAYOUT_REACH, 0);
 	} else if (!error && (met.group != at->group || met.slot != at->slot)) {
 		found(checker, at, "its key is in group %u, slot %u, too",
 		      met.group, met.slot);
 		if (checker->repair)
-			record_free(store, at);
+			item_free(store, at);
 	}
 }
 
 static void check_all(struct checker *checker, unsigned char *buffer)
 {
-	const uint32_t groups = handle_groups(checker->store);
-	struct record_slot at;
+	const uint32_t groups = store_groups(checker->store);
+	struct item_slot at;
 
 	for (at.group = 0; at.group < groups; at.group++) {
 		check_reach(checker, at.group);
@@ -273,8 +271,8 @@ int reclock_check_until(struct reclock *store, bool repair,
 	if (repair && store->flags & RECLOCK_READ_ONLY)
 		return -EROFS;
 	do
-		error = handle_lock(store, 0, handle_groups(store), &all,
-				    deadline);
+		error = store_lock(store, 0, store_groups(store), &all,
+				   deadline);
 	while (error > 0);
 	if (error)
 		return error;
@@ -286,6 +284,6 @@ int reclock_check_until(struct reclock *store, bool repair,
 	free(buffer);
 	if (!error && repair && checker.found && fsync(store->lock.fd))
 		error = -errno;
-	handle_unlock(store, 0, handle_groups(store));
+	store_unlock(store, 0, store_groups(store));
 	return error ? error : checker.found;
 }

@@ -1,5 +1,5 @@
-$(call library,reclock,p09-reclock,check.c handle.c layout.c newfile.c \
-	rangelock.c rebuild.c reclock.c reclock_lock.c reclock_open.c record.c \
+$(call library,reclock,p09-reclock,check.c store.c layout.c wholefile.c \
+	rangelock.c rebuild.c reclock.c reclock_lock.c reclock_open.c item.c \
 	waitfor.c)
 HEADERS += p09-reclock/reclock.h
 $(call program,kvstore,p09-reclock,cmd/kvstore.c cmd/arguments.c cmd/batch.c \

@@ -7,7 +7,7 @@
  *	5. the handle is that file now; the old one's locks go with its descriptor
  *
  * Killed before 4: NAME is the old file, and who comes next takes the mark back
- * (handle.c). After: NAME is the new one, and whole. NAME.rebuild may be left
+ * (store.c). After: NAME is the new one, and whole. NAME.rebuild may be left
  * over; the next rebuild removes it, if it is surely ours: our magic and this
  * store's id are in it, and nobody has its locks. */
 #include "p09-reclock/rebuild.h"
@@ -21,8 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "p09-reclock/newfile.h"
-#include "p09-reclock/record.h"
+#include "p09-reclock/wholefile.h"
+#include "p09-reclock/item.h"
 
 /* ---- into memory ---- */
 
@@ -30,18 +30,17 @@
 static int for_each(struct reclock *store,
 		    int (*each)(struct reclock *store, void *arg), void *arg)
 {
-	struct record_slot at;
+	struct item_slot at;
 	int error = 0;
 
-	for (at.group = 0; at.group < handle_groups(store); at.group++) {
-		const struct layout_group *group =
-			handle_group(store, at.group);
+	for (at.group = 0; at.group < store_groups(store); at.group++) {
+		const struct layout_group *group = store_group(store, at.group);
 
 		for (at.slot = 0; at.slot < LAYOUT_SLOTS && !error; at.slot++) {
 			at.word = group->word[at.slot];
 			if (layout_is_sound(at.word) && !layout_tag(at.word))
 				continue;
-			error = record_read(store, &at);
+			error = item_read(store, &at);
 			if (!error)
 				error = each(store, arg);
 		}
@@ -61,15 +60,14 @@ static int count(struct reclock *store, void *arg)
 static int copy_record(struct reclock *store, void *arg)
 {
 	struct reclock *next = arg;
-	const struct layout_half *half = record_half(store);
-	const struct record_key key =
-		record_key(next, half->bytes, half->key_len);
-	struct record_slot slot;
-	int error = record_find_room(next, &key, LAYOUT_REACH, &slot);
+	const struct layout_half *half = item_half(store);
+	const struct item_key key = item_key(next, half->bytes, half->key_len);
+	struct item_slot slot;
+	int error = item_find_room(next, &key, LAYOUT_REACH, &slot);
 
 	return error ? error
-		     : record_write(next, &slot, &key, record_value(store),
-				    half->value_len);
+		     : item_write(next, &slot, &key, item_value(store),
+				  half->value_len);
 }
 
 /* All records into groups groups: next->map, of memory. */
@@ -80,7 +78,7 @@ static int build(struct reclock *store, struct reclock *next, uint64_t groups)
 	if (layout_plan(&next->layout, store->layout.record_bytes, groups,
 			store->layout.id))
 		return -EFBIG;
-	next->map = newfile_image(&next->layout);
+	next->map = wholefile_image(&next->layout);
 	next->copy = malloc(next->layout.half_bytes);
 	error = next->map && next->copy ? for_each(store, copy_record, next)
 					: -ENOMEM;
@@ -90,8 +88,8 @@ static int build(struct reclock *store, struct reclock *next, uint64_t groups)
 		return error;
 	}
 	/* It will be on the disk before anybody uses it. */
-	for (uint32_t i = 0; i < handle_groups(next); i++)
-		handle_group(next, i)->unsynced = 0;
+	for (uint32_t i = 0; i < store_groups(next); i++)
+		store_group(next, i)->unsynced = 0;
 	return 0;
 }
 
@@ -135,19 +133,19 @@ static bool is_left_over(const struct reclock *store, char *name)
 
 	if (fstatat(store->dir, name, &st, AT_SYMLINK_NOFOLLOW) ||
 	    (st.st_dev == store->dev && st.st_ino == store->ino) ||
-	    handle_open(&other, &why))
+	    store_open(&other, &why))
 		return false;
 	is_ours = other.layout.id == store->layout.id &&
 		  rangelock_try(other.lock, RANGELOCK_WRITE, RANGELOCK_TABLE,
 				0) == 0;
-	handle_close(&other);
+	store_close(&other);
 	return is_ours;
 }
 
 static int write_beside(struct reclock *store, const struct reclock *image,
 			char *name)
 {
-	struct newfile file;
+	struct wholefile file;
 	struct stat st;
 	int error;
 
@@ -155,8 +153,8 @@ static int write_beside(struct reclock *store, const struct reclock *image,
 		return -errno;
 	if (is_left_over(store, name))
 		unlinkat(store->dir, name, 0);
-	error = newfile_write(&file, store->dir, name, 0600, &image->layout,
-			      image->map);
+	error = wholefile_write(&file, store->dir, name, 0600, &image->layout,
+				image->map);
 	if (error)
 		return error;
 	/* Only root may give a file away. */
@@ -165,10 +163,10 @@ static int write_beside(struct reclock *store, const struct reclock *image,
 	if (!error && fchmod(file.fd, st.st_mode & 0777))
 		error = -errno;
 	if (!error)
-		error = newfile_link(&file, store->dir, name, name);
+		error = wholefile_link(&file, store->dir, name, name);
 	if (!error)
 		file.has_name = false; /* it is not discarded with it */
-	newfile_discard(&file, store->dir, name);
+	wholefile_discard(&file, store->dir, name);
 	return error;
 }
 
@@ -180,28 +178,28 @@ static int rename_over(struct reclock *store, char *name)
 		.flags = store->flags,
 	};
 	const char *why;
-	int error = handle_open(&next, &why);
+	int error = store_open(&next, &why);
 
 	if (error)
 		return error;
 	error = rangelock_try(next.lock, RANGELOCK_WRITE, RANGELOCK_GROUP,
-			      handle_groups(&next));
+			      store_groups(&next));
 	if (error) {
-		handle_close(&next);
+		store_close(&next);
 		return error;
 	}
-	/* Pairs with the acquire in handle_follow(). */
+	/* Pairs with the acquire in store_follow(). */
 	__atomic_store_n(&store->map->state, LAYOUT_REPLACING,
 			 __ATOMIC_RELEASE);
 	if (renameat(store->dir, name, store->dir, store->name)) {
 		error = -errno;
 		__atomic_store_n(&store->map->state, LAYOUT_NORMAL,
 				 __ATOMIC_RELEASE);
-		handle_close(&next);
+		store_close(&next);
 		return error;
 	}
-	handle_adopt(store, &next);
-	return newfile_sync_dir(store->dir);
+	store_adopt(store, &next);
+	return wholefile_sync_dir(store->dir);
 }
 
 static int replace(struct reclock *store, uint64_t more)
@@ -234,11 +232,11 @@ static int rebuild(struct reclock *store, uint64_t more, int64_t deadline)
 
 	if (store->flags & RECLOCK_READ_ONLY)
 		return -EROFS;
-	error = handle_lock(store, 0, handle_groups(store), &all, deadline);
+	error = store_lock(store, 0, store_groups(store), &all, deadline);
 	if (error)
 		return error;
 	error = replace(store, more);
-	handle_unlock(store, 0, handle_groups(store));
+	store_unlock(store, 0, store_groups(store));
 	return error;
 }
 

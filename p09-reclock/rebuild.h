@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "p09-reclock/handle.h"
+#include "p09-reclock/store.h"
 
 /* Make room for so many more records: the file has more groups afterwards, or
  * somebody else replaced it. Returns 0 or -errno: -ENOSPC (the keys are chosen

@@ -13,46 +13,46 @@
 #include <string.h>
 
 #include "lib/parse.h"
-#include "p09-reclock/handle.h"
+#include "p09-reclock/store.h"
 #include "p09-reclock/rebuild.h"
-#include "p09-reclock/record.h"
+#include "p09-reclock/item.h"
 
 /* ---- reading ---- */
 
 /* What is in the way of a read that takes no lock is a change: it is over soon,
  * unless changes are so many, or it is damage. */
-static int find_unlocked(struct reclock *store, struct record_key *key,
-			 struct record_slot *slot)
+static int find_unlocked(struct reclock *store, struct item_key *key,
+			 struct item_slot *slot)
 {
 	enum { TRIES = 64 };
 	int error = -EAGAIN;
 
 	for (int i = 0; i < TRIES && (error == -EAGAIN || error == -EBADMSG);
 	     i++) {
-		error = handle_follow(store, false);
+		error = store_follow(store, false);
 		if (error < 0)
 			return error;
-		error = record_find(store, key, slot);
+		error = item_find(store, key, slot);
 	}
 	return error;
 }
 
-static int find_locked(struct reclock *store, struct record_key *key,
-		       struct record_slot *slot, int64_t deadline)
+static int find_locked(struct reclock *store, struct item_key *key,
+		       struct item_slot *slot, int64_t deadline)
 {
-	const struct reclock_label label = record_label(key);
+	const struct reclock_label label = item_label(key);
 	uint32_t home;
 	int error;
 
 	do {
 		home = layout_home(store->layout.groups, key->hash);
-		error = handle_lock(store, home, LAYOUT_REACH + 1, &label,
-				    deadline);
+		error = store_lock(store, home, LAYOUT_REACH + 1, &label,
+				   deadline);
 	} while (error > 0);
 	if (error)
 		return error;
-	error = record_find(store, key, slot);
-	handle_unlock(store, home, LAYOUT_REACH + 1);
+	error = item_find(store, key, slot);
+	store_unlock(store, home, LAYOUT_REACH + 1);
 	return error;
 }
 
@@ -60,8 +60,8 @@ ssize_t reclock_get_until(struct reclock *store, const void *key,
 			  size_t key_len, void *value, size_t size,
 			  int64_t deadline)
 {
-	struct record_key wanted = record_key(store, key, key_len);
-	struct record_slot slot;
+	struct item_key wanted = item_key(store, key, key_len);
+	struct item_slot slot;
 	int error = find_unlocked(store, &wanted, &slot);
 	size_t value_len;
 
@@ -69,9 +69,9 @@ ssize_t reclock_get_until(struct reclock *store, const void *key,
 		error = find_locked(store, &wanted, &slot, deadline);
 	if (error)
 		return error;
-	value_len = record_half(store)->value_len;
+	value_len = item_half(store)->value_len;
 	if (size)
-		memcpy(value, record_value(store),
+		memcpy(value, item_value(store),
 		       size < value_len ? size : value_len);
 	return (ssize_t)value_len;
 }
@@ -79,31 +79,31 @@ ssize_t reclock_get_until(struct reclock *store, const void *key,
 /* ---- one change, with its groups locked ---- */
 
 /* -EXFULL: it needs more groups than are locked; -ENOSPC: there is no room. */
-static int put(struct reclock *store, const struct record_key *key,
-	       struct record_slot *slot, bool is_there, uint32_t width,
+static int put(struct reclock *store, const struct item_key *key,
+	       struct item_slot *slot, bool is_there, uint32_t width,
 	       const void *value, size_t len)
 {
 	if (key->len == 0 || key->len + len > store->layout.record_bytes)
 		return -EMSGSIZE;
-	if (!is_there && record_find_room(store, key, width, slot))
+	if (!is_there && item_find_room(store, key, width, slot))
 		return width < LAYOUT_REACH ? -EXFULL : -ENOSPC;
-	return record_write(store, slot, key, value, len);
+	return item_write(store, slot, key, value, len);
 }
 
 static int read_number(const struct reclock *store, int64_t *number)
 {
-	const size_t len = record_half(store)->value_len;
+	const size_t len = item_half(store)->value_len;
 	char text[24];
 
-	if (len >= sizeof(text) || memchr(record_value(store), 0, len))
+	if (len >= sizeof(text) || memchr(item_value(store), 0, len))
 		return -EINVAL;
-	memcpy(text, record_value(store), len);
+	memcpy(text, item_value(store), len);
 	text[len] = '\0';
 	return parse_integer(text, number) ? -EINVAL : 0;
 }
 
-static int add(struct reclock *store, const struct record_key *key,
-	       struct record_slot *slot, bool is_there, uint32_t width,
+static int add(struct reclock *store, const struct item_key *key,
+	       struct item_slot *slot, bool is_there, uint32_t width,
 	       int64_t *by)
 {
 	int64_t sum = 0;
@@ -122,18 +122,18 @@ static int add(struct reclock *store, const struct record_key *key,
 }
 
 static int change_locked(struct reclock *store, struct reclock_change *change,
-			 const struct record_key *key, uint32_t width)
+			 const struct item_key *key, uint32_t width)
 {
-	struct record_slot slot;
+	struct item_slot slot;
 	const uint32_t home = layout_home(store->layout.groups, key->hash);
-	const int reach = record_reach(store, home);
+	const int reach = item_reach(store, home);
 	int error;
 
 	if (reach < 0)
 		return reach;
 	if ((uint32_t)reach > width)
 		return -EXFULL;
-	error = record_find(store, key, &slot);
+	error = item_find(store, key, &slot);
 	if (error && error != -ENOENT)
 		return error;
 	switch (change->action) {
@@ -143,7 +143,7 @@ static int change_locked(struct reclock *store, struct reclock_change *change,
 	case RECLOCK_INCR:
 		return add(store, key, &slot, !error, width, &change->by);
 	case RECLOCK_DEL:
-		return error ? error : record_free(store, &slot);
+		return error ? error : item_free(store, &slot);
 	}
 	return -EINVAL;
 }
@@ -156,9 +156,9 @@ struct pending {
 	struct reclock_change *change;
 };
 
-static struct record_key key_of(const struct pending *pending)
+static struct item_key key_of(const struct pending *pending)
 {
-	return (struct record_key){
+	return (struct item_key){
 		.bytes = pending->change->key,
 		.len = pending->change->key_len,
 		.hash = pending->hash,
@@ -209,15 +209,15 @@ static ssize_t change_some(struct reclock *store, struct pending *pending,
 {
 	enum { AHEAD = 3 };
 	const uint32_t first = home_of(store, pending);
-	struct record_key key = key_of(pending);
-	const struct reclock_label label = record_label(&key);
+	struct item_key key = key_of(pending);
+	const struct reclock_label label = item_label(&key);
 	uint32_t last;
 	size_t done = 0;
 	int error;
 
 	n = share(store, pending, n, &last);
 	last += width;
-	error = handle_lock(store, first, last - first + 1, &label, deadline);
+	error = store_lock(store, first, last - first + 1, &label, deadline);
 	if (error)
 		return error > 0 ? 0 : error;
 	while (done < n) {
@@ -225,7 +225,7 @@ static ssize_t change_some(struct reclock *store, struct pending *pending,
 
 		if (done + AHEAD < n) {
 			key = key_of(&pending[done + AHEAD]);
-			record_prefetch(store, &key);
+			item_prefetch(store, &key);
 		}
 		key = key_of(&pending[done]);
 		error = change_locked(store, change, &key, width);
@@ -234,14 +234,14 @@ static ssize_t change_some(struct reclock *store, struct pending *pending,
 		change->error = error;
 		done++;
 	}
-	handle_unlock(store, first, last - first + 1);
+	store_unlock(store, first, last - first + 1);
 	return done || !error ? (ssize_t)done : error;
 }
 
 static uint32_t guess_width(struct reclock *store,
 			    const struct pending *pending)
 {
-	int reach = record_reach(store, home_of(store, pending));
+	int reach = item_reach(store, home_of(store, pending));
 
 	return reach < 0 ? 0 : (uint32_t)reach;
 }
@@ -251,14 +251,14 @@ static uint32_t guess_width(struct reclock *store,
 static uint64_t count_new(struct reclock *store, const struct pending *pending,
 			  size_t n)
 {
-	struct record_slot slot;
+	struct item_slot slot;
 	uint64_t more = 1;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct record_key key = key_of(&pending[i]);
+		const struct item_key key = key_of(&pending[i]);
 
 		if (pending[i].change->action != RECLOCK_DEL &&
-		    record_find(store, &key, &slot) == -ENOENT)
+		    item_find(store, &key, &slot) == -ENOENT)
 			more++;
 	}
 	return more;

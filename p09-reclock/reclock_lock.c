@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "p09-reclock/handle.h"
-#include "p09-reclock/record.h"
+#include "p09-reclock/store.h"
+#include "p09-reclock/item.h"
 #include "p09-reclock/waitfor.h"
 
 static struct hold *find_hold(struct reclock *store, uint64_t hash)
@@ -19,8 +19,8 @@ static struct hold *find_hold(struct reclock *store, uint64_t hash)
 int reclock_lock_until(struct reclock *store, const void *key, size_t key_len,
 		       int64_t deadline)
 {
-	const struct record_key wanted = record_key(store, key, key_len);
-	const struct reclock_label label = record_label(&wanted);
+	const struct item_key wanted = item_key(store, key, key_len);
+	const struct reclock_label label = item_label(&wanted);
 	struct hold *hold = find_hold(store, wanted.hash);
 	int error;
 
@@ -33,7 +33,7 @@ int reclock_lock_until(struct reclock *store, const void *key, size_t key_len,
 	if (store->holds == RECLOCK_HOLDS_MAX)
 		return -ENOBUFS;
 	do
-		error = handle_lock(
+		error = store_lock(
 			store, layout_home(store->layout.groups, wanted.hash),
 			1, &label, deadline);
 	while (error > 0);
@@ -44,7 +44,7 @@ int reclock_lock_until(struct reclock *store, const void *key, size_t key_len,
 
 int reclock_unlock(struct reclock *store, const void *key, size_t key_len)
 {
-	const struct record_key wanted = record_key(store, key, key_len);
+	const struct item_key wanted = item_key(store, key, key_len);
 	struct hold *hold = find_hold(store, wanted.hash);
 
 	if (getpid() != store->pid)
@@ -54,7 +54,7 @@ int reclock_unlock(struct reclock *store, const void *key, size_t key_len)
 	if (--hold->times > 0)
 		return 0;
 	*hold = store->hold[--store->holds];
-	handle_unlock(store, layout_home(store->layout.groups, wanted.hash), 1);
+	store_unlock(store, layout_home(store->layout.groups, wanted.hash), 1);
 	if (store->holds == 0)
 		waitfor_leave(store);
 	return 0;
@@ -63,7 +63,7 @@ int reclock_unlock(struct reclock *store, const void *key, size_t key_len)
 int64_t reclock_lock_byte(const struct reclock *store, const void *key,
 			  size_t key_len)
 {
-	const struct record_key wanted = record_key(store, key, key_len);
+	const struct item_key wanted = item_key(store, key, key_len);
 
 	return RANGELOCK_GROUP + layout_home(store->layout.groups, wanted.hash);
 }

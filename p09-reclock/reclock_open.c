@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "lib/fdio.h"
-#include "p09-reclock/handle.h"
-#include "p09-reclock/newfile.h"
+#include "p09-reclock/store.h"
+#include "p09-reclock/wholefile.h"
 #include "p09-reclock/waitfor.h"
 
 /* ---- where it is ---- */
@@ -63,29 +63,29 @@ static int plan(const struct reclock_options *options, struct layout *layout)
 static int make(struct reclock *store, const struct reclock_options *options)
 {
 	char temporary[NAME_MAX + 1];
-	struct newfile file;
+	struct wholefile file;
 	struct layout layout;
 	void *image;
 	int error = plan(options, &layout);
 
 	if (error)
 		return error;
-	image = newfile_image(&layout);
+	image = wholefile_image(&layout);
 	if (!image)
 		return -ENOMEM;
 	snprintf(temporary, sizeof(temporary), "%.200s.%016llx", store->name,
 		 (unsigned long long)layout.id);
-	error = newfile_write(&file, store->dir, temporary, 0666, &layout,
-			      image);
+	error = wholefile_write(&file, store->dir, temporary, 0666, &layout,
+				image);
 	free(image);
 	if (error)
 		return error;
-	error = newfile_link(&file, store->dir, temporary, store->name);
+	error = wholefile_link(&file, store->dir, temporary, store->name);
 	if (error == -EEXIST)
 		error = 0;
 	else if (!error)
-		error = newfile_sync_dir(store->dir);
-	newfile_discard(&file, store->dir, temporary);
+		error = wholefile_sync_dir(store->dir);
+	wholefile_discard(&file, store->dir, temporary);
 	return error;
 }
 
@@ -94,12 +94,12 @@ static int make(struct reclock *store, const struct reclock_options *options)
 static int open_or_make(struct reclock *store,
 			const struct reclock_options *options, const char **why)
 {
-	int error = handle_open(store, why);
+	int error = store_open(store, why);
 
 	if (error != -ENOENT || !(store->flags & RECLOCK_CREATE))
 		return error;
 	error = make(store, options);
-	return error ? error : handle_open(store, why);
+	return error ? error : store_open(store, why);
 }
 
 static int open_path(struct reclock *store, const char *path,
@@ -155,7 +155,7 @@ void reclock_close(struct reclock *store)
 {
 	if (!store)
 		return;
-	handle_close(store);
+	store_close(store);
 	forget_path(store);
 	free(store);
 }

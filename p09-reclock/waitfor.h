@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "p09-reclock/handle.h"
+#include "p09-reclock/store.h"
 
 /* Wait for n groups, of which somebody has some, while holding others. Returns 0
  * (they are locked), -EDEADLK (noted as trouble), -EAGAIN (the table is full),

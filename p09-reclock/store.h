@@ -1,7 +1,7 @@
-/* handle.h - what a struct reclock holds, how it takes groups, and how it
+/* store.h - what a struct reclock holds, how it takes groups, and how it
  * follows its file when that is replaced. */
-#ifndef UNIXIPC_P09_RECLOCK_HANDLE_H
-#define UNIXIPC_P09_RECLOCK_HANDLE_H
+#ifndef UNIXIPC_P09_RECLOCK_STORE_H
+#define UNIXIPC_P09_RECLOCK_STORE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,35 +36,35 @@ struct reclock {
 
 /* Open name in dir into store, which has dir, name and flags. Returns as
  * reclock_open(), and has nothing open on failure. */
-int handle_open(struct reclock *store, const char **why);
+int store_open(struct reclock *store, const char **why);
 
 /* Unmap and close the file. */
-void handle_close(struct reclock *store);
+void store_close(struct reclock *store);
 
 /* Go where the file went: 1 (store is another file now: what was locked or
  * looked up is void), 0, or -errno. One load, unless it is being replaced.
  * has_lock: of a group, so that nobody replaces it now. */
-int handle_follow(struct reclock *store, bool has_lock);
+int store_follow(struct reclock *store, bool has_lock);
 
 /* Let the store that next is be what store is. */
-void handle_adopt(struct reclock *store, struct reclock *next);
+void store_adopt(struct reclock *store, struct reclock *next);
 
-/* Take n groups and follow. Returns 0, 1 (as handle_follow; nothing is locked)
+/* Take n groups and follow. Returns 0, 1 (as store_follow; nothing is locked)
  * or -errno. label is what for, to tell people. */
-int handle_lock(struct reclock *store, uint32_t first, uint32_t n,
-		const struct reclock_label *label, int64_t deadline);
+int store_lock(struct reclock *store, uint32_t first, uint32_t n,
+	       const struct reclock_label *label, int64_t deadline);
 
 /* Give them back, but those of keys that are held. */
-void handle_unlock(struct reclock *store, uint32_t first, uint32_t n);
+void store_unlock(struct reclock *store, uint32_t first, uint32_t n);
 
 /* All groups there are. */
-static inline uint32_t handle_groups(const struct reclock *store)
+static inline uint32_t store_groups(const struct reclock *store)
 {
 	return store->layout.groups + LAYOUT_REACH;
 }
 
-static inline struct layout_group *handle_group(const struct reclock *store,
-						uint32_t group)
+static inline struct layout_group *store_group(const struct reclock *store,
+					       uint32_t group)
 {
 	return layout_group(&store->layout, store->map, group);
 }

@@ -1,4 +1,4 @@
-/* handle.c - a file that grows is written anew beside the old one and renamed
+/* store.c - a file that grows is written anew beside the old one and renamed
  * (rebuild.c). Nobody may go on in the old one then: its header says that it is
  * being replaced, from before the renaming on and for ever. Who sees that looks
  * what the name stands for. Another file: there it goes on. Still this one: if
@@ -9,7 +9,7 @@
  *
  * The name is looked up by fstatat(2): to open and close the file would drop
  * all our POSIX locks of it. */
-#include "p09-reclock/handle.h"
+#include "p09-reclock/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "lib/fdio.h"
-#include "p09-reclock/newfile.h"
+#include "p09-reclock/wholefile.h"
 #include "p09-reclock/waitfor.h"
 
 /* ---- opening ---- */
@@ -66,7 +66,7 @@ static int map_file(struct reclock *store)
 	return store->copy ? 0 : -ENOMEM;
 }
 
-int handle_open(struct reclock *store, const char **why)
+int store_open(struct reclock *store, const char **why)
 {
 	const int access = store->flags & RECLOCK_READ_ONLY ? O_RDONLY : O_RDWR;
 	int error;
@@ -89,13 +89,13 @@ int handle_open(struct reclock *store, const char **why)
 		error = map_file(store);
 	/* Whoever gave it this name may have died before it was on the disk. */
 	if (!error && store->flags & RECLOCK_SYNC)
-		error = newfile_sync_dir(store->dir);
+		error = wholefile_sync_dir(store->dir);
 	if (error)
-		handle_close(store);
+		store_close(store);
 	return error;
 }
 
-void handle_close(struct reclock *store)
+void store_close(struct reclock *store)
 {
 	if (store->map)
 		munmap(store->map, store->layout.file_bytes);
@@ -107,9 +107,9 @@ void handle_close(struct reclock *store)
 
 /* ---- following ---- */
 
-void handle_adopt(struct reclock *store, struct reclock *next)
+void store_adopt(struct reclock *store, struct reclock *next)
 {
-	handle_close(store);
+	store_close(store);
 	store->lock = next->lock;
 	store->dev = next->dev;
 	store->ino = next->ino;
@@ -127,19 +127,19 @@ static int move_over(struct reclock *store)
 		.flags = store->flags,
 	};
 	const char *why;
-	int error = handle_open(&next, &why);
+	int error = store_open(&next, &why);
 
 	if (error)
 		return error == -ENOENT ? -ESTALE : error;
 	if (next.layout.id != store->layout.id) {
-		handle_close(&next);
+		store_close(&next);
 		return -ESTALE;
 	}
-	handle_adopt(store, &next);
+	store_adopt(store, &next);
 	return 1;
 }
 
-int handle_follow(struct reclock *store, bool has_lock)
+int store_follow(struct reclock *store, bool has_lock)
 {
 	struct stat st;
 
@@ -160,8 +160,8 @@ int handle_follow(struct reclock *store, bool has_lock)
 
 /* ---- locking ---- */
 
-int handle_lock(struct reclock *store, uint32_t first, uint32_t n,
-		const struct reclock_label *label, int64_t deadline)
+int store_lock(struct reclock *store, uint32_t first, uint32_t n,
+	       const struct reclock_label *label, int64_t deadline)
 {
 	const enum rangelock_kind kind = store->flags & RECLOCK_READ_ONLY
 						 ? RANGELOCK_READ
@@ -181,9 +181,9 @@ int handle_lock(struct reclock *store, uint32_t first, uint32_t n,
 		store->trouble.holder = rangelock_holder(store->lock, byte, n);
 	if (error)
 		return error;
-	error = handle_follow(store, true);
+	error = store_follow(store, true);
 	if (error < 0)
-		handle_unlock(store, first, n);
+		store_unlock(store, first, n);
 	return error;
 }
 
@@ -201,7 +201,7 @@ static uint32_t next_held(const struct reclock *store, uint32_t first,
 	return end;
 }
 
-void handle_unlock(struct reclock *store, uint32_t first, uint32_t n)
+void store_unlock(struct reclock *store, uint32_t first, uint32_t n)
 {
 	const uint32_t end = first + n;
 

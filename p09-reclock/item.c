@@ -1,4 +1,4 @@
-/* record.c - a reader copies the half that is live, without a lock, and then
+/* item.c - a reader copies the half that is live, without a lock, and then
  * looks whether the word is still the same. A writer, with the lock, writes the
  * half that is idle and then the word. So what a reader has copied was written
  * upon only if the word changed twice meanwhile: then the reader sees that it
@@ -15,7 +15,7 @@
  * that made a half idle is on it before that half is written: who published it
  * may have been killed before the barrier, or have had none to make. The group
  * remembers that: unsynced. */
-#include "p09-reclock/record.h"
+#include "p09-reclock/item.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,17 +25,17 @@
 
 /* ---- keys ---- */
 
-struct record_key record_key(const struct reclock *store, const void *bytes,
-			     size_t len)
+struct item_key item_key(const struct reclock *store, const void *bytes,
+			 size_t len)
 {
-	return (struct record_key){
+	return (struct item_key){
 		.bytes = bytes,
 		.len = len,
 		.hash = layout_hash(store->layout.id, bytes, len),
 	};
 }
 
-struct reclock_label record_label(const struct record_key *key)
+struct reclock_label item_label(const struct item_key *key)
 {
 	struct reclock_label label = {0};
 
@@ -67,9 +67,9 @@ static uint32_t half_crc(const struct layout_half *half)
 	return crc32c((const char *)half + skip, record_len(half) - skip);
 }
 
-bool record_is_whole(const struct reclock *store, uint64_t word)
+bool item_is_whole(const struct reclock *store, uint64_t word)
 {
-	const struct layout_half *half = record_half(store);
+	const struct layout_half *half = item_half(store);
 
 	return half->word == word && half->key_len &&
 	       record_len(half) <= sizeof(*half) + store->layout.record_bytes &&
@@ -83,41 +83,41 @@ static int note_damage(struct reclock *store, uint32_t group, unsigned int slot)
 	return -EBADMSG;
 }
 
-void record_copy(struct reclock *store, const struct record_slot *slot)
+void item_copy(struct reclock *store, const struct item_slot *slot)
 {
 	const size_t head = sizeof(struct layout_half) / 8;
 	const layout_eight *from =
-		layout_half(&store->layout, handle_group(store, slot->group),
+		layout_half(&store->layout, store_group(store, slot->group),
 			    slot->slot, slot->word);
 	size_t n;
 
 	copy_out(store->copy, from, head);
-	n = (record_len(record_half(store)) + 7) / 8;
+	n = (record_len(item_half(store)) + 7) / 8;
 	if (n <= store->layout.half_bytes / 8)
 		copy_out(store->copy + head, from + head, n - head);
 }
 
-int record_read(struct reclock *store, const struct record_slot *slot)
+int item_read(struct reclock *store, const struct item_slot *slot)
 {
-	const struct layout_group *group = handle_group(store, slot->group);
+	const struct layout_group *group = store_group(store, slot->group);
 
-	record_copy(store, slot);
-	/* Pairs with the release fence in store_half(): see above. */
+	item_copy(store, slot);
+	/* Pairs with the release fence in put_half(): see above. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (__atomic_load_n(&group->word[slot->slot], __ATOMIC_RELAXED) !=
 	    slot->word)
 		return -EAGAIN;
-	return record_is_whole(store, slot->word)
+	return item_is_whole(store, slot->word)
 		       ? 0
 		       : note_damage(store, slot->group, slot->slot);
 }
 
 /* ---- finding ---- */
 
-int record_reach(struct reclock *store, uint32_t home)
+int item_reach(struct reclock *store, uint32_t home)
 {
 	/* Pairs with the release in set_reach(). */
-	uint64_t word = __atomic_load_n(&handle_group(store, home)->reach,
+	uint64_t word = __atomic_load_n(&store_group(store, home)->reach,
 					__ATOMIC_ACQUIRE);
 
 	if (!layout_is_sound(word) || layout_generation(word) > LAYOUT_REACH)
@@ -128,7 +128,7 @@ int record_reach(struct reclock *store, uint32_t home)
 /* Not by the tag alone: whether a key is missing only sound words can say. */
 static int find_unsound(struct reclock *store, uint32_t number)
 {
-	const struct layout_group *group = handle_group(store, number);
+	const struct layout_group *group = store_group(store, number);
 
 	for (unsigned int i = 0; i < LAYOUT_SLOTS; i++)
 		if (!layout_is_sound(
@@ -137,9 +137,9 @@ static int find_unsound(struct reclock *store, uint32_t number)
 	return -ENOENT;
 }
 
-static bool is_key(const struct reclock *store, const struct record_key *key)
+static bool is_key(const struct reclock *store, const struct item_key *key)
 {
-	const struct layout_half *half = record_half(store);
+	const struct layout_half *half = item_half(store);
 
 	return half->key_len == key->len &&
 	       memcmp(half->bytes, key->bytes, key->len) == 0;
@@ -147,15 +147,15 @@ static bool is_key(const struct reclock *store, const struct record_key *key)
 
 /* Where in a group a key lies, if it was free when it came: there a search
  * begins, and a read has both halves fetched while it waits for the word. */
-static unsigned int first_slot(const struct record_key *key)
+static unsigned int first_slot(const struct item_key *key)
 {
 	return (unsigned int)(key->hash >> 16) % LAYOUT_SLOTS;
 }
 
-void record_prefetch(const struct reclock *store, const struct record_key *key)
+void item_prefetch(const struct reclock *store, const struct item_key *key)
 {
 	enum { LINE = 64 };
-	struct layout_group *group = handle_group(
+	struct layout_group *group = store_group(
 		store, layout_home(store->layout.groups, key->hash));
 
 	__builtin_prefetch(&group->word[0]);
@@ -170,16 +170,16 @@ void record_prefetch(const struct reclock *store, const struct record_key *key)
 	}
 }
 
-static int find_in_group(struct reclock *store, const struct record_key *key,
-			 struct record_slot *slot)
+static int find_in_group(struct reclock *store, const struct item_key *key,
+			 struct item_slot *slot)
 {
-	const struct layout_group *group = handle_group(store, slot->group);
+	const struct layout_group *group = store_group(store, slot->group);
 	const uint16_t tag = layout_tag_of(key->hash);
 	const unsigned int first = first_slot(key);
 
 	for (unsigned int i = 0; i < LAYOUT_SLOTS; i++) {
 		const unsigned int at = (first + i) % LAYOUT_SLOTS;
-		/* Pairs with the release in store_word(). */
+		/* Pairs with the release in put_word(). */
 		uint64_t word =
 			__atomic_load_n(&group->word[at], __ATOMIC_ACQUIRE);
 		int error;
@@ -190,7 +190,7 @@ static int find_in_group(struct reclock *store, const struct record_key *key,
 			return note_damage(store, slot->group, at);
 		slot->slot = at;
 		slot->word = word;
-		error = record_read(store, slot);
+		error = item_read(store, slot);
 		if (error)
 			return error;
 		if (is_key(store, key))
@@ -199,18 +199,18 @@ static int find_in_group(struct reclock *store, const struct record_key *key,
 	return find_unsound(store, slot->group);
 }
 
-int record_find(struct reclock *store, const struct record_key *key,
-		struct record_slot *slot)
+int item_find(struct reclock *store, const struct item_key *key,
+	      struct item_slot *slot)
 {
 	const uint32_t home = layout_home(store->layout.groups, key->hash);
 	int error, reach;
 
 	slot->group = home;
-	record_prefetch(store, key);
+	item_prefetch(store, key);
 	error = find_in_group(store, key, slot);
 	if (error != -ENOENT)
 		return error;
-	reach = record_reach(store, home);
+	reach = item_reach(store, home);
 	if (reach < 0)
 		return reach;
 	while (error == -ENOENT && slot->group < home + (uint32_t)reach) {
@@ -220,13 +220,13 @@ int record_find(struct reclock *store, const struct record_key *key,
 	return error;
 }
 
-int record_find_room(struct reclock *store, const struct record_key *key,
-		     unsigned int width, struct record_slot *slot)
+int item_find_room(struct reclock *store, const struct item_key *key,
+		   unsigned int width, struct item_slot *slot)
 {
 	const uint32_t home = layout_home(store->layout.groups, key->hash);
 
 	for (slot->group = home; slot->group <= home + width; slot->group++) {
-		struct layout_group *group = handle_group(store, slot->group);
+		struct layout_group *group = store_group(store, slot->group);
 
 		for (unsigned int i = 0; i < LAYOUT_SLOTS; i++) {
 			slot->slot = (first_slot(key) + i) % LAYOUT_SLOTS;
@@ -257,7 +257,7 @@ static int sync_data(struct reclock *store)
 	return fdatasync(store->lock.fd) ? -errno : 0;
 }
 
-static int store_word(struct reclock *store, uint64_t *to, uint64_t word)
+static int put_word(struct reclock *store, uint64_t *to, uint64_t word)
 {
 	if (store->flags & RECLOCK_SYNC)
 		return write_at(store, &word, sizeof(word), to);
@@ -266,14 +266,14 @@ static int store_word(struct reclock *store, uint64_t *to, uint64_t word)
 	return 0;
 }
 
-static int store_half(struct reclock *store, layout_eight *to)
+static int put_half(struct reclock *store, layout_eight *to)
 {
-	const size_t n = (record_len(record_half(store)) + 7) / 8;
+	const size_t n = (record_len(item_half(store)) + 7) / 8;
 
 	if (store->flags & RECLOCK_SYNC)
 		return write_at(store, store->copy, n * 8, to);
 	/* After the word that made this half idle; pairs with the fence in
-	 * record_read(). */
+	 * item_read(). */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	for (size_t i = 0; i < n; i++)
 		__atomic_store_n(&to[i], store->copy[i], __ATOMIC_RELAXED);
@@ -281,19 +281,19 @@ static int store_half(struct reclock *store, layout_eight *to)
 }
 
 /* On the disk before anything is published there. */
-static int set_reach(struct reclock *store, const struct record_key *key,
+static int set_reach(struct reclock *store, const struct item_key *key,
 		     uint32_t group)
 {
 	const uint32_t home = layout_home(store->layout.groups, key->hash);
-	struct layout_group *at = handle_group(store, home);
+	struct layout_group *at = store_group(store, home);
 
 	if (group - home <= layout_generation(at->reach))
 		return 0;
-	return store_word(store, &at->reach, layout_word(group - home, 0));
+	return put_word(store, &at->reach, layout_word(group - home, 0));
 }
 
 static void compose(struct reclock *store, uint64_t word,
-		    const struct record_key *key, const void *value, size_t len)
+		    const struct item_key *key, const void *value, size_t len)
 {
 	struct layout_half *half = (struct layout_half *)store->copy;
 	const size_t end = sizeof(*half) + key->len + len;
@@ -309,16 +309,16 @@ static void compose(struct reclock *store, uint64_t word,
 }
 
 /* The first barrier puts the half before the word. */
-static int publish(struct reclock *store, const struct record_slot *slot,
+static int publish(struct reclock *store, const struct item_slot *slot,
 		   uint64_t word, bool has_half)
 {
-	struct layout_group *group = handle_group(store, slot->group);
+	struct layout_group *group = store_group(store, slot->group);
 	const bool is_sync = store->flags & RECLOCK_SYNC;
 	int error = is_sync && has_half ? sync_data(store) : 0;
 
 	group->unsynced = 1;
 	if (!error)
-		error = store_word(store, &group->word[slot->slot], word);
+		error = put_word(store, &group->word[slot->slot], word);
 	if (!error && is_sync)
 		error = sync_data(store);
 	if (!error && is_sync)
@@ -326,12 +326,12 @@ static int publish(struct reclock *store, const struct record_slot *slot,
 	return error;
 }
 
-int record_write(struct reclock *store, const struct record_slot *slot,
-		 const struct record_key *key, const void *value, size_t len)
+int item_write(struct reclock *store, const struct item_slot *slot,
+	       const struct item_key *key, const void *value, size_t len)
 {
 	const uint64_t word = layout_word(layout_generation(slot->word) + 1,
 					  layout_tag_of(key->hash));
-	struct layout_group *group = handle_group(store, slot->group);
+	struct layout_group *group = store_group(store, slot->group);
 	int error = 0;
 
 	if (store->flags & RECLOCK_SYNC && group->unsynced)
@@ -340,12 +340,12 @@ int record_write(struct reclock *store, const struct record_slot *slot,
 	if (!error)
 		error = set_reach(store, key, slot->group);
 	if (!error)
-		error = store_half(store, layout_half(&store->layout, group,
-						      slot->slot, word));
+		error = put_half(store, layout_half(&store->layout, group,
+						    slot->slot, word));
 	return error ? error : publish(store, slot, word, true);
 }
 
-int record_free(struct reclock *store, const struct record_slot *slot)
+int item_free(struct reclock *store, const struct item_slot *slot)
 {
 	return publish(store, slot,
 		       layout_word(layout_generation(slot->word) + 1, 0),

@@ -1,6 +1,6 @@
-/* newfile.c - built in memory, written, synced, and then named (O_TMPFILE,
+/* wholefile.c - built in memory, written, synced, and then named (O_TMPFILE,
  * Linux 3.11): who is killed on the way leaves nothing. */
-#include "p09-reclock/newfile.h"
+#include "p09-reclock/wholefile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "lib/fdio.h"
 
-void *newfile_image(const struct layout *layout)
+void *wholefile_image(const struct layout *layout)
 {
 	char *image = calloc(1, layout->file_bytes);
 
@@ -29,7 +29,7 @@ void *newfile_image(const struct layout *layout)
 	return image;
 }
 
-static int create(struct newfile *file, int dir, const char *temporary,
+static int create(struct wholefile *file, int dir, const char *temporary,
 		  mode_t mode)
 {
 	file->has_name = false;
@@ -45,8 +45,8 @@ static int create(struct newfile *file, int dir, const char *temporary,
 	return file->fd < 0 ? file->fd : 0;
 }
 
-int newfile_write(struct newfile *file, int dir, const char *temporary,
-		  mode_t mode, const struct layout *layout, const void *image)
+int wholefile_write(struct wholefile *file, int dir, const char *temporary,
+		    mode_t mode, const struct layout *layout, const void *image)
 {
 	int error = create(file, dir, temporary, mode);
 	size_t done = 0;
@@ -65,12 +65,12 @@ int newfile_write(struct newfile *file, int dir, const char *temporary,
 	if (!error && fsync(file->fd))
 		error = -errno;
 	if (error)
-		newfile_discard(file, dir, temporary);
+		wholefile_discard(file, dir, temporary);
 	return error;
 }
 
-int newfile_link(struct newfile *file, int dir, const char *temporary,
-		 const char *name)
+int wholefile_link(struct wholefile *file, int dir, const char *temporary,
+		   const char *name)
 {
 	char path[32];
 
@@ -88,14 +88,14 @@ int newfile_link(struct newfile *file, int dir, const char *temporary,
 	return 0;
 }
 
-void newfile_discard(struct newfile *file, int dir, const char *temporary)
+void wholefile_discard(struct wholefile *file, int dir, const char *temporary)
 {
 	if (file->has_name)
 		unlinkat(dir, temporary, 0);
 	fdio_close(&file->fd);
 }
 
-int newfile_sync_dir(int dir)
+int wholefile_sync_dir(int dir)
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int error = 0;
