@@ -25,7 +25,11 @@ const struct syncop *const store_ops[] = {
 void store_destroy(void *state)
 {
 	struct store_site *site = state;
+	char beside[sizeof(site->path) + 8];
 
+	/* And what P14 keeps beside it. */
+	snprintf(beside, sizeof(beside), "%s-lock", site->path);
+	unlink(beside);
 	unlink(site->path);
 	rmdir(site->folder);
 	free(site);
