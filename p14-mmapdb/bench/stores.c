@@ -112,6 +112,8 @@ void stores_run(struct stores *stores, const char *title,
 	}
 	sync();
 	error = trial_run(&trial, result);
+	if (stop_signal())
+		exit(stop_exit_code());
 	if (error)
 		die_errno(error, "%s: cannot measure %s", title, peer->name);
 }
