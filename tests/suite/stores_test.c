@@ -39,9 +39,9 @@ static void every_operation_is_verified_and_leaves_nothing(void **state)
 		o.cpus[1] = o.cpus[0];
 	for (size_t i = 0; store_ops[i]; i++) {
 		for (int members = 1; members <= 2; members++) {
-			assert_int_equal(contend_run(store_ops[i], members, &o,
-						     &trial),
-					 0);
+			assert_int_equal(
+				contend_run(store_ops[i], members, &o, &trial),
+				0);
 			assert_true(trial.ops_per_s > 0);
 			assert_true(trial.share > 0);
 		}

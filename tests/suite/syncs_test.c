@@ -282,7 +282,8 @@ static void results_without_a_sync_table_have_no_rows(void **state)
 	struct syncs syncs;
 
 	(void)state;
-	assert_int_equal(syncs_from_json(json, &syncs_kind_sync, &syncs, why), 0);
+	assert_int_equal(syncs_from_json(json, &syncs_kind_sync, &syncs, why),
+			 0);
 	assert_int_equal(syncs.n, 0);
 	json_decref(json);
 }
@@ -292,7 +293,8 @@ static void assert_unsound(json_t *json, const char *wanted)
 	char why[RESULTS_WHY] = "";
 	struct syncs syncs;
 
-	assert_int_equal(syncs_from_json(json, &syncs_kind_sync, &syncs, why), -EBADMSG);
+	assert_int_equal(syncs_from_json(json, &syncs_kind_sync, &syncs, why),
+			 -EBADMSG);
 	assert_non_null(strstr(why, wanted));
 	assert_int_equal(syncs.n, 0);
 	json_decref(json);
