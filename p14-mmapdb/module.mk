@@ -26,3 +26,6 @@ TEST_LDFLAGS_p14/steps_test := -Wl,--wrap=pwritev,--wrap=fdatasync,--wrap=fsync,
 # Faults that tests/crash must find.
 TEST_LDFLAGS_crash/p14_worse_crash := -Wl,--wrap=crc32c -Wl,--wrap=page_fault \
 	-Wl,--wrap=meta_write -Wl,--wrap=tree_mark
+# A handle in a forked child takes valgrind minutes, and these have many.
+VALGRIND_SKIP += p14/steps_test p14/kill_stress_test p14/sharing_test \
+	p14/faults_test

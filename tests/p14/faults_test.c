@@ -205,13 +205,18 @@ static void assert_fates(struct life *life, bool is_same_boot)
 	mmapdb_close(db);
 }
 
+static bool is_synced(int i)
+{
+	return i < 5 || i >= 8;
+}
+
 /* What was not synced is not promised to be there after a boot. */
 static void forget_unsynced(struct life *life)
 {
 	bool is_covered = false;
 
 	for (int i = COMMITS - 1; i >= 0; i--) {
-		if (life->fates[i] == DONE && (i < 5 || i >= 8))
+		if (life->fates[i] == DONE && is_synced(i))
 			is_covered = true;
 		else if (!is_covered)
 			life->fates[i] = NOT_TRIED;

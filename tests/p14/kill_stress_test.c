@@ -159,7 +159,7 @@ static int play_writer(struct player *player, struct mmapdb *db)
 {
 	struct ground *ground = player->ground;
 	const unsigned int me = player->number;
-	uint64_t s;
+	uint64_t s = 0;
 	int error = mmapdb_begin_read(db);
 
 	/* What our predecessor had begun when it was killed is there, or not. */
