@@ -6,7 +6,7 @@
 load ../support/common
 
 RUNS=1 JOBS=60 KILLS=5
-((!${STRESS:-0})) || RUNS=8 JOBS=200 KILLS=400
+((!${STRESS:-0})) || RUNS=8 JOBS=200 KILLS=100
 
 # cut [OPTION…]: 3 submitters of 40 jobs each, which is some 2,500 states.
 cut() {
@@ -21,6 +21,7 @@ cut() {
 		run "$ROOT/tests/crash/run" --keep="$ROOT/build/crash/p04" \
 			--states=$((50 * JOBS)) --sync-us=$((i * 50)) p04_journal 3 $JOBS
 		assert_success
+		echo "# $output" >&3
 		assert_output --regexp '^[1-9][0-9]{3,} states of [0-9]+ steps, 0 bad '
 	done
 }
