@@ -33,8 +33,9 @@ static int found(struct checking *checking, uint64_t page, const char *format,
 	vsnprintf(fault->what, sizeof(fault->what), format, args);
 	va_end(args);
 	fault->page = page;
-	return handle_fail(checking->db, -EBADMSG, "page %llu: %s",
-			   (unsigned long long)page, fault->what);
+	handle_fail(checking->db, -EBADMSG, "page %llu: %s",
+		    (unsigned long long)page, fault->what);
+	return -EBADMSG;
 }
 
 /* The page of a reference, checked, and seen for the first time. */

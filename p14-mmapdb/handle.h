@@ -18,7 +18,7 @@ struct handle_dirty {
 	size_t room, used; /* pages */
 	uint32_t *freed;   /* indices that can be used again */
 	size_t n_freed, freed_room;
-	unsigned char *scratch; /* see write.c */
+	void *scratch; /* see write.c */
 	uint64_t changes;
 };
 

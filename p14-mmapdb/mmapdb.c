@@ -96,7 +96,7 @@ int mmapdb_open(const char *path, unsigned int flags, struct mmapdb **opened)
 	if (!error) {
 		db->flags = flags;
 		db->dir_fd = place.dir_fd;
-		strcpy(db->name, place.name);
+		memcpy(db->name, place.name, sizeof(db->name));
 		db->guard = make_guard();
 		error = db->guard ? handle_open(db) : -ENOMEM;
 	}

@@ -23,10 +23,11 @@ int newfile_find(const char *path, struct newfile_place *place)
 
 	place->dir_fd = -1;
 	if (strlen(name) == 0 || strlen(name) > NAME_MAX - SUFFIX_MAX) {
+		error = *name ? -ENAMETOOLONG : -EISDIR;
 		free(real);
-		return *name ? -ENAMETOOLONG : -EISDIR;
+		return error;
 	}
-	strcpy(place->name, name);
+	memcpy(place->name, name, strlen(name) + 1);
 	dir = slash ? strndup(whole, (size_t)(slash - whole) + 1) : strdup(".");
 	if (!dir)
 		error = -ENOMEM;

@@ -75,7 +75,7 @@ static int check_lock_file(struct mmapdb *db, bool is_writable)
 int shared_open(struct mmapdb *db)
 {
 	const uint64_t bytes = LAYOUT_BITS_AT + BITS_BYTES;
-	bool is_writable;
+	bool is_writable = false;
 	void *at;
 	int error;
 

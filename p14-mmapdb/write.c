@@ -40,7 +40,7 @@ int write_begin(struct mmapdb *db)
 	size_t bytes = (size_t)LAYOUT_PAGE << 22; /* 16 GB of addresses */
 
 	if (!dirty->scratch)
-		dirty->scratch = malloc(sizeof(struct scratch));
+		dirty->scratch = calloc(1, sizeof(struct scratch));
 	while (!dirty->arena && bytes >= (size_t)LAYOUT_PAGE << 8) {
 		void *arena = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
@@ -173,7 +173,7 @@ static struct layout_page *at_level(struct mmapdb *db,
 static int copy_page(struct mmapdb *db, uint32_t *ref, enum layout_kind kind)
 {
 	const struct layout_page *page;
-	uint32_t copy;
+	uint32_t copy = 0;
 	int error;
 
 	if (*ref & LAYOUT_DIRTY)
@@ -314,7 +314,7 @@ static int grow_root(struct mmapdb *db, uint32_t right,
 		{.key = b->key, .child = db->version.root},
 		{.key = b->key, .child = right},
 	};
-	uint32_t root;
+	uint32_t root = 0;
 	int error = new_pages(db, 1, &root);
 
 	if (error)
@@ -341,7 +341,7 @@ static int split(struct mmapdb *db, const struct tree_path *path,
 		 unsigned int n, unsigned int at)
 {
 	const enum layout_kind kind = tree_kind(db, level);
-	uint32_t right;
+	uint32_t right = 0;
 	int error = new_pages(db, 1, &right);
 
 	if (error)
@@ -436,7 +436,7 @@ static int insert_item(struct mmapdb *db, const struct tree_path *path,
 		       const struct page_item *item)
 {
 	const enum layout_kind kind = tree_kind(db, level);
-	struct scratch *scratch = (struct scratch *)db->dirty.scratch;
+	struct scratch *scratch = db->dirty.scratch;
 	struct layout_page *page = at_level(db, path, level);
 	struct page_item *items = scratch->items;
 	unsigned int n = page->count;
@@ -541,7 +541,7 @@ int write_put(struct mmapdb *db, struct mmapdb_bytes key,
 		.key = out_of_arena(db, key, key_copy),
 		.len = (uint16_t)key.len,
 	};
-	struct layout_long ref;
+	struct layout_long ref = {0};
 
 	db->dirty.changes++;
 	if (!value.len)
@@ -570,7 +570,7 @@ static int merge(struct mmapdb *db, const struct tree_path *path,
 		 unsigned int level)
 {
 	const enum layout_kind kind = tree_kind(db, level);
-	struct scratch *scratch = (struct scratch *)db->dirty.scratch;
+	struct scratch *scratch = db->dirty.scratch;
 	struct layout_page *parent = at_level(db, path, level - 1);
 	struct layout_page *page = at_level(db, path, level);
 	const unsigned int mine = path->slot[level - 1];
