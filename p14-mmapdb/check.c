@@ -104,6 +104,8 @@ static int check_leaf(struct checking *checking, uint32_t ref)
 	const struct layout_page *page;
 	int error = visit(checking, ref, LAYOUT_LEAF, &page);
 
+	if (error)
+		return error;
 	for (unsigned int i = 0; !error && i < page->count; i++) {
 		const unsigned int len = page_key(page, i, key);
 
@@ -129,6 +131,8 @@ static int check_branch(struct checking *checking, uint32_t ref,
 	const struct layout_page *page;
 	int error = visit(checking, ref, LAYOUT_BRANCH, &page);
 
+	if (error)
+		return error;
 	for (unsigned int i = 0; !error && i < page->count; i++) {
 		const unsigned int len = i ? page_key(page, i, key) : 0;
 
