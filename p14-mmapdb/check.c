@@ -46,8 +46,10 @@ static int visit(struct checking *checking, uint32_t ref, enum layout_kind kind,
 	const uint32_t pgno = ref & LAYOUT_PGNO;
 	const char *fault;
 
-	if (pgno < LAYOUT_FIRST || pgno >= version->pages)
-		return found(checking, pgno, "there is none of this number");
+	if (pgno < LAYOUT_FIRST || pgno >= version->pages) {
+		found(checking, pgno, "there is none of this number");
+		return -EBADMSG;
+	}
 	*page = (const void *)(checking->db->map + (size_t)pgno * LAYOUT_PAGE);
 	fault = page_fault(*page, pgno, version->pages);
 	if (!fault && (*page)->kind != kind)
