@@ -183,15 +183,20 @@ $(foreach t,$(call names_of,tests/fuzz/*_fuzz.c),$(call \
 
 # tests/crash/p04_word_crash.c is a program of the power-cut tests, and links
 # what p04 has; record.so is preloaded into it, and play is who judges.
+ifneq ($(wildcard tests/crash),)
 $(call library,crash,tests/crash,crash.c)
 $(call library,crashplay,tests/crash,world.c state.c pick.c known.c checker.c)
 $(foreach t,$(call names_of,tests/crash/*_crash.c),$(call \
 	declare_test,CRASHERS,crash,$(t),$(firstword $(subst _, ,$(t))),crash))
 $(call declare,CRASHERS,$(B)/tests/crash/play,tests/crash,play.c,,crashplay)
 RECORDER := $(B)/tests/crash/record.so
-$(call declare,RECORDERS,$(RECORDER),tests/crash,record.c tape.c bytes.c names.c)
+$(call declare,RECORDERS,$(RECORDER),tests/crash,record.c tape.c bytes.c \
+	names.c)
+CRASH_TOOLS := $(B)/tests/crash/play $(RECORDER)
+endif
 
-$(foreach t,$(UNITS) $(CRASHERS),$(eval LD_$(t) = $$(TEST_LDFLAGS_$(t:$(B)/tests/%=%))))
+$(foreach t,$(UNITS) $(CRASHERS),$(eval \
+	LD_$(t) = $$(TEST_LDFLAGS_$(t:$(B)/tests/%=%))))
 $(foreach t,$(if $(filter fuzz,$(MODE)),$(FUZZERS)),$(eval \
 	LD_$(t) = -fsanitize=fuzzer))
 
@@ -243,9 +248,11 @@ $(EXECUTABLES):
 		$(ALL_LDFLAGS) $(LD_$@) -o $@ $(OBJ_$@) $(USES_$@) \
 		$(call pkg_libs,$(ALL_PKGS_$@)) -lrt -lm
 
+ifdef RECORDER
 $(OBJ_$(RECORDER)): CFLAGS += -fPIC -fvisibility=hidden
 $(RECORDER):
 	$(call run,LINK) $(CC) $(ALL_MODE) -shared -o $@ $(OBJ_$@)
+endif
 
 RPCGEN = $(or $(shell command -v rpcgen),$(error rpcgen is not installed: \
 	run scripts/install-deps, or apt-get install rpcsvc-proto)) -C -N -M
@@ -281,7 +288,7 @@ units: $(call chosen_tests,$(UNITS)) ## build the unit tests of this MODE
 ifeq ($(MODE),release)
 units: crashers
 endif
-crashers: $(call chosen_tests,$(CRASHERS)) $(B)/tests/crash/play $(RECORDER)
+crashers: $(call chosen_tests,$(CRASHERS)) $(CRASH_TOOLS)
 fuzzers: $(call chosen_tests,$(FUZZERS))
 benches: $(call chosen,$(BENCHES) $(HELPERS))
 

@@ -44,7 +44,8 @@ int store_create(void **state, unsigned int flags,
 	if (!site)
 		return -ENOMEM;
 	site->flags = flags;
-	strcpy(site->folder, "/var/tmp/ipc_suite.XXXXXX");
+	snprintf(site->folder, sizeof(site->folder), "%s",
+		 "/var/tmp/ipc_suite.XXXXXX");
 	if (!mkdtemp(site->folder)) {
 		error = -errno;
 		free(site);
