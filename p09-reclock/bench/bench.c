@@ -385,9 +385,9 @@ int main(int argc, char **argv)
 	const char *kvstore = "p09-reclock/kvstore", *dir = "/var/tmp";
 	const struct cli_option options[] = {
 		CLI_COUNT("records", 0, "N", &bench.records, 1000, 10000000,
-			  "How many (default 200K)"),
+			  "How many (default 100K)"),
 		CLI_COUNT("ops", 0, "N", &bench.ops, BATCH, 100000000,
-			  "Operations of a process in a trial (default 200K)"),
+			  "Operations of a process in a trial (default 100K)"),
 		CLI_COUNT("trials", 0, "N", &bench.trials, 1, TRIALS_MAX,
 			  "Trials of each (default 5)"),
 		CLI_TEXT("kvstore", 0, "PATH", &kvstore, "The command"),
@@ -401,8 +401,8 @@ int main(int argc, char **argv)
 		.options = options,
 	};
 
-	bench.records = 200000;
-	bench.ops = 200000;
+	bench.records = 100000;
+	bench.ops = 100000;
 	bench.trials = 5;
 	cli_parse(&command, argc, argv);
 	snprintf(bench.dir, sizeof(bench.dir), "%.40s/reclock.XXXXXX", dir);
