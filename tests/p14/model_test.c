@@ -4,8 +4,6 @@
  * and very long. */
 #include "tests/p14/base.h"
 
-#include <stdlib.h>
-
 #include "lib/rng.h"
 
 enum { RECORDS_MAX = 4096, STEPS = 4000 };
@@ -17,10 +15,32 @@ struct record {
 	size_t value_len;
 };
 
+struct entry {
+	struct record *record;
+};
+
 struct model {
-	struct record *records[RECORDS_MAX];
+	struct entry entries[RECORDS_MAX];
 	size_t n;
 };
+
+/* Records of both models: what is committed, and what the transaction makes of
+ * it. */
+static struct record pool[2 * RECORDS_MAX];
+static struct entry spare[2 * RECORDS_MAX];
+static size_t n_used, n_spare;
+
+static struct entry take(void)
+{
+	if (n_spare > 0)
+		return spare[--n_spare];
+	return (struct entry){&pool[n_used++]};
+}
+
+static void give_back(struct entry entry)
+{
+	spare[n_spare++] = entry;
+}
 
 /* How keys and values are drawn. */
 struct style {
@@ -48,7 +68,7 @@ static size_t find(const struct model *model, const unsigned char *key,
 	while (lo < hi) {
 		const size_t mid = (lo + hi) / 2;
 
-		if (compare(model->records[mid], key, len) < 0)
+		if (compare(model->entries[mid].record, key, len) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -59,7 +79,7 @@ static size_t find(const struct model *model, const unsigned char *key,
 static bool is_at(const struct model *model, size_t i, const unsigned char *key,
 		  size_t len)
 {
-	return i < model->n && compare(model->records[i], key, len) == 0;
+	return i < model->n && compare(model->entries[i].record, key, len) == 0;
 }
 
 static void model_put(struct model *model, const struct record *record)
@@ -67,31 +87,29 @@ static void model_put(struct model *model, const struct record *record)
 	const size_t i = find(model, record->key, record->key_len);
 
 	if (!is_at(model, i, record->key, record->key_len)) {
-		memmove(model->records + i + 1, model->records + i,
-			(model->n - i) * sizeof(*model->records));
-		model->records[i] = malloc(sizeof(*record));
-		assert_non_null(model->records[i]);
+		memmove(model->entries + i + 1, model->entries + i,
+			(model->n - i) * sizeof(struct entry));
+		model->entries[i] = take();
 		model->n++;
 	}
-	*model->records[i] = *record;
+	*model->entries[i].record = *record;
 }
 
 static void model_del(struct model *model, size_t i)
 {
-	free(model->records[i]);
+	give_back(model->entries[i]);
 	model->n--;
-	memmove(model->records + i, model->records + i + 1,
-		(model->n - i) * sizeof(*model->records));
+	memmove(model->entries + i, model->entries + i + 1,
+		(model->n - i) * sizeof(struct entry));
 }
 
 static void model_copy(struct model *to, const struct model *from)
 {
 	while (to->n > 0)
-		free(to->records[--to->n]);
+		give_back(to->entries[--to->n]);
 	for (; to->n < from->n; to->n++) {
-		to->records[to->n] = malloc(sizeof(struct record));
-		assert_non_null(to->records[to->n]);
-		*to->records[to->n] = *from->records[to->n];
+		to->entries[to->n] = take();
+		*to->entries[to->n].record = *from->entries[to->n].record;
 	}
 }
 
@@ -149,12 +167,14 @@ static void assert_same(struct mmapdb *db, const struct model *model)
 	must(db, mmapdb_cursor_open(&cursor, db, NULL));
 	for (; (error = mmapdb_cursor_next(&cursor)) == 0; i++) {
 		assert_true(i < model->n);
-		assert_record(model->records[i], cursor.key, cursor.value);
+		assert_record(model->entries[i].record, cursor.key,
+			      cursor.value);
 	}
 	assert_int_equal(error, -ENOENT);
 	assert_int_equal(i, model->n);
 	for (; (error = mmapdb_cursor_prev(&cursor)) == 0; i--)
-		assert_record(model->records[i - 1], cursor.key, cursor.value);
+		assert_record(model->entries[i - 1].record, cursor.key,
+			      cursor.value);
 	assert_int_equal(error, -ENOENT);
 	assert_int_equal(i, 0);
 	error = mmapdb_check(db, &fault);
@@ -173,7 +193,7 @@ static void look_up(struct mmapdb *db, const struct model *model,
 
 	if (is_at(model, i, record->key, record->key_len)) {
 		must(db, error);
-		assert_record(model->records[i], key, value);
+		assert_record(model->entries[i].record, key, value);
 	} else {
 		assert_int_equal(error, -ENOENT);
 	}
@@ -181,7 +201,8 @@ static void look_up(struct mmapdb *db, const struct model *model,
 	error = mmapdb_cursor_seek(&cursor, key);
 	assert_int_equal(error, i < model->n ? 0 : -ENOENT);
 	if (!error)
-		assert_record(model->records[i], cursor.key, cursor.value);
+		assert_record(model->entries[i].record, cursor.key,
+			      cursor.value);
 }
 
 /* ---- the cases ------------------------------------------------------------------- */
@@ -197,8 +218,11 @@ static void step(struct mmapdb *db, struct model *model,
 	/* Half of the time one that is there. */
 	if (model->n && rng_below(rng, 2)) {
 		i = rng_below(rng, model->n);
-		memcpy(record.key, model->records[i]->key, MMAPDB_KEY_MAX);
-		record.key_len = model->records[i]->key_len;
+		if (!model->entries[i].record)
+			return;
+		memcpy(record.key, model->entries[i].record->key,
+		       MMAPDB_KEY_MAX);
+		record.key_len = model->entries[i].record->key_len;
 	}
 	key = (struct mmapdb_bytes){record.key, record.key_len};
 	i = find(model, record.key, record.key_len);
