@@ -187,15 +187,15 @@ ifneq ($(wildcard tests/crash),)
 $(call library,crash,tests/crash,crash.c)
 $(call library,crashplay,tests/crash,world.c state.c pick.c known.c checker.c)
 $(foreach t,$(call names_of,tests/crash/*_crash.c),$(call \
-	declare_test,CRASHERS,crash,$(t),$(firstword $(subst _, ,$(t))),crash))
-$(call declare,CRASHERS,$(B)/tests/crash/play,tests/crash,play.c,,crashplay)
+	declare_test,CRASH_PROGRAMS,crash,$(t),$(firstword $(subst _, ,$(t))),crash))
+$(call declare,CRASH_PROGRAMS,$(B)/tests/crash/play,tests/crash,play.c,,crashplay)
 RECORDER := $(B)/tests/crash/record.so
 $(call declare,RECORDERS,$(RECORDER),tests/crash,record.c tape.c bytes.c \
 	names.c)
 CRASH_TOOLS := $(B)/tests/crash/play $(RECORDER)
 endif
 
-$(foreach t,$(UNITS) $(CRASHERS),$(eval \
+$(foreach t,$(UNITS) $(CRASH_PROGRAMS),$(eval \
 	LD_$(t) = $$(TEST_LDFLAGS_$(t:$(B)/tests/%=%))))
 $(foreach t,$(if $(filter fuzz,$(MODE)),$(FUZZERS)),$(eval \
 	LD_$(t) = -fsanitize=fuzzer))
@@ -217,7 +217,7 @@ $$(OBJ_$(1)): $$(call generated,$$(foreach t,$(1) $$(USES_$(1)),$$(DIR_$$(t))))
 $(1): $$(OBJ_$(1)) $(if $(filter %.a,$(1)),,$$(USES_$(1)))
 endef
 EXECUTABLES := $(PROGRAMS) $(TEXTBOOK) $(BENCHES) $(HELPERS) $(UNITS) \
-	$(FUZZERS) $(CRASHERS)
+	$(FUZZERS) $(CRASH_PROGRAMS)
 DECLARED    := $(LIBRARIES) $(EXECUTABLES) $(RECORDER)
 $(foreach t,$(DECLARED),$(eval $(call rules,$(t))))
 
@@ -282,13 +282,13 @@ chosen = $(if $(P),$(foreach t,$(1),$(if $(filter \
 chosen_tests = $(if $(P),$(filter $(B)/tests/$(P)/% \
 	$(B)/tests/fuzz/$(P)_% $(B)/tests/crash/$(P)_%,$(1)),$(1))
 
-.PHONY: programs units crashers fuzzers benches
+.PHONY: programs units crash-programs fuzzers benches
 programs: $(call chosen,$(PROGRAMS) $(TEXTBOOK))
 units: $(call chosen_tests,$(UNITS)) ## build the unit tests of this MODE
 ifeq ($(MODE),release)
-units: crashers
+units: crash-programs
 endif
-crashers: $(call chosen_tests,$(CRASHERS)) $(CRASH_TOOLS)
+crash-programs: $(call chosen_tests,$(CRASH_PROGRAMS)) $(CRASH_TOOLS)
 fuzzers: $(call chosen_tests,$(FUZZERS))
 benches: $(call chosen,$(BENCHES) $(HELPERS))
 
