@@ -208,7 +208,7 @@ static const struct log_record *next_record(const struct log_head *log,
 	const struct log_record *record;
 
 	do {
-		if (*offset >= log->used)
+		if (!log || *offset >= log->used)
 			return NULL;
 		record = (const void *)((const char *)log + *offset);
 		*offset += record->bytes;
