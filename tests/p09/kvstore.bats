@@ -203,10 +203,10 @@ setup() {
 	printf X | dd of=kvstore.db bs=1 seek="$at" conv=notrunc status=none
 	run ./kvstore get a
 	assert_failure 1
-	assert_output --regexp "^kvstore: get 'a': damaged: group [0-9]+, slot 0; see .kvstore check.$"
+	assert_output --regexp "^kvstore: get 'a': damaged: group [0-9]+, slot [0-9]+; see .kvstore check.$"
 	run ./kvstore check
 	assert_failure 1
-	assert_output --regexp '^group [0-9]+, slot 0: the record is damaged; a read of it fails$'
+	assert_output --regexp '^group [0-9]+, slot [0-9]+: the record is damaged; a read of it fails$'
 	run ./kvstore check --repair
 	assert_success
 	assert_output --partial 'put back what it was before'
