@@ -100,7 +100,7 @@ int mmapdb_create(const char *path, uint64_t size_bytes, uint64_t max_bytes,
  * -EPROTONOSUPPORT (another version's), -EBADMSG (neither meta page is whole),
  * -EMLINK (it has several names). Damage that is found later is told by the
  * transaction that meets it. */
-int mmapdb_open(const char *path, unsigned int flags, struct mmapdb **db);
+int mmapdb_open(const char *path, unsigned int flags, struct mmapdb **opened);
 
 /* Abort what is open, and free the handle; NULL is allowed. */
 void mmapdb_close(struct mmapdb *db);

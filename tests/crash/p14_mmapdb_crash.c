@@ -545,7 +545,7 @@ static const char *check_order(const unsigned int n[WRITERS])
 /* is_first: nobody has gone on yet. */
 static const char *check_records(struct mmapdb *db, bool is_first)
 {
-	unsigned int n[WRITERS];
+	unsigned int n[WRITERS] = {0};
 	struct mmapdb_stat stat;
 	struct mmapdb_fault fault;
 	uint64_t records = 0;

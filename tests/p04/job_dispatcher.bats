@@ -425,9 +425,9 @@ is_empty_journal() {
 	./submit_job --cmd='echo two'
 	stop_server server KILL
 	printf x | dd of="$JOURNAL/head" bs=1 seek=24 conv=notrunc status=none
-	for command in './job_dispatcher --drain' './submit_job --cmd=true' \
-		'./submit_job --list'; do
-		run -1 $command
+	for command in 'job_dispatcher --drain' 'submit_job --cmd=true' \
+		'submit_job --list'; do
+		run -1 "./${command% *}" "${command#* }"
 		assert_one_line_error "$output"
 		assert_output --partial "remove '$JOURNAL/head'"
 	done

@@ -456,7 +456,7 @@ static void assert_filled(struct mmapdb *db, int n)
 		int i;
 
 		memcpy(key, cursor.key.data, cursor.key.len);
-		i = atoi(key + 4);
+		i = (int)strtol(key + 4, NULL, 10);
 
 		assert_int_equal(cursor.value.len, i * 7 % 5000);
 		for (size_t at = 0; at < cursor.value.len; at++)

@@ -21,7 +21,7 @@ sound() {
 	cut p14_mmapdb "$@"
 	assert_success
 	assert_output --regexp '^[1-9][0-9]{2,} states of [0-9]+ steps, 0 bad '
-	sed "s/^/# modes '$1': /" <<<"$output" >&3
+	echo "# modes '$1': $output" >&3
 }
 
 # found WHY PROGRAM MODES [OPTION…]

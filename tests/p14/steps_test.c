@@ -176,7 +176,7 @@ static int shown(struct mmapdb *db)
 		snprintf(key, sizeof(key), "key %d", k);
 		error = mmapdb_get(db, text(key), &value);
 		if (!error)
-			i = *(const char *)value.data;
+			i = *(const unsigned char *)value.data;
 		else
 			assert_int_equal(error, -ENOENT);
 		if (!error)
