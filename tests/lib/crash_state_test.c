@@ -35,13 +35,15 @@ static int teardown(void **unused)
 /* Returns the record's number. */
 static uint64_t add(struct log_record record, const void *bytes)
 {
-	struct log_record *whole = malloc(sizeof(record) + record.len);
+	/* Of a sync, len is a range, and nothing follows. */
+	const size_t payload = bytes ? record.len : 0;
+	struct log_record *whole = malloc(sizeof(record) + payload);
 
 	assert_non_null(whole);
 	record.number = records++;
 	*whole = record;
 	if (bytes)
-		memcpy(whole + 1, bytes, record.len);
+		memcpy(whole + 1, bytes, payload);
 	world_apply(&world, whole);
 	free(whole);
 	return record.number;
