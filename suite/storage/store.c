@@ -39,15 +39,19 @@ int store_create(void **state, unsigned int flags,
 		 int (*fill)(const struct store_site *site))
 {
 	struct store_site *site = calloc(1, sizeof(*site));
-	int error;
+	const char *tmp = getenv("TMPDIR");
+	int error = 0;
 
 	if (!site)
 		return -ENOMEM;
 	site->flags = flags;
-	snprintf(site->folder, sizeof(site->folder), "%s",
-		 "/var/tmp/ipc_suite.XXXXXX");
-	if (!mkdtemp(site->folder)) {
+	if (snprintf(site->folder, sizeof(site->folder), "%s/ipc_suite.XXXXXX",
+		     tmp && *tmp ? tmp : "/var/tmp") >=
+	    (int)sizeof(site->folder))
+		error = -ENAMETOOLONG;
+	else if (!mkdtemp(site->folder))
 		error = -errno;
+	if (error) {
 		free(site);
 		return error;
 	}

@@ -2,8 +2,8 @@
  *
  * A store is one file here, with a line of the list and a struct syncop
  * (suite/sync/syncop.h) for each operation. Its file lies in a folder of its
- * own under /var/tmp, which is on a disk where /tmp may be memory, and holds
- * STORE_RECORDS records; each member opens it after the fork, as file locks
+ * own under TMPDIR, or else /var/tmp, which is on a disk where /tmp may be
+ * memory, and holds STORE_RECORDS records; each member opens it after the fork, as file locks
  * belong to processes.
  */
 #ifndef UNIXIPC_SUITE_STORAGE_STORE_H
@@ -34,7 +34,7 @@ extern const struct syncop store_mmapdb_get, store_mmapdb_put,
 
 /* The state of every operation; each member has its own, as copied by fork. */
 struct store_site {
-	char folder[64], path[96];
+	char folder[256], path[288];
 	unsigned int flags; /* the store's own */
 	void *handle;       /* the store's own; NULL: not open yet */
 	uint32_t writings;

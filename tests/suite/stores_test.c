@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,16 +15,33 @@
 #include "suite/sync/contend.h"
 #include "suite/sync/syncs.h"
 #include "tests/support/leftover.h"
+#include "tests/support/scratch.h"
 
-static size_t count_folders(void)
+/* Where the stores of this process lie, and of no other. */
+static struct scratch scratch;
+
+static int setup(void **state)
+{
+	(void)state;
+	scratch_make(&scratch);
+	return setenv("TMPDIR", scratch.dir, 1);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	unsetenv("TMPDIR");
+	scratch_remove(&scratch);
+	return 0;
+}
+
+static void assert_nothing_there(void)
 {
 	glob_t found;
-	size_t n = 0;
+	int error = glob(scratch_path(&scratch, "*"), 0, NULL, &found);
 
-	if (glob("/var/tmp/ipc_suite.*", 0, NULL, &found) == 0)
-		n = found.gl_pathc;
 	globfree(&found);
-	return n;
+	assert_int_equal(error, GLOB_NOMATCH);
 }
 
 static void every_operation_is_verified_and_leaves_nothing(void **state)
@@ -31,7 +49,6 @@ static void every_operation_is_verified_and_leaves_nothing(void **state)
 	struct contend_options o = {.trial_ns = 20 * TICK_MS};
 	struct leftover before = leftover_count();
 	int fds = support_count_fds();
-	size_t folders = count_folders();
 	struct contend_trial trial;
 
 	(void)state;
@@ -48,7 +65,7 @@ static void every_operation_is_verified_and_leaves_nothing(void **state)
 	}
 	leftover_assert_same(&before);
 	assert_int_equal(support_count_fds(), fds);
-	assert_int_equal(count_folders(), folders);
+	assert_nothing_there();
 }
 
 static void every_store_says_what_it_is(void **state)
@@ -95,25 +112,26 @@ static int fail_to_fill(const struct store_site *site)
 
 static void a_store_that_cannot_be_filled_leaves_no_folder(void **state)
 {
-	size_t folders = count_folders();
 	void *made = NULL;
 
 	(void)state;
 	assert_int_equal(store_create(&made, 0, fail_to_fill), -EIO);
 	assert_null(made);
-	assert_int_equal(count_folders(), folders);
+	assert_nothing_there();
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-			every_operation_is_verified_and_leaves_nothing),
+		cmocka_unit_test_setup_teardown(
+			every_operation_is_verified_and_leaves_nothing, setup,
+			teardown),
 		cmocka_unit_test(every_store_says_what_it_is),
 		cmocka_unit_test(
 			values_tell_whose_they_are_and_whether_they_are_whole),
-		cmocka_unit_test(
-			a_store_that_cannot_be_filled_leaves_no_folder),
+		cmocka_unit_test_setup_teardown(
+			a_store_that_cannot_be_filled_leaves_no_folder, setup,
+			teardown),
 	};
 
 	return SUPPORT_MAIN(tests);
