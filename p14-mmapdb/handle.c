@@ -32,6 +32,20 @@ int handle_fail(struct mmapdb *db, int error, const char *format, ...)
 	return error;
 }
 
+/* The number is the kernel's for the namespace, and used again: it is enough to
+ * tell people, and nothing else relies on it. */
+static uint32_t own_pid_ns(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) ? 0 : (uint32_t)st.st_ino;
+}
+
+int32_t handle_pid(const struct mmapdb *db, int32_t pid, uint32_t pid_ns)
+{
+	return pid_ns && pid_ns == db->pid_ns ? pid : 0;
+}
+
 static int open_file(struct mmapdb *db)
 {
 	const int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
@@ -89,6 +103,7 @@ int handle_open(struct mmapdb *db)
 	int error;
 
 	db->pid = getpid();
+	db->pid_ns = own_pid_ns();
 	db->lock_fd = -1;
 	db->slot = -1;
 	error = open_file(db);

@@ -46,7 +46,8 @@ struct mmapdb {
 	struct layout_version looked; /* the last visible one; txnid 0: none */
 	uint64_t lock_bytes; /* of the lock file, as a writer found it */
 	pid_t pid;
-	bool is_pinned; /* we hold the lock of readers without a slot */
+	uint32_t pid_ns; /* inode of our PID namespace; 0: not known */
+	bool is_pinned;  /* we hold the lock of readers without a slot */
 	uint32_t ticket;
 
 	struct handle_dirty dirty;
@@ -69,6 +70,10 @@ void handle_close(struct mmapdb *db);
 /* Whether db->name still leads to our file: 0, -ESTALE (to another) or
  * -errno. */
 int handle_is_current(struct mmapdb *db);
+
+/* A pid that another process left, in whose PID namespace: what it is to us, or
+ * 0. */
+int32_t handle_pid(const struct mmapdb *db, int32_t pid, uint32_t pid_ns);
 
 /* When it leads to another file since a compaction, move over; -EALREADY when it
  * does not. We hold no lock. */

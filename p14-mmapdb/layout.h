@@ -198,7 +198,8 @@ struct layout_state {
 	/* Who waits to write: see queue.c. */
 	uint32_t next __attribute__((aligned(64)));
 	uint32_t serving;
-	int32_t writer_pid;
+	int32_t writer_pid; /* for messages; in writer_ns */
+	uint32_t writer_ns;
 };
 static_assert(sizeof(struct layout_state) <= LAYOUT_PAGE, "");
 
@@ -207,8 +208,8 @@ struct layout_reader {
 	uint64_t txnid; /* 0: in no transaction */
 	uint64_t owner; /* inode of the database file it reads */
 	uint32_t root, depth;
-	int32_t pid;
-	uint32_t zero;
+	int32_t pid; /* for messages; in pid_ns */
+	uint32_t pid_ns;
 	int64_t since;
 	uint64_t spare[3];
 };

@@ -53,8 +53,8 @@ static void look_at_state(struct mmapdb *db, struct mmapdb_stat *stat)
 	} else if (meta_choose(db, &meta, &slot) == 0) {
 		stat->durable_txnid = meta.version.txnid;
 	}
-	stat->writer = db->transaction == HANDLE_WRITES ? state->writer_pid
-							: queue_writer(db);
+	stat->writer =
+		db->transaction == HANDLE_WRITES ? db->pid : queue_writer(db);
 	stat->is_pinned = reader_is_pinned(db) || db->is_pinned;
 }
 
@@ -80,12 +80,12 @@ int mmapdb_stat(struct mmapdb *db, struct mmapdb_stat *stat)
 	return mmapdb_readers(db, count_reader, &stat->readers);
 }
 
-static int tell(const struct layout_reader *slot,
+static int tell(const struct mmapdb *db, const struct layout_reader *slot,
 		int (*each)(const struct mmapdb_reader *reader, void *arg),
 		void *arg)
 {
 	const struct mmapdb_reader reader = {
-		.pid = slot->pid,
+		.pid = handle_pid(db, slot->pid, slot->pid_ns),
 		.txnid = slot->txnid,
 		.age_ns = tick_now() - slot->since,
 	};
@@ -105,9 +105,9 @@ int mmapdb_readers(struct mmapdb *db,
 		return handle_fail(db, -ECHILD,
 				   "the handle is the parent process's");
 	while (!result && db->state && reader_each(db, &next, &slot))
-		result = tell(&slot, each, arg);
+		result = tell(db, &slot, each, arg);
 	/* Our own lock does not stand in our way, so we are not among them. */
 	if (!result && db->transaction == HANDLE_READS && db->slot >= 0)
-		result = tell(&db->slots[db->slot], each, arg);
+		result = tell(db, &db->slots[db->slot], each, arg);
 	return result;
 }

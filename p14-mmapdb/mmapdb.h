@@ -212,7 +212,8 @@ enum { MMAPDB_STAT_PAGE = 4096 };
 int mmapdb_stat(struct mmapdb *db, struct mmapdb_stat *stat);
 
 struct mmapdb_reader {
-	int64_t pid;    /* as it calls itself: for messages only */
+	int64_t pid;    /* as it calls itself: for messages only; 0: it is of
+			 * another pid namespace */
 	uint64_t txnid; /* the snapshot that it looks at */
 	int64_t age_ns; /* since its transaction began */
 };

@@ -76,9 +76,11 @@ int queue_enter(struct mmapdb *db, int64_t deadline)
 		if (error)
 			break;
 	}
-	if (error == 0)
+	if (error == 0) {
+		__atomic_store_n(&state->writer_ns, db->pid_ns,
+				 __ATOMIC_RELAXED);
 		__atomic_store_n(&state->writer_pid, db->pid, __ATOMIC_RELAXED);
-	else if (__atomic_load_n(&state->serving, __ATOMIC_RELAXED) == ticket)
+	} else if (__atomic_load_n(&state->serving, __ATOMIC_RELAXED) == ticket)
 		serve(state, ticket + 1);
 	return error == -EAGAIN ? -ETIMEDOUT : error;
 }
@@ -94,5 +96,7 @@ int32_t queue_writer(const struct mmapdb *db)
 {
 	if (!db->state || !lock_is_held(db->fd, LAYOUT_WRITER_BYTE, F_WRLCK))
 		return 0;
-	return __atomic_load_n(&db->state->writer_pid, __ATOMIC_RELAXED);
+	return handle_pid(
+		db, __atomic_load_n(&db->state->writer_pid, __ATOMIC_RELAXED),
+		__atomic_load_n(&db->state->writer_ns, __ATOMIC_RELAXED));
 }

@@ -37,6 +37,7 @@ static bool claim(struct mmapdb *db, unsigned int i)
 	if (lock_try(db->lock_fd, LAYOUT_SLOT_BYTE + i, F_WRLCK))
 		return false;
 	__atomic_store_n(&slot->txnid, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->pid_ns, db->pid_ns, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->pid, db->pid, __ATOMIC_RELAXED);
 	db->slot = (int)i;
 	return true;
@@ -209,6 +210,7 @@ static bool copy_slot(const struct layout_reader *slot,
 	reader->root = __atomic_load_n(&slot->root, __ATOMIC_RELAXED);
 	reader->depth = __atomic_load_n(&slot->depth, __ATOMIC_RELAXED);
 	reader->pid = __atomic_load_n(&slot->pid, __ATOMIC_RELAXED);
+	reader->pid_ns = __atomic_load_n(&slot->pid_ns, __ATOMIC_RELAXED);
 	reader->since = __atomic_load_n(&slot->since, __ATOMIC_RELAXED);
 	/* Pairs with the release in note(). */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);

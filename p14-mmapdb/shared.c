@@ -30,8 +30,8 @@ static int open_lock_file(struct mmapdb *db, bool *is_writable)
 {
 	char name[NAME_MAX + 8];
 	const int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-	mode_t mode;
 	struct stat st;
+	mode_t mode;
 	int fd;
 
 	snprintf(name, sizeof(name), "%s-lock", db->name);
@@ -40,10 +40,6 @@ static int open_lock_file(struct mmapdb *db, bool *is_writable)
 	mode = st.st_mode & 0666;
 	*is_writable = true;
 	fd = openat(db->dir_fd, name, O_RDWR | O_CREAT | flags, mode);
-	/* Who may use the database may use this, whatever the umask says. Where
-	 * it is another's, that one has seen to it. */
-	if (fd >= 0 && !fstat(fd, &st) && (st.st_mode & 0777) != mode)
-		(void)!fchmod(fd, mode);
 	if (fd < 0 && (errno == EACCES || errno == EROFS || errno == EPERM)) {
 		*is_writable = false;
 		fd = openat(db->dir_fd, name, O_RDONLY | flags);
@@ -53,18 +49,34 @@ static int open_lock_file(struct mmapdb *db, bool *is_writable)
 	return fd < 0 ? -errno : fdio_above_std(fd);
 }
 
+/* Whoever owns it can cut it off, which would kill us, and may have put it there
+ * before us: so it has to be ours, root's or the database owner's, unless others
+ * may write to the database, too, and could do worse. */
+static bool is_trusted(const struct stat *lock, const struct stat *database)
+{
+	return lock->st_uid == geteuid() || lock->st_uid == 0 ||
+	       lock->st_uid == database->st_uid ||
+	       database->st_mode & (S_IWGRP | S_IWOTH);
+}
+
 static int check_lock_file(struct mmapdb *db, bool is_writable)
 {
-	struct stat st;
+	struct stat st, database;
 	uint64_t magic = 0;
 
-	if (fstat(db->lock_fd, &st))
+	if (fstat(db->lock_fd, &st) || fstat(db->fd, &database))
 		return -errno;
+	if (!is_trusted(&st, &database))
+		return -EPERM;
 	if (!S_ISREG(st.st_mode) ||
 	    (st.st_size > 0 &&
 	     (pread(db->lock_fd, &magic, sizeof(magic), 0) != sizeof(magic) ||
 	      (magic != 0 && magic != LAYOUT_LOCK_MAGIC))))
 		return -EMEDIUMTYPE;
+	/* Who may use the database may use this, whatever the umask says. Where
+	 * it is another's, that one has seen to it. */
+	if (is_writable && (st.st_mode & 0777) != (database.st_mode & 0666))
+		(void)!fchmod(db->lock_fd, database.st_mode & 0666);
 	if (st.st_size >= LAYOUT_BITS_AT)
 		return 0;
 	/* Two that make it at once spoil nothing: what is there stays. */

@@ -9,7 +9,7 @@
 
 /* Open and map the lock file, made if it is not there. Where we may not,
  * db->slots or db->state stays NULL. -EMEDIUMTYPE: a file of that name is not a
- * lock file. */
+ * lock file; -EPERM: it is of somebody whom the database is not open to. */
 int shared_open(struct mmapdb *db);
 void shared_close(struct mmapdb *db);
 

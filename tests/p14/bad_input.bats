@@ -171,6 +171,36 @@ to it, and has not let go in time (see --timeout)"
 	assert_success
 }
 
+# Its pid there is another process's number here.
+@test "a writer of another PID namespace is not named by a number" {
+	unshare --pid --fork true 2>/dev/null || skip 'needs root: unshare'
+	start_server unshare --pid --fork --mount-proc --kill-child \
+		strace -f -o trace -e trace=fdatasync \
+		-e inject=fdatasync:delay_enter=600s \
+		./mmapdb insert good.db other value
+	wait_until 20 grep -q fdatasync trace
+	assert_equal "$(./mmapdb stat good.db --json | jq .writer)" 0
+	refused 3 insert good.db key other --timeout=0
+	refute_output --regexp 'process [0-9]'
+	stop_server server KILL
+}
+
+@test "SIGINT in the midst of an import ends it by that signal, and changes nothing" {
+	mkfifo pipe
+	env --default-signal=INT ./mmapdb import good.db <pipe 3>&- &
+	import=$!
+	exec 5>pipe
+	numbered 1 2000 '{"key": "new", "value": "%d"}' >&5
+	kill -INT "$import"
+	status=0
+	wait "$import" || status=$?
+	assert_equal "$status" 130
+	exec 5>&-
+	assert_good
+	run ./mmapdb exists good.db new
+	assert_failure 1
+}
+
 @test "a full disk is one line, and what was there stays" {
 	mkdir disk
 	mount -t tmpfs -o size=1m none disk 2>/dev/null ||

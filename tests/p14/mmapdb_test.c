@@ -89,6 +89,7 @@ static void a_file_named_like_the_lock_file_is_left_alone(void **state)
 	struct base base;
 	struct mmapdb *db;
 	char found[sizeof(note)];
+	struct stat st;
 	int fd;
 
 	(void)state;
@@ -98,11 +99,36 @@ static void a_file_named_like_the_lock_file_is_left_alone(void **state)
 	assert_int_equal(unlink(scratch_path(&base.scratch, "test.db-lock")),
 			 0);
 	scratch_write(&base.scratch, "test.db-lock", note, sizeof(note));
+	assert_int_equal(
+		chmod(scratch_path(&base.scratch, "test.db-lock"), 0640), 0);
 	assert_int_equal(mmapdb_open(base.path, 0, &db), -EMEDIUMTYPE);
+	assert_int_equal(stat(scratch_path(&base.scratch, "test.db-lock"), &st),
+			 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
 	fd = open(scratch_path(&base.scratch, "test.db-lock"), O_RDONLY);
 	assert_int_equal(read(fd, found, sizeof(found)), sizeof(found));
 	close(fd);
 	assert_memory_equal(found, note, sizeof(note));
+	base_remove(&base);
+}
+
+/* As in /tmp, where anybody may have made it first. */
+static void a_lock_file_of_another_user_is_refused(void **state)
+{
+	struct base base;
+	struct mmapdb *db;
+
+	(void)state;
+	support_need_second_user();
+	base_make(&base, 0);
+	assert_int_equal(chown(scratch_path(&base.scratch, "test.db-lock"),
+			       65534, 65534),
+			 0);
+	assert_int_equal(mmapdb_open(base.path, 0, &db), -EPERM);
+	/* Where others may write to the database itself, it is theirs, too. */
+	assert_int_equal(chmod(base.path, 0660), 0);
+	assert_int_equal(mmapdb_open(base.path, 0, &db), 0);
+	mmapdb_close(db);
 	base_remove(&base);
 }
 
@@ -716,6 +742,7 @@ int main(void)
 		cmocka_unit_test(
 			open_leaves_no_descriptor_behind_when_it_fails),
 		cmocka_unit_test(a_file_named_like_the_lock_file_is_left_alone),
+		cmocka_unit_test(a_lock_file_of_another_user_is_refused),
 		cmocka_unit_test(a_second_name_is_refused),
 		cmocka_unit_test(
 			a_forked_child_is_told_and_ends_nothing_of_its_parents),
