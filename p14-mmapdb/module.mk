@@ -26,6 +26,7 @@ TEST_LDFLAGS_p14/steps_test := -Wl,--wrap=pwritev,--wrap=fdatasync,--wrap=fsync,
 # Faults that tests/crash must find.
 TEST_LDFLAGS_crash/p14_worse_crash := -Wl,--wrap=crc32c -Wl,--wrap=page_fault \
 	-Wl,--wrap=meta_write -Wl,--wrap=tree_mark
-# A handle in a forked child takes valgrind minutes, and these have many.
+# In what a child leaves open when it ends, here a handle's 16 GB of addresses for
+# dirty pages, valgrind looks for leaks: a minute each.
 VALGRIND_SKIP += p14/steps_test p14/kill_stress_test p14/sharing_test \
 	p14/faults_test

@@ -20,5 +20,5 @@ $(REPORT_CSS): suite/html/report.css
 	@mkdir -p $(@D)
 	$(call run,GEN ) sed 's/["\\]/\\&/g; s/.*/"&\\n"/' $< >$@
 $(B)/suite/html/page.o compile_commands.json: $(REPORT_CSS)
-# Of P14 in forked children, where valgrind takes minutes for one.
+# Members end with P14's handles open: see there.
 VALGRIND_SKIP += suite/stores_test
