@@ -170,7 +170,27 @@ static int write_beside(struct reclock *store, const struct reclock *image,
 	return error;
 }
 
-static int rename_over(struct reclock *store, char *name)
+/* Our name may mean another file by now, which is not ours to replace. */
+static int rename_over(struct reclock *store, struct reclock *next)
+{
+	int is_named, error = 0;
+
+	/* Pairs with the acquire in store_follow(). */
+	__atomic_store_n(&store->map->state, LAYOUT_REPLACING,
+			 __ATOMIC_RELEASE);
+	is_named = store_is_named(store);
+	if (is_named <= 0)
+		error = is_named ? is_named : -ESTALE;
+	else if (renameat(store->dir, next->name, store->dir, store->name))
+		error = -errno;
+	if (error)
+		__atomic_store_n(&store->map->state, LAYOUT_NORMAL,
+				 __ATOMIC_RELEASE);
+	return error;
+}
+
+/* The file beside, which is whole, comes into the place of ours. */
+static int move_in(struct reclock *store, char *name)
 {
 	struct reclock next = {
 		.dir = store->dir,
@@ -181,25 +201,19 @@ static int rename_over(struct reclock *store, char *name)
 	int error = store_open(&next, &why);
 
 	if (error)
-		return error;
+		goto out;
 	error = rangelock_try(next.lock, RANGELOCK_WRITE, RANGELOCK_GROUP,
 			      store_groups(&next));
-	if (error) {
-		store_close(&next);
-		return error;
+	if (!error)
+		error = rename_over(store, &next);
+	if (!error) {
+		store_adopt(store, &next);
+		return wholefile_sync_dir(store->dir);
 	}
-	/* Pairs with the acquire in store_follow(). */
-	__atomic_store_n(&store->map->state, LAYOUT_REPLACING,
-			 __ATOMIC_RELEASE);
-	if (renameat(store->dir, name, store->dir, store->name)) {
-		error = -errno;
-		__atomic_store_n(&store->map->state, LAYOUT_NORMAL,
-				 __ATOMIC_RELEASE);
-		store_close(&next);
-		return error;
-	}
-	store_adopt(store, &next);
-	return wholefile_sync_dir(store->dir);
+	store_close(&next);
+out:
+	unlinkat(store->dir, name, 0);
+	return error;
 }
 
 static int replace(struct reclock *store, uint64_t more)
@@ -216,12 +230,7 @@ static int replace(struct reclock *store, uint64_t more)
 		return error;
 	error = write_beside(store, &image, name);
 	free(image.map);
-	if (error)
-		return error;
-	error = rename_over(store, name);
-	if (error)
-		unlinkat(store->dir, name, 0);
-	return error;
+	return error ? error : move_in(store, name);
 }
 
 /* Returns 1 if somebody else was quicker. */

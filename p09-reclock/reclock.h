@@ -212,7 +212,9 @@ int reclock_stat(struct reclock *store, struct reclock_stat *stat);
  * place of this one; it is built in memory. All writers wait meanwhile, and go on
  * in the new file; readers do not wait. It keeps the mode, and becomes the
  * caller's unless the caller may give it away. A write that finds no room does
- * the same. Returns -EBADMSG if a record is damaged, -EEXIST if a file
+ * the same. A file that somebody else has given the name of ours is left alone,
+ * unless that happens within the microseconds between our look and the rename.
+ * Returns -EBADMSG if a record is damaged, -EEXIST if a file
  * PATH.rebuild is in the way that is not surely left over from an earlier
  * attempt. (One that was killed leaves nothing, or a whole file, which the next
  * one removes. Where the file system knows no files without a name, O_TMPFILE,

@@ -139,18 +139,28 @@ static int move_over(struct reclock *store)
 	return 1;
 }
 
-int store_follow(struct reclock *store, bool has_lock)
+int store_is_named(const struct reclock *store)
 {
 	struct stat st;
+
+	if (fstatat(store->dir, store->name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? -ESTALE : -errno;
+	return st.st_dev == store->dev && st.st_ino == store->ino;
+}
+
+int store_follow(struct reclock *store, bool has_lock)
+{
+	int is_named;
 
 	/* Pairs with the release in rebuild.c: who still sees NORMAL reads what
 	 * was valid when it looked. */
 	if (__atomic_load_n(&store->map->state, __ATOMIC_ACQUIRE) ==
 	    LAYOUT_NORMAL)
 		return 0;
-	if (fstatat(store->dir, store->name, &st, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT ? -ESTALE : -errno;
-	if (st.st_dev != store->dev || st.st_ino != store->ino)
+	is_named = store_is_named(store);
+	if (is_named < 0)
+		return is_named;
+	if (!is_named)
 		return move_over(store);
 	if (has_lock && !(store->flags & RECLOCK_READ_ONLY))
 		__atomic_store_n(&store->map->state, LAYOUT_NORMAL,

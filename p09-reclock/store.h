@@ -41,6 +41,10 @@ int store_open(struct reclock *store, const char **why);
 /* Unmap and close the file. */
 void store_close(struct reclock *store);
 
+/* Whether its name still means this file: 1, 0 (another), -ESTALE (none), or
+ * -errno. */
+int store_is_named(const struct reclock *store);
+
 /* Go where the file went: 1 (store is another file now: what was locked or
  * looked up is void), 0, or -errno. One load, unless it is being replaced.
  * has_lock: of a group, so that nobody replaces it now. */

@@ -285,6 +285,28 @@ static void another_file_in_its_place_is_told(void **state)
 	reclock_close(third);
 }
 
+/* Whoever moved it there has to find it there. */
+static void a_file_that_has_got_our_name_is_not_replaced(void **state)
+{
+	static const char letter[] = "a letter";
+	struct reclock *store = fixture_open(&f, RECLOCK_CREATE);
+	char found[sizeof(letter)] = "";
+	int fd;
+
+	(void)state;
+	assert_int_equal(unlink(f.path), 0);
+	scratch_write(&f.scratch, "store.db", letter, sizeof(letter));
+	assert_int_equal(reclock_compact_until(store, fixture_deadline()),
+			 -ESTALE);
+	fd = open(f.path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, found, sizeof(found)), sizeof(found));
+	close(fd);
+	assert_string_equal(found, letter);
+	assert_int_equal(
+		access(scratch_path(&f.scratch, "store.db.rebuild"), F_OK), -1);
+	reclock_close(store);
+}
+
 static void rebuilt_file_keeps_its_mode_and_leaves_nothing_beside(void **state)
 {
 	struct reclock *store = fixture_open(&f, RECLOCK_CREATE);
@@ -400,6 +422,7 @@ int main(void)
 		CASE(room_that_was_freed_is_used_again),
 		CASE(other_handles_follow_to_the_new_file),
 		CASE(another_file_in_its_place_is_told),
+		CASE(a_file_that_has_got_our_name_is_not_replaced),
 		CASE(rebuilt_file_keeps_its_mode_and_leaves_nothing_beside),
 		CASE(file_in_the_way_of_a_rebuild_stays_unless_it_is_ours),
 		CASE(symbolic_link_leads_to_the_file_and_stays),

@@ -602,7 +602,7 @@ static void who_may_only_read_can_read(void **state)
 	struct base base;
 
 	(void)state;
-	/* A child's own handle takes it minutes. */
+	/* It would look for leaks in the handle that the child inherits. */
 	if (support_is_valgrind())
 		return;
 	support_need_second_user();
