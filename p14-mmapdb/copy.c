@@ -122,8 +122,11 @@ static int give_name(struct mmapdb *db, int fd)
 		error = newfile_publish(fd, db->dir_fd, name);
 	if (error)
 		return handle_fail(db, error, "cannot make %s", name);
-	if (renameat(db->dir_fd, name, db->dir_fd, db->name)) {
+	/* Our name may mean another file by now, which is not ours to replace. */
+	error = handle_is_current(db);
+	if (!error && renameat(db->dir_fd, name, db->dir_fd, db->name))
 		error = -errno;
+	if (error) {
 		unlinkat(db->dir_fd, name, 0);
 		return handle_fail(db, error, "cannot rename %s", name);
 	}

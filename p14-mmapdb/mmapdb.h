@@ -244,7 +244,9 @@ int mmapdb_backup(struct mmapdb *db, const char *path);
 /* Write the newest version to a new file, and give that the name of the old
  * one: other handles move over when they next begin a transaction. No
  * transaction may be open. Writers wait meanwhile, readers do not. The new file
- * has the old one's mode, limit and, if we may, owner. -ETIMEDOUT, -EROFS,
+ * has the old one's mode, limit and, if we may, owner. A file that somebody else
+ * has given the old one's name is left alone (-ESTALE), unless that happens within
+ * the microseconds between our look and the rename. -ETIMEDOUT, -EROFS,
  * -EMLINK (it has several names), -ELOOP (the name is a symbolic link), -EEXIST
  * (NAME.compact is there, and is not what a killed compaction left). */
 int mmapdb_compact(struct mmapdb *db, int64_t deadline);

@@ -4,6 +4,7 @@
  * nobody is shown what is not durable. */
 #include "tests/p14/base.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -18,7 +19,8 @@ enum moment { BEFORE, MIDST, AFTER };
 static struct {
 	int at, calls; /* the call to die at, from 1 on; so many were made */
 	enum moment moment;
-	void (*at_sync)(void *arg); /* called before each fdatasync */
+	void (*at_sync)(void *arg);  /* called before each fdatasync */
+	void (*at_fsync)(void *arg); /* and before each fsync */
 	void *arg;
 } death;
 
@@ -73,6 +75,8 @@ int __wrap_fsync(int fd)
 	int result;
 
 	pass(BEFORE);
+	if (death.at_fsync)
+		death.at_fsync(death.arg);
 	result = __real_fsync(fd);
 	pass(AFTER);
 	return result;
@@ -316,6 +320,42 @@ static void nobody_sees_what_is_not_durable(void **state)
 	base_remove(&base);
 }
 
+/* ---- a name that means another file ------------------------------------------------------- */
+
+static const char letter[] = "a letter";
+
+static void move_letter_there(void *arg)
+{
+	struct base *base = arg;
+
+	death.at_fsync = NULL;
+	assert_int_equal(unlink(base->path), 0);
+	scratch_write(&base->scratch, "test.db", letter, sizeof(letter));
+}
+
+static void a_file_that_has_got_our_name_is_not_replaced(void **state)
+{
+	struct base base;
+	char found[sizeof(letter)] = "";
+	int fd;
+
+	(void)state;
+	base_make(&base, 0);
+	put(base.db, "a", "1");
+	death.at_fsync = move_letter_there;
+	death.arg = &base;
+	assert_int_equal(mmapdb_compact(base.db, tick_after(PATIENCE)),
+			 -ESTALE);
+	fd = open(base.path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, found, sizeof(found)), sizeof(found));
+	close(fd);
+	assert_string_equal(found, letter);
+	assert_int_equal(
+		access(scratch_path(&base.scratch, "test.db.compact"), F_OK),
+		-1);
+	base_remove(&base);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +363,7 @@ int main(void)
 		cmocka_unit_test(
 			the_next_writer_ends_what_a_dead_one_had_written),
 		cmocka_unit_test(nobody_sees_what_is_not_durable),
+		cmocka_unit_test(a_file_that_has_got_our_name_is_not_replaced),
 	};
 
 	return SUPPORT_MAIN(tests);
