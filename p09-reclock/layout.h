@@ -34,7 +34,9 @@ enum {
 /* How slots are read and written, whatever lies in them. */
 typedef uint64_t __attribute__((may_alias)) layout_eight;
 
-enum layout_state { LAYOUT_NORMAL, LAYOUT_REPLACING };
+/* BESIDE: a new file until it is in its place, so that it is not mistaken for a
+ * copy that somebody keeps. */
+enum layout_state { LAYOUT_NORMAL, LAYOUT_REPLACING, LAYOUT_BESIDE };
 
 struct layout_header {
 	char magic[8];

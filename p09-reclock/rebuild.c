@@ -8,8 +8,8 @@
  *
  * Killed before 4: NAME is the old file, and who comes next takes the mark back
  * (store.c). After: NAME is the new one, and whole. NAME.rebuild may be left
- * over; the next rebuild removes it, if it is surely ours: our magic and this
- * store's id are in it, and nobody has its locks. */
+ * over; the next rebuild removes it, if it is surely that: it has our magic, this
+ * store's id and the mark BESIDE, which goes after 4, and nobody has its locks. */
 #include "p09-reclock/rebuild.h"
 
 #include <errno.h>
@@ -90,6 +90,7 @@ static int build(struct reclock *store, struct reclock *next, uint64_t groups)
 	/* It will be on the disk before anybody uses it. */
 	for (uint32_t i = 0; i < store_groups(next); i++)
 		store_group(next, i)->unsynced = 0;
+	next->map->state = LAYOUT_BESIDE;
 	return 0;
 }
 
@@ -118,7 +119,8 @@ static int build_with_room(struct reclock *store, struct reclock *next,
 
 /* ---- into the file's place ---- */
 
-/* Whether a file in the way is surely ours, and nobody's any more. Never opens
+/* Whether a file in the way is surely left over: of this store, never in its
+ * place, and nobody's any more. Never opens
  * the store itself, whose locks would go with the descriptor. */
 static bool is_left_over(const struct reclock *store, char *name)
 {
@@ -136,6 +138,7 @@ static bool is_left_over(const struct reclock *store, char *name)
 	    store_open(&other, &why))
 		return false;
 	is_ours = other.layout.id == store->layout.id &&
+		  other.map->state == LAYOUT_BESIDE &&
 		  rangelock_try(other.lock, RANGELOCK_WRITE, RANGELOCK_TABLE,
 				0) == 0;
 	store_close(&other);
@@ -208,7 +211,11 @@ static int move_in(struct reclock *store, char *name)
 		error = rename_over(store, &next);
 	if (!error) {
 		store_adopt(store, &next);
-		return wholefile_sync_dir(store->dir);
+		error = wholefile_sync_dir(store->dir);
+		/* Pairs with the acquire in store_follow(). */
+		__atomic_store_n(&store->map->state, LAYOUT_NORMAL,
+				 __ATOMIC_RELEASE);
+		return error;
 	}
 	store_close(&next);
 out:

@@ -95,15 +95,23 @@ static int check_name(struct mmapdb *db, struct stat *st)
 }
 
 /* NAME.compact, from a compaction that was killed between two steps: it has our
- * database's id, and its maker does not live, as we have the writer's lock. */
+ * database's id, and its maker does not live, as we have the writer's lock. A
+ * copy that somebody keeps has the id, too; but it has been in use, and so has a
+ * seal, which the new file does not get before it has its name. */
 static bool is_left_over(struct mmapdb *db, const char *name)
 {
+	static const struct layout_seal none;
 	struct layout_meta meta;
-	int fd = openat(db->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct layout_seal seal;
+	int fd = openat(db->dir_fd, name,
+			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	const bool is_ours =
 		fd >= 0 && pread(fd, &meta, sizeof(meta), 0) == sizeof(meta) &&
 		meta.magic == LAYOUT_MAGIC &&
-		memcmp(meta.id, db->id, sizeof(db->id)) == 0;
+		memcmp(meta.id, db->id, sizeof(db->id)) == 0 &&
+		pread(fd, &seal, sizeof(seal), LAYOUT_SEAL * LAYOUT_PAGE) ==
+			sizeof(seal) &&
+		memcmp(&seal, &none, sizeof(none)) == 0;
 
 	fdio_close(&fd);
 	return is_ours;

@@ -350,6 +350,11 @@ static void file_in_the_way_of_a_rebuild_stays_unless_it_is_ours(void **state)
 	assert_int_equal(reclock_compact_until(store, fixture_deadline()),
 			 -EEXIST);
 	assert_int_equal(unlink(beside), 0);
+	/* A copy that somebody keeps. */
+	scratch_copy(&f.scratch, "store.db", "store.db.rebuild");
+	assert_int_equal(reclock_compact_until(store, fixture_deadline()),
+			 -EEXIST);
+	assert_int_equal(unlink(beside), 0);
 	assert_int_equal(fixture_set(store, "a", "1"), 0);
 	assert_int_equal(reclock_compact_until(store, fixture_deadline()), 0);
 	assert_string_equal(fixture_get(store, "a"), "1");

@@ -132,6 +132,24 @@ static void a_lock_file_of_another_user_is_refused(void **state)
 	base_remove(&base);
 }
 
+/* It has our database's id, as what a killed compaction leaves. */
+static void a_copy_with_the_name_of_a_compaction_stays(void **state)
+{
+	struct base base;
+
+	(void)state;
+	base_make(&base, 0);
+	put(base.db, "a", "1");
+	scratch_copy(&base.scratch, "test.db", "test.db.compact");
+	assert_int_equal(mmapdb_compact(base.db, tick_after(PATIENCE)),
+			 -EEXIST);
+	assert_int_equal(
+		access(scratch_path(&base.scratch, "test.db.compact"), F_OK),
+		0);
+	assert_value(base.db, "a", "1");
+	base_remove(&base);
+}
+
 static void a_second_name_is_refused(void **state)
 {
 	struct base base;
@@ -662,33 +680,18 @@ static void another_file_under_the_name_is_noticed(void **state)
 	base_remove(&base);
 }
 
-/* An older copy written over the file, as cp(1) does it. */
-static void copy_over(const char *from, const char *to)
-{
-	static char bytes[1 << 20];
-	int in = open(from, O_RDONLY),
-	    out = open(to, O_WRONLY | O_TRUNC | O_CREAT, 0600);
-	ssize_t got = read(in, bytes, sizeof(bytes));
-
-	assert_true(got > 0 && got < (ssize_t)sizeof(bytes));
-	assert_int_equal(write(out, bytes, (size_t)got), got);
-	close(in);
-	close(out);
-}
-
+/* By an older copy, as cp(1) does it. */
 static void a_file_that_was_restored_in_place_is_read_anew(void **state)
 {
 	struct base base;
-	char saved[300];
 
 	(void)state;
 	base_make(&base, 0);
 	put(base.db, "a", "1");
-	snprintf(saved, sizeof(saved), "%s.saved", base.path);
-	copy_over(base.path, saved);
+	scratch_copy(&base.scratch, "test.db", "saved");
 	put(base.db, "a", "2");
 	put(base.db, "b", "2");
-	copy_over(saved, base.path);
+	scratch_copy(&base.scratch, "saved", "test.db");
 	must(base.db, begin(base.db));
 	assert_in_transaction(base.db, "a", "1");
 	assert_in_transaction(base.db, "b", NULL);
@@ -743,6 +746,7 @@ int main(void)
 			open_leaves_no_descriptor_behind_when_it_fails),
 		cmocka_unit_test(a_file_named_like_the_lock_file_is_left_alone),
 		cmocka_unit_test(a_lock_file_of_another_user_is_refused),
+		cmocka_unit_test(a_copy_with_the_name_of_a_compaction_stays),
 		cmocka_unit_test(a_second_name_is_refused),
 		cmocka_unit_test(
 			a_forked_child_is_told_and_ends_nothing_of_its_parents),

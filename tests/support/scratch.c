@@ -40,6 +40,22 @@ void scratch_write(struct scratch *scratch, const char *name, const void *bytes,
 	assert_int_equal(fclose(file), 0);
 }
 
+void scratch_copy(struct scratch *scratch, const char *from, const char *to)
+{
+	char bytes[65536];
+	FILE *source = fopen(scratch_path(scratch, from), "re");
+	FILE *target = fopen(scratch_path(scratch, to), "we");
+	size_t n;
+
+	assert_non_null(source);
+	assert_non_null(target);
+	while ((n = fread(bytes, 1, sizeof(bytes), source)) > 0)
+		assert_int_equal(fwrite(bytes, 1, n, target), n);
+	assert_int_equal(ferror(source), 0);
+	assert_int_equal(fclose(source), 0);
+	assert_int_equal(fclose(target), 0);
+}
+
 static int remove_entry(const char *path, const struct stat *st, int type,
 			struct FTW *ftw)
 {

@@ -19,6 +19,9 @@ const char *scratch_path(struct scratch *scratch, const char *name);
 void scratch_write(struct scratch *scratch, const char *name, const void *bytes,
 		   size_t len);
 
+/* Copy a file in it to another name there. */
+void scratch_copy(struct scratch *scratch, const char *from, const char *to);
+
 void scratch_remove(struct scratch *scratch);
 
 #endif
