@@ -89,13 +89,14 @@ static void client_of_a_dead_server_is_told_to_open_another(void **state)
 {
 	struct fixture *f = *state;
 	struct mqclient *client;
-	int rc;
+	int ready[2], rc;
+	pid_t next = fixture_prepare(f, ready);
 
 	fixture_start(f);
 	client = fixture_client(f);
 	assert_int_equal(fixture_ask(client, 1, 1, 20000), 0);
 	support_kill(&f->server);
-	fixture_start(f);
+	fixture_start_prepared(f, next, ready);
 	rc = fixture_ask(client, 1, 1, 60000);
 	assert_true(rc == -EPIPE || rc == -EIDRM);
 	mqclient_close(client);

@@ -25,6 +25,7 @@ struct fixture {
 	struct mqserver_options options;
 	pid_t server; /* 0: none runs */
 	int ready;    /* where a server says that it can be used; 0: nowhere */
+	int go[2];    /* where a prepared one waits until it is to start */
 };
 
 /* The default service: the text comes back with '!' behind it. */
@@ -81,6 +82,49 @@ static inline int fixture_queue(const struct fixture *f)
 static inline void fixture_start(struct fixture *f)
 {
 	f->server = support_start(fixture_serve, f, &f->ready, 20000);
+}
+
+/* It waits before it takes anything. */
+static inline int fixture_serve_later(void *arg)
+{
+	struct fixture *f = arg;
+	char byte;
+
+	if (fdio_read_full(f->go[0], &byte, 1) != 1)
+		return 4;
+	return fixture_serve(f);
+}
+
+/* A server to be started when there are clients. Each has a thread, and a child
+ * that is forked beside a thread has for ever what locks that one held at this
+ * moment: those of the sanitizers, too, without which it starts no thread of its
+ * own. fixture_start_prepared() waits until it can be used. */
+static inline pid_t fixture_prepare(struct fixture *f, int ready[2])
+{
+	pid_t pid;
+
+	assert_int_equal(fdio_pipe(ready), 0);
+	assert_int_equal(fdio_pipe(f->go), 0);
+	f->ready = ready[1];
+	assert_int_equal(child_fork(fixture_serve_later, f, &pid), 0);
+	f->ready = 0;
+	fdio_close(&ready[1]);
+	fdio_close(&f->go[0]);
+	return pid;
+}
+
+static inline void fixture_start_prepared(struct fixture *f, pid_t pid,
+					  int ready[2])
+{
+	char byte;
+
+	f->server = pid;
+	assert_int_equal(fdio_write_full(f->go[1], "", 1), 0);
+	fdio_close(&f->go[1]);
+	assert_int_equal(fdio_read_until(ready[0], &byte, 1,
+					 tick_after(20 * TICK_S)),
+			 1);
+	fdio_close(&ready[0]);
 }
 
 /* All of its threads: kill(2) alone returns before that. */
