@@ -28,9 +28,11 @@
 enum {
 	GROW_LEAST = 64, /* pages */
 	GROW_SHARE = 32, /* of the file */
-	FREE_SHARE = 8,  /* of the file: with less, it grows */
-	PREPARE = 256,   /* pages to write zeros to, ahead of their use */
-	SMALL = 64,      /* pages of a commit for which that is worth it */
+	FREE_SHARE = 8,  /* of the file: with less free, it grows; and so */
+	FREE_LEAST =
+		512,   /* with less than this, as a sweep waits for the disk */
+	PREPARE = 256, /* pages to write zeros to, ahead of their use */
+	SMALL = 64,    /* pages of a commit for which that is worth it */
 };
 
 void alloc_init(struct alloc *alloc, struct mmapdb *db, uint64_t wanted)
@@ -68,9 +70,15 @@ static int mark_all(struct mmapdb *db, uint64_t *bits)
 	unsigned int next = 0;
 	int error;
 
-	bits[0] |= (UINT64_C(1) << LAYOUT_FIRST) - 1;
+	for (uint32_t pgno = 0; pgno < LAYOUT_FIRST; pgno++)
+		tree_set_mark(bits, pgno);
 	mark_taken(db, bits);
-	error = tree_mark(db, db->base.root, db->base.depth, bits, NULL);
+	/* From here on the visible version is the one that we began from, and
+	 * stays that: else readers could come to one that we do not mark. */
+	error = commit_show(db);
+	if (!error)
+		error = tree_mark(db, db->base.root, db->base.depth, bits,
+				  NULL);
 	if (!error)
 		error = mark_durable(db, bits);
 	while (!error && reader_each(db, &next, &reader))
@@ -154,7 +162,7 @@ static int make_room(struct alloc *alloc, uint32_t n)
 		error = sweep(alloc, &n_free);
 		if (error)
 			return error;
-		if (n_free >= needed &&
+		if (n_free >= needed && n_free >= FREE_LEAST &&
 		    n_free >= alloc->room.pages / FREE_SHARE)
 			return 0;
 	}
@@ -165,7 +173,8 @@ static int make_room(struct alloc *alloc, uint32_t n)
 		return 0;
 	/* What no commit with a sync has seen to keeps the pages of the last
 	 * one's version, too. */
-	if (db->state->unsynced && !commit_checkpoint(db)) {
+	if (commit_durable_txnid(db) != db->base.txnid &&
+	    !commit_checkpoint(db)) {
 		alloc->has_swept = false;
 		return 0;
 	}

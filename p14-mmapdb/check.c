@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "p14-mmapdb/commit.h"
 #include "p14-mmapdb/handle.h"
+#include "p14-mmapdb/log.h"
 #include "p14-mmapdb/meta.h"
 #include "p14-mmapdb/shared.h"
 #include "p14-mmapdb/tree.h"
@@ -154,31 +156,44 @@ static int check_branch(struct checking *checking, uint32_t ref,
 	return error;
 }
 
-static int check_metas(struct checking *checking)
+/* What a power cut would leave of the visible version. */
+static int check_durable(struct checking *checking)
 {
 	struct layout_meta meta;
+	struct layout_entry shown = {.behind = LAYOUT_UNLOGGED};
 	struct mmapdb *db = checking->db;
+	uint64_t page = 0, txnid;
 	unsigned int slot;
+	int error;
 
+	/* The transaction began with that. */
 	if (!shared_is_ours(db))
-		return meta_choose(db, &meta, &slot);
-	/* A commit may be writing to the other one. */
+		return 0;
+	/* A commit may be writing to the other meta page, and then to the log. */
 	do {
-		slot = __atomic_load_n(&db->state->durable_slot,
-				       __ATOMIC_ACQUIRE) &
-		       1;
-		if (meta_read(db, slot, &meta) == 0)
-			return 0;
-	} while (slot !=
-		 (__atomic_load_n(&db->state->durable_slot, __ATOMIC_ACQUIRE) &
-		  1));
-	return found(checking, slot, "the newest meta page is damaged");
+		txnid = commit_durable_txnid(db);
+		slot = commit_durable_slot(db);
+		error = meta_read(db, slot, &meta);
+		if (error) {
+			page = slot;
+			continue;
+		}
+		shared_entry(db, shared_visible_txnid(db), &shown);
+		if (shown.behind == meta.version.txnid)
+			error = log_check(db, &meta, shown.version.txnid,
+					  &page);
+	} while (error == -EBADMSG && txnid != commit_durable_txnid(db));
+	if (error != -EBADMSG)
+		return error;
+	return found(checking, page,
+		     page < LAYOUT_LOG ? "the newest meta page is damaged"
+				       : "a record of the log is damaged");
 }
 
 static int check_all(struct checking *checking)
 {
 	const struct layout_version *version = &checking->db->version;
-	int error = check_metas(checking);
+	int error = check_durable(checking);
 
 	if (!error && version->depth == 1)
 		error = check_leaf(checking, version->root);
@@ -202,7 +217,7 @@ int mmapdb_check(struct mmapdb *db, struct mmapdb_fault *first)
 	if (!*db->guard || db->transaction == HANDLE_NONE)
 		return handle_fail(db, *db->guard ? -EINVAL : -ECHILD,
 				   "no transaction is open");
-	if (db->transaction == HANDLE_WRITES)
+	if (db->transaction == HANDLE_WRITES || db->version.root & LAYOUT_DIRTY)
 		db->version = db->base;
 	*first = (struct mmapdb_fault){0};
 	checking.seen = calloc(db->version.pages / 64 + 1, sizeof(uint64_t));

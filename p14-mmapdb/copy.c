@@ -208,6 +208,8 @@ int mmapdb_compact(struct mmapdb *db, int64_t deadline)
 		return error;
 	/* After a failed sync, the visible version is the one to keep. */
 	error = db->state->is_failed ? 0 : commit_begin(db);
+	if (!error && !db->state->is_failed)
+		error = commit_show(db);
 	if (!error)
 		error = writer_take(db);
 	if (error) {

@@ -22,6 +22,14 @@ struct handle_dirty {
 	uint64_t changes;
 };
 
+/* The record of what a transaction does, for the log: see log.c. */
+struct handle_redo {
+	unsigned char *bytes;
+	size_t used;
+	uint32_t ops;
+	bool is_over; /* it is too long, or nobody needs it */
+};
+
 struct mmapdb {
 	unsigned int flags;
 	enum handle_transaction transaction;
@@ -49,8 +57,11 @@ struct mmapdb {
 	uint32_t pid_ns; /* inode of our PID namespace; 0: not known */
 	bool is_pinned;  /* we hold the lock of readers without a slot */
 	uint32_t ticket;
+	bool has_ticket; /* else we have overtaken those who wait */
 
 	struct handle_dirty dirty;
+	struct handle_redo redo;
+	uint32_t failures; /* that there were when it was appended */
 
 	int dir_fd;
 	char name[NAME_MAX + 1];

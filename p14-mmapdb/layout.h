@@ -1,22 +1,23 @@
 /* layout.h - what lies in the database file, and in the lock file beside it.
  *
  *	mydata.db
- *	+--------+--------+------+------+------+------+-- ...
- *	| meta A | meta B | seal | page | page | page |     4096 bytes each
- *	+--------+--------+------+------+------+------+-- ...
- *	page 0      1        2      3
+ *	+--------+--------+------+----------------+------+------+-- ...
+ *	| meta A | meta B | seal | log, 256 pages | page | page |     4096 bytes each
+ *	+--------+--------+------+----------------+------+------+-- ...
+ *	page 0      1        2      3 .. 258        259
  *
  * A meta page names a version of the tree: its root, and which pages its
  * transaction wrote, each with its checksum. Versions alternate between the
- * two. The seal says which version is known to be durable (see commit.c). All
- * other pages are leaves, branches or overflow pages of some version, or free;
- * which ones are free is not written down here at all (see alloc.c).
+ * two. The log has what transactions have done since the newer of them, as keys
+ * and values. The seal says which version is known to be durable (see commit.c).
+ * All other pages are leaves, branches or overflow pages of some version, or
+ * free; which ones are free is not written down here at all (see alloc.c).
  *
  *	mydata.db-lock
- *	+-------+----------------------+-------------------------- ...
- *	| state | 256 slots of readers | a bit for each page        mapped shared
- *	+-------+----------------------+-------------------------- ...
- *	page 0    1 .. 4                 5 ..
+ *	+-------+----------+----------------------+-------------------------- ...
+ *	| state | versions | 256 slots of readers | a bit for each page
+ *	+-------+----------+----------------------+-------------------------- ...
+ *	page 0    1          2 .. 5                 6 ..            mapped shared
  *
  * The lock file is volatile: it says for which boot and which file it was
  * written, and is made anew when that is not this one (see shared.c). It is a
@@ -25,7 +26,7 @@
  *
  * Locks (fcntl(2), OFD) lie beyond all data: in the database file on the byte
  * of the writer and on that of readers without a slot, in the lock file on a
- * byte for each slot.
+ * byte for each slot and one for who syncs the log.
  *
  * A page of the tree: records sorted by key through slots, the bytes themselves
  * in a heap that grows down. What all keys begin with stands once, at the end.
@@ -54,10 +55,17 @@
 
 enum {
 	LAYOUT_PAGE = 4096,
-	LAYOUT_FORMAT = 1,
-	LAYOUT_SEAL = 2,  /* page of the seal */
-	LAYOUT_FIRST = 3, /* page of the tree */
+	LAYOUT_FORMAT = 2,
+	LAYOUT_SEAL = 2, /* page of the seal */
+	LAYOUT_LOG = 3,  /* first page of the log */
+	LAYOUT_LOG_PAGES = 256,
+	LAYOUT_FIRST = LAYOUT_LOG + LAYOUT_LOG_PAGES, /* page of the tree */
 	LAYOUT_LISTED = 500,
+	LAYOUT_LOG_BYTES = LAYOUT_LOG_PAGES * LAYOUT_PAGE,
+	LAYOUT_RECORD_MAX = 64
+			    << 10, /* in the log; a commit with more has none */
+	LAYOUT_VERSIONS =
+		64, /* that the state has, the visible one and later */
 	LAYOUT_SLOTS = 256,
 	LAYOUT_INLINE = 1280, /* key and value beyond this: overflow pages */
 };
@@ -71,6 +79,7 @@ enum {
 #define LAYOUT_WRITER_BYTE (INT64_C(1) << 62)
 #define LAYOUT_PIN_BYTE (LAYOUT_WRITER_BYTE + 1)
 #define LAYOUT_SLOT_BYTE (LAYOUT_WRITER_BYTE + 2)
+#define LAYOUT_SYNC_BYTE (LAYOUT_WRITER_BYTE - 1)
 
 /* A reference to a page: its number, and in a branch whether the leaf it leads
  * to has overflow pages. A page that a transaction has not written yet has the
@@ -102,7 +111,8 @@ struct layout_meta {
 	uint64_t max_pages;
 	struct layout_version version;
 	struct layout_listed list[LAYOUT_LISTED];
-	uint8_t zero[12];
+	uint32_t salt; /* random, so that no two meta pages have one checksum */
+	uint8_t zero[8];
 	uint32_t crc; /* of all before */
 };
 static_assert(sizeof(struct layout_meta) == LAYOUT_PAGE, "");
@@ -115,6 +125,28 @@ struct layout_seal {
 	uint32_t crc;
 };
 static_assert(sizeof(struct layout_seal) == 40, "");
+
+/* A transaction in the log. Records follow each other from the log's first byte
+ * on, the first behind the newest durable meta page. */
+struct layout_record {
+	uint32_t crc;    /* of all behind it */
+	uint32_t before; /* crc of the record before it, or of the meta page */
+	uint64_t txnid;  /* one more than that of the one before it */
+	uint64_t
+		durable; /* the newest version that was, when this was written */
+	uint32_t
+		bytes; /* with this header; a multiple of 8, with zeros behind */
+	uint32_t ops;
+};
+static_assert(sizeof(struct layout_record) == 32, "");
+
+/* Behind it, unaligned: this, a key, and a value. */
+struct layout_op {
+	uint32_t value_len;
+	uint16_t key_len;
+	uint16_t is_del;
+};
+static_assert(sizeof(struct layout_op) == 8, "");
 
 enum layout_kind {
 	LAYOUT_LEAF = 1,
@@ -155,11 +187,16 @@ struct layout_long {
 
 /* ---- the lock file -------------------------------------------------------------- */
 
-struct layout_half {
+struct layout_entry {
 	struct layout_version version;
-	uint32_t zero;
+	uint64_t behind; /* the version that the log with its record begins
+			  * behind; LAYOUT_UNLOGGED: it has none */
+	uint32_t log_at, log_end; /* where the record stands in the log */
+	uint32_t log_crc;         /* of the record */
 	uint32_t crc;
 };
+static_assert(sizeof(struct layout_entry) == 64, "");
+#define LAYOUT_UNLOGGED UINT64_MAX
 
 /* Where free pages are: see alloc.c. */
 struct layout_room {
@@ -182,22 +219,31 @@ struct layout_state {
 	uint64_t owner; /* inode of the database file; 0: being made */
 	uint64_t epoch; /* how often it was made */
 
-	/* The number of the newest version that readers may see, which stands
-	 * in half[number % 2], and 16 bits that follow from it. */
+	/* The number of the newest version that readers may see, and 16 bits
+	 * that follow from it and the epoch. */
 	uint64_t visible __attribute__((aligned(64)));
-	struct layout_half half[2];
 
-	/* The writer's. */
-	uint32_t durable_slot __attribute__((aligned(64))); /* 0: meta A */
-	uint32_t durable_crc; /* of that meta page */
+	/* Who waits until a version of theirs is shown: see log.c. */
+	uint32_t shows __attribute__((aligned(64))); /* so often was one */
+	uint32_t waiting;
+
+	/* The writer's. The tip is the newest version of all, noted as the
+	 * visible one is: what the next transaction begins from. */
+	uint64_t tip __attribute__((aligned(64)));
+	uint32_t durable_slot; /* 0: meta A */
+	uint32_t durable_crc;  /* of that meta page */
 	uint32_t is_failed;
+	uint32_t
+		failures; /* so often it was; stays when the state is made anew */
 	uint32_t is_moving; /* a compaction is about to rename */
-	uint64_t unsynced;  /* pages written by commits without a meta page */
+	uint64_t unsynced;  /* pages written by commits without a sync */
 	struct layout_room room;
 
 	/* Who waits to write: see queue.c. */
 	uint32_t next __attribute__((aligned(64)));
 	uint32_t serving;
+	uint32_t turns;     /* so often the lock was dropped */
+	uint32_t overdue;   /* who is served was overtaken for too long */
 	int32_t writer_pid; /* for messages; in writer_ns */
 	uint32_t writer_ns;
 };
@@ -216,7 +262,8 @@ struct layout_reader {
 static_assert(sizeof(struct layout_reader) == 64, "");
 
 enum {
-	LAYOUT_READERS_AT = LAYOUT_PAGE,
+	LAYOUT_VERSIONS_AT = LAYOUT_PAGE,
+	LAYOUT_READERS_AT = LAYOUT_VERSIONS_AT + LAYOUT_VERSIONS * 64,
 	LAYOUT_BITS_AT = LAYOUT_READERS_AT + LAYOUT_SLOTS * 64,
 };
 

@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 
 #include "lib/tick.h"
+#include "p14-mmapdb/commit.h"
 #include "p14-mmapdb/handle.h"
-#include "p14-mmapdb/meta.h"
 #include "p14-mmapdb/queue.h"
 #include "p14-mmapdb/reader.h"
 #include "p14-mmapdb/shared.h"
@@ -26,11 +26,14 @@ static int count_pages(struct mmapdb *db, struct mmapdb_stat *stat)
 
 	if (db->transaction == HANDLE_WRITES)
 		db->version = db->base;
-	bits = calloc(db->version.pages / 64 + 1, sizeof(*bits));
 	stat->txnid = db->version.txnid;
 	stat->records = db->version.records;
-	stat->depth = db->version.depth;
 	stat->logical_end = db->version.logical_end;
+	/* What we have replayed for ourselves has no pages yet. */
+	if (db->version.root & LAYOUT_DIRTY)
+		db->version = db->base;
+	stat->depth = db->version.depth;
+	bits = calloc(db->version.pages / 64 + 1, sizeof(*bits));
 	error = bits ? tree_mark(db, db->version.root, db->version.depth, bits,
 				 stat)
 		     : handle_fail(db, -ENOMEM, "no memory to count pages");
@@ -41,17 +44,17 @@ static int count_pages(struct mmapdb *db, struct mmapdb_stat *stat)
 
 static void look_at_state(struct mmapdb *db, struct mmapdb_stat *stat)
 {
-	const struct layout_state *state = db->state;
-	struct layout_meta meta;
-	unsigned int slot;
+	struct layout_entry shown;
+	uint64_t visible;
 
+	stat->durable_txnid = stat->txnid;
 	if (shared_is_ours(db)) {
-		slot = __atomic_load_n(&state->durable_slot, __ATOMIC_ACQUIRE);
-		if (meta_read(db, slot & 1, &meta) == 0)
-			stat->durable_txnid = meta.version.txnid;
-		stat->is_failed = state->is_failed != 0;
-	} else if (meta_choose(db, &meta, &slot) == 0) {
-		stat->durable_txnid = meta.version.txnid;
+		visible = shared_visible_txnid(db);
+		stat->durable_txnid = commit_durable_txnid(db);
+		if (shared_entry(db, visible, &shown) == 0 &&
+		    shown.behind != LAYOUT_UNLOGGED)
+			stat->durable_txnid = visible;
+		stat->is_failed = db->state->is_failed != 0;
 	}
 	stat->writer =
 		db->transaction == HANDLE_WRITES ? db->pid : queue_writer(db);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "lib/crc32c.h"
 #include "p14-mmapdb/output.h"
@@ -22,7 +23,9 @@ static uint32_t meta_checksum(const struct layout_meta *meta)
 
 bool meta_is_sound(const struct layout_version *version)
 {
-	return version->depth <= MMAPDB_DEPTH_MAX &&
+	/* The state has the number in 48 bits, and there are some to come. */
+	return version->txnid < UINT64_C(1) << 47 &&
+	       version->depth <= MMAPDB_DEPTH_MAX &&
 	       (version->root & ~LAYOUT_PGNO) == 0;
 }
 
@@ -67,8 +70,7 @@ int meta_verify(struct mmapdb *db, const struct layout_meta *meta)
 	return 0;
 }
 
-/* The number in the seal; 0 when there is no sound one. */
-static uint64_t sealed(const struct mmapdb *db)
+uint64_t meta_sealed(const struct mmapdb *db)
 {
 	struct layout_seal seal;
 
@@ -89,6 +91,7 @@ int meta_choose(struct mmapdb *db, struct layout_meta *meta, unsigned int *slot)
 	int errors[2], error = -EBADMSG;
 	unsigned int newer;
 
+	db->error[0] = '\0';
 	for (unsigned int i = 0; i < 2; i++)
 		errors[i] = meta_read(db, i, &metas[i]);
 	newer = errors[0] ||
@@ -102,11 +105,9 @@ int meta_choose(struct mmapdb *db, struct layout_meta *meta, unsigned int *slot)
 		if (!error)
 			error = meta_verify(db, &metas[*slot]);
 	}
-	if (error)
-		return error;
-	*meta = metas[*slot];
-	/* What is wrong with the newer one is in words already. */
-	return meta->version.txnid < sealed(db) ? -EBADMSG : 0;
+	if (!error)
+		*meta = metas[*slot];
+	return error;
 }
 
 int meta_write(struct mmapdb *db, unsigned int slot,
@@ -122,6 +123,8 @@ int meta_write(struct mmapdb *db, unsigned int slot,
 		.version = *version,
 	};
 
+	if (getrandom(&meta.salt, sizeof(meta.salt), 0) != sizeof(meta.salt))
+		return -EIO;
 	memcpy(meta.id, db->id, sizeof(meta.id));
 	if (listed)
 		memcpy(meta.list, list, listed * sizeof(*list));
@@ -144,13 +147,11 @@ int meta_init(int fd, const uint8_t id[16], uint64_t pages, uint64_t max_pages)
 {
 	struct mmapdb db = {.fd = fd, .max_pages = max_pages};
 	const struct layout_version empty = {.txnid = 1, .pages = pages};
-	static const unsigned char zeros[LAYOUT_PAGE];
 	uint32_t crc;
-	int error = 0;
+	int error;
 
 	memcpy(db.id, id, sizeof(db.id));
-	for (unsigned int i = 1; !error && i < LAYOUT_FIRST; i++)
-		error = output_write(fd, zeros, sizeof(zeros),
-				     (uint64_t)i * LAYOUT_PAGE);
+	error = output_zeros(fd, LAYOUT_PAGE,
+			     (uint64_t)LAYOUT_FIRST * LAYOUT_PAGE);
 	return error ? error : meta_write(&db, 0, &empty, NULL, 0, &crc);
 }

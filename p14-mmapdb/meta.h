@@ -18,8 +18,12 @@ bool meta_is_sound(const struct layout_version *version);
 /* Whether all pages that it lists are there. Leaves words when not. */
 int meta_verify(struct mmapdb *db, const struct layout_meta *meta);
 
+/* The newest version that is known to have been durable; 0: none is. */
+uint64_t meta_sealed(const struct mmapdb *db);
+
 /* Find the newest version whose meta page and pages are whole. -EBADMSG: there
- * is none, or a newer one is known to have been durable. */
+ * is none. When there is a later one that is not, that is in words, and else there
+ * are no words. */
 int meta_choose(struct mmapdb *db, struct layout_meta *meta,
 		unsigned int *slot);
 

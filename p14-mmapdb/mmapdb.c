@@ -16,6 +16,7 @@
 #include "lib/fdio.h"
 #include "p14-mmapdb/commit.h"
 #include "p14-mmapdb/handle.h"
+#include "p14-mmapdb/log.h"
 #include "p14-mmapdb/map.h"
 #include "p14-mmapdb/meta.h"
 #include "p14-mmapdb/newfile.h"
@@ -26,7 +27,8 @@
 #include "p14-mmapdb/writer.h"
 #include "p14-mmapdb/write.h"
 
-enum { PAGES_LEAST = 16 };
+enum { PAGES_LEAST = MMAPDB_LEAST / LAYOUT_PAGE };
+static_assert((int)PAGES_LEAST > (int)LAYOUT_FIRST, "");
 
 /* ---- life ------------------------------------------------------------------------ */
 
@@ -120,6 +122,7 @@ void mmapdb_close(struct mmapdb *db)
 	else
 		db->slot = -1; /* our parent's */
 	write_fini(db);
+	log_fini(db);
 	handle_close(db);
 	fdio_close(&db->dir_fd);
 	munmap(db->guard, LAYOUT_PAGE);
@@ -172,6 +175,8 @@ int mmapdb_begin_write(struct mmapdb *db, int64_t deadline)
 		error = writer_take(db);
 	if (!error)
 		error = write_begin(db);
+	if (!error)
+		error = log_begin(db);
 	if (error) {
 		queue_leave(db);
 		return error;
@@ -186,16 +191,18 @@ int mmapdb_begin_write(struct mmapdb *db, int64_t deadline)
 int mmapdb_commit(struct mmapdb *db)
 {
 	int error = demand(db, db->transaction != HANDLE_NONE);
+	uint64_t awaited = 0;
 
 	if (error)
 		return error;
 	if (db->transaction == HANDLE_WRITES) {
 		error = db->broken;
 		if (!error && db->dirty.changes)
-			error = commit_end(db);
+			error = commit_end(db, &awaited);
 	}
+	/* Others may write, while we wait for the disk. */
 	mmapdb_abort(db);
-	return error;
+	return error || !awaited ? error : log_wait(db, awaited);
 }
 
 void mmapdb_abort(struct mmapdb *db)
@@ -240,8 +247,6 @@ int mmapdb_put(struct mmapdb *db, struct mmapdb_bytes key,
 	       struct mmapdb_bytes value, uint64_t *offset)
 {
 	int error = demand(db, db->transaction == HANDLE_WRITES);
-	const uint64_t units = (key.len + value.len + MMAPDB_RECORD_UNIT - 1) /
-			       MMAPDB_RECORD_UNIT;
 
 	if (!error)
 		error = check_key(db, key);
@@ -253,11 +258,12 @@ int mmapdb_put(struct mmapdb *db, struct mmapdb_bytes key,
 		return error;
 	if (offset)
 		*offset = db->version.logical_end;
+	/* The value may lie in a page that changes now. */
+	if (!db->broken)
+		log_note(db, key, &value);
 	error = db->broken ? db->broken : write_put(db, key, value);
 	if (error)
 		db->broken = error;
-	else
-		db->version.logical_end += units * MMAPDB_RECORD_UNIT;
 	return error;
 }
 
@@ -270,7 +276,9 @@ int mmapdb_del(struct mmapdb *db, struct mmapdb_bytes key)
 	if (error)
 		return error;
 	error = db->broken ? db->broken : write_del(db, key);
-	if (error && error != -ENOENT)
+	if (!error)
+		log_note(db, key, NULL);
+	else if (error != -ENOENT)
 		db->broken = error;
 	return error;
 }

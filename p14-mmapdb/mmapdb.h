@@ -11,7 +11,8 @@
  * any moment, and after a power cut. mmapdb_commit() returns when the
  * transaction survives a power cut, and only then is it seen by others; with
  * MMAPDB_NO_SYNC it survives kill -9, and a power cut takes back the last of
- * such transactions, in whole ones.
+ * such transactions, in whole ones. Those who commit at the same time wait for
+ * one sync together.
  *
  * Beside the database NAME there is a file NAME-lock: what the processes of
  * this boot share, and their locks. It is made by the first that opens the
@@ -68,7 +69,8 @@ extern "C" {
 enum {
 	MMAPDB_KEY_MAX = 1024,
 	MMAPDB_VALUE_MAX = 16 << 20,
-	MMAPDB_RECORD_UNIT = 256, /* logical offsets are multiples of this */
+	MMAPDB_RECORD_UNIT = 256,  /* logical offsets are multiples of this */
+	MMAPDB_LEAST = 1088 << 10, /* bytes of an empty database */
 	MMAPDB_DEPTH_MAX = 24,
 };
 
@@ -87,11 +89,11 @@ struct mmapdb_bytes {
 
 /* ---- life ------------------------------------------------------------------ */
 
-/* Make an empty database with room for size_bytes (0: the least there is) that
+/* Make an empty database with room for size_bytes (MMAPDB_LEAST at least) that
  * never becomes larger than max_bytes (0: no limit); both are rounded up to
  * whole pages. It appears under its name when it is whole and durable; when
- * this returns, its name is durable, too. -EEXIST, -EINVAL (size beyond the
- * limit, or either beyond 4 TB), -ENOSPC ... */
+ * this returns, its name is durable, too. -EEXIST, -EINVAL (size, or the
+ * least of it, beyond the limit, or either beyond 4 TB), -ENOSPC ... */
 int mmapdb_create(const char *path, uint64_t size_bytes, uint64_t max_bytes,
 		  mode_t mode);
 
@@ -111,19 +113,22 @@ const char *mmapdb_error(const struct mmapdb *db);
 
 /* ---- transactions ------------------------------------------------------------ */
 
-/* Look at the newest version that is committed. Never waits for writers, nor
+/* Look at the newest version that is durable, or was committed without a sync.
+ * Never waits for writers, nor
  * they for readers: a snapshot that is looked at for long keeps its pages from
  * being used again, so that the file may grow by what is written meanwhile. */
 int mmapdb_begin_read(struct mmapdb *db);
 
-/* Become the writer, in the order of asking. -ETIMEDOUT (mmapdb_writer() says
+/* Become the writer, in the order of asking; a newcomer overtakes those who sleep
+ * for a millisecond at most. -ETIMEDOUT (mmapdb_writer() says
  * who is), -EROFS (the handle is MMAPDB_RDONLY), -EIO. */
 int mmapdb_begin_write(struct mmapdb *db, int64_t deadline);
 
 /* End the transaction; in one that writes, make it so. On failure it is
  * aborted: -ENOSPC, -EDQUOT (max_bytes), -EFBIG ... leave the database as it
  * was. After -EIO the transaction is not seen, but may be there after the next
- * boot. */
+ * boot. Others can write while this waits for the disk, and begin from it; if its
+ * sync fails, so do theirs. */
 int mmapdb_commit(struct mmapdb *db);
 
 /* End the transaction, and undo it if it writes. */
@@ -195,7 +200,7 @@ struct mmapdb_stat {
 	uint64_t file_bytes, max_bytes; /* max 0: no limit */
 	uint64_t pages;                 /* of the file, MMAPDB_STAT_PAGE each */
 	uint64_t leaf_pages, branch_pages, overflow_pages; /* of the snapshot */
-	uint64_t fixed_pages; /* metas and seal; all else is free */
+	uint64_t fixed_pages; /* metas, seal and log; all else is free */
 	uint64_t records, depth;
 	uint64_t txnid;         /* of the snapshot */
 	uint64_t durable_txnid; /* the newest that survives a power cut */

@@ -21,12 +21,14 @@ ifneq ($(MMAPDB_BDB),)
 LD_$(B)/p14-mmapdb/bench/bench := -Wl,--no-as-needed -ldb -Wl,--as-needed
 endif
 
-TEST_LDFLAGS_p14/faults_test := -Wl,--wrap=pwritev,--wrap=fdatasync,--wrap=fsync,--wrap=fallocate,--wrap=linkat,--wrap=renameat
-TEST_LDFLAGS_p14/steps_test := -Wl,--wrap=pwritev,--wrap=fdatasync,--wrap=fsync,--wrap=linkat,--wrap=renameat
+TEST_LDFLAGS_p14/faults_test := -Wl,--wrap=pwritev,--wrap=pwritev2,--wrap=fdatasync,--wrap=fsync,--wrap=fallocate,--wrap=linkat,--wrap=renameat
+TEST_LDFLAGS_p14/steps_test := -Wl,--wrap=pwritev,--wrap=pwritev2,--wrap=fdatasync,--wrap=fsync,--wrap=linkat,--wrap=renameat
+TEST_LDFLAGS_p14/log_test := -Wl,--wrap=pwritev,--wrap=pwritev2,--wrap=fdatasync,--wrap=log_wait
 # Faults that tests/crash must find.
 TEST_LDFLAGS_crash/p14_worse_crash := -Wl,--wrap=crc32c -Wl,--wrap=page_fault \
-	-Wl,--wrap=meta_write -Wl,--wrap=tree_mark
+	-Wl,--wrap=meta_write -Wl,--wrap=tree_mark -Wl,--wrap=log_fault \
+	-Wl,--wrap=shared_push
 # In what a child leaves open when it ends, here a handle's 16 GB of addresses for
 # dirty pages, valgrind looks for leaks: a minute each.
 VALGRIND_SKIP += p14/steps_test p14/kill_stress_test p14/sharing_test \
-	p14/faults_test
+	p14/faults_test p14/log_test

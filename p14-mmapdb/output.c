@@ -57,6 +57,25 @@ int output_write(int fd, const void *bytes, size_t len, uint64_t at)
 	return output_write_pieces(fd, &piece, 1, at);
 }
 
+int output_sync(int fd, const void *bytes, size_t len, uint64_t at)
+{
+	while (len > 0) {
+		struct iovec piece = {(void *)bytes, len};
+		ssize_t done = pwritev2(fd, &piece, 1, (off_t)at, RWF_DSYNC);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0 && errno == EOPNOTSUPP)
+			return fdatasync(fd) ? -errno : 0;
+		if (done <= 0)
+			return done < 0 ? -errno : -EIO;
+		bytes = (const char *)bytes + done;
+		at += (uint64_t)done;
+		len -= (size_t)done;
+	}
+	return 0;
+}
+
 int output_zeros(int fd, uint64_t from, uint64_t to)
 {
 	static const char zeros[16384];

@@ -60,6 +60,10 @@ static bool is_slot_sound(const struct layout_page *page, unsigned int i,
 	if (slot->at < page->heap || slot->at + cell > end ||
 	    page->prefix + slot->len > MMAPDB_KEY_MAX)
 		return false;
+	/* A key that is shorter than a head: else its place would not be that
+	 * of its bytes. */
+	if (slot->len < 4 && (uint32_t)((uint64_t)slot->head << 8 * slot->len))
+		return false;
 	if (page->kind == LAYOUT_BRANCH)
 		return (page_child(page, i) & LAYOUT_DIRTY) == 0 &&
 		       claim(claims, slot->at, cell);

@@ -6,7 +6,11 @@
  * is served; who leaves serves the next, and wakes that one alone. A writer that
  * is killed serves nobody, and a ticket whose owner has died or given up is
  * waited for in vain: so whoever waits tries the lock every PASS_OVER_NS, whoever
- * is to be served. */
+ * is to be served.
+ *
+ * To wake somebody takes longer than most transactions. So whoever comes, and is
+ * running, may take a lock that is free, and overtake those who sleep: until the
+ * one that is served has been overtaken for OVERTAKE_NS, and says so. */
 #include "p14-mmapdb/queue.h"
 
 #include <errno.h>
@@ -19,6 +23,7 @@
 #include "p14-mmapdb/lock.h"
 
 #define PASS_OVER_NS (20 * TICK_MS)
+#define OVERTAKE_NS TICK_MS
 
 /* Sleepers are told apart by their tickets' low five bits. */
 static uint32_t bit_of(uint32_t ticket)
@@ -26,70 +31,106 @@ static uint32_t bit_of(uint32_t ticket)
 	return UINT32_C(1) << ticket % 32;
 }
 
-static int sleep_until(struct layout_state *state, uint32_t serving,
+static int sleep_until(struct layout_state *state, uint32_t turns,
 		       uint32_t ticket, int64_t moment)
 {
 	const struct timespec ts = tick_to_timespec(moment);
 
-	if (syscall(SYS_futex, &state->serving, FUTEX_WAIT_BITSET, serving, &ts,
+	if (syscall(SYS_futex, &state->turns, FUTEX_WAIT_BITSET, turns, &ts,
 		    NULL, bit_of(ticket)) == 0 ||
 	    errno == EAGAIN || errno == ETIMEDOUT)
 		return 0;
 	return -errno;
 }
 
+/* Somebody else can have the lock: wake the one that is served. */
+static void wake_served(struct layout_state *state)
+{
+	const uint32_t serving =
+		__atomic_load_n(&state->serving, __ATOMIC_RELAXED);
+
+	/* Whoever is about to sleep finds this changed. */
+	__atomic_fetch_add(&state->turns, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&state->next, __ATOMIC_SEQ_CST) != serving)
+		syscall(SYS_futex, &state->turns, FUTEX_WAKE_BITSET, INT32_MAX,
+			NULL, NULL, bit_of(serving));
+}
+
 static void serve(struct layout_state *state, uint32_t ticket)
 {
 	/* Release: who is served sees what we did, even before it asks for the
-	 * lock. Pairs with the acquire in queue_enter(). */
+	 * lock. Pairs with the acquire in wait_for_turn(). */
 	__atomic_store_n(&state->serving, ticket, __ATOMIC_RELEASE);
-	if (__atomic_load_n(&state->next, __ATOMIC_RELAXED) != ticket)
-		syscall(SYS_futex, &state->serving, FUTEX_WAKE_BITSET,
-			INT32_MAX, NULL, NULL, bit_of(ticket));
+	wake_served(state);
 }
 
-int queue_enter(struct mmapdb *db, int64_t deadline)
+/* Wait in the queue, and get the lock. */
+static int wait_for_turn(struct mmapdb *db, int64_t deadline)
 {
 	struct layout_state *state = db->state;
 	const uint32_t ticket =
-		__atomic_fetch_add(&state->next, 1, __ATOMIC_RELAXED);
-	int64_t pass_over = tick_after(PASS_OVER_NS);
+		__atomic_fetch_add(&state->next, 1, __ATOMIC_SEQ_CST);
+	int64_t pass_over = tick_after(PASS_OVER_NS), overdue = TICK_NEVER;
 	int error;
 
 	db->ticket = ticket;
 	for (;;) {
+		const uint32_t turns =
+			__atomic_load_n(&state->turns, __ATOMIC_SEQ_CST);
 		const uint32_t serving =
 			__atomic_load_n(&state->serving, __ATOMIC_ACQUIRE);
+		const bool is_served = (int32_t)(serving - ticket) >= 0;
 		const bool is_over = tick_is_over(deadline);
 
 		error = -EAGAIN;
-		if ((int32_t)(serving - ticket) >= 0 || is_over ||
-		    tick_is_over(pass_over)) {
+		if (is_served || is_over || tick_is_over(pass_over)) {
 			error = lock_try(db->fd, LAYOUT_WRITER_BYTE, F_WRLCK);
 			pass_over = tick_after(PASS_OVER_NS);
 		}
 		if (error != -EAGAIN || is_over)
 			break;
-		error = sleep_until(state, serving, ticket,
+		if (is_served && overdue == TICK_NEVER)
+			overdue = tick_after(OVERTAKE_NS);
+		if (tick_is_over(overdue))
+			__atomic_store_n(&state->overdue, 1, __ATOMIC_RELAXED);
+		error = sleep_until(state, turns, ticket,
 				    pass_over < deadline ? pass_over
 							 : deadline);
 		if (error)
 			break;
 	}
-	if (error == 0) {
-		__atomic_store_n(&state->writer_ns, db->pid_ns,
-				 __ATOMIC_RELAXED);
-		__atomic_store_n(&state->writer_pid, db->pid, __ATOMIC_RELAXED);
-	} else if (__atomic_load_n(&state->serving, __ATOMIC_RELAXED) == ticket)
+	if (error == 0)
+		__atomic_store_n(&state->overdue, 0, __ATOMIC_RELAXED);
+	else if (__atomic_load_n(&state->serving, __ATOMIC_RELAXED) == ticket)
 		serve(state, ticket + 1);
 	return error == -EAGAIN ? -ETIMEDOUT : error;
+}
+
+int queue_enter(struct mmapdb *db, int64_t deadline)
+{
+	struct layout_state *state = db->state;
+	int error = -EAGAIN;
+
+	if (!__atomic_load_n(&state->overdue, __ATOMIC_RELAXED))
+		error = lock_try(db->fd, LAYOUT_WRITER_BYTE, F_WRLCK);
+	db->has_ticket = error == -EAGAIN;
+	if (db->has_ticket)
+		error = wait_for_turn(db, deadline);
+	if (error)
+		return error;
+	__atomic_store_n(&state->writer_ns, db->pid_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&state->writer_pid, db->pid, __ATOMIC_RELAXED);
+	return 0;
 }
 
 void queue_leave(struct mmapdb *db)
 {
 	__atomic_store_n(&db->state->writer_pid, 0, __ATOMIC_RELAXED);
 	lock_drop(db->fd, LAYOUT_WRITER_BYTE);
-	serve(db->state, db->ticket + 1);
+	if (db->has_ticket)
+		serve(db->state, db->ticket + 1);
+	else
+		wake_served(db->state);
 }
 
 int32_t queue_writer(const struct mmapdb *db)

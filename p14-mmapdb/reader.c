@@ -24,8 +24,10 @@
 #include "lib/tick.h"
 #include "p14-mmapdb/lock.h"
 #include "p14-mmapdb/map.h"
+#include "p14-mmapdb/log.h"
 #include "p14-mmapdb/meta.h"
 #include "p14-mmapdb/shared.h"
+#include "p14-mmapdb/write.h"
 #include "p14-mmapdb/writer.h"
 
 /* ---- slots ------------------------------------------------------------------------ */
@@ -119,7 +121,7 @@ static int take(struct mmapdb *db)
 		/* Pairs with the fence in reader_each(). */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	} while (__atomic_load_n(&state->visible, __ATOMIC_RELAXED) !=
-		 shared_word_of(db->version.txnid));
+		 shared_word_of(db, db->version.txnid));
 	return shared_is_ours(db) ? 0 : -EAGAIN;
 }
 
@@ -127,27 +129,31 @@ static int take(struct mmapdb *db)
  * that cannot be, the meta pages have to do: -EALREADY. */
 static int take_without_state(struct mmapdb *db)
 {
-	struct layout_meta meta;
+	struct layout_meta meta = {0};
 	unsigned int slot;
+	uint64_t done;
 	int error;
 
 	if (db->slots && lock_try(db->fd, LAYOUT_WRITER_BYTE, F_WRLCK) == 0) {
 		error = writer_settle(db);
 		lock_drop(db->fd, LAYOUT_WRITER_BYTE);
-		return error && error != -ESTALE ? error : -EAGAIN;
+		if (!error || error == -ESTALE)
+			return -EAGAIN;
+		/* A full disk, for one, keeps nobody from reading. */
 	}
 	error = pin(db);
 	if (!error)
 		error = meta_choose(db, &meta, &slot);
+	if (!error) {
+		db->base = db->version = meta.version;
+		error = log_replay(db, &meta, &done);
+	}
 	if (error)
 		return shared_is_ours(db) ? -EAGAIN : error;
 	/* A writer makes the state before it writes anything: if there is none
 	 * even now, we have not read what is not durable yet. And before it is
 	 * made for another file, the name leads to that. */
-	if (shared_is_ours(db) || handle_is_current(db))
-		return -EAGAIN;
-	db->version = meta.version;
-	return 0;
+	return shared_is_ours(db) || handle_is_current(db) ? -EAGAIN : 0;
 }
 
 int reader_begin(struct mmapdb *db)
@@ -196,6 +202,7 @@ void reader_end(struct mmapdb *db)
 	if (db->is_pinned)
 		lock_drop(db->fd, LAYOUT_PIN_BYTE);
 	db->is_pinned = false;
+	write_end(db); /* what we have replayed for ourselves */
 }
 
 /* ---- for others --------------------------------------------------------------------- */

@@ -1,22 +1,31 @@
-/* shared.c - how a version is published.
+/* shared.c - how a version is published, in two steps.
  *
- * There are two halves. The writer fills the one that readers are not sent to,
- * and then one store of the number sends them there. A writer that is killed
- * in between has changed nothing that anybody looks at. A reader copies its half
- * and looks at the number again: if two versions were published meanwhile, its
- * half may have been written to, and it starts over. */
+ * The state has the last versions in a ring. The writer fills an entry that
+ * nobody is sent to, and then one store of a number makes it the tip, from which
+ * the next writer starts. Once it may be seen, another number moves up to it,
+ * which sends readers there. A writer that is killed before either has changed
+ * nothing that anybody looks at. A reader copies the entry and looks at the
+ * number again: if it has moved, the entry may have been written to, and the
+ * reader starts over.
+ *
+ * Who moves the visible number holds no lock, and may have slept meanwhile: so
+ * it only ever grows, and has a few bits of the epoch, without which somebody
+ * could show a version in a state that was made for another file. */
 #include "p14-mmapdb/shared.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/crc32c.h"
 #include "lib/fdio.h"
+#include "p14-mmapdb/commit.h"
 #include "p14-mmapdb/map.h"
 #include "p14-mmapdb/meta.h"
 #include "p14-mmapdb/output.h"
@@ -197,6 +206,7 @@ void shared_write_room(struct mmapdb *db, struct layout_room *room)
 int shared_rebuild(struct mmapdb *db)
 {
 	struct layout_state *state = db->state;
+	struct layout_entry entry = {.behind = LAYOUT_UNLOGGED};
 	struct layout_room room;
 	struct layout_meta meta;
 	unsigned int slot;
@@ -215,9 +225,7 @@ int shared_rebuild(struct mmapdb *db)
 	/* It may have been left by a process that was killed before its sync.
 	 * What fails here is forgotten by the kernel, so it is noted at once. */
 	state->is_failed = fdatasync(db->fd) != 0;
-	if (!state->is_failed)
-		meta_seal(db, meta.version.txnid);
-	state->epoch++;
+	db->met = ++state->epoch;
 	state->magic = LAYOUT_LOCK_MAGIC;
 	state->format = LAYOUT_FORMAT;
 	state->dev = db->dev;
@@ -226,12 +234,18 @@ int shared_rebuild(struct mmapdb *db)
 	state->durable_crc = meta.crc;
 	state->is_moving = 0;
 	state->unsynced = 0;
+	state->waiting = 0;
 	forget_room(pages, &room);
 	/* In a new file nothing was written to, as far as blocks go. */
 	if (meta.version.txnid == 1)
 		room.written = LAYOUT_FIRST;
 	shared_write_room(db, &room);
-	shared_publish(db, &meta.version);
+	entry.version = meta.version;
+	shared_push(db, &entry);
+	__atomic_store_n(&state->visible, state->tip, __ATOMIC_RELEASE);
+	error = commit_recover(db, &meta);
+	if (error)
+		return error;
 	/* Release: who sees the owner sees the rest. Pairs with the acquire in
 	 * shared_is_ours(). */
 	__atomic_store_n(&state->owner, db->ino, __ATOMIC_RELEASE);
@@ -240,61 +254,158 @@ int shared_rebuild(struct mmapdb *db)
 
 /* ---- versions --------------------------------------------------------------------- */
 
-static uint32_t half_checksum(const struct layout_half *half)
+static uint32_t entry_checksum(const struct layout_entry *entry)
 {
-	return crc32c(half, offsetof(struct layout_half, crc));
+	return crc32c(entry, offsetof(struct layout_entry, crc));
 }
 
-uint64_t shared_word_of(uint64_t txnid)
+static struct layout_entry *entry_of(const struct mmapdb *db, uint64_t txnid)
 {
-	return txnid << 16 | txnid * UINT64_C(0x9e3779b97f4a7c15) >> 48;
+	return (struct layout_entry *)((unsigned char *)db->state +
+				       LAYOUT_VERSIONS_AT) +
+	       txnid % LAYOUT_VERSIONS;
 }
 
-uint64_t shared_visible(const struct mmapdb *db)
+uint64_t shared_word_of(const struct mmapdb *db, uint64_t txnid)
+{
+	const uint64_t both = txnid ^ db->met << 32;
+
+	return txnid << 16 | both * UINT64_C(0x9e3779b97f4a7c15) >> 48;
+}
+
+uint64_t shared_visible_txnid(const struct mmapdb *db)
 {
 	return __atomic_load_n(&db->state->visible, __ATOMIC_ACQUIRE) >> 16;
 }
 
-void shared_publish(struct mmapdb *db, const struct layout_version *version)
+uint64_t shared_tip_txnid(const struct mmapdb *db)
 {
-	struct layout_half *half = &db->state->half[version->txnid % 2];
-
-	half->version = *version;
-	half->zero = 0;
-	half->crc = half_checksum(half);
-	/* Release: the half is whole before anybody is sent to it. Pairs with
-	 * the acquire in shared_look(). */
-	__atomic_store_n(&db->state->visible, shared_word_of(version->txnid),
-			 __ATOMIC_RELEASE);
+	return __atomic_load_n(&db->state->tip, __ATOMIC_ACQUIRE) >> 16;
 }
 
-int shared_look(struct mmapdb *db, struct layout_version *version)
+int shared_entry(struct mmapdb *db, uint64_t txnid, struct layout_entry *entry)
 {
-	const struct layout_state *state = db->state;
-	struct layout_half half;
-	uint64_t word, again, txnid;
+	*entry = *entry_of(db, txnid);
+	return entry->crc == entry_checksum(entry) &&
+			       entry->version.txnid == txnid &&
+			       meta_is_sound(&entry->version)
+		       ? 0
+		       : -ESTALE;
+}
+
+/* That of one of the two numbers, which may move meanwhile. */
+static int copy_entry(struct mmapdb *db, const uint64_t *number,
+		      struct layout_entry *entry)
+{
+	uint64_t word, again;
+	int error;
 
 	do {
-		word = __atomic_load_n(&state->visible, __ATOMIC_ACQUIRE);
-		txnid = word >> 16;
-		if (txnid == db->looked.txnid) {
-			*version = db->looked;
-			return 0;
-		}
-		half = state->half[txnid % 2];
-		/* The copy is done before we look again. Pairs with the release
-		 * of the version after the next. */
+		word = __atomic_load_n(number, __ATOMIC_ACQUIRE);
+		error = shared_entry(db, word >> 16, entry);
+		/* The copy is done before we look again. */
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		again = __atomic_load_n(&state->visible, __ATOMIC_RELAXED);
+		again = __atomic_load_n(number, __ATOMIC_RELAXED);
 	} while (again != word);
-	if (half.crc != half_checksum(&half) || half.version.txnid != txnid ||
-	    word != shared_word_of(txnid) || !meta_is_sound(&half.version))
+	if (error || word != shared_word_of(db, word >> 16))
 		return handle_fail(db, -EBADMSG,
 				   "%s-lock: the checksum is wrong; remove it "
 				   "when nobody has the database open",
 				   db->name);
-	*version = db->looked = half.version;
 	return 0;
+}
+
+int shared_tip(struct mmapdb *db, struct layout_entry *tip)
+{
+	return copy_entry(db, &db->state->tip, tip);
+}
+
+int shared_look(struct mmapdb *db, struct layout_version *version)
+{
+	struct layout_entry entry;
+	int error = 0;
+
+	if (shared_visible_txnid(db) != db->looked.txnid) {
+		error = copy_entry(db, &db->state->visible, &entry);
+		if (!error)
+			db->looked = entry.version;
+	}
+	*version = db->looked;
+	return error;
+}
+
+void shared_push(struct mmapdb *db, struct layout_entry *entry)
+{
+	const uint64_t txnid = entry->version.txnid;
+
+	entry->crc = entry_checksum(entry);
+	*entry_of(db, txnid) = *entry;
+	/* Release: the entry is whole before anybody is sent to it. Pairs with
+	 * the acquire in copy_entry(). */
+	__atomic_store_n(&db->state->tip, shared_word_of(db, txnid),
+			 __ATOMIC_RELEASE);
+}
+
+void shared_show(struct mmapdb *db, uint64_t txnid)
+{
+	uint64_t *visible = &db->state->visible;
+	uint64_t word = __atomic_load_n(visible, __ATOMIC_ACQUIRE);
+
+	while (word >> 16 < txnid && word == shared_word_of(db, word >> 16) &&
+	       !__atomic_compare_exchange_n(visible, &word,
+					    shared_word_of(db, txnid), false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		;
+}
+
+static void wake(struct mmapdb *db, uint32_t bits)
+{
+	struct layout_state *state = db->state;
+
+	/* Pairs with sleep_until() in log.c. */
+	__atomic_fetch_add(&state->shows, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST))
+		syscall(SYS_futex, &state->shows, FUTEX_WAKE_BITSET, INT32_MAX,
+			NULL, NULL, bits);
+}
+
+void shared_wake(struct mmapdb *db, uint64_t behind)
+{
+	const uint64_t last = shared_visible_txnid(db) + 1;
+	uint32_t bits = 0;
+
+	if (last - behind >= 32)
+		bits = UINT32_MAX;
+	for (uint64_t txnid = last; txnid > behind && bits != UINT32_MAX;
+	     txnid--)
+		bits |= UINT32_C(1) << txnid % 32;
+	wake(db, bits);
+}
+
+void shared_wake_all(struct mmapdb *db)
+{
+	wake(db, UINT32_MAX);
+}
+
+int shared_has_failed(struct mmapdb *db)
+{
+	return handle_fail(db, -EIO,
+			   "a sync failed; the database is read-only until it "
+			   "is compacted into a new file");
+}
+
+int shared_fail(struct mmapdb *db, const char *what)
+{
+	struct layout_state *state = db->state;
+
+	__atomic_store_n(&state->is_failed, 1, __ATOMIC_RELEASE);
+	/* Release: before the state is made anew. See log_wait(). */
+	__atomic_fetch_add(&state->failures, 1, __ATOMIC_RELEASE);
+	shared_wake_all(db);
+	return handle_fail(db, -EIO,
+			   "%s failed; the database is read-only until it is "
+			   "compacted into a new file",
+			   what);
 }
 
 /* ---- bits ------------------------------------------------------------------------- */

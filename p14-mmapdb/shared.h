@@ -19,18 +19,37 @@ bool shared_is_ours(struct mmapdb *db);
 /* Make it anew. We hold the writer's lock, and the file is mapped. */
 int shared_rebuild(struct mmapdb *db);
 
-/* Copy the visible version. */
+/* Copy the visible version; or what the state has of the tip, or of one between
+ * the two (-ESTALE: it is not there any more). */
 int shared_look(struct mmapdb *db, struct layout_version *version);
+int shared_tip(struct mmapdb *db, struct layout_entry *tip);
+int shared_entry(struct mmapdb *db, uint64_t txnid, struct layout_entry *entry);
 
-/* Its number, unchecked. */
-uint64_t shared_visible(const struct mmapdb *db);
+/* Their numbers, unchecked. */
+uint64_t shared_visible_txnid(const struct mmapdb *db);
+uint64_t shared_tip_txnid(const struct mmapdb *db);
 
-/* The number as it stands in the state. */
-uint64_t shared_word_of(uint64_t txnid);
+/* A number as it stands in the state. */
+uint64_t shared_word_of(const struct mmapdb *db, uint64_t txnid);
 
-/* Let readers see this version, the one after the visible. We hold the writer's
- * lock. */
-void shared_publish(struct mmapdb *db, const struct layout_version *version);
+/* Make it the tip, the one behind the tip that there is. We hold the writer's
+ * lock, and at most LAYOUT_VERSIONS - 2 are not shown yet. */
+void shared_push(struct mmapdb *db, struct layout_entry *entry);
+
+/* Let readers see the versions up to this one. Anybody may do this, who knows
+ * that it is durable, or that its writer did not ask for that. */
+void shared_show(struct mmapdb *db, uint64_t txnid);
+
+/* Wake those who wait for versions behind that one which are shown now, and the
+ * next, who syncs; or all. */
+void shared_wake(struct mmapdb *db, uint64_t behind);
+void shared_wake_all(struct mmapdb *db);
+
+/* A sync has failed, which leaves us without a word on what is on the disk, and
+ * the kernel does not try again: from now on nothing is written to this file any
+ * more. Both return -EIO, and say so. */
+int shared_fail(struct mmapdb *db, const char *what);
+int shared_has_failed(struct mmapdb *db);
 
 /* What is known of free pages; when that is spoilt, nothing, in a file of so many
  * pages. */

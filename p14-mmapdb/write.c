@@ -544,6 +544,9 @@ int write_put(struct mmapdb *db, struct mmapdb_bytes key,
 	struct layout_long ref = {0};
 
 	db->dirty.changes++;
+	db->version.logical_end +=
+		(key.len + value.len + MMAPDB_RECORD_UNIT - 1) /
+		MMAPDB_RECORD_UNIT * MMAPDB_RECORD_UNIT;
 	if (!value.len)
 		value.data = ""; /* and not NULL */
 	if (key.len + value.len <= LAYOUT_INLINE) {

@@ -82,10 +82,15 @@ int writer_enter(struct mmapdb *db, int64_t deadline)
 int writer_take(struct mmapdb *db)
 {
 	uint64_t pages;
+	struct layout_entry tip = {0};
 	int error = map_extend(db, &pages);
 
-	if (!error)
+	if (!error && db->state->is_failed)
 		error = shared_look(db, &db->base);
+	else if (!error)
+		error = shared_tip(db, &tip);
+	if (!error && !db->state->is_failed)
+		db->base = tip.version;
 	if (!error && pages < db->base.pages)
 		error = handle_fail(db, -EBADMSG,
 				    "the file is cut off: %llu of %llu pages",

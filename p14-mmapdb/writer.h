@@ -12,7 +12,8 @@ int writer_enter(struct mmapdb *db, int64_t deadline);
  * lock file. */
 int writer_settle(struct mmapdb *db);
 
-/* Begin from the visible version: db->base and db->version. */
+/* Begin from the tip, or, after a failed sync, from the visible version: db->base
+ * and db->version. */
 int writer_take(struct mmapdb *db);
 
 #endif

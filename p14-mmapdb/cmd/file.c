@@ -26,15 +26,16 @@ static void take_size(const char *text, void *arg)
 
 int verb_create(int argc, char **argv)
 {
-	struct sizes sizes = {.size_text = "1MB", .size = 1 << 20};
+	struct sizes sizes = {.size_text = "2MB", .size = 2 << 20};
 	unsigned int mode = 0600;
 	const struct cli_option options[] = {
 		CLI_CALL("size", 0, "SIZE", take_size, &sizes,
 			 "Where the file starts, and no limit: it grows by "
-			 "itself (default 1MB)"),
-		CLI_SIZE("max-size", 0, "SIZE", &sizes.max, 1,
+			 "itself (default 2MB, at least 1088KB)"),
+		CLI_SIZE("max-size", 0, "SIZE", &sizes.max, MMAPDB_LEAST,
 			 UINT64_C(1) << SIZE_BITS,
-			 "It never grows beyond that (default: no limit)"),
+			 "It never grows beyond that, 1088KB or more (default: "
+			 "no limit)"),
 		CLI_MODE("mode", 0, "MODE", &mode, 0600,
 			 "Who may read and write it (default 0600)"),
 		{0},

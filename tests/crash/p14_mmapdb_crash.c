@@ -9,6 +9,9 @@
  *	c	a process compacts
  *	r	a process reads, and what it has seen is promised (not with n)
  *	k	processes are killed, at any moment
+ *	m	transactions are too large for the log, and a meta page has
+ *		their pages
+ *	l	they are as large as the log takes, so that it is full soon
  *	b	a transaction of writer 0 is so large that its pages fit into no
  *		list, and a later one removes all of that
  *
@@ -40,6 +43,7 @@ enum {
 	BULK_BYTES = 400,
 	BULK_FROM = 3,
 	BULK_TO = 6,
+	BALLAST_MAX = 70000,
 	PATIENCE_S = 60,
 };
 
@@ -169,6 +173,23 @@ static int put_bulk(struct mmapdb *db, unsigned int n)
 	return error;
 }
 
+/* One more value, which nobody looks at. */
+static int put_ballast(struct mmapdb *db, unsigned int w, unsigned int n)
+{
+	static unsigned char bytes[BALLAST_MAX];
+	struct mmapdb_bytes value = {bytes, 0};
+	char text[32];
+
+	if (has('m'))
+		value.len = 70000;
+	if (has('l'))
+		value.len = 50000;
+	if (!value.len)
+		return 0;
+	memset(bytes, (int)n, value.len);
+	return mmapdb_put(db, key_of(w, KEYS + 1, text), value, NULL);
+}
+
 static int put_all(struct mmapdb *db, unsigned int w, unsigned int n)
 {
 	static unsigned char bytes[VALUE_MAX];
@@ -192,6 +213,8 @@ static int put_all(struct mmapdb *db, unsigned int w, unsigned int n)
 	}
 	if (!error && w == 0 && has('b'))
 		error = put_bulk(db, n);
+	if (!error)
+		error = put_ballast(db, w, n);
 	return error;
 }
 
@@ -502,6 +525,7 @@ static const char *check_writer(struct mmapdb *db, unsigned int w,
 		return crash_why("transaction %u of writer %u was never tried",
 				 *n, w);
 	*records += *n != 0;
+	*records += *n != 0 && (has('m') || has('l'));
 	for (unsigned int key = 0; key < KEYS && !why; key++) {
 		why = check_key(db, w, key, *n);
 		*records += model[w][*n][key] != 0;

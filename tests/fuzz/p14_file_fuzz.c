@@ -3,7 +3,8 @@
  * makes sense, and nothing outside of it is touched.
  *
  * The input is a list of patches: a page, an offset of two bytes, a length of
- * one, and so many bytes. The file is one of each kind of page, small. */
+ * one, and so many bytes. The file is one of each kind of page, small: metas and
+ * seal, the tree, and, as the last, the first page of the log. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -15,10 +16,11 @@
 #include <unistd.h>
 
 #include "lib/crc32c.h"
+#include "p14-mmapdb/log.h"
 #include "p14-mmapdb/mmapdb.h"
 #include "p14-mmapdb/page.h"
 
-enum { PAGES_MAX = 64, RECORDS = 120 };
+enum { PAGES_MAX = 64, RECORDS = 120, FIRST = LAYOUT_LOG };
 
 static unsigned char pristine[PAGES_MAX][LAYOUT_PAGE];
 static unsigned char file[PAGES_MAX][LAYOUT_PAGE];
@@ -41,6 +43,30 @@ static struct mmapdb_bytes key_of(int i)
 	return (struct mmapdb_bytes){key, strlen(key)};
 }
 
+/* Where one of the pages stands. */
+static off_t offset_of(size_t page)
+{
+	if (page + 1 == n_pages)
+		page = LAYOUT_LOG;
+	else if (page >= FIRST)
+		page += LAYOUT_FIRST - FIRST;
+	return (off_t)(page * LAYOUT_PAGE);
+}
+
+static void log_some(void)
+{
+	struct mmapdb *db;
+
+	must(mmapdb_open(path, 0, &db) == 0);
+	for (int i = 0; i < 4; i++) {
+		must(mmapdb_begin_write(db, INT64_MAX) == 0);
+		must(mmapdb_put(db, key_of(i), key_of(i + 1), NULL) == 0);
+		must(mmapdb_del(db, key_of(i + 20)) == 0);
+		must(mmapdb_commit(db) == 0);
+	}
+	mmapdb_close(db);
+}
+
 static void make_pristine(void)
 {
 	static const unsigned char value[6000];
@@ -50,7 +76,7 @@ static void make_pristine(void)
 
 	snprintf(path, sizeof(path), "/tmp/ipc.fuzz.%d", (int)getpid());
 	snprintf(lock_path, sizeof(lock_path), "%s-lock", path);
-	must(mmapdb_create(path, 0, 1 << 19, 0600) == 0);
+	must(mmapdb_create(path, 0, 2 << 20, 0600) == 0);
 	must(mmapdb_open(path, MMAPDB_NO_SYNC, &db) == 0);
 	must(mmapdb_begin_write(db, INT64_MAX) == 0);
 	for (int i = 0; i < RECORDS; i++) {
@@ -62,11 +88,16 @@ static void make_pristine(void)
 	must(mmapdb_commit(db) == 0);
 	must(mmapdb_compact(db, INT64_MAX) == 0);
 	mmapdb_close(db);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	must(fd >= 0 && fstat(fd, &st) == 0);
-	n_pages = (size_t)st.st_size / LAYOUT_PAGE;
+	must(stat(path, &st) == 0);
+	/* Of the tree that the log begins behind. */
+	n_pages = (size_t)st.st_size / LAYOUT_PAGE - LAYOUT_LOG_PAGES + 1;
 	must(n_pages <= PAGES_MAX);
-	must(read(fd, pristine, sizeof(pristine)) == st.st_size);
+	log_some();
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	must(fd >= 0);
+	for (size_t i = 0; i < n_pages; i++)
+		must(pread(fd, pristine[i], LAYOUT_PAGE, offset_of(i)) ==
+		     LAYOUT_PAGE);
 	close(fd);
 	unlink(path);
 	unlink(lock_path);
@@ -88,19 +119,39 @@ static void patch(const uint8_t *data, size_t size)
 	}
 }
 
+/* Each record follows the one before it. */
+static void mend_log(void)
+{
+	const struct layout_meta *metas = (const void *)file;
+	const unsigned int newer =
+		metas[1].version.txnid > metas[0].version.txnid;
+	uint32_t before = metas[newer].crc;
+	struct layout_record *record;
+
+	for (size_t at = 0; at + sizeof(*record) <= LAYOUT_PAGE;
+	     at += record->bytes) {
+		record = (struct layout_record *)(file[n_pages - 1] + at);
+		if (record->bytes < sizeof(*record) || record->bytes % 8 ||
+		    record->bytes > LAYOUT_PAGE - at)
+			break;
+		record->before = before;
+		before = record->crc = log_checksum(record);
+	}
+}
+
 static void mend_checksums(void)
 {
-	for (size_t i = 0; i < n_pages; i++) {
+	for (size_t i = 0; i + 1 < n_pages; i++) {
 		struct layout_meta *meta = (struct layout_meta *)file[i];
 		struct layout_page *page = (struct layout_page *)file[i];
 
 		if (i < 2)
 			meta->crc =
 				crc32c(meta, offsetof(struct layout_meta, crc));
-		else if (i >= LAYOUT_FIRST && page->run > 0 &&
-			 page->run <= n_pages - i)
+		else if (i >= FIRST && page->run > 0 && page->run < n_pages - i)
 			page->crc = page_checksum(page);
 	}
+	mend_log();
 }
 
 static void read_all(struct mmapdb *db)
@@ -165,8 +216,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mend_checksums();
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	must(fd >= 0);
-	must(write(fd, file, n_pages * LAYOUT_PAGE) ==
-	     (ssize_t)(n_pages * LAYOUT_PAGE));
+	for (size_t i = 0; i < n_pages; i++)
+		must(pwrite(fd, file[i], LAYOUT_PAGE, offset_of(i)) ==
+		     LAYOUT_PAGE);
 	close(fd);
 	if (mmapdb_open(path, MMAPDB_NO_SYNC, &db) == 0) {
 		read_all(db);

@@ -121,9 +121,9 @@ static inline void fixture_start_prepared(struct fixture *f, pid_t pid,
 	f->server = pid;
 	assert_int_equal(fdio_write_full(f->go[1], "", 1), 0);
 	fdio_close(&f->go[1]);
-	assert_int_equal(fdio_read_until(ready[0], &byte, 1,
-					 tick_after(20 * TICK_S)),
-			 1);
+	assert_int_equal(
+		fdio_read_until(ready[0], &byte, 1, tick_after(20 * TICK_S)),
+		1);
 	fdio_close(&ready[0]);
 }
 

@@ -50,6 +50,24 @@ ssize_t __wrap_pwritev(int fd, const struct iovec *pieces, int n, off_t at)
 	return fault.error ? (errno = fault.error, -1) : (ssize_t)piece.iov_len;
 }
 
+ssize_t __real_pwritev2(int fd, const struct iovec *pieces, int n, off_t at,
+			int flags);
+ssize_t __wrap_pwritev2(int fd, const struct iovec *pieces, int n, off_t at,
+			int flags);
+ssize_t __wrap_pwritev2(int fd, const struct iovec *pieces, int n, off_t at,
+			int flags)
+{
+	struct iovec piece = pieces[0];
+
+	if (!is_to_fail())
+		return __real_pwritev2(fd, pieces, n, at, flags);
+	fault.has_sync_failed |= fault.error != 0;
+	piece.iov_len = (piece.iov_len + 1) / 2;
+	if (__real_pwritev2(fd, &piece, 1, at, flags) != (ssize_t)piece.iov_len)
+		abort();
+	return fault.error ? (errno = fault.error, -1) : (ssize_t)piece.iov_len;
+}
+
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
 int __wrap_fdatasync(int fd)

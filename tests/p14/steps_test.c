@@ -54,6 +54,23 @@ ssize_t __wrap_pwritev(int fd, const struct iovec *pieces, int n, off_t at)
 	return done;
 }
 
+ssize_t __real_pwritev2(int fd, const struct iovec *pieces, int n, off_t at,
+			int flags);
+ssize_t __wrap_pwritev2(int fd, const struct iovec *pieces, int n, off_t at,
+			int flags);
+ssize_t __wrap_pwritev2(int fd, const struct iovec *pieces, int n, off_t at,
+			int flags)
+{
+	ssize_t done;
+
+	pass(BEFORE);
+	if (death.at_sync)
+		death.at_sync(death.arg);
+	done = __real_pwritev2(fd, pieces, n, at, flags);
+	pass(AFTER);
+	return done;
+}
+
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
 int __wrap_fdatasync(int fd)
@@ -272,13 +289,14 @@ static int die_in_commit(void *arg)
 		return 1;
 	death.calls = 0;
 	death.moment = BEFORE;
-	/* Pages, meta page, sync. */
+	/* Pages, record, sync. */
 	death.at = 3;
 	mmapdb_commit(db);
 	return 2;
 }
 
-static void the_next_writer_ends_what_a_dead_one_had_written(void **state)
+static void the_next_writer_starts_from_what_a_dead_one_had_appended(
+	void **state)
 {
 	struct life life;
 
@@ -291,7 +309,59 @@ static void the_next_writer_ends_what_a_dead_one_had_written(void **state)
 	     mmapdb_begin_write(life.base.db, tick_after(PATIENCE)));
 	assert_in_transaction(life.base.db, "a", "2");
 	mmapdb_abort(life.base.db);
+	/* Nobody has synced it yet. */
+	assert_value(life.base.db, "a", "1");
+	put(life.base.db, "b", "3");
 	assert_value(life.base.db, "a", "2");
+	base_remove(&life.base);
+}
+
+static void die_at_second(void *arg)
+{
+	int *syncs = arg;
+
+	if (++*syncs == 2)
+		_exit(0);
+}
+
+/* Too large for the log: a sync for what the log has, pages, meta page, sync. */
+static int die_behind_meta(void *arg)
+{
+	static char value[70000];
+	struct life *life = arg;
+	struct mmapdb *db;
+	int syncs = 0;
+
+	if (mmapdb_open(life->base.path, 0, &db) ||
+	    mmapdb_begin_write(db, tick_after(PATIENCE)) ||
+	    mmapdb_put(db, text("a"), text("2"), NULL) ||
+	    mmapdb_put(db, text("b"),
+		       (struct mmapdb_bytes){value, sizeof(value)}, NULL))
+		return 1;
+	death.at_sync = die_at_second;
+	death.arg = &syncs;
+	mmapdb_commit(db);
+	return 2;
+}
+
+static void the_next_writer_ends_what_a_dead_one_had_written(void **state)
+{
+	struct life life;
+
+	(void)state;
+	base_make(&life.base, 0);
+	put(life.base.db, "a", "1");
+	assert_int_equal(support_child_status(die_behind_meta, &life, 60000),
+			 0);
+	assert_value(life.base.db, "a", "1");
+	must(life.base.db,
+	     mmapdb_begin_write(life.base.db, tick_after(PATIENCE)));
+	assert_in_transaction(life.base.db, "a", "2");
+	mmapdb_abort(life.base.db);
+	assert_value(life.base.db, "a", "2");
+	put(life.base.db, "a", "3");
+	reboot(&life);
+	assert_value(life.base.db, "a", "3");
 	base_remove(&life.base);
 }
 
@@ -299,6 +369,7 @@ static void the_next_writer_ends_what_a_dead_one_had_written(void **state)
 
 static void look(void *arg)
 {
+	death.at_sync = NULL;
 	assert_value(arg, "a", "1");
 }
 
@@ -314,7 +385,7 @@ static void nobody_sees_what_is_not_durable(void **state)
 	death.at_sync = look;
 	death.arg = reader;
 	put(base.db, "a", "2");
-	death.at_sync = NULL;
+	assert_null(death.at_sync);
 	assert_value(reader, "a", "2");
 	mmapdb_close(reader);
 	base_remove(&base);
@@ -360,6 +431,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(others_go_on_wherever_one_dies),
+		cmocka_unit_test(
+			the_next_writer_starts_from_what_a_dead_one_had_appended),
 		cmocka_unit_test(
 			the_next_writer_ends_what_a_dead_one_had_written),
 		cmocka_unit_test(nobody_sees_what_is_not_durable),
