@@ -1,5 +1,5 @@
 /* rpc_server.c - opening, and the thread that called rpc_server_run(): it
- * accepts, makes room, and reaps. rpc_conn.c and rpc_datagram.c serve.
+ * accepts, makes room, and reaps. rpc_conn.c and rpc_udp.c serve.
  *
  * When there is no room, because there are max_connections or the process has
  * no descriptor left, it stops looking at the listeners for a moment: the one
@@ -17,7 +17,7 @@
 
 #include "lib/fdio.h"
 #include "lib/rpc/rpc_conn.h"
-#include "lib/rpc/rpc_datagram.h"
+#include "lib/rpc/rpc_udp.h"
 #include "lib/rpc/rpc_listen.h"
 #include "lib/tick.h"
 
@@ -35,7 +35,7 @@ struct rpc_server {
 	struct rpc_server_options options;
 	struct rpc_listener listeners[RPC_TRANSPORTS];
 	struct rpc_conns conns;
-	struct rpc_datagram datagram;
+	struct rpc_udp datagram;
 	int64_t paused_until;
 };
 
@@ -82,8 +82,8 @@ static int open_listeners(struct rpc_server *server)
 		rc = rpc_listen_inet(&listeners[RPC_UDP], RPC_UDP,
 				     options->host, options->udp_port);
 	if (!rc && options->has_udp)
-		rc = rpc_datagram_init(&server->datagram, &server->conns,
-				       listeners[RPC_UDP].fd);
+		rc = rpc_udp_init(&server->datagram, &server->conns,
+				  listeners[RPC_UDP].fd);
 	if (!rc && options->unix_path)
 		rc = rpc_listen_unix(&listeners[RPC_UNIX], options->unix_path,
 				     options->unix_mode);
@@ -125,7 +125,7 @@ void rpc_server_close(struct rpc_server *server)
 		return;
 	for (int i = 0; i < RPC_TRANSPORTS; i++)
 		rpc_listen_close(&server->listeners[i]);
-	rpc_datagram_fini(&server->datagram);
+	rpc_udp_fini(&server->datagram);
 	fdio_close(&server->conns.ended_fd);
 	pthread_mutex_destroy(&server->conns.lock);
 	free(server);
@@ -224,14 +224,14 @@ static int accept_until_stop(struct rpc_server *server, int stop_fd)
 int rpc_server_run(struct rpc_server *server, int stop_fd)
 {
 	const bool has_udp = server->listeners[RPC_UDP].fd >= 0;
-	int rc = has_udp ? rpc_datagram_start(&server->datagram) : 0;
+	int rc = has_udp ? rpc_udp_start(&server->datagram) : 0;
 
 	if (rc)
 		return rc;
 	rc = accept_until_stop(server, stop_fd);
 	rpc_conn_stop(&server->conns, GRACE_MS * TICK_MS);
 	if (has_udp)
-		rpc_datagram_stop(&server->datagram);
+		rpc_udp_stop(&server->datagram);
 	return rc;
 }
 

@@ -1,10 +1,10 @@
-/* rpc_datagram.c - one thread, so that a call is either done or not begun
+/* rpc_udp.c - one thread, so that a call is either done or not begun
  * when it comes again: a duplicate never meets the original at work.
  *
  * The replies that are kept are found by address, xid, program, version and
  * procedure, and by a hash of all the message: a client that is started anew
  * with the same port and xid does not get its forerunner's answer. */
-#include "lib/rpc/rpc_datagram.h"
+#include "lib/rpc/rpc_udp.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -75,7 +75,7 @@ static void make_key(struct key *key, const struct rpc_peer *peer,
 
 /* ---- in and out ---- */
 
-static ssize_t receive(struct rpc_datagram *datagram, struct envelope *from)
+static ssize_t receive(struct rpc_udp *datagram, struct envelope *from)
 {
 	ssize_t n;
 
@@ -98,7 +98,7 @@ static ssize_t receive(struct rpc_datagram *datagram, struct envelope *from)
 
 /* From the address that was asked: clients look at it. What recvmsg has left
  * as control is what sendmsg wants, but for the interface. */
-static void send_reply(struct rpc_datagram *datagram, struct envelope *to,
+static void send_reply(struct rpc_udp *datagram, struct envelope *to,
 		       size_t bytes)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(&to->header);
@@ -114,7 +114,7 @@ static void send_reply(struct rpc_datagram *datagram, struct envelope *to,
 /* ---- answering ---- */
 
 /* Returns the length of the reply, or -errno: none. */
-static ssize_t answer_once(struct rpc_datagram *datagram,
+static ssize_t answer_once(struct rpc_udp *datagram,
 			   const struct rpc_peer *peer,
 			   const struct rpc_call *call, const struct key *key)
 {
@@ -143,7 +143,7 @@ static ssize_t answer_once(struct rpc_datagram *datagram,
 	return n;
 }
 
-static void serve_one(struct rpc_datagram *datagram, struct envelope *envelope,
+static void serve_one(struct rpc_udp *datagram, struct envelope *envelope,
 		      size_t bytes)
 {
 	const struct rpc_server_options *options = datagram->conns->options;
@@ -178,7 +178,7 @@ static void serve_one(struct rpc_datagram *datagram, struct envelope *envelope,
 
 static void *run(void *arg)
 {
-	struct rpc_datagram *datagram = arg;
+	struct rpc_udp *datagram = arg;
 	struct envelope envelope;
 	ssize_t n;
 
@@ -195,33 +195,31 @@ static void *run(void *arg)
 
 /* ---- life ---- */
 
-int rpc_datagram_init(struct rpc_datagram *datagram, struct rpc_conns *conns,
-		      int fd)
+int rpc_udp_init(struct rpc_udp *datagram, struct rpc_conns *conns, int fd)
 {
 	const struct timeval tv = {.tv_usec = LOOK_UP_US};
 	size_t replies = conns->options->replies;
 	int rc;
 
-	*datagram = (struct rpc_datagram){.conns = conns, .fd = fd};
-	rpc_buffer_init(&datagram->request, RPC_DATAGRAM_MAX);
-	rpc_buffer_init(&datagram->reply, RPC_DATAGRAM_MAX);
+	*datagram = (struct rpc_udp){.conns = conns, .fd = fd};
+	rpc_buffer_init(&datagram->request, RPC_UDP_MAX);
+	rpc_buffer_init(&datagram->reply, RPC_UDP_MAX);
 	rpc_dispatch_scratch_init(&datagram->scratch);
-	rc = rpc_buffer_reserve(&datagram->request, RPC_DATAGRAM_MAX);
+	rc = rpc_buffer_reserve(&datagram->request, RPC_UDP_MAX);
 	/* At once as large as it gets: a reply may come from memory. */
 	if (!rc)
-		rc = rpc_buffer_reserve(&datagram->reply, RPC_DATAGRAM_MAX);
+		rc = rpc_buffer_reserve(&datagram->reply, RPC_UDP_MAX);
 	if (!rc)
-		rc = rpc_replies_open(
-			&datagram->replies, replies,
-			replies * KEEP_BYTES_EACH + RPC_DATAGRAM_MAX);
+		rc = rpc_replies_open(&datagram->replies, replies,
+				      replies * KEEP_BYTES_EACH + RPC_UDP_MAX);
 	if (!rc && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)))
 		rc = -errno;
 	if (rc)
-		rpc_datagram_fini(datagram);
+		rpc_udp_fini(datagram);
 	return rc;
 }
 
-void rpc_datagram_fini(struct rpc_datagram *datagram)
+void rpc_udp_fini(struct rpc_udp *datagram)
 {
 	rpc_buffer_fini(&datagram->request);
 	rpc_buffer_fini(&datagram->reply);
@@ -230,7 +228,7 @@ void rpc_datagram_fini(struct rpc_datagram *datagram)
 	datagram->replies = NULL;
 }
 
-int rpc_datagram_start(struct rpc_datagram *datagram)
+int rpc_udp_start(struct rpc_udp *datagram)
 {
 	sigset_t all, old;
 	int rc;
@@ -242,7 +240,7 @@ int rpc_datagram_start(struct rpc_datagram *datagram)
 	return -rc;
 }
 
-void rpc_datagram_stop(struct rpc_datagram *datagram)
+void rpc_udp_stop(struct rpc_udp *datagram)
 {
 	/* Says ENOTCONN, and wakes the reader all the same. */
 	shutdown(datagram->fd, SHUT_RD);
