@@ -1,7 +1,7 @@
-/* rpc_record.c - the bytes that have come lie in one buffer, from start to
- * end. A record is looked for in them each time that more have come, and only
- * when all of it is there are its fragments moved together, over the marks
- * between them. */
+/* rpc_record.c - the bytes that have come lie in one buffer. Each is looked at
+ * once, as it comes: a mark is taken out, and what it marks moved down to what
+ * is there of its record, which for a record in one fragment is no move. So a
+ * record costs its bytes, however it was cut and however slowly it came. */
 #include "lib/rpc/rpc_record.h"
 
 #include <errno.h>
@@ -13,60 +13,18 @@
 #include "lib/rpc/rpc_call.h"
 #include "lib/tick.h"
 
-/* ---- marks ---- */
-
-/* Walk over the marks. Returns the bytes of the whole record with its marks, 0
- * when more is needed, or -errno. */
-static ssize_t measure(const uint8_t *stream, size_t bytes, size_t max_bytes,
-		       size_t *record_bytes)
-{
-	size_t at = 0, total = 0;
-	uint32_t mark, len;
-
-	for (int n = 0; n < RPC_RECORD_FRAGMENTS; n++) {
-		if (bytes - at < RPC_RECORD_MARK)
-			return 0;
-		mark = rpc_call_get32(stream + at);
-		len = mark & ~RPC_RECORD_LAST;
-		if (len > max_bytes - total)
-			return -EMSGSIZE;
-		at += RPC_RECORD_MARK;
-		total += len;
-		if (len > bytes - at)
-			return 0;
-		at += len;
-		if (mark & RPC_RECORD_LAST) {
-			*record_bytes = total;
-			return (ssize_t)at;
-		}
-	}
-	return -EBADMSG;
-}
-
-ssize_t rpc_record_scan(uint8_t *stream, size_t bytes, size_t max_bytes,
-			size_t *record_bytes)
-{
-	ssize_t n = measure(stream, bytes, max_bytes, record_bytes);
-	size_t from = 0, to = RPC_RECORD_MARK, len;
-
-	if (n <= 0 || *record_bytes + RPC_RECORD_MARK == (size_t)n)
-		return n;
-	while (from < (size_t)n) {
-		len = rpc_call_get32(stream + from) & ~RPC_RECORD_LAST;
-		from += RPC_RECORD_MARK;
-		memmove(stream + to, stream + from, len);
-		from += len;
-		to += len;
-	}
-	return n;
-}
+enum {
+	/* Beyond the largest record, so that what comes behind it need not be
+	 * asked for separately. */
+	SLACK = 1024,
+};
 
 void rpc_record_mark(uint8_t *mark, size_t bytes)
 {
 	rpc_call_put32(mark, RPC_RECORD_LAST | (uint32_t)bytes);
 }
 
-/* ---- reading ---- */
+/* ---- what is there ---- */
 
 void rpc_record_init(struct rpc_record_reader *reader, int fd, size_t max_bytes,
 		     int64_t record_ns)
@@ -77,90 +35,167 @@ void rpc_record_init(struct rpc_record_reader *reader, int fd, size_t max_bytes,
 		.until = TICK_NEVER,
 		.max_bytes = max_bytes,
 	};
-	rpc_buffer_init(&reader->buffer,
-			max_bytes + RPC_RECORD_FRAGMENTS * RPC_RECORD_MARK);
+	rpc_buffer_init(&reader->buffer, max_bytes + SLACK);
 }
 
 void rpc_record_fini(struct rpc_record_reader *reader)
 {
 	rpc_buffer_fini(&reader->buffer);
-	reader->start = reader->end = 0;
+	reader->start = reader->whole = reader->at = reader->end = 0;
 }
 
-/* Have room for more, behind what is there. */
-static int make_room(struct rpc_record_reader *reader)
+/* Returns 0, -EAGAIN when it has not come, or why it is refused. */
+static int take_mark(struct rpc_record_reader *reader)
+{
+	size_t bytes = reader->whole - reader->start, len;
+	uint32_t mark;
+
+	if (reader->end - reader->at < RPC_RECORD_MARK)
+		return -EAGAIN;
+	mark = rpc_call_get32(reader->buffer.bytes + reader->at);
+	len = mark & ~RPC_RECORD_LAST;
+	reader->marks += RPC_RECORD_MARK;
+	if (len > reader->max_bytes - bytes)
+		return -EMSGSIZE;
+	if (reader->marks > RPC_RECORD_OVERHEAD + bytes)
+		return -EBADMSG;
+	reader->at += RPC_RECORD_MARK;
+	if (bytes == 0)
+		reader->start = reader->whole = reader->at;
+	reader->left = len;
+	reader->is_last = mark & RPC_RECORD_LAST;
+	reader->has_begun = true;
+	return 0;
+}
+
+/* As much of the fragment as there is. */
+static void take_bytes(struct rpc_record_reader *reader)
+{
+	uint8_t *bytes = reader->buffer.bytes;
+	size_t n = reader->end - reader->at;
+
+	if (n > reader->left)
+		n = reader->left;
+	if (n > 0 && reader->whole != reader->at)
+		memmove(bytes + reader->whole, bytes + reader->at, n);
+	reader->whole += n;
+	reader->at += n;
+	reader->left -= n;
+}
+
+ssize_t rpc_record_next(struct rpc_record_reader *reader, uint8_t **record)
+{
+	ssize_t n;
+	int rc;
+
+	for (;;) {
+		take_bytes(reader);
+		if (reader->left > 0)
+			return -EAGAIN;
+		if (reader->is_last)
+			break;
+		rc = take_mark(reader);
+		if (rc)
+			return rc;
+	}
+	n = (ssize_t)(reader->whole - reader->start);
+	*record = reader->buffer.bytes + reader->start;
+	reader->start = reader->whole = reader->at;
+	reader->marks = 0;
+	reader->has_begun = reader->is_last = false;
+	reader->whole_until = 0;
+	return n;
+}
+
+bool rpc_record_is_partial(const struct rpc_record_reader *reader)
+{
+	return reader->has_begun || reader->at < reader->end;
+}
+
+/* Move to the front what is there. */
+static void pull_up(struct rpc_record_reader *reader)
+{
+	uint8_t *bytes = reader->buffer.bytes;
+	size_t whole = reader->whole - reader->start;
+	size_t rest = reader->end - reader->at;
+
+	if (whole > 0 && reader->start > 0)
+		memmove(bytes, bytes + reader->start, whole);
+	if (rest > 0 && reader->at != whole)
+		memmove(bytes + whole, bytes + reader->at, rest);
+	reader->start = 0;
+	reader->whole = reader->at = whole;
+	reader->end = whole + rest;
+}
+
+int rpc_record_room(struct rpc_record_reader *reader, uint8_t **to,
+		    size_t *room)
 {
 	struct rpc_buffer *buffer = &reader->buffer;
-	size_t left = reader->end - reader->start;
+	int rc;
 
-	if (reader->start > 0 && left > 0)
-		memmove(buffer->bytes, buffer->bytes + reader->start, left);
-	reader->start = 0;
-	reader->end = left;
-	if (left == 0)
+	pull_up(reader);
+	if (reader->end == 0)
 		rpc_buffer_relax(buffer, 0);
-	return rpc_buffer_reserve(buffer, left + 1);
+	rc = rpc_buffer_reserve(buffer, reader->end + 1);
+	if (rc)
+		return rc;
+	*to = buffer->bytes + reader->end;
+	*room = buffer->size - reader->end;
+	return 0;
 }
 
-/* The first bytes of a record: the socket's own timeout holds. */
-static ssize_t receive_first(struct rpc_record_reader *reader)
+void rpc_record_add(struct rpc_record_reader *reader, size_t n)
 {
-	ssize_t n =
-		recv(reader->fd, reader->buffer.bytes, reader->buffer.size, 0);
+	reader->end += n;
+}
+
+/* ---- reading ---- */
+
+/* The first bytes of a record: the socket's own timeout holds. */
+static ssize_t receive_first(const struct rpc_record_reader *reader,
+			     uint8_t *to, size_t room)
+{
+	ssize_t n = recv(reader->fd, to, room, 0);
 
 	if (n == 0)
 		return -EPIPE;
 	return n < 0 ? -errno : n;
 }
 
-static ssize_t receive_more(struct rpc_record_reader *reader, int64_t deadline)
+static ssize_t receive_more(struct rpc_record_reader *reader, uint8_t *to,
+			    size_t room)
 {
-	ssize_t n =
-		fdio_read_some(reader->fd, reader->buffer.bytes + reader->end,
-			       reader->buffer.size - reader->end, deadline);
+	ssize_t n;
 
+	if (reader->whole_until == 0)
+		reader->whole_until = tick_after(reader->record_ns);
+	n = fdio_read_some(reader->fd, to, room,
+			   reader->whole_until < reader->until
+				   ? reader->whole_until
+				   : reader->until);
 	return n == 0 ? -ECONNRESET : n;
-}
-
-static ssize_t find_record(struct rpc_record_reader *reader,
-			   size_t *record_bytes)
-{
-	if (reader->start == reader->end)
-		return 0;
-	return rpc_record_scan(reader->buffer.bytes + reader->start,
-			       reader->end - reader->start, reader->max_bytes,
-			       record_bytes);
 }
 
 ssize_t rpc_record_read(struct rpc_record_reader *reader, uint8_t **record)
 {
-	int64_t deadline = 0;
-	size_t record_bytes = 0;
+	uint8_t *to;
+	size_t room;
 	ssize_t n;
 	int rc;
 
-	while ((n = find_record(reader, &record_bytes)) == 0) {
-		rc = make_room(reader);
+	while ((n = rpc_record_next(reader, record)) == -EAGAIN) {
+		rc = rpc_record_room(reader, &to, &room);
 		if (rc)
 			return rc;
-		if (reader->end == 0) {
-			n = receive_first(reader);
-		} else {
-			if (deadline == 0)
-				deadline = tick_after(reader->record_ns);
-			if (deadline > reader->until)
-				deadline = reader->until;
-			n = receive_more(reader, deadline);
-		}
+		n = rpc_record_is_partial(reader)
+			    ? receive_more(reader, to, room)
+			    : receive_first(reader, to, room);
 		if (n < 0)
 			return n;
-		reader->end += (size_t)n;
+		rpc_record_add(reader, (size_t)n);
 	}
-	if (n < 0)
-		return n;
-	*record = reader->buffer.bytes + reader->start + RPC_RECORD_MARK;
-	reader->start += (size_t)n;
-	return (ssize_t)record_bytes;
+	return n;
 }
 
 /* ---- writing ---- */

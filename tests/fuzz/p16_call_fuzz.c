@@ -1,6 +1,7 @@
 /* Any bytes as a stream of records, each as a call, and each once more as a
  * reply: records keep to the limit and to the bytes that are there, and every
  * call is answered by something that parses as its reply. */
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -73,30 +74,43 @@ static void answer(const uint8_t *record, size_t bytes)
 	rpc_dispatch_scratch_fini(&scratch);
 }
 
+/* A copy of exactly that length: too far is seen. */
+static void answer_exact(const uint8_t *record, size_t bytes)
+{
+	uint8_t *exact = malloc(bytes ? bytes : 1);
+
+	if (exact) {
+		memcpy(exact, record, bytes);
+		answer(exact, bytes);
+	}
+	free(exact);
+}
+
+/* The stream comes in pieces, as long as the size says. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint8_t *stream = malloc(size ? size : 1), *exact;
-	size_t at = 0, bytes = 0;
-	ssize_t n;
+	struct rpc_record_reader reader;
+	size_t room, at = 0, piece = size % 61 + 1;
+	uint8_t *record, *to;
+	ssize_t n = -EAGAIN;
 
-	if (!stream)
-		return 0;
-	memcpy(stream, data, size);
-	while (at < size) {
-		n = rpc_record_scan(stream + at, size - at, RECORD_MAX, &bytes);
-		if (n <= 0)
-			break;
-		if ((size_t)n > size - at || bytes > RECORD_MAX)
-			abort();
-		/* A copy of exactly that length: too far is seen. */
-		exact = malloc(bytes ? bytes : 1);
-		if (exact) {
-			memcpy(exact, stream + at + RPC_RECORD_MARK, bytes);
-			answer(exact, bytes);
+	rpc_record_init(&reader, -1, RECORD_MAX, 0);
+	while (n >= 0 || (n == -EAGAIN && at < size)) {
+		if (n == -EAGAIN) {
+			if (rpc_record_room(&reader, &to, &room) || room == 0)
+				abort();
+			room = room < piece ? room : piece;
+			room = room < size - at ? room : size - at;
+			memcpy(to, data + at, room);
+			rpc_record_add(&reader, room);
+			at += room;
 		}
-		free(exact);
-		at += (size_t)n;
+		n = rpc_record_next(&reader, &record);
+		if (n > RECORD_MAX)
+			abort();
+		if (n >= 0)
+			answer_exact(record, (size_t)n);
 	}
-	free(stream);
+	rpc_record_fini(&reader);
 	return 0;
 }

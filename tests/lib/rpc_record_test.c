@@ -21,6 +21,11 @@ struct pair {
 	struct rpc_record_reader reader; /* of near */
 };
 
+struct fragments {
+	struct pair *pair;
+	size_t bytes, n;
+};
+
 static int set_up(void **state)
 {
 	struct pair *pair = calloc(1, sizeof(*pair));
@@ -199,9 +204,134 @@ static void sum_of_fragments_is_limited(void **state)
 
 static void endless_empty_fragments_are_refused(void **state)
 {
-	for (int i = 0; i < RPC_RECORD_FRAGMENTS; i++)
-		say_mark(*state, 0);
+	static const uint8_t marks[RPC_RECORD_OVERHEAD + RPC_RECORD_MARK];
+
+	say(*state, marks, sizeof(marks));
 	assert_int_equal(hear_nothing(*state), -EBADMSG);
+}
+
+/* Fragments of so many bytes, together those of a record; the last is as
+ * long as the others. */
+static void *say_in_fragments(void *arg)
+{
+	static uint8_t stream[5 * MAX];
+	struct fragments *fragments = arg;
+	size_t at = 0;
+
+	for (size_t i = 0; i < fragments->n; i++) {
+		rpc_call_put32(stream + at, (uint32_t)fragments->bytes);
+		if (i + 1 == fragments->n)
+			stream[at] |= 0x80;
+		memset(stream + at + 4, (int)(i % 251), fragments->bytes);
+		at += 4 + fragments->bytes;
+	}
+	return rpc_record_send(fragments->pair->far, stream, at, 60 * TICK_S)
+		       ? arg
+		       : NULL;
+}
+
+static void hear_fragments(struct pair *pair, size_t bytes, size_t n)
+{
+	struct fragments fragments = {pair, bytes, n};
+	pthread_t thread;
+	uint8_t *record;
+	void *result;
+
+	assert_int_equal(
+		pthread_create(&thread, NULL, say_in_fragments, &fragments), 0);
+	assert_int_equal(rpc_record_read(&pair->reader, &record), bytes * n);
+	for (size_t i = 0; i < bytes * n; i++)
+		assert_int_equal(record[i], i / bytes % 251);
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_null(result);
+	/* Marks are not kept. */
+	assert_true(pair->reader.buffer.size <= 2 * MAX);
+}
+
+/* As libtirpc cuts them for a send size of 100. */
+static void small_fragments_may_be_many(void **state)
+{
+	hear_fragments(*state, 100, 1000);
+	hear_fragments(*state, 4, MAX / 4);
+	hear_fragments(*state, 1, 1000);
+}
+
+static void marks_may_not_outweigh_what_they_mark(void **state)
+{
+	struct fragments fragments = {*state, 1, 4000};
+	struct pair *pair = *state;
+	pthread_t thread;
+
+	assert_int_equal(
+		pthread_create(&thread, NULL, say_in_fragments, &fragments), 0);
+	assert_int_equal(hear_nothing(pair), -EBADMSG);
+	shutdown(pair->near, SHUT_RDWR);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* The first mark of a record may be there without the rest of it. */
+static void cut_anywhere_it_is_the_same(void **state)
+{
+	static const char stream[] = "\0\0\0\2ab\0\0\0\0\x80\0\0\3cde"
+				     "\x80\0\0\0\x80\0\0\1f";
+	static const char *const wanted[] = {"abcde", "", "f"};
+	const size_t size = sizeof(stream) - 1;
+	struct rpc_record_reader reader;
+	uint8_t *to, *record;
+	size_t room, at = 0;
+	ssize_t n;
+	int which;
+
+	(void)state;
+	for (size_t piece = 1; piece <= size; piece++) {
+		rpc_record_init(&reader, -1, MAX, 0);
+		which = 0;
+		for (at = 0; at < size;) {
+			assert_int_equal(rpc_record_room(&reader, &to, &room),
+					 0);
+			room = piece < size - at ? piece : size - at;
+			memcpy(to, stream + at, room);
+			rpc_record_add(&reader, room);
+			at += room;
+			while ((n = rpc_record_next(&reader, &record)) >= 0) {
+				assert_int_equal(n, strlen(wanted[which]));
+				assert_memory_equal(record, wanted[which],
+						    (size_t)n);
+				which++;
+			}
+			assert_int_equal(n, -EAGAIN);
+		}
+		assert_int_equal(which, 3);
+		assert_false(rpc_record_is_partial(&reader));
+		rpc_record_fini(&reader);
+	}
+}
+
+static void budget_holds_for_all_readers(void **state)
+{
+	struct rpc_budget budget = {.bytes = 60000};
+	struct pair *pair = *state;
+	uint8_t bytes[4], *record;
+	pthread_t thread;
+	void *result;
+
+	pair->reader.buffer.budget = &budget;
+	assert_true(rpc_budget_take(&budget, 30000));
+	assert_int_equal(pthread_create(&thread, NULL, send_largest, pair), 0);
+	assert_int_equal(hear_nothing(pair), -ENOBUFS);
+	assert_true(rpc_budget_used(&budget) <= 60000);
+	rpc_budget_give(&budget, 30000);
+	/* Still too much for the rest, and not forgotten meanwhile. */
+	assert_int_equal(hear_nothing(pair), -ENOBUFS);
+	budget.bytes = 2 * MAX;
+	assert_int_equal(rpc_record_read(&pair->reader, &record), MAX);
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_null(result);
+	memset(bytes, 'x', 4);
+	assert_memory_equal(record, bytes, 4);
+	rpc_record_fini(&pair->reader);
+	assert_int_equal(rpc_budget_used(&budget), 0);
+	pair->reader.buffer.budget = NULL;
 }
 
 static void announced_bytes_cost_nothing(void **state)
@@ -298,6 +428,10 @@ int main(void)
 		CASE(mark_beyond_the_limit_is_refused_unseen),
 		CASE(sum_of_fragments_is_limited),
 		CASE(endless_empty_fragments_are_refused),
+		CASE(small_fragments_may_be_many),
+		CASE(marks_may_not_outweigh_what_they_mark),
+		CASE(cut_anywhere_it_is_the_same),
+		CASE(budget_holds_for_all_readers),
 		CASE(announced_bytes_cost_nothing),
 		CASE(end_between_records_is_told_from_end_within),
 		CASE(silence_before_a_record_is_not_silence_within),
