@@ -52,12 +52,23 @@ struct rpc_identity {
 	uintptr_t handle; /* for the flavor, between its own functions */
 };
 
+/* What becomes of a call that its flavor has verified. */
+enum rpc_auth_verdict {
+	RPC_AUTH_SERVE,    /* it is for a procedure */
+	RPC_AUTH_ANSWERED, /* it was for the flavor: here are its results */
+	RPC_AUTH_DROP,     /* no reply at all, as for a call seen before */
+};
+
+/* All that RPCSEC_GSS (RFC 2203) needs of a server is here: calls that set up
+ * a context and are answered by the flavor, calls out of the window that are
+ * dropped, arguments and results that are sealed, and a mechanism that may
+ * have to ask somebody. Connections call at the same time. */
 struct rpc_auth_flavor {
 	uint32_t number; /* of the credential: AUTH_NONE, AUTH_SYS, … */
 	const char *name;
-	/* Who is calling? Connections call at the same time. *who and *verf,
-	 * the verifier of the reply, are all zero but who->flavor. Must not
-	 * block. Returns AUTH_OK, or what to deny the call with. */
+	/* Who is calling? *who and *verf, the verifier of the reply, are all
+	 * zero but who->flavor. Must not block unless may_block says so.
+	 * Returns AUTH_OK, or what to deny the call with. */
 	enum auth_stat (*verify)(void *state, const struct rpc_call *call,
 				 const struct rpc_peer *peer,
 				 struct rpc_identity *who,
@@ -74,6 +85,23 @@ struct rpc_auth_flavor {
 	ssize_t (*wrap)(void *state, const struct rpc_identity *who,
 			struct rpc_buffer *reply, size_t offset, size_t n);
 	void *state; /* the flavor's own; outlives the server */
+	/* For flavors with calls of their own; NULL: all are for procedures.
+	 * After verify, before the program is looked for. For
+	 * RPC_AUTH_ANSWERED the results are the first *n bytes of results,
+	 * and *verf may be another. */
+	enum rpc_auth_verdict (*control)(void *state,
+					 const struct rpc_call *call,
+					 const struct rpc_identity *who,
+					 struct rpc_verifier *verf,
+					 struct rpc_buffer *results, size_t *n);
+	/* The call is answered, denied or dropped: let go what verify has put
+	 * into who->handle. NULL: nothing. */
+	void (*release)(void *state, const struct rpc_identity *who);
+	/* What unwrap takes off and wrap adds, at most. */
+	size_t seal_bytes;
+	/* Its functions may wait: an event loop then leaves its calls to a
+	 * thread that may. */
+	bool may_block;
 };
 
 /* AUTH_NONE: everybody, and nobody in particular. */

@@ -13,6 +13,8 @@
 
 enum {
 	RPC_CALL_AUTH_MAX = 400, /* bytes of a credential or a verifier */
+	/* What a call's header takes at most, with both of them. */
+	RPC_CALL_HEADER_MAX = 40 + 2 * RPC_CALL_AUTH_MAX,
 	/* What a reply's header takes at most, verifier included. */
 	RPC_CALL_REPLY_MAX = 32 + RPC_CALL_AUTH_MAX,
 };

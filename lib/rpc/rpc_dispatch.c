@@ -13,7 +13,7 @@ struct job {
 	const struct rpc_dispatch *dispatch;
 	struct rpc_request request;
 	const struct rpc_auth_flavor *flavor;
-	struct rpc_identity who;
+	struct rpc_identity *who; /* in scratch */
 	struct rpc_verifier verf;
 	struct rpc_scratch *scratch;
 	struct rpc_buffer *reply;
@@ -75,6 +75,22 @@ static ssize_t unavailable(struct job *job)
 
 /* ---- serving ---- */
 
+/* Twice the room, or as much as was prepaid: it may have been for want of
+ * that. Returns false where there is no more. */
+static bool has_grown(struct job *job, size_t most)
+{
+	struct rpc_buffer *reply = job->reply;
+	size_t larger = reply->size * 2;
+
+	if (reply->size >= reply->limit)
+		return false;
+	if (larger > reply->limit)
+		larger = reply->limit;
+	return rpc_buffer_reserve(reply, larger) == 0 ||
+	       (most > reply->size && most <= reply->limit &&
+		rpc_buffer_reserve(reply, most) == 0);
+}
+
 /* Returns the length of the reply. */
 static ssize_t encode_result(struct job *job, void *result)
 {
@@ -90,14 +106,12 @@ static ssize_t encode_result(struct job *job, void *result)
 		if (!procedure->xdr_result ||
 		    procedure->xdr_result(&xdrs, result))
 			break;
-		/* It may have been for want of room. */
-		if (job->reply->size >= job->reply->limit ||
-		    rpc_buffer_reserve(job->reply, job->reply->size + 1))
+		if (!has_grown(job, at + procedure->max_result_bytes))
 			return accepted(job, SYSTEM_ERR);
 	}
 	n = (ssize_t)xdr_getpos(&xdrs);
 	if (job->flavor->wrap)
-		n = job->flavor->wrap(job->flavor->state, &job->who, job->reply,
+		n = job->flavor->wrap(job->flavor->state, job->who, job->reply,
 				      at, (size_t)n);
 	return n < 0 ? accepted(job, SYSTEM_ERR) : (ssize_t)header + n;
 }
@@ -111,7 +125,7 @@ static bool decode_args(struct job *job, void *args)
 	XDR xdrs;
 
 	if (job->flavor->unwrap &&
-	    job->flavor->unwrap(job->flavor->state, &job->who, &bytes, &n,
+	    job->flavor->unwrap(job->flavor->state, job->who, &bytes, &n,
 				&job->scratch->plain))
 		return false;
 	/* It is only read. */
@@ -191,21 +205,26 @@ const struct rpc_procedure *rpc_dispatch_find(
 	return NULL;
 }
 
-static ssize_t answer(struct job *job)
+/* A call of the flavor's own, with results of its own. */
+static ssize_t answer_for_flavor(struct job *job, const uint8_t *results,
+				 size_t n)
+{
+	size_t header = (size_t)accepted(job, SUCCESS);
+	size_t at = job->offset + header;
+
+	if (rpc_buffer_reserve(job->reply, at + n))
+		return accepted(job, SYSTEM_ERR);
+	if (n > 0)
+		memcpy(job->reply->bytes + at, results, n);
+	return (ssize_t)(header + n);
+}
+
+static ssize_t answer_procedure(struct job *job)
 {
 	const struct rpc_dispatch *dispatch = job->dispatch;
-	const struct rpc_call *call = job->request.call;
 	enum auth_stat why;
 
-	job->flavor = find_flavor(dispatch, call->cred.flavor);
-	if (!job->flavor)
-		return denied(job, AUTH_REJECTEDCRED);
-	job->who.flavor = call->cred.flavor;
-	why = job->flavor->verify(job->flavor->state, call, job->request.peer,
-				  &job->who, &job->verf);
-	if (why != AUTH_OK)
-		return denied(job, why);
-	job->request.procedure = rpc_dispatch_find(dispatch, call);
+	job->request.procedure = rpc_dispatch_find(dispatch, job->request.call);
 	if (!job->request.procedure)
 		return unavailable(job);
 	if (dispatch->authorise) {
@@ -214,6 +233,45 @@ static ssize_t answer(struct job *job)
 			return denied(job, why);
 	}
 	return serve(job);
+}
+
+static ssize_t answer_verified(struct job *job)
+{
+	const struct rpc_auth_flavor *flavor = job->flavor;
+	struct rpc_buffer *results = &job->scratch->plain;
+	size_t n = 0;
+
+	if (!flavor->control)
+		return answer_procedure(job);
+	switch (flavor->control(flavor->state, job->request.call, job->who,
+				&job->verf, results, &n)) {
+	case RPC_AUTH_SERVE:
+		return answer_procedure(job);
+	case RPC_AUTH_ANSWERED:
+		return answer_for_flavor(job, results->bytes, n);
+	default:
+		return 0;
+	}
+}
+
+static ssize_t answer(struct job *job)
+{
+	const struct rpc_call *call = job->request.call;
+	enum auth_stat why;
+	ssize_t n;
+
+	job->flavor = find_flavor(job->dispatch, call->cred.flavor);
+	if (!job->flavor)
+		return denied(job, AUTH_REJECTEDCRED);
+	job->who->flavor = call->cred.flavor;
+	why = job->flavor->verify(job->flavor->state, call, job->request.peer,
+				  job->who, &job->verf);
+	n = why == AUTH_OK ? answer_verified(job) : denied(job, why);
+	if (job->flavor->release)
+		job->flavor->release(job->flavor->state, job->who);
+	if (why != AUTH_OK)
+		memset(job->who, 0, sizeof(*job->who));
+	return n;
 }
 
 ssize_t rpc_dispatch_answer(const struct rpc_dispatch *dispatch,
@@ -225,17 +283,105 @@ ssize_t rpc_dispatch_answer(const struct rpc_dispatch *dispatch,
 	struct job job = {
 		.dispatch = dispatch,
 		.request = {.call = call, .peer = peer, .arg = dispatch->arg},
+		.who = &scratch->who,
 		.scratch = scratch,
 		.reply = reply,
 		.offset = offset,
 	};
 	int rc = rpc_buffer_reserve(reply, offset + RPC_CALL_REPLY_MAX);
 
+	memset(&scratch->who, 0, sizeof(scratch->who));
 	if (rc)
 		return rc;
-	job.request.who = &job.who;
+	job.request.who = &scratch->who;
 	if (call->rpc_version != RPC_VERSION)
 		return (ssize_t)rpc_call_rpc_mismatch(reply->bytes + offset,
 						      call->xid);
 	return answer(&job);
+}
+
+/* ---- what the tables say ---- */
+
+bool rpc_dispatch_is_quick(const struct rpc_dispatch *dispatch,
+			   const struct rpc_call *call)
+{
+	const struct rpc_procedure *procedure;
+	const struct rpc_auth_flavor *flavor;
+
+	if (call->rpc_version != RPC_VERSION)
+		return true;
+	flavor = find_flavor(dispatch, call->cred.flavor);
+	if (!flavor)
+		return true;
+	if (flavor->may_block)
+		return false;
+	procedure = rpc_dispatch_find(dispatch, call);
+	return !procedure || !procedure->serve || procedure->flags & RPC_QUICK;
+}
+
+static size_t max_seal(const struct rpc_dispatch *dispatch)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; dispatch->flavors && i < dispatch->n_flavors; i++)
+		if (most < dispatch->flavors[i]->seal_bytes)
+			most = dispatch->flavors[i]->seal_bytes;
+	return most;
+}
+
+/* The most of all procedures, or SIZE_MAX. */
+static size_t max_of(const struct rpc_dispatch *dispatch,
+		     size_t (*bytes)(const struct rpc_procedure *procedure))
+{
+	size_t most = 0, one;
+
+	for (size_t i = 0; i < dispatch->n_programs; i++)
+		for (size_t j = 0; j < dispatch->programs[i].n_procedures;
+		     j++) {
+			one = bytes(&dispatch->programs[i].procedures[j]);
+			if (most < one)
+				most = one;
+		}
+	return most;
+}
+
+static size_t args_of(const struct rpc_procedure *procedure)
+{
+	if (!procedure->xdr_args)
+		return 0;
+	return procedure->max_args_bytes ? procedure->max_args_bytes : SIZE_MAX;
+}
+
+static size_t result_of(const struct rpc_procedure *procedure)
+{
+	if (!procedure->xdr_result)
+		return 0;
+	return procedure->max_result_bytes ? procedure->max_result_bytes
+					   : SIZE_MAX;
+}
+
+size_t rpc_dispatch_max_call(const struct rpc_dispatch *dispatch)
+{
+	size_t args = max_of(dispatch, args_of);
+
+	return args == SIZE_MAX
+		       ? 0
+		       : RPC_CALL_HEADER_MAX + max_seal(dispatch) + args;
+}
+
+size_t rpc_dispatch_max_reply(const struct rpc_dispatch *dispatch,
+			      const struct rpc_call *call)
+{
+	const struct rpc_procedure *procedure;
+	size_t result;
+
+	if (call) {
+		procedure = rpc_dispatch_find(dispatch, call);
+		result = procedure ? result_of(procedure) : 0;
+	} else {
+		result = max_of(dispatch, result_of);
+	}
+	return result == SIZE_MAX
+		       ? 0
+		       : RPC_CALL_REPLY_MAX + max_seal(dispatch) + result;
 }

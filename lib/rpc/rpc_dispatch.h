@@ -33,6 +33,10 @@ enum rpc_procedure_flags {
 	/* To do it twice is the same as to do it once: a repeated datagram is
 	 * served again, and its reply takes no room among the kept ones. */
 	RPC_IDEMPOTENT = 1,
+	/* It never waits, for anything or anybody: an event loop serves it
+	 * itself, and its reply may wait for those of calls that came along
+	 * with it. */
+	RPC_QUICK = 2,
 };
 
 struct rpc_procedure {
@@ -50,6 +54,12 @@ struct rpc_procedure {
 	int (*serve)(const struct rpc_request *request, void *args,
 		     void *result);
 	unsigned int flags; /* enum rpc_procedure_flags */
+	/* What arguments and result take on the wire at most, as the .x file
+	 * bounds them. 0: unknown, and as much as the server allows. From the
+	 * largest of them the server knows which records are none of its
+	 * clients'; and it begins a call only when there is memory for the
+	 * result. */
+	size_t max_args_bytes, max_result_bytes;
 };
 
 /* Procedure 0, with no arguments and no results, as every program has it. */
@@ -82,6 +92,7 @@ struct rpc_dispatch {
 
 /* What one thread needs to answer calls, kept between them. */
 struct rpc_scratch {
+	struct rpc_identity who;  /* of the last call; all zero: denied */
 	struct rpc_buffer values; /* decoded arguments, result */
 	struct rpc_buffer plain;  /* for flavors that unseal */
 };
@@ -92,8 +103,9 @@ void rpc_dispatch_scratch_fini(struct rpc_scratch *scratch);
 /* Answer the call, which rpc_call_parse() has made of a message. The reply is
  * put into reply->bytes from offset on, the buffer growing as needed; bytes
  * before offset are left alone. Blocks as long as serve does. Returns the
- * length of the reply, or -ENOMEM or -EMSGSIZE when there is no room for even
- * an error. A result that has no room within reply's limit is answered
+ * length of the reply, 0 for a call that gets none (its flavor says so), or
+ * -ENOMEM, -ENOBUFS or -EMSGSIZE when there is no room for even an error and
+ * nothing was done. A result that has no room within reply's limit is answered
  * SYSTEM_ERR. */
 ssize_t rpc_dispatch_answer(const struct rpc_dispatch *dispatch,
 			    const struct rpc_peer *peer,
@@ -104,5 +116,16 @@ ssize_t rpc_dispatch_answer(const struct rpc_dispatch *dispatch,
 /* The procedure that a call is for, or NULL. */
 const struct rpc_procedure *rpc_dispatch_find(
 	const struct rpc_dispatch *dispatch, const struct rpc_call *call);
+
+/* Whether answering it never waits: by its procedure, which is RPC_QUICK or
+ * does nothing or does not exist, and by its flavor. */
+bool rpc_dispatch_is_quick(const struct rpc_dispatch *dispatch,
+			   const struct rpc_call *call);
+
+/* The largest call, and the largest reply to this call (NULL: to any), of all
+ * that the tables say; 0 where one of them does not say it. */
+size_t rpc_dispatch_max_call(const struct rpc_dispatch *dispatch);
+size_t rpc_dispatch_max_reply(const struct rpc_dispatch *dispatch,
+			      const struct rpc_call *call);
 
 #endif
