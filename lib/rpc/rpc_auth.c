@@ -43,21 +43,21 @@ int rpc_auth_parse_sys(const struct rpc_opaque *cred, struct rpc_identity *who)
 	if (cred->bytes < 8)
 		return -EBADMSG;
 	end = at + cred->bytes;
-	name = rpc_call_get32(at + 4);
+	name = rpc_message_get32(at + 4);
 	at += 8;
 	if (name > MACHINE_NAME_MAX ||
 	    end - at < (ptrdiff_t)((name + 3) & ~3u) + 12)
 		return -EBADMSG;
 	copy_name(who->name, at, name);
 	at += (name + 3) & ~3u;
-	who->uid = rpc_call_get32(at);
-	who->gid = rpc_call_get32(at + 4);
-	n = rpc_call_get32(at + 8);
+	who->uid = rpc_message_get32(at);
+	who->gid = rpc_message_get32(at + 4);
+	n = rpc_message_get32(at + 8);
 	at += 12;
 	if (n > RPC_AUTH_GIDS || end - at != (ptrdiff_t)n * 4)
 		return -EBADMSG;
 	for (uint32_t i = 0; i < n; i++)
-		who->gids[i] = rpc_call_get32(at + (size_t)i * 4);
+		who->gids[i] = rpc_message_get32(at + (size_t)i * 4);
 	who->n_gids = n;
 	who->has_uid = true;
 	return 0;

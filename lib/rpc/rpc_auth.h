@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 #include "lib/rpc/rpc_buffer.h"
-#include "lib/rpc/rpc_call.h"
+#include "lib/rpc/rpc_message.h"
 
 enum rpc_transport { RPC_TCP, RPC_UDP, RPC_UNIX };
 enum { RPC_TRANSPORTS = 3 };

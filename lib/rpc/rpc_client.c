@@ -10,7 +10,7 @@
 #include "lib/rpc/rpc_buffer.h"
 #include "lib/rpc/rpc_exchange.h"
 #include "lib/rpc/rpc_handle.h"
-#include "lib/rpc/rpc_reply.h"
+#include "lib/rpc/rpc_message.h"
 #include "lib/tick.h"
 
 enum { RPC_VERSION = 2, HEADER = 24, DATAGRAM_MAX = 65507 };
@@ -64,7 +64,7 @@ struct job {
 };
 
 /* Written again into more room, if there was too little. */
-static int encode(struct rpc_message *message, void *arg)
+static int encode(struct rpc_exchange_message *message, void *arg)
 {
 	const struct job *job = arg;
 	struct rpc_client *client = job->client;
@@ -78,12 +78,12 @@ static int encode(struct rpc_message *message, void *arg)
 		if (rpc_buffer_reserve(request, size))
 			return -EMSGSIZE;
 		at = request->bytes + RPC_RECORD_MARK;
-		at = rpc_call_put32(at, client->xid);
-		at = rpc_call_put32(at, CALL);
-		at = rpc_call_put32(at, RPC_VERSION);
-		at = rpc_call_put32(at, options->program);
-		at = rpc_call_put32(at, options->version);
-		at = rpc_call_put32(at, job->procedure);
+		at = rpc_message_put32(at, client->xid);
+		at = rpc_message_put32(at, CALL);
+		at = rpc_message_put32(at, RPC_VERSION);
+		at = rpc_message_put32(at, options->program);
+		at = rpc_message_put32(at, options->version);
+		at = rpc_message_put32(at, job->procedure);
 		xdrmem_create(&xdrs, (char *)at,
 			      (u_int)(request->size - RPC_RECORD_MARK - HEADER),
 			      XDR_ENCODE);
@@ -148,7 +148,7 @@ static bool refresh(struct rpc_client *client, const struct rpc_fault *fault)
 static enum rpc_fault_kind call_once(struct job *job, int64_t deadline,
 				     struct rpc_reply *reply)
 {
-	struct rpc_message message = {.remake = encode, .arg = job};
+	struct rpc_exchange_message message = {.remake = encode, .arg = job};
 	struct rpc_client *client = job->client;
 	struct rpc_fault *fault = &client->fault;
 	uint8_t *bytes;
@@ -161,11 +161,11 @@ static enum rpc_fault_kind call_once(struct job *job, int64_t deadline,
 			      fault);
 	if (n < 0)
 		return fault->kind;
-	if (rpc_reply_parse(bytes, (size_t)n, reply)) {
+	if (rpc_message_decode_reply(bytes, (size_t)n, reply)) {
 		rpc_exchange_drop(&client->exchange);
 		return fail(fault, RPC_FAULT_BAD_REPLY, EBADMSG, true);
 	}
-	*fault = reply->fault;
+	*fault = rpc_fault_of_reply(reply);
 	return fault->kind;
 }
 

@@ -57,7 +57,7 @@ static int answer(struct rpc_conn *conn, const uint8_t *record, size_t bytes)
 	const struct rpc_server_options *options = conn->conns->options;
 	struct rpc_call call;
 	ssize_t n;
-	int rc = rpc_call_parse(record, bytes, &call);
+	int rc = rpc_message_decode_call(record, bytes, &call);
 
 	if (rc)
 		return rc;

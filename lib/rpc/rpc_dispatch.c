@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { RPC_VERSION = 2, ALIGNMENT = 16 };
+enum { ALIGNMENT = 16 };
 
 /* What goes from step to step. */
 struct job {
@@ -34,17 +34,40 @@ void rpc_dispatch_scratch_fini(struct rpc_scratch *scratch)
 
 /* ---- the parts of a reply ---- */
 
+/* There is room: rpc_dispatch_answer() has seen to it. */
+static ssize_t put_reply(struct job *job, struct rpc_reply reply)
+{
+	reply.xid = job->request.call->xid;
+	return rpc_message_encode_reply(job->reply->bytes + job->offset,
+					RPC_MESSAGE_REPLY_MAX, &reply);
+}
+
 static ssize_t accepted(struct job *job, enum accept_stat status)
 {
-	return (ssize_t)rpc_call_accepted(job->reply->bytes + job->offset,
-					  job->request.call->xid, &job->verf,
-					  status, 0, 0);
+	return put_reply(job, (struct rpc_reply){
+				      .stat = MSG_ACCEPTED,
+				      .status = status,
+				      .verf = rpc_message_opaque(&job->verf),
+			      });
 }
 
 static ssize_t denied(struct job *job, enum auth_stat why)
 {
-	return (ssize_t)rpc_call_auth_error(job->reply->bytes + job->offset,
-					    job->request.call->xid, why);
+	return put_reply(job, (struct rpc_reply){
+				      .stat = MSG_DENIED,
+				      .status = AUTH_ERROR,
+				      .why = why,
+			      });
+}
+
+static ssize_t other_rpc_version(struct job *job)
+{
+	return put_reply(job, (struct rpc_reply){
+				      .stat = MSG_DENIED,
+				      .status = RPC_MISMATCH,
+				      .low = RPC_MESSAGE_VERSION,
+				      .high = RPC_MESSAGE_VERSION,
+			      });
 }
 
 /* The program is not there, not in this version, or has no such procedure. */
@@ -68,9 +91,13 @@ static ssize_t unavailable(struct job *job)
 	}
 	if (low > high)
 		return accepted(job, PROG_UNAVAIL);
-	return (ssize_t)rpc_call_accepted(job->reply->bytes + job->offset,
-					  call->xid, &job->verf, PROG_MISMATCH,
-					  low, high);
+	return put_reply(job, (struct rpc_reply){
+				      .stat = MSG_ACCEPTED,
+				      .status = PROG_MISMATCH,
+				      .verf = rpc_message_opaque(&job->verf),
+				      .low = low,
+				      .high = high,
+			      });
 }
 
 /* ---- serving ---- */
@@ -288,15 +315,14 @@ ssize_t rpc_dispatch_answer(const struct rpc_dispatch *dispatch,
 		.reply = reply,
 		.offset = offset,
 	};
-	int rc = rpc_buffer_reserve(reply, offset + RPC_CALL_REPLY_MAX);
+	int rc = rpc_buffer_reserve(reply, offset + RPC_MESSAGE_REPLY_MAX);
 
 	memset(&scratch->who, 0, sizeof(scratch->who));
 	if (rc)
 		return rc;
 	job.request.who = &scratch->who;
-	if (call->rpc_version != RPC_VERSION)
-		return (ssize_t)rpc_call_rpc_mismatch(reply->bytes + offset,
-						      call->xid);
+	if (call->rpc_version != RPC_MESSAGE_VERSION)
+		return other_rpc_version(&job);
 	return answer(&job);
 }
 
@@ -308,7 +334,7 @@ bool rpc_dispatch_is_quick(const struct rpc_dispatch *dispatch,
 	const struct rpc_procedure *procedure;
 	const struct rpc_auth_flavor *flavor;
 
-	if (call->rpc_version != RPC_VERSION)
+	if (call->rpc_version != RPC_MESSAGE_VERSION)
 		return true;
 	flavor = find_flavor(dispatch, call->cred.flavor);
 	if (!flavor)
@@ -366,7 +392,7 @@ size_t rpc_dispatch_max_call(const struct rpc_dispatch *dispatch)
 
 	return args == SIZE_MAX
 		       ? 0
-		       : RPC_CALL_HEADER_MAX + max_seal(dispatch) + args;
+		       : RPC_MESSAGE_CALL_MAX + max_seal(dispatch) + args;
 }
 
 size_t rpc_dispatch_max_reply(const struct rpc_dispatch *dispatch,
@@ -383,5 +409,5 @@ size_t rpc_dispatch_max_reply(const struct rpc_dispatch *dispatch,
 	}
 	return result == SIZE_MAX
 		       ? 0
-		       : RPC_CALL_REPLY_MAX + max_seal(dispatch) + result;
+		       : RPC_MESSAGE_REPLY_MAX + max_seal(dispatch) + result;
 }

@@ -16,7 +16,7 @@
 
 #include "lib/rpc/rpc_auth.h"
 #include "lib/rpc/rpc_buffer.h"
-#include "lib/rpc/rpc_call.h"
+#include "lib/rpc/rpc_message.h"
 
 struct rpc_procedure;
 
@@ -100,7 +100,7 @@ struct rpc_scratch {
 void rpc_dispatch_scratch_init(struct rpc_scratch *scratch);
 void rpc_dispatch_scratch_fini(struct rpc_scratch *scratch);
 
-/* Answer the call, which rpc_call_parse() has made of a message. The reply is
+/* Answer the call, which rpc_message_decode_call() has made of a message. The reply is
  * put into reply->bytes from offset on, the buffer growing as needed; bytes
  * before offset are left alone. Blocks as long as serve does. Returns the
  * length of the reply, 0 for a call that gets none (its flavor says so), or

@@ -12,7 +12,7 @@
 
 #include "lib/fdio.h"
 #include "lib/rpc/rpc_bind.h"
-#include "lib/rpc/rpc_call.h"
+#include "lib/rpc/rpc_message.h"
 #include "lib/rpc/rpc_resend.h"
 #include "lib/tick.h"
 
@@ -150,7 +150,7 @@ static ssize_t await_reply(struct rpc_exchange *exchange, uint32_t xid,
 		n = rpc_record_read(&exchange->reader, reply);
 		if (n < 0)
 			return n == -EAGAIN ? -ETIMEDOUT : n;
-		if (n >= 4 && rpc_call_get32(*reply) == xid)
+		if (n >= 4 && rpc_message_get32(*reply) == xid)
 			return n;
 		rc = rpc_exchange_set_receive(exchange, tick_left(deadline));
 		if (rc || tick_is_over(deadline))
@@ -163,11 +163,11 @@ static ssize_t await_reply(struct rpc_exchange *exchange, uint32_t xid,
  * of the reply, -1 and *fault, or 0 and *fault when nothing was done and it
  * may be tried again. */
 static ssize_t try_once(struct rpc_exchange *exchange,
-			const struct rpc_message *message, int64_t span,
-			int64_t deadline, uint8_t **reply,
+			const struct rpc_exchange_message *message,
+			int64_t span, int64_t deadline, uint8_t **reply,
 			struct rpc_fault *fault)
 {
-	uint32_t xid = rpc_call_get32(message->bytes + RPC_RECORD_MARK);
+	uint32_t xid = rpc_message_get32(message->bytes + RPC_RECORD_MARK);
 	ssize_t got;
 	int rc;
 
@@ -221,8 +221,9 @@ static bool back_off(unsigned int attempt, int64_t first_ns, int64_t deadline,
 }
 
 static ssize_t call_stream(struct rpc_exchange *exchange,
-			   struct rpc_message *message, int64_t deadline,
-			   uint8_t **reply, struct rpc_fault *fault)
+			   struct rpc_exchange_message *message,
+			   int64_t deadline, uint8_t **reply,
+			   struct rpc_fault *fault)
 {
 	struct rpc_fault last = {0};
 	unsigned int attempt = 0;
@@ -266,8 +267,9 @@ static ssize_t call_stream(struct rpc_exchange *exchange,
 }
 
 ssize_t rpc_exchange_call(struct rpc_exchange *exchange,
-			  struct rpc_message *message, int64_t deadline,
-			  uint8_t **reply, struct rpc_fault *fault)
+			  struct rpc_exchange_message *message,
+			  int64_t deadline, uint8_t **reply,
+			  struct rpc_fault *fault)
 {
 	if (exchange->options.transport == RPC_UDP)
 		return rpc_resend_call(exchange,

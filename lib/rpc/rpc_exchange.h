@@ -15,12 +15,12 @@
 #include "lib/rpc/rpc_record.h"
 
 /* A call that is sent: n bytes behind RPC_RECORD_MARK bytes of room. */
-struct rpc_message {
+struct rpc_exchange_message {
 	uint8_t *bytes;
 	size_t n;
 	/* Make it anew, with the same xid, before it is sent over another
 	 * connection: its credentials may be good for once. 0 or -errno. */
-	int (*remake)(struct rpc_message *message, void *arg);
+	int (*remake)(struct rpc_exchange_message *message, void *arg);
 	void *arg;
 };
 
@@ -46,8 +46,9 @@ enum rpc_fault_kind rpc_exchange_open(struct rpc_exchange *exchange,
  * bytes. Returns its length and *reply, valid until the next call; or -1, and
  * *fault. */
 ssize_t rpc_exchange_call(struct rpc_exchange *exchange,
-			  struct rpc_message *message, int64_t deadline,
-			  uint8_t **reply, struct rpc_fault *fault);
+			  struct rpc_exchange_message *message,
+			  int64_t deadline, uint8_t **reply,
+			  struct rpc_fault *fault);
 
 /* The connection is of no use. The next call makes another. */
 void rpc_exchange_drop(struct rpc_exchange *exchange);

@@ -52,6 +52,50 @@ static const struct row *row_of(const struct rpc_fault *fault)
 			     : RPC_FAULT_LOCAL];
 }
 
+/* ---- replies ---- */
+
+static enum rpc_fault_kind kind_of_accepted(uint32_t status)
+{
+	switch (status) {
+	case SUCCESS:
+		return RPC_FAULT_NONE;
+	case PROG_UNAVAIL:
+		return RPC_FAULT_PROGRAM;
+	case PROG_MISMATCH:
+		return RPC_FAULT_VERSION;
+	case PROC_UNAVAIL:
+		return RPC_FAULT_PROCEDURE;
+	case GARBAGE_ARGS:
+		return RPC_FAULT_GARBAGE_ARGS;
+	case SYSTEM_ERR:
+		return RPC_FAULT_SYSTEM;
+	default:
+		return RPC_FAULT_BAD_REPLY;
+	}
+}
+
+struct rpc_fault rpc_fault_of_reply(const struct rpc_reply *reply)
+{
+	struct rpc_fault fault = {
+		.kind = RPC_FAULT_BAD_REPLY,
+		.why = (enum auth_stat)reply->why,
+		.low = reply->low,
+		.high = reply->high,
+		.was_sent = true,
+	};
+
+	if (reply->stat == MSG_ACCEPTED)
+		fault.kind = kind_of_accepted(reply->status);
+	else if (reply->stat == MSG_DENIED && reply->status == AUTH_ERROR)
+		fault.kind = RPC_FAULT_AUTH;
+	if (fault.kind == RPC_FAULT_BAD_REPLY)
+		fault.error = reply->status == RPC_MISMATCH ? EPROTONOSUPPORT
+							    : EBADMSG;
+	return fault;
+}
+
+/* ---- what is said of a fault ---- */
+
 const char *rpc_fault_text(const struct rpc_fault *fault, char *buf,
 			   size_t size)
 {

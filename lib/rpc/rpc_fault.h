@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/rpc/rpc_message.h"
+
 /* The kinds, and the exit status of a command that ends by one. */
 enum rpc_fault_kind {
 	RPC_FAULT_NONE,           /* 0 */
@@ -42,6 +44,9 @@ struct rpc_fault {
 	uint32_t low, high; /* RPC_FAULT_VERSION */
 	bool was_sent;      /* the call, or part of it, has left us */
 };
+
+/* What the server says: the kind is RPC_FAULT_NONE for SUCCESS. */
+struct rpc_fault rpc_fault_of_reply(const struct rpc_reply *reply);
 
 /* One sentence without a dot at the end: "RPC: Authentication error; why =
  * Client credential too weak". Returns buf. */

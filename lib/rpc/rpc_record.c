@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 #include "lib/fdio.h"
-#include "lib/rpc/rpc_call.h"
+#include "lib/rpc/rpc_message.h"
 #include "lib/tick.h"
 
 enum {
@@ -21,7 +21,7 @@ enum {
 
 void rpc_record_mark(uint8_t *mark, size_t bytes)
 {
-	rpc_call_put32(mark, RPC_RECORD_LAST | (uint32_t)bytes);
+	rpc_message_put32(mark, RPC_RECORD_LAST | (uint32_t)bytes);
 }
 
 /* ---- what is there ---- */
@@ -52,7 +52,7 @@ static int take_mark(struct rpc_record_reader *reader)
 
 	if (reader->end - reader->at < RPC_RECORD_MARK)
 		return -EAGAIN;
-	mark = rpc_call_get32(reader->buffer.bytes + reader->at);
+	mark = rpc_message_get32(reader->buffer.bytes + reader->at);
 	len = mark & ~RPC_RECORD_LAST;
 	reader->marks += RPC_RECORD_MARK;
 	if (len > reader->max_bytes - bytes)

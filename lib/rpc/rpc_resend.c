@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 #include "lib/fdio.h"
-#include "lib/rpc/rpc_call.h"
+#include "lib/rpc/rpc_message.h"
 #include "lib/tick.h"
 
 enum { DATAGRAM_MAX = 65507 };
@@ -33,7 +33,7 @@ static ssize_t await_reply(struct rpc_exchange *exchange, uint32_t xid,
 		n = recv(exchange->fd, buffer->bytes, buffer->size, 0);
 		if (n < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
-		if (n >= 4 && rpc_call_get32(buffer->bytes) == xid) {
+		if (n >= 4 && rpc_message_get32(buffer->bytes) == xid) {
 			*reply = buffer->bytes;
 			return n;
 		}
@@ -107,7 +107,7 @@ static ssize_t send_once(struct rpc_exchange *exchange, const uint8_t *message,
 	if (send(exchange->fd, message, n, MSG_NOSIGNAL) < 0)
 		got = -errno;
 	else
-		got = await_reply(exchange, rpc_call_get32(message), span,
+		got = await_reply(exchange, rpc_message_get32(message), span,
 				  until, reply);
 	if (got < 0 && got != -ETIMEDOUT && got != -EINTR)
 		attempts->refused++;

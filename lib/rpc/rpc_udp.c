@@ -152,7 +152,7 @@ static void serve_one(struct rpc_udp *datagram, struct envelope *envelope,
 	struct key key;
 	ssize_t n;
 
-	if (rpc_call_parse(datagram->request.bytes, bytes, &call)) {
+	if (rpc_message_decode_call(datagram->request.bytes, bytes, &call)) {
 		rpc_conn_tell(datagram->conns, RPC_SERVER_BAD_RECORD,
 			      &envelope->peer, EBADMSG);
 		return;

@@ -11,13 +11,13 @@ void authdh_cred_encode(const struct authdh_cred *cred,
 			struct rpc_verifier *credential,
 			struct rpc_verifier *verifier)
 {
-	uint8_t *to = rpc_call_put32(credential->body, cred->kind);
+	uint8_t *to = rpc_message_put32(credential->body, cred->kind);
 	size_t length = strnlen(cred->name, NETNAME_MAX);
 
 	if (cred->kind == AUTHDH_NICKNAME) {
-		to = rpc_call_put32(to, cred->nickname);
+		to = rpc_message_put32(to, cred->nickname);
 	} else {
-		to = rpc_call_put32(to, (uint32_t)length);
+		to = rpc_message_put32(to, (uint32_t)length);
 		memset(to, 0, (length + 3) & ~(size_t)3);
 		memcpy(to, cred->name, length);
 		to += (length + 3) & ~(size_t)3;
@@ -43,7 +43,7 @@ static int decode_fullname(struct authdh_cred *cred, const uint8_t *from,
 
 	if (bytes < 4)
 		return -EBADMSG;
-	length = rpc_call_get32(from);
+	length = rpc_message_get32(from);
 	if (length == 0 || length > NETNAME_MAX)
 		return -EBADMSG;
 	padded = (length + 3) & ~(size_t)3;
@@ -71,7 +71,7 @@ int authdh_cred_decode(struct authdh_cred *cred,
 	memset(cred, 0, sizeof(*cred));
 	if (credential->flavor != AUTH_DH || credential->bytes < 8)
 		return -EBADMSG;
-	kind = rpc_call_get32(from);
+	kind = rpc_message_get32(from);
 	if (kind == AUTHDH_FULLNAME) {
 		cred->kind = AUTHDH_FULLNAME;
 		return decode_fullname(cred, from + 4, credential->bytes - 4);
@@ -79,7 +79,7 @@ int authdh_cred_decode(struct authdh_cred *cred,
 	if (kind != AUTHDH_NICKNAME || credential->bytes != 8)
 		return -EBADMSG;
 	cred->kind = AUTHDH_NICKNAME;
-	cred->nickname = rpc_call_get32(from + 4);
+	cred->nickname = rpc_message_get32(from + 4);
 	return 0;
 }
 
@@ -97,17 +97,18 @@ int authdh_cred_decode_verifier(struct authdh_cred *cred,
 
 static void put_time(uint8_t block[DH_DES], int64_t time_us)
 {
-	rpc_call_put32(rpc_call_put32(block, (uint32_t)(time_us / SECOND)),
-		       (uint32_t)(time_us % SECOND));
+	rpc_message_put32(
+		rpc_message_put32(block, (uint32_t)(time_us / SECOND)),
+		(uint32_t)(time_us % SECOND));
 }
 
 static int get_time(const uint8_t block[DH_DES], int64_t *time_us)
 {
-	uint32_t microseconds = rpc_call_get32(block + 4);
+	uint32_t microseconds = rpc_message_get32(block + 4);
 
 	if (microseconds >= SECOND)
 		return -EBADMSG;
-	*time_us = (int64_t)rpc_call_get32(block) * SECOND + microseconds;
+	*time_us = (int64_t)rpc_message_get32(block) * SECOND + microseconds;
 	return 0;
 }
 
@@ -124,7 +125,8 @@ void authdh_cred_seal_fullname(struct authdh_cred *cred, const char *name,
 	dh_ecb_encrypt(common, cred->key, DH_DES);
 	/* One chain, so that no half can be put in the place of another. */
 	put_time(blocks, time_us);
-	rpc_call_put32(rpc_call_put32(blocks + DH_DES, window_s), window_s - 1);
+	rpc_message_put32(rpc_message_put32(blocks + DH_DES, window_s),
+			  window_s - 1);
 	dh_cbc_encrypt(key, blocks, sizeof(blocks));
 	memcpy(cred->time, blocks, DH_DES);
 	memcpy(cred->window, blocks + DH_DES, 4);
@@ -144,8 +146,8 @@ int authdh_cred_open_fullname(const struct authdh_cred *cred,
 	memcpy(blocks + DH_DES, cred->window, 4);
 	memcpy(blocks + DH_DES + 4, cred->window_check, 4);
 	dh_cbc_decrypt(key, blocks, sizeof(blocks));
-	window = rpc_call_get32(blocks + DH_DES);
-	if (rpc_call_get32(blocks + DH_DES + 4) != window - 1)
+	window = rpc_message_get32(blocks + DH_DES);
+	if (rpc_message_get32(blocks + DH_DES + 4) != window - 1)
 		return -EBADMSG;
 	*window_s = window;
 	return get_time(blocks, time_us);
@@ -181,7 +183,7 @@ void authdh_cred_seal_reply(struct rpc_verifier *verifier,
 	/* Not what the client has sent: an echo would prove nothing. */
 	put_time(verifier->body, time_us - SECOND);
 	dh_ecb_encrypt(key, verifier->body, DH_DES);
-	rpc_call_put32(verifier->body + DH_DES, nickname);
+	rpc_message_put32(verifier->body + DH_DES, nickname);
 }
 
 int authdh_cred_open_reply(const struct rpc_opaque *verifier,
@@ -197,6 +199,6 @@ int authdh_cred_open_reply(const struct rpc_opaque *verifier,
 	dh_ecb_decrypt(key, block, DH_DES);
 	if (get_time(block, &answered_us) || answered_us + SECOND != time_us)
 		return -EBADMSG;
-	*nickname = rpc_call_get32(verifier->body + DH_DES);
+	*nickname = rpc_message_get32(verifier->body + DH_DES);
 	return 0;
 }

@@ -19,7 +19,7 @@
 
 #include <stdint.h>
 
-#include "lib/rpc/rpc_call.h"
+#include "lib/rpc/rpc_message.h"
 #include "p17-rpc-auth/authdh/dh.h"
 #include "p17-rpc-auth/netname.h"
 

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 
 #include "lib/fdio.h"
-#include "lib/rpc/rpc_call.h"
+#include "lib/rpc/rpc_message.h"
 #include "lib/rpc/rpc_client.h"
 #include "lib/rpc/rpc_record.h"
 #include "p16-rpc-calc/calc.h"
@@ -149,9 +149,10 @@ static int put_record(struct channel *c, size_t bytes)
 
 static int reply(struct channel *c, const void *message, size_t bytes)
 {
-	static const struct rpc_verifier none;
+	const struct rpc_reply accepted = {.xid = c->xid, .stat = MSG_ACCEPTED};
 	uint8_t *header = c->record + RPC_RECORD_MARK;
-	size_t n = rpc_call_accepted(header, c->xid, &none, SUCCESS, 0, 0);
+	size_t n = (size_t)rpc_message_encode_reply(
+		header, RPC_MESSAGE_REPLY_MAX, &accepted);
 	calc_bytes result = {(u_int)bytes, (char *)message};
 	XDR xdr;
 
@@ -192,10 +193,10 @@ static int take_call(struct channel *c, void *message)
 
 	if (n < 0)
 		return (int)n;
-	if (rpc_call_parse(record, (size_t)n, &header) ||
+	if (rpc_message_decode_call(record, (size_t)n, &header) ||
 	    header.program != CALC_PROG || header.procedure != CALC_ECHO ||
 	    header.args_bytes < sizeof(uint32_t) ||
-	    rpc_call_get32(header.args) != c->message_bytes)
+	    rpc_message_get32(header.args) != c->message_bytes)
 		return -EBADMSG;
 	xdrmem_create(&xdr, (char *)header.args, (u_int)header.args_bytes,
 		      XDR_DECODE);

@@ -9,7 +9,7 @@
 
 #include "lib/rpc/rpc_dispatch.h"
 #include "lib/rpc/rpc_record.h"
-#include "lib/rpc/rpc_reply.h"
+#include "lib/rpc/rpc_message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -61,13 +61,14 @@ static void answer(const uint8_t *record, size_t bytes)
 	struct rpc_call call;
 	ssize_t n;
 
-	(void)rpc_reply_parse(record, bytes, &parsed);
-	if (rpc_call_parse(record, bytes, &call))
+	(void)rpc_message_decode_reply(record, bytes, &parsed);
+	if (rpc_message_decode_call(record, bytes, &call))
 		return;
 	rpc_dispatch_scratch_init(&scratch);
 	rpc_buffer_init(&reply, RECORD_MAX);
 	n = rpc_dispatch_answer(&dispatch, &peer, &call, &scratch, &reply, 4);
-	if (n <= 0 || rpc_reply_parse(reply.bytes + 4, (size_t)n, &parsed) ||
+	if (n <= 0 ||
+	    rpc_message_decode_reply(reply.bytes + 4, (size_t)n, &parsed) ||
 	    parsed.xid != call.xid)
 		abort();
 	rpc_buffer_fini(&reply);

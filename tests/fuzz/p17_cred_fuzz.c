@@ -103,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct rpc_call call = {0};
 	uint8_t *copy; /* of its own size: ASan guards the end */
 
-	if (size < 1 || size > 2 * RPC_CALL_AUTH_MAX)
+	if (size < 1 || size > 2 * RPC_MESSAGE_AUTH_MAX)
 		return 0;
 	copy = malloc(size);
 	must(copy != NULL);
@@ -113,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	call.cred.body = copy + 1;
 	call.verf.body = copy + 1 + call.cred.bytes;
 	call.verf.bytes = (uint32_t)size - 1 - call.cred.bytes;
-	if (call.verf.bytes <= RPC_CALL_AUTH_MAX) {
+	if (call.verf.bytes <= RPC_MESSAGE_AUTH_MAX) {
 		try_call(&call);
 		try_sys(&call);
 	}

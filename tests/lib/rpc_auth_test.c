@@ -52,8 +52,7 @@ static void authorise_hook_says_why_not(void **state)
 {
 	put_sys(*state, 9999, 0);
 	assert_int_equal(ask(*state, &looking)->kind, RPC_FAULT_AUTH);
-	assert_int_equal(((struct exchange *)*state)->parsed.fault.why,
-			 AUTH_TOOWEAK);
+	assert_int_equal(((struct exchange *)*state)->fault.why, AUTH_TOOWEAK);
 }
 
 static void malformed_auth_sys_is_a_bad_credential(void **state)
@@ -62,15 +61,15 @@ static void malformed_auth_sys_is_a_bad_credential(void **state)
 
 	put_sys(x, 1000, 17);
 	assert_int_equal(ask(x, &plain)->kind, RPC_FAULT_AUTH);
-	assert_int_equal(x->parsed.fault.why, AUTH_BADCRED);
+	assert_int_equal(x->fault.why, AUTH_BADCRED);
 	put_sys(x, 1000, 2);
-	rpc_call_put32(x->message + 36, 0xfffffff0); /* of the name */
+	rpc_message_put32(x->message + 36, 0xfffffff0); /* of the name */
 	assert_int_equal(ask(x, &plain)->kind, RPC_FAULT_AUTH);
-	assert_int_equal(x->parsed.fault.why, AUTH_BADCRED);
+	assert_int_equal(x->fault.why, AUTH_BADCRED);
 	put_sys(x, 1000, 2);
-	rpc_call_put32(x->message + 52, 1); /* fewer gids than there are */
+	rpc_message_put32(x->message + 52, 1); /* fewer gids than there are */
 	assert_int_equal(ask(x, &plain)->kind, RPC_FAULT_AUTH);
-	assert_int_equal(x->parsed.fault.why, AUTH_BADCRED);
+	assert_int_equal(x->fault.why, AUTH_BADCRED);
 }
 
 static void unknown_flavor_is_rejected(void **state)
@@ -78,9 +77,9 @@ static void unknown_flavor_is_rejected(void **state)
 	struct exchange *x = *state;
 
 	put_call(x, PROGRAM, VERSION, 0);
-	rpc_call_put32(x->message + 24, 6);
+	rpc_message_put32(x->message + 24, 6);
 	assert_int_equal(ask(x, &plain)->kind, RPC_FAULT_AUTH);
-	assert_int_equal(x->parsed.fault.why, AUTH_REJECTEDCRED);
+	assert_int_equal(x->fault.why, AUTH_REJECTEDCRED);
 }
 
 /* A flavor that seals: every byte of arguments and results is inverted. */
@@ -136,11 +135,11 @@ static void flavor_may_seal_arguments_and_results(void **state)
 	struct exchange *x = *state;
 
 	put_call(x, PROGRAM, VERSION, ADD);
-	rpc_call_put32(x->message + 24, 200);
+	rpc_message_put32(x->message + 24, 200);
 	put(x, ~7u);
 	put(x, ~8u);
 	assert_int_equal(ask(x, &dispatch)->kind, RPC_FAULT_NONE);
-	assert_int_equal(rpc_call_get32(x->parsed.results), ~15u);
+	assert_int_equal(rpc_message_get32(x->parsed.results), ~15u);
 	assert_int_equal(x->parsed.verf.flavor, 200);
 	assert_int_equal(x->parsed.verf.bytes, 3);
 	assert_memory_equal(x->parsed.verf.body, "yes", 3);

@@ -3,7 +3,7 @@
 #ifndef UNIXIPC_TESTS_LIB_RPC_EXCHANGE_FIXTURE_H
 #define UNIXIPC_TESTS_LIB_RPC_EXCHANGE_FIXTURE_H
 
-#include "lib/rpc/rpc_reply.h"
+#include "lib/rpc/rpc_fault.h"
 #include "tests/lib/rpc_fixture.h"
 
 static const struct rpc_dispatch plain = DISPATCH;
@@ -16,6 +16,7 @@ struct exchange {
 	struct rpc_scratch scratch;
 	struct rpc_buffer reply;
 	struct rpc_reply parsed;
+	struct rpc_fault fault; /* what it says */
 };
 
 static inline int set_up_exchange(void **state)
@@ -41,7 +42,7 @@ static inline int tear_down_exchange(void **state)
 
 static inline void put(struct exchange *x, uint32_t value)
 {
-	rpc_call_put32(x->message + x->bytes, value);
+	rpc_message_put32(x->message + x->bytes, value);
 	x->bytes += 4;
 }
 
@@ -77,15 +78,17 @@ static const struct rpc_fault *ask(struct exchange *x,
 
 	assert_non_null(exact);
 	memcpy(exact, x->message, x->bytes);
-	assert_int_equal(rpc_call_parse(exact, x->bytes, &call), 0);
+	assert_int_equal(rpc_message_decode_call(exact, x->bytes, &call), 0);
 	n = rpc_dispatch_answer(dispatch, &nobody, &call, &x->scratch,
 				&x->reply, 4);
 	free(exact);
 	assert_true(n > 0);
-	assert_int_equal(
-		rpc_reply_parse(x->reply.bytes + 4, (size_t)n, &x->parsed), 0);
+	assert_int_equal(rpc_message_decode_reply(x->reply.bytes + 4, (size_t)n,
+						  &x->parsed),
+			 0);
 	assert_int_equal(x->parsed.xid, 0xabcd);
-	return &x->parsed.fault;
+	x->fault = rpc_fault_of_reply(&x->parsed);
+	return &x->fault;
 }
 
 #define CASE(name)                                             \

@@ -27,11 +27,11 @@ static inline int connect_raw(const struct fixture *f)
 static inline uint8_t *put_call(uint8_t *at, uint32_t procedure)
 {
 	memset(at, 0, 40);
-	rpc_call_put32(at, 4711);
-	rpc_call_put32(at + 8, 2);
-	rpc_call_put32(at + 12, PROGRAM);
-	rpc_call_put32(at + 16, VERSION);
-	rpc_call_put32(at + 20, procedure);
+	rpc_message_put32(at, 4711);
+	rpc_message_put32(at + 8, 2);
+	rpc_message_put32(at + 12, PROGRAM);
+	rpc_message_put32(at + 16, VERSION);
+	rpc_message_put32(at + 20, procedure);
 	return at + 40;
 }
 
@@ -45,7 +45,7 @@ static inline int ask_and_do_not_read(const struct fixture *f)
 	ssize_t n = 1;
 
 	rpc_record_mark(call, sizeof(call) - 4);
-	rpc_call_put32(put_call(call + 4, ECHO), BYTES);
+	rpc_message_put32(put_call(call + 4, ECHO), BYTES);
 	/* Call after call, until neither side's buffers take any more. */
 	for (int i = 0; i < 1000 && n > 0; i++) {
 		n = fdio_write_some(fd, call + at, sizeof(call) - at,

@@ -46,13 +46,13 @@ static void send_undecodable(int fd, int batches)
 		rpc_record_mark(at, CALL_BYTES - 4);
 		/* A blob of 100000 bytes, of which there are none: they have
 		 * been allocated when that is noticed. */
-		rpc_call_put32(put_call(at + 4, ECHO), 100000);
+		rpc_message_put32(put_call(at + 4, ECHO), 100000);
 	}
 	for (int i = 0; i < batches; i++) {
 		assert_int_equal(fdio_write_full(fd, calls, sizeof(calls)), 0);
 		assert_int_equal(fdio_read_full(fd, replies, sizeof(replies)),
 				 sizeof(replies));
-		assert_int_equal(rpc_call_get32(replies + 24), GARBAGE_ARGS);
+		assert_int_equal(rpc_message_get32(replies + 24), GARBAGE_ARGS);
 	}
 }
 

@@ -151,7 +151,7 @@ static void endless_fragments_end_at_the_limit(void **state)
 	static uint8_t fragment[4 + 60000];
 	int fd = connect_raw(*state);
 
-	rpc_call_put32(fragment, 60000);
+	rpc_message_put32(fragment, 60000);
 	say_until_closed(fd, fragment, sizeof(fragment));
 	wait_event(RPC_SERVER_BAD_RECORD);
 	assert_others_are_served(*state);
@@ -310,13 +310,13 @@ static void undecodable_arguments_are_answered_and_freed(void **state)
 
 		rpc_record_mark(at, CALL_BYTES - 4);
 		/* A blob of 100000 bytes, of which there are none. */
-		rpc_call_put32(put_call(at + 4, ECHO), 100000);
+		rpc_message_put32(put_call(at + 4, ECHO), 100000);
 	}
 	for (int i = 0; i < batches; i++) {
 		say(fd, calls, sizeof(calls));
 		assert_int_equal(fdio_read_full(fd, replies, sizeof(replies)),
 				 sizeof(replies));
-		assert_int_equal(rpc_call_get32(replies + 24), GARBAGE_ARGS);
+		assert_int_equal(rpc_message_get32(replies + 24), GARBAGE_ARGS);
 	}
 	assert_others_are_served(f);
 	close(fd);

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include "lib/rpc/rpc_call.h"
+#include "lib/rpc/rpc_message.h"
 #include "lib/rpc/rpc_record.h"
 #include "lib/tick.h"
 #include "tests/support/support.h"
@@ -62,7 +62,7 @@ static void say_mark(struct pair *pair, uint32_t mark)
 {
 	uint8_t bytes[4];
 
-	rpc_call_put32(bytes, mark);
+	rpc_message_put32(bytes, mark);
 	say(pair, bytes, 4);
 }
 
@@ -219,7 +219,7 @@ static void *say_in_fragments(void *arg)
 	size_t at = 0;
 
 	for (size_t i = 0; i < fragments->n; i++) {
-		rpc_call_put32(stream + at, (uint32_t)fragments->bytes);
+		rpc_message_put32(stream + at, (uint32_t)fragments->bytes);
 		if (i + 1 == fragments->n)
 			stream[at] |= 0x80;
 		memset(stream + at + 4, (int)(i % 251), fragments->bytes);

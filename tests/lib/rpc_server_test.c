@@ -79,18 +79,18 @@ static void pipelined_calls_are_answered_in_order(void **state)
 		uint8_t *at = calls + (size_t)i * 44;
 
 		rpc_record_mark(at, 40);
-		at = rpc_call_put32(at + 4, i);
-		at = rpc_call_put32(at, CALL);
-		at = rpc_call_put32(at, 2);
-		at = rpc_call_put32(at, PROGRAM);
-		rpc_call_put32(at, VERSION);
+		at = rpc_message_put32(at + 4, i);
+		at = rpc_message_put32(at, CALL);
+		at = rpc_message_put32(at, 2);
+		at = rpc_message_put32(at, PROGRAM);
+		rpc_message_put32(at, VERSION);
 	}
 	assert_int_equal(fdio_write_full(fd, calls, sizeof(calls)), 0);
 	assert_int_equal(fdio_read_full(fd, replies, sizeof(replies)),
 			 sizeof(replies));
 	for (uint32_t i = 0; i < 50; i++)
-		assert_int_equal(rpc_call_get32(replies + (size_t)i * 28 + 4),
-				 i);
+		assert_int_equal(
+			rpc_message_get32(replies + (size_t)i * 28 + 4), i);
 	rpc_client_close(client);
 }
 

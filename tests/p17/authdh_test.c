@@ -290,7 +290,8 @@ static void any_bit_that_is_changed_is_noticed(void **state)
 	for (size_t bit = (24 + 8) * 8; bit < bytes * 8; bit++) {
 		message_copy(&changed, &message);
 		changed.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		if (rpc_call_parse(changed.bytes, bytes, &changed.call))
+		if (rpc_message_decode_call(changed.bytes, bytes,
+					    &changed.call))
 			continue;
 		if (message_ask(&people, &changed, &who, &verf) != AUTH_OK)
 			continue;

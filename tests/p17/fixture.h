@@ -114,17 +114,18 @@ static inline void message_make(struct message *message, AUTH *auth)
 	XDR xdrs;
 	uint8_t *to = message->bytes;
 
-	to = rpc_call_put32(to, 1); /* xid */
-	to = rpc_call_put32(to, CALL);
-	to = rpc_call_put32(to, RPC_MSG_VERSION);
-	to = rpc_call_put32(to, 2);
-	to = rpc_call_put32(to, 1);
-	to = rpc_call_put32(to, 0);
+	to = rpc_message_put32(to, 1); /* xid */
+	to = rpc_message_put32(to, CALL);
+	to = rpc_message_put32(to, RPC_MSG_VERSION);
+	to = rpc_message_put32(to, 2);
+	to = rpc_message_put32(to, 1);
+	to = rpc_message_put32(to, 0);
 	xdrmem_create(&xdrs, (char *)to, sizeof(message->bytes) - 24,
 		      XDR_ENCODE);
 	assert_true(AUTH_MARSHALL(auth, &xdrs));
-	assert_int_equal(rpc_call_parse(message->bytes, 24 + xdr_getpos(&xdrs),
-					&message->call),
+	assert_int_equal(rpc_message_decode_call(message->bytes,
+						 24 + xdr_getpos(&xdrs),
+						 &message->call),
 			 0);
 }
 
@@ -133,12 +134,12 @@ static inline void message_copy(struct message *copy,
 				const struct message *message)
 {
 	memcpy(copy->bytes, message->bytes, sizeof(copy->bytes));
-	assert_int_equal(
-		rpc_call_parse(copy->bytes,
-			       (size_t)(message->call.args - message->bytes) +
-				       message->call.args_bytes,
-			       &copy->call),
-		0);
+	assert_int_equal(rpc_message_decode_call(
+				 copy->bytes,
+				 (size_t)(message->call.args - message->bytes) +
+					 message->call.args_bytes,
+				 &copy->call),
+			 0);
 }
 
 /* What the server says to it. */

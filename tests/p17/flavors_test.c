@@ -65,12 +65,12 @@ static void call_add(struct exchange *exchange, enum way way, AUTH *auth)
 	uint8_t *to = exchange->call + RPC_RECORD_MARK;
 	XDR xdrs;
 
-	to = rpc_call_put32(to, 4711);
-	to = rpc_call_put32(to, CALL);
-	to = rpc_call_put32(to, RPC_MSG_VERSION);
-	to = rpc_call_put32(to, SUMS_PROG);
-	to = rpc_call_put32(to, SUMS_VERS);
-	to = rpc_call_put32(to, SUMS_ADD);
+	to = rpc_message_put32(to, 4711);
+	to = rpc_message_put32(to, CALL);
+	to = rpc_message_put32(to, RPC_MSG_VERSION);
+	to = rpc_message_put32(to, SUMS_PROG);
+	to = rpc_message_put32(to, SUMS_VERS);
+	to = rpc_message_put32(to, SUMS_ADD);
 	xdrmem_create(&xdrs, (char *)to, 512, XDR_ENCODE);
 	assert_true(AUTH_MARSHALL(auth, &xdrs));
 	assert_true(xdr_sums_operands(&xdrs, &operands));
@@ -82,13 +82,13 @@ static void call_add(struct exchange *exchange, enum way way, AUTH *auth)
 /* "served", or "refused: " and why. */
 static void put_answer(char *cell, size_t size, const struct exchange *exchange)
 {
-	uint32_t status = rpc_call_get32(exchange->reply + 8);
+	uint32_t status = rpc_message_get32(exchange->reply + 8);
 
 	if (status == MSG_ACCEPTED)
 		snprintf(cell, size, "served");
 	else
 		snprintf(cell, size, "refused: %s",
-			 rpc_fault_auth_text((enum auth_stat)rpc_call_get32(
+			 rpc_fault_auth_text((enum auth_stat)rpc_message_get32(
 				 exchange->reply + 16)));
 }
 
@@ -103,7 +103,7 @@ static bool has_number(const struct exchange *exchange, uint32_t number)
 {
 	uint8_t wire[4];
 
-	rpc_call_put32(wire, number);
+	rpc_message_put32(wire, number);
 	return is_in(exchange->call, exchange->call_bytes, wire, 4) ||
 	       is_in(exchange->reply, exchange->reply_bytes, wire, 4);
 }

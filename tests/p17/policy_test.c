@@ -163,11 +163,11 @@ static void file_is_read_line_by_line(void **state)
 static void make_sys(uint8_t body[28], struct rpc_call *call, uint32_t uid,
 		     uint32_t gid)
 {
-	uint8_t *to = rpc_call_put32(rpc_call_put32(body, 0), 1);
+	uint8_t *to = rpc_message_put32(rpc_message_put32(body, 0), 1);
 
-	to = rpc_call_put32(to, (uint32_t)'m' << 24);
-	to = rpc_call_put32(rpc_call_put32(to, uid), gid);
-	rpc_call_put32(rpc_call_put32(to, 1), 100);
+	to = rpc_message_put32(to, (uint32_t)'m' << 24);
+	to = rpc_message_put32(rpc_message_put32(to, uid), gid);
+	rpc_message_put32(rpc_message_put32(to, 1), 100);
 	*call = (struct rpc_call){
 		.cred = {.flavor = AUTH_SYS, .bytes = 28, .body = body}};
 }
