@@ -18,6 +18,12 @@ bool rpc_budget_take(struct rpc_budget *budget, size_t bytes)
 	return true;
 }
 
+void rpc_budget_owe(struct rpc_budget *budget, size_t bytes)
+{
+	if (budget)
+		__atomic_fetch_add(&budget->used, bytes, __ATOMIC_RELAXED);
+}
+
 void rpc_budget_give(struct rpc_budget *budget, size_t bytes)
 {
 	if (budget && bytes)

@@ -21,6 +21,10 @@ struct rpc_budget {
 /* Whether so many are left; they are then taken. A budget that is NULL has no
  * end. */
 bool rpc_budget_take(struct rpc_budget *budget, size_t bytes);
+
+/* Take them in any case: nobody else gets any until they are given back. */
+void rpc_budget_owe(struct rpc_budget *budget, size_t bytes);
+
 void rpc_budget_give(struct rpc_budget *budget, size_t bytes);
 
 size_t rpc_budget_used(const struct rpc_budget *budget);

@@ -44,6 +44,14 @@ int rpc_buffer_prepay(struct rpc_buffer *buffer, size_t size)
 		       : -ENOBUFS;
 }
 
+void rpc_buffer_owe(struct rpc_buffer *buffer, size_t size)
+{
+	if (cost(size) <= buffer->taken)
+		return;
+	rpc_budget_owe(buffer->budget, cost(size) - buffer->taken);
+	buffer->taken = cost(size);
+}
+
 /* ---- the bytes ---- */
 
 void rpc_buffer_fini(struct rpc_buffer *buffer)

@@ -45,6 +45,9 @@ int rpc_buffer_reserve(struct rpc_buffer *buffer, size_t size);
  * -ENOBUFS. */
 int rpc_buffer_prepay(struct rpc_buffer *buffer, size_t size);
 
+/* The same whether the budget has it or not, for what cannot be left. */
+void rpc_buffer_owe(struct rpc_buffer *buffer, size_t size);
+
 /* Give back what is more than RPC_BUFFER_KEEP, when no more than used of it
  * holds anything, and what was prepaid. */
 void rpc_buffer_relax(struct rpc_buffer *buffer, size_t used);

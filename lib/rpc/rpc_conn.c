@@ -1,38 +1,23 @@
-/* rpc_conn.c - one thread reads a record, answers it, sends the reply, and
- * does that again. For a call that comes whole and a reply that is taken at
- * once that is two system calls.
+/* rpc_conn.c - from received bytes to queued ones, and the list of all
+ * connections.
  *
- * A descriptor is shut down by others, which wakes its thread, but closed only
- * by the thread itself, under the lock: nobody ever shuts down a number that
+ * A descriptor is shut down by others, which wakes who serves it, but closed
+ * only by who serves it, under the lock: nobody ever shuts down a number that
  * has become another connection's. */
 #include "lib/rpc/rpc_conn.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/fdio.h"
-#include "lib/rpc/rpc_record.h"
 #include "lib/tick.h"
 
-enum { STACK_BYTES = 512 * 1024 };
-
-struct rpc_conn {
-	struct rpc_conns *conns;
-	struct rpc_conn *next, *previous;
-	pthread_t thread;
-	struct rpc_peer peer;
-	int fd;                       /* -1: closed */
-	atomic_int_least64_t idle_at; /* without a call since; 0: has one */
-	bool is_evicted;              /* under the lock */
-	struct rpc_record_reader reader;
-	struct rpc_buffer reply;
-	struct rpc_scratch scratch;
-};
+/* How long one waits for memory before another is ended for it. */
+enum { PATIENCE_MS = 250 };
 
 void rpc_conn_tell(struct rpc_conns *conns, enum rpc_server_event event,
 		   const struct rpc_peer *peer, int error)
@@ -42,95 +27,197 @@ void rpc_conn_tell(struct rpc_conns *conns, enum rpc_server_event event,
 					 conns->options->arg);
 }
 
-/* ---- the thread ---- */
+/* ---- what others want to know ---- */
 
-/* Not ordered with anything: an eviction that comes a call too late or too
- * early is still one. */
-static void set_idle(struct rpc_conn *conn, int64_t moment)
+void rpc_conn_set_idle(struct rpc_conn *conn, int64_t moment)
 {
 	atomic_store_explicit(&conn->idle_at, moment, memory_order_relaxed);
 }
 
-/* Returns 0, or -errno to close. */
-static int answer(struct rpc_conn *conn, const uint8_t *record, size_t bytes)
+void rpc_conn_note_memory(struct rpc_conn *conn)
 {
-	const struct rpc_server_options *options = conn->conns->options;
-	struct rpc_call call;
-	ssize_t n;
-	int rc = rpc_message_decode_call(record, bytes, &call);
+	bool is_large = conn->reader.buffer.taken || conn->out.taken;
 
-	if (rc)
-		return rc;
-	n = rpc_dispatch_answer(&options->dispatch, &conn->peer, &call,
-				&conn->scratch, &conn->reply, RPC_RECORD_MARK);
-	if (n < 0)
-		return (int)n;
-	atomic_fetch_add_explicit(&conn->conns->calls, 1, memory_order_relaxed);
-	if (options->loses_reply && options->loses_reply(&call, options->arg))
-		return -EPIPE;
-	/* A peer that does not read may be evicted as one that does not
-	 * write. */
-	set_idle(conn, tick_now());
-	rpc_record_mark(conn->reply.bytes, (size_t)n);
-	rc = rpc_record_send(conn->fd, conn->reply.bytes,
-			     (size_t)n + RPC_RECORD_MARK, options->write_ns);
-	rpc_buffer_relax(&conn->reply, 0);
-	return rc;
+	if (is_large !=
+	    atomic_load_explicit(&conn->is_large, memory_order_relaxed))
+		atomic_store_explicit(&conn->is_large, is_large,
+				      memory_order_relaxed);
 }
 
-/* Returns why it ended: 0 for a stop. */
-static int serve(struct rpc_conn *conn)
+static void note_caller(struct rpc_conn *conn, const struct rpc_identity *who)
 {
-	uint8_t *record;
+	unsigned int rank = who->is_proved ? 2 : who->has_uid ? 1 : 0;
+
+	if (rank > atomic_load_explicit(&conn->rank, memory_order_relaxed))
+		atomic_store_explicit(&conn->rank, rank, memory_order_relaxed);
+}
+
+/* ---- a call, and its reply ---- */
+
+int rpc_conn_take_call(struct rpc_conn *conn)
+{
 	ssize_t n;
 	int rc;
 
-	set_idle(conn, tick_now());
-	while (!atomic_load_explicit(&conn->conns->is_stopping,
-				     memory_order_relaxed)) {
-		n = rpc_record_read(&conn->reader, &record);
-		if (n == -EINTR)
-			continue;
-		if (n < 0)
-			return (int)n;
-		set_idle(conn, 0);
-		rc = answer(conn, record, (size_t)n);
-		if (rc)
-			return rc;
+	if (conn->has_call)
+		return 1;
+	n = rpc_record_next(&conn->reader, &conn->record);
+	if (n < 0)
+		return n == -EAGAIN ? 0 : (int)n;
+	rc = rpc_message_decode_call(conn->record, (size_t)n, &conn->call);
+	if (rc)
+		return rc;
+	conn->record_bytes = (size_t)n;
+	conn->has_call = true;
+	rpc_conn_set_idle(conn, 0);
+	return 1;
+}
+
+/* What the arguments take when they are decoded, beyond what a connection has
+ * anyway: about as much as on the wire. */
+static size_t decoded_bytes(size_t record_bytes)
+{
+	return record_bytes > RPC_BUFFER_START ? record_bytes : 0;
+}
+
+static ssize_t answer_within(struct rpc_conns *conns, struct rpc_conn *conn,
+			     const struct rpc_call *call,
+			     struct rpc_scratch *scratch,
+			     struct rpc_buffer *reply, size_t offset)
+{
+	const struct rpc_dispatch *dispatch = &conns->options->dispatch;
+	size_t most = rpc_dispatch_max_reply(dispatch, call);
+
+	if (!most)
+		most = RPC_MESSAGE_REPLY_MAX;
+	reply->limit = offset + conns->max_reply_bytes;
+	if (rpc_buffer_prepay(reply, offset + most))
+		return -ENOBUFS;
+	return rpc_dispatch_answer(dispatch, &conn->peer, call, scratch, reply,
+				   offset);
+}
+
+ssize_t rpc_conn_answer(struct rpc_conn *conn, const struct rpc_call *call,
+			size_t record_bytes, struct rpc_scratch *scratch,
+			struct rpc_buffer *reply, size_t offset)
+{
+	const struct rpc_server_options *options = conn->conns->options;
+	struct rpc_budget *budget = &conn->conns->budget;
+	size_t decoded = decoded_bytes(record_bytes);
+	ssize_t n;
+
+	if (!rpc_budget_take(budget, decoded))
+		return -ENOBUFS;
+	n = answer_within(conn->conns, conn, call, scratch, reply,
+			  offset + RPC_RECORD_MARK);
+	rpc_budget_give(budget, decoded);
+	if (n < 0)
+		return n;
+	note_caller(conn, &scratch->who);
+	atomic_fetch_add_explicit(&conn->conns->calls, 1, memory_order_relaxed);
+	if (options->loses_reply && options->loses_reply(call, options->arg))
+		return -EPIPE;
+	if (n == 0)
+		return 0;
+	rpc_record_mark(reply->bytes + offset, (size_t)n);
+	return n + RPC_RECORD_MARK;
+}
+
+/* ---- the queue ---- */
+
+size_t rpc_conn_unsent(const struct rpc_conn *conn)
+{
+	return conn->queued - conn->sent;
+}
+
+void rpc_conn_was_sent(struct rpc_conn *conn, size_t n)
+{
+	conn->sent += n;
+	if (conn->sent == conn->queued)
+		conn->sent = conn->queued = 0;
+}
+
+/* Behind what is to be sent, which is moved to the front when that is little
+ * compared with what is gone. */
+int rpc_conn_answer_taken(struct rpc_conn *conn, struct rpc_scratch *scratch)
+{
+	size_t unsent = rpc_conn_unsent(conn);
+	ssize_t n;
+
+	if (conn->sent > unsent) {
+		memmove(conn->out.bytes, conn->out.bytes + conn->sent, unsent);
+		conn->sent = 0;
+		conn->queued = unsent;
 	}
+	n = rpc_conn_answer(conn, &conn->call, conn->record_bytes, scratch,
+			    &conn->out, conn->queued);
+	if (n == -ENOBUFS)
+		return (int)n;
+	conn->has_call = false;
+	conn->hungry_since = 0;
+	if (n < 0)
+		return (int)n;
+	conn->queued += (size_t)n;
 	return 0;
 }
 
-static void tell_end(struct rpc_conn *conn, int why)
-{
-	enum rpc_server_event event;
+/* ---- memory that is used up ---- */
 
-	switch (why) {
-	case 0:
-	case -EPIPE:
-	case -ECONNRESET:
-		return; /* the peer's own doing */
-	case -EAGAIN:
-		event = RPC_SERVER_IDLE;
-		break;
-	case -ETIMEDOUT:
-		event = RPC_SERVER_SLOW;
-		break;
-	default:
-		event = RPC_SERVER_BAD_RECORD;
+/* Among those that have taken much and are not being served: who has not said
+ * who it is before who has, and then who came last. */
+static struct rpc_conn *find_newest(struct rpc_conns *conns)
+{
+	struct rpc_conn *found = NULL;
+	unsigned int rank, lowest = UINT32_MAX;
+
+	for (struct rpc_conn *c = conns->living; c; c = c->next) {
+		if (c->is_evicted && c->fd >= 0 &&
+		    c->why_evicted == RPC_SERVER_NO_MEMORY)
+			return NULL; /* it is about to give back its own */
+		if (c->fd < 0 || c->is_evicted ||
+		    !atomic_load_explicit(&c->is_large, memory_order_relaxed))
+			continue;
+		rank = atomic_load_explicit(&c->rank, memory_order_relaxed);
+		if (rank < lowest ||
+		    (rank == lowest && c->number > found->number)) {
+			found = c;
+			lowest = rank;
+		}
 	}
+	return found;
+}
+
+static void shut_down(struct rpc_conn *conn, enum rpc_server_event why)
+{
+	conn->is_evicted = true;
+	conn->why_evicted = why;
+	shutdown(conn->fd, SHUT_RDWR);
 	atomic_fetch_add_explicit(&conn->conns->closed_by_us, 1,
 				  memory_order_relaxed);
-	rpc_conn_tell(conn->conns, event, &conn->peer, -why);
 }
 
-static void release(struct rpc_conn *conn)
+int rpc_conn_go_hungry(struct rpc_conn *conn)
 {
-	rpc_record_fini(&conn->reader);
-	rpc_buffer_fini(&conn->reply);
-	rpc_dispatch_scratch_fini(&conn->scratch);
-	free(conn);
+	struct rpc_conns *conns = conn->conns;
+	int64_t now = tick_now();
+	struct rpc_conn *newest;
+
+	if (!conn->hungry_since)
+		conn->hungry_since = now;
+	rpc_conn_note_memory(conn);
+	if (now - conn->hungry_since > conns->options->record_ns)
+		return -ENOBUFS;
+	if (now - conn->hungry_since < PATIENCE_MS * TICK_MS)
+		return 0;
+	pthread_mutex_lock(&conns->lock);
+	newest = find_newest(conns);
+	if (newest)
+		shut_down(newest, RPC_SERVER_NO_MEMORY);
+	pthread_mutex_unlock(&conns->lock);
+	return newest == conn ? -ENOBUFS : 0;
 }
+
+/* ---- the lists ---- */
 
 static void unlink_conn(struct rpc_conn **list, struct rpc_conn *conn)
 {
@@ -151,20 +238,123 @@ static void push_conn(struct rpc_conn **list, struct rpc_conn *conn)
 	*list = conn;
 }
 
-static void *run(void *arg)
+static void release(struct rpc_conn *conn)
 {
-	struct rpc_conn *conn = arg;
+	rpc_record_fini(&conn->reader);
+	rpc_buffer_fini(&conn->out);
+	free(conn);
+}
+
+/* ---- from the beginning to the end ---- */
+
+static struct rpc_conn *create(struct rpc_conns *conns, int fd,
+			       const struct rpc_peer *peer)
+{
+	const struct rpc_server_options *options = conns->options;
+	struct rpc_conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn)
+		return NULL;
+	conn->conns = conns;
+	conn->peer = *peer;
+	conn->owner = rpc_share_owner(peer);
+	conn->fd = fd;
+	rpc_record_init(&conn->reader, fd, conns->max_call_bytes,
+			options->record_ns);
+	conn->reader.buffer.budget = &conns->budget;
+	rpc_buffer_init(&conn->out, conns->max_reply_bytes + RPC_RECORD_MARK);
+	conn->out.budget = &conns->budget;
+	rpc_conn_set_idle(conn, tick_now());
+	return conn;
+}
+
+/* With the lock held. */
+static void enlist(struct rpc_conns *conns, struct rpc_conn *conn)
+{
+	push_conn(&conns->living, conn);
+	conns->n++;
+	++*rpc_share_count(&conns->share, conn->owner);
+	conn->number = atomic_fetch_add_explicit(&conns->accepted, 1,
+						 memory_order_relaxed);
+	atomic_fetch_add_explicit(&conns->open, 1, memory_order_relaxed);
+}
+
+static void forget(struct rpc_conns *conns, struct rpc_conn *conn)
+{
+	conns->n--;
+	--*rpc_share_count(&conns->share, conn->owner);
+}
+
+int rpc_conn_open(struct rpc_conns *conns, int fd, const struct rpc_peer *peer)
+{
+	struct rpc_conn *conn = create(conns, fd, peer);
+	int rc;
+
+	if (!conn) {
+		fdio_close(&fd);
+		return -ENOMEM;
+	}
+	pthread_mutex_lock(&conns->lock);
+	enlist(conns, conn);
+	/* With the lock held, so that it is in the list before it ends. */
+	rc = conns->start(conn);
+	if (rc) {
+		unlink_conn(&conns->living, conn);
+		forget(conns, conn);
+		atomic_fetch_sub_explicit(&conns->open, 1,
+					  memory_order_relaxed);
+	}
+	pthread_mutex_unlock(&conns->lock);
+	if (rc) {
+		fdio_close(&conn->fd);
+		release(conn);
+	}
+	return rc;
+}
+
+void rpc_conn_shut(struct rpc_conn *conn)
+{
+	pthread_mutex_lock(&conn->conns->lock);
+	fdio_close(&conn->fd);
+	pthread_mutex_unlock(&conn->conns->lock);
+	rpc_record_fini(&conn->reader);
+	rpc_buffer_fini(&conn->out);
+}
+
+static void tell_end(struct rpc_conn *conn, int why)
+{
+	enum rpc_server_event event;
+
+	switch (why) {
+	case 0:
+	case -EPIPE:
+	case -ECONNRESET:
+		return; /* the peer's own doing */
+	case -EAGAIN:
+		event = RPC_SERVER_IDLE;
+		break;
+	case -ETIMEDOUT:
+		event = RPC_SERVER_SLOW;
+		break;
+	case -ENOBUFS:
+		event = RPC_SERVER_NO_MEMORY;
+		break;
+	default:
+		event = RPC_SERVER_BAD_RECORD;
+	}
+	atomic_fetch_add_explicit(&conn->conns->closed_by_us, 1,
+				  memory_order_relaxed);
+	rpc_conn_tell(conn->conns, event, &conn->peer, -why);
+}
+
+void rpc_conn_end(struct rpc_conn *conn, int why)
+{
 	struct rpc_conns *conns = conn->conns;
 	const uint64_t one = 1;
-	int why = serve(conn);
-	bool is_evicted;
 
-	pthread_mutex_lock(&conns->lock);
-	is_evicted = conn->is_evicted;
-	fdio_close(&conn->fd);
-	pthread_mutex_unlock(&conns->lock);
-	if (is_evicted)
-		rpc_conn_tell(conns, RPC_SERVER_EVICTED, &conn->peer, 0);
+	/* Who evicts looks at the descriptor first. */
+	if (conn->is_evicted)
+		rpc_conn_tell(conns, conn->why_evicted, &conn->peer, 0);
 	else
 		tell_end(conn, why);
 	atomic_fetch_sub_explicit(&conns->open, 1, memory_order_relaxed);
@@ -175,108 +365,33 @@ static void *run(void *arg)
 	if (write(conns->ended_fd, &one, sizeof(one)) < 0)
 		abort();
 	pthread_mutex_unlock(&conns->lock);
-	return NULL;
 }
 
-/* ---- starting ---- */
-
-static int set_timeout(int fd, int64_t idle_ns)
-{
-	struct timespec ts = tick_to_timespec(idle_ns);
-	struct timeval tv = {
-		.tv_sec = ts.tv_sec,
-		.tv_usec = (suseconds_t)((ts.tv_nsec + 999) / 1000),
-	};
-
-	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) ? -errno
-									: 0;
-}
-
-/* All signals go to the threads of the program. */
-static int start_thread(struct rpc_conn *conn)
-{
-	pthread_attr_t attributes;
-	sigset_t all, old;
-	int rc = pthread_attr_init(&attributes);
-
-	if (rc)
-		return -rc;
-	rc = pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (!rc)
-		rc = pthread_create(&conn->thread, &attributes, run, conn);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attributes);
-	return -rc;
-}
-
-int rpc_conn_start(struct rpc_conns *conns, int fd, const struct rpc_peer *peer)
-{
-	const struct rpc_server_options *options = conns->options;
-	struct rpc_conn *conn = calloc(1, sizeof(*conn));
-	int rc = conn ? set_timeout(fd, options->idle_ns) : -ENOMEM;
-
-	if (rc) {
-		free(conn);
-		fdio_close(&fd);
-		return rc;
-	}
-	conn->conns = conns;
-	conn->peer = *peer;
-	conn->fd = fd;
-	rpc_record_init(&conn->reader, fd, options->max_record_bytes,
-			options->record_ns);
-	rpc_buffer_init(&conn->reply,
-			options->max_record_bytes + RPC_RECORD_MARK);
-	rpc_dispatch_scratch_init(&conn->scratch);
-	pthread_mutex_lock(&conns->lock);
-	push_conn(&conns->living, conn);
-	conns->n++;
-	atomic_fetch_add_explicit(&conns->accepted, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&conns->open, 1, memory_order_relaxed);
-	/* With the lock held, so that it is in the list before it ends. */
-	rc = start_thread(conn);
-	if (rc) {
-		unlink_conn(&conns->living, conn);
-		conns->n--;
-		atomic_fetch_sub_explicit(&conns->open, 1,
-					  memory_order_relaxed);
-	}
-	pthread_mutex_unlock(&conns->lock);
-	if (rc) {
-		fdio_close(&conn->fd);
-		release(conn);
-		return rc;
-	}
-	return 0;
-}
-
-/* ---- ending ---- */
+/* ---- making room, and the end of all ---- */
 
 bool rpc_conn_evict(struct rpc_conns *conns)
 {
-	struct rpc_conn *oldest = NULL;
+	struct rpc_conn *found = NULL;
 	int64_t idle_at, oldest_at = INT64_MAX;
+	uint32_t share, largest = 0;
 
 	pthread_mutex_lock(&conns->lock);
 	for (struct rpc_conn *c = conns->living; c; c = c->next) {
 		idle_at =
 			atomic_load_explicit(&c->idle_at, memory_order_relaxed);
-		if (idle_at == 0 || idle_at >= oldest_at || c->fd < 0 ||
-		    c->is_evicted)
+		share = *rpc_share_count(&conns->share, c->owner);
+		if (idle_at == 0 || c->fd < 0 || c->is_evicted ||
+		    share < largest ||
+		    (share == largest && idle_at >= oldest_at))
 			continue;
-		oldest = c;
+		found = c;
+		largest = share;
 		oldest_at = idle_at;
 	}
-	if (oldest) {
-		oldest->is_evicted = true;
-		shutdown(oldest->fd, SHUT_RDWR);
-		atomic_fetch_add_explicit(&conns->closed_by_us, 1,
-					  memory_order_relaxed);
-	}
+	if (found)
+		shut_down(found, RPC_SERVER_EVICTED);
 	pthread_mutex_unlock(&conns->lock);
-	return oldest;
+	return found;
 }
 
 unsigned int rpc_conn_reap(struct rpc_conns *conns)
@@ -291,27 +406,24 @@ unsigned int rpc_conn_reap(struct rpc_conns *conns)
 	for (; conn; conn = next) {
 		next = conn->next;
 		/* It has nothing left to do but to return. */
-		pthread_join(conn->thread, NULL);
+		if (!conns->loops)
+			pthread_join(conn->thread, NULL);
+		pthread_mutex_lock(&conns->lock);
+		forget(conns, conn);
+		pthread_mutex_unlock(&conns->lock);
 		release(conn);
 		n++;
 	}
-	pthread_mutex_lock(&conns->lock);
-	conns->n -= n;
-	pthread_mutex_unlock(&conns->lock);
 	return n;
 }
 
-static unsigned int shut_down_all(struct rpc_conns *conns, int how)
+static void shut_down_all(struct rpc_conns *conns, int how)
 {
-	unsigned int n;
-
 	pthread_mutex_lock(&conns->lock);
 	for (struct rpc_conn *c = conns->living; c; c = c->next)
 		if (c->fd >= 0)
 			shutdown(c->fd, how);
-	n = conns->n;
 	pthread_mutex_unlock(&conns->lock);
-	return n;
 }
 
 void rpc_conn_stop(struct rpc_conns *conns, int64_t grace_ns)

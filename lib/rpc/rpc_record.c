@@ -177,23 +177,30 @@ static ssize_t receive_more(struct rpc_record_reader *reader, uint8_t *to,
 	return n == 0 ? -ECONNRESET : n;
 }
 
-ssize_t rpc_record_read(struct rpc_record_reader *reader, uint8_t **record)
+ssize_t rpc_record_receive(struct rpc_record_reader *reader)
 {
 	uint8_t *to;
 	size_t room;
 	ssize_t n;
-	int rc;
+	int rc = rpc_record_room(reader, &to, &room);
+
+	if (rc)
+		return rc;
+	n = rpc_record_is_partial(reader) ? receive_more(reader, to, room)
+					  : receive_first(reader, to, room);
+	if (n > 0)
+		rpc_record_add(reader, (size_t)n);
+	return n;
+}
+
+ssize_t rpc_record_read(struct rpc_record_reader *reader, uint8_t **record)
+{
+	ssize_t n;
 
 	while ((n = rpc_record_next(reader, record)) == -EAGAIN) {
-		rc = rpc_record_room(reader, &to, &room);
-		if (rc)
-			return rc;
-		n = rpc_record_is_partial(reader)
-			    ? receive_more(reader, to, room)
-			    : receive_first(reader, to, room);
+		n = rpc_record_receive(reader);
 		if (n < 0)
 			return n;
-		rpc_record_add(reader, (size_t)n);
 	}
 	return n;
 }

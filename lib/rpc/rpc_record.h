@@ -9,7 +9,7 @@
  * bytes have come, and marks are not kept: a record takes the memory of its
  * bytes.
  *
- * The first three functions move no bytes themselves, for callers who wait for
+ * The first functions move no bytes themselves, for callers who wait for
  * many streams at once; rpc_record_read() is made of them, for those who wait
  * for one. The socket then blocks, and its SO_RCVTIMEO is how long the first
  * byte of a record may take (the caller sets it, and again only when it
@@ -79,7 +79,7 @@ ssize_t rpc_record_next(struct rpc_record_reader *reader, uint8_t **record);
 /* Whether part of a record is there. */
 bool rpc_record_is_partial(const struct rpc_record_reader *reader);
 
-/* The next record, waiting for it. Returns as rpc_record_next(), but
+/* Wait for bytes, once. Returns how many came, or
  *	-EAGAIN		no first byte within SO_RCVTIMEO
  *	-EPIPE		the peer has closed, between two records
  *	-ECONNRESET	it has closed within one, or was reset
@@ -89,6 +89,9 @@ bool rpc_record_is_partial(const struct rpc_record_reader *reader);
  *	-ENOMEM, or another -errno of recv(2).
  * After all but -EAGAIN, -EINTR and -ENOBUFS the stream is of no use any
  * more. */
+ssize_t rpc_record_receive(struct rpc_record_reader *reader);
+
+/* The next record, waiting for it: both in turn, and what they return. */
 ssize_t rpc_record_read(struct rpc_record_reader *reader, uint8_t **record);
 
 /* Write the mark of a record in one fragment of bytes bytes to mark[0 … 3]. */

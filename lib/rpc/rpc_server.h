@@ -1,16 +1,24 @@
 /* rpc_server.h - serve programs over TCP, UDP and a Unix socket.
  *
- * A thread for each connection, so that a client that sends half a call, or
- * never reads its replies, holds up nobody but itself; one more for all
- * datagrams. What a client can cost is limited: connections, bytes of a
- * record, time for a record, time for a reply to be taken, time between
- * calls. Where connections or descriptors run out, the one that has been
- * idle longest makes room for the one that comes. Its memory is never more
- * than what max_connections calls and replies of max_record_bytes take, with
- * their arguments as XDR bounds them.
+ * Connections are served by a thread each, or by event loops: the same code
+ * but for who waits. Either way a client that sends half a call, or never reads
+ * its replies, holds up nobody but itself. One thread more serves all
+ * datagrams.
  *
- * A procedure that takes long holds up its own connection, and over UDP all
- * who use that. */
+ * What a client can cost is limited: connections, bytes of a record, time for a
+ * record, time for a reply to be taken, time between calls, calls under way. All
+ * clients together have one budget of memory, whatever they have proved: where
+ * it is used up they wait, and if that lasts, the newest of those who take much
+ * is closed, who has not said who it is before who has. Every table has a share
+ * for each peer address (rpc_share.h): where connections or descriptors run
+ * out, the peer with the most of them loses the one that has been idle
+ * longest.
+ *
+ * A thread for each connection: a procedure that takes long holds up its own
+ * connection. Event loops: what is RPC_QUICK is served in the loop and must
+ * not wait; all else by workers, so many at the same time, and holds up its own
+ * connection from max_in_flight calls on. Over UDP a procedure holds up all who
+ * use that. */
 #ifndef UNIXIPC_LIB_RPC_RPC_SERVER_H
 #define UNIXIPC_LIB_RPC_RPC_SERVER_H
 
@@ -22,6 +30,10 @@
 #include "lib/rpc/rpc_bind.h"
 #include "lib/rpc/rpc_dispatch.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What is worth a line in a log. */
 enum rpc_server_event {
 	RPC_SERVER_BAD_RECORD, /* closed: record marks or a message that are
@@ -29,21 +41,34 @@ enum rpc_server_event {
 	RPC_SERVER_SLOW,       /* closed: half a record, or a reply not read */
 	RPC_SERVER_IDLE,       /* closed: no call for idle_ns */
 	RPC_SERVER_EVICTED,    /* closed: to make room for another */
+	RPC_SERVER_NO_MEMORY,  /* closed: memory was used up */
 	RPC_SERVER_REFUSED,    /* no room, nobody to evict; error says why */
 };
 
 struct rpc_server_options {
 	struct rpc_dispatch dispatch;
-	/* Address to listen on with TCP and UDP, numeric; NULL: all of IPv4. */
+	/* Address to listen on with TCP and UDP, numeric, of IPv4 or IPv6
+	 * ("::": all of IPv6, and that alone); NULL: all of IPv4. */
 	const char *host;
 	bool has_tcp, has_udp;
 	uint16_t tcp_port, udp_port; /* 0: the kernel chooses */
 	const char *unix_path;       /* NULL: no Unix socket */
 	unsigned int unix_mode;      /* of the socket's file; 0: 0666 */
+	/* Event loops, a thread each, among which connections are dealt out. 0:
+	 * no loop, but a thread for each connection. */
+	unsigned int loops;
 	/* Zero takes the default in brackets. */
+	unsigned int workers;         /* [4] threads beside the loops */
+	unsigned int max_in_flight;   /* [1] calls of a connection with workers;
+				     * with 1 they are answered in their order */
 	unsigned int max_connections; /* [1000], fewer where RLIMIT_NOFILE
 				       * leaves less */
-	size_t max_record_bytes;      /* [1 MiB], calls and replies */
+	size_t memory_bytes;          /* [64 MiB, or more where so many
+				       * connections need it] for all clients;
+				       * where it is little, there are fewer
+				       * connections */
+	size_t max_record_bytes;      /* [the largest of the tables; 1 MiB where
+				       * they do not say], calls and replies */
 	int64_t idle_ns;              /* [5 min] from call to call */
 	int64_t record_ns;            /* [10 s] for a record to get whole */
 	int64_t write_ns;             /* [10 s] for a reply to be taken */
@@ -64,6 +89,7 @@ struct rpc_server_counts {
 	uint64_t connections; /* accepted so far */
 	uint64_t open;        /* of which still there */
 	uint64_t closed_by_us;
+	uint64_t large_bytes; /* of the budget, taken by large calls now */
 };
 
 struct rpc_server; /* opaque */
@@ -97,5 +123,9 @@ void rpc_server_count(struct rpc_server *server,
 /* Close the listeners, remove the Unix socket. Not while it runs. NULL is
  * allowed. */
 void rpc_server_close(struct rpc_server *server);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -79,6 +79,7 @@ static void print_event(enum rpc_server_event event,
 		[RPC_SERVER_SLOW] = "half a call, or a reply not read",
 		[RPC_SERVER_IDLE] = "idle for too long",
 		[RPC_SERVER_EVICTED] = "idle, and another wanted to come",
+		[RPC_SERVER_NO_MEMORY] = "memory was used up",
 		[RPC_SERVER_REFUSED] = "no room for it",
 	};
 	const struct arguments *arguments = arg;

@@ -45,8 +45,13 @@ static int serve(const struct rpc_request *request, void *args, void *result)
 
 static const struct rpc_procedure procedures[] = {
 	RPC_DISPATCH_NULL,
-	{1, "names", (xdrproc_t)xdr_names, sizeof(struct names),
-	 (xdrproc_t)xdr_names, sizeof(struct names), serve, 0},
+	{.number = 1,
+	 .name = "names",
+	 .xdr_args = (xdrproc_t)xdr_names,
+	 .args_bytes = sizeof(struct names),
+	 .xdr_result = (xdrproc_t)xdr_names,
+	 .result_bytes = sizeof(struct names),
+	 .serve = serve},
 };
 static const struct rpc_program program = {0x31230000, 1, procedures, 2};
 static const struct rpc_dispatch dispatch = {.programs = &program,

@@ -103,16 +103,38 @@ static inline int serve_gate(const struct rpc_request *request, void *args,
 	return 0;
 }
 
+#define XDR(type) ((xdrproc_t)xdr_##type)
+
 static const struct rpc_procedure procedures[] = {
 	RPC_DISPATCH_NULL,
-	{ADD, "add", (xdrproc_t)xdr_pair, sizeof(struct pair),
-	 (xdrproc_t)xdr_int32_t, sizeof(int32_t), serve_add, RPC_IDEMPOTENT},
-	{ECHO, "echo", (xdrproc_t)xdr_blob, sizeof(struct blob),
-	 (xdrproc_t)xdr_blob, sizeof(struct blob), serve_echo, RPC_IDEMPOTENT},
-	{COUNT, "count", NULL, 0, (xdrproc_t)xdr_int32_t, sizeof(int32_t),
-	 serve_count, 0},
-	{FAIL, "fail", NULL, 0, NULL, 0, serve_fail, 0},
-	{GATE, "gate", NULL, 0, NULL, 0, serve_gate, 0},
+	{.number = ADD,
+	 .name = "add",
+	 .xdr_args = XDR(pair),
+	 .args_bytes = sizeof(struct pair),
+	 .xdr_result = XDR(int32_t),
+	 .result_bytes = sizeof(int32_t),
+	 .serve = serve_add,
+	 .flags = RPC_IDEMPOTENT | RPC_QUICK,
+	 .max_args_bytes = 8,
+	 .max_result_bytes = 4},
+	{.number = ECHO,
+	 .name = "echo",
+	 .xdr_args = XDR(blob),
+	 .args_bytes = sizeof(struct blob),
+	 .xdr_result = XDR(blob),
+	 .result_bytes = sizeof(struct blob),
+	 .serve = serve_echo,
+	 .flags = RPC_IDEMPOTENT | RPC_QUICK,
+	 .max_args_bytes = 4 + ECHO_MAX,
+	 .max_result_bytes = 4 + ECHO_MAX},
+	{.number = COUNT,
+	 .name = "count",
+	 .xdr_result = XDR(int32_t),
+	 .result_bytes = sizeof(int32_t),
+	 .serve = serve_count,
+	 .max_result_bytes = 4},
+	{.number = FAIL, .name = "fail", .serve = serve_fail},
+	{.number = GATE, .name = "gate", .serve = serve_gate},
 };
 #define N_PROCEDURES (sizeof(procedures) / sizeof(procedures[0]))
 
@@ -145,6 +167,29 @@ static inline void *run_server(void *arg)
 	return NULL;
 }
 
+/* Cases run twice: with a thread for each connection, and with event loops. */
+static unsigned int loops;
+
+static inline int in_threads(void **state)
+{
+	(void)state;
+	loops = 0;
+	return 0;
+}
+
+static inline int in_loops(void **state)
+{
+	(void)state;
+	loops = 2;
+	return 0;
+}
+
+#define IN_BOTH_MODES(name)                                    \
+	{#name, name, in_threads, NULL, NULL},                 \
+	{                                                      \
+#name "__in_loops", name, in_loops, NULL, NULL \
+	}
+
 /* The options of all three transports, on any port of the loopback. */
 static inline struct rpc_server_options all_transports(void)
 {
@@ -154,6 +199,7 @@ static inline struct rpc_server_options all_transports(void)
 		.has_tcp = true,
 		.has_udp = true,
 		.unix_path = UNIX_PATH,
+		.loops = loops,
 	};
 }
 
@@ -190,6 +236,18 @@ static inline int set_up(void **state)
 	return 0;
 }
 
+static inline int set_up_threads(void **state)
+{
+	in_threads(state);
+	return set_up(state);
+}
+
+static inline int set_up_loops(void **state)
+{
+	in_loops(state);
+	return set_up(state);
+}
+
 static inline int tear_down(void **state)
 {
 	struct fixture *f = *state;
@@ -198,6 +256,12 @@ static inline int tear_down(void **state)
 	free(f);
 	return 0;
 }
+
+#define SERVED_IN_BOTH_MODES(name)                                      \
+	{#name, name, set_up_threads, tear_down, NULL},                 \
+	{                                                               \
+#name "__in_loops", name, set_up_loops, tear_down, NULL \
+	}
 
 static inline struct rpc_server_counts counts_of(const struct fixture *f)
 {

@@ -8,17 +8,6 @@
 #include "lib/stats.h"
 #include "tests/lib/rpc_hostile_fixture.h"
 
-static int set_up_patient(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	assert_non_null(f);
-	f->options = all_transports();
-	start_server(f);
-	*state = f;
-	return 0;
-}
-
 static long resident_bytes(void)
 {
 	FILE *file = fopen("/proc/self/statm", "re");
@@ -130,14 +119,12 @@ static void others_hardly_notice_an_attack(void **state)
 	free(fds);
 }
 
-#define CASE(name) \
-	cmocka_unit_test_setup_teardown(name, set_up_patient, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(undecodable_arguments_leave_no_memory_behind),
-		CASE(others_hardly_notice_an_attack),
+		SERVED_IN_BOTH_MODES(
+			undecodable_arguments_leave_no_memory_behind),
+		SERVED_IN_BOTH_MODES(others_hardly_notice_an_attack),
 	};
 
 	allow_more_descriptors();

@@ -36,11 +36,25 @@ static int set_up_with(void **state, int64_t limit_ns)
 
 static int patient(void **state)
 {
+	in_threads(state);
 	return set_up_with(state, 300 * TICK_S);
 }
 
 static int strict(void **state)
 {
+	in_threads(state);
+	return set_up_with(state, 50 * TICK_MS);
+}
+
+static int patient_loops(void **state)
+{
+	in_loops(state);
+	return set_up_with(state, 300 * TICK_S);
+}
+
+static int strict_loops(void **state)
+{
+	in_loops(state);
 	return set_up_with(state, 50 * TICK_MS);
 }
 
@@ -221,15 +235,24 @@ static bool are_all_gone(void *arg)
 	return counts_of(arg).open == 0;
 }
 
+/* And that the server has all that it needs by then. */
+static void assert_nothing_is_served(struct fixture *f)
+{
+	assert_others_are_served(f);
+	assert_true(support_wait_until(are_all_gone, f, 60000));
+}
+
 static void hundreds_of_idle_connections_hold_up_nobody(void **state)
 {
 	/* valgrind has room for 500 threads, and not much hurry. */
 	const int n = support_is_valgrind() ? 50 : 500;
 	struct fixture *f = *state;
-	int before = support_count_fds();
 	int *fds = calloc((size_t)n, sizeof(*fds));
+	int before;
 
 	assert_non_null(fds);
+	assert_nothing_is_served(f);
+	before = support_count_fds();
 	for (int i = 0; i < n; i++)
 		fds[i] = connect_raw(f);
 	assert_others_are_served(f);
@@ -244,8 +267,10 @@ static void connections_that_come_and_go_leave_nothing(void **state)
 {
 	const int n = support_is_valgrind() ? 100 : 1000;
 	struct fixture *f = *state;
-	int before = support_count_fds();
+	int before;
 
+	assert_nothing_is_served(f);
+	before = support_count_fds();
 	for (int i = 0; i < n; i++) {
 		int fd = connect_raw(f);
 
@@ -322,10 +347,16 @@ static void undecodable_arguments_are_answered_and_freed(void **state)
 	close(fd);
 }
 
-#define PATIENT_CASE(name) \
-	cmocka_unit_test_setup_teardown(name, patient, tear_down)
-#define STRICT_CASE(name) \
-	cmocka_unit_test_setup_teardown(name, strict, tear_down)
+#define PATIENT_CASE(name)                                               \
+	{#name, name, patient, tear_down, NULL},                         \
+	{                                                                \
+#name "__in_loops", name, patient_loops, tear_down, NULL \
+	}
+#define STRICT_CASE(name)                                               \
+	{#name, name, strict, tear_down, NULL},                         \
+	{                                                               \
+#name "__in_loops", name, strict_loops, tear_down, NULL \
+	}
 
 int main(void)
 {

@@ -1,0 +1,660 @@
+/* rpc_loop.c - a loop waits at epoll for all of its connections, answers quick
+ * calls itself and leaves the others to workers, and never waits for a peer:
+ * what a socket does not take is queued.
+ *
+ * A connection is looked at for one reason or another: bytes came, bytes can
+ * be sent, a worker is done, memory may be there. All end in go_on(), which
+ * answers what it may, sends what it can, and from what is left settles what to
+ * wait for. It stops reading where the peer has enough under way: replies that
+ * it has not read, calls with workers.
+ *
+ * Connections belong to their loop's thread alone. Others reach it by its two
+ * lists, under their lock: connections that are new, jobs that are done. What
+ * has ended is handed over at the end of a round, as epoll may have told of it
+ * twice in the same. */
+#include "lib/rpc/rpc_loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/fdio.h"
+#include "lib/rpc/rpc_workers.h"
+#include "lib/tick.h"
+
+enum { EVENTS = 64 };
+
+struct rpc_conn_timers {
+	struct rpc_conn_timer *first, *last;
+	int why; /* a connection ends whose time is over */
+};
+
+struct rpc_loop {
+	struct rpc_loops *loops;
+	int epoll_fd, wake_fd;
+	pthread_t thread;
+	struct rpc_scratch scratch;
+	int64_t now; /* of this round */
+	struct rpc_conn_timers idle, record, write, hungry;
+	struct rpc_conn *closing;
+	pthread_mutex_t lock; /* of the rest */
+	struct rpc_conn *inbox;
+	struct rpc_job *done;
+	bool is_closing;
+};
+
+struct rpc_loops {
+	struct rpc_conns *conns;
+	struct rpc_workers *workers;
+	unsigned int next, n;
+	struct rpc_loop loops[];
+};
+
+/* ---- timers ---- */
+
+static void stop_timer(struct rpc_conn_timer *timer)
+{
+	struct rpc_conn_timers *in = timer->in;
+
+	if (!in)
+		return;
+	if (timer->previous)
+		timer->previous->next = timer->next;
+	else
+		in->first = timer->next;
+	if (timer->next)
+		timer->next->previous = timer->previous;
+	else
+		in->last = timer->previous;
+	timer->in = NULL;
+}
+
+/* As all of a list have the same span, the new one is the last that is due, or
+ * nearly. */
+static void start_timer(struct rpc_conn *conn, struct rpc_conn_timer *timer,
+			struct rpc_conn_timers *in, int64_t due)
+{
+	struct rpc_conn_timer *before;
+
+	stop_timer(timer);
+	for (before = in->last; before && before->due > due;)
+		before = before->previous;
+	*timer = (struct rpc_conn_timer){
+		.in = in,
+		.due = due,
+		.conn = conn,
+		.previous = before,
+		.next = before ? before->next : in->first,
+	};
+	if (timer->next)
+		timer->next->previous = timer;
+	else
+		in->last = timer;
+	if (before)
+		before->next = timer;
+	else
+		in->first = timer;
+}
+
+static int64_t due_after(const struct rpc_loop *loop, int64_t span)
+{
+	return span > TICK_NEVER - loop->now ? TICK_NEVER : loop->now + span;
+}
+
+/* ---- the end of a connection ---- */
+
+static void finish(struct rpc_conn *conn)
+{
+	struct rpc_loop *loop = conn->l.loop;
+
+	conn->l.closing = loop->closing;
+	loop->closing = conn;
+}
+
+/* Calls that workers have are waited for, but not answered. */
+static void end(struct rpc_conn *conn, int why)
+{
+	if (!conn->l.is_open)
+		return;
+	conn->l.is_open = false;
+	conn->l.why = why;
+	stop_timer(&conn->l.read);
+	stop_timer(&conn->l.write);
+	/* Which takes it out of epoll, as nobody else has this socket. */
+	rpc_conn_shut(conn);
+	if (conn->l.in_flight == 0)
+		finish(conn);
+}
+
+static void hand_over(struct rpc_loop *loop)
+{
+	struct rpc_conn *conn;
+
+	while ((conn = loop->closing)) {
+		loop->closing = conn->l.closing;
+		rpc_conn_end(conn, conn->l.why);
+	}
+}
+
+/* ---- sending ---- */
+
+/* The time to take what is queued now is write_ns, however much is queued
+ * behind it meanwhile. */
+static void watch_sending(struct rpc_conn *conn, size_t sent)
+{
+	struct rpc_loop *loop = conn->l.loop;
+	size_t unsent = rpc_conn_unsent(conn);
+
+	if (unsent == 0) {
+		stop_timer(&conn->l.write);
+		return;
+	}
+	if (conn->l.write.in && sent < conn->l.unsent_then) {
+		conn->l.unsent_then -= sent;
+		return;
+	}
+	conn->l.unsent_then = unsent;
+	start_timer(conn, &conn->l.write, &loop->write,
+		    due_after(loop, conn->conns->options->write_ns));
+}
+
+/* What the socket takes. Returns 0 or -errno. */
+static int send_some(struct rpc_conn *conn)
+{
+	ssize_t n = 0;
+
+	if (rpc_conn_unsent(conn) > 0) {
+		n = send(conn->fd, conn->out.bytes + conn->sent,
+			 rpc_conn_unsent(conn), MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		n = n < 0 ? 0 : n;
+		rpc_conn_was_sent(conn, (size_t)n);
+		rpc_conn_set_idle(conn, conn->l.loop->now);
+	}
+	watch_sending(conn, (size_t)n);
+	return 0;
+}
+
+/* ---- answering ---- */
+
+static bool has_enough(const struct rpc_conn *conn)
+{
+	return rpc_conn_unsent(conn) >= RPC_CONN_QUEUE ||
+	       conn->l.in_flight >= conn->conns->options->max_in_flight;
+}
+
+static int leave_to_worker(struct rpc_conn *conn)
+{
+	int error;
+	struct rpc_job *job = rpc_workers_job(conn, &error);
+
+	if (!job)
+		return error;
+	conn->has_call = false;
+	conn->hungry_since = 0;
+	conn->l.in_flight++;
+	rpc_workers_give(conn->l.loop->loops->workers, job);
+	return 0;
+}
+
+/* Returns 0 when no more can be done now, or -errno. */
+static int answer_all(struct rpc_conn *conn)
+{
+	const struct rpc_dispatch *dispatch = &conn->conns->options->dispatch;
+	int rc;
+
+	while (!has_enough(conn)) {
+		rc = rpc_conn_take_call(conn);
+		if (rc <= 0)
+			return rc;
+		if (rpc_dispatch_is_quick(dispatch, &conn->call))
+			rc = rpc_conn_answer_taken(conn,
+						   &conn->l.loop->scratch);
+		else
+			rc = leave_to_worker(conn);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---- what to wait for ---- */
+
+static bool may_read(const struct rpc_conn *conn)
+{
+	return !conn->l.why && !conn->hungry_since && !has_enough(conn) &&
+	       !atomic_load_explicit(&conn->conns->is_stopping,
+				     memory_order_relaxed);
+}
+
+static int set_events(struct rpc_conn *conn)
+{
+	struct epoll_event event = {
+		.events = (may_read(conn) ? EPOLLIN : 0u) |
+			  (rpc_conn_unsent(conn) > 0 ? EPOLLOUT : 0u),
+		.data.ptr = conn,
+	};
+
+	if (event.events == conn->l.events)
+		return 0;
+	conn->l.events = event.events;
+	return epoll_ctl(conn->l.loop->epoll_fd, EPOLL_CTL_MOD, conn->fd,
+			 &event)
+		       ? -errno
+		       : 0;
+}
+
+/* A record's time counts from its first byte, and goes on. */
+static void watch_reading(struct rpc_conn *conn)
+{
+	const struct rpc_server_options *options = conn->conns->options;
+	struct rpc_loop *loop = conn->l.loop;
+	struct rpc_conn_timer *timer = &conn->l.read;
+
+	if (conn->hungry_since) {
+		start_timer(conn, timer, &loop->hungry,
+			    loop->now + RPC_CONN_RETRY_MS * TICK_MS);
+	} else if (!may_read(conn) || conn->l.in_flight > 0) {
+		stop_timer(timer);
+	} else if (rpc_record_is_partial(&conn->reader)) {
+		if (conn->reader.whole_until == 0)
+			conn->reader.whole_until =
+				due_after(loop, options->record_ns);
+		start_timer(conn, timer, &loop->record,
+			    conn->reader.whole_until);
+	} else {
+		start_timer(conn, timer, &loop->idle,
+			    due_after(loop, options->idle_ns));
+	}
+}
+
+/* Who has nothing under way has no buffers either. */
+static void give_back(struct rpc_conn *conn)
+{
+	if (rpc_conn_unsent(conn) == 0)
+		rpc_buffer_fini(&conn->out);
+	if (!conn->has_call && !rpc_record_is_partial(&conn->reader))
+		rpc_record_fini(&conn->reader);
+	rpc_conn_note_memory(conn);
+}
+
+static bool is_finished(const struct rpc_conn *conn)
+{
+	if (conn->l.in_flight > 0 || rpc_conn_unsent(conn) > 0)
+		return false;
+	return conn->l.why || atomic_load_explicit(&conn->conns->is_stopping,
+						   memory_order_relaxed);
+}
+
+/* Answer and send, and once more where what was queued is gone. Returns 0 or
+ * why nothing can be sent any more. */
+static int answer_and_send(struct rpc_conn *conn)
+{
+	bool had_enough;
+	int rc;
+
+	do {
+		rc = conn->l.why ? 0 : answer_all(conn);
+		if (rc == -ENOBUFS)
+			rc = rpc_conn_go_hungry(conn);
+		/* What was answered before is sent, whatever comes. */
+		if (rc)
+			conn->l.why = rc;
+		had_enough = has_enough(conn);
+		rc = send_some(conn);
+	} while (!rc && !conn->l.why && had_enough && !has_enough(conn));
+	return rc;
+}
+
+/* All that can be done for a connection. why is what has happened to it. */
+static void go_on(struct rpc_conn *conn, int why)
+{
+	int rc;
+
+	if (why && !conn->l.why)
+		conn->l.why = why;
+	rc = answer_and_send(conn);
+	if (!rc && !is_finished(conn))
+		rc = set_events(conn);
+	if (rc || is_finished(conn)) {
+		end(conn, conn->l.why ? conn->l.why : rc);
+		return;
+	}
+	give_back(conn);
+	watch_reading(conn);
+}
+
+/* ---- what happens ---- */
+
+static int receive(struct rpc_conn *conn)
+{
+	uint8_t *to;
+	size_t room;
+	ssize_t n;
+	int rc = rpc_record_room(&conn->reader, &to, &room);
+
+	if (rc)
+		return rc;
+	conn->hungry_since = 0;
+	n = recv(conn->fd, to, room, MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (n == 0)
+		return rpc_record_is_partial(&conn->reader) ? -ECONNRESET
+							    : -EPIPE;
+	rpc_record_add(&conn->reader, (size_t)n);
+	return 0;
+}
+
+static int receive_or_wait(struct rpc_conn *conn)
+{
+	int rc = receive(conn);
+
+	return rc == -ENOBUFS ? rpc_conn_go_hungry(conn) : rc;
+}
+
+static void look_at(struct rpc_conn *conn, uint32_t events)
+{
+	int why = 0;
+
+	if (!conn->l.is_open)
+		return;
+	if (conn->l.events & EPOLLIN && events & ~(uint32_t)EPOLLOUT)
+		why = receive_or_wait(conn);
+	else if (events & (EPOLLHUP | EPOLLERR))
+		why = -ECONNRESET;
+	/* Cut off: nobody is there to be sent anything. */
+	if (why && events & (EPOLLHUP | EPOLLERR))
+		end(conn, why);
+	else
+		go_on(conn, why);
+}
+
+/* The reply of a worker, behind the others. It is there, so it is sent:
+ * whatever it takes more of the budget now. Returns 0 or -ENOMEM. */
+static int take_reply(struct rpc_job *job)
+{
+	struct rpc_conn *conn = job->conn;
+	size_t n = (size_t)job->n;
+	struct rpc_buffer other;
+	int rc;
+
+	if (rpc_conn_unsent(conn) == 0) {
+		other = conn->out;
+		conn->out = job->reply;
+		job->reply = other;
+		conn->sent = 0;
+		conn->queued = n;
+		return 0;
+	}
+	conn->out.limit = conn->queued + n;
+	rpc_buffer_owe(&conn->out, conn->queued + n);
+	rc = rpc_buffer_reserve(&conn->out, conn->queued + n);
+	if (rc)
+		return rc;
+	memcpy(conn->out.bytes + conn->queued, job->reply.bytes, n);
+	conn->queued += n;
+	return 0;
+}
+
+static void take_job(struct rpc_job *job)
+{
+	struct rpc_conn *conn = job->conn;
+	int why = job->n < 0 ? (int)job->n : 0;
+
+	if (conn->l.is_open && job->n > 0)
+		why = take_reply(job);
+	conn->l.in_flight--;
+	rpc_workers_free(job);
+	if (conn->l.is_open)
+		go_on(conn, why);
+	else if (conn->l.in_flight == 0)
+		finish(conn);
+}
+
+static void adopt(struct rpc_loop *loop, struct rpc_conn *conn)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = conn};
+
+	conn->l.is_open = true;
+	conn->l.events = EPOLLIN;
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event))
+		end(conn, -errno);
+	else
+		go_on(conn, 0);
+}
+
+static void look_at_lists(struct rpc_loop *loop)
+{
+	struct rpc_conn *inbox, *next_conn;
+	struct rpc_job *done, *next_job;
+	uint64_t count;
+
+	/* Nothing to be read is as well. */
+	(void)!read(loop->wake_fd, &count, sizeof(count));
+	pthread_mutex_lock(&loop->lock);
+	inbox = loop->inbox;
+	loop->inbox = NULL;
+	done = loop->done;
+	loop->done = NULL;
+	pthread_mutex_unlock(&loop->lock);
+	for (; inbox; inbox = next_conn) {
+		next_conn = inbox->l.inbox;
+		adopt(loop, inbox);
+	}
+	for (; done; done = next_job) {
+		next_job = done->next;
+		take_job(done);
+	}
+}
+
+/* ---- the loop ---- */
+
+static void end_overdue(struct rpc_loop *loop, struct rpc_conn_timers *timers)
+{
+	while (timers->first && timers->first->due <= loop->now)
+		end(timers->first->conn, timers->why);
+}
+
+/* Once each: who gets nothing again is at the end then, and due later. */
+static void feed_hungry(struct rpc_loop *loop)
+{
+	struct rpc_conn *conn;
+
+	while (loop->hungry.first && loop->hungry.first->due <= loop->now) {
+		conn = loop->hungry.first->conn;
+		stop_timer(&conn->l.read);
+		go_on(conn, conn->has_call ? 0 : receive_or_wait(conn));
+	}
+}
+
+static int64_t first_due(const struct rpc_loop *loop)
+{
+	const struct rpc_conn_timers *const all[] = {
+		&loop->idle, &loop->record, &loop->write, &loop->hungry};
+	int64_t due = TICK_NEVER;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i]->first && all[i]->first->due < due)
+			due = all[i]->first->due;
+	return due;
+}
+
+static bool is_closing(struct rpc_loop *loop)
+{
+	bool is;
+
+	pthread_mutex_lock(&loop->lock);
+	is = loop->is_closing;
+	pthread_mutex_unlock(&loop->lock);
+	return is;
+}
+
+static void *run(void *arg)
+{
+	struct rpc_loop *loop = arg;
+	struct epoll_event events[EVENTS];
+	bool is_woken;
+	int n;
+
+	do {
+		n = epoll_wait(loop->epoll_fd, events, EVENTS,
+			       tick_left_ms(first_due(loop)));
+		loop->now = tick_now();
+		is_woken = false;
+		for (int i = 0; i < n; i++)
+			if (events[i].data.ptr)
+				look_at(events[i].data.ptr, events[i].events);
+			else
+				is_woken = true;
+		if (is_woken)
+			look_at_lists(loop);
+		feed_hungry(loop);
+		end_overdue(loop, &loop->idle);
+		end_overdue(loop, &loop->record);
+		end_overdue(loop, &loop->write);
+		hand_over(loop);
+	} while (!is_woken || !is_closing(loop));
+	return NULL;
+}
+
+/* ---- for others ---- */
+
+static void wake(struct rpc_loop *loop)
+{
+	const uint64_t one = 1;
+
+	/* Cannot fail, nor block: it would take 2^64 of them. */
+	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
+		abort();
+}
+
+static void give_back_job(struct rpc_job *job)
+{
+	struct rpc_loop *loop = job->conn->l.loop;
+
+	pthread_mutex_lock(&loop->lock);
+	job->next = loop->done;
+	loop->done = job;
+	/* Within the lock: without it the loop could be gone. */
+	wake(loop);
+	pthread_mutex_unlock(&loop->lock);
+}
+
+int rpc_loop_start(struct rpc_conn *conn)
+{
+	struct rpc_loops *loops = conn->conns->loops;
+	struct rpc_loop *loop = &loops->loops[loops->next++ % loops->n];
+
+	conn->l.loop = loop;
+	pthread_mutex_lock(&loop->lock);
+	conn->l.inbox = loop->inbox;
+	loop->inbox = conn;
+	pthread_mutex_unlock(&loop->lock);
+	wake(loop);
+	return 0;
+}
+
+static void init_loop(struct rpc_loops *loops, struct rpc_loop *loop)
+{
+	loop->loops = loops;
+	loop->epoll_fd = loop->wake_fd = -1;
+	loop->idle.why = -EAGAIN;
+	loop->record.why = loop->write.why = -ETIMEDOUT;
+	pthread_mutex_init(&loop->lock, NULL);
+	rpc_dispatch_scratch_init(&loop->scratch);
+}
+
+static void fini_loop(struct rpc_loop *loop)
+{
+	rpc_dispatch_scratch_fini(&loop->scratch);
+	pthread_mutex_destroy(&loop->lock);
+	fdio_close(&loop->wake_fd);
+	fdio_close(&loop->epoll_fd);
+}
+
+/* Straight after the call that made it. */
+static int keep_fd(int *fd, int made)
+{
+	*fd = made < 0 ? -errno : fdio_above_std(made);
+	made = *fd < 0 ? *fd : 0;
+	if (made)
+		*fd = -1;
+	return made;
+}
+
+static int start_loop(struct rpc_loop *loop)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	sigset_t all, old;
+	int rc;
+
+	rc = keep_fd(&loop->epoll_fd, epoll_create1(EPOLL_CLOEXEC));
+	if (!rc)
+		rc = keep_fd(&loop->wake_fd,
+			     eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	if (!rc &&
+	    epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->wake_fd, &event))
+		rc = -errno;
+	if (!rc) {
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &old);
+		rc = -pthread_create(&loop->thread, NULL, run, loop);
+		pthread_sigmask(SIG_SETMASK, &old, NULL);
+	}
+	if (rc)
+		fini_loop(loop);
+	return rc;
+}
+
+static void stop_loop(struct rpc_loop *loop)
+{
+	pthread_mutex_lock(&loop->lock);
+	loop->is_closing = true;
+	pthread_mutex_unlock(&loop->lock);
+	wake(loop);
+	pthread_join(loop->thread, NULL);
+	fini_loop(loop);
+}
+
+int rpc_loop_open(struct rpc_loops **out, struct rpc_conns *conns)
+{
+	unsigned int n = conns->options->loops;
+	struct rpc_loops *loops =
+		calloc(1, sizeof(*loops) + n * sizeof(struct rpc_loop));
+	int rc;
+
+	*out = NULL;
+	if (!loops)
+		return -ENOMEM;
+	loops->conns = conns;
+	rc = rpc_workers_open(&loops->workers, conns->options->workers,
+			      give_back_job);
+	while (!rc && loops->n < n) {
+		init_loop(loops, &loops->loops[loops->n]);
+		rc = start_loop(&loops->loops[loops->n]);
+		if (!rc)
+			loops->n++;
+	}
+	if (rc)
+		rpc_loop_close(loops);
+	else
+		*out = loops;
+	return rc;
+}
+
+void rpc_loop_close(struct rpc_loops *loops)
+{
+	if (!loops)
+		return;
+	rpc_workers_close(loops->workers);
+	for (unsigned int i = 0; i < loops->n; i++)
+		stop_loop(&loops->loops[i]);
+	free(loops);
+}
