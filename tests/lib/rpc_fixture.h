@@ -184,7 +184,7 @@ static inline int in_loops(void **state)
 	return 0;
 }
 
-#define IN_BOTH_MODES(name)                                    \
+#define MODES_CASE(name)                                       \
 	{#name, name, in_threads, NULL, NULL},                 \
 	{                                                      \
 #name "__in_loops", name, in_loops, NULL, NULL \
@@ -257,7 +257,7 @@ static inline int tear_down(void **state)
 	return 0;
 }
 
-#define SERVED_IN_BOTH_MODES(name)                                      \
+#define SERVED_CASE(name)                                               \
 	{#name, name, set_up_threads, tear_down, NULL},                 \
 	{                                                               \
 #name "__in_loops", name, set_up_loops, tear_down, NULL \

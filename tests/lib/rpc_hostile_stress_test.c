@@ -122,9 +122,8 @@ static void others_hardly_notice_an_attack(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SERVED_IN_BOTH_MODES(
-			undecodable_arguments_leave_no_memory_behind),
-		SERVED_IN_BOTH_MODES(others_hardly_notice_an_attack),
+		SERVED_CASE(undecodable_arguments_leave_no_memory_behind),
+		SERVED_CASE(others_hardly_notice_an_attack),
 	};
 
 	allow_more_descriptors();

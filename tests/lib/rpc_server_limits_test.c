@@ -90,9 +90,9 @@ static void want_of_descriptors_passes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_BOTH_MODES(idle_connection_is_closed),
-		IN_BOTH_MODES(longest_idle_makes_room_for_the_next),
-		IN_BOTH_MODES(want_of_descriptors_passes),
+		MODES_CASE(idle_connection_is_closed),
+		MODES_CASE(longest_idle_makes_room_for_the_next),
+		MODES_CASE(want_of_descriptors_passes),
 	};
 
 	return SUPPORT_MAIN(tests);

@@ -311,20 +311,19 @@ static void socket_has_the_mode_that_was_asked_for(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SERVED_IN_BOTH_MODES(every_transport_answers),
-		SERVED_IN_BOTH_MODES(large_arguments_and_results_go_through),
-		SERVED_IN_BOTH_MODES(
-			arguments_beyond_a_datagram_cannot_be_encoded),
-		SERVED_IN_BOTH_MODES(pipelined_calls_are_answered_in_order),
-		SERVED_IN_BOTH_MODES(long_call_holds_up_nobody_else),
-		IN_BOTH_MODES(kernel_says_who_is_at_a_unix_socket),
-		SERVED_IN_BOTH_MODES(call_in_hand_is_answered_before_the_end),
-		IN_BOTH_MODES(nothing_is_left_after_the_end),
-		IN_BOTH_MODES(dead_servers_socket_is_replaced),
-		SERVED_IN_BOTH_MODES(living_servers_sockets_are_left_alone),
-		IN_BOTH_MODES(other_files_are_left_alone),
-		IN_BOTH_MODES(successors_socket_is_left_alone),
-		IN_BOTH_MODES(socket_has_the_mode_that_was_asked_for),
+		SERVED_CASE(every_transport_answers),
+		SERVED_CASE(large_arguments_and_results_go_through),
+		SERVED_CASE(arguments_beyond_a_datagram_cannot_be_encoded),
+		SERVED_CASE(pipelined_calls_are_answered_in_order),
+		SERVED_CASE(long_call_holds_up_nobody_else),
+		MODES_CASE(kernel_says_who_is_at_a_unix_socket),
+		SERVED_CASE(call_in_hand_is_answered_before_the_end),
+		MODES_CASE(nothing_is_left_after_the_end),
+		MODES_CASE(dead_servers_socket_is_replaced),
+		SERVED_CASE(living_servers_sockets_are_left_alone),
+		MODES_CASE(other_files_are_left_alone),
+		MODES_CASE(successors_socket_is_left_alone),
+		MODES_CASE(socket_has_the_mode_that_was_asked_for),
 	};
 
 	return SUPPORT_MAIN(tests);
