@@ -102,8 +102,9 @@ pkg_libs   = $(pkg_need)$(call pkg,libs,$(1))
 #   HEADERS += …                                 what `make install` gives away
 #
 # DIR is the chapter's folder, and SOURCES are named from there: ring.c,
-# cmd/shm_cat.c, bench/bench.c. What rpcgen makes of DIR/x.x counts as lying
-# there too: x_xdr.c and x_clnt.c, and the header is included as "DIR/x.h". A
+# cmd/shm_cat.c, bench/bench.c. What lib/rpc/rpcstub makes of DIR/x.x counts as
+# lying there too: x_xdr.c for both sides, x_clnt.c for the client's and x_svc.c
+# for the server's, and the header is included as "DIR/x.h". A
 # bench may have C++ sources (.cc), where a peer is C++. LIBS are libraries of
 # ours, and bring along what they were declared with; all get lib/ (util), and
 # commands lib/cmd (cmd). PKGS are names as pkg-config knows them.
@@ -204,7 +205,7 @@ $(foreach t,$(if $(filter fuzz,$(MODE)),$(FUZZERS)),$(eval \
 
 # The archives of these libraries, and of those they stand on, in link order.
 closure = $(foreach l,$(call archive,$(1)),$(l) $(call closure,$(LIBS_$(l))))
-# The headers that rpcgen makes for these folders.
+# The headers that rpcstub makes for these folders.
 generated = $(patsubst %.x,build/gen/%.h,$(wildcard $(addsuffix /*.x,$(1))))
 
 define rules
@@ -254,20 +255,13 @@ $(RECORDER):
 	$(call run,LINK) $(CC) $(ALL_MODE) -shared -o $@ $(OBJ_$@)
 endif
 
-RPCGEN = $(or $(shell command -v rpcgen),$(error rpcgen is not installed: \
-	run scripts/install-deps, or apt-get install rpcsvc-proto)) -C -N -M
-build/gen/%.h: %.x
-	@mkdir -p $(@D) && rm -f $@
-	$(call run,GEN ) $(RPCGEN) -h -o $@ $<
-build/gen/%_xdr.c: %.x
-	@mkdir -p $(@D) && rm -f $@
-	$(call run,GEN ) $(RPCGEN) -i 0 -c -o $@ $<
-build/gen/%_clnt.c: %.x
-	@mkdir -p $(@D) && rm -f $@
-	$(call run,GEN ) $(RPCGEN) -l -o $@ $<
+build/gen/%.h build/gen/%_xdr.c build/gen/%_clnt.c build/gen/%_svc.c: \
+		%.x lib/rpc/rpcstub
+	@mkdir -p $(@D)
+	$(call run,GEN ) lib/rpc/rpcstub -o build/gen $<
 
 # All mechanisms in one library, for `make install`.
-OUR_LIBS := $(filter-out $(call archive,suite support replay crash crashplay \
+OUR_LIBS := $(filter-out $(call archive,suite support shapes replay crash crashplay \
 	cmd rpcserve p06_print shm_image_arguments \
 	mmapdb_rows),$(LIBRARIES))
 $(B)/libunixipc.a: $(OUR_LIBS)

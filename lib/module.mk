@@ -15,6 +15,12 @@ HEADERS += $(addprefix lib/rpc/,rpc_budget.h rpc_buffer.h rpc_record.h \
 	rpc_message.h rpc_auth.h rpc_dispatch.h rpc_replies.h rpc_server.h \
 	rpc_fault.h rpc_client.h rpc_bind.h)
 
+# What rpcstub makes of the test's .x.
+$(call library,shapes,tests/lib,shapes_xdr.c shapes_clnt.c shapes_svc.c,\
+	libtirpc,rpc)
+TEST_LIBS_lib/rpcstub_test := shapes
+TSAN_TESTS += lib/rpcstub_test
+
 # System calls that a test makes fail, or stand still.
 TEST_LDFLAGS_lib/tick_test := -Wl,--wrap=clock_gettime
 TEST_LDFLAGS_lib/fdio_test := -Wl,--wrap=read,--wrap=write,--wrap=close

@@ -1,22 +1,15 @@
-/* calc_service.h - what calc.x promises, as tables for rpc_dispatch.h.
+/* calc_service.h - what stands behind the table of calc.x, calc_programs.
  *
- * Version 1 and version 2 at once. Version 1 cannot say that a result has no
- * place in 32 bits: such a call is answered with SYSTEM_ERR, as a wrong number
- * would be believed. Calls may come from any number of threads at the same
- * time; none of them blocks.
- */
+ * The functions that calc.h wants of a service, for both versions. Version 1
+ * cannot say that a result has no place in 32 bits: such a call is answered
+ * with SYSTEM_ERR, as a wrong number would be believed. Calls may come from any
+ * number of threads at the same time; none of them blocks. */
 #ifndef UNIXIPC_P16_RPC_CALC_CALC_SERVICE_H
 #define UNIXIPC_P16_RPC_CALC_CALC_SERVICE_H
 
-#include "lib/rpc/rpc_dispatch.h"
 #include "p16-rpc-calc/accumulator.h"
 
-enum { CALC_SERVICE_PROGRAMS = 2 };
-
-/* Both versions; in the dispatch that uses them, arg is a struct calc_service
- * that outlives it. */
-extern const struct rpc_program calc_service_programs[CALC_SERVICE_PROGRAMS];
-
+/* In the dispatch that uses calc_programs, arg is one that outlives it. */
 struct calc_service {
 	struct accumulator *accumulator; /* the caller's */
 };

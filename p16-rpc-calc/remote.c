@@ -1,4 +1,4 @@
-/* The calls are those that rpcgen has made of calc.x. A request to accumulate
+/* The calls are those that rpcstub has made of calc.x. A request to accumulate
  * keeps its name until it has an answer, and then the next one gets the next
  * number: after a fault nobody knows whether the server has seen it, so that
  * the client takes another random number and begins with 1 again. */
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "p16-rpc-calc/calc.h"
+#include "p16-rpc-calc/arith.h"
 
 struct remote {
 	struct rpc_client *client;
@@ -69,7 +69,6 @@ static bool falls_back(struct remote *remote, const struct rpc_fault *fault)
 	    fault->low > CALC_VERS || fault->high < CALC_VERS)
 		return false;
 	remote->version = CALC_VERS;
-	rpc_client_set_version(remote->client, CALC_VERS);
 	return true;
 }
 
@@ -79,37 +78,6 @@ static enum rpc_fault_kind refuse(struct rpc_fault *fault)
 	*fault = (struct rpc_fault){
 		.kind = RPC_FAULT_VERSION, .low = CALC_VERS, .high = CALC_VERS};
 	return fault->kind;
-}
-
-/* After a stub has returned. */
-static enum rpc_fault_kind fault_of(const struct remote *remote,
-				    enum clnt_stat stat,
-				    struct rpc_fault *fault)
-{
-	if (stat == RPC_SUCCESS)
-		return RPC_FAULT_NONE;
-	*fault = *rpc_client_fault(remote->client);
-	return fault->kind;
-}
-
-static struct remote_answer answer_of(const calc_answer *answer)
-{
-	switch (answer->status) {
-	case CALC_DONE:
-		return (struct remote_answer){
-			.value = answer->calc_answer_u.value};
-	case CALC_OVERFLOW:
-		return (struct remote_answer){.result = -EOVERFLOW};
-	case CALC_DIVISION_BY_ZERO:
-		return (struct remote_answer){.result = -EDOM};
-	case CALC_OUT_OF_ORDER:
-		return (struct remote_answer){.result = -ESTALE};
-	case CALC_TOO_MANY_CLIENTS:
-		return (struct remote_answer){.result = -EBUSY};
-	case CALC_NO_OPERATION:
-		break;
-	}
-	return (struct remote_answer){.result = -EINVAL};
 }
 
 /* ---- version 1 ---- */
@@ -122,111 +90,96 @@ static bool is_32(int64_t value)
 /* A server of version 1 may well answer with what is left of a number that
  * was too large: do not ask for one. */
 static enum rpc_fault_kind evaluate_1(struct remote *remote,
-				      const struct remote_expression *e,
-				      struct remote_answer *answer,
+				      const calc_expression *e,
+				      calc_answer *answer,
 				      struct rpc_fault *fault)
 {
-	CLIENT *handle = rpc_client_handle(remote->client);
-	operands o = {(int)e->a, (int)e->b};
-	enum clnt_stat stat;
+	operands o = {(int)e->operands.a, (int)e->operands.b};
+	enum rpc_fault_kind kind;
 	int value = 0;
 
-	if (e->operation == ARITH_DIVIDE || !is_32(e->a) || !is_32(e->b))
+	if (e->operation == CALC_DIVIDE || !is_32(e->operands.a) ||
+	    !is_32(e->operands.b))
 		return refuse(fault);
-	answer->result = arith_evaluate_32(e->operation, o.a, o.b, &value);
-	if (answer->result)
+	*answer = (calc_answer){.status = CALC_OVERFLOW};
+	if (arith_evaluate_32((enum arith_operation)e->operation, o.a, o.b,
+			      &value))
 		return RPC_FAULT_NONE;
-	if (e->operation == ARITH_ADD)
-		stat = add_1(o, &value, handle);
-	else if (e->operation == ARITH_SUBTRACT)
-		stat = subtract_1(o, &value, handle);
+	if (e->operation == CALC_ADD)
+		kind = calc_add_1(remote->client, &o, &value, fault);
+	else if (e->operation == CALC_SUBTRACT)
+		kind = calc_subtract_1(remote->client, &o, &value, fault);
 	else
-		stat = multiply_1(o, &value, handle);
-	answer->value = value;
-	return fault_of(remote, stat, fault);
+		kind = calc_multiply_1(remote->client, &o, &value, fault);
+	*answer = (calc_answer){CALC_DONE, {.value = value}};
+	return kind;
 }
 
 /* ---- version 2 ---- */
 
 static enum rpc_fault_kind evaluate_2(struct remote *remote,
-				      const struct remote_expression *e,
-				      struct remote_answer *answer,
+				      const calc_expression *e,
+				      calc_answer *answer,
 				      struct rpc_fault *fault)
 {
-	CLIENT *handle = rpc_client_handle(remote->client);
-	calc_operands o = {e->a, e->b};
-	calc_answer result = {0};
-	enum clnt_stat stat;
+	const calc_operands *o = &e->operands;
 
-	if (e->operation == ARITH_ADD)
-		stat = add_2(o, &result, handle);
-	else if (e->operation == ARITH_SUBTRACT)
-		stat = subtract_2(o, &result, handle);
-	else if (e->operation == ARITH_MULTIPLY)
-		stat = multiply_2(o, &result, handle);
-	else
-		stat = divide_2(o, &result, handle);
-	*answer = answer_of(&result);
-	return fault_of(remote, stat, fault);
+	switch (e->operation) {
+	case CALC_ADD:
+		return calc_add_2(remote->client, o, answer, fault);
+	case CALC_SUBTRACT:
+		return calc_subtract_2(remote->client, o, answer, fault);
+	case CALC_MULTIPLY:
+		return calc_multiply_2(remote->client, o, answer, fault);
+	default:
+		return calc_divide_2(remote->client, o, answer, fault);
+	}
 }
 
 static enum rpc_fault_kind evaluate_batch(struct remote *remote,
-					  const struct remote_expression *e,
-					  size_t n,
-					  struct remote_answer *answers,
+					  const calc_expression *e, size_t n,
+					  calc_answer *answers,
 					  struct rpc_fault *fault)
 {
-	calc_expression expressions[CALC_BATCH_MAX];
-	calc_batch batch = {(u_int)n, expressions};
-	calc_answers result = {0};
-	enum rpc_fault_kind kind;
+	/* Only read. */
+	calc_batch batch = {(u_int)n, (calc_expression *)(uintptr_t)e};
+	calc_answers result;
 
-	for (size_t i = 0; i < n; i++)
-		expressions[i] = (calc_expression){
-			(calc_operation)e[i].operation, {e[i].a, e[i].b}};
-	kind = fault_of(
-		remote,
-		batch_2(batch, &result, rpc_client_handle(remote->client)),
-		fault);
-	if (kind)
-		return kind;
-	if (result.calc_answers_len != n) {
+	if (calc_batch_2(remote->client, &batch, &result, fault))
+		return fault->kind;
+	if (result.calc_answers_len == n)
+		memcpy(answers, result.calc_answers_val, n * sizeof(*answers));
+	else
 		*fault = (struct rpc_fault){.kind = RPC_FAULT_BAD_REPLY,
 					    .was_sent = true};
-		kind = fault->kind;
-	} else {
-		for (size_t i = 0; i < n; i++)
-			answers[i] = answer_of(&result.calc_answers_val[i]);
-	}
 	xdr_free((xdrproc_t)xdr_calc_answers, (char *)&result);
-	return kind;
+	return fault->kind;
 }
 
 /* As many as one call takes: *n becomes how many those were. */
 static enum rpc_fault_kind evaluate_some(struct remote *remote,
-					 const struct remote_expression *e,
-					 size_t *n,
-					 struct remote_answer *answers,
+					 const calc_expression *e, size_t *n,
+					 calc_answer *answers,
 					 struct rpc_fault *fault)
 {
-	if (remote->version == CALC_VERS || *n == 1) {
-		*n = 1;
-		return remote->version == CALC_VERS
-			       ? evaluate_1(remote, e, answers, fault)
-			       : evaluate_2(remote, e, answers, fault);
-	}
 	if (*n > CALC_BATCH_MAX)
 		*n = CALC_BATCH_MAX;
-	return evaluate_batch(remote, e, *n, answers, fault);
+	if (remote->version == CALC_VERS_2 && *n > 1)
+		return evaluate_batch(remote, e, *n, answers, fault);
+	*n = 1;
+	return remote->version == CALC_VERS
+		       ? evaluate_1(remote, e, answers, fault)
+		       : evaluate_2(remote, e, answers, fault);
 }
 
 enum rpc_fault_kind remote_evaluate(struct remote *remote,
-				    const struct remote_expression *expressions,
-				    size_t n, struct remote_answer *answers,
+				    const calc_expression *expressions,
+				    size_t n, calc_answer *answers,
 				    struct rpc_fault *fault)
 {
 	size_t done = 0;
 
+	*fault = (struct rpc_fault){0};
 	while (done < n) {
 		size_t some = n - done;
 
@@ -252,12 +205,10 @@ static int take_name(struct remote *remote)
 }
 
 enum rpc_fault_kind remote_accumulate(struct remote *remote, int64_t amount,
-				      struct remote_answer *answer,
+				      calc_answer *answer,
 				      struct rpc_fault *fault)
 {
 	calc_accumulation request = {.amount = amount};
-	calc_answer result = {0};
-	enum clnt_stat stat;
 
 	if (remote->version == CALC_VERS)
 		return refuse(fault);
@@ -268,17 +219,15 @@ enum rpc_fault_kind remote_accumulate(struct remote *remote, int64_t amount,
 	}
 	request.id = remote->last;
 	request.id.sequence++;
-	stat = accumulate_2(request, &result,
-			    rpc_client_handle(remote->client));
-	if (fault_of(remote, stat, fault)) {
+	if (calc_accumulate_2(remote->client, &request, answer, fault)) {
 		remote->last.sequence = 0;
 		falls_back(remote, fault);
 		return fault->kind;
 	}
-	*answer = answer_of(&result);
 	/* Refused ones did not count. */
 	remote->last.sequence =
-		answer->result == -ESTALE || answer->result == -EBUSY
+		answer->status == CALC_OUT_OF_ORDER ||
+				answer->status == CALC_TOO_MANY_CLIENTS
 			? 0
 			: request.id.sequence;
 	return RPC_FAULT_NONE;

@@ -16,8 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/rpc/rpc_client.h"
-#include "p16-rpc-calc/arith.h"
+#include "p16-rpc-calc/calc.h"
 
 struct remote;
 
@@ -38,31 +37,20 @@ void remote_close(struct remote *remote); /* NULL is allowed */
 /* The version that is spoken, as far as is known: 2 until a call finds out. */
 uint32_t remote_version(const struct remote *remote);
 
-struct remote_expression {
-	enum arith_operation operation;
-	int64_t a, b;
-};
-
-struct remote_answer {
-	int result; /* 0; -EOVERFLOW, -EDOM: as of arith_evaluate();
-		     * -ESTALE, -EBUSY: as of accumulator_add() */
-	int64_t value;
-};
-
 /* In calls of up to CALC_BATCH_MAX expressions, or of one each in version 1.
  * Returns 0 and n answers, or the kind of *fault: then no answer is of use.
  * RPC_FAULT_VERSION: the server's version has no such operation, or numbers
  * that are too small for the operands. */
 enum rpc_fault_kind remote_evaluate(struct remote *remote,
-				    const struct remote_expression *expressions,
-				    size_t n, struct remote_answer *answers,
+				    const calc_expression *expressions,
+				    size_t n, calc_answer *answers,
 				    struct rpc_fault *fault);
 
 /* Add to the server's number; the value is what it is afterwards. Whatever
  * this returns, the amount has been added once at most, also by later calls.
  */
 enum rpc_fault_kind remote_accumulate(struct remote *remote, int64_t amount,
-				      struct remote_answer *answer,
+				      calc_answer *answer,
 				      struct rpc_fault *fault);
 
 #endif

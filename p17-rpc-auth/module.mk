@@ -1,6 +1,6 @@
 $(call library,rpcauth,p17-rpc-auth,netname.c authsys.c policy.c service.c \
 	authdh/dh.c authdh/keys.c authdh/authdh_cred.c authdh/authdh_server.c \
-	authdh/authdh_client.c sums_xdr.c sums_clnt.c,libtirpc nettle gmp,rpc)
+	authdh/authdh_client.c sums_xdr.c sums_clnt.c sums_svc.c,libtirpc nettle gmp,rpc)
 $(call program,calc_server_auth,p17-rpc-auth,cmd/calc_server_auth.c \
 	cmd/options.c,rpcauth rpcserve)
 $(call program,calc_client_auth,p17-rpc-auth,cmd/calc_client_auth.c \

@@ -15,42 +15,34 @@ const char *const service_procedures[] = {
 
 /* ---- procedures: two operands of 32 bits always fit a result of 64 ---- */
 
-static int add(const struct rpc_request *request, void *args, void *result)
+int sums_add_1_svc(const struct rpc_request *request, sums_operands *operands,
+		   quad_t *sum)
 {
-	const sums_operands *operands = args;
-	quad_t *sum = result;
-
 	(void)request;
 	*sum = (quad_t)operands->a + operands->b;
 	return 0;
 }
 
-static int subtract(const struct rpc_request *request, void *args, void *result)
+int sums_subtract_1_svc(const struct rpc_request *request,
+			sums_operands *operands, quad_t *difference)
 {
-	const sums_operands *operands = args;
-	quad_t *difference = result;
-
 	(void)request;
 	*difference = (quad_t)operands->a - operands->b;
 	return 0;
 }
 
-static int multiply(const struct rpc_request *request, void *args, void *result)
+int sums_multiply_1_svc(const struct rpc_request *request,
+			sums_operands *operands, quad_t *product)
 {
-	const sums_operands *operands = args;
-	quad_t *product = result;
-
 	(void)request;
 	*product = (quad_t)operands->a * operands->b;
 	return 0;
 }
 
-static int whoami(const struct rpc_request *request, void *args, void *result)
+int sums_whoami_1_svc(const struct rpc_request *request, sums_caller *caller)
 {
-	sums_caller *caller = result;
 	char text[DESCRIPTION];
 
-	(void)args;
 	caller->text =
 		strdup(service_describe(request->who, text, sizeof(text)));
 	return caller->text ? 0 : -ENOMEM;
@@ -71,40 +63,6 @@ const char *service_describe(const struct rpc_identity *who, char *buf,
 		snprintf(buf, size, "%s (nobody)", name);
 	return buf;
 }
-
-/* ---- the table ---- */
-
-/* Not RPC_IDEMPOTENT, although all are: over UDP a call that is repeated has
- * an old timestamp, and must be answered from memory. */
-#define ARITHMETIC(number_, name_, serve_)                         \
-	{                                                          \
-		.number = (number_), .name = (name_),              \
-		.xdr_args = (xdrproc_t)xdr_sums_operands,          \
-		.args_bytes = sizeof(sums_operands),               \
-		.xdr_result = (xdrproc_t)xdr_quad_t,               \
-		.result_bytes = sizeof(quad_t), .serve = (serve_), \
-	}
-
-static const struct rpc_procedure procedures[] = {
-	{.number = SUMS_NULL, .name = "null"},
-	ARITHMETIC(SUMS_ADD, "add", add),
-	ARITHMETIC(SUMS_SUBTRACT, "subtract", subtract),
-	ARITHMETIC(SUMS_MULTIPLY, "multiply", multiply),
-	{
-		.number = SUMS_WHOAMI,
-		.name = "whoami",
-		.xdr_result = (xdrproc_t)xdr_sums_caller,
-		.result_bytes = sizeof(sums_caller),
-		.serve = whoami,
-	},
-};
-
-static const struct rpc_program program = {
-	.program = SUMS_PROG,
-	.version = SUMS_VERS,
-	.procedures = procedures,
-	.n_procedures = sizeof(procedures) / sizeof(procedures[0]),
-};
 
 /* ---- who may call ---- */
 
@@ -140,8 +98,8 @@ void service_dispatch(struct service *service, struct rpc_dispatch *dispatch)
 	if (service->dh)
 		service->flavors[n++] = authdh_server_flavor(service->dh);
 	*dispatch = (struct rpc_dispatch){
-		.programs = &program,
-		.n_programs = 1,
+		.programs = sums_programs,
+		.n_programs = SUMS_PROGRAMS,
 		.flavors = service->flavors,
 		.n_flavors = n,
 		.authorise = authorise,

@@ -9,13 +9,12 @@
 #include "lib/tick.h"
 #include "p16-rpc-calc/bench/bench_side.h"
 #include "p16-rpc-calc/calc.h"
-#include "p16-rpc-calc/calc_service.h"
 
 static int serve(const struct bench_case *c, int tell)
 {
 	struct rpc_server_options options = {
-		.dispatch = {.programs = calc_service_programs,
-			     .n_programs = CALC_SERVICE_PROGRAMS},
+		.dispatch = {.programs = calc_programs,
+			     .n_programs = CALC_PROGRAMS},
 		.host = "127.0.0.1",
 		.has_tcp = c->transport == BENCH_TCP,
 		.has_udp = c->transport == BENCH_UDP,
@@ -71,18 +70,14 @@ int bench_open_rpc(void **client, const struct bench_case *c,
 int bench_call_rpc(void *client, uint32_t number)
 {
 	struct client *a = client;
-	calc_bytes args = {(u_int)a->c->bytes, a->block}, result = {0};
+	calc_bytes args = {(u_int)a->c->bytes, a->block}, result;
 	struct rpc_fault fault;
 	int r;
 
 	if (a->c->bytes == 0)
-		return rpc_client_call(a->rpc, CALC_NULL, NULL, NULL, NULL,
-				       NULL, &fault)
-			       ? -EPIPE
-			       : 0;
+		return calc_null_2(a->rpc, &fault) ? -EPIPE : 0;
 	bench_fill(a->block, a->c->bytes, number);
-	if (rpc_client_call(a->rpc, CALC_ECHO, (xdrproc_t)xdr_calc_bytes, &args,
-			    (xdrproc_t)xdr_calc_bytes, &result, &fault))
+	if (calc_echo_2(a->rpc, &args, &result, &fault))
 		return -EPIPE;
 	r = result.calc_bytes_len == a->c->bytes &&
 			    memcmp(result.calc_bytes_val, a->block,

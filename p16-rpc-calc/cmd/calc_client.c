@@ -12,7 +12,7 @@
 #include "lib/cmd/die.h"
 #include "lib/rpc/rpc_bind.h"
 #include "lib/tick.h"
-#include "p16-rpc-calc/calc.h"
+#include "p16-rpc-calc/arith.h"
 #include "p16-rpc-calc/cmd/expression.h"
 #include "p16-rpc-calc/remote.h"
 
@@ -115,16 +115,16 @@ static _Noreturn void fail(const struct arguments *arguments,
 }
 
 /* What the server said in place of a number. */
-static const char *explain(int result)
+static const char *explain(calc_status status)
 {
-	switch (result) {
-	case -EOVERFLOW:
+	switch (status) {
+	case CALC_OVERFLOW:
 		return "the result does not fit 64 bits";
-	case -EDOM:
+	case CALC_DIVISION_BY_ZERO:
 		return "division by zero";
-	case -ESTALE:
+	case CALC_OUT_OF_ORDER:
 		return "the server does not know the request before this one";
-	case -EBUSY:
+	case CALC_TOO_MANY_CLIENTS:
 		return "the server remembers as many clients as it can: try "
 		       "again later";
 	default:
@@ -136,30 +136,37 @@ enum { REFUSED = 8 }; /* by the server, after it had understood */
 
 /* ---- what to do ---- */
 
-static void evaluate(const struct arguments *arguments, struct remote *remote,
-		     const struct remote_expression *e)
+static void print_result(const calc_answer *answer)
 {
-	struct remote_answer answer;
+	printf("Result: %" PRId64 "\n", (int64_t)answer->calc_answer_u.value);
+}
+
+static void evaluate(const struct arguments *arguments, struct remote *remote,
+		     const calc_expression *e)
+{
+	enum arith_operation operation = (enum arith_operation)e->operation;
+	calc_answer answer;
 	struct rpc_fault fault;
 
 	if (remote_evaluate(remote, e, 1, &answer, &fault))
 		fail(arguments, &fault);
-	if (answer.result)
-		die_status(REFUSED, "%" PRId64 " %c %" PRId64 ": %s", e->a,
-			   arith_sign(e->operation), e->b,
-			   answer.result == -EOVERFLOW &&
+	if (answer.status)
+		die_status(REFUSED, "%" PRId64 " %c %" PRId64 ": %s",
+			   (int64_t)e->operands.a, arith_sign(operation),
+			   (int64_t)e->operands.b,
+			   answer.status == CALC_OVERFLOW &&
 					   remote_version(remote) == CALC_VERS
 				   ? "the result does not fit 32 bits, and the "
 				     "server has version 1 only"
-				   : explain(answer.result));
-	printf("Result: %" PRId64 "\n", answer.value);
+				   : explain(answer.status));
+	print_result(&answer);
 }
 
 static int evaluate_lines(const struct arguments *arguments,
 			  struct remote *remote)
 {
-	struct remote_expression expressions[LINES];
-	struct remote_answer answers[LINES];
+	calc_expression expressions[LINES];
+	calc_answer answers[LINES];
 	struct rpc_fault fault;
 	int status = EXIT_SUCCESS;
 	size_t line = 0, n;
@@ -168,12 +175,11 @@ static int evaluate_lines(const struct arguments *arguments,
 		if (remote_evaluate(remote, expressions, n, answers, &fault))
 			fail(arguments, &fault);
 		for (size_t i = 0; i < n; i++) {
-			if (answers[i].result == 0) {
-				printf("Result: %" PRId64 "\n",
-				       answers[i].value);
+			if (answers[i].status == CALC_DONE) {
+				print_result(&answers[i]);
 				continue;
 			}
-			printf("Error: %s\n", explain(answers[i].result));
+			printf("Error: %s\n", explain(answers[i].status));
 			status = REFUSED;
 		}
 		fflush(stdout);
@@ -184,16 +190,16 @@ static int evaluate_lines(const struct arguments *arguments,
 static void accumulate(const struct arguments *arguments, struct remote *remote,
 		       const int64_t *amounts, size_t n)
 {
-	struct remote_answer answer;
+	calc_answer answer;
 	struct rpc_fault fault;
 
 	for (size_t i = 0; i < n; i++) {
 		if (remote_accumulate(remote, amounts[i], &answer, &fault))
 			fail(arguments, &fault);
-		if (answer.result)
+		if (answer.status)
 			die_status(REFUSED, "accumulate %" PRId64 ": %s",
-				   amounts[i], explain(answer.result));
-		printf("Result: %" PRId64 "\n", answer.value);
+				   amounts[i], explain(answer.status));
+		print_result(&answer);
 		fflush(stdout);
 	}
 }
@@ -217,7 +223,7 @@ static struct remote *connect_to(const struct arguments *arguments)
 static int run(const struct arguments *arguments)
 {
 	int64_t amounts[WORDS_MAX];
-	struct remote_expression expression;
+	calc_expression expression;
 	struct remote *remote;
 	int status = EXIT_SUCCESS;
 

@@ -151,8 +151,8 @@ int main(int argc, char **argv)
 	if (error)
 		die_errno(error, "cannot begin");
 	rpc->dispatch = (struct rpc_dispatch){
-		.programs = calc_service_programs,
-		.n_programs = CALC_SERVICE_PROGRAMS,
+		.programs = calc_programs,
+		.n_programs = CALC_PROGRAMS,
 		.arg = &service,
 	};
 	rpc->loses_reply = loses_reply;

@@ -28,20 +28,22 @@ int64_t expression_number(const char *where, const char *word)
 	}
 }
 
-struct remote_expression expression_of(const char *where,
-				       const char *const words[], size_t n)
+calc_expression expression_of(const char *where, const char *const words[],
+			      size_t n)
 {
-	struct remote_expression expression = {0};
+	calc_expression expression = {0};
+	enum arith_operation operation;
 
 	if (n == 0)
 		die_usage("%san operation is missing: " ACCEPTED, where);
-	if (arith_parse(words[0], &expression.operation))
+	if (arith_parse(words[0], &operation))
 		die_usage("%soperation '%s': " ACCEPTED, where, words[0]);
 	if (n != 3)
 		die_usage("%s%s takes two operands (%s 5 3), not %zu", where,
 			  words[0], words[0], n - 1);
-	expression.a = expression_number(where, words[1]);
-	expression.b = expression_number(where, words[2]);
+	expression.operation = (calc_operation)operation;
+	expression.operands.a = expression_number(where, words[1]);
+	expression.operands.b = expression_number(where, words[2]);
 	return expression;
 }
 
@@ -59,8 +61,8 @@ static size_t split(char *line, const char *words[WORDS_MAX])
 	return n;
 }
 
-size_t expression_read(FILE *file, size_t *line,
-		       struct remote_expression *expressions, size_t max)
+size_t expression_read(FILE *file, size_t *line, calc_expression *expressions,
+		       size_t max)
 {
 	char text[LINE_MAX_BYTES], where[32];
 	const char *words[WORDS_MAX];

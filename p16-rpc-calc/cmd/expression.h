@@ -14,15 +14,15 @@
 
 /* From n words: an operation and two operands. where is put in front of a
  * complaint: "line 7: ", or "". */
-struct remote_expression expression_of(const char *where,
-				       const char *const words[], size_t n);
+calc_expression expression_of(const char *where, const char *const words[],
+			      size_t n);
 
 /* A whole number of 64 bits. */
 int64_t expression_number(const char *where, const char *word);
 
 /* The expressions of a file, one a line; blank lines do not count. Up to max;
  * *line is counted on. Returns how many, 0 at the end. */
-size_t expression_read(FILE *file, size_t *line,
-		       struct remote_expression *expressions, size_t max);
+size_t expression_read(FILE *file, size_t *line, calc_expression *expressions,
+		       size_t max);
 
 #endif

@@ -219,20 +219,21 @@ static _Noreturn void fail(const struct settings *s,
 	}
 }
 
-static enum clnt_stat call(const struct settings *s, CLIENT *handle,
-			   quad_t *number, sums_caller *caller)
+static enum rpc_fault_kind call(const struct settings *s,
+				struct rpc_client *client, quad_t *number,
+				sums_caller *caller, struct rpc_fault *fault)
 {
 	switch (s->operation) {
 	case SUMS_ADD:
-		return sums_add_1(s->operands, number, handle);
+		return sums_add_1(client, &s->operands, number, fault);
 	case SUMS_SUBTRACT:
-		return sums_subtract_1(s->operands, number, handle);
+		return sums_subtract_1(client, &s->operands, number, fault);
 	case SUMS_MULTIPLY:
-		return sums_multiply_1(s->operands, number, handle);
+		return sums_multiply_1(client, &s->operands, number, fault);
 	case SUMS_WHOAMI:
-		return sums_whoami_1(caller, handle);
+		return sums_whoami_1(client, caller, fault);
 	default:
-		return sums_null_1(NULL, handle);
+		return sums_null_1(client, fault);
 	}
 }
 
@@ -251,11 +252,10 @@ static void call_and_print(const struct settings *s, struct rpc_client *client,
 			   bool is_first)
 {
 	sums_caller caller = {0};
+	struct rpc_fault fault;
 	quad_t number = 0;
 
-	if (call(s, rpc_client_handle(client), &number, &caller)) {
-		struct rpc_fault fault = *rpc_client_fault(client);
-
+	if (call(s, client, &number, &caller, &fault)) {
 		rpc_client_close(client);
 		fail(s, &fault);
 	}

@@ -53,7 +53,7 @@ static inline void *fixture_run(void *arg)
 static inline void fixture_open(struct fixture *f, size_t n_versions)
 {
 	struct rpc_server_options options = {
-		.dispatch = {.programs = calc_service_programs,
+		.dispatch = {.programs = calc_programs,
 			     .n_programs = n_versions,
 			     .arg = &f->service},
 		.host = "127.0.0.1",

@@ -4,6 +4,8 @@
 
 #include "tests/p16/calc_fixture.h"
 
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
 static struct fixture f;
 
 static int open_both(void **state)
@@ -33,24 +35,29 @@ static void both_versions_answer_over_each_transport(void **state)
 	for (int t = 0; t < RPC_TRANSPORTS; t++) {
 		struct rpc_client *client =
 			fixture_client(&f, (enum rpc_transport)t, CALC_VERS);
-		CLIENT *handle = rpc_client_handle(client);
-		calc_answer answer = {0};
-		int value = 0;
+		struct rpc_fault fault;
+		calc_answer answer;
+		int value;
 
-		assert_int_equal(add_1((operands){5, 3}, &value, handle), 0);
+		assert_int_equal(
+			calc_add_1(client, &(operands){5, 3}, &value, &fault),
+			0);
 		assert_int_equal(value, 8);
-		assert_int_equal(subtract_1((operands){5, -8}, &value, handle),
-				 0);
-		assert_int_equal(value, 13);
-		assert_int_equal(multiply_1((operands){-7, 6}, &value, handle),
-				 0);
-		assert_int_equal(value, -42);
-		rpc_client_set_version(client, CALC_VERS_2);
-		assert_int_equal(divide_2((calc_operands){INT64_MIN, 2},
-					  &answer, handle),
+		/* Each call is of its own version, whatever was called last. */
+		assert_int_equal(calc_divide_2(client,
+					       &(calc_operands){INT64_MIN, 2},
+					       &answer, &fault),
 				 0);
 		assert_int_equal(answer.status, CALC_DONE);
 		assert_true(answer.calc_answer_u.value == INT64_MIN / 2);
+		assert_int_equal(calc_subtract_1(client, &(operands){5, -8},
+						 &value, &fault),
+				 0);
+		assert_int_equal(value, 13);
+		assert_int_equal(calc_multiply_1(client, &(operands){-7, 6},
+						 &value, &fault),
+				 0);
+		assert_int_equal(value, -42);
 		rpc_client_close(client);
 	}
 }
@@ -58,31 +65,113 @@ static void both_versions_answer_over_each_transport(void **state)
 static void version_1_gives_no_wrong_number(void **state)
 {
 	struct rpc_client *client = fixture_client(&f, RPC_TCP, CALC_VERS);
-	int value = 0;
+	struct rpc_fault fault;
+	int value = 7;
 
 	(void)state;
-	assert_int_equal(add_1((operands){INT32_MAX, 1}, &value,
-			       rpc_client_handle(client)),
-			 RPC_SYSTEMERROR);
-	assert_int_equal(rpc_client_fault(client)->kind, RPC_FAULT_SYSTEM);
+	assert_int_equal(
+		calc_add_1(client, &(operands){INT32_MAX, 1}, &value, &fault),
+		RPC_FAULT_SYSTEM);
+	assert_int_equal(value, 0);
 	/* And the connection is as good as before. */
-	assert_int_equal(add_1((operands){INT32_MAX, -1}, &value,
-			       rpc_client_handle(client)),
-			 0);
+	assert_int_equal(
+		calc_add_1(client, &(operands){INT32_MAX, -1}, &value, &fault),
+		0);
 	assert_int_equal(value, INT32_MAX - 1);
 	rpc_client_close(client);
 }
 
-static struct remote_answer evaluate(struct remote *remote,
-				     enum arith_operation operation, int64_t a,
-				     int64_t b)
+/* ---- the table that is made of calc.x ---- */
+
+struct row {
+	uint32_t version, number;
+	const char *name;
+	size_t args_max_bytes, result_max_bytes;
+	bool is_idempotent;
+};
+
+/* By hand, from RFC 4506: an int, an enum and a length are 4 bytes, a hyper is
+ * 8, what is opaque is filled up to a multiple of 4. */
+static const struct row golden[] = {
+	{CALC_VERS, 0, "null", 0, 0, true},
+	{CALC_VERS, 1, "add", 8, 4, true},
+	{CALC_VERS, 2, "subtract", 8, 4, true},
+	{CALC_VERS, 3, "multiply", 8, 4, true},
+	{CALC_VERS_2, 0, "null", 0, 0, true},
+	{CALC_VERS_2, 1, "add", 16, 12, true},
+	{CALC_VERS_2, 2, "subtract", 16, 12, true},
+	{CALC_VERS_2, 3, "multiply", 16, 12, true},
+	{CALC_VERS_2, 4, "divide", 16, 12, true},
+	{CALC_VERS_2, 5, "batch", 4 + 100 * 20, 4 + 100 * 12, true},
+	{CALC_VERS_2, 6, "accumulate", 24, 12, false},
+	{CALC_VERS_2, 7, "echo", 4 + 65536, 4 + 65536, true},
+};
+
+static void table_is_what_calc_x_says(void **state)
 {
-	const struct remote_expression e = {operation, a, b};
-	struct remote_answer answer = {0};
+	const struct row *row = golden;
+
+	(void)state;
+	assert_int_equal(CALC_PROGRAMS, 2);
+	for (size_t i = 0; i < CALC_PROGRAMS; i++) {
+		const struct rpc_program *program = &calc_programs[i];
+
+		assert_int_equal(program->program, 0x31230000);
+		for (size_t j = 0; j < program->n_procedures; j++, row++) {
+			const struct rpc_procedure *p = &program->procedures[j];
+
+			assert_true(row < golden + COUNT(golden));
+			assert_int_equal(program->version, row->version);
+			assert_int_equal(p->number, row->number);
+			assert_string_equal(p->name, row->name);
+			assert_int_equal(p->args_max_bytes,
+					 row->args_max_bytes);
+			assert_int_equal(p->result_max_bytes,
+					 row->result_max_bytes);
+			assert_int_equal(p->flags, row->is_idempotent
+							   ? RPC_IDEMPOTENT
+							   : 0);
+		}
+	}
+	assert_ptr_equal(row, golden + COUNT(golden));
+}
+
+static void largest_values_fill_their_bounds(void **state)
+{
+	static calc_expression expressions[CALC_BATCH_MAX] = {{CALC_ADD, {0}}};
+	static calc_answer answers[CALC_BATCH_MAX]; /* CALC_DONE, the longest */
+	static char block[CALC_ECHO_MAX];
+	calc_batch batch = {CALC_BATCH_MAX, expressions};
+	calc_answers results = {CALC_BATCH_MAX, answers};
+	calc_bytes bytes = {CALC_ECHO_MAX, block};
+	const struct rpc_procedure *table = calc_programs[1].procedures;
+
+	(void)state;
+	assert_int_equal(xdr_sizeof((xdrproc_t)xdr_calc_batch, &batch),
+			 table[BATCH].args_max_bytes);
+	assert_int_equal(xdr_sizeof((xdrproc_t)xdr_calc_answers, &results),
+			 table[BATCH].result_max_bytes);
+	assert_int_equal(xdr_sizeof((xdrproc_t)xdr_calc_bytes, &bytes),
+			 table[CALC_ECHO].args_max_bytes);
+}
+
+/* ---- version 2 ---- */
+
+static calc_answer evaluate(struct remote *remote, calc_operation operation,
+			    int64_t a, int64_t b)
+{
+	const calc_expression e = {operation, {a, b}};
+	calc_answer answer = {0};
 	struct rpc_fault fault;
 
 	assert_int_equal(remote_evaluate(remote, &e, 1, &answer, &fault), 0);
 	return answer;
+}
+
+static void assert_value(calc_answer answer, int64_t value)
+{
+	assert_int_equal(answer.status, CALC_DONE);
+	assert_int_equal(answer.calc_answer_u.value, value);
 }
 
 static void answers_can_say_no(void **state)
@@ -90,12 +179,13 @@ static void answers_can_say_no(void **state)
 	struct remote *remote = fixture_remote(&f, RPC_TCP);
 
 	(void)state;
-	assert_int_equal(evaluate(remote, ARITH_DIVIDE, 1, 0).result, -EDOM);
-	assert_int_equal(evaluate(remote, ARITH_ADD, INT64_MAX, 1).result,
-			 -EOVERFLOW);
-	assert_int_equal(evaluate(remote, ARITH_DIVIDE, INT64_MIN, -1).result,
-			 -EOVERFLOW);
-	assert_int_equal(evaluate(remote, ARITH_SUBTRACT, 1, 2).value, -1);
+	assert_int_equal(evaluate(remote, CALC_DIVIDE, 1, 0).status,
+			 CALC_DIVISION_BY_ZERO);
+	assert_int_equal(evaluate(remote, CALC_ADD, INT64_MAX, 1).status,
+			 CALC_OVERFLOW);
+	assert_int_equal(evaluate(remote, CALC_DIVIDE, INT64_MIN, -1).status,
+			 CALC_OVERFLOW);
+	assert_value(evaluate(remote, CALC_SUBTRACT, 1, 2), -1);
 	assert_int_equal(remote_version(remote), CALC_VERS_2);
 	remote_close(remote);
 }
@@ -105,20 +195,18 @@ enum { MANY = 2 * CALC_BATCH_MAX + 50 };
 static void many_expressions_are_few_calls(void **state)
 {
 	struct remote *remote = fixture_remote(&f, RPC_UDP);
-	struct remote_expression e[MANY];
-	struct remote_answer answers[MANY];
+	calc_expression e[MANY];
+	calc_answer answers[MANY];
 	struct rpc_server_counts counts;
 	struct rpc_fault fault;
 
 	(void)state;
 	for (int i = 0; i < MANY; i++)
-		e[i] = (struct remote_expression){ARITH_DIVIDE, 1000, i};
+		e[i] = (calc_expression){CALC_DIVIDE, {1000, i}};
 	assert_int_equal(remote_evaluate(remote, e, MANY, answers, &fault), 0);
-	assert_int_equal(answers[0].result, -EDOM);
-	for (int i = 1; i < MANY; i++) {
-		assert_int_equal(answers[i].result, 0);
-		assert_int_equal(answers[i].value, 1000 / i);
-	}
+	assert_int_equal(answers[0].status, CALC_DIVISION_BY_ZERO);
+	for (int i = 1; i < MANY; i++)
+		assert_value(answers[i], 1000 / i);
 	rpc_server_count(f.server, &counts);
 	/* More, should this machine have been slow to answer. */
 	assert_in_range(counts.calls, 3, 30);
@@ -131,27 +219,24 @@ static void batch_is_bounded_and_knows_its_operations(void **state)
 	calc_expression e[CALC_BATCH_MAX + 1] = {{CALC_ADD, {1, 2}},
 						 {77, {1, 2}}};
 	calc_batch batch = {2, e};
-	calc_answers answers = {0};
+	struct rpc_fault fault;
+	calc_answers answers;
 
 	(void)state;
-	assert_int_equal(batch_2(batch, &answers, rpc_client_handle(client)),
-			 0);
+	assert_int_equal(calc_batch_2(client, &batch, &answers, &fault), 0);
 	assert_int_equal(answers.calc_answers_len, 2);
 	assert_int_equal(answers.calc_answers_val[0].status, CALC_DONE);
 	assert_int_equal(answers.calc_answers_val[1].status, CALC_NO_OPERATION);
 	xdr_free((xdrproc_t)xdr_calc_answers, (char *)&answers);
 
-	answers = (calc_answers){0};
 	batch.calc_batch_len = 0;
-	assert_int_equal(batch_2(batch, &answers, rpc_client_handle(client)),
-			 0);
+	assert_int_equal(calc_batch_2(client, &batch, &answers, &fault), 0);
 	assert_int_equal(answers.calc_answers_len, 0);
 	xdr_free((xdrproc_t)xdr_calc_answers, (char *)&answers);
 
 	batch.calc_batch_len = CALC_BATCH_MAX + 1;
-	assert_int_not_equal(
-		batch_2(batch, &answers, rpc_client_handle(client)), 0);
-	assert_int_equal(rpc_client_fault(client)->kind, RPC_FAULT_ARGS);
+	assert_int_equal(calc_batch_2(client, &batch, &answers, &fault),
+			 RPC_FAULT_ARGS);
 	rpc_client_close(client);
 }
 
@@ -195,11 +280,10 @@ static void assert_echoes(enum rpc_transport transport, u_int max)
 		block[i] = (char)(i * 7);
 	for (u_int n = 0; n <= max;
 	     n = n < max && 3 * n + 1 > max ? max : 3 * n + 1) {
-		calc_bytes bytes = {n, block}, back = {0};
+		calc_bytes bytes = {n, block}, back;
+		struct rpc_fault fault;
 
-		assert_int_equal(
-			calc_echo_2(bytes, &back, rpc_client_handle(client)),
-			0);
+		assert_int_equal(calc_echo_2(client, &bytes, &back, &fault), 0);
 		assert_int_equal(back.calc_bytes_len, n);
 		if (n > 0)
 			assert_memory_equal(back.calc_bytes_val, block, n);
@@ -226,40 +310,39 @@ static void client_falls_back_to_version_1(void **state)
 		struct remote *remote =
 			fixture_remote(&f, (enum rpc_transport)t);
 
-		assert_int_equal(evaluate(remote, ARITH_ADD, 5, 3).value, 8);
+		assert_value(evaluate(remote, CALC_ADD, 5, 3), 8);
 		assert_int_equal(remote_version(remote), CALC_VERS);
-		assert_int_equal(evaluate(remote, ARITH_MULTIPLY, 7, 6).value,
-				 42);
+		assert_value(evaluate(remote, CALC_MULTIPLY, 7, 6), 42);
 		remote_close(remote);
 	}
 }
 
 static void batch_falls_back_too(void **state)
 {
-	const struct remote_expression e[] = {{ARITH_ADD, 5, 3},
-					      {ARITH_SUBTRACT, 5, 3},
-					      {ARITH_MULTIPLY, 5, 3}};
+	const calc_expression e[] = {{CALC_ADD, {5, 3}},
+				     {CALC_SUBTRACT, {5, 3}},
+				     {CALC_MULTIPLY, {5, 3}}};
 	struct remote *remote = fixture_remote(&f, RPC_TCP);
-	struct remote_answer answers[3];
+	calc_answer answers[3];
 	struct rpc_fault fault;
 
 	(void)state;
 	assert_int_equal(remote_evaluate(remote, e, 3, answers, &fault), 0);
-	assert_int_equal(answers[0].value, 8);
-	assert_int_equal(answers[1].value, 2);
-	assert_int_equal(answers[2].value, 15);
+	assert_value(answers[0], 8);
+	assert_value(answers[1], 2);
+	assert_value(answers[2], 15);
 	remote_close(remote);
 }
 
 static void what_version_1_cannot_do_is_refused(void **state)
 {
-	static const struct remote_expression cannot[] = {
-		{ARITH_DIVIDE, 4, 2},
-		{ARITH_ADD, INT64_C(1) << 31, 0},
-		{ARITH_ADD, 0, -(INT64_C(1) << 31) - 1},
+	static const calc_expression cannot[] = {
+		{CALC_DIVIDE, {4, 2}},
+		{CALC_ADD, {INT64_C(1) << 31, 0}},
+		{CALC_ADD, {0, -(INT64_C(1) << 31) - 1}},
 	};
 	struct remote *remote = fixture_remote(&f, RPC_TCP);
-	struct remote_answer answer;
+	calc_answer answer;
 	struct rpc_fault fault;
 
 	(void)state;
@@ -273,8 +356,8 @@ static void what_version_1_cannot_do_is_refused(void **state)
 		assert_int_equal(remote_accumulate(remote, 5, &answer, &fault),
 				 RPC_FAULT_VERSION);
 	/* A number that would not fit is not asked for. */
-	assert_int_equal(evaluate(remote, ARITH_ADD, INT32_MAX, 1).result,
-			 -EOVERFLOW);
+	assert_int_equal(evaluate(remote, CALC_ADD, INT32_MAX, 1).status,
+			 CALC_OVERFLOW);
 	remote_close(remote);
 }
 
@@ -285,6 +368,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(both_versions_answer_over_each_transport, open_both),
 		CASE(version_1_gives_no_wrong_number, open_both),
+		cmocka_unit_test(table_is_what_calc_x_says),
+		cmocka_unit_test(largest_values_fill_their_bounds),
 		CASE(answers_can_say_no, open_both),
 		CASE(many_expressions_are_few_calls, open_both),
 		CASE(batch_is_bounded_and_knows_its_operations, open_both),

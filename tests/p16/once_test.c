@@ -19,12 +19,12 @@ static int close_it(void **state)
 
 static int64_t accumulate(struct remote *remote, int64_t amount)
 {
-	struct remote_answer answer = {0};
+	calc_answer answer = {0};
 	struct rpc_fault fault;
 
 	assert_int_equal(remote_accumulate(remote, amount, &answer, &fault), 0);
-	assert_int_equal(answer.result, 0);
-	return answer.value;
+	assert_int_equal(answer.status, CALC_DONE);
+	return answer.calc_answer_u.value;
 }
 
 static struct accumulator_counts counts(void)
@@ -89,10 +89,11 @@ static int64_t call(struct rpc_client *client, uint64_t who, uint64_t sequence,
 		    calc_status *status)
 {
 	calc_accumulation request = {{who, sequence}, 5};
-	calc_answer answer = {0};
+	struct rpc_fault fault;
+	calc_answer answer;
 
-	assert_int_equal(
-		accumulate_2(request, &answer, rpc_client_handle(client)), 0);
+	assert_int_equal(calc_accumulate_2(client, &request, &answer, &fault),
+			 0);
 	*status = answer.status;
 	return answer.status == CALC_DONE ? answer.calc_answer_u.value : -1;
 }
@@ -150,12 +151,12 @@ enum { CLIENTS = 6, REQUESTS = 30 };
 
 static void *accumulate_many(void *remote)
 {
-	struct remote_answer answer = {0};
+	calc_answer answer = {0};
 	struct rpc_fault fault;
 
 	for (int i = 0; i < REQUESTS; i++)
 		if (remote_accumulate(remote, 1, &answer, &fault) ||
-		    answer.result)
+		    answer.status)
 			return remote;
 	return NULL;
 }
