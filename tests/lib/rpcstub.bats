@@ -140,18 +140,20 @@ which uses up the stack: accepted is an array with a bound"
 	refuses 1 'no program is here: accepted is one or more'
 }
 
-@test "idempotent is said of a procedure, on its line" {
+@test "idempotent and quick are said of a procedure, on its line" {
 	local mark='/* idempotent */'
 	x_file <<<"program T { version T_1 { void ONE(void) = 1; $mark } = 1; } = 1;"
 	rpcstub t.x
 	grep -q RPC_IDEMPOTENT t_svc.c
 	rm -f t_*.c t.h
 	x_file <<<$'program T { version T_1 {\nvoid ONE(void) = 1;\n'"$mark"$'\n} = 1; } = 1;'
-	refuses 3 'nothing here is idempotent: accepted is this comment behind a procedure, on its line'
+	refuses 3 "'idempotent' is said of nothing: accepted is such a comment behind a procedure, on its line"
+	x_file <<<"program T { version T_1 { /* quick */ void ONE(void) = 1; } = 1; } = 1;"
+	refuses 1 "'quick' is said of nothing: accepted is such a comment behind a procedure, on its line"
 	x_file <<<"const A = 1; $mark"
-	refuses 1 'nothing here is idempotent: accepted is this comment behind a procedure, on its line'
+	refuses 1 "'idempotent' is said of nothing: accepted is such a comment behind a procedure, on its line"
 	x_file <<<"program T { version T_1 { void ONE(void) $mark = 1; } = 1; } = 1;"
-	refuses 1 'nothing here is idempotent: accepted is this comment behind a procedure, on its line'
+	refuses 1 "'idempotent' is said of nothing: accepted is such a comment behind a procedure, on its line"
 }
 
 @test "a file that cannot be read or written is one line, and leaves nothing" {
