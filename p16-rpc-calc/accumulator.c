@@ -10,6 +10,7 @@
 
 struct line {
 	uint64_t client, sequence; /* sequence 0: nobody */
+	uint64_t owner;
 	int64_t seen;
 	int64_t total; /* the last answer: this, */
 	int result;    /* or why not */
@@ -72,14 +73,33 @@ static bool is_of(const struct line *line, uint64_t client)
 	return line->sequence != 0 && line->client == client;
 }
 
-static int take_line(struct accumulator *a, struct line *line, uint64_t client,
-		     int64_t now)
+static bool is_free(const struct accumulator *a, const struct line *line,
+		    int64_t now)
 {
-	if (line->sequence != 0 && now - line->seen < a->keep_ns)
+	return line->sequence == 0 || now - line->seen >= a->keep_ns;
+}
+
+/* Whether the owner has fewer lines than are free. */
+static bool has_share(const struct accumulator *a, uint64_t owner, int64_t now)
+{
+	size_t has = 0, free = 0;
+
+	for (size_t i = 0; i < a->n; i++)
+		if (is_free(a, &a->line[i], now))
+			free++;
+		else
+			has += a->line[i].owner == owner;
+	return owner == 0 || has < free;
+}
+
+static int take_line(struct accumulator *a, struct line *line, uint64_t owner,
+		     uint64_t client, int64_t now)
+{
+	if (!is_free(a, line, now) || !has_share(a, owner, now))
 		return -EBUSY;
 	if (line->sequence == 0)
 		a->counts.clients++;
-	*line = (struct line){.client = client};
+	*line = (struct line){.owner = owner, .client = client};
 	return 0;
 }
 
@@ -95,8 +115,9 @@ static void add(struct accumulator *a, struct line *line, int64_t amount)
 	a->counts.added += !line->result;
 }
 
-static int add_once(struct accumulator *a, uint64_t client, uint64_t sequence,
-		    int64_t amount, int64_t now, int64_t *total)
+static int add_once(struct accumulator *a, uint64_t owner, uint64_t client,
+		    uint64_t sequence, int64_t amount, int64_t now,
+		    int64_t *total)
 {
 	struct line *line = find_line(a, client);
 	uint64_t last = is_of(line, client) ? line->sequence : 0;
@@ -107,7 +128,7 @@ static int add_once(struct accumulator *a, uint64_t client, uint64_t sequence,
 		int r = sequence != last + 1 ? -ESTALE : 0;
 
 		if (r == 0 && last == 0)
-			r = take_line(a, line, client, now);
+			r = take_line(a, line, owner, client, now);
 		if (r)
 			return r;
 		add(a, line, amount);
@@ -117,16 +138,16 @@ static int add_once(struct accumulator *a, uint64_t client, uint64_t sequence,
 	return line->result;
 }
 
-int accumulator_add(struct accumulator *accumulator, uint64_t client,
-		    uint64_t sequence, int64_t amount, int64_t now,
-		    int64_t *total)
+int accumulator_add(struct accumulator *accumulator, uint64_t owner,
+		    uint64_t client, uint64_t sequence, int64_t amount,
+		    int64_t now, int64_t *total)
 {
 	int r;
 
 	if (sequence == 0)
 		return -ESTALE;
 	pthread_mutex_lock(&accumulator->lock);
-	r = add_once(accumulator, client, sequence, amount, now, total);
+	r = add_once(accumulator, owner, client, sequence, amount, now, total);
 	pthread_mutex_unlock(&accumulator->lock);
 	return r;
 }

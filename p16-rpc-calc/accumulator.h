@@ -9,9 +9,11 @@
  * forgotten only for a new one, when it has been silent for keep_ns or more;
  * if none has, the new one is refused (-EBUSY) rather than an old one done
  * twice. So a client that retries for less than keep_ns is done at most once.
- * The price: who makes up clients quickly enough keeps new ones out for
- * keep_ns; old ones go on. All of it lies in memory, and dies with the number
- * itself.
+ * So that nobody keeps others out by making up clients, a new one is taken only
+ * while its owner, the address that it comes from, has fewer than there is room
+ * for others: one owner gets half of the table, two a third each, and there is
+ * always a place for the next. All of it lies in memory, and dies with the
+ * number itself.
  *
  * Any thread may call; none waits longer than a look at the table takes.
  */
@@ -28,7 +30,8 @@ int accumulator_open(struct accumulator **accumulator, size_t clients,
 		     int64_t keep_ns);
 void accumulator_close(struct accumulator *accumulator);
 
-/* Add amount for this request, seen at the moment now (lib/tick). A client
+/* Add amount for this request, seen at the moment now (lib/tick), of a client
+ * that belongs to owner (rpc_share_owner(); 0: to nobody, without a share). It
  * begins with sequence 1 and goes on with the next number once it has an
  * answer. The last request again has the last answer again, whatever amount
  * says. Returns
@@ -39,10 +42,10 @@ void accumulator_close(struct accumulator *accumulator);
  *	-ESTALE     not the last request and not the next one, or of a client
  *	            that is not remembered and does not begin with 1: not added
  *	            now, and nobody knows whether it ever was
- *	-EBUSY      no room for another client: not added */
-int accumulator_add(struct accumulator *accumulator, uint64_t client,
-		    uint64_t sequence, int64_t amount, int64_t now,
-		    int64_t *total);
+ *	-EBUSY      no room for another client of this owner: not added */
+int accumulator_add(struct accumulator *accumulator, uint64_t owner,
+		    uint64_t client, uint64_t sequence, int64_t amount,
+		    int64_t now, int64_t *total);
 
 struct accumulator_counts {
 	uint64_t added;    /* requests that were done */

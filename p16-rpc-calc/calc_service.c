@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/rpc/rpc_share.h"
 #include "lib/tick.h"
 #include "p16-rpc-calc/arith.h"
 #include "p16-rpc-calc/calc.h"
@@ -126,9 +127,9 @@ int calc_accumulate_2_svc(const struct rpc_request *request,
 {
 	const struct calc_service *service = request->arg;
 	int64_t total = 0;
-	int error =
-		accumulator_add(service->accumulator, a->id.client,
-				a->id.sequence, a->amount, tick_now(), &total);
+	int error = accumulator_add(
+		service->accumulator, rpc_share_owner(request->peer),
+		a->id.client, a->id.sequence, a->amount, tick_now(), &total);
 
 	return answer_with(answer, error, total);
 }

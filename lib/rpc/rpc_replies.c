@@ -9,12 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/rpc/rpc_share.h"
+
 struct slot {
 	struct slot *chain;         /* next of the same bucket, or free */
 	struct slot *newer, *older; /* in the queue */
 	bool is_busy;               /* and then in no queue */
 	uint8_t key[RPC_REPLIES_KEY];
 	size_t key_bytes;
+	uint64_t owner; /* 0: nobody */
 	uint8_t *reply;
 	size_t reply_bytes;
 };
@@ -25,7 +28,8 @@ struct rpc_replies {
 	struct slot **buckets;
 	size_t n_buckets; /* a power of two */
 	struct slot *newest, *oldest;
-	size_t used, bytes, max_bytes;
+	size_t used, bytes, max_slots, max_bytes;
+	struct rpc_share slots_of, bytes_of; /* owners */
 };
 
 /* ---- the table ---- */
@@ -85,6 +89,11 @@ static void forget(struct rpc_replies *replies, struct slot *slot)
 		at = &(*at)->chain;
 	*at = slot->chain;
 	replies->bytes -= slot->reply_bytes;
+	if (slot->owner) {
+		--*rpc_share_count(&replies->slots_of, slot->owner);
+		*rpc_share_count(&replies->bytes_of, slot->owner) -=
+			(uint32_t)slot->reply_bytes;
+	}
 	free(slot->reply);
 	slot->reply = NULL;
 	slot->reply_bytes = 0;
@@ -105,6 +114,20 @@ static bool forget_oldest(struct rpc_replies *replies)
 	return true;
 }
 
+/* The oldest of this owner; false where it has none but busy ones. */
+static bool forget_own(struct rpc_replies *replies, uint64_t owner)
+{
+	struct slot *slot = replies->oldest;
+
+	while (slot && slot->owner != owner)
+		slot = slot->newer;
+	if (!slot)
+		return false;
+	leave_queue(replies, slot);
+	forget(replies, slot);
+	return true;
+}
+
 /* ---- the interface ---- */
 
 int rpc_replies_open(struct rpc_replies **out, size_t max_replies,
@@ -113,13 +136,17 @@ int rpc_replies_open(struct rpc_replies **out, size_t max_replies,
 	struct rpc_replies *replies;
 
 	*out = NULL;
-	if (max_replies == 0 || max_replies > SIZE_MAX / 4 || max_bytes == 0)
+	if (max_replies == 0 || max_replies > SIZE_MAX / 4 || max_bytes == 0 ||
+	    max_bytes > UINT32_MAX)
 		return -EINVAL;
 	replies = calloc(1, sizeof(*replies));
 	if (!replies)
 		return -ENOMEM;
 	pthread_mutex_init(&replies->lock, NULL);
+	replies->max_slots = max_replies;
 	replies->max_bytes = max_bytes;
+	rpc_share_init(&replies->slots_of);
+	rpc_share_init(&replies->bytes_of);
 	replies->n_buckets = 1;
 	while (replies->n_buckets < max_replies)
 		replies->n_buckets *= 2;
@@ -149,11 +176,21 @@ void rpc_replies_close(struct rpc_replies *replies)
 	free(replies);
 }
 
-static int begin_new(struct rpc_replies *replies, const void *key,
-		     size_t key_bytes)
+/* Keep the owner to its share of slots. */
+static void make_slot(struct rpc_replies *replies, uint64_t owner)
+{
+	size_t free = replies->max_slots - replies->used;
+
+	if (owner && *rpc_share_count(&replies->slots_of, owner) >= free)
+		forget_own(replies, owner);
+}
+
+static int begin_new(struct rpc_replies *replies, uint64_t owner,
+		     const void *key, size_t key_bytes)
 {
 	struct slot **bucket, *slot;
 
+	make_slot(replies, owner);
 	if (!replies->unused && !forget_oldest(replies))
 		return -ENOBUFS;
 	slot = replies->unused;
@@ -161,6 +198,9 @@ static int begin_new(struct rpc_replies *replies, const void *key,
 	memcpy(slot->key, key, key_bytes);
 	slot->key_bytes = key_bytes;
 	slot->is_busy = true;
+	slot->owner = owner;
+	if (owner)
+		++*rpc_share_count(&replies->slots_of, owner);
 	bucket = bucket_of(replies, key, key_bytes);
 	slot->chain = *bucket;
 	*bucket = slot;
@@ -168,8 +208,9 @@ static int begin_new(struct rpc_replies *replies, const void *key,
 	return RPC_REPLIES_NEW;
 }
 
-int rpc_replies_begin(struct rpc_replies *replies, const void *key,
-		      size_t key_bytes, void *buf, size_t size, size_t *bytes)
+int rpc_replies_begin(struct rpc_replies *replies, uint64_t owner,
+		      const void *key, size_t key_bytes, void *buf, size_t size,
+		      size_t *bytes)
 {
 	struct slot *slot;
 	int rc;
@@ -179,7 +220,7 @@ int rpc_replies_begin(struct rpc_replies *replies, const void *key,
 	pthread_mutex_lock(&replies->lock);
 	slot = find(replies, key, key_bytes);
 	if (!slot) {
-		rc = begin_new(replies, key, key_bytes);
+		rc = begin_new(replies, owner, key, key_bytes);
 	} else if (slot->is_busy) {
 		rc = RPC_REPLIES_BUSY;
 	} else if (slot->reply_bytes > size) {
@@ -196,12 +237,23 @@ int rpc_replies_begin(struct rpc_replies *replies, const void *key,
 	return rc;
 }
 
+/* The same of bytes, for so many more. */
+static void make_bytes(struct rpc_replies *replies, uint64_t owner,
+		       size_t bytes)
+{
+	while (owner && *rpc_share_count(&replies->bytes_of, owner) + bytes >
+				replies->max_bytes - replies->bytes)
+		if (!forget_own(replies, owner))
+			return;
+}
+
 /* Under the lock; takes over copy unless it fails. */
 static int keep(struct rpc_replies *replies, struct slot *slot, uint8_t *copy,
 		size_t bytes)
 {
 	if (bytes > replies->max_bytes)
 		return -EMSGSIZE;
+	make_bytes(replies, slot->owner, bytes);
 	while (replies->bytes + bytes > replies->max_bytes)
 		if (!forget_oldest(replies))
 			return -EMSGSIZE;
@@ -209,6 +261,9 @@ static int keep(struct rpc_replies *replies, struct slot *slot, uint8_t *copy,
 	slot->reply_bytes = bytes;
 	slot->is_busy = false;
 	replies->bytes += bytes;
+	if (slot->owner)
+		*rpc_share_count(&replies->bytes_of, slot->owner) +=
+			(uint32_t)bytes;
 	enter_queue(replies, slot);
 	return 0;
 }

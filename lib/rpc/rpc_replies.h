@@ -9,6 +9,11 @@
  * forgotten, and with it the promise: a caller who repeats that late, or with
  * so many others in between, is served twice. A restart forgets all.
  *
+ * Nobody can make the replies of others be forgotten: a call has an owner
+ * (rpc_share.h), who keeps no more of slots and bytes than are free besides,
+ * and loses the oldest of its own for more. So one owner has half of the room,
+ * two a third each, and there is always some for the next.
+ *
  * Any thread may call any of these; they hold one lock and never block
  * otherwise. */
 #ifndef UNIXIPC_LIB_RPC_RPC_REPLIES_H
@@ -33,11 +38,13 @@ int rpc_replies_open(struct rpc_replies **out, size_t max_replies,
 		     size_t max_bytes);
 void rpc_replies_close(struct rpc_replies *replies); /* NULL is allowed */
 
-/* Returns an rpc_replies_answer. RPC_REPLIES_KNOWN copies the reply to buf
+/* owner: who calls; 0: nobody, without a share.
+ * Returns an rpc_replies_answer. RPC_REPLIES_KNOWN copies the reply to buf
  * and its length to *bytes, or gives -EMSGSIZE when size is too small. -ENOBUFS
  * when every slot is busy, -EINVAL for a key that is empty or too long. */
-int rpc_replies_begin(struct rpc_replies *replies, const void *key,
-		      size_t key_bytes, void *buf, size_t size, size_t *bytes);
+int rpc_replies_begin(struct rpc_replies *replies, uint64_t owner,
+		      const void *key, size_t key_bytes, void *buf, size_t size,
+		      size_t *bytes);
 
 /* Keep the reply of a call that was begun. Returns 0, or -ENOMEM or -EMSGSIZE
  * when it cannot be kept: the call is then forgotten. */

@@ -32,7 +32,7 @@ enum {
 	MAX_RECORD_BYTES = 1 << 20,
 	MEMORY_BYTES = 64 << 20,
 	WORKERS = 4,
-	REPLIES = 1024,
+	REPLIES = 2048,
 	RESERVED_FDS = 40,  /* for all else that the process does */
 	ACCEPTS = 64,       /* before we look at other things */
 	PAUSE_MS = 50,      /* when there is no room */

@@ -122,9 +122,9 @@ static ssize_t answer_once(struct rpc_udp *datagram,
 		&datagram->conns->options->dispatch;
 	size_t bytes = 0;
 	ssize_t n;
-	int rc = rpc_replies_begin(datagram->replies, key, sizeof(*key),
-				   datagram->reply.bytes, datagram->reply.size,
-				   &bytes);
+	int rc = rpc_replies_begin(datagram->replies, rpc_share_owner(peer),
+				   key, sizeof(*key), datagram->reply.bytes,
+				   datagram->reply.size, &bytes);
 
 	if (rc == RPC_REPLIES_KNOWN) {
 		atomic_fetch_add_explicit(&datagram->conns->repeated, 1,

@@ -20,8 +20,8 @@ static int begin(struct rpc_replies *replies, const char *key, char *buf,
 		 size_t size)
 {
 	size_t n = 0;
-	int rc =
-		rpc_replies_begin(replies, key, strlen(key), buf, size - 1, &n);
+	int rc = rpc_replies_begin(replies, 0, key, strlen(key), buf, size - 1,
+				   &n);
 
 	if (rc == RPC_REPLIES_KNOWN)
 		buf[n] = '\0';
@@ -146,6 +146,70 @@ static void bytes_are_limited_as_well(void **state)
 	rpc_replies_close(replies);
 }
 
+static void keep_by(struct rpc_replies *replies, uint64_t owner, int key,
+		    const char *reply)
+{
+	char buf[64];
+	size_t n;
+
+	assert_int_equal(rpc_replies_begin(replies, owner, &key, sizeof(key),
+					   buf, sizeof(buf), &n),
+			 RPC_REPLIES_NEW);
+	assert_int_equal(rpc_replies_finish(replies, &key, sizeof(key), reply,
+					    strlen(reply)),
+			 0);
+}
+
+static bool is_kept(struct rpc_replies *replies, uint64_t owner, int key)
+{
+	char buf[64];
+	size_t n;
+	int rc = rpc_replies_begin(replies, owner, &key, sizeof(key), buf,
+				   sizeof(buf), &n);
+
+	if (rc == RPC_REPLIES_NEW)
+		rpc_replies_abandon(replies, &key, sizeof(key));
+	return rc == RPC_REPLIES_KNOWN;
+}
+
+static void one_owner_does_not_drive_out_another(void **state)
+{
+	struct rpc_replies *replies = open_replies(100, 1 << 20);
+	size_t bytes;
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		keep_by(replies, 7, i, "mine");
+	for (int i = 0; i < 5000; i++)
+		keep_by(replies, 8, 1000 + i, "junk");
+	for (int i = 0; i < 20; i++)
+		assert_true(is_kept(replies, 7, i));
+	/* Who fills what is left has as much of it as is left then. */
+	assert_int_equal(rpc_replies_count(replies, &bytes), 20 + 40);
+	assert_true(is_kept(replies, 8, 5999));
+	assert_false(is_kept(replies, 8, 5959));
+	rpc_replies_close(replies);
+}
+
+static void large_replies_are_shared_as_well(void **state)
+{
+	static const char large[] = "0123456789012345678901234567890123456789";
+	struct rpc_replies *replies = open_replies(10000, 4000);
+	size_t bytes;
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		keep_by(replies, 7, i, "mine");
+	for (int i = 0; i < 5000; i++)
+		keep_by(replies, 8, 1000 + i, large);
+	for (int i = 0; i < 10; i++)
+		assert_true(is_kept(replies, 7, i));
+	rpc_replies_count(replies, &bytes);
+	assert_true(bytes <= 40 + 4000 / 2);
+	assert_true(is_kept(replies, 8, 5999));
+	rpc_replies_close(replies);
+}
+
 static void thousands_come_and_the_last_are_kept(void **state)
 {
 	enum { KEPT = 64, ALL = 5000 };
@@ -175,14 +239,14 @@ static void keys_and_sizes_are_checked(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(rpc_replies_begin(replies, key, 0, buf, 4, &n),
+	assert_int_equal(rpc_replies_begin(replies, 0, key, 0, buf, 4, &n),
 			 -EINVAL);
 	assert_int_equal(
-		rpc_replies_begin(replies, key, sizeof(key), buf, 4, &n),
+		rpc_replies_begin(replies, 0, key, sizeof(key), buf, 4, &n),
 		-EINVAL);
 	assert_int_equal(rpc_replies_finish(replies, "a", 1, "x", 1), -EINVAL);
 	keep(replies, "a", "long reply");
-	assert_int_equal(rpc_replies_begin(replies, "a", 1, buf, 4, &n),
+	assert_int_equal(rpc_replies_begin(replies, 0, "a", 1, buf, 4, &n),
 			 -EMSGSIZE);
 	rpc_replies_close(replies);
 	assert_int_equal(rpc_replies_open(&replies, 0, 10), -EINVAL);
@@ -250,6 +314,8 @@ int main(void)
 		cmocka_unit_test(abandoned_call_is_new_again),
 		cmocka_unit_test(oldest_is_forgotten_for_want_of_slots),
 		cmocka_unit_test(bytes_are_limited_as_well),
+		cmocka_unit_test(one_owner_does_not_drive_out_another),
+		cmocka_unit_test(large_replies_are_shared_as_well),
 		cmocka_unit_test(thousands_come_and_the_last_are_kept),
 		cmocka_unit_test(keys_and_sizes_are_checked),
 		cmocka_unit_test(many_threads_do_each_call_once),

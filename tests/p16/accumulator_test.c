@@ -27,7 +27,12 @@ static int close_sum(void **state)
 static int add_at(int64_t now, uint64_t client, uint64_t sequence,
 		  int64_t amount)
 {
-	return accumulator_add(sum, client, sequence, amount, now, &total);
+	return accumulator_add(sum, 0, client, sequence, amount, now, &total);
+}
+
+static int add_by(uint64_t owner, uint64_t client)
+{
+	return accumulator_add(sum, owner, client, 1, 1, 0, &total);
 }
 
 static int add(uint64_t client, uint64_t sequence, int64_t amount)
@@ -121,6 +126,22 @@ static void silent_longest_is_forgotten_for_a_new_one(void **state)
 	assert_int_equal(total, 6);
 }
 
+/* Always a place more than the one with the most has. */
+static void one_owner_leaves_a_share_to_others(void **state)
+{
+	(void)state;
+	assert_int_equal(add_by(100, 1), 0);
+	assert_int_equal(add_by(100, 2), 0);
+	assert_int_equal(add_by(100, 3), -EBUSY);
+	/* Those who are there go on, and come again. */
+	assert_int_equal(accumulator_add(sum, 100, 2, 2, 1, 0, &total), 0);
+	assert_int_equal(add_by(200, 4), 0);
+	assert_int_equal(add_by(300, 5), -EBUSY);
+	/* Those who are silent make room for the same owner as well. */
+	assert_int_equal(accumulator_add(sum, 100, 6, 1, 1, KEEP, &total), 0);
+	assert_int_equal(total, 5);
+}
+
 static void no_clients_at_all_is_refused(void **state)
 {
 	struct accumulator *none = NULL;
@@ -140,8 +161,8 @@ static void *send_all(void *client)
 	int64_t at;
 
 	for (uint64_t sequence = 1; sequence <= REQUESTS;) {
-		int r = accumulator_add(sum, *(uint64_t *)client, sequence, 1,
-					0, &at);
+		int r = accumulator_add(sum, 0, *(uint64_t *)client, sequence,
+					1, 0, &at);
 
 		/* Late by one or more: the other thread is ahead. */
 		if (r == 0 || r == -ESTALE)
@@ -178,6 +199,7 @@ int main(void)
 		CASE(overflow_is_an_answer_and_changes_nothing),
 		CASE(new_client_is_refused_while_all_are_young),
 		CASE(silent_longest_is_forgotten_for_a_new_one),
+		CASE(one_owner_leaves_a_share_to_others),
 		cmocka_unit_test(no_clients_at_all_is_refused),
 		CASE(same_request_from_two_threads_is_done_once),
 	};

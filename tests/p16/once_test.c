@@ -1,4 +1,9 @@
 /* At most once: replies are lost on purpose, after the work was done. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "lib/rpc/rpc_record.h"
 #include "tests/p16/calc_fixture.h"
 
 static struct fixture f;
@@ -137,11 +142,12 @@ static void one_client_too_many_is_told_so(void **state)
 	calc_status status;
 
 	(void)state;
-	for (uint64_t i = 1; i <= 64; i++)
+	/* Half of the 64 places: all come from one address. */
+	for (uint64_t i = 1; i <= 32; i++)
 		assert_int_equal(call(client, i, 1, &status), 5 * i);
-	call(client, 65, 1, &status);
+	call(client, 33, 1, &status);
 	assert_int_equal(status, CALC_TOO_MANY_CLIENTS);
-	assert_int_equal(call(client, 1, 2, &status), 5 * 65);
+	assert_int_equal(call(client, 1, 2, &status), 5 * 33);
 	rpc_client_close(client);
 }
 
@@ -188,6 +194,62 @@ static void every_third_reply_lost_and_the_sum_is_right(void **state)
 	remote_close(last);
 }
 
+/* ---- one who makes up clients ---- */
+
+/* A connection from an address of the loopback that is not ours. */
+static int connect_from(const char *address)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(inet_pton(AF_INET, address, &in.sin_addr), 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	in.sin_port = htons(rpc_server_port(f.server, RPC_TCP));
+	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	return fd;
+}
+
+/* A call to accumulate, of a client that nobody has heard of. */
+static void put_first_request(uint8_t *at, uint32_t client)
+{
+	const struct rpc_call call = {
+		.xid = client,
+		.rpc_version = RPC_MESSAGE_VERSION,
+		.program = CALC_PROG,
+		.version = CALC_VERS_2,
+		.procedure = ACCUMULATE,
+	};
+
+	memset(at, 0, 4 + 64);
+	rpc_record_mark(at, 64);
+	assert_int_equal(rpc_message_encode_call(at + 4, 40, &call), 40);
+	rpc_message_put32(at + 4 + 40, 1);
+	rpc_message_put32(at + 4 + 44, client);
+	rpc_message_put32(at + 4 + 52, 1);
+}
+
+static void one_address_does_not_keep_others_out(void **state)
+{
+	enum { CALLS = 1024, BYTES = 4 + 64 };
+	static uint8_t calls[CALLS * BYTES];
+	uint8_t reply[4 + 24 + 12];
+	struct remote *remote = fixture_remote(&f, RPC_TCP);
+	int fd = connect_from("127.0.0.2");
+
+	(void)state;
+	for (uint32_t i = 0; i < CALLS; i++)
+		put_first_request(calls + (size_t)i * BYTES, i);
+	/* 70 KB, and all of it is answered before others come. */
+	assert_int_equal(fdio_write_full(fd, calls, sizeof(calls)), 0);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	while (fdio_read(fd, reply, sizeof(reply)) > 0)
+		;
+	close(fd);
+	accumulate(remote, 5);
+	remote_close(remote);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, open_it, close_it)
 
 int main(void)
@@ -199,6 +261,7 @@ int main(void)
 		CASE(same_request_over_another_transport_is_known),
 		CASE(late_request_is_refused),
 		CASE(one_client_too_many_is_told_so),
+		CASE(one_address_does_not_keep_others_out),
 		CASE(every_third_reply_lost_and_the_sum_is_right),
 	};
 
