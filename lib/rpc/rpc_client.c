@@ -119,8 +119,7 @@ static enum rpc_fault_kind decode(struct rpc_client *client,
 		is_whole = xdr_result(&xdrs, result);
 	} else {
 		if (!AUTH_VALIDATE(auth, &verf)) {
-			fail(fault, RPC_FAULT_AUTH, 0, true);
-			fault->why = AUTH_INVALIDRESP;
+			fail(fault, RPC_FAULT_VERIFIER, 0, true);
 			return fault->kind;
 		}
 		is_whole = AUTH_UNWRAP(auth, &xdrs, xdr_result, result);

@@ -27,8 +27,8 @@ struct arguments {
 static const char doc[] =
 	"Have calc_server at HOST calculate.\v"
 	"Example: ./calc_client localhost add 5 3\n"
-	"Exit status: 0 done, 1 failed here, 2 usage, 3 no reply (whether it "
-	"was done is unknown), 4 not reached, 5 not registered or no rpcbind, "
+	"Exit status: 0 done, 1 failed here, 2 usage, 3 whether it was done "
+	"is unknown, 4 not reached, 5 not registered or no rpcbind, "
 	"6 the server has not that version or operation, 7 authentication "
 	"refused, 8 refused or not understood by the server.";
 
@@ -102,13 +102,6 @@ static _Noreturn void fail(const struct arguments *arguments,
 				remote->host);
 		die_status(status, "the server at '%s': %s", remote->host,
 			   text);
-	case RPC_FAULT_TIMED_OUT:
-	case RPC_FAULT_LOST:
-		die_status(status, "no reply from '%s': %s; %s", remote->host,
-			   text,
-			   rpc_fault_is_unknown(fault)
-				   ? "whether it was done is unknown"
-				   : "it was not done");
 	default:
 		die_status(status, "'%s': %s", remote->host, text);
 	}

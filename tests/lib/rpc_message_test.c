@@ -215,8 +215,9 @@ static void other_rpc_version_is_denied(void **state)
 
 	put_call(x, PROGRAM, VERSION, 0);
 	rpc_message_put32(x->message + 8, 3);
-	assert_int_equal(ask(x, &plain)->kind, RPC_FAULT_BAD_REPLY);
-	assert_int_equal(x->fault.error, EPROTONOSUPPORT);
+	assert_int_equal(ask(x, &plain)->kind, RPC_FAULT_RPC_VERSION);
+	assert_int_equal(x->fault.low, 2);
+	assert_int_equal(x->fault.high, 2);
 }
 
 static void other_program_is_unavailable(void **state)
