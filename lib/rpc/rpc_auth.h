@@ -15,7 +15,12 @@
 #include <sys/types.h>
 
 #include "lib/rpc/rpc_buffer.h"
+#include "lib/rpc/rpc_fault.h"
 #include "lib/rpc/rpc_message.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum rpc_transport { RPC_TCP, RPC_UDP, RPC_UNIX };
 enum { RPC_TRANSPORTS = 3 };
@@ -52,27 +57,33 @@ struct rpc_identity {
 	uintptr_t handle; /* for the flavor, between its own functions */
 };
 
-/* What becomes of a call that its flavor has verified. */
-enum rpc_auth_verdict {
-	RPC_AUTH_SERVE,    /* it is for a procedure */
-	RPC_AUTH_ANSWERED, /* it was for the flavor: here are its results */
-	RPC_AUTH_DROP,     /* no reply at all, as for a call seen before */
-};
+/* What verify may say besides an auth_stat: there is no reply to this call, as
+ * RPCSEC_GSS wants it for a sequence number that has been there. */
+#define RPC_AUTH_DROP ((enum auth_stat) - 1)
 
-/* All that RPCSEC_GSS (RFC 2203) needs of a server is here: calls that set up
- * a context and are answered by the flavor, calls out of the window that are
- * dropped, arguments and results that are sealed, and a mechanism that may
- * have to ask somebody. Connections call at the same time. */
+/* The server's half. All that RPCSEC_GSS (RFC 2203) needs of it is here: calls
+ * that set up a context and are answered by the flavor, calls out of the window
+ * that are dropped, arguments and results that are sealed, and a mechanism that
+ * may have to ask somebody. Connections call at the same time. */
 struct rpc_auth_flavor {
 	uint32_t number; /* of the credential: AUTH_NONE, AUTH_SYS, … */
 	const char *name;
 	/* Who is calling? *who and *verf, the verifier of the reply, are all
 	 * zero but who->flavor. Must not block unless may_block says so.
-	 * Returns AUTH_OK, or what to deny the call with. */
+	 * Returns AUTH_OK, RPC_AUTH_DROP, or what to deny the call with. */
 	enum auth_stat (*verify)(void *state, const struct rpc_call *call,
 				 const struct rpc_peer *peer,
 				 struct rpc_identity *who,
 				 struct rpc_verifier *verf);
+	/* For flavors whose credential says that the call is not for the
+	 * program but for them (RPCSEC_GSS makes and ends a context so), after
+	 * verify has returned AUTH_OK. Put results into reply from offset on,
+	 * and return how many bytes they are; -EAGAIN when the call is for the
+	 * program; or another -errno (SYSTEM_ERR). They are not wrapped.
+	 * NULL: all calls are for the program. */
+	ssize_t (*answer)(void *state, const struct rpc_call *call,
+			  const struct rpc_identity *who,
+			  struct rpc_buffer *reply, size_t offset);
 	/* For flavors that sign or seal arguments and results; NULL: they go
 	 * as they are. *bytes and *n are replaced by what was inside, which
 	 * must stay valid until the call is answered: in the message itself,
@@ -85,15 +96,6 @@ struct rpc_auth_flavor {
 	ssize_t (*wrap)(void *state, const struct rpc_identity *who,
 			struct rpc_buffer *reply, size_t offset, size_t n);
 	void *state; /* the flavor's own; outlives the server */
-	/* For flavors with calls of their own; NULL: all are for procedures.
-	 * After verify, before the program is looked for. For
-	 * RPC_AUTH_ANSWERED the results are the first *n bytes of results,
-	 * and *verf may be another. */
-	enum rpc_auth_verdict (*control)(void *state,
-					 const struct rpc_call *call,
-					 const struct rpc_identity *who,
-					 struct rpc_verifier *verf,
-					 struct rpc_buffer *results, size_t *n);
 	/* The call is answered, denied or dropped: let go what verify has put
 	 * into who->handle. NULL: nothing. */
 	void (*release)(void *state, const struct rpc_identity *who);
@@ -103,6 +105,51 @@ struct rpc_auth_flavor {
 	 * thread that may. */
 	bool may_block;
 };
+
+/* ---- the client's half ---- */
+
+struct rpc_client;
+
+/* How a client says who it is. One client, one thread; many calls may be in
+ * flight, and the replies come in any order: what a flavor has to remember of a
+ * call (a time, a sequence number) it puts into the call's token. */
+struct rpc_auth_client {
+	uint32_t number;
+	const char *name;
+	/* Before each call: make the calls that have to come first, by
+	 * rpc_client_call(), whose deadline is then that of the call. They pass
+	 * through seal and the others as any, but not through prepare. Returns
+	 * 0, or the kind of *fault: the call is not made. NULL: none. */
+	enum rpc_fault_kind (*prepare)(void *state, struct rpc_client *client,
+				       struct rpc_fault *fault);
+	/* Message holds a call's header up to the procedure, n bytes of it:
+	 * append credential and verifier (rpc_message_encode_opaque()). What
+	 * the verifier signs lies before it. Returns the bytes that it has
+	 * become, -EMSGSIZE when room is too little (it is then called again
+	 * with more), or another -errno: the call fails. A call that is sent
+	 * over a new connection is sealed again. */
+	ssize_t (*seal)(void *state, uint64_t *token, uint8_t *message,
+			size_t n, size_t room);
+	/* Encode the arguments, signed or encrypted. The stream is a piece of
+	 * memory (xdrmem_create(3)); false when it has no room, or something
+	 * else failed. NULL: they go as they are. */
+	bool (*wrap)(void *state, uint64_t token, XDR *xdrs, xdrproc_t xdr_args,
+		     void *args);
+	/* Whether the reply's verifier is the server's. NULL: it always is. */
+	bool (*validate)(void *state, uint64_t token,
+			 const struct rpc_opaque *verf);
+	/* Decode the results. NULL: they are as they are. */
+	bool (*unwrap)(void *state, uint64_t token, XDR *xdrs,
+		       xdrproc_t xdr_result, void *result);
+	/* A call was denied: whether it is worth another try, with a
+	 * credential that is made anew (after prepare). Asked once for a call.
+	 * NULL: it is not. */
+	bool (*refresh)(void *state, enum auth_stat why);
+	void (*destroy)(void *state); /* NULL: nothing is to be done */
+	void *state;
+};
+
+/* ---- flavors that are here ---- */
 
 /* AUTH_NONE: everybody, and nobody in particular. */
 extern const struct rpc_auth_flavor rpc_auth_none;
@@ -121,5 +168,9 @@ const char *rpc_auth_flavor_name(uint32_t flavor);
 
 /* "tcp", "udp", "unix". */
 const char *rpc_auth_transport_name(enum rpc_transport transport);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

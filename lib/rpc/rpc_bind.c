@@ -383,23 +383,6 @@ int rpc_bind_unset(const struct rpc_bind_service *service, int64_t deadline)
 	return rc;
 }
 
-int rpc_bind_check(int64_t deadline)
-{
-	const struct rpc_bind_service nothing = {.n_programs = 0};
-	struct rpc_client *client;
-	rpcblist_ptr list;
-	int rc = open_rpcbind(&nothing, deadline, &client);
-
-	if (rc)
-		return rc;
-	rc = list_all(client, deadline, &list);
-	if (!rc && !is_for_others(list))
-		rc = -EPROTONOSUPPORT;
-	free_list(&list);
-	rpc_client_close(client);
-	return rc;
-}
-
 const char *rpc_bind_remedy(int error)
 {
 	if (error == -EPROTONOSUPPORT)

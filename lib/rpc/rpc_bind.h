@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #include "lib/rpc/rpc_dispatch.h"
-#include "lib/rpc/rpc_fault.h"
 
 #define RPC_BIND_SOCKET "/run/rpcbind.sock"
 
@@ -38,23 +37,7 @@ int rpc_bind_set(const struct rpc_bind_service *service, int64_t deadline);
  * Returns as above. */
 int rpc_bind_unset(const struct rpc_bind_service *service, int64_t deadline);
 
-/* Whether the rpcbind of this machine is there for others. Returns 0 or
- *	-EPROTONOSUPPORT	it listens on neither TCP nor UDP, as it does when
- *			it finds no sunrpc in /etc/services
- *	others		as above */
-int rpc_bind_check(int64_t deadline);
-
 /* What is to be done where rpcbind fails by such an error: "start it (…)". */
 const char *rpc_bind_remedy(int error);
-
-/* The port of a program and version on a host, over "tcp" or "udp"; asks its
- * rpcbind at rpcbind_port (0: 111) over TCP. rpcbind answers with another
- * version when it does not know this one. Returns 0, or the kind of *fault:
- * RPC_FAULT_NO_RPCBIND (which may ask rpc_bind_check() why),
- * RPC_FAULT_NOT_REGISTERED, RPC_FAULT_HOST, … */
-enum rpc_fault_kind rpc_bind_lookup(const char *host, uint16_t rpcbind_port,
-				    uint32_t program, uint32_t version,
-				    const char *netid, int64_t deadline,
-				    uint16_t *port, struct rpc_fault *fault);
 
 #endif

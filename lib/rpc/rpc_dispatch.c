@@ -232,18 +232,17 @@ const struct rpc_procedure *rpc_dispatch_find(
 	return NULL;
 }
 
-/* A call of the flavor's own, with results of its own. */
-static ssize_t answer_for_flavor(struct job *job, const uint8_t *results,
-				 size_t n)
+/* Returns the length of the reply, or -EAGAIN: the call is for the program. */
+static ssize_t answer_by_flavor(struct job *job)
 {
-	size_t header = (size_t)accepted(job, SUCCESS);
-	size_t at = job->offset + header;
+	ssize_t header = accepted(job, SUCCESS);
+	ssize_t n = job->flavor->answer(job->flavor->state, job->request.call,
+					job->who, job->reply,
+					job->offset + (size_t)header);
 
-	if (rpc_buffer_reserve(job->reply, at + n))
-		return accepted(job, SYSTEM_ERR);
-	if (n > 0)
-		memcpy(job->reply->bytes + at, results, n);
-	return (ssize_t)(header + n);
+	if (n == -EAGAIN)
+		return n;
+	return n < 0 ? accepted(job, SYSTEM_ERR) : header + n;
 }
 
 static ssize_t answer_procedure(struct job *job)
@@ -264,21 +263,11 @@ static ssize_t answer_procedure(struct job *job)
 
 static ssize_t answer_verified(struct job *job)
 {
-	const struct rpc_auth_flavor *flavor = job->flavor;
-	struct rpc_buffer *results = &job->scratch->plain;
-	size_t n = 0;
+	ssize_t n = -EAGAIN;
 
-	if (!flavor->control)
-		return answer_procedure(job);
-	switch (flavor->control(flavor->state, job->request.call, job->who,
-				&job->verf, results, &n)) {
-	case RPC_AUTH_SERVE:
-		return answer_procedure(job);
-	case RPC_AUTH_ANSWERED:
-		return answer_for_flavor(job, results->bytes, n);
-	default:
-		return 0;
-	}
+	if (job->flavor->answer)
+		n = answer_by_flavor(job);
+	return n == -EAGAIN ? answer_procedure(job) : n;
 }
 
 static ssize_t answer(struct job *job)
@@ -293,7 +282,10 @@ static ssize_t answer(struct job *job)
 	job->who->flavor = call->cred.flavor;
 	why = job->flavor->verify(job->flavor->state, call, job->request.peer,
 				  job->who, &job->verf);
-	n = why == AUTH_OK ? answer_verified(job) : denied(job, why);
+	if (why == RPC_AUTH_DROP)
+		n = 0;
+	else
+		n = why == AUTH_OK ? answer_verified(job) : denied(job, why);
 	if (job->flavor->release)
 		job->flavor->release(job->flavor->state, job->who);
 	if (why != AUTH_OK)

@@ -42,6 +42,9 @@ void rpc_record_fini(struct rpc_record_reader *reader)
 {
 	rpc_buffer_fini(&reader->buffer);
 	reader->start = reader->whole = reader->at = reader->end = 0;
+	reader->marks = reader->left = 0;
+	reader->has_begun = reader->is_last = false;
+	reader->whole_until = 0;
 }
 
 /* Returns 0, -EAGAIN when it has not come, or why it is refused. */

@@ -56,6 +56,8 @@ struct rpc_record_reader {
 
 void rpc_record_init(struct rpc_record_reader *reader, int fd, size_t max_bytes,
 		     int64_t record_ns);
+
+/* Forget what has come, and free its memory. The reader can be used again. */
 void rpc_record_fini(struct rpc_record_reader *reader);
 
 /* Where bytes of the stream can be put, *room of them, at least 1. Returns 0,

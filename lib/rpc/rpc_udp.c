@@ -135,7 +135,7 @@ static ssize_t answer_once(struct rpc_udp *datagram,
 		return rc < 0 ? rc : -EBUSY;
 	n = rpc_dispatch_answer(dispatch, peer, call, &datagram->scratch,
 				&datagram->reply, 0);
-	if (n < 0)
+	if (n <= 0)
 		rpc_replies_abandon(datagram->replies, key, sizeof(*key));
 	else
 		rpc_replies_finish(datagram->replies, key, sizeof(*key),
@@ -167,7 +167,7 @@ static void serve_one(struct rpc_udp *datagram, struct envelope *envelope,
 					&call, &datagram->scratch,
 					&datagram->reply, 0);
 	}
-	if (n < 0)
+	if (n <= 0)
 		return;
 	atomic_fetch_add_explicit(&datagram->conns->calls, 1,
 				  memory_order_relaxed);

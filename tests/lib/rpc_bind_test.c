@@ -3,16 +3,24 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "lib/rpc/rpc_lookup.h"
 #include "tests/lib/rpc_fixture.h"
 
 #define LIMIT (60 * TICK_S)
 
-static bool is_registered(const char *netid, uint32_t version, uint16_t *port)
+/* Where rpcbind says that it is, over TCP or UDP of IPv4. */
+static bool is_registered(enum rpc_transport transport, uint32_t version,
+			  uint16_t *port)
 {
+	const struct rpc_lookup what = {PROGRAM, version, transport, 0};
+	struct rpc_address host[RPC_ADDRESS_MOST];
 	struct rpc_fault fault;
+	int error;
 
-	rpc_bind_lookup("127.0.0.1", 0, PROGRAM, version, netid,
-			tick_after(LIMIT), port, &fault);
+	assert_int_equal(rpc_address_resolve(host, "127.0.0.1",
+					     tick_after(LIMIT), &error),
+			 1);
+	rpc_lookup_port(&what, &host[0], tick_after(LIMIT), port, &fault);
 	if (fault.kind == RPC_FAULT_NOT_REGISTERED)
 		return false;
 	assert_int_equal(fault.kind, RPC_FAULT_NONE);
@@ -26,15 +34,15 @@ static void registered_program_is_found_and_removed(void **state)
 	uint16_t port;
 
 	rpc_server_service(f->server, &service);
-	assert_false(is_registered("tcp", VERSION, &port));
+	assert_false(is_registered(RPC_TCP, VERSION, &port));
 	assert_int_equal(rpc_bind_set(&service, tick_after(LIMIT)), 0);
-	assert_true(is_registered("tcp", VERSION, &port));
+	assert_true(is_registered(RPC_TCP, VERSION, &port));
 	assert_int_equal(port, service.tcp_port);
-	assert_true(is_registered("udp", VERSION + 2, &port));
+	assert_true(is_registered(RPC_UDP, VERSION + 2, &port));
 	assert_int_equal(port, service.udp_port);
 	assert_int_equal(rpc_bind_unset(&service, tick_after(LIMIT)), 0);
-	assert_false(is_registered("tcp", VERSION, &port));
-	assert_false(is_registered("udp", VERSION + 2, &port));
+	assert_false(is_registered(RPC_TCP, VERSION, &port));
+	assert_false(is_registered(RPC_UDP, VERSION + 2, &port));
 	/* Nothing left to remove is no error. */
 	assert_int_equal(rpc_bind_unset(&service, tick_after(LIMIT)), 0);
 }
@@ -109,15 +117,15 @@ static void dead_servers_registration_is_replaced(void **state)
 	dead.unix_path = "/tmp/nobody-is-here";
 	assert_int_equal(rpc_bind_set(&dead, tick_after(LIMIT)), 0);
 	assert_int_equal(rpc_bind_set(&service, tick_after(LIMIT)), 0);
-	assert_true(is_registered("tcp", VERSION, &port));
+	assert_true(is_registered(RPC_TCP, VERSION, &port));
 	assert_int_equal(port, service.tcp_port);
 	/* Nor does the dead one's end remove ours. */
 	assert_int_equal(rpc_bind_unset(&dead, tick_after(LIMIT)), 0);
-	assert_true(is_registered("udp", VERSION, &port));
+	assert_true(is_registered(RPC_UDP, VERSION, &port));
 	/* Once more is no error: the same addresses, as with a fixed port. */
 	assert_int_equal(rpc_bind_set(&service, tick_after(LIMIT)), 0);
 	assert_int_equal(rpc_bind_unset(&service, tick_after(LIMIT)), 0);
-	assert_false(is_registered("udp", VERSION, &port));
+	assert_false(is_registered(RPC_UDP, VERSION, &port));
 }
 
 /* The dead one had the ports that we have now, but said another address: we
@@ -153,7 +161,7 @@ static void living_servers_registration_is_left_alone(void **state)
 	rpc_server_service(other.server, &second);
 	assert_int_equal(rpc_bind_set(&first, tick_after(LIMIT)), 0);
 	assert_int_equal(rpc_bind_set(&second, tick_after(LIMIT)), -EADDRINUSE);
-	assert_true(is_registered("tcp", VERSION, &port));
+	assert_true(is_registered(RPC_TCP, VERSION, &port));
 	assert_int_equal(port, first.tcp_port);
 	assert_int_equal(rpc_bind_unset(&first, tick_after(LIMIT)), 0);
 	stop_server(&other);
@@ -191,50 +199,11 @@ static void without_rpcbind_there_is_an_error(void **state)
 {
 	struct fixture *f = *state;
 	struct rpc_bind_service service;
-	struct rpc_fault fault;
-	uint16_t port;
 
 	rpc_server_service(f->server, &service);
 	service.rpcbind_path = "/tmp/no-rpcbind";
 	assert_int_equal(rpc_bind_set(&service, tick_after(LIMIT)), -ENOENT);
 	assert_int_equal(rpc_bind_unset(&service, tick_after(LIMIT)), -ENOENT);
-	assert_int_equal(rpc_bind_lookup("127.0.0.1", dead_port(), PROGRAM,
-					 VERSION, "tcp", tick_after(LIMIT),
-					 &port, &fault),
-			 RPC_FAULT_NO_RPCBIND);
-	assert_int_equal(fault.error, ECONNREFUSED);
-	assert_int_equal(rpc_fault_status(&fault), 5);
-}
-
-/* One that has none is in p16_rpcbind.bats. */
-static void rpcbind_that_has_a_port_is_there_for_others(void **state)
-{
-	(void)state;
-	assert_int_equal(rpc_bind_check(tick_after(LIMIT)), 0);
-}
-
-/* Something listens where rpcbind should be, and never says a word. */
-static void silent_rpcbind_is_given_up(void **state)
-{
-	struct fixture *f = *state;
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	socklen_t len = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct rpc_fault fault;
-	uint16_t port;
-
-	(void)f;
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
-	assert_int_equal(listen(fd, 8), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-	assert_int_equal(rpc_bind_lookup("127.0.0.1", ntohs(in.sin_port),
-					 PROGRAM, VERSION, "tcp",
-					 tick_after(100 * TICK_MS), &port,
-					 &fault),
-			 RPC_FAULT_NO_RPCBIND);
-	assert_int_equal(fault.error, ETIMEDOUT);
-	close(fd);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -250,8 +219,6 @@ int main(void)
 		CASE(living_servers_registration_is_left_alone),
 		CASE(client_follows_a_server_that_moved),
 		CASE(without_rpcbind_there_is_an_error),
-		cmocka_unit_test(rpcbind_that_has_a_port_is_there_for_others),
-		CASE(silent_rpcbind_is_given_up),
 	};
 	return SUPPORT_MAIN(tests);
 }

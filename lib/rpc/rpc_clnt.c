@@ -1,10 +1,14 @@
-/* rpc_handle.c - the six operations of a CLIENT. */
-#include "lib/rpc/rpc_handle.h"
+/* rpc_clnt.c - the six operations of a CLIENT, which call ours; and the seven
+ * of an AUTH, which are called by ours. */
+#include "lib/rpc/rpc_clnt.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/time.h>
 
 #include "lib/tick.h"
+
+/* ---- CLIENT ---- */
 
 static enum clnt_stat handle_call(CLIENT *handle, rpcproc_t procedure,
 				  xdrproc_t xdr_args, void *args,
@@ -35,7 +39,11 @@ static void handle_geterr(CLIENT *handle, struct rpc_err *error)
 	case RPC_FAULT_AUTH:
 		error->re_why = fault->why;
 		break;
+	case RPC_FAULT_VERIFIER:
+		error->re_why = AUTH_INVALIDRESP;
+		break;
 	case RPC_FAULT_VERSION:
+	case RPC_FAULT_RPC_VERSION:
 		error->re_vers.low = fault->low;
 		error->re_vers.high = fault->high;
 		break;
@@ -80,7 +88,7 @@ static bool_t handle_control(CLIENT *handle, u_int request, void *info)
 	}
 }
 
-void rpc_handle_init(CLIENT *handle, struct rpc_client *client)
+void rpc_clnt_init(CLIENT *handle, struct rpc_client *client)
 {
 	/* The type wants it writable; nobody writes. */
 	static struct clnt_ops operations = {
@@ -95,4 +103,85 @@ void rpc_handle_init(CLIENT *handle, struct rpc_client *client)
 	memset(handle, 0, sizeof(*handle));
 	handle->cl_ops = &operations;
 	handle->cl_private = client;
+}
+
+/* ---- AUTH ---- */
+
+static ssize_t seal(void *state, uint64_t *token, uint8_t *message, size_t n,
+		    size_t room)
+{
+	AUTH *auth = state;
+	XDR xdrs;
+
+	(void)token;
+	xdrmem_create(&xdrs, (char *)message + n, (u_int)(room - n),
+		      XDR_ENCODE);
+	if (!AUTH_MARSHALL(auth, &xdrs))
+		return -EMSGSIZE;
+	return (ssize_t)(n + xdr_getpos(&xdrs));
+}
+
+static bool wrap(void *state, uint64_t token, XDR *xdrs, xdrproc_t xdr_args,
+		 void *args)
+{
+	AUTH *auth = state;
+
+	(void)token;
+	return AUTH_WRAP(auth, xdrs, xdr_args, args);
+}
+
+static bool validate(void *state, uint64_t token, const struct rpc_opaque *verf)
+{
+	AUTH *auth = state;
+	struct opaque_auth raw = {
+		.oa_flavor = (enum_t)verf->flavor,
+		.oa_base = (char *)(uintptr_t)verf->body,
+		.oa_length = verf->bytes,
+	};
+
+	(void)token;
+	return AUTH_VALIDATE(auth, &raw);
+}
+
+static bool unwrap(void *state, uint64_t token, XDR *xdrs, xdrproc_t xdr_result,
+		   void *result)
+{
+	AUTH *auth = state;
+
+	(void)token;
+	return AUTH_UNWRAP(auth, xdrs, xdr_result, result);
+}
+
+/* libtirpc's flavors want the message for that. */
+static bool refresh(void *state, enum auth_stat why)
+{
+	struct rpc_msg message = {.rm_direction = REPLY};
+	AUTH *auth = state;
+
+	message.rm_reply.rp_stat = MSG_DENIED;
+	message.rjcted_rply.rj_stat = AUTH_ERROR;
+	message.rjcted_rply.rj_why = why;
+	return AUTH_REFRESH(auth, &message);
+}
+
+static void destroy(void *state)
+{
+	AUTH *auth = state;
+
+	auth_destroy(auth);
+}
+
+struct rpc_auth_client rpc_clnt_flavor(AUTH *auth)
+{
+	return (struct rpc_auth_client){
+		.number = (uint32_t)auth->ah_cred.oa_flavor,
+		.name = rpc_auth_flavor_name((uint32_t)auth->ah_cred.oa_flavor),
+		.seal = seal,
+		.wrap = wrap,
+		.validate = validate,
+		.unwrap = unwrap,
+		.refresh = refresh,
+		.destroy = destroy,
+		.state = auth,
+	};
 }
