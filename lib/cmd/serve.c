@@ -61,6 +61,12 @@ static _Noreturn void refuse(const struct rpc_server_options *server, int error)
 
 	if (path && (error == -ENOTSOCK || error == -ENAMETOOLONG))
 		die_errno(error, "cannot listen on '%s'", path);
+	if (error == -EINVAL && server->host)
+		die_usage("--listen '%s': wanted an address like 127.0.0.1 or "
+			  "::1",
+			  server->host);
+	if (error == -EADDRNOTAVAIL && server->host)
+		die_errno(error, "cannot listen on %s", server->host);
 	if (error == -EADDRINUSE && server->tcp_port)
 		die("cannot listen on port %u%s%s: another server does",
 		    server->tcp_port, path ? " or " : "", path ? path : "");

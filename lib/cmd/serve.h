@@ -24,6 +24,11 @@ struct serve {
 		 "Of tcp, udp, unix (default tcp,udp)"),                      \
 		CLI_COUNT("port", 'p', "N", &(serve)->server.tcp_port, 0,     \
 			  UINT16_MAX, "Port for TCP and UDP (default: any)"), \
+		CLI_TEXT("listen", 'l', "ADDRESS", &(serve)->server.host,     \
+			 "Address to listen on (default: all of IPv4)"),      \
+		CLI_COUNT("loops", 'L', "N", &(serve)->server.loops, 0, 64,   \
+			  "Serve connections by N event loops (default 0: "   \
+			  "by a thread each)"),                               \
 		CLI_TEXT("socket", 's', "PATH", &(serve)->server.unix_path,   \
 			 "Listen on a Unix socket too"),                      \
 		CLI_ON("no-rpcbind", 'n', &(serve)->has_no_rpcbind,           \

@@ -289,6 +289,28 @@ static int unset(struct rpc_client *client, const RPCB *there, int64_t deadline)
 	return change(client, RPCBPROC_UNSET, &what, deadline);
 }
 
+/* Not over our transport: a server of IPv4 and one of IPv6 may stand side by
+ * side. */
+static bool is_of_other_family(const struct rpc_bind_service *service,
+			       const RPCB *there)
+{
+	size_t len = strlen(there->r_netid);
+
+	return (service->tcp_port || service->udp_port) &&
+	       strcmp(there->r_netid, "local") != 0 && len > 0 &&
+	       (there->r_netid[len - 1] == '6') != is_ipv6(service);
+}
+
+/* Whether a live server has it. */
+static bool is_taken(const struct rpc_bind_service *service, const RPCB *there,
+		     int64_t deadline)
+{
+	return has_program(service, there) && !is_ours(service, there) &&
+	       (is_of_other_family(service, there) ||
+		!is_our_port(service, there)) &&
+	       is_alive(there, deadline);
+}
+
 /* Make room for our entries. */
 static int remove_dead(const struct rpc_bind_service *service,
 		       struct rpc_client *client, int64_t deadline)
@@ -301,13 +323,12 @@ static int remove_dead(const struct rpc_bind_service *service,
 		rc = -EPROTONOSUPPORT;
 	/* First all are asked, so that nothing is removed for nothing. */
 	for (rpcblist_ptr at = list; at && !rc; at = at->rpcb_next)
-		if (has_program(service, &at->rpcb_map) &&
-		    !is_ours(service, &at->rpcb_map) &&
-		    !is_our_port(service, &at->rpcb_map) &&
-		    is_alive(&at->rpcb_map, deadline))
+		if (!is_of_other_family(service, &at->rpcb_map) &&
+		    is_taken(service, &at->rpcb_map, deadline))
 			rc = -EADDRINUSE;
 	for (rpcblist_ptr at = list; at && !rc; at = at->rpcb_next)
-		if (has_program(service, &at->rpcb_map))
+		if (has_program(service, &at->rpcb_map) &&
+		    !is_taken(service, &at->rpcb_map, deadline))
 			rc = unset(client, &at->rpcb_map, deadline);
 	free_list(&list);
 	return rc;

@@ -28,7 +28,8 @@ struct rpc_bind_service {
  *	-ECONNREFUSED, -ENOENT	rpcbind does not run
  *	-EPROTONOSUPPORT	rpcbind listens on neither TCP nor UDP, where
  *			we do: it could tell nobody our ports
- *	-EADDRINUSE	a live server has registered the same program
+ *	-EADDRINUSE	a live server has registered the same program; one of
+ *			the other family, IPv4 or IPv6, is left beside us
  *	-EPERM		another user's registration is in the way
  *	-ETIMEDOUT, -EINTR, -EPROTO (rpcbind said something else), … */
 int rpc_bind_set(const struct rpc_bind_service *service, int64_t deadline);

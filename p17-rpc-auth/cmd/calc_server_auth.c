@@ -22,7 +22,8 @@ struct settings {
 static const char doc[] =
 	"Serve a calculator by ONC RPC, program 0x31230001 (rpcinfo says "
 	"824377345), to callers who say, or prove, who they are; until SIGINT "
-	"or SIGTERM.\v"
+	"or SIGTERM. With --auth=sys, which believes what callers say, it "
+	"listens on 127.0.0.1 unless --listen says another address.\v"
 	"Examples:\n"
 	"  ./calc_server_auth --auth=sys --allow='* uid=1000'\n"
 	"  ./calc_server_auth --auth=des --policy=rules\n\n"
@@ -65,6 +66,9 @@ static void parse(struct settings *s, int argc, char **argv)
 	policy_init(&s->service.policy, service_procedures);
 	cli_parse(&command, argc, argv);
 	serve_check(&s->serve);
+	/* Who can reach it can say who he is. */
+	if (s->service.auth == SERVICE_SYS && !s->serve.server.host)
+		s->serve.server.host = "127.0.0.1";
 }
 
 /* ---- who may call ---- */
