@@ -16,8 +16,10 @@
 #include "lib/fdio.h"
 #include "lib/tick.h"
 
-/* How long one waits for memory before another is ended for it. */
-enum { PATIENCE_MS = 250 };
+enum {
+	PATIENCE_MS = 250, /* to wait for memory, before another is ended */
+	IDLE_MS = 100,     /* less is no idleness but a pause between calls */
+};
 
 void rpc_conn_tell(struct rpc_conns *conns, enum rpc_server_event event,
 		   const struct rpc_peer *peer, int error)
@@ -371,8 +373,9 @@ void rpc_conn_end(struct rpc_conn *conn, int why)
 
 bool rpc_conn_evict(struct rpc_conns *conns)
 {
-	struct rpc_conn *found = NULL;
+	const int64_t before = tick_now() - IDLE_MS * TICK_MS;
 	int64_t idle_at, oldest_at = INT64_MAX;
+	struct rpc_conn *found = NULL;
 	uint32_t share, largest = 0;
 
 	pthread_mutex_lock(&conns->lock);
@@ -388,6 +391,8 @@ bool rpc_conn_evict(struct rpc_conns *conns)
 		largest = share;
 		oldest_at = idle_at;
 	}
+	if (oldest_at > before)
+		found = NULL;
 	if (found)
 		shut_down(found, RPC_SERVER_EVICTED);
 	pthread_mutex_unlock(&conns->lock);

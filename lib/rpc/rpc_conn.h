@@ -100,7 +100,7 @@ int rpc_conn_open(struct rpc_conns *conns, int fd, const struct rpc_peer *peer);
 
 /* End one, so that soon it can be reaped: of the peer with the most
  * connections, that which has been without a call for longest. False when all
- * are being served. */
+ * are being served, or were a moment ago. */
 bool rpc_conn_evict(struct rpc_conns *conns);
 
 /* Release what has ended. Returns how many. */

@@ -1,4 +1,5 @@
-/* bench.c - our server beside bare sockets and beside libtirpc's, on loopback.
+/* bench.c - our server, by threads and by loops, beside bare sockets and beside
+ * libtirpc's, on loopback.
  *
  * Rounds go through the sides by turns, and begin with another side each time,
  * so that what disturbs the machine disturbs all of them. A figure is the
@@ -24,9 +25,9 @@
 enum { ROUNDS = 7, CALLS = 16000, WARM_UP = 200, CLIENTS_MAX = 8 };
 
 static const struct bench_side *const sides[] = {&bench_raw, &bench_svc,
-						 &bench_ours};
+						 &bench_threads, &bench_loops};
 
-enum { RAW, SVC, OURS, SIDES };
+enum { RAW, SVC, THREADS, LOOPS, SIDES };
 
 /* What goes for all processes of one run of one side. */
 struct setup {
@@ -201,27 +202,46 @@ static void print_side(struct out_table *table, const struct figures *figures)
 
 static const char *const transports[] = {"TCP", "UDP", "Unix"};
 
+/* One side beside another, and what it is to be for NULL calls of 8 clients. */
+static const struct ratio {
+	int a, b;
+	double tcp, udp; /* 0: no goal */
+} ratios[] = {
+	{THREADS, RAW, 0.95, 0.90},
+	{LOOPS, RAW, 0.90, 0},
+	{THREADS, SVC, 1.50, 0},
+};
+
+enum { N_RATIOS = sizeof(ratios) / sizeof(ratios[0]) };
+
+static double goal_of(const struct ratio *ratio, const struct setup *setup)
+{
+	if (setup->c.bytes || setup->clients == 1)
+		return 0;
+	if (setup->c.transport == BENCH_TCP)
+		return ratio->tcp;
+	return setup->c.transport == BENCH_UDP ? ratio->udp : 0;
+}
+
 static void print_row(struct out_table *table, const struct setup *setup,
 		      const struct figures figures[SIDES])
 {
-	bool is_null = setup->c.bytes == 0, is_one = setup->clients == 1;
-
 	out_table_row(table);
 	out_table_cell(table, "%s %s, %d", transports[setup->c.transport],
-		       is_null ? "NULL" : "1 KB", setup->clients);
+		       setup->c.bytes ? "1 KB" : "NULL", setup->clients);
 	for (int i = 0; i < SIDES; i++)
 		print_side(table, &figures[i]);
-	out_table_cell(table, "%.2f",
-		       median_ratio(&figures[OURS], &figures[RAW]));
-	out_table_cell(table, "%s",
-		       is_null && is_one && setup->c.transport != BENCH_UDP
-			       ? "0.85"
-			       : "");
-	out_table_cell(table, "%.2f",
-		       median_ratio(&figures[OURS], &figures[SVC]));
-	out_table_cell(table, "%s",
-		       !is_one && setup->c.transport == BENCH_TCP ? "1.30"
-								  : "");
+	for (size_t i = 0; i < N_RATIOS; i++) {
+		double goal = goal_of(&ratios[i], setup);
+
+		out_table_cell(table, "%.2f",
+			       median_ratio(&figures[ratios[i].a],
+					    &figures[ratios[i].b]));
+		if (goal > 0)
+			out_table_cell(table, "%.2f", goal);
+		else
+			out_table_cell(table, "%s", "");
+	}
 }
 
 static void compare(struct out_table *table, struct setup *setup)
@@ -259,9 +279,11 @@ int main(void)
 	static const struct out_column columns[] = {
 		{"Calls, clients", OUT_LEFT}, {"raw/s", OUT_RIGHT},
 		{"p50/p99 us", OUT_RIGHT},    {"svc_run/s", OUT_RIGHT},
-		{"p50/p99 us", OUT_RIGHT},    {"ours/s", OUT_RIGHT},
-		{"p50/p99 us", OUT_RIGHT},    {"of raw", OUT_RIGHT},
-		{"goal", OUT_RIGHT},          {"of svc_run", OUT_RIGHT},
+		{"p50/p99 us", OUT_RIGHT},    {"threads/s", OUT_RIGHT},
+		{"p50/p99 us", OUT_RIGHT},    {"loops/s", OUT_RIGHT},
+		{"p50/p99 us", OUT_RIGHT},    {"threads:raw", OUT_RIGHT},
+		{"goal", OUT_RIGHT},          {"loops:raw", OUT_RIGHT},
+		{"goal", OUT_RIGHT},          {"threads:svc", OUT_RIGHT},
 		{"goal", OUT_RIGHT},
 	};
 	struct out_table *table =

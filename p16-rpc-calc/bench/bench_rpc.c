@@ -10,7 +10,7 @@
 #include "p16-rpc-calc/bench/bench_side.h"
 #include "p16-rpc-calc/calc.h"
 
-static int serve(const struct bench_case *c, int tell)
+static int serve_by(unsigned int loops, const struct bench_case *c, int tell)
 {
 	struct rpc_server_options options = {
 		.dispatch = {.programs = calc_programs,
@@ -19,6 +19,8 @@ static int serve(const struct bench_case *c, int tell)
 		.has_tcp = c->transport == BENCH_TCP,
 		.has_udp = c->transport == BENCH_UDP,
 		.unix_path = c->transport == BENCH_UNIX ? c->path : NULL,
+		.loops = loops,
+		.max_connections = 2100,
 	};
 	struct bench_address at = {.len = sizeof(struct sockaddr_in)};
 	struct sockaddr_in *in = (struct sockaddr_in *)&at.storage;
@@ -31,6 +33,16 @@ static int serve(const struct bench_case *c, int tell)
 		server, c->transport == BENCH_UDP ? RPC_UDP : RPC_TCP));
 	r = bench_tell(tell, &at);
 	return r ? r : rpc_server_run(server, -1);
+}
+
+static int serve_by_threads(const struct bench_case *c, int tell)
+{
+	return serve_by(0, c, tell);
+}
+
+static int serve_by_loops(const struct bench_case *c, int tell)
+{
+	return serve_by(BENCH_LOOPS, c, tell);
 }
 
 struct client {
@@ -96,9 +108,17 @@ void bench_close_rpc(void *client)
 	free(a);
 }
 
-const struct bench_side bench_ours = {
-	.name = "ours",
-	.serve = serve,
+const struct bench_side bench_threads = {
+	.name = "threads",
+	.serve = serve_by_threads,
+	.open = bench_open_rpc,
+	.call = bench_call_rpc,
+	.close = bench_close_rpc,
+};
+
+const struct bench_side bench_loops = {
+	.name = "loops",
+	.serve = serve_by_loops,
 	.open = bench_open_rpc,
 	.call = bench_call_rpc,
 	.close = bench_close_rpc,

@@ -39,9 +39,12 @@ struct bench_side {
 	void (*close)(void *client);
 };
 
-extern const struct bench_side bench_raw; /* sockets alone */
-extern const struct bench_side bench_svc; /* svc_run of libtirpc */
-extern const struct bench_side bench_ours;
+extern const struct bench_side bench_raw;     /* sockets alone */
+extern const struct bench_side bench_svc;     /* svc_run of libtirpc */
+extern const struct bench_side bench_threads; /* ours, one a connection */
+extern const struct bench_side bench_loops;   /* ours, BENCH_LOOPS of them */
+
+enum { BENCH_LOOPS = 2 };
 
 /* The client of both RPC servers. */
 int bench_open_rpc(void **client, const struct bench_case *c,

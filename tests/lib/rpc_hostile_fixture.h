@@ -9,17 +9,23 @@
 #include "lib/rpc/rpc_record.h"
 #include "tests/lib/rpc_fixture.h"
 
-/* A connection that says whatever the case likes. */
-static inline int connect_raw(const struct fixture *f)
+static inline void connect_fd(const struct fixture *f, int fd)
 {
 	struct sockaddr_in in = {
 		.sin_family = AF_INET,
 		.sin_port = htons(rpc_server_port(f->server, RPC_TCP))};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_true(fd >= 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+}
+
+/* A connection that says whatever the case likes. */
+static inline int connect_raw(const struct fixture *f)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	connect_fd(f, fd);
 	return fd;
 }
 

@@ -1,8 +1,13 @@
 /* What a server gives up when there are too many connections, or they idle.
  * Linked with --wrap for accept4, which fails as often as a case says. */
+#include <arpa/inet.h>
 #include <sys/socket.h>
+#include <time.h>
 
+#include "tests/lib/rpc_hostile_fixture.h"
 #include "tests/lib/rpc_server_fixture.h"
+
+enum { ADD_NOTHING = 0 };
 
 static atomic_int accepts_to_fail;
 
@@ -75,7 +80,7 @@ static void want_of_descriptors_passes(void **state)
 	start_server(&f);
 	first = open_client(&f, RPC_UNIX);
 	assert_int_equal(call_null(first, &fault), 0);
-	atomic_store(&accepts_to_fail, 2);
+	atomic_store(&accepts_to_fail, 6);
 	second = open_client(&f, RPC_UNIX);
 	assert_int_equal(call_null(second, &fault), 0);
 	/* The first gave its descriptor away; then there was nobody left. */
@@ -87,12 +92,229 @@ static void want_of_descriptors_passes(void **state)
 	stop_server(&f);
 }
 
+/* ---- whose connections they are ---- */
+
+/* A connection from another address of the loopback. */
+static int connect_from(const struct fixture *f, const char *address)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(inet_pton(AF_INET, address, &in.sin_addr), 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	in.sin_port = htons(rpc_server_port(f->server, RPC_TCP));
+	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	return fd;
+}
+
+static bool are_closed(void *arg)
+{
+	return counts_of(arg).closed_by_us >= 30;
+}
+
+static void one_address_loses_its_own_connections(void **state)
+{
+	enum { ROOM = 12, HONEST = 4, MANY = ROOM - HONEST + 30 };
+	struct fixture f = special();
+	struct rpc_client *honest[HONEST];
+	struct rpc_fault fault;
+	int fds[MANY];
+	char byte;
+
+	(void)state;
+	f.options.max_connections = ROOM;
+	start_server(&f);
+	for (int i = 0; i < HONEST; i++) {
+		honest[i] = open_client(&f, RPC_TCP);
+		assert_int_equal(call_null(honest[i], &fault), 0);
+	}
+	/* They are idle for longer than all that come now. */
+	for (int i = 0; i < MANY; i++)
+		fds[i] = connect_from(&f, "127.0.0.2");
+	assert_true(support_wait_until(are_closed, &f, 60000));
+	for (int i = 0; i < HONEST; i++) {
+		assert_int_equal(
+			recv(rpc_client_fd(honest[i]), &byte, 1, MSG_DONTWAIT),
+			-1);
+		assert_int_equal(errno, EAGAIN);
+		assert_int_equal(call_null(honest[i], &fault), 0);
+		rpc_client_close(honest[i]);
+	}
+	for (int i = 0; i < MANY; i++)
+		close(fds[i]);
+	stop_server(&f);
+}
+
+/* ---- descriptors used up ---- */
+
+struct caller {
+	const struct fixture *f;
+	struct rpc_client *client;
+	atomic_bool is_over;
+	int failed, calls;
+};
+
+static void *keep_calling(void *arg)
+{
+	struct caller *caller = arg;
+	struct rpc_fault fault;
+	int32_t sum;
+
+	while (!atomic_load(&caller->is_over)) {
+		if (call_add(caller->client, 1, 2, &sum, &fault) || sum != 3)
+			caller->failed++;
+		caller->calls++;
+	}
+	return NULL;
+}
+
+static bool is_refused(void *arg)
+{
+	char byte;
+	ssize_t n = recv(*(int *)arg, &byte, 1, MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno == ECONNRESET);
+}
+
+static int64_t processor_ns(void)
+{
+	struct timespec ts;
+
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts), 0);
+	return tick_from_timespec(ts);
+}
+
+/* There are no descriptors, and nobody is idle: those who come are told so,
+ * those who are there are served, and nobody spins meanwhile. */
+static void without_descriptors_those_who_are_there_are_served(void **state)
+{
+	struct fixture f = special();
+	struct caller caller = {.f = &f};
+	struct rlimit before, none;
+	struct rpc_fault fault;
+	pthread_t thread;
+	int64_t used;
+	int fds[3];
+
+	(void)state;
+	start_server(&f);
+	caller.client = open_client(&f, RPC_TCP);
+	assert_int_equal(call_null(caller.client, &fault), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int i = 0; i < 3; i++)
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(pthread_create(&thread, NULL, keep_calling, &caller),
+			 0);
+	none = before;
+	none.rlim_cur = (rlim_t)fds[2] + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (int i = 0; i < 3; i++)
+		connect_fd(&f, fds[i]);
+	for (int i = 0; i < 3; i++)
+		assert_true(support_wait_until(is_refused, &fds[i], 60000));
+	atomic_store(&caller.is_over, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(caller.calls > 0);
+	assert_int_equal(caller.failed, 0);
+	/* One more waits in vain now, which is no reason to run. */
+	close(fds[0]);
+	fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	none.rlim_cur = (rlim_t)fds[0];
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	used = processor_ns();
+	connect_fd(&f, fds[0]);
+	assert_true(support_wait_until(is_refused, &fds[0], 60000));
+	assert_true(processor_ns() - used < TICK_S / 2);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	rpc_client_close(caller.client);
+	stop_server(&f);
+}
+
+/* ---- calls under way ---- */
+
+static bool are_two_in_gate(void *arg)
+{
+	(void)arg;
+	return atomic_load(&in_gate) == 2;
+}
+
+static void calls_of_a_connection_in_flight_are_limited(void **state)
+{
+	enum { CALLS = 6, BYTES = 44 };
+	struct fixture f = special();
+	uint8_t calls[CALLS * BYTES], replies[CALLS * 28];
+	struct rpc_client *other;
+	struct rpc_fault fault;
+	int32_t sum;
+	int fd;
+
+	(void)state;
+	f.options.loops = 1;
+	f.options.max_in_flight = 2;
+	start_server(&f);
+	fd = connect_raw(&f);
+	for (int i = 0; i < CALLS; i++) {
+		rpc_record_mark(calls + (size_t)i * BYTES, 40);
+		put_call(calls + (size_t)i * BYTES + 4, GATE);
+	}
+	assert_int_equal(fdio_write_full(fd, calls, sizeof(calls)), 0);
+	assert_true(support_wait_until(are_two_in_gate, NULL, 60000));
+	/* There are two workers left for others. */
+	other = open_client(&f, RPC_TCP);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(call_count(other, &sum, &fault), 0);
+	assert_int_equal(atomic_load(&in_gate), 2);
+	atomic_store(&gate_is_open, true);
+	assert_int_equal(fdio_read_full(fd, replies, sizeof(replies)),
+			 sizeof(replies));
+	close(fd);
+	rpc_client_close(other);
+	stop_server(&f);
+}
+
+/* With one in flight, which is the default. */
+static void calls_are_answered_in_their_order(void **state)
+{
+	enum { CALLS = 40, BYTES = 44 };
+	static const uint32_t which[] = {COUNT, ADD_NOTHING, FAIL, COUNT};
+	struct fixture f = special();
+	uint8_t calls[CALLS * BYTES], head[12], rest[64];
+	int fd;
+
+	(void)state;
+	start_server(&f);
+	fd = connect_raw(&f);
+	for (uint32_t i = 0; i < CALLS; i++) {
+		rpc_record_mark(calls + (size_t)i * BYTES, 40);
+		put_call(calls + (size_t)i * BYTES + 4, which[i % 4]);
+		rpc_message_put32(calls + (size_t)i * BYTES + 4, i);
+	}
+	assert_int_equal(fdio_write_full(fd, calls, sizeof(calls)), 0);
+	for (uint32_t i = 0; i < CALLS; i++) {
+		size_t n;
+
+		assert_int_equal(fdio_read_full(fd, head, 12), 12);
+		n = rpc_message_get32(head) & ~RPC_RECORD_LAST;
+		assert_int_equal(rpc_message_get32(head + 4), i);
+		assert_int_equal(fdio_read_full(fd, rest, n - 8), n - 8);
+	}
+	close(fd);
+	stop_server(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MODES_CASE(idle_connection_is_closed),
 		MODES_CASE(longest_idle_makes_room_for_the_next),
 		MODES_CASE(want_of_descriptors_passes),
+		MODES_CASE(one_address_loses_its_own_connections),
+		MODES_CASE(without_descriptors_those_who_are_there_are_served),
+		cmocka_unit_test(calls_of_a_connection_in_flight_are_limited),
+		MODES_CASE(calls_are_answered_in_their_order),
 	};
 
 	return SUPPORT_MAIN(tests);
