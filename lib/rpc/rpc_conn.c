@@ -48,10 +48,9 @@ void rpc_conn_note_memory(struct rpc_conn *conn)
 
 static void note_caller(struct rpc_conn *conn, const struct rpc_identity *who)
 {
-	unsigned int rank = who->is_proved ? 2 : who->has_uid ? 1 : 0;
-
-	if (rank > atomic_load_explicit(&conn->rank, memory_order_relaxed))
-		atomic_store_explicit(&conn->rank, rank, memory_order_relaxed);
+	if (who->is_proved)
+		atomic_store_explicit(&conn->is_proved, true,
+				      memory_order_relaxed);
 }
 
 /* ---- a call, and its reply ---- */
@@ -165,12 +164,27 @@ int rpc_conn_answer_taken(struct rpc_conn *conn, struct rpc_scratch *scratch)
 
 /* ---- memory that is used up ---- */
 
-/* Among those that have taken much and are not being served: who has not said
- * who it is before who has, and then who came last. */
-static struct rpc_conn *find_newest(struct rpc_conns *conns)
+/* Whether a goes before b: who has proved nothing, then who is of the peer with
+ * the most connections, then who came last. */
+static bool goes_first(struct rpc_conn *a, struct rpc_conn *b)
+{
+	struct rpc_share *share = &a->conns->share;
+	bool a_proved =
+		atomic_load_explicit(&a->is_proved, memory_order_relaxed);
+	bool b_proved =
+		atomic_load_explicit(&b->is_proved, memory_order_relaxed);
+	uint32_t a_has = *rpc_share_count(share, a->owner);
+	uint32_t b_has = *rpc_share_count(share, b->owner);
+
+	if (a_proved != b_proved)
+		return b_proved;
+	return a_has != b_has ? a_has > b_has : a->number > b->number;
+}
+
+/* Of those that have taken much. */
+static struct rpc_conn *find_first_to_go(struct rpc_conns *conns)
 {
 	struct rpc_conn *found = NULL;
-	unsigned int rank, lowest = UINT32_MAX;
 
 	for (struct rpc_conn *c = conns->living; c; c = c->next) {
 		if (c->is_evicted && c->fd >= 0 &&
@@ -179,12 +193,8 @@ static struct rpc_conn *find_newest(struct rpc_conns *conns)
 		if (c->fd < 0 || c->is_evicted ||
 		    !atomic_load_explicit(&c->is_large, memory_order_relaxed))
 			continue;
-		rank = atomic_load_explicit(&c->rank, memory_order_relaxed);
-		if (rank < lowest ||
-		    (rank == lowest && c->number > found->number)) {
+		if (!found || goes_first(c, found))
 			found = c;
-			lowest = rank;
-		}
 	}
 	return found;
 }
@@ -202,7 +212,7 @@ int rpc_conn_go_hungry(struct rpc_conn *conn)
 {
 	struct rpc_conns *conns = conn->conns;
 	int64_t now = tick_now();
-	struct rpc_conn *newest;
+	struct rpc_conn *other;
 
 	if (!conn->hungry_since)
 		conn->hungry_since = now;
@@ -212,11 +222,11 @@ int rpc_conn_go_hungry(struct rpc_conn *conn)
 	if (now - conn->hungry_since < PATIENCE_MS * TICK_MS)
 		return 0;
 	pthread_mutex_lock(&conns->lock);
-	newest = find_newest(conns);
-	if (newest)
-		shut_down(newest, RPC_SERVER_NO_MEMORY);
+	other = find_first_to_go(conns);
+	if (other)
+		shut_down(other, RPC_SERVER_NO_MEMORY);
 	pthread_mutex_unlock(&conns->lock);
-	return newest == conn ? -ENOBUFS : 0;
+	return other == conn ? -ENOBUFS : 0;
 }
 
 /* ---- the lists ---- */

@@ -48,7 +48,7 @@ struct rpc_conn {
 	/* For those that look for one to close, from another thread; nothing is
 	 * ordered by them, as one call too early or too late does not matter. */
 	atomic_int_least64_t idle_at; /* without a call since; 0: has one */
-	atomic_uint rank;             /* 1: says who it is, 2: has proved it */
+	atomic_bool is_proved;        /* who is calling, by some call of it */
 	atomic_bool is_large;         /* has taken from the budget */
 	bool is_evicted;              /* under the lock */
 	enum rpc_server_event why_evicted;

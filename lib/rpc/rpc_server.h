@@ -9,10 +9,10 @@
  * record, time for a reply to be taken, time between calls, calls under way. All
  * clients together have one budget of memory, whatever they have proved: where
  * it is used up they wait, and if that lasts, the newest of those who take much
- * is closed, who has not said who it is before who has. Every table has a share
- * for each peer address (rpc_share.h): where connections or descriptors run
- * out, the peer with the most of them loses the one that has been idle
- * longest.
+ * is closed: who has proved nothing before who has, and of the peer address with
+ * the most connections. Every table has a share for each peer address
+ * (rpc_share.h): where connections or descriptors run out, the peer with the
+ * most of them loses the one that has been idle longest.
  *
  * A thread for each connection: a procedure that takes long holds up its own
  * connection. Event loops: what is RPC_QUICK is served in the loop and must

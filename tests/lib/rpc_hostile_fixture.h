@@ -2,6 +2,7 @@
 #ifndef UNIXIPC_TESTS_LIB_RPC_HOSTILE_FIXTURE_H
 #define UNIXIPC_TESTS_LIB_RPC_HOSTILE_FIXTURE_H
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -25,6 +26,18 @@ static inline int connect_raw(const struct fixture *f)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
+	connect_fd(f, fd);
+	return fd;
+}
+
+/* One from another address of the loopback, as of another peer. */
+static inline int connect_from(const struct fixture *f, const char *address)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(inet_pton(AF_INET, address, &in.sin_addr), 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
 	connect_fd(f, fd);
 	return fd;
 }

@@ -1,6 +1,5 @@
 /* What a server gives up when there are too many connections, or they idle.
  * Linked with --wrap for accept4, which fails as often as a case says. */
-#include <arpa/inet.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -93,20 +92,6 @@ static void want_of_descriptors_passes(void **state)
 }
 
 /* ---- whose connections they are ---- */
-
-/* A connection from another address of the loopback. */
-static int connect_from(const struct fixture *f, const char *address)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(inet_pton(AF_INET, address, &in.sin_addr), 1);
-	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	in.sin_port = htons(rpc_server_port(f->server, RPC_TCP));
-	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
-	return fd;
-}
 
 static bool are_closed(void *arg)
 {
