@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "lib/rng.h"
 #include "tests/lib/rpc_hostile_fixture.h"
@@ -283,6 +284,115 @@ static void connections_that_come_and_go_leave_nothing(void **state)
 	assert_int_equal(support_count_fds(), before);
 }
 
+/* ---- all at once, beside somebody who means well ---- */
+
+static void half_closed_connection_gets_its_replies(void **state)
+{
+	enum { CALLS = 100, CALL_BYTES = 44, REPLY_BYTES = 28 };
+	uint8_t calls[CALLS * CALL_BYTES], replies[CALLS * REPLY_BYTES + 1];
+	int fd = connect_raw(*state);
+
+	for (int i = 0; i < CALLS; i++) {
+		rpc_record_mark(calls + i * CALL_BYTES, 40);
+		put_call(calls + i * CALL_BYTES + 4, 0);
+	}
+	say(fd, calls, sizeof(calls));
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_int_equal(fdio_read_until(fd, replies, sizeof(replies),
+					 tick_after(60 * TICK_S)),
+			 CALLS * REPLY_BYTES);
+	close(fd);
+}
+
+/* With RST where there is something to be read, or to be sent. */
+static void reset_connection(int fd)
+{
+	const struct linger now = {.l_onoff = 1};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(fd);
+}
+
+struct attackers {
+	const struct fixture *f;
+	atomic_bool is_over;
+	int n;
+};
+
+/* They come, do the next of all bad things, and go. */
+static void *attack(void *arg)
+{
+	enum { KEPT = 24 };
+	struct attackers *attackers = arg;
+	int kept[KEPT], which = 0;
+	uint8_t call[44];
+
+	rpc_record_mark(call, 40);
+	put_call(call + 4, 0);
+	for (int i = 0; i < KEPT; i++)
+		kept[i] = -1;
+	while (!atomic_load(&attackers->is_over)) {
+		int fd = connect_raw(attackers->f);
+		int *old = &kept[attackers->n % KEPT];
+
+		switch (which++ % 5) {
+		case 0: /* half a call */
+			(void)send(fd, call, 20, MSG_NOSIGNAL);
+			break;
+		case 1: /* a call, and gone */
+			(void)send(fd, call, sizeof(call), MSG_NOSIGNAL);
+			reset_connection(fd);
+			fd = -1;
+			break;
+		case 2: /* no call */
+			(void)send(fd, "\x80\0\0\4zzzz", 8, MSG_NOSIGNAL);
+			break;
+		case 3: /* nothing more, and nothing less */
+			shutdown(fd, SHUT_WR);
+			break;
+		default: /* many calls, and no ear */
+			for (int i = 0; i < 50; i++)
+				(void)send(fd, call, sizeof(call),
+					   MSG_NOSIGNAL | MSG_DONTWAIT);
+			break;
+		}
+		if (*old >= 0)
+			close(*old);
+		*old = fd;
+		attackers->n++;
+	}
+	for (int i = 0; i < KEPT; i++)
+		fdio_close(&kept[i]);
+	return NULL;
+}
+
+static void all_calls_succeed_beside_attackers(void **state)
+{
+	const int rounds = support_is_valgrind() ? 50 : 500;
+	struct attackers attackers = {.f = *state};
+	struct rpc_client *clients[RPC_TRANSPORTS];
+	int deaf = ask_and_do_not_read(*state);
+	struct rpc_fault fault;
+	pthread_t thread;
+	int32_t sum;
+
+	for (int t = 0; t < RPC_TRANSPORTS; t++)
+		clients[t] = open_client(*state, (enum rpc_transport)t);
+	assert_int_equal(pthread_create(&thread, NULL, attack, &attackers), 0);
+	for (int i = 0; i < rounds || attackers.n < 100; i++)
+		for (int t = 0; t < RPC_TRANSPORTS; t++) {
+			assert_int_equal(
+				call_add(clients[t], i, 1, &sum, &fault), 0);
+			assert_int_equal(sum, i + 1);
+		}
+	atomic_store(&attackers.is_over, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	for (int t = 0; t < RPC_TRANSPORTS; t++)
+		rpc_client_close(clients[t]);
+	close(deaf);
+	assert_true(support_wait_until(are_all_gone, *state, 60000));
+}
+
 /* ---- garbage ---- */
 
 static void garbage_on_udp_is_dropped(void **state)
@@ -320,6 +430,93 @@ static void garbage_on_udp_is_dropped(void **state)
 	assert_int_equal(sum, 3);
 	rpc_client_close(client);
 	close(fd);
+}
+
+/* A call of ECHO with a credential, and a few changes to it. Returns its
+ * length. */
+static size_t mutate(struct rng *rng, uint8_t *message)
+{
+	size_t n = 40;
+	uint8_t *at = put_call(message, (uint32_t)rng_below(rng, 5));
+
+	if (rng_below(rng, 2)) {
+		rpc_message_put32(at, (uint32_t)rng_below(rng, 64));
+		rng_fill(rng, at + 4, 64);
+		n += 68;
+	}
+	for (uint64_t i = rng_below(rng, 4); i > 0; i--)
+		message[rng_below(rng, n)] ^=
+			(uint8_t)(1 + rng_below(rng, 255));
+	return rng_below(rng, 8) ? n : rng_below(rng, n + 1);
+}
+
+static int connect_over(const struct fixture *f, enum rpc_transport transport)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = UNIX_PATH};
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	int fd = socket(transport == RPC_UNIX ? AF_UNIX : AF_INET,
+			(transport == RPC_UDP ? SOCK_DGRAM : SOCK_STREAM) |
+				SOCK_CLOEXEC,
+			0);
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	in.sin_port = htons(rpc_server_port(f->server, transport));
+	assert_int_equal(transport == RPC_UNIX
+				 ? connect(fd, (void *)&un, sizeof(un))
+				 : connect(fd, (void *)&in, sizeof(in)),
+			 0);
+	return fd;
+}
+
+/* Cut into fragments, or not. */
+static ssize_t send_cut(struct rng *rng, int fd, const uint8_t *message,
+			size_t n)
+{
+	uint8_t stream[1024];
+	size_t at = 0, out = 0, piece;
+
+	do {
+		piece = rng_below(rng, 3) ? n - at : rng_below(rng, n - at + 1);
+		rpc_message_put32(
+			stream + out,
+			(uint32_t)piece |
+				(at + piece == n ? RPC_RECORD_LAST : 0));
+		memcpy(stream + out + 4, message + at, piece);
+		out += 4 + piece;
+		at += piece;
+	} while (at < n && out + 4 + n < sizeof(stream));
+	return send(fd, stream, out, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void mutated_calls_over_all_transports_do_no_harm(void **state)
+{
+	const int n = support_is_stress()     ? 100000
+		      : support_is_valgrind() ? 300
+					      : 6000;
+	uint8_t message[256], reply[4096];
+	int fds[RPC_TRANSPORTS] = {-1, -1, -1};
+	struct rng rng;
+
+	rng_seed(&rng, 17);
+	for (int i = 0; i < n; i++) {
+		int t = i % RPC_TRANSPORTS;
+		size_t bytes = mutate(&rng, message);
+		ssize_t sent;
+
+		if (fds[t] < 0)
+			fds[t] = connect_over(*state, (enum rpc_transport)t);
+		sent = t == RPC_UDP ? send(fds[t], message, bytes,
+					   MSG_NOSIGNAL | MSG_DONTWAIT)
+				    : send_cut(&rng, fds[t], message, bytes);
+		while (recv(fds[t], reply, sizeof(reply), MSG_DONTWAIT) > 0)
+			;
+		/* Closed, or full of what waits for the rest of a record. */
+		if (t != RPC_UDP && (sent < 0 || rng_below(&rng, 50) == 0))
+			fdio_close(&fds[t]);
+	}
+	for (int t = 0; t < RPC_TRANSPORTS; t++)
+		fdio_close(&fds[t]);
+	assert_others_are_served(*state);
 }
 
 static void undecodable_arguments_are_answered_and_freed(void **state)
@@ -373,7 +570,10 @@ int main(void)
 		PATIENT_CASE(client_that_never_reads_does_not_keep_the_server),
 		PATIENT_CASE(hundreds_of_idle_connections_hold_up_nobody),
 		PATIENT_CASE(connections_that_come_and_go_leave_nothing),
+		PATIENT_CASE(half_closed_connection_gets_its_replies),
+		PATIENT_CASE(all_calls_succeed_beside_attackers),
 		PATIENT_CASE(garbage_on_udp_is_dropped),
+		PATIENT_CASE(mutated_calls_over_all_transports_do_no_harm),
 		PATIENT_CASE(undecodable_arguments_are_answered_and_freed),
 	};
 	allow_more_descriptors();

@@ -2,6 +2,7 @@
  * how it ends, and sockets that are taken. Its limits are in
  * rpc_server_limits_test.c. */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -92,6 +93,42 @@ static void pipelined_calls_are_answered_in_order(void **state)
 		assert_int_equal(
 			rpc_message_get32(replies + (size_t)i * 28 + 4), i);
 	rpc_client_close(client);
+}
+
+/* libtirpc cuts what it sends into fragments of its send size: of a hundred
+ * bytes, a thousand of them for one call. */
+static void stock_client_with_small_fragments_is_served(void **state)
+{
+	static char bytes[100000];
+	const struct timeval patience = {.tv_sec = 60};
+	struct sockaddr_in in = {
+		.sin_family = AF_INET,
+		.sin_port = htons(rpc_server_port(
+			((struct fixture *)*state)->server, RPC_TCP)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	struct netbuf address = {sizeof(in), sizeof(in), &in};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct blob args = {sizeof(bytes), bytes}, result = {0};
+	CLIENT *client;
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(i % 241);
+	assert_int_equal(connect(fd, (void *)&in, sizeof(in)), 0);
+	client = clnt_vc_create(fd, &address, PROGRAM, VERSION, 100, 100);
+	assert_non_null(client);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(clnt_call(client, ECHO, (xdrproc_t)xdr_blob,
+					   (char *)&args, (xdrproc_t)xdr_blob,
+					   (char *)&result, patience),
+				 RPC_SUCCESS);
+		assert_int_equal(result.n, sizeof(bytes));
+		assert_memory_equal(result.bytes, bytes, sizeof(bytes));
+		xdr_free((xdrproc_t)xdr_blob, &result);
+		memset(&result, 0, sizeof(result));
+	}
+	clnt_destroy(client);
+	close(fd);
 }
 
 static void *call_gate(void *arg)
@@ -315,6 +352,7 @@ int main(void)
 		SERVED_CASE(large_arguments_and_results_go_through),
 		SERVED_CASE(arguments_beyond_a_datagram_cannot_be_encoded),
 		SERVED_CASE(pipelined_calls_are_answered_in_order),
+		SERVED_CASE(stock_client_with_small_fragments_is_served),
 		SERVED_CASE(long_call_holds_up_nobody_else),
 		MODES_CASE(kernel_says_who_is_at_a_unix_socket),
 		SERVED_CASE(call_in_hand_is_answered_before_the_end),
