@@ -1,5 +1,5 @@
-/* rpc_buffer.c - grows by doubling; where the budget has not that much, by
- * what is asked for. */
+/* rpc_buffer.c - grows by doubling; where the budget has not that much, by a
+ * page or what is asked for. */
 #include "lib/rpc/rpc_buffer.h"
 
 #include <errno.h>
@@ -92,8 +92,11 @@ int rpc_buffer_reserve(struct rpc_buffer *buffer, size_t size)
 		return -EMSGSIZE;
 	larger = grown(buffer, size);
 	if (!take(buffer, larger)) {
-		larger = size;
-		if (!take(buffer, larger))
+		larger = (size + RPC_BUFFER_START - 1) / RPC_BUFFER_START *
+			 RPC_BUFFER_START;
+		if (larger > buffer->limit)
+			larger = buffer->limit;
+		if (!take(buffer, larger) && !take(buffer, larger = size))
 			return -ENOBUFS;
 	}
 	return resize(buffer, larger);

@@ -38,11 +38,10 @@ void rpc_conn_set_idle(struct rpc_conn *conn, int64_t moment)
 
 void rpc_conn_note_memory(struct rpc_conn *conn)
 {
-	bool is_large = conn->reader.buffer.taken || conn->out.taken;
+	size_t taken = conn->reader.buffer.taken + conn->out.taken;
 
-	if (is_large !=
-	    atomic_load_explicit(&conn->is_large, memory_order_relaxed))
-		atomic_store_explicit(&conn->is_large, is_large,
+	if (taken != atomic_load_explicit(&conn->taken, memory_order_relaxed))
+		atomic_store_explicit(&conn->taken, taken,
 				      memory_order_relaxed);
 }
 
@@ -181,22 +180,24 @@ static bool goes_first(struct rpc_conn *a, struct rpc_conn *b)
 	return a_has != b_has ? a_has > b_has : a->number > b->number;
 }
 
-/* Of those that have taken much. */
+/* Of those that have taken much. NULL as well where those that are ended
+ * already will give back what the largest call needs. */
 static struct rpc_conn *find_first_to_go(struct rpc_conns *conns)
 {
+	size_t needed = 2 * conns->max_call_bytes + conns->max_reply_bytes;
 	struct rpc_conn *found = NULL;
+	size_t taken, coming = 0;
 
 	for (struct rpc_conn *c = conns->living; c; c = c->next) {
-		if (c->is_evicted && c->fd >= 0 &&
-		    c->why_evicted == RPC_SERVER_NO_MEMORY)
-			return NULL; /* it is about to give back its own */
-		if (c->fd < 0 || c->is_evicted ||
-		    !atomic_load_explicit(&c->is_large, memory_order_relaxed))
+		taken = atomic_load_explicit(&c->taken, memory_order_relaxed);
+		if (c->fd < 0 || taken == 0)
 			continue;
-		if (!found || goes_first(c, found))
+		if (c->is_evicted)
+			coming += taken;
+		else if (!found || goes_first(c, found))
 			found = c;
 	}
-	return found;
+	return coming < needed ? found : NULL;
 }
 
 static void shut_down(struct rpc_conn *conn, enum rpc_server_event why)

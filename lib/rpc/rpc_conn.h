@@ -25,7 +25,7 @@ enum {
 	RPC_CONN_BYTES = 16 * 1024,
 	/* Replies are queued up to here before a call more is looked at. */
 	RPC_CONN_QUEUE = 64 * 1024,
-	RPC_CONN_RETRY_MS = 5, /* where memory is used up */
+	RPC_CONN_RETRY_MS = 20, /* where memory is used up */
 };
 
 struct rpc_loop;
@@ -49,7 +49,7 @@ struct rpc_conn {
 	 * ordered by them, as one call too early or too late does not matter. */
 	atomic_int_least64_t idle_at; /* without a call since; 0: has one */
 	atomic_bool is_proved;        /* who is calling, by some call of it */
-	atomic_bool is_large;         /* has taken from the budget */
+	atomic_size_t taken;          /* from the budget */
 	bool is_evicted;              /* under the lock */
 	enum rpc_server_event why_evicted;
 	/* For whoever serves it. */
