@@ -1,4 +1,4 @@
-/* rpc_udp.h - the thread that serves all datagrams, one at a time.
+/* rpc_udp.h - the thread that serves all datagrams, one after the other.
  *
  * For rpc_server.c. A repeated call is answered from memory, unless its
  * procedure is RPC_IDEMPOTENT. */
@@ -6,6 +6,7 @@
 #define UNIXIPC_LIB_RPC_RPC_UDP_H
 
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include "lib/rpc/rpc_conn.h"
 #include "lib/rpc/rpc_replies.h"
@@ -16,7 +17,9 @@ struct rpc_udp {
 	struct rpc_conns *conns; /* options, counts, whether to stop */
 	int fd;                  /* bound, blocking */
 	struct rpc_replies *replies;
-	struct rpc_buffer request, reply;
+	struct rpc_udp_envelope *envelopes; /* of those that came together */
+	struct mmsghdr *in, *out;           /* for recvmmsg(2), sendmmsg(2) */
+	unsigned int n_out;                 /* replies to be sent */
 	struct rpc_scratch scratch;
 	pthread_t thread;
 };
