@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/child.h"
@@ -274,6 +275,82 @@ static void compare_all(struct out_table *table, struct setup *setup)
 		}
 }
 
+/* ---- idle connections ---- */
+
+enum { IDLE = 2000, IDLE_MIB = 64 };
+
+/* What a process has in memory. */
+static long resident_bytes(pid_t pid)
+{
+	char path[64], line[128], *resident;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+	file = fopen(path, "re");
+	if (!file || !fgets(line, sizeof(line), file))
+		die_errno(errno, "cannot read '%s'", path);
+	fclose(file);
+	resident = strchr(line, ' ');
+	return resident ? strtol(resident, NULL, 10) * sysconf(_SC_PAGESIZE)
+			: 0;
+}
+
+/* Connections that have made a call each, and then nothing. Returns what the
+ * server has grown by, in MiB. */
+static double measure_idle(struct setup *setup)
+{
+	static void *clients[IDLE];
+	long before, after;
+	pid_t server;
+	int status, r = 0;
+
+	open_pipes(setup);
+	server = start(be_server, setup);
+	await(setup->tell[0], &setup->at, sizeof(setup->at), "a server");
+	before = resident_bytes(server);
+	for (int i = 0; i < IDLE && r == 0; i++) {
+		r = setup->side->open(&clients[i], &setup->c, &setup->at);
+		if (r == 0)
+			r = setup->side->call(clients[i], (uint32_t)i);
+	}
+	if (r)
+		die_errno(r, "%d clients of '%s'", IDLE, setup->side->name);
+	after = resident_bytes(server);
+	for (int i = 0; i < IDLE; i++)
+		setup->side->close(clients[i]);
+	child_end(server, 0, &status);
+	close_pipes(setup);
+	return (double)(after - before) / (1 << 20);
+}
+
+static void compare_idle(struct setup *setup)
+{
+	double threads, loops;
+
+	setup->c.transport = BENCH_TCP;
+	setup->c.bytes = 0;
+	setup->clients = 1;
+	setup->side = &bench_threads;
+	threads = measure_idle(setup);
+	setup->side = &bench_loops;
+	loops = measure_idle(setup);
+	printf("%d idle connections: %.1f MiB by threads, %.1f MiB by loops, "
+	       "goal %d\n",
+	       IDLE, threads, loops, IDLE_MIB);
+}
+
+static void allow_descriptors(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) ||
+	    files.rlim_cur >= 2 * (rlim_t)IDLE)
+		return;
+	files.rlim_cur = 2 * IDLE;
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		die_errno(errno, "%d descriptors", 2 * IDLE);
+}
+
 int main(void)
 {
 	static const struct out_column columns[] = {
@@ -292,6 +369,7 @@ int main(void)
 	struct setup setup = {.c.path = path};
 
 	out_check_at_exit();
+	allow_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	setup.took_ns =
 		mmap(NULL, CALLS * sizeof(uint32_t), PROT_READ | PROT_WRITE,
@@ -303,6 +381,7 @@ int main(void)
 	compare_all(table, &setup);
 	out_table_print(table, stdout);
 	out_table_free(table);
+	compare_idle(&setup);
 	unlink(path);
 	rmdir(folder);
 	return EXIT_SUCCESS;
