@@ -18,6 +18,10 @@
 #include "lib/rpc/rpc_buffer.h"
 #include "lib/rpc/rpc_message.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct rpc_procedure;
 
 /* One call, for those who serve it. Valid until they return. */
@@ -127,5 +131,9 @@ bool rpc_dispatch_is_quick(const struct rpc_dispatch *dispatch,
 size_t rpc_dispatch_max_call(const struct rpc_dispatch *dispatch);
 size_t rpc_dispatch_max_reply(const struct rpc_dispatch *dispatch,
 			      const struct rpc_call *call);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -22,6 +22,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { RPC_REPLIES_KEY = 64 }; /* bytes of a key at most */
 
 enum rpc_replies_answer {
@@ -57,5 +61,9 @@ void rpc_replies_abandon(struct rpc_replies *replies, const void *key,
 
 /* How many are kept or busy now, and their bytes. */
 size_t rpc_replies_count(struct rpc_replies *replies, size_t *bytes);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
