@@ -18,7 +18,7 @@ extern "C" {
 
 enum {
 	RPC_BUFFER_START = 4096,
-	RPC_BUFFER_KEEP = 64 * 1024, /* more than this is given back */
+	RPC_BUFFER_KEEP = 16 * 1024, /* more than this is given back */
 };
 
 struct rpc_buffer {

@@ -36,6 +36,11 @@ void rpc_conn_set_idle(struct rpc_conn *conn, int64_t moment)
 	atomic_store_explicit(&conn->idle_at, moment, memory_order_relaxed);
 }
 
+bool rpc_conn_is_idle(const struct rpc_conn *conn)
+{
+	return atomic_load_explicit(&conn->idle_at, memory_order_relaxed) != 0;
+}
+
 void rpc_conn_note_memory(struct rpc_conn *conn)
 {
 	size_t taken = conn->reader.buffer.taken + conn->out.taken;
@@ -73,11 +78,18 @@ int rpc_conn_take_call(struct rpc_conn *conn)
 	return 1;
 }
 
-/* What the arguments take when they are decoded, beyond what a connection has
- * anyway: about as much as on the wire. */
+/* What the arguments take when they are decoded, and when a flavor takes off
+ * their seal, beyond what a connection has anyway: each about as much as on the
+ * wire. */
 static size_t decoded_bytes(size_t record_bytes)
 {
-	return record_bytes > RPC_BUFFER_START ? record_bytes : 0;
+	return record_bytes > RPC_BUFFER_START ? 2 * record_bytes : 0;
+}
+
+size_t rpc_conn_largest_bytes(const struct rpc_conns *conns)
+{
+	return conns->max_call_bytes + decoded_bytes(conns->max_call_bytes) +
+	       conns->max_reply_bytes;
 }
 
 static ssize_t answer_within(struct rpc_conns *conns, struct rpc_conn *conn,
@@ -180,24 +192,29 @@ static bool goes_first(struct rpc_conn *a, struct rpc_conn *b)
 	return a_has != b_has ? a_has > b_has : a->number > b->number;
 }
 
-/* Of those that have taken much. NULL as well where those that are ended
- * already will give back what the largest call needs. */
-static struct rpc_conn *find_first_to_go(struct rpc_conns *conns)
+/* Of those that have taken much. NULL where what is left, and what those give
+ * back that are ended already, is enough for the largest call of this one. */
+static struct rpc_conn *find_first_to_go(const struct rpc_conn *conn)
 {
-	size_t needed = 2 * conns->max_call_bytes + conns->max_reply_bytes;
+	struct rpc_conns *conns = conn->conns;
+	size_t needed = rpc_conn_largest_bytes(conns);
+	size_t used = rpc_budget_used(&conns->budget);
+	size_t there = atomic_load_explicit(&conn->taken, memory_order_relaxed);
 	struct rpc_conn *found = NULL;
-	size_t taken, coming = 0;
+	size_t taken;
 
+	if (used < conns->budget.bytes)
+		there += conns->budget.bytes - used;
 	for (struct rpc_conn *c = conns->living; c; c = c->next) {
 		taken = atomic_load_explicit(&c->taken, memory_order_relaxed);
 		if (c->fd < 0 || taken == 0)
 			continue;
 		if (c->is_evicted)
-			coming += taken;
+			there += taken;
 		else if (!found || goes_first(c, found))
 			found = c;
 	}
-	return coming < needed ? found : NULL;
+	return there < needed ? found : NULL;
 }
 
 static void shut_down(struct rpc_conn *conn, enum rpc_server_event why)
@@ -223,7 +240,7 @@ int rpc_conn_go_hungry(struct rpc_conn *conn)
 	if (now - conn->hungry_since < PATIENCE_MS * TICK_MS)
 		return 0;
 	pthread_mutex_lock(&conns->lock);
-	other = find_first_to_go(conns);
+	other = find_first_to_go(conn);
 	if (other)
 		shut_down(other, RPC_SERVER_NO_MEMORY);
 	pthread_mutex_unlock(&conns->lock);

@@ -94,6 +94,9 @@ struct rpc_conns {
 	struct rpc_loops *loops; /* NULL: threads */
 };
 
+/* What the largest call takes until its reply is sent. */
+size_t rpc_conn_largest_bytes(const struct rpc_conns *conns);
+
 /* Serve fd, which it takes over also when it fails. Returns 0, -EAGAIN or
  * -ENOMEM. */
 int rpc_conn_open(struct rpc_conns *conns, int fd, const struct rpc_peer *peer);
@@ -141,6 +144,7 @@ int rpc_conn_go_hungry(struct rpc_conn *conn);
 /* Says what others want to know of it. */
 void rpc_conn_note_memory(struct rpc_conn *conn);
 void rpc_conn_set_idle(struct rpc_conn *conn, int64_t moment);
+bool rpc_conn_is_idle(const struct rpc_conn *conn);
 
 /* It has ended, by why (0: a stop). Closes it; */
 void rpc_conn_shut(struct rpc_conn *conn);

@@ -290,6 +290,7 @@ static ssize_t answer(struct job *job)
 		job->flavor->release(job->flavor->state, job->who);
 	if (why != AUTH_OK)
 		memset(job->who, 0, sizeof(*job->who));
+	rpc_buffer_relax(&job->scratch->plain, 0);
 	return n;
 }
 

@@ -326,6 +326,10 @@ static void go_on(struct rpc_conn *conn, int why)
 		end(conn, conn->l.why ? conn->l.why : rc);
 		return;
 	}
+	/* After a call that got no reply. */
+	if (!conn->has_call && conn->l.in_flight == 0 &&
+	    !rpc_conn_is_idle(conn))
+		rpc_conn_set_idle(conn, conn->l.loop->now);
 	give_back(conn);
 	watch_reading(conn);
 }

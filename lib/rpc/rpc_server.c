@@ -71,6 +71,7 @@ static void fit_memory(struct rpc_server_options *options)
 
 static void fill_in(struct rpc_server_options *options)
 {
+	const unsigned int reserved = RESERVED_FDS + 2 * options->loops;
 	struct rlimit files;
 
 	if (!options->unix_mode)
@@ -91,10 +92,10 @@ static void fill_in(struct rpc_server_options *options)
 		options->replies = REPLIES;
 	fit_memory(options);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
-	    files.rlim_cur < options->max_connections + RESERVED_FDS)
+	    files.rlim_cur < options->max_connections + reserved)
 		options->max_connections =
-			files.rlim_cur > RESERVED_FDS
-				? (unsigned int)files.rlim_cur - RESERVED_FDS
+			files.rlim_cur > reserved
+				? (unsigned int)files.rlim_cur - reserved
 				: 1;
 }
 
@@ -119,7 +120,7 @@ static void set_limits(struct rpc_conns *conns)
 	/* But the largest can always be served. */
 	conns->budget.bytes =
 		larger_of(options->memory_bytes - options->memory_bytes / 2,
-			  3 * (conns->max_call_bytes + conns->max_reply_bytes));
+			  2 * rpc_conn_largest_bytes(conns));
 	conns->start = options->loops ? rpc_loop_start : rpc_thread_start;
 	rpc_share_init(&conns->share);
 }

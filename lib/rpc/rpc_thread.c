@@ -59,8 +59,12 @@ static int answer(struct rpc_conn *conn, struct rpc_scratch *scratch)
 
 static int receive(struct rpc_conn *conn)
 {
-	ssize_t n = rpc_record_receive(&conn->reader);
+	ssize_t n;
 
+	/* After a call that got no reply. */
+	if (!rpc_conn_is_idle(conn))
+		rpc_conn_set_idle(conn, tick_now());
+	n = rpc_record_receive(&conn->reader);
 	if (n == -EINTR)
 		return 0;
 	if (n == -ENOBUFS)
