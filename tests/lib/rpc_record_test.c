@@ -277,7 +277,7 @@ static void cut_anywhere_it_is_the_same(void **state)
 	static const char *const wanted[] = {"abcde", "", "f"};
 	const size_t size = sizeof(stream) - 1;
 	struct rpc_record_reader reader;
-	uint8_t *to, *record;
+	uint8_t *to, *record = NULL;
 	size_t room, at = 0;
 	ssize_t n;
 	int which;

@@ -1,0 +1,143 @@
+/* Any bytes to a whole server, over TCP, UDP and a Unix socket, served by
+ * threads and by loops: it lives, and answers a call of somebody else. */
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/fdio.h"
+#include "lib/rpc/rpc_message.h"
+#include "lib/rpc/rpc_record.h"
+#include "lib/rpc/rpc_server.h"
+#include "lib/tick.h"
+#include "p16-rpc-calc/calc.h"
+#include "p16-rpc-calc/calc_service.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { MODES = 2, ANSWER_MS = 10000 };
+
+static struct calc_service service;
+static struct rpc_server *servers[MODES];
+static int others[MODES]; /* a connection of somebody else */
+static char paths[MODES][64];
+
+static void *serve(void *server)
+{
+	if (rpc_server_run(server, -1))
+		abort();
+	return NULL;
+}
+
+static int connect_to(int mode, enum rpc_transport transport)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct sockaddr_in in = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(rpc_server_port(servers[mode], transport)),
+	};
+	const bool is_unix = transport == RPC_UNIX;
+	int type = transport == RPC_UDP ? SOCK_DGRAM : SOCK_STREAM;
+	int fd = socket(is_unix ? AF_UNIX : AF_INET, type | SOCK_CLOEXEC, 0);
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", paths[mode]);
+	if (fd < 0 || (is_unix ? connect(fd, (void *)&un, sizeof(un))
+			       : connect(fd, (void *)&in, sizeof(in))))
+		abort();
+	return fd;
+}
+
+static void remove_sockets(void)
+{
+	for (int mode = 0; mode < MODES; mode++)
+		unlink(paths[mode]);
+}
+
+static void start(int mode)
+{
+	const struct rpc_server_options options = {
+		.dispatch = {.programs = calc_programs,
+			     .n_programs = CALC_PROGRAMS,
+			     .arg = &service},
+		.host = "127.0.0.1",
+		.has_tcp = true,
+		.has_udp = true,
+		.unix_path = paths[mode],
+		.loops = mode == 0 ? 0 : 2,
+	};
+	pthread_t thread;
+
+	snprintf(paths[mode], sizeof(paths[mode]), "/tmp/p16_fuzz.%d.%d",
+		 (int)getpid(), mode);
+	if (rpc_server_open(&servers[mode], &options) ||
+	    pthread_create(&thread, NULL, serve, servers[mode]))
+		abort();
+	pthread_detach(thread);
+	others[mode] = connect_to(mode, RPC_TCP);
+}
+
+/* A NULL call, and its reply. */
+static void call_as_somebody_else(int mode)
+{
+	const struct rpc_call call = {
+		.rpc_version = RPC_MESSAGE_VERSION,
+		.program = CALC_PROG,
+		.version = CALC_VERS_2,
+	};
+	uint8_t bytes[44], reply[28];
+
+	rpc_record_mark(bytes, 40);
+	rpc_message_encode_call(bytes + 4, 40, &call);
+	if (fdio_write_full(others[mode], bytes, sizeof(bytes)) ||
+	    fdio_read_until(others[mode], reply, sizeof(reply),
+			    tick_after(ANSWER_MS * TICK_MS)) !=
+		    (ssize_t)sizeof(reply))
+		abort();
+}
+
+/* What is answered is taken until the server has closed, or has nothing more
+ * to say to what it has. */
+static void send_all(int fd, const uint8_t *data, size_t size)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	uint8_t reply[4096];
+
+	if (size > 0 && send(fd, data, size, MSG_NOSIGNAL) < 0)
+		return;
+	shutdown(fd, SHUT_WR);
+	while (poll(&ready, 1, 1) > 0 &&
+	       recv(fd, reply, sizeof(reply), MSG_DONTWAIT) > 0)
+		;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static bool is_started;
+
+	if (!is_started) {
+		if (accumulator_open(&service.accumulator, 64, TICK_S))
+			abort();
+		for (int mode = 0; mode < MODES; mode++)
+			start(mode);
+		atexit(remove_sockets);
+		is_started = true;
+	}
+	for (int mode = 0; mode < MODES; mode++) {
+		for (int t = 0; t < RPC_TRANSPORTS; t++) {
+			int fd = connect_to(mode, (enum rpc_transport)t);
+
+			send_all(fd, data, size < 60000 ? size : 60000);
+			close(fd);
+		}
+		call_as_somebody_else(mode);
+	}
+	return 0;
+}
