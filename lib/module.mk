@@ -14,7 +14,7 @@ $(call library,rpcserve,lib,cmd/serve.c,,rpc)
 HEADERS += $(addprefix lib/rpc/,rpc_budget.h rpc_buffer.h rpc_record.h \
 	rpc_message.h rpc_auth.h rpc_dispatch.h rpc_replies.h rpc_share.h \
 	rpc_server.h rpc_fault.h rpc_client.h rpc_bind.h rpc_address.h \
-	rpc_socket.h rpc_stream.h)
+	rpc_socket.h rpc_stream.h rpc_trace.h)
 
 # What rpcstub makes of the test's .x.
 $(call library,shapes,tests/lib,shapes_xdr.c shapes_clnt.c shapes_svc.c,\

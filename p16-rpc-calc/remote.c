@@ -34,6 +34,7 @@ enum rpc_fault_kind remote_open(struct remote **remote,
 		.timeout_ns = options->timeout_ns,
 		.retries = options->retries,
 		.may_repeat = true,
+		.trace = options->trace,
 	};
 	struct remote *new = calloc(1, sizeof(*new));
 

@@ -26,6 +26,9 @@ struct remote_options {
 	uint16_t port;      /* 0: ask rpcbind */
 	int64_t timeout_ns; /* for a call and all its repetitions */
 	unsigned int retries;
+	/* As of rpc_client_options. NULL: nobody looks. */
+	void (*trace)(bool is_sent, const uint8_t *message, size_t n,
+		      void *arg);
 };
 
 /* Find and connect. Returns 0 and *remote, or the kind of *fault. */

@@ -11,6 +11,7 @@
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "lib/rpc/rpc_bind.h"
+#include "lib/rpc/rpc_trace.h"
 #include "lib/tick.h"
 #include "p16-rpc-calc/arith.h"
 #include "p16-rpc-calc/cmd/expression.h"
@@ -22,6 +23,7 @@ struct arguments {
 	struct remote_options remote;
 	const char *const *words; /* after the host: operation, operands */
 	size_t n;
+	bool is_traced;
 };
 
 static const char doc[] =
@@ -31,6 +33,16 @@ static const char doc[] =
 	"is unknown, 4 not reached, 5 not registered or no rpcbind, "
 	"6 the server has not that version or operation, 7 authentication "
 	"refused, 8 refused or not understood by the server.";
+
+static void trace(bool is_sent, const uint8_t *message, size_t n, void *arg)
+{
+	char *text = rpc_trace_text(is_sent, message, n);
+
+	(void)arg;
+	if (text)
+		fputs(text, stderr);
+	free(text);
+}
 
 static void parse(struct arguments *arguments, int argc, char **argv)
 {
@@ -50,6 +62,9 @@ static void parse(struct arguments *arguments, int argc, char **argv)
 		CLI_COUNT("retries", 'r', "N", &remote->retries, 0, 1000,
 			  "How often to ask again when no reply came (default "
 			  "4)"),
+		CLI_ON("trace", 'x', &arguments->is_traced,
+		       "Show each word of the calls and replies on standard "
+		       "error"),
 		{0},
 	};
 	const struct cli_command command = {
@@ -66,6 +81,8 @@ static void parse(struct arguments *arguments, int argc, char **argv)
 		die_usage("no host: as in calc_client localhost add 5 3");
 	if (n - 1 > WORDS_MAX)
 		die_usage("more than %d operands", WORDS_MAX - 1);
+	if (arguments->is_traced)
+		remote->trace = trace;
 	remote->host = argv[1];
 	arguments->words = (const char *const *)argv + 2;
 	arguments->n = (size_t)n - 1;

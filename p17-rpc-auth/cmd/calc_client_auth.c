@@ -12,6 +12,7 @@
 #include "lib/cmd/die.h"
 #include "lib/rpc/rpc_bind.h"
 #include "lib/rpc/rpc_client.h"
+#include "lib/rpc/rpc_trace.h"
 #include "lib/tick.h"
 #include "p17-rpc-auth/authdh/authdh_client.h"
 #include "p17-rpc-auth/cmd/options.h"
@@ -30,6 +31,7 @@ struct settings {
 	int operation; /* a number of service_procedures */
 	sums_operands operands;
 	char using[NETNAME_MAX + 32];
+	bool is_traced;
 };
 
 static const char doc[] =
@@ -39,7 +41,7 @@ static const char doc[] =
 	"  ./calc_client_auth localhost add 7 9\n"
 	"  ./calc_client_auth localhost add 7 9 --uid=9999\n"
 	"  ./calc_client_auth --auth=des localhost whoami\n\n"
-	"Exit status: 0 done, 1 failed, 2 usage, 3 no reply (outcome unknown), "
+	"Exit status: 0 done, 1 failed, 2 usage, 3 outcome unknown, "
 	"4 unreachable, 5 not registered, 6 another version, 7 authentication "
 	"refused, 8 other errors of the call.";
 
@@ -81,6 +83,16 @@ static void check(struct settings *s)
 		s->client.unix_path = s->client.host;
 }
 
+static void trace(bool is_sent, const uint8_t *message, size_t n, void *arg)
+{
+	char *text = rpc_trace_text(is_sent, message, n);
+
+	(void)arg;
+	if (text)
+		fputs(text, stderr);
+	free(text);
+}
+
 static void parse(struct settings *s, int argc, char **argv)
 {
 	static const char *const transports[] = {"tcp", "udp", "unix", NULL};
@@ -115,6 +127,9 @@ static void parse(struct settings *s, int argc, char **argv)
 			     TICK_MS, 3600 * TICK_S,
 			     "How long a call may take, with its retries "
 			     "(default 5s)"),
+		CLI_ON("trace", 'x', &s->is_traced,
+		       "Show each word of the calls and replies on standard "
+		       "error"),
 		{0},
 	};
 	const struct cli_command command = {
@@ -125,6 +140,8 @@ static void parse(struct settings *s, int argc, char **argv)
 	};
 
 	take_words(s, cli_parse(&command, argc, argv), argv + 1);
+	if (s->is_traced)
+		client->trace = trace;
 	check(s);
 }
 

@@ -77,6 +77,74 @@ dissect() {
 	done
 }
 
+# traced NAME…: what --trace has given these words as numbers, in a line for each
+# message that has the last of them.
+traced() {
+	awk -v names="$*" '
+		function end(  i, line) {
+			for (i = 1; i <= n; i++)
+				line = line (i > 1 ? " " : "") values[name[i]]
+			if (values[name[n]] != "")
+				print line
+			split("", values)
+		}
+		BEGIN { n = split(names, name, " ") }
+		/^(-->|<--)/ { end() }
+		match($0, /  [a-z_ ]+ = [0-9]+/) {
+			split(substr($0, RSTART + 2, RLENGTH - 2), word, " = ")
+			gsub(" ", "-", word[1])
+			values[word[1]] = word[2]
+		}
+		END { end() }' trace
+}
+
+# read_by_tshark TYPE FIELD…: the same of the calls (0) or replies (1), as tshark
+# reads the packets; a field that is there twice is the first.
+read_by_tshark() {
+	local type=$1 value first
+	shift
+	FIELDS=(rpc.msgtyp "$@")
+	dissect | sed -n "s/^$type //p" | while read -ra values; do
+		first=''
+		for value in "${values[@]}"; do
+			value=${value%%,*}
+			printf '%s%d' "$first" "$value"
+			first=' '
+		done
+		echo
+	done
+}
+
+@test "--trace shows the bytes that went, and names them as tshark does" {
+	start_server --ready Registered ./calc_server_auth --allow='* anybody'
+	FIELDS=(rpc.msgtyp)
+	WANTED=6 capture --trace localhost add 7 9 --uid=4711 --gid=42 --repeat=3
+	grep -E '^(-->|<--| +[0-9]+  )' <<<"$output" >trace
+
+	# Behind the mark of the record, which is the stream's.
+	FIELDS=(tcp.payload)
+	dissect | cut -c9- >sent
+	sed -E 's/^(-->|<--).*/+/; s/^ +[0-9]+  ((..[ ]){3}..).*/\1/; s/ //g' trace |
+		tr -d '\n' | tr + '\n' | sed 1d >shown
+	echo >>shown
+	assert_equal "$(wc -l <sent)" 6
+	diff sent shown
+
+	read_by_tshark 0 rpc.xid rpc.version rpc.program rpc.programversion \
+		rpc.procedure rpc.auth.flavor rpc.auth.length rpc.auth.stamp \
+		rpc.auth.uid rpc.auth.gid >calls
+	assert_equal "$(wc -l <calls)" 3
+	assert_equal "$(cut -d' ' -f2-7,9- calls | sort -u)" \
+		"2 824377345 1 1 1 $(traced cred-length | head -n 1) 4711 42"
+	diff calls <(traced xid rpcvers prog vers proc cred-flavor cred-length \
+		cred-stamp cred-uid cred-gid)
+
+	read_by_tshark 1 rpc.xid rpc.replystat rpc.auth.flavor rpc.auth.length \
+		rpc.state_accept >replies
+	assert_equal "$(wc -l <replies)" 3
+	diff replies <(traced xid reply_stat verf-flavor verf-length accept_stat)
+}
+
 @test "the Unix socket: nothing" {
 	start_server --ready Listening ./calc_server_auth --transport=unix \
 		--socket=here --no-rpcbind
