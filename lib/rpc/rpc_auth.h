@@ -142,9 +142,10 @@ struct rpc_auth_client {
 	bool (*unwrap)(void *state, uint64_t token, XDR *xdrs,
 		       xdrproc_t xdr_result, void *result);
 	/* A call was denied: whether it is worth another try, with a
-	 * credential that is made anew (after prepare). Asked once for a call.
-	 * NULL: it is not. */
-	bool (*refresh)(void *state, enum auth_stat why);
+	 * credential that is made anew (after prepare). Asked once for a call;
+	 * of many in flight some may be denied for what the first of them has
+	 * mended already, as their tokens tell. NULL: it is not. */
+	bool (*refresh)(void *state, uint64_t token, enum auth_stat why);
 	void (*destroy)(void *state); /* NULL: nothing is to be done */
 	void *state;
 };

@@ -33,7 +33,9 @@ enum {
 	MAX_IN_FLIGHT = 64,
 	MAX_IN_FLIGHT_LIMIT = 1 << 16,
 	QUEUE_BYTES = 256 * 1024, /* beside one record of the largest size */
-	NO_CREDENTIALS = 16,      /* bytes of AUTH_NONE, twice */
+	/* So much is sent without waiting for more. */
+	TOGETHER_BYTES = 16 * 1024,
+	NO_CREDENTIALS = 16, /* bytes of AUTH_NONE, twice */
 	/* A connection that was quiet for so long is looked at before it is
 	 * used: the server may have closed it. */
 	QUIET_MS = 500,
@@ -44,6 +46,8 @@ enum {
 struct call {
 	bool is_used;
 	bool was_refreshed;
+	bool is_of_flavor;   /* one that the flavor makes before others */
+	bool is_denied;      /* to be tried again when that is done */
 	bool is_lost;        /* its connection has gone */
 	bool must_move;      /* UDP: nobody was at this address */
 	unsigned int others; /* UDP: addresses that were not tried */
@@ -71,7 +75,7 @@ struct rpc_client {
 	int64_t last_at;      /* when something came */
 	int64_t spent_ns;     /* for opening, of the first call's time */
 	int64_t latest;       /* end of the call that a flavor prepares */
-	bool is_preparing;
+	bool is_preparing, is_restarting;
 	bool is_held; /* what is started is sent a little later, together */
 	/* For poll loops; -1: nobody has asked for it. */
 	int poll_fd, timer_fd;
@@ -564,8 +568,33 @@ static enum rpc_fault_kind put(struct rpc_client *client, struct call *call,
 	rpc_stream_put(&client->stream, (size_t)n);
 	call->end = client->stream.n_put;
 	note_time(client, call);
-	flush(client);
+	if (client->in_flight == 1 ||
+	    call->end - client->stream.n_sent >= TOGETHER_BYTES)
+		flush(client);
 	return RPC_FAULT_NONE;
+}
+
+static void restart(struct rpc_client *client, struct call *call);
+
+/* Those that were denied while the flavor was at work. */
+static void restart_denied(struct rpc_client *client,
+			   const struct rpc_fault *fault)
+{
+	/* Each that is started anew comes by here. */
+	if (client->is_restarting)
+		return;
+	client->is_restarting = true;
+	for (size_t i = 0; i < client->options.max_in_flight; i++) {
+		struct call *call = &client->calls[i];
+
+		if (!call->is_used || !call->is_denied)
+			continue;
+		if (fault->kind)
+			finish(client, call, fault);
+		else
+			restart(client, call);
+	}
+	client->is_restarting = false;
 }
 
 static enum rpc_fault_kind prepare(struct rpc_client *client, int64_t deadline,
@@ -581,6 +610,7 @@ static enum rpc_fault_kind prepare(struct rpc_client *client, int64_t deadline,
 	kind = client->flavor.prepare(client->flavor.state, client, fault);
 	client->is_preparing = false;
 	client->latest = TICK_NEVER;
+	restart_denied(client, fault);
 	return kind;
 }
 
@@ -599,7 +629,22 @@ static enum rpc_fault_kind start(struct rpc_client *client,
 		return fault->kind;
 	call = take_place(client, request, deadline);
 	call->was_refreshed = was_refreshed;
+	call->is_of_flavor = client->is_preparing;
 	return put(client, call, fault);
+}
+
+/* With another xid, and what is left of its time. */
+static void restart(struct rpc_client *client, struct call *call)
+{
+	struct rpc_client_request request = call->request;
+	int64_t deadline = call->deadline;
+	struct rpc_fault fault;
+
+	leave_place(client, call);
+	if (start(client, &request, deadline, true, &fault)) {
+		client->n_ended++;
+		request.done(&fault, request.arg);
+	}
 }
 
 /* ---- replies ---- */
@@ -632,24 +677,21 @@ static enum rpc_fault_kind decode(struct rpc_client *client,
 	return fail(fault, RPC_FAULT_BAD_REPLY, 0, true);
 }
 
-/* A denial: other credentials may do. Whether the call is on its way again. */
+/* A denial: other credentials may do. Whether the call is on its way again, or
+ * will be. */
 static bool tries_again(struct rpc_client *client, struct call *call,
-			struct rpc_fault *fault)
+			const struct rpc_fault *fault)
 {
-	struct rpc_client_request request = call->request;
-	int64_t deadline = call->deadline;
-	struct rpc_fault second;
-
 	if (fault->kind != RPC_FAULT_AUTH || call->was_refreshed ||
-	    client->is_preparing || !client->has_flavor ||
+	    call->is_of_flavor || !client->has_flavor ||
 	    !client->flavor.refresh ||
-	    !client->flavor.refresh(client->flavor.state, fault->why))
+	    !client->flavor.refresh(client->flavor.state, call->token,
+				    fault->why))
 		return false;
-	leave_place(client, call);
-	if (start(client, &request, deadline, true, &second)) {
-		client->n_ended++;
-		request.done(&second, request.arg);
-	}
+	if (client->is_preparing)
+		call->is_denied = true;
+	else
+		restart(client, call);
 	return true;
 }
 

@@ -112,7 +112,9 @@ struct rpc_client_request {
 
 /* Start a call, whose time runs from now. Does not wait for the server, but for
  * a connection where there is none (connect_ns), or for calls that the flavor
- * makes first. Returns 0: done is called once, perhaps before this returns; or
+ * makes first. On a stream where others are in flight it may leave only with
+ * the next rpc_client_process() or rpc_client_wait() (poll_fd is readable
+ * then), together with others: one system call for all. Returns 0: done is called once, perhaps before this returns; or
  * the kind of *fault: it was not sent, and done is not called.
  * RPC_FAULT_LOCAL with EAGAIN: max_in_flight are, or no more can be queued
  * before the server takes some. */

@@ -153,11 +153,12 @@ static bool unwrap(void *state, uint64_t token, XDR *xdrs, xdrproc_t xdr_result,
 }
 
 /* libtirpc's flavors want the message for that. */
-static bool refresh(void *state, enum auth_stat why)
+static bool refresh(void *state, uint64_t token, enum auth_stat why)
 {
 	struct rpc_msg message = {.rm_direction = REPLY};
 	AUTH *auth = state;
 
+	(void)token;
 	message.rm_reply.rp_stat = MSG_DENIED;
 	message.rjcted_rply.rj_stat = AUTH_ERROR;
 	message.rjcted_rply.rj_why = why;

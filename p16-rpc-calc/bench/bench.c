@@ -70,7 +70,7 @@ static int call_many(const struct setup *setup, void *client, uint32_t n,
 			took_ns[i] = (uint32_t)(now - then);
 		then = now;
 	}
-	return 0;
+	return setup->side->finish ? setup->side->finish(client) : 0;
 }
 
 static int be_client(void *arg)
@@ -351,6 +351,33 @@ static void allow_descriptors(void)
 		die_errno(errno, "%d descriptors", 2 * IDLE);
 }
 
+/* Many calls in flight over one connection, beside one at a time. */
+static void compare_in_flight(struct setup *setup)
+{
+	static const struct bench_side *const both[] = {&bench_threads,
+							&bench_in_flight};
+	struct figures figures[2];
+	char one[16], many[16];
+
+	setup->c.transport = BENCH_TCP;
+	setup->c.bytes = 0;
+	setup->clients = 1;
+	for (int round = 0; round < ROUNDS; round++)
+		for (int i = 0; i < 2; i++) {
+			int side = (round + i) % 2;
+
+			setup->side = both[side];
+			run_side(setup, &figures[side], round);
+		}
+	printf("TCP NULL, 1 client: %s/s one at a time, %s/s with %d in "
+	       "flight: %.1f x, goal 5\n",
+	       out_number(stats_median(figures[0].rate, ROUNDS), one,
+			  sizeof(one)),
+	       out_number(stats_median(figures[1].rate, ROUNDS), many,
+			  sizeof(many)),
+	       BENCH_IN_FLIGHT, median_ratio(&figures[1], &figures[0]));
+}
+
 int main(void)
 {
 	static const struct out_column columns[] = {
@@ -382,6 +409,7 @@ int main(void)
 	out_table_print(table, stdout);
 	out_table_free(table);
 	compare_idle(&setup);
+	compare_in_flight(&setup);
 	unlink(path);
 	rmdir(folder);
 	return EXIT_SUCCESS;

@@ -48,6 +48,7 @@ static int serve_by_loops(const struct bench_case *c, int tell)
 struct client {
 	const struct bench_case *c;
 	struct rpc_client *rpc;
+	int error; /* of a call that was in flight */
 	char block[CALC_ECHO_MAX];
 };
 
@@ -121,5 +122,57 @@ const struct bench_side bench_loops = {
 	.serve = serve_by_loops,
 	.open = bench_open_rpc,
 	.call = bench_call_rpc,
+	.close = bench_close_rpc,
+};
+
+/* ---- many in flight ---- */
+
+static void note(const struct rpc_fault *fault, void *arg)
+{
+	struct client *a = arg;
+
+	if (fault->kind)
+		a->error = -EPIPE;
+}
+
+/* Wait until fewer than n are in flight. */
+static int wait_for(struct client *a, size_t n)
+{
+	int64_t deadline = tick_after(60 * TICK_S);
+
+	while (rpc_client_in_flight(a->rpc) >= n) {
+		int r = rpc_client_wait(a->rpc, deadline);
+
+		if (r < 0)
+			return r;
+	}
+	return a->error;
+}
+
+static int start(void *client, uint32_t number)
+{
+	struct client *a = client;
+	const struct rpc_client_request request = {
+		.procedure = CALC_NULL, .done = note, .arg = a};
+	struct rpc_fault fault;
+	int r = wait_for(a, BENCH_IN_FLIGHT);
+
+	(void)number;
+	if (r == 0 && rpc_client_start(a->rpc, &request, &fault))
+		r = -EPIPE;
+	return r;
+}
+
+static int finish(void *client)
+{
+	return wait_for(client, 1);
+}
+
+const struct bench_side bench_in_flight = {
+	.name = "in flight",
+	.serve = serve_by_threads,
+	.open = bench_open_rpc,
+	.call = start,
+	.finish = finish,
 	.close = bench_close_rpc,
 };

@@ -36,6 +36,9 @@ struct bench_side {
 	int (*open)(void **client, const struct bench_case *c,
 		    const struct bench_address *at);
 	int (*call)(void *client, uint32_t number);
+	/* Wait for the replies to all calls, where call() does not. NULL: it
+	 * does. Returns as call(). */
+	int (*finish)(void *client);
 	void (*close)(void *client);
 };
 
@@ -43,8 +46,10 @@ extern const struct bench_side bench_raw;     /* sockets alone */
 extern const struct bench_side bench_svc;     /* svc_run of libtirpc */
 extern const struct bench_side bench_threads; /* ours, one a connection */
 extern const struct bench_side bench_loops;   /* ours, BENCH_LOOPS of them */
+/* Threads, with BENCH_IN_FLIGHT NULL calls over one connection at a time. */
+extern const struct bench_side bench_in_flight;
 
-enum { BENCH_LOOPS = 2 };
+enum { BENCH_LOOPS = 2, BENCH_IN_FLIGHT = 64 };
 
 /* The client of both RPC servers. */
 int bench_open_rpc(void **client, const struct bench_case *c,
