@@ -146,6 +146,15 @@ struct rpc_fault rpc_fault_of_reply(const struct rpc_reply *reply)
 	return fault;
 }
 
+enum rpc_fault_kind rpc_fault_set(struct rpc_fault *fault,
+				  enum rpc_fault_kind kind, int error,
+				  bool was_sent)
+{
+	*fault = (struct rpc_fault){
+		.kind = kind, .error = error, .was_sent = was_sent};
+	return kind;
+}
+
 /* ---- words ---- */
 
 static const char unknown_reason[] = "Unknown reason";

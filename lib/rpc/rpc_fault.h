@@ -72,6 +72,11 @@ enum rpc_outcome {
 /* What the server says: the kind is RPC_FAULT_NONE for SUCCESS. */
 struct rpc_fault rpc_fault_of_reply(const struct rpc_reply *reply);
 
+/* Fill in *fault; returns kind. */
+enum rpc_fault_kind rpc_fault_set(struct rpc_fault *fault,
+				  enum rpc_fault_kind kind, int error,
+				  bool was_sent);
+
 enum rpc_outcome rpc_fault_outcome(const struct rpc_fault *fault);
 
 /* Whether that is RPC_OUTCOME_UNKNOWN. */
