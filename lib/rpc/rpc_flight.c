@@ -394,6 +394,9 @@ static enum rpc_fault_kind prepare(struct rpc_flight *flight, int64_t deadline,
 				      fault);
 	flight->is_preparing = false;
 	flight->latest = TICK_NEVER;
+	/* Of the call that it was for, whatever became of its own. */
+	if (kind)
+		fault->was_sent = false;
 	restart_denied(flight, fault);
 	return kind;
 }

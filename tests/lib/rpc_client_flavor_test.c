@@ -323,6 +323,36 @@ static void forgotten_context_is_made_again_and_the_call_sent_again(
 	stop_server(&f);
 }
 
+/* The server is silent while the context is made: that call may have come, and
+ * the one that it is for has not been sent. */
+static void take_and_be_silent(struct fake *fake)
+{
+	fake_take(fake, 2);
+}
+
+static void call_whose_context_cannot_be_made_was_not_done(void **state)
+{
+	struct context context = {.number = 0};
+	const struct rpc_auth_client flavor = client_flavor(&context);
+	struct rpc_client_options options;
+	struct rpc_client *client;
+	struct rpc_fault fault;
+	struct fake fake;
+	int32_t sum;
+
+	(void)state;
+	fake_start(&fake, take_and_be_silent, NULL);
+	options = fake_options(&fake);
+	options.timeout_ns = 100 * TICK_MS;
+	assert_int_equal(rpc_client_open(&client, &options, &fault), 0);
+	rpc_client_set_flavor(client, &flavor);
+	assert_int_equal(call_add(client, 1, 2, &sum, &fault),
+			 RPC_FAULT_TIMED_OUT);
+	assert_int_equal(rpc_fault_outcome(&fault), RPC_OUTCOME_NOT_DONE);
+	rpc_client_close(client);
+	fake_end(&fake);
+}
+
 static void repeated_sequence_number_gets_no_reply(void **state)
 {
 	struct context context = {.number = 0};
@@ -517,9 +547,10 @@ static void serve_behind_a_layer(struct fake *fake)
 	if (rpc_stream_flush(&fake->stream))
 		return;
 	put_layer(&fake->stream, &layer);
-	while (fake_take(fake, fake->n_calls + 1))
-		if (!fake_answer(fake, fake->xids[fake->n_calls - 1], 42))
-			return;
+	while (fake_take(fake, fake->n_calls + 1) &&
+	       fake_answer(fake, fake->xids[fake->n_calls - 1], 42))
+		;
+	rpc_stream_close(&fake->stream); /* as long as the layer is there */
 }
 
 static void stream_goes_through_a_layer(void **state)
@@ -577,6 +608,8 @@ int main(void)
 			flavor_makes_a_context_first_and_seals_what_follows),
 		cmocka_unit_test(
 			forgotten_context_is_made_again_and_the_call_sent_again),
+		cmocka_unit_test(
+			call_whose_context_cannot_be_made_was_not_done),
 		cmocka_unit_test(repeated_sequence_number_gets_no_reply),
 		cmocka_unit_test(many_in_flight_keep_their_own_tokens),
 		cmocka_unit_test(reply_with_a_wrong_verifier_is_not_believed),
