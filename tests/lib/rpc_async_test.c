@@ -131,6 +131,35 @@ static void replies_may_come_in_any_order(void **state)
 	fake_end(&fake);
 }
 
+/* A place of the table is that of many xids: the others are not looked for. */
+static void answer_of_another_time(struct fake *fake)
+{
+	if (fake_take(fake, 1) && fake_answer(fake, fake->xids[0] + MANY, 1) &&
+	    fake_answer(fake, fake->xids[0] ^ 0x80000000, 2) &&
+	    fake_answer(fake, fake->xids[0], 3))
+		fake_take(fake, 2);
+}
+
+static void reply_with_another_xid_is_passed_over(void **state)
+{
+	struct started call = {.sum = 0};
+	struct rpc_client_options options;
+	struct rpc_client *client;
+	struct rpc_fault fault;
+	struct fake fake;
+
+	(void)state;
+	fake_start(&fake, answer_of_another_time, NULL);
+	options = fake_options(&fake);
+	assert_int_equal(rpc_client_open(&client, &options, &fault), 0);
+	assert_int_equal(begin(client, &call, COUNT, &fault), 0);
+	wait_for_all(client);
+	assert_int_equal(call.fault.kind, 0);
+	assert_int_equal(call.sum, 3);
+	rpc_client_close(client);
+	fake_end(&fake);
+}
+
 /* ---- a poll loop of the caller's ---- */
 
 static void one_descriptor_says_when_there_is_something_to_do(void **state)
@@ -488,6 +517,33 @@ static void lost_datagrams_of_many_are_sent_again_and_served_once(void **state)
 	stop_server(&f);
 }
 
+/* The new connection may well have the old one's descriptor. */
+static void descriptor_follows_to_the_next_connection(void **state)
+{
+	struct fixture f = {.options = all_transports()};
+	struct started call = {.pair = {1, 2}, .n_again = 1};
+	struct rpc_client *client;
+	struct rpc_fault fault;
+	struct pollfd ready;
+
+	(void)state;
+	f.options.loses_reply = loses;
+	atomic_store(&to_lose, 1);
+	start_server(&f);
+	client = call.again = open_client(&f, RPC_TCP);
+	ready = (struct pollfd){rpc_client_poll_fd(client), POLLIN, 0};
+	assert_int_equal(begin(client, &call, ADD, &fault), 0);
+	while (call.n_done < 2) {
+		assert_int_equal(poll(&ready, 1, 60000), 1);
+		rpc_client_process(client);
+	}
+	assert_int_equal(call.fault.kind, 0);
+	assert_int_equal(call.sum, 4);
+	assert_int_equal(counts_of(&f).connections, 2);
+	rpc_client_close(client);
+	stop_server(&f);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -495,6 +551,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(each_call_gets_its_own_reply),
 		cmocka_unit_test(replies_may_come_in_any_order),
+		cmocka_unit_test(reply_with_another_xid_is_passed_over),
+		cmocka_unit_test(descriptor_follows_to_the_next_connection),
 		CASE(one_descriptor_says_when_there_is_something_to_do),
 		CASE(descriptor_wakes_for_time_and_for_a_lost_connection),
 		CASE(more_than_the_cap_are_not_started),

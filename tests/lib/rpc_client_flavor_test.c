@@ -17,6 +17,7 @@ static struct {
 	atomic_int made, dropped;
 	atomic_bool seen[SEEN];
 	atomic_int sealed_wrong;
+	unsigned int off; /* told contexts are not those that hold */
 } toy;
 
 static uint32_t word_of(const struct rpc_call *call, size_t i)
@@ -68,7 +69,7 @@ static ssize_t answer(void *state, const struct rpc_call *call,
 	if (rpc_message_get32(call->args) == 2) {
 		atomic_fetch_add(&toy.made, 1);
 		rpc_message_put32(reply->bytes + offset,
-				  atomic_load(&toy.context));
+				  atomic_load(&toy.context) + toy.off);
 	} else {
 		rpc_message_put32(reply->bytes + offset, 0);
 	}
@@ -253,6 +254,7 @@ static void serve_toy(struct fixture *f)
 	atomic_store(&toy.made, 0);
 	atomic_store(&toy.dropped, 0);
 	atomic_store(&toy.sealed_wrong, 0);
+	toy.off = 0;
 	for (int i = 0; i < SEEN; i++)
 		atomic_store(&toy.seen[i], false);
 	*f = (struct fixture){.options = all_transports()};
@@ -318,6 +320,27 @@ static void forgotten_context_is_made_again_and_the_call_sent_again(
 	assert_int_equal(sum, 7);
 	assert_int_equal(context.refreshed, 1);
 	assert_int_equal(context.number, 78);
+	assert_int_equal(atomic_load(&toy.made), 2);
+	rpc_client_close(client);
+	stop_server(&f);
+}
+
+static void context_that_never_holds_is_made_again_once(void **state)
+{
+	struct context context = {.number = 0};
+	struct rpc_client *client;
+	struct rpc_fault fault;
+	struct fixture f;
+	int32_t sum;
+
+	(void)state;
+	serve_toy(&f);
+	toy.off = 1;
+	client = open_toy(&f, RPC_TCP, &context);
+	assert_int_equal(call_add(client, 1, 2, &sum, &fault), RPC_FAULT_AUTH);
+	assert_int_equal(fault.why, RPCSEC_GSS_CTXPROBLEM);
+	assert_int_equal(rpc_fault_outcome(&fault), RPC_OUTCOME_REFUSED);
+	assert_int_equal(context.refreshed, 1);
 	assert_int_equal(atomic_load(&toy.made), 2);
 	rpc_client_close(client);
 	stop_server(&f);
@@ -610,6 +633,7 @@ int main(void)
 			forgotten_context_is_made_again_and_the_call_sent_again),
 		cmocka_unit_test(
 			call_whose_context_cannot_be_made_was_not_done),
+		cmocka_unit_test(context_that_never_holds_is_made_again_once),
 		cmocka_unit_test(repeated_sequence_number_gets_no_reply),
 		cmocka_unit_test(many_in_flight_keep_their_own_tokens),
 		cmocka_unit_test(reply_with_a_wrong_verifier_is_not_believed),

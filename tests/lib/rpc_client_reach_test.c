@@ -67,6 +67,24 @@ static void closed_udp_port_is_unreachable(void **state)
 	rpc_client_close(client);
 }
 
+/* Refused once, and there is no time for another try. */
+static void closed_udp_port_is_unreachable_when_time_is_over(void **state)
+{
+	struct rpc_client_options options = client_options(*state, RPC_UDP);
+	struct rpc_client *client;
+	struct rpc_fault fault;
+
+	close(open_port(SOCK_DGRAM, false, &options.port));
+	options.retries = 5;
+	options.retry_ns = 60 * TICK_S;
+	options.timeout_ns = 100 * TICK_MS;
+	assert_int_equal(rpc_client_open(&client, &options, &fault), 0);
+	assert_int_equal(call_null(client, &fault), RPC_FAULT_UNREACHABLE);
+	assert_int_equal(fault.error, ECONNREFUSED);
+	assert_false(rpc_fault_is_unknown(&fault));
+	rpc_client_close(client);
+}
+
 static void unknown_host_is_named_so(void **state)
 {
 	struct rpc_client_options options = client_options(*state, RPC_TCP);
@@ -224,6 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(nobody_there_is_unreachable),
 		CASE(closed_udp_port_is_unreachable),
+		CASE(closed_udp_port_is_unreachable_when_time_is_over),
 		CASE(unknown_host_is_named_so),
 		CASE(connecting_has_a_deadline),
 		CASE(server_that_is_gone_is_unreachable),
