@@ -35,16 +35,20 @@ static const struct addrinfo hints = {
 	.ai_socktype = SOCK_STREAM,
 };
 
-static void leave(struct question *question)
+static void release(struct question *question)
 {
-	/* Releases what this owner wrote, acquires what the other one did. */
-	if (atomic_fetch_sub_explicit(&question->owners, 1,
-				      memory_order_acq_rel) != 1)
-		return;
 	if (question->found)
 		freeaddrinfo(question->found);
 	fdio_close(&question->fd);
 	free(question);
+}
+
+static void leave(struct question *question)
+{
+	/* Releases what this owner wrote, acquires what the other one did. */
+	if (atomic_fetch_sub_explicit(&question->owners, 1,
+				      memory_order_acq_rel) == 1)
+		release(question);
 }
 
 static void *resolve(void *arg)
@@ -124,10 +128,11 @@ static int ask(struct rpc_address *addresses, const char *host,
 	question->fd = eventfd(0, EFD_CLOEXEC);
 	question->fd = question->fd < 0 ? -errno : fdio_above_std(question->fd);
 	rc = question->fd < 0 ? question->fd : start(question);
-	if (rc)
-		leave(question); /* in place of the thread */
-	else
-		rc = await(question, addresses, deadline, error);
+	if (rc) {
+		release(question);
+		return rc;
+	}
+	rc = await(question, addresses, deadline, error);
 	leave(question);
 	return rc;
 }

@@ -174,7 +174,7 @@ static int ask_datagram(const struct rpc_address *at, const struct question *q,
 /* ---- the questions ---- */
 
 static int get_port(const struct rpc_lookup *what, const struct rpc_address *at,
-		    struct question *q, int64_t deadline, u_int *port)
+		    struct question q, int64_t deadline, u_int *port)
 {
 	struct pmap args = {
 		.pm_prog = what->program,
@@ -183,14 +183,14 @@ static int get_port(const struct rpc_lookup *what, const struct rpc_address *at,
 			what->transport == RPC_UDP ? IPPROTO_UDP : IPPROTO_TCP,
 	};
 
-	q->program = PMAPPROG;
-	q->version = PMAPVERS;
-	q->procedure = PMAPPROC_GETPORT;
-	q->xdr_args = (xdrproc_t)xdr_pmap;
-	q->args = &args;
-	q->xdr_answer = (xdrproc_t)xdr_u_int;
-	q->answer = port;
-	return ask_stream(at, q, deadline);
+	q.program = PMAPPROG;
+	q.version = PMAPVERS;
+	q.procedure = PMAPPROC_GETPORT;
+	q.xdr_args = (xdrproc_t)xdr_pmap;
+	q.args = &args;
+	q.xdr_answer = (xdrproc_t)xdr_u_int;
+	q.answer = port;
+	return ask_stream(at, &q, deadline);
 }
 
 /* The number that text begins with, up to end; -1 when that is no byte. */
@@ -222,7 +222,7 @@ static u_int port_of(const char *address)
 }
 
 static int get_address(const struct rpc_lookup *what,
-		       const struct rpc_address *at, struct question *q,
+		       const struct rpc_address *at, struct question q,
 		       int64_t deadline, u_int *port)
 {
 	const char *netid = what->transport == RPC_UDP ? "udp6" : "tcp6";
@@ -236,15 +236,15 @@ static int get_address(const struct rpc_lookup *what,
 	};
 	int rc;
 
-	q->program = RPCBPROG;
-	q->version = RPCBVERS4;
-	q->procedure = RPCBPROC_GETADDR;
-	q->xdr_args = (xdrproc_t)xdr_rpcb;
-	q->args = &args;
-	q->xdr_answer = (xdrproc_t)xdr_wrapstring;
-	q->answer = &address;
-	rc = what->transport == RPC_UDP ? ask_datagram(at, q, deadline)
-					: ask_stream(at, q, deadline);
+	q.program = RPCBPROG;
+	q.version = RPCBVERS4;
+	q.procedure = RPCBPROC_GETADDR;
+	q.xdr_args = (xdrproc_t)xdr_rpcb;
+	q.args = &args;
+	q.xdr_answer = (xdrproc_t)xdr_wrapstring;
+	q.answer = &address;
+	rc = what->transport == RPC_UDP ? ask_datagram(at, &q, deadline)
+					: ask_stream(at, &q, deadline);
 	*port = !rc && address ? port_of(address) : 0;
 	if (!rc)
 		xdr_free((xdrproc_t)xdr_wrapstring, (char *)&address);
@@ -253,20 +253,20 @@ static int get_address(const struct rpc_lookup *what,
 
 /* Where /etc/services does not know sunrpc, rpcbind listens at its Unix socket
  * alone and tells nobody why. It lists itself as any program. */
-static bool is_deaf(struct question *q, int64_t deadline)
+static bool is_deaf(struct question q, int64_t deadline)
 {
 	struct rpc_address path;
 	rpcblist_ptr list = NULL;
 	bool is_for_others = false;
 
-	q->program = RPCBPROG;
-	q->version = RPCBVERS;
-	q->procedure = RPCBPROC_DUMP;
-	q->xdr_args = NULL;
-	q->xdr_answer = (xdrproc_t)xdr_rpcblist_ptr;
-	q->answer = &list;
+	q.program = RPCBPROG;
+	q.version = RPCBVERS;
+	q.procedure = RPCBPROC_DUMP;
+	q.xdr_args = NULL;
+	q.xdr_answer = (xdrproc_t)xdr_rpcblist_ptr;
+	q.answer = &list;
 	if (rpc_address_of_path(&path, RPC_BIND_SOCKET) ||
-	    ask_stream(&path, q, deadline))
+	    ask_stream(&path, &q, deadline))
 		return false;
 	for (rpcblist_ptr at = list; at; at = at->rpcb_next)
 		is_for_others |=
@@ -293,10 +293,10 @@ enum rpc_fault_kind rpc_lookup_port(const struct rpc_lookup *what,
 		q.xid = (uint32_t)tick_now();
 	rpc_address_set_port(&at, at_port);
 	rc = at.storage.ss_family == AF_INET6
-		     ? get_address(what, &at, &q, deadline, &found)
-		     : get_port(what, &at, &q, deadline, &found);
+		     ? get_address(what, &at, q, deadline, &found)
+		     : get_port(what, &at, q, deadline, &found);
 	if (rc == -ECONNREFUSED && at_port == PMAPPORT &&
-	    rpc_address_is_loopback(host) && is_deaf(&q, deadline))
+	    rpc_address_is_loopback(host) && is_deaf(q, deadline))
 		rc = -EPROTONOSUPPORT;
 	*fault = (struct rpc_fault){0};
 	if (rc == -EINTR)

@@ -31,8 +31,9 @@ struct rpc_opaque rpc_message_opaque(const struct rpc_verifier *verifier)
 
 /* ---- words ---- */
 
-/* One of from and to is where the next word lies. */
+/* Where the next word lies: to, if it is written, or from. */
 struct cursor {
+	bool is_writing;
 	const uint8_t *from;
 	uint8_t *to;
 	size_t left;
@@ -41,9 +42,9 @@ struct cursor {
 static int pass32(struct cursor *cursor, uint32_t *value)
 {
 	if (cursor->left < RPC_MESSAGE_WORD)
-		return cursor->to ? -EMSGSIZE : -EBADMSG;
+		return cursor->is_writing ? -EMSGSIZE : -EBADMSG;
 	cursor->left -= RPC_MESSAGE_WORD;
-	if (cursor->to) {
+	if (cursor->is_writing) {
 		cursor->to = rpc_message_put32(cursor->to, *value);
 	} else {
 		*value = rpc_message_get32(cursor->from);
@@ -71,12 +72,12 @@ static int pass_opaque(struct cursor *cursor, struct rpc_opaque *opaque)
 	if (error)
 		return error;
 	if (opaque->bytes > RPC_MESSAGE_AUTH_MAX)
-		return cursor->to ? -EINVAL : -EBADMSG;
+		return cursor->is_writing ? -EINVAL : -EBADMSG;
 	padded = (opaque->bytes + 3) & ~3u;
 	if (cursor->left < padded)
-		return cursor->to ? -EMSGSIZE : -EBADMSG;
+		return cursor->is_writing ? -EMSGSIZE : -EBADMSG;
 	cursor->left -= padded;
-	if (!cursor->to) {
+	if (!cursor->is_writing) {
 		opaque->body = cursor->from;
 		cursor->from += padded;
 		return 0;
@@ -192,7 +193,7 @@ int rpc_message_decode_reply(const uint8_t *message, size_t bytes,
 ssize_t rpc_message_encode_call(uint8_t *to, size_t room,
 				const struct rpc_call *call)
 {
-	struct cursor cursor = {.to = to, .left = room};
+	struct cursor cursor = {true, NULL, to, room};
 	struct rpc_call copy = *call;
 	int error = pass_call(&cursor, &copy);
 
@@ -202,7 +203,7 @@ ssize_t rpc_message_encode_call(uint8_t *to, size_t room,
 ssize_t rpc_message_encode_reply(uint8_t *to, size_t room,
 				 const struct rpc_reply *reply)
 {
-	struct cursor cursor = {.to = to, .left = room};
+	struct cursor cursor = {true, NULL, to, room};
 	struct rpc_reply copy = *reply;
 	int error = pass_reply(&cursor, &copy);
 
@@ -212,7 +213,7 @@ ssize_t rpc_message_encode_reply(uint8_t *to, size_t room,
 ssize_t rpc_message_encode_opaque(uint8_t *to, size_t room,
 				  const struct rpc_opaque *opaque)
 {
-	struct cursor cursor = {.to = to, .left = room};
+	struct cursor cursor = {true, NULL, to, room};
 	struct rpc_opaque copy = *opaque;
 	int error = pass_opaque(&cursor, &copy);
 
