@@ -541,17 +541,20 @@ static int put_layer(struct rpc_stream *stream, struct layer *layer)
 }
 
 /* In clear: "may I?", "you may"; then both go on behind the layer. */
+static const uint8_t may_i[4] = {'m', 'a', 'y', '?'};
+static const uint8_t you_may[4] = {'m', 'a', 'y', '!'};
+
 static int secure(struct rpc_stream *stream, int64_t deadline, void *arg)
 {
 	uint8_t *record = rpc_stream_reserve(stream, 4);
 	ssize_t n;
 	int rc = 0;
 
-	memcpy(record, "may?", 4);
+	memcpy(record, may_i, 4);
 	rpc_stream_put(stream, 4);
 	while ((n = rpc_stream_next(stream, &record)) == -EAGAIN && !rc)
 		rc = rpc_stream_fill(stream, deadline);
-	if (rc || n != 4 || memcmp(record, "may!", 4) != 0)
+	if (rc || n != 4 || memcmp(record, you_may, 4) != 0)
 		return rc ? rc : -EPROTO;
 	return put_layer(stream, arg);
 }
@@ -561,11 +564,10 @@ static void serve_behind_a_layer(struct fake *fake)
 	struct layer layer = {.read = 0};
 	uint8_t *record;
 
-	if (!fake_take(fake, 1) ||
-	    fake->xids[0] != rpc_message_get32((const uint8_t *)"may?"))
+	if (!fake_take(fake, 1) || fake->xids[0] != rpc_message_get32(may_i))
 		return;
 	record = rpc_stream_reserve(&fake->stream, 4);
-	memcpy(record, "may!", 4);
+	memcpy(record, you_may, 4);
 	rpc_stream_put(&fake->stream, 4);
 	if (rpc_stream_flush(&fake->stream))
 		return;

@@ -226,7 +226,8 @@ static enum rpc_fault_kind believe(const char *address, int deaf,
 	memset(says, 0, sizeof(says));
 	says[3] = REPLY;
 	says[23] = (char)strlen(address);
-	memcpy(says + 24, address, strlen(address));
+	for (size_t i = 0; address[i]; i++)
+		says[24 + i] = address[i];
 	oracle.bytes = 24 + (strlen(address) + 3) / 4 * 4;
 	oracle.fd = open_port6(SOCK_DGRAM, &rpcbind);
 	assert_int_equal(pthread_create(&oracle.thread, NULL, speak, &oracle),

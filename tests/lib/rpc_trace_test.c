@@ -95,7 +95,7 @@ static void assert_all_bytes_are_shown(const uint8_t *bytes, size_t n)
 	size_t at = 0;
 
 	assert_non_null(text);
-	line = strtok_r(text, "\n", &rest);
+	assert_non_null(strtok_r(text, "\n", &rest));
 	while ((line = strtok_r(NULL, "\n", &rest))) {
 		assert_int_equal(strtoul(line, NULL, 10), at);
 		for (int i = 0; i < 4 && at < n; i++, at++)
