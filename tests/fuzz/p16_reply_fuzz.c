@@ -95,6 +95,14 @@ static int open_port(int type, struct sockaddr_in *in)
 	return fd;
 }
 
+static int take_connection(int listener)
+{
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+
+	return accept4(listener, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
+}
+
 static void say_stream(struct rpc_client *client, int server,
 		       const uint8_t *data, size_t size, size_t piece)
 {
@@ -185,8 +193,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Time is not what is tried here, where the connection ends. */
 	if (is_stream)
 		rpc_client_set_timeout(client, 20 * TICK_S);
-	server = is_stream ? accept4(listener, NULL, NULL, SOCK_CLOEXEC)
-			   : datagrams;
+	server = is_stream ? take_connection(listener) : datagrams;
 	must(server >= 0);
 	start_calls(client, calls, n);
 	if (is_stream)

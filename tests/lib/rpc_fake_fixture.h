@@ -58,10 +58,12 @@ static inline bool fake_answer(struct fake *fake, uint32_t xid, uint32_t number)
 static inline void *fake_run(void *arg)
 {
 	struct fake *fake = arg;
+	struct sockaddr_storage from;
+	socklen_t len = sizeof(from);
 
 	rpc_stream_init(&fake->stream, 1 << 20, 1 << 20);
-	fake->stream.socket.fd =
-		accept4(fake->listener, NULL, NULL, SOCK_CLOEXEC);
+	fake->stream.socket.fd = accept4(
+		fake->listener, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
 	if (fake->stream.socket.fd >= 0)
 		fake->serve(fake);
 	rpc_stream_fini(&fake->stream);
