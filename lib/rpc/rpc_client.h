@@ -171,8 +171,8 @@ uint16_t rpc_client_port(const struct rpc_client *client);
  * while there is none. */
 int rpc_client_fd(const struct rpc_client *client);
 
-/* Calls in flight end first, by RPC_FAULT_LOCAL with ECANCELED. NULL is
- * allowed. */
+/* Calls in flight end first, by RPC_FAULT_LOCAL with ECANCELED, and so does what
+ * their callbacks start. NULL is allowed. */
 void rpc_client_close(struct rpc_client *client);
 
 #ifdef __cplusplus

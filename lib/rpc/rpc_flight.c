@@ -258,28 +258,26 @@ static void flush(struct rpc_flight *flight)
 
 static void send_again(struct rpc_flight *flight, struct rpc_flight_call *call);
 
-/* UDP: the kernel says that nobody is there. Whom that is about is known only
- * if one call is in flight; of more, each waits until it is sent again. */
+/* UDP: a datagram of that call has come to nobody, or has not even left. */
 static void refused(struct rpc_flight *flight, struct rpc_flight_call *call,
 		    int error)
 {
 	struct rpc_datagram_call *datagram = &call->datagram;
+	bool is_alone = flight->in_flight == 1;
 
-	if (flight->in_flight > 1)
-		return;
 	datagram->refused++;
-	call->must_move = true;
-	if (call->others > 1) {
+	/* Others may be heard from that address. */
+	call->must_move = is_alone;
+	if (is_alone && call->others > 1) {
 		/* At once, and not counted: to find the server. */
 		call->others--;
 		datagram->resends_left++;
 		send_again(flight, call);
-	} else if (datagram->resends_left == 0) {
-		if (datagram->sent > datagram->refused)
-			finish_by(flight, call, RPC_FAULT_TIMED_OUT, 0, true);
-		else
-			finish_by(flight, call, RPC_FAULT_UNREACHABLE, error,
-				  false);
+	} else if (datagram->resends_left == 0 &&
+		   datagram->sent == datagram->refused) {
+		finish_by(flight, call, RPC_FAULT_UNREACHABLE, error, false);
+	} else if (datagram->resends_left == 0 && is_alone) {
+		finish_by(flight, call, RPC_FAULT_TIMED_OUT, 0, true);
 	}
 }
 
@@ -409,6 +407,8 @@ static enum rpc_fault_kind start(struct rpc_flight *flight,
 	struct rpc_flight_call *call;
 
 	*fault = (struct rpc_fault){0};
+	if (flight->is_closing)
+		return rpc_fault_set(fault, RPC_FAULT_LOCAL, ECANCELED, false);
 	if (flight->in_flight == flight->options->max_in_flight)
 		return rpc_fault_set(fault, RPC_FAULT_LOCAL, EAGAIN, false);
 	if (prepare(flight, deadline, fault) ||
@@ -521,6 +521,19 @@ static void take_records(struct rpc_flight *flight)
 		lose(flight, RPC_FAULT_BAD_REPLY, (int)-n);
 }
 
+/* UDP: the kernel says that nobody is there. Whom that is about is known only
+ * if one call is in flight; of more, each waits until it is sent again. */
+static void hear_refusal(struct rpc_flight *flight, int error)
+{
+	struct rpc_flight_call *call = flight->calls;
+
+	if (flight->in_flight != 1)
+		return;
+	while (!call->is_used)
+		call++;
+	refused(flight, call, error);
+}
+
 /* What comes until then. Returns 0, -ETIMEDOUT or -EINTR. */
 static int receive(struct rpc_flight *flight, int64_t until)
 {
@@ -533,13 +546,7 @@ static int receive(struct rpc_flight *flight, int64_t until)
 		if (n >= 0)
 			take_reply(flight, message, (size_t)n);
 		else if (n != -ETIMEDOUT && n != -EINTR)
-			for (size_t i = 0; i < flight->options->max_in_flight;
-			     i++)
-				if (flight->calls[i].is_used) {
-					refused(flight, &flight->calls[i],
-						(int)-n);
-					break;
-				}
+			hear_refusal(flight, (int)-n);
 	} else {
 		n = rpc_stream_fill(&flight->link.stream, until);
 		if (!n)
@@ -651,6 +658,7 @@ void rpc_flight_fini(struct rpc_flight *flight)
 {
 	size_t n = flight->calls ? flight->options->max_in_flight : 0;
 
+	flight->is_closing = true;
 	for (size_t i = 0; i < n; i++)
 		if (flight->calls[i].is_used)
 			finish_by(flight, &flight->calls[i], RPC_FAULT_LOCAL,

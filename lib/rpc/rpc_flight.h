@@ -27,7 +27,7 @@ struct rpc_flight {
 	uint32_t xid;         /* the last one */
 	int64_t next_at;      /* nothing is due before that */
 	int64_t latest;       /* end of the call that a flavor prepares */
-	bool is_preparing, is_restarting;
+	bool is_preparing, is_restarting, is_closing;
 	bool is_held;    /* what is started is sent a little later, together */
 	bool has_flavor; /* else AUTH_NONE */
 	struct rpc_auth_client flavor;
