@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Old and new clients on old and new servers. The old ones are built here from
-# the interface and the programs in p16-rpc-calc/v1, as rpcgen makes them.
+# the interface and the programs in p16-rpc-calc/textbook, as rpcgen makes them.
 # sandbox: --rpcbind
 # needs: rpcgen rpcinfo cc pkg-config
 
@@ -13,11 +13,11 @@ PATH=$PATH:/usr/sbin:/sbin
 setup_file() {
 	local flags
 	cd "$BATS_FILE_TMPDIR" || return 1
-	cp "$BATS_TEST_DIRNAME"/../../p16-rpc-calc/v1/* .
+	cp "$BATS_TEST_DIRNAME"/../../p16-rpc-calc/textbook/*.[cx] .
 	rpcgen calc.x
 	read -ra flags <<<"$(pkg-config --cflags --libs libtirpc)"
-	cc -w -o old_server old_server.c calc_svc.c calc_xdr.c "${flags[@]}"
-	cc -w -o old_client old_client.c calc_clnt.c calc_xdr.c "${flags[@]}"
+	cc -w -o old_server calc_server.c calc_svc.c calc_xdr.c "${flags[@]}"
+	cc -w -o old_client calc_client.c calc_clnt.c calc_xdr.c "${flags[@]}"
 }
 
 setup() {
