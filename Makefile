@@ -112,7 +112,8 @@ pkg_libs   = $(pkg_need)$(call pkg,libs,$(1))
 # The release build of a command lands in DIR (of suite: at the root), any other
 # in build/MODE/DIR; benches and their helpers in build/MODE/DIR/bench. What lies
 # in a chapter's textbook/, a file a command, needs no word in module.mk: it is
-# built into that folder, and linked with nothing of ours.
+# built into that folder, and linked with nothing of ours. Of what rpcgen makes,
+# TEXT_SRC_…/NAME is linked too, and the packages of TEXT_PKGS_…/NAME (p16).
 
 archive = $(1:%=$(B)/lib%.a)
 landed  = $(patsubst suite/%,%,$(strip $(2))/$(strip $(1)))
@@ -148,7 +149,7 @@ TEXTS := $(basename $(wildcard p[0-9][0-9]-*/textbook/*.c))
 chapter_of = $(firstword $(subst /, ,$(1)))
 $(foreach t,$(TEXTS),$(call declare,TEXTBOOK,$(if $(filter \
 	build/release,$(B)),,$(B)/)$(t),$(call chapter_of,$(t)),$(t:$(call \
-	chapter_of,$(t))/%=%.c)))
+	chapter_of,$(t))/%=%.c) $(TEXT_SRC_$(t)),$(TEXT_PKGS_$(t))))
 
 # ---- unit tests and fuzz targets ---------------------------------------------
 # tests/p01/word_test.c links what p01 has, tests/suite/ what all chapters have,

@@ -1,5 +1,9 @@
-/* A server as one gets it from `rpcgen calc.x` alone: main() and dispatch are
- * what rpcgen makes (calc_svc.c). Built by tests/p16/compat.bats only. */
+/* calc_server: the three functions that rpcgen's server calls (UNP2 16.2). Its
+ * main() and dispatch are what rpcgen makes of calc.x, in calc_svc.c.
+ *
+ *	rpcgen calc.x
+ *	gcc -o calc_server calc_server.c calc_svc.c calc_xdr.c \
+ *		$(pkg-config --cflags --libs libtirpc) */
 #include "calc.h"
 
 int *add_1_svc(operands *o, struct svc_req *request)
