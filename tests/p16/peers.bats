@@ -95,6 +95,14 @@ echo: 65536 bytes, the same"
 	assert_output $'Result: 5\nResult: 11'
 }
 
+# 65536 bytes are 690 fragments then.
+@test "stock client that sends 100 bytes at a time is served like others" {
+	start_ours
+	run -0 ./stock_client localhost tcp 100
+	assert_output "$(answers)
+echo: 65536 bytes, the same"
+}
+
 @test "client from the RFCs alone: both versions over TCP and UDP" {
 	start_ours
 	for transport in tcp udp; do
