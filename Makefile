@@ -59,7 +59,7 @@ ifeq ($(origin MODE_$(MODE)),undefined)
 $(error MODE=$(MODE) is not one of release, asan, tsan, cov, fuzz)
 endif
 
-ALL_CPPFLAGS = -I. -isystem build/gen -D_GNU_SOURCE \
+ALL_CPPFLAGS = -I. -Ibuild/gen -D_GNU_SOURCE \
 	       -DUNIXIPC_VERSION='"$(VERSION)"' $(CPPFLAGS)
 ALL_MODE     = -g $(MODE_$(MODE)) -pthread
 ALL_CFLAGS   = -std=gnu17 $(ALL_MODE) $(WARN_C) $(WERROR_) $(CFLAGS)

@@ -20,4 +20,4 @@ $(P16_TEXT_MADE) &: $(P16_TEXT)/calc.x
 	$(call run,GEN ) (cd $(@D) && rpcgen calc.x)
 $(patsubst %,$(B)/$(P16_TEXT)/calc_%.o,server client svc clnt xdr): $(P16_TEXT_MADE)
 $(B)/$(P16_TEXT)/calc_server.o $(B)/$(P16_TEXT)/calc_client.o: \
-	CPPFLAGS += -isystem build/gen/$(P16_TEXT)
+	CPPFLAGS += -Ibuild/gen/$(P16_TEXT)

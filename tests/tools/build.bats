@@ -240,6 +240,10 @@ write_rpc_chapter() {
 	assert_output --partial 'GEN  build/gen/p16-rpc/sum'
 	assert_output --partial 'CC   build/release/p16-rpc/myrpc.o'
 	refute_output --partial 'p01-fix/fix.o'
+	# What is made includes headers of ours.
+	touch lib/rpc/rpc_dispatch.h
+	run make
+	assert_output --partial 'CC   build/release/p16-rpc/myrpc.o'
 }
 
 @test "a missing library is named as its Debian package" {
