@@ -12,6 +12,10 @@
 
 #include "lib/rpc/rpc_dispatch.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define RPC_BIND_SOCKET "/run/rpcbind.sock"
 
 struct rpc_bind_service {
@@ -40,5 +44,9 @@ int rpc_bind_unset(const struct rpc_bind_service *service, int64_t deadline);
 
 /* What is to be done where rpcbind fails by such an error: "start it (…)". */
 const char *rpc_bind_remedy(int error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
