@@ -85,11 +85,10 @@ int shapes_rename_4_svc(const struct rpc_request *request, shape_name *from,
 	return -EIO;
 }
 
-int shapes_area_2_svc(const struct rpc_request *request, shape *shape,
-		      u_int *area)
+int shapes_area_2_svc(const struct rpc_request *request, shape *of, u_int *area)
 {
 	assert_int_equal(request->call->program, OTHER_SHAPES);
-	*area = (u_int)shape->kind;
+	*area = (u_int)of->kind;
 	return 0;
 }
 
@@ -322,6 +321,54 @@ static void result_is_zero_after_a_fault(void **state)
 	assert_null(other);
 }
 
+struct started {
+	int n, failed;
+};
+
+static void count_done(const struct rpc_fault *fault, void *arg)
+{
+	struct started *started = arg;
+
+	started->n++;
+	started->failed += fault->kind != RPC_FAULT_NONE;
+}
+
+static void calls_of_all_versions_are_in_flight_together(void **state)
+{
+	const struct sides *sides = *state;
+	const shape_point from = {1, 2, TRUE, 0.5};
+	const shape_name name = long_name;
+	struct started started = {0};
+	struct rpc_fault fault;
+	shape_name other = long_name;
+	shape_point to[8];
+	quad_t counts[8];
+
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(shapes_move_1_start(sides->client, &from,
+						     &to[i], count_done,
+						     &started, &fault),
+				 0);
+		assert_int_equal(shapes_tally_4_start(sides->client, &counts[i],
+						      count_done, &started,
+						      &fault),
+				 0);
+	}
+	assert_int_equal(shapes_rename_4_start(sides->client, &name, &other,
+					       count_done, &started, &fault),
+			 0);
+	while (rpc_client_in_flight(sides->client) > 0)
+		assert_true(rpc_client_wait(sides->client,
+					    tick_after(60 * TICK_S)) > 0);
+	assert_int_equal(started.n, 17);
+	assert_int_equal(started.failed, 1);
+	assert_null(other);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(to[i].x, 2);
+		assert_int_equal(counts[i], INT64_C(-5000000000));
+	}
+}
+
 static void programs_of_one_file_stand_beside_each_other(void **state)
 {
 	struct rpc_client *client = open_client(*state, OTHER_SHAPES, OTHER);
@@ -346,6 +393,7 @@ int main(void)
 		CASE(calls_go_to_their_version),
 		CASE(largest_values_come_back),
 		CASE(result_is_zero_after_a_fault),
+		CASE(calls_of_all_versions_are_in_flight_together),
 		CASE(programs_of_one_file_stand_beside_each_other),
 	};
 
