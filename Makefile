@@ -140,7 +140,7 @@ endef
 declare = $(eval $(declaration))
 
 $(call library,util,lib,$(notdir $(wildcard lib/*.c)))
-$(call library,cmd,lib,$(filter-out cmd/serve.c,$(patsubst lib/%,%,$(wildcard \
+$(call library,cmd,lib,$(filter-out cmd/serve.c cmd/call.c,$(patsubst lib/%,%,$(wildcard \
 	lib/cmd/*.c))),jansson)
 include $(sort $(wildcard */module.mk))
 
@@ -263,7 +263,7 @@ build/gen/%.h build/gen/%_xdr.c build/gen/%_clnt.c build/gen/%_svc.c: \
 
 # All mechanisms in one library, for `make install`.
 OUR_LIBS := $(filter-out $(call archive,suite support shapes replay crash crashplay \
-	cmd rpcserve p06_print shm_image_arguments \
+	cmd rpccmd p06_print shm_image_arguments \
 	mmapdb_rows),$(LIBRARIES))
 $(B)/libunixipc.a: $(OUR_LIBS)
 	@rm -f $@

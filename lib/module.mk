@@ -7,10 +7,10 @@ $(call library,measure,lib,$(patsubst lib/%,%,$(wildcard \
 	lib/measure/*.c)),jansson)
 HEADERS += lib/measure/mechanism.h
 
-# The core of an ONC RPC server and client, and the course of a command that
-# serves.
+# The core of an ONC RPC server and client, and what commands that serve or call
+# have in common.
 $(call library,rpc,lib,$(patsubst lib/%,%,$(wildcard lib/rpc/*.c)),libtirpc)
-$(call library,rpcserve,lib,cmd/serve.c,,rpc)
+$(call library,rpccmd,lib,cmd/serve.c cmd/call.c,,rpc)
 HEADERS += $(addprefix lib/rpc/,rpc_budget.h rpc_buffer.h rpc_record.h \
 	rpc_message.h rpc_auth.h rpc_dispatch.h rpc_replies.h rpc_share.h \
 	rpc_server.h rpc_fault.h rpc_client.h rpc_bind.h rpc_address.h \

@@ -19,29 +19,18 @@ struct remote {
 };
 
 enum rpc_fault_kind remote_open(struct remote **remote,
-				const struct remote_options *options,
+				const struct rpc_client_options *options,
 				struct rpc_fault *fault)
 {
-	bool is_unix = options->transport == RPC_UNIX;
-	const struct rpc_client_options client = {
-		.transport = options->transport,
-		.host = is_unix ? NULL : options->host,
-		.unix_path = is_unix ? options->host : NULL,
-		.port = options->port,
-		.program = CALC_PROG,
-		.version = CALC_VERS_2,
-		.connect_ns = options->timeout_ns,
-		.timeout_ns = options->timeout_ns,
-		.retries = options->retries,
-		.may_repeat = true,
-		.trace = options->trace,
-	};
+	struct rpc_client_options client = *options;
 	struct remote *new = calloc(1, sizeof(*new));
 
 	*fault = (struct rpc_fault){.kind = RPC_FAULT_LOCAL, .error = ENOMEM};
 	if (!new)
 		return fault->kind;
-	new->version = CALC_VERS_2;
+	client.program = CALC_PROG;
+	client.version = new->version = CALC_VERS_2;
+	client.may_repeat = true;
 	if (rpc_client_open(&new->client, &client, fault)) {
 		free(new);
 		return fault->kind;

@@ -20,20 +20,10 @@
 
 struct remote;
 
-struct remote_options {
-	enum rpc_transport transport;
-	const char *host;   /* RPC_UNIX: the path of the socket */
-	uint16_t port;      /* 0: ask rpcbind */
-	int64_t timeout_ns; /* for a call and all its repetitions */
-	unsigned int retries;
-	/* As of rpc_client_options. NULL: nobody looks. */
-	void (*trace)(bool is_sent, const uint8_t *message, size_t n,
-		      void *arg);
-};
-
-/* Find and connect. Returns 0 and *remote, or the kind of *fault. */
+/* Find and connect, as rpc_client_open(); program, version and may_repeat are
+ * known here. Returns 0 and *remote, or the kind of *fault. */
 enum rpc_fault_kind remote_open(struct remote **remote,
-				const struct remote_options *options,
+				const struct rpc_client_options *options,
 				struct rpc_fault *fault);
 void remote_close(struct remote *remote); /* NULL is allowed */
 

@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/cmd/call.h"
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
-#include "lib/rpc/rpc_bind.h"
-#include "lib/rpc/rpc_trace.h"
 #include "lib/tick.h"
 #include "p16-rpc-calc/arith.h"
 #include "p16-rpc-calc/cmd/expression.h"
@@ -20,10 +19,9 @@
 enum { WORDS_MAX = 64, LINES = CALC_BATCH_MAX };
 
 struct arguments {
-	struct remote_options remote;
+	struct call call;
 	const char *const *words; /* after the host: operation, operands */
 	size_t n;
-	bool is_traced;
 };
 
 static const char doc[] =
@@ -34,37 +32,14 @@ static const char doc[] =
 	"6 the server has not that version or operation, 7 authentication "
 	"refused, 8 refused or not understood by the server.";
 
-static void trace(bool is_sent, const uint8_t *message, size_t n, void *arg)
-{
-	char *text = rpc_trace_text(is_sent, message, n);
-
-	(void)arg;
-	if (text)
-		fputs(text, stderr);
-	free(text);
-}
-
 static void parse(struct arguments *arguments, int argc, char **argv)
 {
-	static const char *const transports[] = {"tcp", "udp", "unix", NULL};
-	struct remote_options *remote = &arguments->remote;
+	struct call *call = &arguments->call;
 	const struct cli_option options[] = {
-		CLI_WORD("transport", 't', "NAME", &remote->transport,
-			 transports,
-			 "tcp (the default), udp, or unix: HOST is then the "
-			 "path of a socket"),
-		CLI_COUNT("port", 'p', "N", &remote->port, 1, UINT16_MAX,
-			  "The server's port, instead of asking rpcbind"),
-		CLI_DURATION("timeout", 'T', "DUR", &remote->timeout_ns,
-			     TICK_MS, 3600 * TICK_S,
-			     "How long a call may take, with all its retries "
-			     "(default 5s)"),
-		CLI_COUNT("retries", 'r', "N", &remote->retries, 0, 1000,
+		CALL_OPTIONS(call),
+		CLI_COUNT("retries", 'r', "N", &call->client.retries, 0, 1000,
 			  "How often to ask again when no reply came (default "
 			  "4)"),
-		CLI_ON("trace", 'x', &arguments->is_traced,
-		       "Show each word of the calls and replies on standard "
-		       "error"),
 		{0},
 	};
 	const struct cli_command command = {
@@ -81,9 +56,7 @@ static void parse(struct arguments *arguments, int argc, char **argv)
 		die_usage("no host: as in calc_client localhost add 5 3");
 	if (n - 1 > WORDS_MAX)
 		die_usage("more than %d operands", WORDS_MAX - 1);
-	if (arguments->is_traced)
-		remote->trace = trace;
-	remote->host = argv[1];
+	call_check(call, argv[1]);
 	arguments->words = (const char *const *)argv + 2;
 	arguments->n = (size_t)n - 1;
 }
@@ -93,35 +66,12 @@ static void parse(struct arguments *arguments, int argc, char **argv)
 static _Noreturn void fail(const struct arguments *arguments,
 			   const struct rpc_fault *fault)
 {
-	const struct remote_options *remote = &arguments->remote;
-	int status = rpc_fault_status(fault);
-	char text[256];
-
-	rpc_fault_text(fault, text, sizeof(text));
-	switch (fault->kind) {
-	case RPC_FAULT_NO_RPCBIND:
-		die_status(status,
-			   "no rpcbind at '%s' to ask for the port: %s, or "
-			   "give the port (--port): %s",
-			   remote->host, rpc_bind_remedy(-fault->error), text);
-	case RPC_FAULT_NOT_REGISTERED:
-		die_status(status,
-			   "no calculator (program 0x%08x) at '%s' for %s: is "
-			   "calc_server running there? %s",
-			   CALC_PROG, remote->host,
-			   rpc_auth_transport_name(remote->transport), text);
-	case RPC_FAULT_VERSION:
-		if (fault->high == CALC_VERS)
-			die_status(
-				status,
-				"the server at '%s' has version 1 only: add, "
-				"subtract and multiply of 32 bits",
-				remote->host);
-		die_status(status, "the server at '%s': %s", remote->host,
-			   text);
-	default:
-		die_status(status, "'%s': %s", remote->host, text);
-	}
+	if (fault->kind == RPC_FAULT_VERSION && fault->high == CALC_VERS)
+		die_status(rpc_fault_status(fault),
+			   "the server at '%s' has version 1 only: add, "
+			   "subtract and multiply of 32 bits",
+			   arguments->call.host);
+	call_fail(&arguments->call, fault);
 }
 
 /* What the server said in place of a number. */
@@ -224,7 +174,7 @@ static struct remote *connect_to(const struct arguments *arguments)
 	struct remote *remote;
 	struct rpc_fault fault;
 
-	if (remote_open(&remote, &arguments->remote, &fault))
+	if (remote_open(&remote, &arguments->call.client, &fault))
 		fail(arguments, &fault);
 	return remote;
 }
@@ -264,7 +214,10 @@ static int run(const struct arguments *arguments)
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {
-		.remote = {.timeout_ns = 5 * TICK_S, .retries = 4},
+		.call = {.client = {.program = CALC_PROG,
+				    .timeout_ns = 5 * TICK_S,
+				    .retries = 4},
+			 .server = "calc_server"},
 	};
 
 	parse(&arguments, argc, argv);

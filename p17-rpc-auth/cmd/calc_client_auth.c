@@ -8,11 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/cmd/call.h"
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
-#include "lib/rpc/rpc_bind.h"
-#include "lib/rpc/rpc_client.h"
-#include "lib/rpc/rpc_trace.h"
 #include "lib/tick.h"
 #include "p17-rpc-auth/authdh/authdh_client.h"
 #include "p17-rpc-auth/cmd/options.h"
@@ -22,7 +20,7 @@
 enum { WORDS = 4 }; /* host, operation, operands */
 
 struct settings {
-	struct rpc_client_options client;
+	struct call call;
 	const char *keys_path, *secret_path, *server;
 	enum service_auth auth;
 	int64_t uid, gid; /* -1: ours */
@@ -31,7 +29,6 @@ struct settings {
 	int operation; /* a number of service_procedures */
 	sums_operands operands;
 	char using[NETNAME_MAX + 32];
-	bool is_traced;
 };
 
 static const char doc[] =
@@ -57,7 +54,7 @@ static void take_words(struct settings *s, int n, char **words)
 			  "calc_client_auth localhost add 7 9");
 	if (n > WORDS)
 		die_usage("'%s': too many operands", words[WORDS]);
-	s->client.host = words[0];
+	call_check(&s->call, words[0]);
 	s->operation = cli_word("operation", words[1], service_procedures);
 	wanted = s->operation == SUMS_NULL || s->operation == SUMS_WHOAMI ? 0
 									  : 2;
@@ -79,24 +76,10 @@ static void check(struct settings *s)
 	if (netname_check(s->server))
 		die_usage("--server=%s: not of the form unix.NAME@DOMAIN",
 			  s->server);
-	if (s->client.transport == RPC_UNIX)
-		s->client.unix_path = s->client.host;
-}
-
-static void trace(bool is_sent, const uint8_t *message, size_t n, void *arg)
-{
-	char *text = rpc_trace_text(is_sent, message, n);
-
-	(void)arg;
-	if (text)
-		fputs(text, stderr);
-	free(text);
 }
 
 static void parse(struct settings *s, int argc, char **argv)
 {
-	static const char *const transports[] = {"tcp", "udp", "unix", NULL};
-	struct rpc_client_options *client = &s->client;
 	const struct cli_option options[] = {
 		CLI_WORD("auth", 'a', "NAME", &s->auth, options_auth,
 			 "none, sys (the default) or des"),
@@ -117,19 +100,7 @@ static void parse(struct settings *s, int argc, char **argv)
 			     "des: how long a call is valid (default 60s)"),
 		CLI_COUNT("repeat", 'r', "N", &s->repeat, 1, 1000000,
 			  "Call N times in one conversation"),
-		CLI_WORD("transport", 't', "NAME", &client->transport,
-			 transports,
-			 "tcp (the default), udp, or unix: HOST is then the "
-			 "path of a socket"),
-		CLI_COUNT("port", 'p', "N", &client->port, 1, UINT16_MAX,
-			  "The server's port, instead of asking rpcbind"),
-		CLI_DURATION("timeout", 'T', "DUR", &client->timeout_ns,
-			     TICK_MS, 3600 * TICK_S,
-			     "How long a call may take, with its retries "
-			     "(default 5s)"),
-		CLI_ON("trace", 'x', &s->is_traced,
-		       "Show each word of the calls and replies on standard "
-		       "error"),
+		CALL_OPTIONS(&s->call),
 		{0},
 	};
 	const struct cli_command command = {
@@ -140,8 +111,6 @@ static void parse(struct settings *s, int argc, char **argv)
 	};
 
 	take_words(s, cli_parse(&command, argc, argv), argv + 1);
-	if (s->is_traced)
-		client->trace = trace;
 	check(s);
 }
 
@@ -211,29 +180,13 @@ static AUTH *make_auth(struct settings *s)
 static _Noreturn void fail(const struct settings *s,
 			   const struct rpc_fault *fault)
 {
-	int status = rpc_fault_status(fault);
 	char text[256];
 
-	rpc_fault_text(fault, text, sizeof(text));
-	switch (fault->kind) {
-	case RPC_FAULT_AUTH:
-		fprintf(stderr, "AUTH failed: %s\n", text);
-		exit(status);
-	case RPC_FAULT_NO_RPCBIND:
-		die_status(status,
-			   "no rpcbind at '%s' to ask for the port: %s, or "
-			   "give the port (--port): %s",
-			   s->client.host, rpc_bind_remedy(-fault->error),
-			   text);
-	case RPC_FAULT_NOT_REGISTERED:
-		die_status(status,
-			   "no program 0x%08x at '%s' for %s: is "
-			   "calc_server_auth running there? %s",
-			   SUMS_PROG, s->client.host,
-			   rpc_auth_transport_name(s->client.transport), text);
-	default:
-		die_status(status, "'%s': %s", s->client.host, text);
-	}
+	if (fault->kind != RPC_FAULT_AUTH)
+		call_fail(&s->call, fault);
+	fprintf(stderr, "AUTH failed: %s\n",
+		rpc_fault_text(fault, text, sizeof(text)));
+	exit(rpc_fault_status(fault));
 }
 
 static enum rpc_fault_kind call(const struct settings *s,
@@ -288,11 +241,12 @@ static void call_and_print(const struct settings *s, struct rpc_client *client,
 int main(int argc, char **argv)
 {
 	struct settings s = {
-		.client = {.program = SUMS_PROG,
-			   .version = SUMS_VERS,
-			   .timeout_ns = 5 * TICK_S,
-			   .retries = 4,
-			   .may_repeat = true},
+		.call = {.client = {.program = SUMS_PROG,
+				    .version = SUMS_VERS,
+				    .timeout_ns = 5 * TICK_S,
+				    .retries = 4,
+				    .may_repeat = true},
+			 .server = "calc_server_auth"},
 		.keys_path = OPTIONS_KEYS,
 		.server = "unix." OPTIONS_HOST "@" NETNAME_DOMAIN,
 		.auth = SERVICE_SYS,
@@ -306,7 +260,7 @@ int main(int argc, char **argv)
 
 	parse(&s, argc, argv);
 	auth = make_auth(&s);
-	if (rpc_client_open(&client, &s.client, &fault)) {
+	if (rpc_client_open(&client, &s.call.client, &fault)) {
 		if (auth)
 			auth_destroy(auth);
 		fail(&s, &fault);

@@ -114,10 +114,12 @@ static inline struct rpc_client *fixture_client(const struct fixture *f,
 static inline struct remote *fixture_remote(const struct fixture *f,
 					    enum rpc_transport transport)
 {
-	const struct remote_options options = {
+	const struct rpc_client_options options = {
 		.transport = transport,
-		.host = transport == RPC_UNIX ? f->path : "127.0.0.1",
+		.host = "127.0.0.1",
+		.unix_path = f->path,
 		.port = rpc_server_port(f->server, transport),
+		.connect_ns = 60 * TICK_S,
 		.timeout_ns = 60 * TICK_S,
 		.retries = 100,
 	};
