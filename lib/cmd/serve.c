@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/cmd/call.h"
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/stop.h"
@@ -45,6 +46,8 @@ void serve_check(struct serve *serve)
 	if (serve->has_unix && !server->unix_path)
 		die_usage("--transport=unix: say where by --socket=PATH");
 	server->udp_port = server->tcp_port;
+	if (serve->is_traced)
+		server->trace = call_trace;
 }
 
 /* ---- listening ---- */

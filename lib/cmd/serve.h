@@ -14,7 +14,7 @@
 
 struct serve {
 	struct rpc_server_options server;
-	bool has_unix, has_no_rpcbind;
+	bool has_unix, has_no_rpcbind, is_traced;
 };
 
 /* Rows for the command's table of options, to a struct serve. Call
@@ -32,7 +32,10 @@ struct serve {
 		CLI_TEXT("socket", 's', "PATH", &(serve)->server.unix_path,   \
 			 "Listen on a Unix socket too"),                      \
 		CLI_ON("no-rpcbind", 'n', &(serve)->has_no_rpcbind,           \
-		       "Register nothing")
+		       "Register nothing"),                                   \
+		CLI_ON("trace", 'x', &(serve)->is_traced,                     \
+		       "Show each word of the calls and replies on standard " \
+		       "error")
 
 void serve_take_transports(const char *list, void *where); /* of a row */
 

@@ -29,6 +29,13 @@ void rpc_conn_tell(struct rpc_conns *conns, enum rpc_server_event event,
 					 conns->options->arg);
 }
 
+void rpc_conn_trace(const struct rpc_conns *conns, bool is_sent,
+		    const uint8_t *message, size_t n)
+{
+	if (conns->options->trace)
+		conns->options->trace(is_sent, message, n, conns->options->arg);
+}
+
 /* ---- what others want to know ---- */
 
 void rpc_conn_set_idle(struct rpc_conn *conn, int64_t moment)
@@ -69,6 +76,7 @@ int rpc_conn_take_call(struct rpc_conn *conn)
 	n = rpc_record_next(&conn->reader, &conn->record);
 	if (n < 0)
 		return n == -EAGAIN ? 0 : (int)n;
+	rpc_conn_trace(conn->conns, false, conn->record, (size_t)n);
 	rc = rpc_message_decode_call(conn->record, (size_t)n, &conn->call);
 	if (rc)
 		return rc;
@@ -131,6 +139,8 @@ ssize_t rpc_conn_answer(struct rpc_conn *conn, const struct rpc_call *call,
 		return -EPIPE;
 	if (n == 0)
 		return 0;
+	rpc_conn_trace(conn->conns, true,
+		       reply->bytes + offset + RPC_RECORD_MARK, (size_t)n);
 	rpc_record_mark(reply->bytes + offset, (size_t)n);
 	return n + RPC_RECORD_MARK;
 }

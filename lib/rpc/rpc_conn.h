@@ -155,4 +155,8 @@ void rpc_conn_end(struct rpc_conn *conn, int why);
 void rpc_conn_tell(struct rpc_conns *conns, enum rpc_server_event event,
 		   const struct rpc_peer *peer, int error);
 
+/* Show a message to trace, if anybody looks. */
+void rpc_conn_trace(const struct rpc_conns *conns, bool is_sent,
+		    const uint8_t *message, size_t n);
+
 #endif

@@ -81,7 +81,11 @@ struct rpc_server_options {
 	/* NULL: nobody listens. Threads call it at the same time. */
 	void (*on_event)(enum rpc_server_event event,
 			 const struct rpc_peer *peer, int error, void *arg);
-	void *arg; /* of these two */
+	/* Each message that has come, and each reply that goes out. Threads call
+	 * it at the same time. NULL: nobody looks. */
+	void (*trace)(bool is_sent, const uint8_t *message, size_t n,
+		      void *arg);
+	void *arg; /* of these three */
 };
 
 struct rpc_server_counts {

@@ -200,6 +200,7 @@ static void serve_one(struct rpc_udp *datagram, unsigned int i)
 	struct rpc_call call;
 	ssize_t n;
 
+	rpc_conn_trace(datagram->conns, false, envelope->request.bytes, bytes);
 	if (rpc_message_decode_call(envelope->request.bytes, bytes, &call)) {
 		rpc_conn_tell(datagram->conns, RPC_SERVER_BAD_RECORD,
 			      &envelope->peer, EBADMSG);
@@ -214,8 +215,10 @@ static void serve_one(struct rpc_udp *datagram, unsigned int i)
 		return;
 	atomic_fetch_add_explicit(&datagram->conns->calls, 1,
 				  memory_order_relaxed);
-	if (!options->loses_reply || !options->loses_reply(&call, options->arg))
-		put_reply(datagram, i, (size_t)n);
+	if (options->loses_reply && options->loses_reply(&call, options->arg))
+		return;
+	rpc_conn_trace(datagram->conns, true, envelope->reply.bytes, (size_t)n);
+	put_reply(datagram, i, (size_t)n);
 }
 
 static void *run(void *arg)

@@ -3,6 +3,8 @@
 # sandbox: --rpcbind
 # needs: rpcinfo rpcgen
 
+# shellcheck disable=SC2154 # run sets stderr
+
 load ../support/common
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -121,6 +123,35 @@ Result: 0"
 	run ./calc_client localhost batch <lines
 	assert_success
 	assert_output "$(seq -f 'Result: %.0f' 2 251)"
+}
+
+# trace_of FILE: its messages, and nothing of the two that say which way they went.
+trace_of() {
+	grep -E '^(-->|<--| +[0-9]+  )' "$1" | sed 's/^\(-->\|<--\)/message:/'
+}
+
+@test "both sides show the same words with --trace" {
+	for loops in 0 1; do
+		start --no-rpcbind --trace --port=4716 --loops=$loops \
+			--socket="$PWD/socket"
+		for host in '--transport=tcp --port=4716 127.0.0.1' \
+			'--transport=udp --port=4716 127.0.0.1' \
+			"--transport=unix $PWD/socket"; do
+			# shellcheck disable=SC2086 # words
+			run -0 --separate-stderr ./calc_client --trace $host \
+				sub 5 8
+			assert_output 'Result: -3'
+			echo "$stderr" >>trace
+		done
+		stop_server
+		# Each call, and each reply with its status.
+		assert_equal "$(grep -c '^-->' trace)" 3
+		assert_equal "$(grep -c '^-->' "$SERVER_ERR")" 3
+		assert_equal "$(grep -c 'proc = 2$' "$SERVER_ERR")" 3
+		assert_equal "$(grep -c 'accept_stat = 0 ' "$SERVER_ERR")" 3
+		diff <(trace_of trace) <(trace_of "$SERVER_ERR")
+		rm trace
+	done
 }
 
 @test "accumulate adds to a number that the server keeps" {
