@@ -92,6 +92,25 @@ struct rpc_server *serve_open(const struct serve *serve)
 	return server;
 }
 
+void serve_print_listening(const struct serve *serve,
+			   const struct rpc_server *server)
+{
+	const char *separator = "Listening on";
+
+	for (int t = RPC_TCP; t <= RPC_UDP; t++) {
+		unsigned int port =
+			rpc_server_port(server, (enum rpc_transport)t);
+
+		if (port == 0)
+			continue;
+		printf("%s %s port %u", separator,
+		       rpc_auth_transport_name((enum rpc_transport)t), port);
+		separator = ",";
+	}
+	if (serve->server.unix_path)
+		printf("%s socket %s", separator, serve->server.unix_path);
+}
+
 void serve_close(const struct serve *serve, struct rpc_server *server)
 {
 	rpc_server_close(server);

@@ -45,6 +45,10 @@ void serve_check(struct serve *serve);
 /* Listen. A Unix socket goes into the ledger of IPC objects. */
 struct rpc_server *serve_open(const struct serve *serve);
 
+/* "Listening on tcp port 4711, udp port 4711, socket PATH", without a newline. */
+void serve_print_listening(const struct serve *serve,
+			   const struct rpc_server *server);
+
 /* Register, tell that clients may come, and serve until a stop (lib/cmd/stop);
  * then take the registration back. What tell prints is flushed; where that
  * fails nothing is served, as lib/cmd/out reports it at exit. Returns the exit

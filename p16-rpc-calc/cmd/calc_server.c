@@ -101,36 +101,17 @@ static void print_registered(const struct arguments *arguments)
 		       CALC_PROG, version);
 }
 
-static void print_listening(const struct arguments *arguments,
-			    const struct rpc_server *server)
-{
-	static const char *const names[] = {"tcp port", "udp port"};
-	const char *comma = "";
-
-	printf("Listening on ");
-	for (int t = RPC_TCP; t <= RPC_UDP; t++) {
-		unsigned int port =
-			rpc_server_port(server, (enum rpc_transport)t);
-
-		if (port == 0)
-			continue;
-		printf("%s%s %u", comma, names[t], port);
-		comma = ", ";
-	}
-	if (arguments->serve.server.unix_path)
-		printf("%ssocket %s", comma, arguments->serve.server.unix_path);
-	printf(": program 0x%08x, versions %d and %d\n", CALC_PROG, CALC_VERS,
-	       CALC_VERS_2);
-}
-
 static void tell(const struct rpc_server *server, bool is_registered, void *arg)
 {
 	const struct arguments *arguments = arg;
 
 	if (is_registered)
 		print_registered(arguments);
-	if (arguments->serve.has_no_rpcbind || arguments->is_verbose)
-		print_listening(arguments, server);
+	if (!arguments->serve.has_no_rpcbind && !arguments->is_verbose)
+		return;
+	serve_print_listening(&arguments->serve, server);
+	printf(": program 0x%08x, versions %d and %d\n", CALC_PROG, CALC_VERS,
+	       CALC_VERS_2);
 }
 
 int main(int argc, char **argv)

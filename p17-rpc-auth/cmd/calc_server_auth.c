@@ -136,31 +136,17 @@ static void print_call(const struct rpc_request *request, enum auth_stat why)
 
 /* ---- serving ---- */
 
-static void print_listening(const struct settings *s,
-			    const struct rpc_server *server)
-{
-	unsigned int port = rpc_server_port(server, RPC_TCP);
-	const char *path = s->serve.server.unix_path;
-
-	if (!port)
-		port = rpc_server_port(server, RPC_UDP);
-	printf("Listening");
-	if (port)
-		printf(" on port %u", port);
-	if (path)
-		printf(" on socket %s", path);
-	printf(" (%s)\n", options_flavors[s->service.auth]);
-}
-
 static void tell(const struct rpc_server *server, bool is_registered, void *arg)
 {
 	const struct settings *s = arg;
 
 	if (is_registered)
-		printf("Registered with rpcbind (%s)\n",
-		       options_flavors[s->service.auth]);
+		printf("Registered with rpcbind");
 	else if (s->serve.has_no_rpcbind)
-		print_listening(s, server);
+		serve_print_listening(&s->serve, server);
+	else
+		return;
+	printf(" (%s)\n", options_flavors[s->service.auth]);
 }
 
 int main(int argc, char **argv)
