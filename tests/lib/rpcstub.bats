@@ -48,6 +48,8 @@ refuses() {
 	run ls in/some out/in/some
 	assert_line sums_svc.c
 	grep -qx '#include "in/some/sums.h"' out/in/some/sums_svc.c
+	# Headers of one name in two folders do not hide each other.
+	grep -qx '#ifndef IN_SOME_SUMS_H_RPCSTUB' out/in/some/sums.h
 }
 
 # A record of an attacker's choice would be allocated before it has come.

@@ -105,8 +105,9 @@ struct row {
 enum { POINT = 4 + 4 + 4 + 8, NAME = 4 + 8, FLAGS = 6 * 4 + 8 };
 /* The longest arm: a row of names. */
 enum { SHAPE = 4 + (4 + 4 * NAME) };
-/* id, key and blob filled up to a multiple of four, a shape or none, flags. */
-enum { BOX = 8 + 8 + (4 + 8) + (4 + SHAPE) + (4 + 2 * FLAGS) };
+/* id, key and blob filled up to a multiple of four, a shape or none, flags, and
+ * as many counts as SHAPE_ROW is: 6. */
+enum { BOX = 8 + 8 + (4 + 8) + (4 + SHAPE) + (4 + 2 * FLAGS) + 6 * 4 };
 
 static const struct row golden[] = {
 	{SHAPES, 1, 0, "null", 0, 0, 0, 0, RPC_IDEMPOTENT},
@@ -223,11 +224,11 @@ static struct rpc_client *open_client(const struct sides *sides,
 	return client;
 }
 
-static int open_sides(void **state)
+static int open_with(void **state, const struct rpc_program *programs,
+		     size_t n_programs)
 {
 	const struct rpc_server_options options = {
-		.dispatch = {.programs = shapes_programs,
-			     .n_programs = SHAPES_PROGRAMS},
+		.dispatch = {.programs = programs, .n_programs = n_programs},
 		.host = "127.0.0.1",
 		.has_tcp = true,
 	};
@@ -241,6 +242,46 @@ static int open_sides(void **state)
 	sides->client = open_client(sides, SHAPES, SHAPES_1);
 	*state = sides;
 	return 0;
+}
+
+static int open_sides(void **state)
+{
+	return open_with(state, shapes_programs, SHAPES_PROGRAMS);
+}
+
+/* Moves a box and leaves out what is behind its blob. */
+static bool_t put_half(XDR *xdrs, shape_box *box)
+{
+	return xdr_shape_id(xdrs, &box->id) && xdr_shape_key(xdrs, box->key) &&
+	       xdr_shape_blob(xdrs, &box->blob);
+}
+
+static int answer_nothing(const struct rpc_request *request, void *args,
+			  void *result)
+{
+	shape_box *box = result;
+
+	(void)request;
+	(void)args;
+	box->blob.shape_blob_val = strdup("half");
+	box->blob.shape_blob_len = 4;
+	return 0;
+}
+
+static int open_lying(void **state)
+{
+	static const struct rpc_procedure half = {
+		.number = SHAPES_MOVE,
+		.name = "half",
+		.xdr_args = (xdrproc_t)xdr_shape_box,
+		.args_bytes = sizeof(shape_box),
+		.xdr_result = (xdrproc_t)put_half,
+		.result_bytes = sizeof(shape_box),
+		.serve = answer_nothing,
+	};
+	static const struct rpc_program program = {SHAPES, SHAPES_4, &half, 1};
+
+	return open_with(state, &program, 1);
 }
 
 static int close_sides(void **state)
@@ -369,6 +410,19 @@ static void calls_of_all_versions_are_in_flight_together(void **state)
 	}
 }
 
+static void result_that_came_in_half_is_freed_and_zero(void **state)
+{
+	const struct sides *sides = *state;
+	static const shape_box zero;
+	const shape_box box = {.id = 7};
+	struct rpc_fault fault;
+	shape_box back;
+
+	assert_int_equal(shapes_move_4(sides->client, &box, &back, &fault),
+			 RPC_FAULT_BAD_REPLY);
+	assert_memory_equal(&back, &zero, sizeof(back));
+}
+
 static void programs_of_one_file_stand_beside_each_other(void **state)
 {
 	struct rpc_client *client = open_client(*state, OTHER_SHAPES, OTHER);
@@ -393,6 +447,9 @@ int main(void)
 		CASE(calls_go_to_their_version),
 		CASE(largest_values_come_back),
 		CASE(result_is_zero_after_a_fault),
+		cmocka_unit_test_setup_teardown(
+			result_that_came_in_half_is_freed_and_zero, open_lying,
+			close_sides),
 		CASE(calls_of_all_versions_are_in_flight_together),
 		CASE(programs_of_one_file_stand_beside_each_other),
 	};
