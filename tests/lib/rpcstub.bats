@@ -128,6 +128,8 @@ which uses up the stack: accepted is an array with a bound"
 	refuses 1 "'M': accepted is a number, or a constant from above"
 	x_file <<<$'typedef int row<-1>;'
 	refuses 1 'bound -1: accepted is 0 to 4294967295'
+	x_file <<<$'union u switch (hyper h) { default: void; };'
+	refuses 1 "a union switched by 'hyper': accepted is int, unsigned int, bool, and enums"
 	x_file <<<$'int a;'
 	refuses 1 "'int': accepted is const, typedef, enum, struct, union and program"
 	x_file <<<$'program T { version T_1 { int ADD(int, int) = 1; } = 1; } = 1;'
