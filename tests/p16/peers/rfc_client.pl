@@ -1,11 +1,9 @@
 #!/usr/bin/perl
 # rfc_client.pl HOST tcp|udp VERSION OPERATION NUMBER...: a client of the
 # calculator from the RFCs alone (1833: rpcbind, 4506: XDR, 5531: the call), with
-# no library of RPC. Prints the results, a line each.
-#
-#   1 add|subtract|multiply A B     2 add|subtract|multiply|divide A B
-#   2 batch A B ...                 the sums of pairs in one call
-#   2 echo N                        whether N bytes came back as they were
+# no library of RPC. Prints the results, a line each. The operations are those of
+# calc.x; batch has the sums of pairs in one call, and echo NUMBER says whether so
+# many bytes came back as they were.
 use strict;
 use warnings;
 use IO::Socket::INET;
@@ -16,8 +14,7 @@ my %procedures = (add => 1, subtract => 2, multiply => 3, divide => 4,
 my $xid = 0x52464300;
 
 sub receive {
-	my ($socket, $n) = @_;
-	my $bytes = '';
+	my ($socket, $n, $bytes) = (@_, '');
 	while (length $bytes < $n) {
 		sysread($socket, $bytes, $n - length $bytes, length $bytes)
 			or die "the connection ended\n";
@@ -27,13 +24,19 @@ sub receive {
 
 # One fragment for the call; the reply may have several (RFC 5531, 11).
 sub over_stream {
-	my ($socket, $call) = @_;
-	my ($mark, $reply) = (0, '');
-	syswrite($socket, pack('N', 0x80000000 | length $call) . $call);
+	my ($socket, $call, $mark, $reply) = (@_, 0, '');
+	syswrite($socket, pack('N/a*', $call) ^ "\x80");
 	until ($mark & 0x80000000) {
 		$mark = unpack('N', receive($socket, 4));
 		$reply .= receive($socket, $mark & 0x7fffffff);
 	}
+	return $reply;
+}
+
+sub over_datagrams {
+	my ($socket, $call) = @_;
+	send($socket, $call, 0);
+	recv($socket, my $reply, 65536, 0);
 	return $reply;
 }
 
@@ -42,49 +45,37 @@ sub call {
 	my ($port, $program, $vers, $procedure, $args) = @_;
 	my $socket = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port,
 		Proto => $transport) or die "cannot connect: $@\n";
-	my $call = pack('N10', ++$xid, 0, 2, $program, $vers, $procedure,
-		0, 0, 0, 0) . $args;
-	my $reply;
-	if ($transport eq 'tcp') {
-		$reply = over_stream($socket, $call);
-	} else {
-		send($socket, $call, 0);
-		recv($socket, $reply, 65536, 0);
-	}
-	my ($id, $type, $status, $flavor, $n, $rest) = unpack('N5a*', $reply);
+	my $call = pack('N10a*', ++$xid, 0, 2, $program, $vers, $procedure,
+		0, 0, 0, 0, $args);
+	my ($id, $type, $status, $flavor, $verf, $accepted, $results) =
+		unpack('N4N/a*x![N]Na*', $transport eq 'tcp'
+			? over_stream($socket, $call)
+			: over_datagrams($socket, $call));
 	die "not the reply to our call\n" if $id != $xid || $type != 1;
-	die "denied\n" if $status;
-	my ($accepted, $results) = unpack("x" . ($n + 3 & ~3) . 'Na*', $rest);
-	die "accept_stat $accepted\n" if $accepted;
+	die $status ? "denied\n" : "accept_stat $accepted\n"
+		if $status || $accepted;
 	return $results;
 }
 
 # A union: the number where the status is 0 (RFC 4506, 4.15).
 sub take_answer {
-	my ($bytes) = @_;
-	my ($status, $rest) = unpack('Na*', $$bytes);
-	$$bytes = $rest;
+	my $status = unpack('N', substr ${$_[0]}, 0, 4, '');
 	return "status $status" if $status;
-	(my $value, $$bytes) = unpack('q>a*', $rest);
-	return $value;
+	return unpack('q>', substr ${$_[0]}, 0, 8, '');
 }
 
 alarm 30;
 my $port = unpack('N', call(111, 100000, 2, 3, pack('N4', 0x31230000, $version,
 	$transport eq 'tcp' ? 6 : 17, 0)));
 my $args = pack($version == 1 ? 'l>*' : 'q>*', @numbers);
-if ($operation eq 'batch') {
-	$args = pack('N', @numbers / 2) . pack('(Nq>q>)*',
-		map { (1, @numbers[2 * $_, 2 * $_ + 1]) } 0 .. $#numbers / 2);
-} elsif ($operation eq 'echo') {
-	my $bytes = join '', map { chr($_ * 7 & 255) } 1 .. $numbers[0];
-	$args = pack('N/a*x![N]', $bytes);
-}
+$args = pack('N(Nq>q>)*', @numbers / 2, map { (1, @numbers[2 * $_, 2 * $_ + 1]) }
+	0 .. $#numbers / 2) if $operation eq 'batch';
+$args = pack('N/a*x![N]', join '', map { chr($_ * 7 & 255) } 1 .. $numbers[0])
+	if $operation eq 'echo';
 my $results = call($port, 0x31230000, $version, $procedures{$operation}, $args);
-if ($version == 1) {
-	print unpack('l>', $results), "\n";
-} elsif ($operation eq 'echo') {
-	print $results eq $args ? "the same\n" : "other bytes\n";
+if ($version == 1 || $operation eq 'echo') {
+	print $version == 1 ? unpack('l>', $results) . "\n"
+		: $results eq $args ? "the same\n" : "other bytes\n";
 } else {
 	my $n = $operation eq 'batch' ? unpack('N', substr $results, 0, 4, '') : 1;
 	print take_answer(\$results), "\n" for 1 .. $n;
