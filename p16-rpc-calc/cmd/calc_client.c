@@ -182,7 +182,7 @@ static struct remote *connect_to(const struct arguments *arguments)
 /* The command line is looked at as a whole before anybody is called. */
 static int run(const struct arguments *arguments)
 {
-	int64_t amounts[WORDS_MAX];
+	int64_t amounts[WORDS_MAX] = {0};
 	calc_expression expression;
 	struct remote *remote;
 	int status = EXIT_SUCCESS;

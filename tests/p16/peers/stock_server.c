@@ -69,8 +69,8 @@ calc_answers *batch_2_svc(calc_batch *batch, struct svc_req *request)
 
 	answers.calc_answers_len = batch->calc_batch_len;
 	for (u_int i = 0; i < batch->calc_batch_len; i++)
-		each[i] = *add_2_svc(&batch->calc_batch_val[i].operands,
-				     request);
+		each[i] =
+			*add_2_svc(&batch->calc_batch_val[i].operands, request);
 	return &answers;
 }
 
