@@ -200,6 +200,9 @@ static void serve_one(struct rpc_udp *datagram, unsigned int i)
 	struct rpc_call call;
 	ssize_t n;
 
+	/* Nothing has come: a stop has woken us. */
+	if (bytes == 0)
+		return;
 	rpc_conn_trace(datagram->conns, false, envelope->request.bytes, bytes);
 	if (rpc_message_decode_call(envelope->request.bytes, bytes, &call)) {
 		rpc_conn_tell(datagram->conns, RPC_SERVER_BAD_RECORD,
