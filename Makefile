@@ -320,7 +320,7 @@ format: ## reformat every C file
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 lint: compile_commands.json ## clang-format, clang-tidy, cppcheck, shellcheck
 	@scripts/lint
-compile_commands.json: FORCE $(call generated,*) ## for editors
+compile_commands.json: FORCE $(call generated,* tests/lib) ## for editors
 	@scripts/compile-commands >$@.new && mv $@.new $@
 
 # What scripts ask for: the value of a variable (print-B); the flags and sources
