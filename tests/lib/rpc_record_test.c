@@ -294,6 +294,7 @@ static void cut_anywhere_it_is_the_same(void **state)
 			rpc_record_add(&reader, room);
 			at += room;
 			while ((n = rpc_record_next(&reader, &record)) >= 0) {
+				assert_in_range(which, 0, 2);
 				assert_int_equal(n, strlen(wanted[which]));
 				assert_memory_equal(record, wanted[which],
 						    (size_t)n);
