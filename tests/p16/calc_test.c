@@ -35,9 +35,9 @@ static void both_versions_answer_over_each_transport(void **state)
 	for (int t = 0; t < RPC_TRANSPORTS; t++) {
 		struct rpc_client *client =
 			fixture_client(&f, (enum rpc_transport)t, CALC_VERS);
-		struct rpc_fault fault;
+		struct rpc_fault fault = {0};
 		calc_answer answer;
-		int value;
+		int value = 0;
 
 		assert_int_equal(
 			calc_add_1(client, &(operands){5, 3}, &value, &fault),
@@ -65,7 +65,7 @@ static void both_versions_answer_over_each_transport(void **state)
 static void version_1_gives_no_wrong_number(void **state)
 {
 	struct rpc_client *client = fixture_client(&f, RPC_TCP, CALC_VERS);
-	struct rpc_fault fault;
+	struct rpc_fault fault = {0};
 	int value = 7;
 
 	(void)state;
