@@ -170,12 +170,36 @@ which uses up the stack: accepted is an array with a bound"
 	x_file </dev/null
 	run -1 rpcstub -o nowhere t.x
 	assert_output "rpcstub: cannot write 'nowhere/t.h': No such file or directory"
-	# A full disk: none of the four is there, nor what it began with.
-	ln -s /dev/full t.h.new
-	run -1 rpcstub t.x
-	assert_output "rpcstub: cannot write 't.h': No space left on device"
+	# No room for it: none of the four is there, nor what it began with.
+	run -1 bash -c 'trap "" XFSZ; ulimit -f 1; exec "$0" t.x' \
+		"$ROOT/lib/rpc/rpcstub"
+	assert_output "rpcstub: cannot write 't.h': File too large"
 	run ls
 	assert_output t.x
+}
+
+@test "what was not made by rpcstub is left alone, and so is what links lead to" {
+	x_file </dev/null
+	for name in t.h t_clnt.c t_svc.c t_xdr.c; do
+		echo 'by hand' >$name
+		run -1 rpcstub t.x
+		assert_output "rpcstub: '$name' is there, and was not made by rpcstub: remove it, or give -o DIR"
+		assert_equal "$(<$name)" 'by hand'
+		run ls
+		assert_output "$(printf '%s\n' $name t.x | LC_ALL=C sort)"
+		rm $name
+	done
+	echo "somebody's" >theirs
+	ln -s theirs t.h
+	run -1 rpcstub t.x
+	rm t.h
+	# Under whatever name it begins, others may have put a link there.
+	for pid in $(seq 1 $(($(bash -c 'echo $$') + 50))); do
+		ln -s theirs t.h.$pid
+	done
+	ln -s theirs t.h.new
+	rpcstub t.x || true
+	assert_equal "$(<theirs)" "somebody's"
 }
 
 @test "without rpcgen it says what is missing" {
