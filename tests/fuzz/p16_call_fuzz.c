@@ -10,30 +10,9 @@
 #include "lib/rpc/rpc_dispatch.h"
 #include "lib/rpc/rpc_record.h"
 #include "lib/rpc/rpc_message.h"
+#include "tests/fuzz/names.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-enum { RECORD_MAX = 4096, NAMES_MAX = 8, NAME_MAX_BYTES = 64 };
-
-/* Something of every kind that XDR allocates memory for. */
-struct names {
-	u_int n;
-	char **names;
-	u_int n_bytes;
-	char *bytes;
-};
-
-static bool_t xdr_name(XDR *xdrs, char **name)
-{
-	return xdr_string(xdrs, name, NAME_MAX_BYTES);
-}
-
-static bool_t xdr_names(XDR *xdrs, struct names *names)
-{
-	return xdr_array(xdrs, (char **)&names->names, &names->n, NAMES_MAX,
-			 sizeof(char *), (xdrproc_t)xdr_name) &&
-	       xdr_bytes(xdrs, &names->bytes, &names->n_bytes, RECORD_MAX);
-}
 
 static int serve(const struct rpc_request *request, void *args, void *result)
 {

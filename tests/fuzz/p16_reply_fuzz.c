@@ -20,10 +20,11 @@
 #include "lib/rpc/rpc_client.h"
 #include "lib/rpc/rpc_trace.h"
 #include "lib/tick.h"
+#include "tests/fuzz/names.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { CALLS_MAX = 8, NAMES_MAX = 8, NAME_BYTES = 64, RECORD_MAX = 4096 };
+enum { CALLS_MAX = 8 };
 
 static void must(bool is_true)
 {
@@ -31,26 +32,7 @@ static void must(bool is_true)
 		abort();
 }
 
-/* ---- what is asked for: something of every kind that XDR allocates for ---- */
-
-struct names {
-	u_int n;
-	char **names;
-	u_int n_bytes;
-	char *bytes;
-};
-
-static bool_t xdr_name(XDR *xdrs, char **name)
-{
-	return xdr_string(xdrs, name, NAME_BYTES);
-}
-
-static bool_t xdr_names(XDR *xdrs, struct names *names)
-{
-	return xdr_array(xdrs, (char **)&names->names, &names->n, NAMES_MAX,
-			 sizeof(char *), (xdrproc_t)xdr_name) &&
-	       xdr_bytes(xdrs, &names->bytes, &names->n_bytes, RECORD_MAX);
-}
+/* ---- what is asked for ---- */
 
 struct started {
 	struct names names;

@@ -8,19 +8,6 @@
 #include "lib/stats.h"
 #include "tests/lib/rpc_hostile_fixture.h"
 
-static long resident_bytes(void)
-{
-	FILE *file = fopen("/proc/self/statm", "re");
-	char line[128], *resident;
-
-	assert_non_null(file);
-	assert_non_null(fgets(line, sizeof(line), file));
-	fclose(file);
-	resident = strchr(line, ' ');
-	assert_non_null(resident);
-	return strtol(resident, NULL, 10) * sysconf(_SC_PAGESIZE);
-}
-
 /* ---- memory ---- */
 
 enum { CALL_BYTES = 4 + 44, REPLY_BYTES = 28, BATCH = 100 };
@@ -53,10 +40,10 @@ static void undecodable_arguments_leave_no_memory_behind(void **state)
 	long before;
 
 	send_undecodable(fd, 10);
-	before = resident_bytes();
+	before = support_resident_bytes();
 	send_undecodable(fd, batches);
 	if (support_is_stress())
-		assert_true(resident_bytes() - before < 64L << 20);
+		assert_true(support_resident_bytes() - before < 64L << 20);
 	close(fd);
 }
 

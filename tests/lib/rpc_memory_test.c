@@ -33,19 +33,6 @@ static void send_what_goes(int fd, size_t bytes)
 	(void)send(fd, call, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static long resident_bytes(void)
-{
-	FILE *file = fopen("/proc/self/statm", "re");
-	char line[128], *resident;
-
-	assert_non_null(file);
-	assert_non_null(fgets(line, sizeof(line), file));
-	fclose(file);
-	resident = strchr(line, ' ');
-	assert_non_null(resident);
-	return strtol(resident, NULL, 10) * sysconf(_SC_PAGESIZE);
-}
-
 static bool is_nothing_taken(void *arg)
 {
 	return counts_of(arg).large_bytes == 0;
@@ -96,7 +83,7 @@ static void hundreds_of_largest_calls_stay_within_the_budget(void **state)
 	f.options.record_ns = f.options.idle_ns = 300 * TICK_S;
 	start_server(&f);
 	assert_small_calls_are_served(&f, 10);
-	before = resident_bytes();
+	before = support_resident_bytes();
 	for (int i = 0; i < n; i++) {
 		fds[i] = connect_from(&f, "127.0.0.2");
 		send_what_goes(fds[i], SENT);
@@ -109,7 +96,7 @@ static void hundreds_of_largest_calls_stay_within_the_budget(void **state)
 	assert_true(counts.large_bytes <= MEMORY / 2);
 	/* The test's own memory is in it, and asan's or valgrind's is not. */
 	if (!support_is_valgrind() && !IS_SANITIZED)
-		assert_true(resident_bytes() - before < MEMORY);
+		assert_true(support_resident_bytes() - before < MEMORY);
 	/* Somebody else with the largest is served for it. */
 	assert_large_call_is_served(&f);
 	for (int i = 0; i < n; i++)

@@ -1,19 +1,19 @@
 /* What a server gives up when there are too many connections, or they idle.
  * Linked with --wrap for accept4, which fails as often as a case says. */
 #include <sys/socket.h>
-#include <time.h>
 
 #include "tests/lib/rpc_hostile_fixture.h"
 #include "tests/lib/rpc_server_fixture.h"
 
 enum { ADD_NOTHING = 0 };
 
-static atomic_int accepts_to_fail;
+static atomic_int accepts_to_fail, accepts;
 
 int __real_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
 int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
 int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
+	atomic_fetch_add(&accepts, 1);
 	if (atomic_load(&accepts_to_fail) > 0) {
 		atomic_fetch_sub(&accepts_to_fail, 1);
 		errno = EMFILE;
@@ -162,14 +162,6 @@ static bool is_refused(void *arg)
 	return n == 0 || (n < 0 && errno == ECONNRESET);
 }
 
-static int64_t processor_ns(void)
-{
-	struct timespec ts;
-
-	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts), 0);
-	return tick_from_timespec(ts);
-}
-
 /* There are no descriptors, and nobody is idle: those who come are told so,
  * those who are there are served, and nobody spins meanwhile. */
 static void without_descriptors_those_who_are_there_are_served(void **state)
@@ -179,7 +171,6 @@ static void without_descriptors_those_who_are_there_are_served(void **state)
 	struct rlimit before, none;
 	struct rpc_fault fault;
 	pthread_t thread;
-	int64_t used;
 	int fds[3];
 
 	(void)state;
@@ -207,10 +198,12 @@ static void without_descriptors_those_who_are_there_are_served(void **state)
 	fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	none.rlim_cur = (rlim_t)fds[0];
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	used = processor_ns();
+	atomic_store(&accepts, 0);
 	connect_fd(&f, fds[0]);
 	assert_true(support_wait_until(is_refused, &fds[0], 60000));
-	assert_true(processor_ns() - used < TICK_S / 2);
+	/* It pauses for 50 ms, and gives up after a second: the slower all is, the
+	 * fewer they are. Without a pause there are thousands. */
+	assert_in_range(atomic_load(&accepts), 1, 60);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	for (int i = 0; i < 3; i++)
 		close(fds[i]);

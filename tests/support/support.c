@@ -223,3 +223,16 @@ int support_count_fds(void)
 	closedir(dir);
 	return n - 3; /* ".", ".." and the directory itself */
 }
+
+long support_resident_bytes(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	char line[128], *resident;
+
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof(line), file));
+	fclose(file);
+	resident = strchr(line, ' ');
+	assert_non_null(resident);
+	return strtol(resident, NULL, 10) * sysconf(_SC_PAGESIZE);
+}

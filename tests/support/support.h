@@ -73,4 +73,7 @@ bool support_wait_until(bool (*is_true)(void *arg), void *arg, int timeout_ms);
 /* How many descriptors this process has open. */
 int support_count_fds(void);
 
+/* How much of this process is in memory. */
+long support_resident_bytes(void);
+
 #endif
