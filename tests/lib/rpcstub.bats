@@ -171,6 +171,7 @@ which uses up the stack: accepted is an array with a bound"
 	run -1 rpcstub -o nowhere t.x
 	assert_output "rpcstub: cannot write 'nowhere/t.h': No such file or directory"
 	# No room for it: none of the four is there, nor what it began with.
+	# shellcheck disable=SC2016 # for the other shell
 	run -1 bash -c 'trap "" XFSZ; ulimit -f 1; exec "$0" t.x' \
 		"$ROOT/lib/rpc/rpcstub"
 	assert_output "rpcstub: cannot write 't.h': File too large"
@@ -195,7 +196,7 @@ which uses up the stack: accepted is an array with a bound"
 	rm t.h
 	# Under whatever name it begins, others may have put a link there.
 	for pid in $(seq 1 $(($(bash -c 'echo $$') + 50))); do
-		ln -s theirs t.h.$pid
+		ln -s theirs "t.h.$pid"
 	done
 	ln -s theirs t.h.new
 	rpcstub t.x || true
