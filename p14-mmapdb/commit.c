@@ -165,7 +165,7 @@ static int end_without_sync(struct mmapdb *db, uint64_t pages)
 	return 0;
 }
 
-/* -EFBIG: the log cannot have it. */
+/* -ENOBUFS: the log cannot have it. */
 static int end_in_log(struct mmapdb *db, uint64_t *awaited)
 {
 	struct layout_entry entry = {.version = db->version};
@@ -206,7 +206,7 @@ int commit_end(struct mmapdb *db, uint64_t *awaited)
 	if (db->flags & MMAPDB_NO_SYNC && db->state->unsynced < UNSYNCED_MAX)
 		return end_without_sync(db, flush.pages);
 	error = end_in_log(db, awaited);
-	return error == -EFBIG ? end_with_meta(db, &flush) : error;
+	return error == -ENOBUFS ? end_with_meta(db, &flush) : error;
 }
 
 /* ---- what others have left ----------------------------------------------------------- */

@@ -107,7 +107,7 @@ static int find_end(struct mmapdb *db, struct layout_entry *entry)
 	if (error)
 		return error;
 	if (tip.behind != durable)
-		return -EFBIG;
+		return -ENOBUFS;
 	entry->log_end = tip.log_end;
 	entry->log_crc = tip.log_crc;
 	return 0;
@@ -134,11 +134,11 @@ int log_append(struct mmapdb *db, struct layout_entry *entry)
 	struct layout_record record = {.txnid = entry->version.txnid};
 	const size_t bytes = (redo->used + 7) / 8 * 8;
 	struct layout_entry end = *entry;
-	int error = redo->is_over ? -EFBIG : find_end(db, &end);
+	int error = redo->is_over ? -ENOBUFS : find_end(db, &end);
 
 	if (!error && (end.log_end > LAYOUT_LOG_BYTES ||
 		       bytes > LAYOUT_LOG_BYTES - end.log_end))
-		error = -EFBIG;
+		error = -ENOBUFS;
 	if (error)
 		return error;
 	memset(redo->bytes + redo->used, 0, bytes - redo->used);

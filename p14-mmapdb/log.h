@@ -25,7 +25,7 @@ void log_fini(struct mmapdb *db);
 /* ---- committing ------------------------------------------------------------------ */
 
 /* Append the transaction's record behind that of the version it began from, which
- * the log has, or which is the durable one. *entry gets where it ends. -EFBIG:
+ * the log has, or which is the durable one. *entry gets where it ends. -ENOBUFS:
  * it does not fit, or the version before is not in the log. Not synced. */
 int log_append(struct mmapdb *db, struct layout_entry *entry);
 
