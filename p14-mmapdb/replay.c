@@ -10,6 +10,7 @@
  * durable. Or a disk has spoilt it, and then what follows is missing: a later
  * record, or the seal, says that it once was durable. */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "p14-mmapdb/log.h"
@@ -86,16 +87,19 @@ static int redo(struct mmapdb *db, const struct layout_record *record)
 static bool was_durable(struct mmapdb *db, size_t at, uint64_t txnid)
 {
 	const struct layout_record *record;
-	struct layout_record head;
+	uint64_t number;
 
 	if (meta_sealed(db) >= txnid)
 		return true;
-	for (at += 8; at + sizeof(head) <= LAYOUT_LOG_BYTES; at += 8) {
-		memcpy(&head, log_bytes(db) + at, sizeof(head));
-		if (head.txnid <= txnid || head.durable < txnid)
-			continue;
-		record = copy(db, at);
-		if (record && record->crc == log_checksum(record))
+	for (at += 8; at + sizeof(*record) <= LAYOUT_LOG_BYTES; at += 8) {
+		memcpy(&number,
+		       log_bytes(db) + at +
+			       offsetof(struct layout_record, txnid),
+		       sizeof(number));
+		record = number > txnid ? copy(db, at) : NULL;
+		if (record && record->txnid > txnid &&
+		    record->durable >= txnid &&
+		    record->crc == log_checksum(record))
 			return true;
 	}
 	return false;
