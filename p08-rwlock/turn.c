@@ -157,7 +157,7 @@ static bool is_my_turn_to_write(const struct myrwlock *lock,
 				const struct myrwlock_line *line)
 {
 	return !lock->writers && !lock->readers &&
-	       (line == turn_served(lock) || !turn_served(lock)->is_due);
+	       (line == turn_served(lock) || !turn_is_due(lock));
 }
 
 int turn_wait_to_write(struct myrwlock *lock, const struct turn_limit *limit)

@@ -23,6 +23,15 @@ static inline const struct myrwlock_line *turn_served(
 	return &lock->writing[lock->served];
 }
 
+/* Whether somebody is not to be overtaken any more. Not only the first in line:
+ * it may not have woken yet to say that it is due, when others behind it have. */
+static inline bool turn_is_due(const struct myrwlock *lock)
+{
+	return turn_served(lock)->is_due ||
+	       (lock->policy == MYRWLOCK_FAIR &&
+		(lock->reading.is_due || lock->writing[!lock->served].is_due));
+}
+
 /* Whether one who comes now may enter without waiting: the policies. */
 static inline bool turn_may_read(const struct myrwlock *lock)
 {
@@ -34,13 +43,13 @@ static inline bool turn_may_read(const struct myrwlock *lock)
 	case MYRWLOCK_WRITER:
 		return !turn_served(lock)->waiting;
 	default:
-		return !turn_served(lock)->is_due;
+		return !turn_is_due(lock);
 	}
 }
 
 static inline bool turn_may_write(const struct myrwlock *lock)
 {
-	return !lock->writers && !lock->readers && !turn_served(lock)->is_due;
+	return !lock->writers && !lock->readers && !turn_is_due(lock);
 }
 
 /* Wait in line, and leave it as a reader who is counted, or as the writer who

@@ -244,6 +244,32 @@ static void lone_reader_asks_again_after_so_many_passes(void **state)
 	assert_int_equal(myrwlock_destroy(&lock), 0);
 }
 
+/* The lock is free, and whoever is first in line has been woken, but does not
+ * run yet and so has not said that it is due. Whoever came after it is due. */
+static void nobody_passes_those_who_are_due(void **state)
+{
+	struct myrwlock lock = MYRWLOCK_INITIALIZER;
+	struct myrwlock_line *due[] = {&lock.reading, &lock.writing[1]};
+
+	(void)state;
+	lock.writing[0].waiting = 1;
+	lock.is_called = true;
+	for (size_t i = 0; i < sizeof(due) / sizeof(due[0]); i++) {
+		due[i]->waiting = 1;
+		due[i]->arrived = 1;
+		/* Due or not decides, and nothing else that stands here. */
+		assert_int_equal(myrwlock_trywrlock(&lock), 0);
+		assert_int_equal(myrwlock_unlock(&lock), 0);
+		due[i]->is_due = true;
+		assert_int_equal(myrwlock_trywrlock(&lock), EBUSY);
+		assert_int_equal(myrwlock_tryrdlock(&lock), EBUSY);
+		due[i]->is_due = false;
+		due[i]->waiting = 0;
+	}
+	lock.writing[0].waiting = 0;
+	assert_int_equal(myrwlock_destroy(&lock), 0);
+}
+
 static void bound_is_what_the_header_says(void **state)
 {
 	(void)state;
@@ -265,6 +291,7 @@ int main(void)
 		cmocka_unit_test(due_reader_is_overtaken_within_the_bound),
 		cmocka_unit_test(lone_reader_comes_again_within_the_bound),
 		cmocka_unit_test(lone_reader_asks_again_after_so_many_passes),
+		cmocka_unit_test(nobody_passes_those_who_are_due),
 		cmocka_unit_test(bound_is_what_the_header_says),
 	};
 
