@@ -68,11 +68,12 @@ struct rpc_conn {
 			struct rpc_conn *inbox;   /* next of the same list */
 			struct rpc_conn *closing; /* the same */
 			struct rpc_conn_timer read, write;
-			uint32_t events;        /* that epoll looks for */
-			unsigned int in_flight; /* calls with workers */
-			size_t unsent_then;     /* as write was set */
-			int why;                /* to end; 0: go on */
-			bool is_open;           /* has not ended */
+			uint32_t events;         /* that epoll looks for */
+			unsigned int in_flight;  /* calls with workers */
+			unsigned int n_received; /* times that bytes came */
+			size_t unsent_then;      /* as write was set */
+			int why;                 /* to end; 0: go on */
+			bool is_open;            /* has not ended */
 		} l;
 	};
 };

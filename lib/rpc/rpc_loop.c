@@ -8,13 +8,19 @@
  * wait for. It stops reading where the peer has enough under way: replies that
  * it has not read, calls with workers.
  *
+ * A connection goes to the loop on the processor where its bytes come in: a
+ * peer on the same machine then sleeps and wakes there too, while to wake it on
+ * another processor takes an interrupt, more than all else that we do for a
+ * small call.
+ *
  * Connections belong to their loop's thread alone. Others reach it by its two
- * lists, under their lock: connections that are new, jobs that are done. What
+ * lists, under their lock: connections that come, jobs that are done. What
  * has ended is handed over at the end of a round, as epoll may have told of it
  * twice in the same. */
 #include "lib/rpc/rpc_loop.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +33,10 @@
 #include "lib/rpc/rpc_workers.h"
 #include "lib/tick.h"
 
-enum { EVENTS = 64 };
+enum {
+	EVENTS = 64,
+	LOOK_EVERY = 64, /* times that bytes came: where from? */
+};
 
 struct rpc_conn_timers {
 	struct rpc_conn_timer *first, *last;
@@ -42,6 +51,9 @@ struct rpc_loop {
 	int64_t now; /* of this round */
 	struct rpc_conn_timers idle, record, write, hungry;
 	struct rpc_conn *closing;
+	/* For the other loops; nothing is ordered by them. */
+	atomic_int processor; /* that it ran on before it waited */
+	atomic_uint n_conns;
 	pthread_mutex_t lock; /* of the rest */
 	struct rpc_conn *inbox;
 	struct rpc_job *done;
@@ -106,6 +118,29 @@ static int64_t due_after(const struct rpc_loop *loop, int64_t span)
 	return span > TICK_NEVER - loop->now ? TICK_NEVER : loop->now + span;
 }
 
+/* ---- the lists of a loop, filled by others ---- */
+
+static void wake(struct rpc_loop *loop)
+{
+	const uint64_t one = 1;
+
+	/* Cannot fail, nor block: it would take 2^64 of them. */
+	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
+		abort();
+}
+
+/* The connection is that loop's from now on. */
+static void give(struct rpc_loop *loop, struct rpc_conn *conn)
+{
+	conn->l.loop = loop;
+	atomic_fetch_add_explicit(&loop->n_conns, 1, memory_order_relaxed);
+	pthread_mutex_lock(&loop->lock);
+	conn->l.inbox = loop->inbox;
+	loop->inbox = conn;
+	pthread_mutex_unlock(&loop->lock);
+	wake(loop);
+}
+
 /* ---- the end of a connection ---- */
 
 static void finish(struct rpc_conn *conn)
@@ -114,6 +149,7 @@ static void finish(struct rpc_conn *conn)
 
 	conn->l.closing = loop->closing;
 	loop->closing = conn;
+	atomic_fetch_sub_explicit(&loop->n_conns, 1, memory_order_relaxed);
 }
 
 /* Calls that workers have are waited for, but not answered. */
@@ -363,6 +399,49 @@ static int receive_or_wait(struct rpc_conn *conn)
 	return rc == -ENOBUFS ? rpc_conn_go_hungry(conn) : rc;
 }
 
+/* The loop that should have this one: it runs where the bytes come in, which the
+ * kernel notes for TCP, and has no more connections than this loop. NULL: this
+ * one, or nobody knows. */
+static struct rpc_loop *find_nearer(const struct rpc_conn *conn)
+{
+	struct rpc_loop *loop = conn->l.loop, *other;
+	unsigned int n =
+		atomic_load_explicit(&loop->n_conns, memory_order_relaxed);
+	socklen_t bytes = sizeof(int);
+	int processor;
+
+	if (getsockopt(conn->fd, SOL_SOCKET, SO_INCOMING_CPU, &processor,
+		       &bytes) ||
+	    processor < 0)
+		return NULL;
+	for (unsigned int i = 0; i < loop->loops->n; i++) {
+		other = &loop->loops->loops[i];
+		if (atomic_load_explicit(&other->processor,
+					 memory_order_relaxed) == processor &&
+		    atomic_load_explicit(&other->n_conns,
+					 memory_order_relaxed) <= n)
+			return other == loop ? NULL : other;
+	}
+	return NULL;
+}
+
+/* Under way with workers, who give back to this loop, or with timers of its
+ * own: not now. */
+static void move_if_better(struct rpc_conn *conn)
+{
+	struct rpc_loop *loop = conn->l.loop, *other;
+
+	if (++conn->l.n_received % LOOK_EVERY || conn->l.in_flight > 0 ||
+	    conn->hungry_since || rpc_conn_unsent(conn) > 0)
+		return;
+	other = find_nearer(conn);
+	if (!other || epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL))
+		return;
+	stop_timer(&conn->l.read);
+	atomic_fetch_sub_explicit(&loop->n_conns, 1, memory_order_relaxed);
+	give(other, conn);
+}
+
 static void look_at(struct rpc_conn *conn, uint32_t events)
 {
 	int why = 0;
@@ -378,6 +457,8 @@ static void look_at(struct rpc_conn *conn, uint32_t events)
 		end(conn, why);
 	else
 		go_on(conn, why);
+	if (conn->l.is_open && conn->conns->options->loops > 1)
+		move_if_better(conn);
 }
 
 /* The reply of a worker, behind the others. It is there, so it is sent:
@@ -508,6 +589,8 @@ static void *run(void *arg)
 	int n;
 
 	do {
+		atomic_store_explicit(&loop->processor, sched_getcpu(),
+				      memory_order_relaxed);
 		n = epoll_wait(loop->epoll_fd, events, EVENTS,
 			       tick_left_ms(first_due(loop)));
 		loop->now = tick_now();
@@ -530,15 +613,6 @@ static void *run(void *arg)
 
 /* ---- for others ---- */
 
-static void wake(struct rpc_loop *loop)
-{
-	const uint64_t one = 1;
-
-	/* Cannot fail, nor block: it would take 2^64 of them. */
-	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
-		abort();
-}
-
 static void give_back_job(struct rpc_job *job)
 {
 	struct rpc_loop *loop = job->conn->l.loop;
@@ -554,14 +628,8 @@ static void give_back_job(struct rpc_job *job)
 int rpc_loop_start(struct rpc_conn *conn)
 {
 	struct rpc_loops *loops = conn->conns->loops;
-	struct rpc_loop *loop = &loops->loops[loops->next++ % loops->n];
 
-	conn->l.loop = loop;
-	pthread_mutex_lock(&loop->lock);
-	conn->l.inbox = loop->inbox;
-	loop->inbox = conn;
-	pthread_mutex_unlock(&loop->lock);
-	wake(loop);
+	give(&loops->loops[loops->next++ % loops->n], conn);
 	return 0;
 }
 
@@ -569,6 +637,7 @@ static void init_loop(struct rpc_loops *loops, struct rpc_loop *loop)
 {
 	loop->loops = loops;
 	loop->epoll_fd = loop->wake_fd = -1;
+	atomic_init(&loop->processor, -1);
 	loop->idle.why = -EAGAIN;
 	loop->record.why = loop->write.why = -ETIMEDOUT;
 	pthread_mutex_init(&loop->lock, NULL);
