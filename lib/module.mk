@@ -52,7 +52,7 @@ TSAN_TESTS += lib/child_spawn_test
 TSAN_TESTS += lib/rpc_server_test lib/rpc_server_limits_test \
 	lib/rpc_client_test lib/rpc_client_reach_test lib/rpc_client_lost_test \
 	lib/rpc_replies_test lib/rpc_hostile_test lib/rpc_hostile_stress_test \
-	lib/rpc_memory_test lib/rpc_flavor_test lib/rpc_loop_test
+	lib/rpc_memory_test lib/rpc_flavor_test lib/rpc_loop_test lib/rpc_udp_test
 TEST_LDFLAGS_lib/rpc_loop_test := -Wl,--wrap=sched_getcpu,--wrap=getsockopt
 TEST_LDFLAGS_lib/rpc_server_limits_test := -Wl,--wrap=accept4
 TEST_LDFLAGS_lib/measure_disturb_test := -Wl,--wrap=pread

@@ -16,6 +16,7 @@
 #include "lib/rpc/rpc_record.h"
 #include "lib/rpc/rpc_server.h"
 #include "lib/rpc/rpc_share.h"
+#include "lib/rpc/rpc_timer.h"
 
 enum {
 	/* What a connection with small calls costs, apart from the kernel's
@@ -29,15 +30,6 @@ enum {
 };
 
 struct rpc_loop;
-
-/* Those that are waiting for the same span, the one that began first in
- * front. */
-struct rpc_conn_timer {
-	struct rpc_conn_timers *in; /* NULL: in none */
-	struct rpc_conn_timer *next, *previous;
-	int64_t due;
-	struct rpc_conn *conn;
-};
 
 struct rpc_conn {
 	struct rpc_conns *conns;
@@ -67,7 +59,7 @@ struct rpc_conn {
 			struct rpc_loop *loop;
 			struct rpc_conn *inbox;   /* next of the same list */
 			struct rpc_conn *closing; /* the same */
-			struct rpc_conn_timer read, write;
+			struct rpc_timer read, write;
 			uint32_t events;         /* that epoll looks for */
 			unsigned int in_flight;  /* calls with workers */
 			unsigned int n_received; /* times that bytes came */

@@ -38,26 +38,32 @@ enum {
 	LOOK_EVERY = 64, /* times that bytes came: where from? */
 };
 
-struct rpc_conn_timers {
-	struct rpc_conn_timer *first, *last;
-	int why; /* a connection ends whose time is over */
-};
-
 struct rpc_loop {
 	struct rpc_loops *loops;
 	int epoll_fd, wake_fd;
 	pthread_t thread;
 	struct rpc_scratch scratch;
 	int64_t now; /* of this round */
-	struct rpc_conn_timers idle, record, write, hungry;
+	struct rpc_timer_list idle, record, write, hungry;
 	struct rpc_conn *closing;
 	/* For the other loops; nothing is ordered by them. */
 	atomic_int processor; /* that it ran on before it waited */
 	atomic_uint n_conns;
 	pthread_mutex_t lock; /* of the rest */
 	struct rpc_conn *inbox;
-	struct rpc_job *done;
+	struct job *done;
 	bool is_closing;
+};
+
+/* A call on its way to a worker and back. Its connection stays meanwhile. */
+struct job {
+	struct rpc_job job;
+	struct job *next;
+	struct rpc_conn *conn;
+	struct rpc_call call; /* points into record */
+	struct rpc_buffer record, reply;
+	size_t record_bytes;
+	ssize_t n; /* as rpc_conn_answer() says */
 };
 
 struct rpc_loops {
@@ -68,50 +74,6 @@ struct rpc_loops {
 };
 
 /* ---- timers ---- */
-
-static void stop_timer(struct rpc_conn_timer *timer)
-{
-	struct rpc_conn_timers *in = timer->in;
-
-	if (!in)
-		return;
-	if (timer->previous)
-		timer->previous->next = timer->next;
-	else
-		in->first = timer->next;
-	if (timer->next)
-		timer->next->previous = timer->previous;
-	else
-		in->last = timer->previous;
-	timer->in = NULL;
-}
-
-/* As all of a list have the same span, the new one is the last that is due, or
- * nearly. */
-static void start_timer(struct rpc_conn *conn, struct rpc_conn_timer *timer,
-			struct rpc_conn_timers *in, int64_t due)
-{
-	struct rpc_conn_timer *before;
-
-	stop_timer(timer);
-	for (before = in->last; before && before->due > due;)
-		before = before->previous;
-	*timer = (struct rpc_conn_timer){
-		.in = in,
-		.due = due,
-		.conn = conn,
-		.previous = before,
-		.next = before ? before->next : in->first,
-	};
-	if (timer->next)
-		timer->next->previous = timer;
-	else
-		in->last = timer;
-	if (before)
-		before->next = timer;
-	else
-		in->first = timer;
-}
 
 static int64_t due_after(const struct rpc_loop *loop, int64_t span)
 {
@@ -159,8 +121,8 @@ static void end(struct rpc_conn *conn, int why)
 		return;
 	conn->l.is_open = false;
 	conn->l.why = why;
-	stop_timer(&conn->l.read);
-	stop_timer(&conn->l.write);
+	rpc_timer_stop(&conn->l.read);
+	rpc_timer_stop(&conn->l.write);
 	/* Which takes it out of epoll, as nobody else has this socket. */
 	rpc_conn_shut(conn);
 	if (conn->l.in_flight == 0)
@@ -187,7 +149,7 @@ static void watch_sending(struct rpc_conn *conn, size_t sent)
 	size_t unsent = rpc_conn_unsent(conn);
 
 	if (unsent == 0) {
-		stop_timer(&conn->l.write);
+		rpc_timer_stop(&conn->l.write);
 		return;
 	}
 	if (conn->l.write.in && sent < conn->l.unsent_then) {
@@ -195,8 +157,8 @@ static void watch_sending(struct rpc_conn *conn, size_t sent)
 		return;
 	}
 	conn->l.unsent_then = unsent;
-	start_timer(conn, &conn->l.write, &loop->write,
-		    due_after(loop, conn->conns->options->write_ns));
+	rpc_timer_start(&conn->l.write, &loop->write, conn,
+			due_after(loop, conn->conns->options->write_ns));
 }
 
 /* What the socket takes. Returns 0 or -errno. */
@@ -225,17 +187,71 @@ static bool has_enough(const struct rpc_conn *conn)
 	       conn->l.in_flight >= conn->conns->options->max_in_flight;
 }
 
-static int leave_to_worker(struct rpc_conn *conn)
+static void free_job(struct job *job)
 {
-	int error;
-	struct rpc_job *job = rpc_workers_job(conn, &error);
+	rpc_buffer_fini(&job->record);
+	rpc_buffer_fini(&job->reply);
+	free(job);
+}
+
+/* In the worker, which may wait for memory as well. */
+static void run_job(struct rpc_job *run, struct rpc_scratch *scratch)
+{
+	struct job *job = (struct job *)run;
+	struct rpc_loop *loop = job->conn->l.loop;
+	int64_t deadline = tick_after(job->conn->conns->options->record_ns);
+
+	while ((job->n = rpc_conn_answer(job->conn, &job->call,
+					 job->record_bytes, scratch,
+					 &job->reply, 0)) == -ENOBUFS &&
+	       !tick_is_over(deadline))
+		tick_sleep_until(tick_after(RPC_CONN_RETRY_MS * TICK_MS));
+	pthread_mutex_lock(&loop->lock);
+	job->next = loop->done;
+	loop->done = job;
+	/* Within the lock: without it the loop could be gone. */
+	wake(loop);
+	pthread_mutex_unlock(&loop->lock);
+}
+
+/* Of the call that was taken. Returns 0, -ENOBUFS or -ENOMEM. */
+static int make_job(struct rpc_conn *conn, struct job **out)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	int rc;
 
 	if (!job)
-		return error;
+		return -ENOMEM;
+	job->job.run = run_job;
+	job->conn = conn;
+	job->record_bytes = conn->record_bytes;
+	rpc_buffer_init(&job->record, conn->record_bytes + 1);
+	rpc_buffer_init(&job->reply, conn->conns->max_reply_bytes);
+	job->record.budget = job->reply.budget = &conn->conns->budget;
+	rc = rpc_buffer_reserve(&job->record, conn->record_bytes + 1);
+	if (rc) {
+		free_job(job);
+		return rc;
+	}
+	memcpy(job->record.bytes, conn->record, conn->record_bytes);
+	/* It could be decoded before. */
+	rpc_message_decode_call(job->record.bytes, job->record_bytes,
+				&job->call);
+	*out = job;
+	return 0;
+}
+
+static int leave_to_worker(struct rpc_conn *conn)
+{
+	struct job *job;
+	int rc = make_job(conn, &job);
+
+	if (rc)
+		return rc;
 	conn->has_call = false;
 	conn->hungry_since = 0;
 	conn->l.in_flight++;
-	rpc_workers_give(conn->l.loop->loops->workers, job);
+	rpc_workers_give(conn->l.loop->loops->workers, &job->job);
 	return 0;
 }
 
@@ -291,22 +307,22 @@ static void watch_reading(struct rpc_conn *conn)
 {
 	const struct rpc_server_options *options = conn->conns->options;
 	struct rpc_loop *loop = conn->l.loop;
-	struct rpc_conn_timer *timer = &conn->l.read;
+	struct rpc_timer *timer = &conn->l.read;
 
 	if (conn->hungry_since) {
-		start_timer(conn, timer, &loop->hungry,
-			    loop->now + RPC_CONN_RETRY_MS * TICK_MS);
+		rpc_timer_start(timer, &loop->hungry, conn,
+				loop->now + RPC_CONN_RETRY_MS * TICK_MS);
 	} else if (!may_read(conn) || conn->l.in_flight > 0) {
-		stop_timer(timer);
+		rpc_timer_stop(timer);
 	} else if (rpc_record_is_partial(&conn->reader)) {
 		if (conn->reader.whole_until == 0)
 			conn->reader.whole_until =
 				due_after(loop, options->record_ns);
-		start_timer(conn, timer, &loop->record,
-			    conn->reader.whole_until);
+		rpc_timer_start(timer, &loop->record, conn,
+				conn->reader.whole_until);
 	} else {
-		start_timer(conn, timer, &loop->idle,
-			    due_after(loop, options->idle_ns));
+		rpc_timer_start(timer, &loop->idle, conn,
+				due_after(loop, options->idle_ns));
 	}
 }
 
@@ -437,7 +453,7 @@ static void move_if_better(struct rpc_conn *conn)
 	other = find_nearer(conn);
 	if (!other || epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL))
 		return;
-	stop_timer(&conn->l.read);
+	rpc_timer_stop(&conn->l.read);
 	atomic_fetch_sub_explicit(&loop->n_conns, 1, memory_order_relaxed);
 	give(other, conn);
 }
@@ -463,7 +479,7 @@ static void look_at(struct rpc_conn *conn, uint32_t events)
 
 /* The reply of a worker, behind the others. It is there, so it is sent:
  * whatever it takes more of the budget now. Returns 0 or -ENOMEM. */
-static int take_reply(struct rpc_job *job)
+static int take_reply(struct job *job)
 {
 	struct rpc_conn *conn = job->conn;
 	size_t n = (size_t)job->n;
@@ -488,7 +504,7 @@ static int take_reply(struct rpc_job *job)
 	return 0;
 }
 
-static void take_job(struct rpc_job *job)
+static void take_job(struct job *job)
 {
 	struct rpc_conn *conn = job->conn;
 	int why = job->n < 0 ? (int)job->n : 0;
@@ -496,7 +512,7 @@ static void take_job(struct rpc_job *job)
 	if (conn->l.is_open && job->n > 0)
 		why = take_reply(job);
 	conn->l.in_flight--;
-	rpc_workers_free(job);
+	free_job(job);
 	if (conn->l.is_open)
 		go_on(conn, why);
 	else if (conn->l.in_flight == 0)
@@ -518,7 +534,7 @@ static void adopt(struct rpc_loop *loop, struct rpc_conn *conn)
 static void look_at_lists(struct rpc_loop *loop)
 {
 	struct rpc_conn *inbox, *next_conn;
-	struct rpc_job *done, *next_job;
+	struct job *done, *next_job;
 	uint64_t count;
 
 	/* Nothing to be read is as well. */
@@ -541,7 +557,7 @@ static void look_at_lists(struct rpc_loop *loop)
 
 /* ---- the loop ---- */
 
-static void end_overdue(struct rpc_loop *loop, struct rpc_conn_timers *timers)
+static void end_overdue(struct rpc_loop *loop, struct rpc_timer_list *timers)
 {
 	while (timers->first && timers->first->due <= loop->now)
 		end(timers->first->conn, timers->why);
@@ -554,14 +570,14 @@ static void feed_hungry(struct rpc_loop *loop)
 
 	while (loop->hungry.first && loop->hungry.first->due <= loop->now) {
 		conn = loop->hungry.first->conn;
-		stop_timer(&conn->l.read);
+		rpc_timer_stop(&conn->l.read);
 		go_on(conn, conn->has_call ? 0 : receive_or_wait(conn));
 	}
 }
 
 static int64_t first_due(const struct rpc_loop *loop)
 {
-	const struct rpc_conn_timers *const all[] = {
+	const struct rpc_timer_list *const all[] = {
 		&loop->idle, &loop->record, &loop->write, &loop->hungry};
 	int64_t due = TICK_NEVER;
 
@@ -612,18 +628,6 @@ static void *run(void *arg)
 }
 
 /* ---- for others ---- */
-
-static void give_back_job(struct rpc_job *job)
-{
-	struct rpc_loop *loop = job->conn->l.loop;
-
-	pthread_mutex_lock(&loop->lock);
-	job->next = loop->done;
-	loop->done = job;
-	/* Within the lock: without it the loop could be gone. */
-	wake(loop);
-	pthread_mutex_unlock(&loop->lock);
-}
 
 int rpc_loop_start(struct rpc_conn *conn)
 {
@@ -707,8 +711,7 @@ int rpc_loop_open(struct rpc_loops **out, struct rpc_conns *conns)
 	if (!loops)
 		return -ENOMEM;
 	loops->conns = conns;
-	rc = rpc_workers_open(&loops->workers, conns->options->workers,
-			      give_back_job);
+	rc = rpc_workers_open(&loops->workers, conns->options->workers);
 	while (!rc && loops->n < n) {
 		init_loop(loops, &loops->loops[loops->n]);
 		rc = start_loop(&loops->loops[loops->n]);

@@ -1,9 +1,11 @@
-/* rpc_udp.c - one thread, so that a call is either done or not begun
- * when it comes again: a duplicate never meets the original at work. It takes as
- * many datagrams as are there, and sends the replies of quick calls together:
- * with many clients that is two system calls for all of them.
+/* rpc_udp.c - the receiving thread takes as many datagrams as are there, and
+ * sends the replies of quick calls together: with many clients that is two
+ * system calls for all of them. Any other call goes with its envelope to a
+ * worker, which sends the reply itself, and the thread takes a spare one.
  *
- * The replies that are kept are found by address, xid, program, version and
+ * A call that must not be done twice is begun (rpc_replies.h) before it goes
+ * there: its repetition meets it under way, and gets no answer, or gets the
+ * reply that is kept. That is found by address, xid, program, version and
  * procedure, and by a hash of all the message: a client that is started anew
  * with the same port and xid does not get its forerunner's answer. */
 #include "lib/rpc/rpc_udp.h"
@@ -17,18 +19,7 @@
 #include <sys/time.h>
 
 /* How long a stop may take if the shutdown should not wake us. */
-enum { LOOK_UP_US = 250 * 1000, KEEP_BYTES_EACH = 2048, BATCH = 16 };
-
-/* A datagram with where it came from, and to which address of ours. */
-struct rpc_udp_envelope {
-	struct rpc_peer peer;
-	struct iovec part;
-	struct rpc_buffer request, reply;
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-	} control;
-};
+enum { LOOK_UP_US = 250 * 1000, KEEP_BYTES_EACH = 2048 };
 
 struct key {
 	uint8_t address[16];
@@ -41,6 +32,24 @@ struct key {
 _Static_assert(sizeof(struct key) == 48, "no padding in it");
 _Static_assert(sizeof(struct key) <= RPC_REPLIES_KEY, "it fits");
 
+/* A datagram with where it came from, and to which address of ours. */
+struct rpc_udp_envelope {
+	struct rpc_job job;
+	struct rpc_udp *datagram;
+	struct rpc_udp_envelope *next; /* where it is spare */
+	struct rpc_peer peer;
+	struct iovec part;
+	struct rpc_buffer request, reply;
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	} control;
+	struct msghdr header; /* of the reply */
+	struct rpc_call call; /* points into request */
+	struct key key;
+	bool is_begun; /* by key */
+};
+
 /* FNV-1a. Not against forgery: who can forge an address can do worse. */
 static uint64_t hash(const uint8_t *bytes, size_t n)
 {
@@ -51,10 +60,12 @@ static uint64_t hash(const uint8_t *bytes, size_t n)
 	return h;
 }
 
-static void make_key(struct key *key, const struct rpc_peer *peer,
-		     const struct rpc_call *call, const uint8_t *message,
-		     size_t bytes)
+static void make_key(struct rpc_udp_envelope *envelope, size_t bytes)
 {
+	const struct rpc_peer *peer = &envelope->peer;
+	const struct rpc_call *call = &envelope->call;
+	struct key *key = &envelope->key;
+
 	memset(key, 0, sizeof(*key));
 	key->family = peer->address.ss_family;
 	if (key->family == AF_INET6) {
@@ -73,14 +84,76 @@ static void make_key(struct key *key, const struct rpc_peer *peer,
 	key->program = call->program;
 	key->version = call->version;
 	key->procedure = call->procedure;
-	key->hash = hash(message, bytes);
+	key->hash = hash(envelope->request.bytes, bytes);
+}
+
+/* ---- envelopes ---- */
+
+/* At once as large as it gets, as what is known of a datagram before it comes
+ * is nothing; what is not touched takes no memory. */
+static struct rpc_udp_envelope *make_envelope(struct rpc_udp *datagram)
+{
+	struct rpc_udp_envelope *envelope = calloc(1, sizeof(*envelope));
+
+	if (!envelope)
+		return NULL;
+	envelope->datagram = datagram;
+	rpc_buffer_init(&envelope->request, RPC_UDP_MAX);
+	rpc_buffer_init(&envelope->reply, RPC_UDP_MAX);
+	if (rpc_buffer_reserve(&envelope->request, RPC_UDP_MAX) == 0 &&
+	    rpc_buffer_reserve(&envelope->reply, RPC_UDP_MAX) == 0)
+		return envelope;
+	rpc_buffer_fini(&envelope->request);
+	free(envelope);
+	return NULL;
+}
+
+static void free_envelope(struct rpc_udp_envelope *envelope)
+{
+	if (!envelope)
+		return;
+	rpc_buffer_fini(&envelope->request);
+	rpc_buffer_fini(&envelope->reply);
+	free(envelope);
+}
+
+/* For one of this owner that is to wait. NULL where it has its share. */
+static struct rpc_udp_envelope *take_spare(struct rpc_udp *datagram,
+					   uint64_t owner)
+{
+	struct rpc_udp_envelope *spare = NULL;
+	uint32_t *waiting;
+
+	pthread_mutex_lock(&datagram->lock);
+	waiting = rpc_share_count(&datagram->waiting, owner);
+	if (*waiting < datagram->n_spare) {
+		++*waiting;
+		spare = datagram->spare;
+		datagram->spare = spare->next;
+		datagram->n_spare--;
+	}
+	pthread_mutex_unlock(&datagram->lock);
+	return spare;
+}
+
+static void put_spare(struct rpc_udp_envelope *envelope)
+{
+	struct rpc_udp *datagram = envelope->datagram;
+	uint64_t owner = rpc_share_owner(&envelope->peer);
+
+	pthread_mutex_lock(&datagram->lock);
+	--*rpc_share_count(&datagram->waiting, owner);
+	envelope->next = datagram->spare;
+	datagram->spare = envelope;
+	datagram->n_spare++;
+	pthread_mutex_unlock(&datagram->lock);
 }
 
 /* ---- in and out ---- */
 
 static void address_to_us(struct rpc_udp *datagram, unsigned int i)
 {
-	struct rpc_udp_envelope *envelope = &datagram->envelopes[i];
+	struct rpc_udp_envelope *envelope = datagram->batch[i];
 
 	memset(&envelope->peer, 0, sizeof(envelope->peer));
 	envelope->peer.transport = RPC_UDP;
@@ -99,12 +172,15 @@ static void address_to_us(struct rpc_udp *datagram, unsigned int i)
 /* Wait for one, and take those that are there with it. */
 static int receive(struct rpc_udp *datagram)
 {
-	int n = recvmmsg(datagram->fd, datagram->in, BATCH, MSG_WAITFORONE,
-			 NULL);
+	int n = recvmmsg(datagram->fd, datagram->in, RPC_UDP_BATCH,
+			 MSG_WAITFORONE, NULL);
 
-	for (int i = 0; i < n; i++)
-		datagram->envelopes[i].peer.address_bytes =
-			datagram->in[i].msg_hdr.msg_namelen;
+	for (int i = 0; i < n; i++) {
+		struct rpc_udp_envelope *envelope = datagram->batch[i];
+
+		envelope->header = datagram->in[i].msg_hdr;
+		envelope->peer.address_bytes = envelope->header.msg_namelen;
+	}
 	return n;
 }
 
@@ -125,16 +201,13 @@ static void send_replies(struct rpc_udp *datagram)
 }
 
 /* From the address that was asked: clients look at it. What recvmmsg has left
- * as control is what sendmmsg wants, but for the interface. */
-static void put_reply(struct rpc_udp *datagram, unsigned int i, size_t bytes)
+ * as control is what sending wants, but for the interface. */
+static void address_to_peer(struct rpc_udp_envelope *envelope, size_t bytes)
 {
-	struct rpc_udp_envelope *envelope = &datagram->envelopes[i];
-	struct msghdr *header = &datagram->out[datagram->n_out++].msg_hdr;
-	struct cmsghdr *c;
+	struct msghdr *header = &envelope->header;
+	struct cmsghdr *c = CMSG_FIRSTHDR(header);
 
-	*header = datagram->in[i].msg_hdr;
 	header->msg_flags = 0;
-	c = CMSG_FIRSTHDR(header);
 	if (c && c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO)
 		((struct in_pktinfo *)(void *)CMSG_DATA(c))->ipi_ifindex = 0;
 	envelope->part = (struct iovec){envelope->reply.bytes, bytes};
@@ -142,86 +215,131 @@ static void put_reply(struct rpc_udp *datagram, unsigned int i, size_t bytes)
 
 /* ---- answering ---- */
 
-/* Returns the length of the reply, 0 or -errno: none. */
-static ssize_t answer_once(struct rpc_udp *datagram,
-			   struct rpc_udp_envelope *envelope,
-			   const struct rpc_call *call, const struct key *key)
+/* Whether there is to be a reply of so many bytes, and then it is ready to be
+ * sent. */
+static bool is_to_be_sent(struct rpc_udp_envelope *envelope, size_t bytes)
 {
-	struct rpc_buffer *reply = &envelope->reply;
-	size_t bytes = 0;
-	ssize_t n;
-	int rc = rpc_replies_begin(
-		datagram->replies, rpc_share_owner(&envelope->peer), key,
-		sizeof(*key), reply->bytes, reply->size, &bytes);
+	struct rpc_conns *conns = envelope->datagram->conns;
+	const struct rpc_server_options *options = conns->options;
 
-	if (rc == RPC_REPLIES_KNOWN) {
-		atomic_fetch_add_explicit(&datagram->conns->repeated, 1,
-					  memory_order_relaxed);
-		return (ssize_t)bytes;
-	}
-	if (rc != RPC_REPLIES_NEW)
-		return rc < 0 ? rc : -EBUSY;
-	n = rpc_dispatch_answer(&datagram->conns->options->dispatch,
-				&envelope->peer, call, &datagram->scratch,
-				reply, 0);
-	if (n <= 0)
-		rpc_replies_abandon(datagram->replies, key, sizeof(*key));
-	else
-		rpc_replies_finish(datagram->replies, key, sizeof(*key),
-				   reply->bytes, (size_t)n);
-	return n;
+	if (bytes == 0)
+		return false;
+	atomic_fetch_add_explicit(&conns->calls, 1, memory_order_relaxed);
+	if (options->loses_reply &&
+	    options->loses_reply(&envelope->call, options->arg))
+		return false;
+	rpc_conn_trace(conns, true, envelope->reply.bytes, bytes);
+	address_to_peer(envelope, bytes);
+	return true;
 }
 
-/* Returns as above. */
-static ssize_t answer(struct rpc_udp *datagram,
-		      struct rpc_udp_envelope *envelope,
-		      const struct rpc_call *call, size_t bytes)
+/* Returns the length of the reply, or 0: none. */
+static size_t answer(struct rpc_udp_envelope *envelope,
+		     struct rpc_scratch *scratch)
 {
-	const struct rpc_dispatch *dispatch =
-		&datagram->conns->options->dispatch;
-	const struct rpc_procedure *procedure =
-		rpc_dispatch_find(dispatch, call);
-	struct key key;
+	struct rpc_udp *datagram = envelope->datagram;
+	const struct key *key = &envelope->key;
+	ssize_t n = rpc_dispatch_answer(&datagram->conns->options->dispatch,
+					&envelope->peer, &envelope->call,
+					scratch, &envelope->reply, 0);
 
-	if (procedure && !(procedure->flags & RPC_IDEMPOTENT)) {
-		make_key(&key, &envelope->peer, call, envelope->request.bytes,
-			 bytes);
-		return answer_once(datagram, envelope, call, &key);
+	if (n <= 0 && envelope->is_begun)
+		rpc_replies_abandon(datagram->replies, key, sizeof(*key));
+	else if (envelope->is_begun)
+		rpc_replies_finish(datagram->replies, key, sizeof(*key),
+				   envelope->reply.bytes, (size_t)n);
+	return n > 0 ? (size_t)n : 0;
+}
+
+static void answer_in_worker(struct rpc_job *job, struct rpc_scratch *scratch)
+{
+	struct rpc_udp_envelope *envelope = (struct rpc_udp_envelope *)job;
+	struct rpc_udp *datagram = envelope->datagram;
+	const struct key *key = &envelope->key;
+
+	/* One that has not been begun at a stop never came. */
+	if (atomic_load_explicit(&datagram->conns->is_stopping,
+				 memory_order_relaxed)) {
+		if (envelope->is_begun)
+			rpc_replies_abandon(datagram->replies, key,
+					    sizeof(*key));
+	} else if (is_to_be_sent(envelope, answer(envelope, scratch))) {
+		(void)sendmsg(datagram->fd, &envelope->header,
+			      MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
-	return rpc_dispatch_answer(dispatch, &envelope->peer, call,
-				   &datagram->scratch, &envelope->reply, 0);
+	put_spare(envelope);
+}
+
+static void leave_to_worker(struct rpc_udp *datagram, unsigned int i)
+{
+	struct rpc_udp_envelope *envelope = datagram->batch[i];
+	struct rpc_udp_envelope *spare =
+		take_spare(datagram, rpc_share_owner(&envelope->peer));
+
+	if (!spare) {
+		if (envelope->is_begun)
+			rpc_replies_abandon(datagram->replies, &envelope->key,
+					    sizeof(envelope->key));
+		return;
+	}
+	datagram->batch[i] = spare;
+	envelope->job.run = answer_in_worker;
+	rpc_workers_give(datagram->workers, &envelope->job);
+}
+
+/* Returns as rpc_replies_begin(), and RPC_REPLIES_NEW for a call that may be
+ * done as often as it comes. */
+static int begin(struct rpc_udp_envelope *envelope, size_t bytes,
+		 size_t *reply_bytes)
+{
+	struct rpc_udp *datagram = envelope->datagram;
+	const struct rpc_procedure *procedure = rpc_dispatch_find(
+		&datagram->conns->options->dispatch, &envelope->call);
+	int rc;
+
+	envelope->is_begun = false;
+	if (!procedure || procedure->flags & RPC_IDEMPOTENT)
+		return RPC_REPLIES_NEW;
+	make_key(envelope, bytes);
+	rc = rpc_replies_begin(datagram->replies,
+			       rpc_share_owner(&envelope->peer), &envelope->key,
+			       sizeof(envelope->key), envelope->reply.bytes,
+			       envelope->reply.size, reply_bytes);
+	envelope->is_begun = rc == RPC_REPLIES_NEW;
+	if (rc == RPC_REPLIES_KNOWN)
+		atomic_fetch_add_explicit(&datagram->conns->repeated, 1,
+					  memory_order_relaxed);
+	return rc;
 }
 
 static void serve_one(struct rpc_udp *datagram, unsigned int i)
 {
-	const struct rpc_server_options *options = datagram->conns->options;
-	struct rpc_udp_envelope *envelope = &datagram->envelopes[i];
-	size_t bytes = datagram->in[i].msg_len;
-	struct rpc_call call;
-	ssize_t n;
+	const struct rpc_dispatch *dispatch =
+		&datagram->conns->options->dispatch;
+	struct rpc_udp_envelope *envelope = datagram->batch[i];
+	size_t bytes = datagram->in[i].msg_len, n = 0;
+	int rc;
 
 	/* Nothing has come: a stop has woken us. */
 	if (bytes == 0)
 		return;
 	rpc_conn_trace(datagram->conns, false, envelope->request.bytes, bytes);
-	if (rpc_message_decode_call(envelope->request.bytes, bytes, &call)) {
+	if (rpc_message_decode_call(envelope->request.bytes, bytes,
+				    &envelope->call)) {
 		rpc_conn_tell(datagram->conns, RPC_SERVER_BAD_RECORD,
 			      &envelope->peer, EBADMSG);
 		return;
 	}
-	/* It must not keep back the replies of others. */
-	if (datagram->n_out > 0 &&
-	    !rpc_dispatch_is_quick(&options->dispatch, &call))
-		send_replies(datagram);
-	n = answer(datagram, envelope, &call, bytes);
-	if (n <= 0)
+	rc = begin(envelope, bytes, &n);
+	if (rc == RPC_REPLIES_NEW &&
+	    !rpc_dispatch_is_quick(dispatch, &envelope->call)) {
+		leave_to_worker(datagram, i);
 		return;
-	atomic_fetch_add_explicit(&datagram->conns->calls, 1,
-				  memory_order_relaxed);
-	if (options->loses_reply && options->loses_reply(&call, options->arg))
-		return;
-	rpc_conn_trace(datagram->conns, true, envelope->reply.bytes, (size_t)n);
-	put_reply(datagram, i, (size_t)n);
+	}
+	if (rc == RPC_REPLIES_NEW)
+		n = answer(envelope, &datagram->scratch);
+	if (is_to_be_sent(envelope, n))
+		datagram->out[datagram->n_out++].msg_hdr = envelope->header;
 }
 
 static void *run(void *arg)
@@ -229,7 +347,7 @@ static void *run(void *arg)
 	struct rpc_udp *datagram = arg;
 	int n;
 
-	for (unsigned int i = 0; i < BATCH; i++)
+	for (unsigned int i = 0; i < RPC_UDP_BATCH; i++)
 		address_to_us(datagram, i);
 	while (!atomic_load_explicit(&datagram->conns->is_stopping,
 				     memory_order_relaxed)) {
@@ -247,27 +365,23 @@ static void *run(void *arg)
 
 /* ---- life ---- */
 
-/* At once as large as it gets, as what is known of a datagram before it comes
- * is nothing; what is not touched takes no memory. */
-static int init_envelopes(struct rpc_udp *datagram)
+static int make_envelopes(struct rpc_udp *datagram)
 {
-	int rc = 0;
+	struct rpc_udp_envelope *envelope;
 
-	datagram->envelopes = calloc(BATCH, sizeof(*datagram->envelopes));
-	datagram->in = calloc(BATCH, sizeof(*datagram->in));
-	datagram->out = calloc(BATCH, sizeof(*datagram->out));
-	if (!datagram->envelopes || !datagram->in || !datagram->out)
-		return -ENOMEM;
-	for (int i = 0; i < BATCH && !rc; i++) {
-		struct rpc_udp_envelope *envelope = &datagram->envelopes[i];
-
-		rpc_buffer_init(&envelope->request, RPC_UDP_MAX);
-		rpc_buffer_init(&envelope->reply, RPC_UDP_MAX);
-		rc = rpc_buffer_reserve(&envelope->request, RPC_UDP_MAX);
-		if (!rc)
-			rc = rpc_buffer_reserve(&envelope->reply, RPC_UDP_MAX);
+	for (int i = 0; i < RPC_UDP_BATCH + RPC_UDP_WAITING; i++) {
+		envelope = make_envelope(datagram);
+		if (!envelope)
+			return -ENOMEM;
+		if (i < RPC_UDP_BATCH) {
+			datagram->batch[i] = envelope;
+			continue;
+		}
+		envelope->next = datagram->spare;
+		datagram->spare = envelope;
+		datagram->n_spare++;
 	}
-	return rc;
+	return 0;
 }
 
 int rpc_udp_init(struct rpc_udp *datagram, struct rpc_conns *conns, int fd)
@@ -277,8 +391,10 @@ int rpc_udp_init(struct rpc_udp *datagram, struct rpc_conns *conns, int fd)
 	int rc;
 
 	*datagram = (struct rpc_udp){.conns = conns, .fd = fd};
+	pthread_mutex_init(&datagram->lock, NULL);
+	rpc_share_init(&datagram->waiting);
 	rpc_dispatch_scratch_init(&datagram->scratch);
-	rc = init_envelopes(datagram);
+	rc = make_envelopes(datagram);
 	if (!rc)
 		rc = rpc_replies_open(&datagram->replies, replies,
 				      replies * KEEP_BYTES_EACH + RPC_UDP_MAX);
@@ -291,30 +407,38 @@ int rpc_udp_init(struct rpc_udp *datagram, struct rpc_conns *conns, int fd)
 
 void rpc_udp_fini(struct rpc_udp *datagram)
 {
-	for (int i = 0; datagram->envelopes && i < BATCH; i++) {
-		rpc_buffer_fini(&datagram->envelopes[i].request);
-		rpc_buffer_fini(&datagram->envelopes[i].reply);
+	struct rpc_udp_envelope *spare;
+
+	/* Never begun, or here already. */
+	if (!datagram->conns)
+		return;
+	for (int i = 0; i < RPC_UDP_BATCH; i++)
+		free_envelope(datagram->batch[i]);
+	while ((spare = datagram->spare)) {
+		datagram->spare = spare->next;
+		free_envelope(spare);
 	}
-	free(datagram->envelopes);
-	free(datagram->in);
-	free(datagram->out);
-	datagram->envelopes = NULL;
-	datagram->in = datagram->out = NULL;
 	rpc_dispatch_scratch_fini(&datagram->scratch);
 	rpc_replies_close(datagram->replies);
-	datagram->replies = NULL;
+	pthread_mutex_destroy(&datagram->lock);
+	datagram->conns = NULL;
 }
 
 int rpc_udp_start(struct rpc_udp *datagram)
 {
 	sigset_t all, old;
-	int rc;
+	int rc = rpc_workers_open(&datagram->workers,
+				  datagram->conns->options->workers);
 
+	if (rc)
+		return rc;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&datagram->thread, NULL, run, datagram);
+	rc = -pthread_create(&datagram->thread, NULL, run, datagram);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -rc;
+	if (rc)
+		rpc_workers_close(datagram->workers);
+	return rc;
 }
 
 void rpc_udp_stop(struct rpc_udp *datagram)
@@ -322,4 +446,5 @@ void rpc_udp_stop(struct rpc_udp *datagram)
 	/* Says ENOTCONN, and wakes the reader all the same. */
 	shutdown(datagram->fd, SHUT_RD);
 	pthread_join(datagram->thread, NULL);
+	rpc_workers_close(datagram->workers);
 }

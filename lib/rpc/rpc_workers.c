@@ -1,70 +1,20 @@
 /* rpc_workers.c - a queue with a lock. How long it gets is bounded by who fills
- * it: so many calls of each connection. */
+ * it: so many calls of each connection, so many datagrams. */
 #include "lib/rpc/rpc_workers.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "lib/tick.h"
 
 struct rpc_workers {
 	pthread_mutex_t lock; /* of the queue and is_closing */
 	pthread_cond_t is_there;
 	struct rpc_job *first, **last;
 	bool is_closing;
-	void (*done)(struct rpc_job *job);
 	unsigned int n;
 	pthread_t threads[];
 };
-
-/* ---- jobs ---- */
-
-struct rpc_job *rpc_workers_job(struct rpc_conn *conn, int *error)
-{
-	struct rpc_job *job = calloc(1, sizeof(*job));
-
-	*error = -ENOMEM;
-	if (!job)
-		return NULL;
-	job->conn = conn;
-	job->record_bytes = conn->record_bytes;
-	rpc_buffer_init(&job->record, conn->record_bytes + 1);
-	rpc_buffer_init(&job->reply, conn->conns->max_reply_bytes);
-	job->record.budget = job->reply.budget = &conn->conns->budget;
-	*error = rpc_buffer_reserve(&job->record, conn->record_bytes + 1);
-	if (*error) {
-		rpc_workers_free(job);
-		return NULL;
-	}
-	memcpy(job->record.bytes, conn->record, conn->record_bytes);
-	/* It could be decoded before. */
-	rpc_message_decode_call(job->record.bytes, job->record_bytes,
-				&job->call);
-	return job;
-}
-
-void rpc_workers_free(struct rpc_job *job)
-{
-	rpc_buffer_fini(&job->record);
-	rpc_buffer_fini(&job->reply);
-	free(job);
-}
-
-/* ---- threads ---- */
-
-static void answer(struct rpc_job *job, struct rpc_scratch *scratch)
-{
-	const struct rpc_conn *conn = job->conn;
-	int64_t deadline = tick_after(conn->conns->options->record_ns);
-
-	while ((job->n = rpc_conn_answer(job->conn, &job->call,
-					 job->record_bytes, scratch,
-					 &job->reply, 0)) == -ENOBUFS &&
-	       !tick_is_over(deadline))
-		tick_sleep_until(tick_after(RPC_CONN_RETRY_MS * TICK_MS));
-}
 
 static struct rpc_job *take(struct rpc_workers *workers)
 {
@@ -90,10 +40,8 @@ static void *run(void *arg)
 	struct rpc_job *job;
 
 	rpc_dispatch_scratch_init(&scratch);
-	while ((job = take(workers))) {
-		answer(job, &scratch);
-		workers->done(job);
-	}
+	while ((job = take(workers)))
+		job->run(job, &scratch);
 	rpc_dispatch_scratch_fini(&scratch);
 	return NULL;
 }
@@ -110,8 +58,7 @@ void rpc_workers_give(struct rpc_workers *workers, struct rpc_job *job)
 
 /* ---- life ---- */
 
-int rpc_workers_open(struct rpc_workers **out, unsigned int n,
-		     void (*done)(struct rpc_job *job))
+int rpc_workers_open(struct rpc_workers **out, unsigned int n)
 {
 	struct rpc_workers *workers =
 		calloc(1, sizeof(*workers) + n * sizeof(pthread_t));
@@ -124,7 +71,6 @@ int rpc_workers_open(struct rpc_workers **out, unsigned int n,
 	pthread_mutex_init(&workers->lock, NULL);
 	pthread_cond_init(&workers->is_there, NULL);
 	workers->last = &workers->first;
-	workers->done = done;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (workers->n < n && !rc) {
