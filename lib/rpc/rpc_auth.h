@@ -36,6 +36,9 @@ struct rpc_peer {
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
+	/* The state of the layer that its bytes go through, which may know
+	 * more of who is there; NULL: none. */
+	void *layer;
 };
 
 enum { RPC_AUTH_GIDS = 16, RPC_AUTH_NAME = 256 };

@@ -145,6 +145,41 @@ ssize_t rpc_conn_answer(struct rpc_conn *conn, const struct rpc_call *call,
 	return n + RPC_RECORD_MARK;
 }
 
+/* ---- bytes ---- */
+
+ssize_t rpc_conn_read(struct rpc_conn *conn, uint8_t *to, size_t room)
+{
+	ssize_t n;
+
+	if (conn->layer.read)
+		return conn->layer.read(conn->layer.state, conn->fd, to, room);
+	n = recv(conn->fd, to, room, MSG_DONTWAIT);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t rpc_conn_write(struct rpc_conn *conn)
+{
+	const uint8_t *from = conn->out.bytes + conn->sent;
+	size_t unsent = rpc_conn_unsent(conn);
+	ssize_t n;
+
+	if (conn->layer.write)
+		return conn->layer.write(conn->layer.state, conn->fd, from,
+					 unsent);
+	n = send(conn->fd, from, unsent, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return n < 0 ? -errno : n;
+}
+
+int rpc_conn_begin(struct rpc_conn *conn)
+{
+	int rc = 0;
+
+	if (!conn->has_begun && conn->layer.begin)
+		rc = conn->layer.begin(conn->layer.state, conn->fd);
+	conn->has_begun = rc == 0;
+	return rc;
+}
+
 /* ---- the queue ---- */
 
 size_t rpc_conn_unsent(const struct rpc_conn *conn)
@@ -308,6 +343,30 @@ static struct rpc_conn *create(struct rpc_conns *conns, int fd,
 	return conn;
 }
 
+static void close_fd(struct rpc_conn *conn)
+{
+	if (conn->layer.close)
+		conn->layer.close(conn->layer.state);
+	pthread_mutex_lock(&conn->conns->lock);
+	fdio_close(&conn->fd);
+	pthread_mutex_unlock(&conn->conns->lock);
+}
+
+/* Returns 0, or -errno: it is not to be served. */
+static int put_layer(struct rpc_conn *conn)
+{
+	const struct rpc_server_options *options = conn->conns->options;
+	int rc;
+
+	if (!options->secure)
+		return 0;
+	rc = options->secure(&conn->peer, &conn->layer, options->arg);
+	if (rc)
+		conn->layer.close = NULL;
+	conn->peer.layer = conn->layer.state;
+	return rc || !conn->layer.read ? rc : fdio_set_nonblock(conn->fd, true);
+}
+
 /* With the lock held. */
 static void enlist(struct rpc_conns *conns, struct rpc_conn *conn)
 {
@@ -334,6 +393,13 @@ int rpc_conn_open(struct rpc_conns *conns, int fd, const struct rpc_peer *peer)
 		fdio_close(&fd);
 		return -ENOMEM;
 	}
+	rc = put_layer(conn);
+	if (rc) {
+		rpc_conn_tell(conns, RPC_SERVER_REFUSED, peer, -rc);
+		close_fd(conn);
+		release(conn);
+		return 0;
+	}
 	pthread_mutex_lock(&conns->lock);
 	enlist(conns, conn);
 	/* With the lock held, so that it is in the list before it ends. */
@@ -346,7 +412,7 @@ int rpc_conn_open(struct rpc_conns *conns, int fd, const struct rpc_peer *peer)
 	}
 	pthread_mutex_unlock(&conns->lock);
 	if (rc) {
-		fdio_close(&conn->fd);
+		close_fd(conn);
 		release(conn);
 	}
 	return rc;
@@ -354,9 +420,7 @@ int rpc_conn_open(struct rpc_conns *conns, int fd, const struct rpc_peer *peer)
 
 void rpc_conn_shut(struct rpc_conn *conn)
 {
-	pthread_mutex_lock(&conn->conns->lock);
-	fdio_close(&conn->fd);
-	pthread_mutex_unlock(&conn->conns->lock);
+	close_fd(conn);
 	rpc_record_fini(&conn->reader);
 	rpc_buffer_fini(&conn->out);
 }

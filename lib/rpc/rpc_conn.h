@@ -35,6 +35,8 @@ struct rpc_conn {
 	struct rpc_conns *conns;
 	struct rpc_conn *next, *previous;
 	struct rpc_peer peer;
+	struct rpc_layer layer; /* all zero: none */
+	bool has_begun;         /* the layer, if there is one */
 	uint64_t owner, number; /* rpc_share.h; the how manieth */
 	int fd;                 /* -1: closed */
 	/* For those that look for one to close, from another thread; nothing is
@@ -66,6 +68,7 @@ struct rpc_conn {
 			size_t unsent_then;      /* as write was set */
 			int why;                 /* to end; 0: go on */
 			bool is_open;            /* has not ended */
+			bool has_more;           /* in its layer, perhaps */
 		} l;
 	};
 };
@@ -122,6 +125,17 @@ ssize_t rpc_conn_answer(struct rpc_conn *conn, const struct rpc_call *call,
 
 /* The same of the call that was taken, into out. 0 or -errno. */
 int rpc_conn_answer_taken(struct rpc_conn *conn, struct rpc_scratch *scratch);
+
+/* As recv(2) without waiting, but that it returns -errno; through the layer, if
+ * there is one. */
+ssize_t rpc_conn_read(struct rpc_conn *conn, uint8_t *to, size_t room);
+
+/* Send what the peer takes without waiting. Returns how much, or -errno. */
+ssize_t rpc_conn_write(struct rpc_conn *conn);
+
+/* A step of the layer's beginning: rpc_layer.h. Returns 0 when there is nothing
+ * (more) to be done. */
+int rpc_conn_begin(struct rpc_conn *conn);
 
 /* Bytes to be sent. */
 size_t rpc_conn_unsent(const struct rpc_conn *conn);

@@ -20,6 +20,7 @@
 #include "lib/rpc/rpc_loop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -44,7 +45,8 @@ struct rpc_loop {
 	pthread_t thread;
 	struct rpc_scratch scratch;
 	int64_t now; /* of this round */
-	struct rpc_timer_list idle, record, write, hungry;
+	struct rpc_timer_list idle, record, write;
+	struct rpc_timer_list again; /* to be read without word from epoll */
 	struct rpc_conn *closing;
 	/* For the other loops; nothing is ordered by them. */
 	atomic_int processor; /* that it ran on before it waited */
@@ -167,10 +169,9 @@ static int send_some(struct rpc_conn *conn)
 	ssize_t n = 0;
 
 	if (rpc_conn_unsent(conn) > 0) {
-		n = send(conn->fd, conn->out.bytes + conn->sent,
-			 rpc_conn_unsent(conn), MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return -errno;
+		n = rpc_conn_write(conn);
+		if (n < 0 && n != -EAGAIN && n != -EINTR)
+			return (int)n;
 		n = n < 0 ? 0 : n;
 		rpc_conn_was_sent(conn, (size_t)n);
 		rpc_conn_set_idle(conn, conn->l.loop->now);
@@ -278,24 +279,25 @@ static int answer_all(struct rpc_conn *conn)
 
 /* ---- what to wait for ---- */
 
+static bool is_stopping(const struct rpc_conn *conn)
+{
+	return atomic_load_explicit(&conn->conns->is_stopping,
+				    memory_order_relaxed);
+}
+
 static bool may_read(const struct rpc_conn *conn)
 {
 	return !conn->l.why && !conn->hungry_since && !has_enough(conn) &&
-	       !atomic_load_explicit(&conn->conns->is_stopping,
-				     memory_order_relaxed);
+	       !is_stopping(conn);
 }
 
-static int set_events(struct rpc_conn *conn)
+static int wait_for(struct rpc_conn *conn, uint32_t events)
 {
-	struct epoll_event event = {
-		.events = (may_read(conn) ? EPOLLIN : 0u) |
-			  (rpc_conn_unsent(conn) > 0 ? EPOLLOUT : 0u),
-		.data.ptr = conn,
-	};
+	struct epoll_event event = {.events = events, .data.ptr = conn};
 
-	if (event.events == conn->l.events)
+	if (events == conn->l.events)
 		return 0;
-	conn->l.events = event.events;
+	conn->l.events = events;
 	return epoll_ctl(conn->l.loop->epoll_fd, EPOLL_CTL_MOD, conn->fd,
 			 &event)
 		       ? -errno
@@ -310,8 +312,11 @@ static void watch_reading(struct rpc_conn *conn)
 	struct rpc_timer *timer = &conn->l.read;
 
 	if (conn->hungry_since) {
-		rpc_timer_start(timer, &loop->hungry, conn,
+		rpc_timer_start(timer, &loop->again, conn,
 				loop->now + RPC_CONN_RETRY_MS * TICK_MS);
+	} else if (may_read(conn) && conn->l.has_more) {
+		/* In the next round, after those of whom epoll tells. */
+		rpc_timer_start(timer, &loop->again, conn, loop->now + 1);
 	} else if (!may_read(conn) || conn->l.in_flight > 0) {
 		rpc_timer_stop(timer);
 	} else if (rpc_record_is_partial(&conn->reader)) {
@@ -340,8 +345,33 @@ static bool is_finished(const struct rpc_conn *conn)
 {
 	if (conn->l.in_flight > 0 || rpc_conn_unsent(conn) > 0)
 		return false;
-	return conn->l.why || atomic_load_explicit(&conn->conns->is_stopping,
-						   memory_order_relaxed);
+	return conn->l.why || is_stopping(conn);
+}
+
+/* What comes before the first record, as far as it goes now. Returns whether it
+ * is done. */
+static bool has_begun(struct rpc_conn *conn)
+{
+	struct rpc_loop *loop = conn->l.loop;
+	int rc = rpc_conn_begin(conn);
+
+	if (rc == 0) {
+		/* It may have come with the last of that. */
+		conn->l.has_more = conn->layer.read;
+		return true;
+	}
+	if (rc > 0 && !is_stopping(conn)) {
+		rc = wait_for(conn, rc & POLLOUT ? EPOLLOUT : EPOLLIN);
+		if (!conn->l.read.in)
+			rpc_timer_start(
+				&conn->l.read, &loop->record, conn,
+				due_after(loop,
+					  conn->conns->options->record_ns));
+		if (rc == 0)
+			return false;
+	}
+	end(conn, rc > 0 ? 0 : rc);
+	return false;
 }
 
 /* Answer and send, and once more where what was queued is gone. Returns 0 or
@@ -369,11 +399,16 @@ static void go_on(struct rpc_conn *conn, int why)
 {
 	int rc;
 
+	if (!conn->has_begun && !has_begun(conn))
+		return;
 	if (why && !conn->l.why)
 		conn->l.why = why;
 	rc = answer_and_send(conn);
 	if (!rc && !is_finished(conn))
-		rc = set_events(conn);
+		rc = wait_for(
+			conn,
+			(may_read(conn) ? EPOLLIN : 0u) |
+				(rpc_conn_unsent(conn) > 0 ? EPOLLOUT : 0u));
 	if (rc || is_finished(conn)) {
 		end(conn, conn->l.why ? conn->l.why : rc);
 		return;
@@ -398,9 +433,11 @@ static int receive(struct rpc_conn *conn)
 	if (rc)
 		return rc;
 	conn->hungry_since = 0;
-	n = recv(conn->fd, to, room, MSG_DONTWAIT);
+	n = rpc_conn_read(conn, to, room);
+	/* Of which epoll knows nothing. */
+	conn->l.has_more = conn->layer.read && n == (ssize_t)room;
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		return n == -EAGAIN || n == -EINTR ? 0 : (int)n;
 	if (n == 0)
 		return rpc_record_is_partial(&conn->reader) ? -ECONNRESET
 							    : -EPIPE;
@@ -413,6 +450,12 @@ static int receive_or_wait(struct rpc_conn *conn)
 	int rc = receive(conn);
 
 	return rc == -ENOBUFS ? rpc_conn_go_hungry(conn) : rc;
+}
+
+static bool runs_on(const struct rpc_loop *loop, int processor)
+{
+	return atomic_load_explicit(&loop->processor, memory_order_relaxed) ==
+	       processor;
 }
 
 /* The loop that should have this one: it runs where the bytes come in, which the
@@ -428,15 +471,14 @@ static struct rpc_loop *find_nearer(const struct rpc_conn *conn)
 
 	if (getsockopt(conn->fd, SOL_SOCKET, SO_INCOMING_CPU, &processor,
 		       &bytes) ||
-	    processor < 0)
+	    processor < 0 || runs_on(loop, processor))
 		return NULL;
 	for (unsigned int i = 0; i < loop->loops->n; i++) {
 		other = &loop->loops->loops[i];
-		if (atomic_load_explicit(&other->processor,
-					 memory_order_relaxed) == processor &&
+		if (runs_on(other, processor) &&
 		    atomic_load_explicit(&other->n_conns,
 					 memory_order_relaxed) <= n)
-			return other == loop ? NULL : other;
+			return other;
 	}
 	return NULL;
 }
@@ -447,8 +489,9 @@ static void move_if_better(struct rpc_conn *conn)
 {
 	struct rpc_loop *loop = conn->l.loop, *other;
 
-	if (++conn->l.n_received % LOOK_EVERY || conn->l.in_flight > 0 ||
-	    conn->hungry_since || rpc_conn_unsent(conn) > 0)
+	if (++conn->l.n_received % LOOK_EVERY || !conn->has_begun ||
+	    conn->l.in_flight > 0 || conn->hungry_since ||
+	    rpc_conn_unsent(conn) > 0)
 		return;
 	other = find_nearer(conn);
 	if (!other || epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL))
@@ -464,7 +507,9 @@ static void look_at(struct rpc_conn *conn, uint32_t events)
 
 	if (!conn->l.is_open)
 		return;
-	if (conn->l.events & EPOLLIN && events & ~(uint32_t)EPOLLOUT)
+	if (!conn->has_begun)
+		events = 0;
+	else if (conn->l.events & EPOLLIN && events & ~(uint32_t)EPOLLOUT)
 		why = receive_or_wait(conn);
 	else if (events & (EPOLLHUP | EPOLLERR))
 		why = -ECONNRESET;
@@ -563,13 +608,13 @@ static void end_overdue(struct rpc_loop *loop, struct rpc_timer_list *timers)
 		end(timers->first->conn, timers->why);
 }
 
-/* Once each: who gets nothing again is at the end then, and due later. */
-static void feed_hungry(struct rpc_loop *loop)
+/* Once each: who wants it again is at the end then, and due later. */
+static void read_again(struct rpc_loop *loop)
 {
 	struct rpc_conn *conn;
 
-	while (loop->hungry.first && loop->hungry.first->due <= loop->now) {
-		conn = loop->hungry.first->conn;
+	while (loop->again.first && loop->again.first->due <= loop->now) {
+		conn = loop->again.first->conn;
 		rpc_timer_stop(&conn->l.read);
 		go_on(conn, conn->has_call ? 0 : receive_or_wait(conn));
 	}
@@ -577,8 +622,8 @@ static void feed_hungry(struct rpc_loop *loop)
 
 static int64_t first_due(const struct rpc_loop *loop)
 {
-	const struct rpc_timer_list *const all[] = {
-		&loop->idle, &loop->record, &loop->write, &loop->hungry};
+	const struct rpc_timer_list *const all[] = {&loop->idle, &loop->record,
+						    &loop->write, &loop->again};
 	int64_t due = TICK_NEVER;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -618,7 +663,7 @@ static void *run(void *arg)
 				is_woken = true;
 		if (is_woken)
 			look_at_lists(loop);
-		feed_hungry(loop);
+		read_again(loop);
 		end_overdue(loop, &loop->idle);
 		end_overdue(loop, &loop->record);
 		end_overdue(loop, &loop->write);

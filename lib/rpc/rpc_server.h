@@ -2,7 +2,7 @@
  *
  * Connections are served by a thread each, or by event loops: the same code
  * but for who waits. Either way a client that sends half a call, or never reads
- * its replies, holds up nobody but itself. One thread more serves all
+ * its replies, holds up nobody but itself. One thread more receives all
  * datagrams.
  *
  * What a client can cost is limited: connections, bytes of a record, time for a
@@ -17,8 +17,9 @@
  * A thread for each connection: a procedure that takes long holds up its own
  * connection. Event loops: what is RPC_QUICK is served in the loop and must
  * not wait; all else by workers, so many at the same time, and holds up its own
- * connection from max_in_flight calls on. Over UDP a procedure holds up all who
- * use that. */
+ * connection from max_in_flight calls on. Over UDP the same, but that others
+ * serve, and at most 32 more wait, of one peer no more than are free besides;
+ * what comes beyond is lost, as a datagram may be. */
 #ifndef UNIXIPC_LIB_RPC_RPC_SERVER_H
 #define UNIXIPC_LIB_RPC_RPC_SERVER_H
 
@@ -29,6 +30,7 @@
 #include "lib/rpc/rpc_auth.h"
 #include "lib/rpc/rpc_bind.h"
 #include "lib/rpc/rpc_dispatch.h"
+#include "lib/rpc/rpc_layer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,7 +44,8 @@ enum rpc_server_event {
 	RPC_SERVER_IDLE,       /* closed: no call for idle_ns */
 	RPC_SERVER_EVICTED,    /* closed: to make room for another */
 	RPC_SERVER_NO_MEMORY,  /* closed: memory was used up */
-	RPC_SERVER_REFUSED,    /* no room, nobody to evict; error says why */
+	RPC_SERVER_REFUSED,    /* no room, nobody to evict, or not to be
+				* secured; error says why */
 };
 
 struct rpc_server_options {
@@ -58,7 +61,8 @@ struct rpc_server_options {
 	 * no loop, but a thread for each connection. */
 	unsigned int loops;
 	/* Zero takes the default in brackets. */
-	unsigned int workers;         /* [4] threads beside the loops */
+	unsigned int workers;         /* [4] threads beside the loops, and as
+				       * many beside the one for datagrams */
 	unsigned int max_in_flight;   /* [1] calls of a connection with workers;
 				     * with 1 they are answered in their order */
 	unsigned int max_connections; /* [1000], fewer where RLIMIT_NOFILE
@@ -85,7 +89,14 @@ struct rpc_server_options {
 	 * it at the same time. NULL: nobody looks. */
 	void (*trace)(bool is_sent, const uint8_t *message, size_t n,
 		      void *arg);
-	void *arg; /* of these three */
+	/* Not UDP: put a layer under a new connection, as TLS. *layer is all
+	 * zero, and where it stays so, there is none. The layer begins where
+	 * the connection is served, within record_ns. Must not wait: the
+	 * thread that accepts calls it. Returns 0, or -errno: the connection
+	 * is closed. NULL: no layers. */
+	int (*secure)(const struct rpc_peer *peer, struct rpc_layer *layer,
+		      void *arg);
+	void *arg; /* of these four */
 };
 
 struct rpc_server_counts {

@@ -31,7 +31,7 @@ int rpc_stream_connect(struct rpc_stream *stream,
 }
 
 void rpc_stream_set_layer(struct rpc_stream *stream,
-			  const struct rpc_stream_layer *layer)
+			  const struct rpc_layer *layer)
 {
 	stream->layer = *layer;
 }
@@ -55,7 +55,7 @@ void rpc_stream_close(struct rpc_stream *stream)
 	if (stream->layer.close && rpc_stream_is_open(stream))
 		stream->layer.close(stream->layer.state);
 	rpc_socket_close(&stream->socket);
-	stream->layer = (struct rpc_stream_layer){0};
+	stream->layer = (struct rpc_layer){0};
 	rpc_record_fini(&stream->in);
 	stream->out_start = stream->out_end = 0;
 	stream->n_sent = stream->n_put;

@@ -8,7 +8,7 @@
  * same. No signal is raised. One thread at a time.
  *
  * The bytes go through recv(2) and send(2), or, for TLS (RFC 9289), through a
- * pair of functions that the caller gives once the socket is connected. */
+ * layer that the caller gives once the socket is connected. */
 #ifndef UNIXIPC_LIB_RPC_RPC_STREAM_H
 #define UNIXIPC_LIB_RPC_RPC_STREAM_H
 
@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "lib/rpc/rpc_buffer.h"
+#include "lib/rpc/rpc_layer.h"
 #include "lib/rpc/rpc_record.h"
 #include "lib/rpc/rpc_socket.h"
 
@@ -25,21 +26,9 @@
 extern "C" {
 #endif
 
-/* What stands between the socket and the records. */
-struct rpc_stream_layer {
-	/* Move some bytes without waiting: how many, 0 at the end (of reading
-	 * alone), -EAGAIN when the socket has to be waited for, or another
-	 * -errno, after which the stream is of no use. */
-	ssize_t (*read)(void *state, int fd, void *buf, size_t n);
-	ssize_t (*write)(void *state, int fd, const void *buf, size_t n);
-	/* Before the socket is closed. NULL: nothing is to be done. */
-	void (*close)(void *state);
-	void *state;
-};
-
 struct rpc_stream {
 	struct rpc_socket socket;
-	struct rpc_stream_layer layer; /* all zero: none */
+	struct rpc_layer layer; /* all zero: none */
 	struct rpc_record_reader in;
 	struct rpc_buffer out;
 	size_t out_start, out_end; /* of what has not been sent */
@@ -58,7 +47,7 @@ int rpc_stream_connect(struct rpc_stream *stream,
 
 /* All that comes and goes passes through layer from now on. */
 void rpc_stream_set_layer(struct rpc_stream *stream,
-			  const struct rpc_stream_layer *layer);
+			  const struct rpc_layer *layer);
 
 bool rpc_stream_is_open(const struct rpc_stream *stream);
 

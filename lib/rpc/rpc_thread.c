@@ -5,6 +5,7 @@
 #include "lib/rpc/rpc_thread.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -25,6 +26,75 @@ static int wait_for_memory(struct rpc_conn *conn)
 	return rc == -ETIMEDOUT || rc == -EINTR ? 0 : -EPIPE;
 }
 
+/* ---- through a layer ---- */
+
+static int begin(struct rpc_conn *conn)
+{
+	int64_t deadline = tick_after(conn->conns->options->record_ns);
+	int rc;
+
+	while ((rc = rpc_conn_begin(conn)) > 0) {
+		rc = fdio_wait(conn->fd, (short)rc, deadline);
+		if (rc < 0)
+			return rc;
+	}
+	return rc;
+}
+
+/* As rpc_record_send(). */
+static int send_through(struct rpc_conn *conn)
+{
+	int64_t deadline = tick_after(conn->conns->options->write_ns);
+	ssize_t n;
+	int rc;
+
+	while (rpc_conn_unsent(conn) > 0) {
+		n = rpc_conn_write(conn);
+		if (n > 0) {
+			rpc_conn_was_sent(conn, (size_t)n);
+			continue;
+		}
+		if (n < 0 && n != -EAGAIN)
+			return (int)n;
+		rc = fdio_wait(conn->fd, POLLOUT, deadline);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* As rpc_record_receive(). */
+static ssize_t receive_through(struct rpc_conn *conn)
+{
+	struct rpc_record_reader *reader = &conn->reader;
+	const struct rpc_server_options *options = conn->conns->options;
+	bool is_partial = rpc_record_is_partial(reader);
+	int64_t deadline;
+	uint8_t *to;
+	size_t room;
+	ssize_t n;
+	int rc = rpc_record_room(reader, &to, &room);
+
+	if (rc)
+		return rc;
+	if (is_partial && reader->whole_until == 0)
+		reader->whole_until = tick_after(options->record_ns);
+	deadline =
+		is_partial ? reader->whole_until : tick_after(options->idle_ns);
+	while ((n = rpc_conn_read(conn, to, room)) == -EAGAIN) {
+		rc = fdio_wait(conn->fd, POLLIN, deadline);
+		if (rc < 0)
+			return rc == -ETIMEDOUT && !is_partial ? -EAGAIN : rc;
+	}
+	if (n == 0)
+		return is_partial ? -ECONNRESET : -EPIPE;
+	if (n > 0)
+		rpc_record_add(reader, (size_t)n);
+	return n;
+}
+
+/* ---- a call, and its reply ---- */
+
 static int send_all(struct rpc_conn *conn)
 {
 	size_t n = rpc_conn_unsent(conn);
@@ -35,9 +105,13 @@ static int send_all(struct rpc_conn *conn)
 	/* A peer that does not read may be evicted as one that does not
 	 * write. */
 	rpc_conn_set_idle(conn, tick_now());
-	rc = rpc_record_send(conn->fd, conn->out.bytes + conn->sent, n,
-			     conn->conns->options->write_ns);
-	rpc_conn_was_sent(conn, n);
+	if (conn->layer.write) {
+		rc = send_through(conn);
+	} else {
+		rc = rpc_record_send(conn->fd, conn->out.bytes + conn->sent, n,
+				     conn->conns->options->write_ns);
+		rpc_conn_was_sent(conn, n);
+	}
 	rpc_buffer_relax(&conn->out, 0);
 	rpc_conn_note_memory(conn);
 	return rc;
@@ -64,7 +138,8 @@ static int receive(struct rpc_conn *conn)
 	/* After a call that got no reply. */
 	if (!rpc_conn_is_idle(conn))
 		rpc_conn_set_idle(conn, tick_now());
-	n = rpc_record_receive(&conn->reader);
+	n = conn->layer.read ? receive_through(conn)
+			     : rpc_record_receive(&conn->reader);
 	if (n == -EINTR)
 		return 0;
 	if (n == -ENOBUFS)
@@ -95,7 +170,7 @@ static int step(struct rpc_conn *conn, struct rpc_scratch *scratch)
 static int serve(struct rpc_conn *conn)
 {
 	struct rpc_scratch scratch;
-	int rc = 0;
+	int rc = begin(conn);
 
 	rpc_dispatch_scratch_init(&scratch);
 	while (!rc && (rpc_conn_unsent(conn) > 0 ||

@@ -533,8 +533,10 @@ static void layer_close(void *state)
 
 static int put_layer(struct rpc_stream *stream, struct layer *layer)
 {
-	const struct rpc_stream_layer functions = {layer_read, layer_write,
-						   layer_close, layer};
+	const struct rpc_layer functions = {.read = layer_read,
+					    .write = layer_write,
+					    .close = layer_close,
+					    .state = layer};
 
 	rpc_stream_set_layer(stream, &functions);
 	return 0;
