@@ -1,5 +1,6 @@
 /* Any bytes to a whole server, over TCP, UDP and a Unix socket, served by
- * threads and by loops: it lives, and answers a call of somebody else. */
+ * threads, by loops, and by loops that leave all calls to workers: it lives, and
+ * answers a call of somebody else. */
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -22,7 +23,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MODES = 2, ANSWER_MS = 10000 };
+enum { THREADS, LOOPS, WORKERS, MODES };
+enum { ANSWER_MS = 10000, PROCEDURES_MAX = 16 };
 
 static struct calc_service service;
 static struct rpc_server *servers[MODES];
@@ -61,17 +63,37 @@ static void remove_sockets(void)
 		unlink(paths[mode]);
 }
 
+/* The same programs, of which no procedure is quick. */
+static const struct rpc_program *make_slow(void)
+{
+	static struct rpc_procedure procedures[CALC_PROGRAMS][PROCEDURES_MAX];
+	static struct rpc_program programs[CALC_PROGRAMS];
+
+	for (int i = 0; i < CALC_PROGRAMS; i++) {
+		programs[i] = calc_programs[i];
+		programs[i].procedures = procedures[i];
+		if (programs[i].n_procedures > PROCEDURES_MAX)
+			abort();
+		for (size_t j = 0; j < programs[i].n_procedures; j++) {
+			procedures[i][j] = calc_programs[i].procedures[j];
+			procedures[i][j].flags &= ~(unsigned int)RPC_QUICK;
+		}
+	}
+	return programs;
+}
+
 static void start(int mode)
 {
 	const struct rpc_server_options options = {
-		.dispatch = {.programs = calc_programs,
+		.dispatch = {.programs = mode == WORKERS ? make_slow()
+							 : calc_programs,
 			     .n_programs = CALC_PROGRAMS,
 			     .arg = &service},
 		.host = "127.0.0.1",
 		.has_tcp = true,
 		.has_udp = true,
 		.unix_path = paths[mode],
-		.loops = mode == 0 ? 0 : 2,
+		.loops = mode == THREADS ? 0 : 2,
 	};
 	pthread_t thread;
 
