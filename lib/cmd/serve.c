@@ -137,6 +137,12 @@ static _Noreturn void refuse_registration(const struct rpc_bind_service *bind,
 		die("program 0x%08x is registered already, and a server "
 		    "answers: rpcinfo -p",
 		    program);
+	case -EXDEV:
+		die("program 0x%08x is registered with an rpcbind of another "
+		    "network namespace, and whether it is served there cannot "
+		    "be seen from here: rpcinfo -d %u VERSION, for each "
+		    "version, or do without it (--no-rpcbind)",
+		    program, program);
 	case -EPERM:
 		die("program 0x%08x is registered by another user: as root, "
 		    "rpcinfo -d %u VERSION, for each version",

@@ -3,7 +3,9 @@
  *
  * rpcbind never forgets by itself: a killed server stays registered. So all
  * that it knows is listed first, and what is there under our numbers is
- * called: a server that answers may stay, and we do not start. */
+ * called: a server that answers may stay, and we do not start. Where rpcbind
+ * lives, and with it those who are registered, the list of our namespace's Unix
+ * sockets says: it has rpcbind's, or it has not. */
 #include "lib/rpc/rpc_bind.h"
 
 #include <errno.h>
@@ -11,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "lib/rpc/rpc_client.h"
 #include "lib/tick.h"
@@ -279,6 +283,43 @@ static bool is_alive(const RPCB *there, int64_t deadline)
 	       fault.kind == RPC_FAULT_TIMED_OUT || fault.error == ETIMEDOUT;
 }
 
+/* Whether a line of /proc/net/unix is of a socket that listens at that file:
+ * address, references, protocol, flags, type, state, inode, path. */
+static bool is_listening_at(const char *line, const struct stat *file)
+{
+	enum { ACCEPTS = 1 << 16 }; /* __SO_ACCEPTCON of the kernel */
+	struct stat status;
+	unsigned int flags;
+	char path[ADDRESS_MAX];
+
+	return sscanf(line, "%*s %*x %*x %x %*x %*x %*u %127s", &flags, path) ==
+		       2 &&
+	       flags & ACCEPTS && path[0] == '/' && stat(path, &status) == 0 &&
+	       status.st_dev == file->st_dev && status.st_ino == file->st_ino;
+}
+
+/* Whether rpcbind's addresses are of our network namespace, as far as we can
+ * see. */
+static bool is_our_network(const struct rpc_bind_service *service)
+{
+	const char *path =
+		service->rpcbind_path ? service->rpcbind_path : RPC_BIND_SOCKET;
+	char line[512];
+	struct stat file;
+	bool is = false;
+	FILE *sockets;
+
+	if (stat(path, &file))
+		return false;
+	sockets = fopen("/proc/thread-self/net/unix", "re");
+	if (!sockets)
+		return false;
+	while (!is && fgets(line, sizeof(line), sockets))
+		is = is_listening_at(line, &file);
+	fclose(sockets);
+	return is;
+}
+
 /* ---- setting ---- */
 
 static int unset(struct rpc_client *client, const RPCB *there, int64_t deadline)
@@ -311,10 +352,28 @@ static bool is_taken(const struct rpc_bind_service *service, const RPCB *there,
 	       is_alive(there, deadline);
 }
 
+/* Whether a server at that address would answer us, if it lives. */
+static bool is_within_reach(const RPCB *there, bool is_near)
+{
+	return is_near || strcmp(there->r_netid, "local") == 0;
+}
+
+/* Whether it is in our way. Returns 0, -EXDEV or -EADDRINUSE. */
+static int find_in_the_way(const struct rpc_bind_service *service,
+			   const RPCB *there, bool is_near, int64_t deadline)
+{
+	if (is_of_other_family(service, there) || !has_program(service, there))
+		return 0;
+	if (!is_within_reach(there, is_near))
+		return -EXDEV;
+	return is_taken(service, there, deadline) ? -EADDRINUSE : 0;
+}
+
 /* Make room for our entries. */
 static int remove_dead(const struct rpc_bind_service *service,
 		       struct rpc_client *client, int64_t deadline)
 {
+	const bool is_near = is_our_network(service);
 	rpcblist_ptr list;
 	int rc = list_all(client, deadline, &list);
 
@@ -323,11 +382,10 @@ static int remove_dead(const struct rpc_bind_service *service,
 		rc = -EPROTONOSUPPORT;
 	/* First all are asked, so that nothing is removed for nothing. */
 	for (rpcblist_ptr at = list; at && !rc; at = at->rpcb_next)
-		if (!is_of_other_family(service, &at->rpcb_map) &&
-		    is_taken(service, &at->rpcb_map, deadline))
-			rc = -EADDRINUSE;
+		rc = find_in_the_way(service, &at->rpcb_map, is_near, deadline);
 	for (rpcblist_ptr at = list; at && !rc; at = at->rpcb_next)
 		if (has_program(service, &at->rpcb_map) &&
+		    is_within_reach(&at->rpcb_map, is_near) &&
 		    !is_taken(service, &at->rpcb_map, deadline))
 			rc = unset(client, &at->rpcb_map, deadline);
 	free_list(&list);

@@ -3,7 +3,11 @@
  * RFC 1833. Setting goes over rpcbind's Unix socket, where it knows who is
  * asking, and lets nobody else remove what we have set. What a killed server
  * left is found by calling it: nobody answers. All wait until the deadline at
- * most. One thread at a time for a service. */
+ * most. One thread at a time for a service.
+ *
+ * An address is one of rpcbind's network namespace. In another one we can call
+ * nobody there, so that what is registered counts as living, and is kept; a
+ * path of a Unix socket is looked for in our own mount namespace. */
 #ifndef UNIXIPC_LIB_RPC_RPC_BIND_H
 #define UNIXIPC_LIB_RPC_RPC_BIND_H
 
@@ -34,6 +38,9 @@ struct rpc_bind_service {
  *			we do: it could tell nobody our ports
  *	-EADDRINUSE	a live server has registered the same program; one of
  *			the other family, IPv4 or IPv6, is left beside us
+ *	-EXDEV		there is a registration, and rpcbind is in another
+ *			network namespace than we, or we cannot see where
+ *			(/proc/net/unix): whether it lives cannot be judged
  *	-EPERM		another user's registration is in the way
  *	-ETIMEDOUT, -EINTR, -EPROTO (rpcbind said something else), … */
 int rpc_bind_set(const struct rpc_bind_service *service, int64_t deadline);

@@ -1,5 +1,6 @@
 /* Registration with a real rpcbind.
  * sandbox: --rpcbind */
+#include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -206,6 +207,75 @@ static void without_rpcbind_there_is_an_error(void **state)
 	assert_int_equal(rpc_bind_unset(&service, tick_after(LIMIT)), -ENOENT);
 }
 
+/* ---- a server in a network namespace of its own ---- */
+
+struct far {
+	struct rpc_bind_service service;
+	int set, set_again, unset;
+};
+
+static void *register_far(void *arg)
+{
+	struct far *far = arg;
+
+	/* The namespace is this thread's alone. */
+	if (unshare(CLONE_NEWNET)) {
+		far->set = -errno;
+		return NULL;
+	}
+	far->set = rpc_bind_set(&far->service, tick_after(LIMIT));
+	far->set_again = rpc_bind_set(&far->service, tick_after(LIMIT));
+	far->unset = rpc_bind_unset(&far->service, tick_after(LIMIT));
+	return NULL;
+}
+
+static void run_far(struct far *far, const struct fixture *f)
+{
+	pthread_t thread;
+
+	rpc_server_service(f->server, &far->service);
+	far->service.tcp_port = far->service.udp_port = dead_port();
+	far->service.unix_path = NULL;
+	assert_int_equal(pthread_create(&thread, NULL, register_far, far), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* There nobody answers at our port: they would take us for dead. */
+static void registration_that_cannot_be_judged_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct rpc_bind_service service;
+	struct far far;
+	uint16_t port;
+
+	rpc_server_service(f->server, &service);
+	assert_int_equal(rpc_bind_set(&service, tick_after(LIMIT)), 0);
+	run_far(&far, f);
+	assert_int_equal(far.set, -EXDEV);
+	assert_int_equal(far.set_again, -EXDEV);
+	assert_int_equal(far.unset, 0);
+	for (int t = RPC_TCP; t <= RPC_UDP; t++) {
+		assert_true(
+			is_registered((enum rpc_transport)t, VERSION, &port));
+		assert_int_equal(port, rpc_server_port(f->server,
+						       (enum rpc_transport)t));
+	}
+	assert_int_equal(rpc_bind_unset(&service, tick_after(LIMIT)), 0);
+}
+
+/* Its address may lead there all the same, by a port that is passed on. */
+static void far_server_may_register_where_nobody_is(void **state)
+{
+	struct far far;
+	uint16_t port;
+
+	run_far(&far, *state);
+	assert_int_equal(far.set, 0);
+	assert_int_equal(far.set_again, -EXDEV);
+	assert_int_equal(far.unset, 0);
+	assert_false(is_registered(RPC_TCP, VERSION, &port));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -217,6 +287,8 @@ int main(void)
 		CASE(dead_servers_registration_is_replaced),
 		cmocka_unit_test(own_port_is_not_taken_for_a_living_server),
 		CASE(living_servers_registration_is_left_alone),
+		CASE(registration_that_cannot_be_judged_is_kept),
+		CASE(far_server_may_register_where_nobody_is),
 		CASE(client_follows_a_server_that_moved),
 		CASE(without_rpcbind_there_is_an_error),
 	};
