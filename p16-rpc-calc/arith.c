@@ -59,19 +59,17 @@ int arith_evaluate_32(enum arith_operation operation, int32_t a, int32_t b,
 
 int arith_parse(const char *word, enum arith_operation *operation)
 {
-	static const struct {
-		const char *word;
-		enum arith_operation operation;
-	} words[] = {
-		{"add", ARITH_ADD},           {"sub", ARITH_SUBTRACT},
-		{"subtract", ARITH_SUBTRACT}, {"mul", ARITH_MULTIPLY},
-		{"multiply", ARITH_MULTIPLY}, {"div", ARITH_DIVIDE},
-		{"divide", ARITH_DIVIDE},
+	static const char *const words[][2] = {
+		[ARITH_ADD] = {"add", "add"},
+		[ARITH_SUBTRACT] = {"sub", "subtract"},
+		[ARITH_MULTIPLY] = {"mul", "multiply"},
+		[ARITH_DIVIDE] = {"div", "divide"},
 	};
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(word, words[i].word) == 0) {
-			*operation = words[i].operation;
+	for (int i = ARITH_ADD; i <= ARITH_DIVIDE; i++)
+		if (strcmp(word, words[i][0]) == 0 ||
+		    strcmp(word, words[i][1]) == 0) {
+			*operation = (enum arith_operation)i;
 			return 0;
 		}
 	return -EINVAL;
@@ -79,14 +77,7 @@ int arith_parse(const char *word, enum arith_operation *operation)
 
 char arith_sign(enum arith_operation operation)
 {
-	static const char signs[] = {
-		[ARITH_ADD] = '+',
-		[ARITH_SUBTRACT] = '-',
-		[ARITH_MULTIPLY] = '*',
-		[ARITH_DIVIDE] = '/',
-	};
-
 	return operation >= ARITH_ADD && operation <= ARITH_DIVIDE
-		       ? signs[operation]
+		       ? "?+-*/"[operation]
 		       : '?';
 }

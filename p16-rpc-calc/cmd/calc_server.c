@@ -9,8 +9,8 @@
 #include "lib/cmd/serve.h"
 #include "lib/cmd/stop.h"
 #include "lib/tick.h"
+#include "p16-rpc-calc/accumulator.h"
 #include "p16-rpc-calc/calc.h"
-#include "p16-rpc-calc/calc_service.h"
 
 /* Clients whose last answer is kept, and for how long at least. */
 enum { CLIENTS = 1024 };
@@ -120,21 +120,20 @@ int main(int argc, char **argv)
 		.serve.server = {.has_tcp = true, .has_udp = true},
 	};
 	struct rpc_server_options *rpc = &arguments.serve.server;
-	struct calc_service service;
+	struct accumulator *accumulator;
 	struct rpc_server *server;
 	int error, status;
 
 	parse(&arguments, argc, argv);
 	error = stop_install();
 	if (error == 0)
-		error = accumulator_open(&service.accumulator, CLIENTS,
-					 KEEP_NS);
+		error = accumulator_open(&accumulator, CLIENTS, KEEP_NS);
 	if (error)
 		die_errno(error, "cannot begin");
 	rpc->dispatch = (struct rpc_dispatch){
 		.programs = calc_programs,
 		.n_programs = CALC_PROGRAMS,
-		.arg = &service,
+		.arg = accumulator,
 	};
 	rpc->loses_reply = loses_reply;
 	rpc->on_event = print_event;
@@ -142,6 +141,6 @@ int main(int argc, char **argv)
 	server = serve_open(&arguments.serve);
 	status = serve_run(&arguments.serve, server, tell, &arguments);
 	serve_close(&arguments.serve, server);
-	accumulator_close(service.accumulator);
+	accumulator_close(accumulator);
 	return status;
 }

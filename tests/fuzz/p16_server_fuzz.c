@@ -18,15 +18,15 @@
 #include "lib/rpc/rpc_record.h"
 #include "lib/rpc/rpc_server.h"
 #include "lib/tick.h"
+#include "p16-rpc-calc/accumulator.h"
 #include "p16-rpc-calc/calc.h"
-#include "p16-rpc-calc/calc_service.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { THREADS, LOOPS, WORKERS, MODES };
 enum { ANSWER_MS = 10000, PROCEDURES_MAX = 16 };
 
-static struct calc_service service;
+static struct accumulator *accumulator;
 static struct rpc_server *servers[MODES];
 static int others[MODES]; /* a connection of somebody else */
 static char paths[MODES][64];
@@ -88,7 +88,7 @@ static void start(int mode)
 		.dispatch = {.programs = mode == WORKERS ? make_slow()
 							 : calc_programs,
 			     .n_programs = CALC_PROGRAMS,
-			     .arg = &service},
+			     .arg = accumulator},
 		.host = "127.0.0.1",
 		.has_tcp = true,
 		.has_udp = true,
@@ -145,7 +145,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static bool is_started;
 
 	if (!is_started) {
-		if (accumulator_open(&service.accumulator, 64, TICK_S))
+		if (accumulator_open(&accumulator, 64, TICK_S))
 			abort();
 		for (int mode = 0; mode < MODES; mode++)
 			start(mode);

@@ -15,11 +15,11 @@
 #include "lib/rpc/rpc_server.h"
 #include "lib/tick.h"
 #include "p16-rpc-calc/calc.h"
-#include "p16-rpc-calc/calc_service.h"
+#include "p16-rpc-calc/accumulator.h"
 #include "p16-rpc-calc/remote.h"
 
 struct fixture {
-	struct calc_service service;
+	struct accumulator *accumulator;
 	struct rpc_server *server;
 	pthread_t thread;
 	int stop[2];
@@ -54,8 +54,7 @@ static inline void fixture_open(struct fixture *f, size_t n_versions)
 {
 	struct rpc_server_options options = {
 		.dispatch = {.programs = calc_programs,
-			     .n_programs = n_versions,
-			     .arg = &f->service},
+			     .n_programs = n_versions},
 		.host = "127.0.0.1",
 		.has_tcp = true,
 		.has_udp = true,
@@ -66,8 +65,8 @@ static inline void fixture_open(struct fixture *f, size_t n_versions)
 
 	*f = (struct fixture){0};
 	snprintf(f->path, sizeof(f->path), "/tmp/p16_calc.%d", (int)getpid());
-	assert_int_equal(
-		accumulator_open(&f->service.accumulator, 64, 60 * TICK_S), 0);
+	assert_int_equal(accumulator_open(&f->accumulator, 64, 60 * TICK_S), 0);
+	options.dispatch.arg = f->accumulator;
 	assert_int_equal(rpc_server_open(&f->server, &options), 0);
 	assert_int_equal(fdio_pipe(f->stop), 0);
 	assert_int_equal(pthread_create(&f->thread, NULL, fixture_run, f), 0);
@@ -82,7 +81,7 @@ static inline void fixture_close(struct fixture *f)
 	assert_null(failed);
 	fdio_close(&f->stop[0]);
 	rpc_server_close(f->server);
-	accumulator_close(f->service.accumulator);
+	accumulator_close(f->accumulator);
 	assert_int_equal(access(f->path, F_OK), -1);
 }
 

@@ -34,7 +34,7 @@ static int64_t accumulate(struct remote *remote, int64_t amount)
 
 static struct accumulator_counts counts(void)
 {
-	return accumulator_counts(f.service.accumulator);
+	return accumulator_counts(f.accumulator);
 }
 
 static void requests_are_done_in_their_order(void **state)

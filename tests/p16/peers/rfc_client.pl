@@ -13,22 +13,14 @@ my %procedures = (add => 1, subtract => 2, multiply => 3, divide => 4,
 	batch => 5, echo => 7);
 my $xid = 0x52464300;
 
-sub receive {
-	my ($socket, $n, $bytes) = (@_, '');
-	while (length $bytes < $n) {
-		sysread($socket, $bytes, $n - length $bytes, length $bytes)
-			or die "the connection ended\n";
-	}
-	return $bytes;
-}
-
 # One fragment for the call; the reply may have several (RFC 5531, 11).
 sub over_stream {
 	my ($socket, $call, $mark, $reply) = (@_, 0, '');
 	syswrite($socket, pack('N/a*', $call) ^ "\x80");
 	until ($mark & 0x80000000) {
-		$mark = unpack('N', receive($socket, 4));
-		$reply .= receive($socket, $mark & 0x7fffffff);
+		read($socket, $mark, 4) or die "the connection ended\n";
+		$mark = unpack('N', $mark);
+		read($socket, $reply, $mark & 0x7fffffff, length $reply);
 	}
 	return $reply;
 }
@@ -48,9 +40,8 @@ sub call {
 	my $call = pack('N10a*', ++$xid, 0, 2, $program, $vers, $procedure,
 		0, 0, 0, 0, $args);
 	my ($id, $type, $status, $flavor, $verf, $accepted, $results) =
-		unpack('N4N/a*x![N]Na*', $transport eq 'tcp'
-			? over_stream($socket, $call)
-			: over_datagrams($socket, $call));
+		unpack('N4N/a*x![N]Na*', $transport eq 'tcp' ?
+			over_stream($socket, $call) : over_datagrams($socket, $call));
 	die "not the reply to our call\n" if $id != $xid || $type != 1;
 	die $status ? "denied\n" : "accept_stat $accepted\n"
 		if $status || $accepted;
