@@ -40,14 +40,14 @@ struct rpc_udp_envelope {
 	struct rpc_peer peer;
 	struct iovec part;
 	struct rpc_buffer request, reply;
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-	} control;
 	struct msghdr header; /* of the reply */
 	struct rpc_call call; /* points into request */
 	struct key key;
 	bool is_begun; /* by key */
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	} control;
 };
 
 /* FNV-1a. Not against forgery: who can forge an address can do worse. */

@@ -53,8 +53,10 @@ static int connect_to(int mode, enum rpc_transport transport)
 
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", paths[mode]);
 	if (fd < 0 || (is_unix ? connect(fd, (void *)&un, sizeof(un))
-			       : connect(fd, (void *)&in, sizeof(in))))
+			       : connect(fd, (void *)&in, sizeof(in)))) {
+		perror("a connection");
 		abort();
+	}
 	return fd;
 }
 
