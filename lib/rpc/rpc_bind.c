@@ -283,18 +283,22 @@ static bool is_alive(const RPCB *there, int64_t deadline)
 	       fault.kind == RPC_FAULT_TIMED_OUT || fault.error == ETIMEDOUT;
 }
 
-/* Whether a line of /proc/net/unix is of a socket that listens at that file:
- * address, references, protocol, flags, type, state, inode, path. */
-static bool is_listening_at(const char *line, const struct stat *file)
+/* Whether a line of /proc/net/unix is of a socket that listens at that file. It
+ * is cut into words: address, references, protocol, flags, type, state, inode,
+ * path. */
+static bool is_listening_at(char *line, const struct stat *file)
 {
 	enum { ACCEPTS = 1 << 16 }; /* __SO_ACCEPTCON of the kernel */
+	enum { FLAGS = 3, PATH = 7, WORDS };
 	struct stat status;
-	unsigned int flags;
-	char path[ADDRESS_MAX];
+	char *words[WORDS], *place;
+	int n = 0;
 
-	return sscanf(line, "%*s %*x %*x %x %*x %*x %*u %127s", &flags, path) ==
-		       2 &&
-	       flags & ACCEPTS && path[0] == '/' && stat(path, &status) == 0 &&
+	for (char *word = strtok_r(line, " \n", &place); word && n < WORDS;
+	     word = strtok_r(NULL, " \n", &place))
+		words[n++] = word;
+	return n == WORDS && strtoul(words[FLAGS], NULL, 16) & ACCEPTS &&
+	       words[PATH][0] == '/' && stat(words[PATH], &status) == 0 &&
 	       status.st_dev == file->st_dev && status.st_ino == file->st_ino;
 }
 

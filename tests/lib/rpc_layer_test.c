@@ -280,8 +280,8 @@ static void calls_go_through_a_layer(void **state)
  * that the rest is there but the layer. */
 static void calls_that_a_layer_holds_back_are_answered(void **state)
 {
-	enum { CALLS = 1000, EACH = 44, REPLY = 28 };
-	static uint8_t calls[CALLS * EACH], replies[CALLS * REPLY];
+	enum { CALLS = 1000, EACH = 44, BACK = 28 };
+	static uint8_t calls[CALLS * EACH], replies[CALLS * BACK];
 	struct rpc_layer layer;
 	struct fixture f;
 	size_t at = 0;
@@ -316,7 +316,7 @@ static void calls_that_a_layer_holds_back_are_answered(void **state)
 	}
 	for (uint32_t i = 0; i < CALLS; i++)
 		assert_int_equal(
-			rpc_message_get32(replies + (size_t)i * REPLY + 4), i);
+			rpc_message_get32(replies + (size_t)i * BACK + 4), i);
 	assert_true(atomic_load(&n_held_back) > 0);
 	layer.close(layer.state);
 	close(fd);
