@@ -11,7 +11,7 @@
  * A connection goes to the loop on the processor where its bytes come in: a
  * peer on the same machine then sleeps and wakes there too, while to wake it on
  * another processor takes an interrupt, more than all else that we do for a
- * small call.
+ * small call. So that there is a loop on each, loops keep apart.
  *
  * Connections belong to their loop's thread alone. Others reach it by its two
  * lists, under their lock: connections that come, jobs that are done. What
@@ -642,6 +642,27 @@ static bool is_closing(struct rpc_loop *loop)
 	return is;
 }
 
+/* Each loop has every so manieth of the processors that we may use, where there
+ * are enough: the kernel would have two on the same for half of the time. To be
+ * refused that costs time, and nothing else. */
+static void keep_apart(const struct rpc_loop *loop)
+{
+	const struct rpc_loops *loops = loop->loops;
+	const size_t n = loops->conns->options->loops;
+	const size_t which = (size_t)(loop - loops->loops);
+	cpu_set_t all, mine;
+	size_t k = 0;
+
+	if (sched_getaffinity(0, sizeof(all), &all) ||
+	    (size_t)CPU_COUNT(&all) < n)
+		return;
+	CPU_ZERO(&mine);
+	for (size_t i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &all) && k++ % n == which)
+			CPU_SET(i, &mine);
+	(void)sched_setaffinity(0, sizeof(mine), &mine);
+}
+
 static void *run(void *arg)
 {
 	struct rpc_loop *loop = arg;
@@ -649,6 +670,7 @@ static void *run(void *arg)
 	bool is_woken;
 	int n;
 
+	keep_apart(loop);
 	do {
 		atomic_store_explicit(&loop->processor, sched_getcpu(),
 				      memory_order_relaxed);

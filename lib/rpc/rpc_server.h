@@ -57,8 +57,10 @@ struct rpc_server_options {
 	uint16_t tcp_port, udp_port; /* 0: the kernel chooses */
 	const char *unix_path;       /* NULL: no Unix socket */
 	unsigned int unix_mode;      /* of the socket's file; 0: 0666 */
-	/* Event loops, a thread each, among which connections are dealt out. 0:
-	 * no loop, but a thread for each connection. */
+	/* Event loops, a thread each, among which connections are dealt out;
+	 * where there are as many processors (sched_getaffinity(2)) they keep
+	 * apart, and a connection moves to where its bytes come in. 0: no loop,
+	 * but a thread for each connection. */
 	unsigned int loops;
 	/* Zero takes the default in brackets. */
 	unsigned int workers;         /* [4] threads beside the loops, and as

@@ -36,10 +36,18 @@ int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 	return 0;
 }
 
+static cpu_set_t processors[LOOPS]; /* that each may use */
+
 static enum auth_stat look(const struct rpc_request *request)
 {
+	int loop = sched_getcpu();
+
 	(void)request;
-	atomic_store(&served_by, sched_getcpu());
+	if (loop >= LOOPS) /* a worker */
+		return AUTH_OK;
+	if (sched_getaffinity(0, sizeof(cpu_set_t), &processors[loop]))
+		return AUTH_FAILED;
+	atomic_store(&served_by, loop);
 	return AUTH_OK;
 }
 
@@ -123,6 +131,29 @@ static void no_connection_goes_to_a_loop_that_has_more(void **state)
 	stop_server(&f);
 }
 
+static void loops_keep_apart(void **state)
+{
+	struct fixture f;
+	struct rpc_client *clients[LOOPS];
+	cpu_set_t all, both, common;
+
+	(void)state;
+	start_loops(&f);
+	for (int i = 0; i < LOOPS; i++) {
+		clients[i] = open_client(&f, RPC_TCP);
+		call_often(clients[i], 1);
+	}
+	for (int i = 0; i < LOOPS; i++)
+		rpc_client_close(clients[i]);
+	stop_server(&f);
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	CPU_OR(&both, &processors[0], &processors[1]);
+	CPU_AND(&common, &processors[0], &processors[1]);
+	assert_true(CPU_EQUAL(&both, &all));
+	/* On one processor both have that. */
+	assert_int_equal(CPU_COUNT(&common), CPU_COUNT(&all) < LOOPS ? 1 : 0);
+}
+
 /* ---- many at once ---- */
 
 struct caller {
@@ -177,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connection_goes_where_its_bytes_come_in),
 		cmocka_unit_test(no_connection_goes_to_a_loop_that_has_more),
+		cmocka_unit_test(loops_keep_apart),
 		cmocka_unit_test(calls_succeed_while_connections_move),
 	};
 
