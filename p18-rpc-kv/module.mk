@@ -1,0 +1,12 @@
+# A part of the chapter: its library and its folder, of which all is in it.
+KV := p18-rpc-kv
+kv_part = $(if $(wildcard $(KV)/$(2)*.c),$(call library,$(1),$(KV),$(patsubst \
+	$(KV)/%,%,$(wildcard $(KV)/$(2)*.c)),$(3),$(4)))
+
+$(call library,kvwire,$(KV),kv_xdr.c kv_clnt.c,libtirpc,rpc)
+$(call kv_part,raft,raft/)
+$(call kv_part,kvdurable,durable/)
+$(call kv_part,kvstate,state,libtirpc,kvwire)
+$(call kv_part,kvcache,cache)
+$(call kv_part,kvremote,remote,libtirpc,kvwire kvcache)
+$(call kv_part,kvetcd,etcd/,libcurl jansson,kvwire)
