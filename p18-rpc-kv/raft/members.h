@@ -1,0 +1,49 @@
+/* members.h - the servers of a cluster: of whom a majority must agree.
+ *
+ * A list is data, without pointers; it is what an entry RAFT_MEMBERS of the log
+ * holds, and what a snapshot must hold beside the state (raft.h). All functions
+ * are pure. */
+#ifndef UNIXIPC_P18_RPC_KV_RAFT_MEMBERS_H
+#define UNIXIPC_P18_RPC_KV_RAFT_MEMBERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	MEMBERS_MAX = 9,
+	MEMBERS_ADDRESS_MAX = 256, /* bytes, without the final zero */
+	MEMBERS_BYTES_MAX = 4 + MEMBERS_MAX * (8 + 4 + MEMBERS_ADDRESS_MAX),
+};
+
+struct member {
+	uint64_t id; /* never 0 */
+	char address[MEMBERS_ADDRESS_MAX + 1];
+};
+
+struct members {
+	unsigned int n; /* 0: of no cluster yet */
+	struct member member[MEMBERS_MAX];
+};
+
+/* The place of a server in the list, or -1. */
+int members_find(const struct members *members, uint64_t id);
+
+/* How many make a majority: 2 of 3, 3 of 4. */
+unsigned int members_majority(const struct members *members);
+
+/* Add a server, or take one away. -EEXIST, -ENOENT, -ENOSPC (there are
+ * MEMBERS_MAX), -EINVAL (id 0, an address that is too long or empty, or nobody
+ * would be left). */
+int members_add(struct members *members, uint64_t id, const char *address);
+int members_remove(struct members *members, uint64_t id);
+
+/* As bytes, of which there are MEMBERS_BYTES_MAX at most: how many, and then of
+ * each its id, the length of its address and the address; numbers are big
+ * endian. Returns how many bytes. */
+size_t members_encode(const struct members *members, void *bytes);
+
+/* -EBADMSG, with *members unchanged: no such list, two of one id, or none. */
+int members_decode(const void *bytes, size_t len, struct members *members);
+
+#endif
