@@ -43,7 +43,7 @@ int members_remove(struct members *members, uint64_t id);
  * endian. Returns how many bytes. */
 size_t members_encode(const struct members *members, void *bytes);
 
-/* -EBADMSG, with *members unchanged: no such list, two of one id, or none. */
+/* -EBADMSG, with *members unchanged: no such list, or two of one id. */
 int members_decode(const void *bytes, size_t len, struct members *members);
 
 #endif

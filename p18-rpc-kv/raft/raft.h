@@ -5,18 +5,19 @@
  * thesis "Consensus: Bridging Theory and Practice" (2014).
  *
  * A struct raft is one server's state. It is given events, each a call of one
- *of the functions below, and raft_output() says what has to be done because of
+ * of the functions below, and raft_output() says what has to be done because of
  * them: what to write, whom to send what, what to apply. There is no I/O in
- *here, no clock, no thread, no global; the same events give the same output.
- *Who does the work is called the node:
+ * here, no clock, no thread, no global; the same events give the same output.
+ * Who does the work is called the node:
  *
  *	raft_tick(raft, now);
  *	for each event that has happened
  *		raft_receive(…) raft_propose(…) raft_read(…) raft_persisted(…) …
  *	raft_output(raft, &output);
- *	hand output.write to the log (not waiting for it), keep output.chunks,
- *send output.messages, apply output.apply, answer output.reads sleep until
- *output.wake_ns, or the next event
+ *	hand output.write to the log (not waiting for it), keep
+ *	output.chunks, send output.messages, apply output.apply, answer
+ *	output.reads
+ *	sleep until output.wake_ns, or the next event
  *
  * Many events before one output make one write, and one message for each peer:
  * that is how requests are batched.
@@ -28,39 +29,39 @@
  *
  * Durability. output.write has a number, and writes are done in their order.
  * When it is durable (fdatasync has returned 0; one may do for several), the
- *node says raft_persisted(number). The core holds messages back until then,
- *where they depend on it: no vote is told before term and vote are durable, no
- *entry is acknowledged before it is. A leader sends entries before it has
- *written them, and counts itself when it has (thesis, 10.2.1). If a write
- *fails, nobody knows what is on the disk: the process must end.
+ * node says raft_persisted(number). The core holds messages back until then,
+ * where they depend on it: no vote is told before term and vote are durable, no
+ * entry is acknowledged before it is. A leader sends entries before it has
+ * written them, and counts itself when it has (thesis, 10.2.1). If a write
+ * fails, nobody knows what is on the disk: the process must end.
  *
  * Messages are requests and replies. To each request that raft_receive() has
  * taken there is one reply, now or later, with its token. To each request that
  * the core sends, the node gives raft_receive() the reply, with the request's
  * token, or calls raft_lost(). If it does neither the core sends anew, but
- *later. Messages may be lost, doubled, delayed and out of order. What no
- *correct server would send is refused with -EBADMSG, and changes nothing; but a
- *server that lies well enough is not found out: Raft trusts the members, and
- *the node must know that it talks to one (cluster id, from, to).
+ * later. Messages may be lost, doubled, delayed and out of order. What no
+ * correct server would send is refused with -EBADMSG, and changes nothing; but
+ * a server that lies well enough is not found out: Raft trusts the members, and
+ * the node must know that it talks to one (cluster id, from, to).
  *
  * Who may vote. The core believes that an id means one log, which never
  * forgets. So a folder that was lost must not come back under its id: the
- *server is removed, and added again. The node must
+ * server is removed, and added again. The node must
  *
  *	- give raft_open() the first members only when it is sure that the
- *cluster begins now: not when the folder is empty and another member's is not
- *	  (then it was wiped, or is to be added: no members);
+ *	  cluster begins now: not when the folder is empty and another member's
+ *	  is not (then it was wiped, or is to be added: no members);
  *	- keep, durable with term and vote, that it was opened once: a folder in
  *	  which there is an identity but no term is a damaged one;
  *	- answer a peer that speaks to another id or cluster as a stranger, and
- *not call raft_receive().
+ *	  not call raft_receive().
  *
  * A server that is opened without members takes entries and snapshots, but
  * neither votes nor campaigns until it finds itself among the members in its
- *log.
+ * log.
  *
  * Functions that return int return 0 or -errno. -ENOMEM: nothing has changed;
- *try again, or let it be lost like a message. */
+ * try again, or let it be lost like a message. */
 #ifndef UNIXIPC_P18_RPC_KV_RAFT_RAFT_H
 #define UNIXIPC_P18_RPC_KV_RAFT_RAFT_H
 
@@ -74,6 +75,7 @@ enum {
 	RAFT_ENTRIES_MAX = 32,       /* of one message */
 	RAFT_COMMAND_MAX = 135168,   /* bytes of one entry */
 	RAFT_CHUNK_MAX = 256 * 1024, /* bytes of a snapshot in one message */
+	RAFT_WINDOW_MAX = 64,
 };
 
 /* Terms and indexes beyond this are refused: nobody gets there by counting, and
@@ -144,9 +146,9 @@ struct raft_append_reply {
 struct raft_snapshot {
 	uint64_t last_index;
 	uint64_t last_term;
-	uint64_t total; /* bytes */
+	uint64_t total; /* bytes, at least one */
 	uint64_t offset;
-	uint64_t len; /* bytes of this chunk; 0 only if total is 0 */
+	uint64_t len; /* bytes of this chunk, at least one */
 };
 
 struct raft_snapshot_reply {
@@ -184,7 +186,8 @@ struct raft_options {
 			       * up to twice as long, campaigns */
 	int64_t heartbeat_ns; /* a leader that has nothing to say says so; less
 			       * than half of election_ns */
-	unsigned int window;  /* requests in flight to each peer, 1 at least */
+	unsigned int window;  /* requests with entries in flight to each peer, 1
+			       * to RAFT_WINDOW_MAX */
 	size_t append_bytes;  /* of commands in one message, or one command */
 	uint64_t trailing;    /* entries that stay behind a snapshot, for peers
 			       * that are a little late */
@@ -358,9 +361,11 @@ unsigned int raft_replicas(const struct raft *raft, uint64_t index);
 /* An entry that is still in the log, or NULL; good as output is. */
 const struct raft_entry *raft_entry(const struct raft *raft, uint64_t index);
 
-/* The members as of an applied entry, no older than the snapshot: what a
- * snapshot up to there must hold. */
-const struct members *raft_members(const struct raft *raft, uint64_t index);
+/* The members as of an entry no older than the snapshot: what a snapshot up to
+ * there must hold. None, in a server that was opened without and has not come
+ * to an entry RAFT_MEMBERS yet. */
+void raft_members(const struct raft *raft, uint64_t index,
+		  struct members *members);
 
 /* For tests: what is wrong with the state itself, or NULL. */
 const char *raft_fault(const struct raft *raft);
