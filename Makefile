@@ -263,7 +263,7 @@ build/gen/%.h build/gen/%_xdr.c build/gen/%_clnt.c build/gen/%_svc.c: \
 
 # All mechanisms in one library, for `make install`.
 OUR_LIBS := $(filter-out $(call archive,suite support shapes replay crash crashplay \
-	cmd rpccmd p06_print shm_image_arguments \
+	raftsim cmd rpccmd p06_print shm_image_arguments \
 	mmapdb_rows),$(LIBRARIES))
 $(B)/libunixipc.a: $(OUR_LIBS)
 	@rm -f $@
