@@ -232,7 +232,7 @@ static const char *leader_fault(const struct raft *raft)
 	    core_last_term(raft) != raft->term)
 		return "a leader has no entry of its term";
 	for (unsigned int i = 0; !fault && i < raft->members.n; i++)
-		if (raft->peer[i].id != raft->options.id)
+		if (!core_is_self(raft, i))
 			fault = peer_fault(raft, &raft->peer[i]);
 	return fault;
 }

@@ -11,14 +11,19 @@ void configure_refresh(struct raft *raft, uint64_t first);
 void configure_as_of(const struct raft *raft, uint64_t index,
 		     struct members *members);
 
-/* Whether this server may vote, and campaign. */
+/* Whether this server may vote for others, and campaign. */
 bool configure_may_vote(const struct raft *raft);
+bool configure_may_lead(const struct raft *raft);
 
 /* Add a list of members to a leader's log. -EBUSY, -ENOMEM. */
 int configure_change(struct raft *raft, const struct members *members);
 
 /* -EBUSY: the last change is not committed, or nothing of our term is. */
 int configure_is_busy(const struct raft *raft);
+
+/* If this peer is a learner that has learnt enough, begin to make it a
+ * voter. */
+void configure_promote(struct raft *raft, const struct peer *peer);
 
 /* A leader has committed something. */
 void configure_committed(struct raft *raft);

@@ -172,10 +172,21 @@ static inline uint64_t core_last_term(const struct raft *raft)
 	return entries_term(&raft->log, core_last(raft));
 }
 
-/* Whether this many, and ourselves if we are a member, are a majority. */
-static inline bool core_is_member(const struct raft *raft)
+static inline bool core_is_self(const struct raft *raft, unsigned int at)
 {
-	return members_find(&raft->members, raft->options.id) >= 0;
+	return raft->peer[at].id == raft->options.id;
+}
+
+/* Whether the voters of which this is true are a majority. */
+static inline bool core_majority(const struct raft *raft,
+				 bool (*is_true)(const struct raft *raft,
+						 unsigned int at))
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < raft->members.n; i++)
+		n += !raft->members.member[i].is_learner && is_true(raft, i);
+	return n >= members_majority(&raft->members);
 }
 
 static inline struct peer *core_peer(struct raft *raft, uint64_t id)

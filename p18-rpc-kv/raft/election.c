@@ -46,13 +46,9 @@ void election_follow(struct raft *raft, uint64_t term, uint64_t leader)
 
 /* ---- campaigning ---- */
 
-static bool has_majority(const struct raft *raft)
+static bool has_granted(const struct raft *raft, unsigned int at)
 {
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < raft->members.n; i++)
-		n += raft->peer[i].has_granted;
-	return n >= members_majority(&raft->members);
+	return raft->peer[at].has_granted;
 }
 
 static void grant_ourselves(struct raft *raft)
@@ -107,13 +103,13 @@ static void campaign_if_welcome(struct raft *raft)
 	ask_for_votes(raft);
 	election_wait(raft);
 	grant_ourselves(raft);
-	if (has_majority(raft))
+	if (core_majority(raft, has_granted))
 		campaign(raft);
 }
 
 static void count(struct raft *raft)
 {
-	if (!has_majority(raft))
+	if (!core_majority(raft, has_granted))
 		return;
 	if (!raft->is_pre)
 		replication_begin(raft);
@@ -204,20 +200,21 @@ void election_vote(struct raft *raft, const struct raft_message *request)
 
 /* ---- time ---- */
 
+static bool has_answered(const struct raft *raft, unsigned int at)
+{
+	return core_is_self(raft, at) ||
+	       raft->now_ns - raft->peer[at].heard_ns <=
+		       raft->options.election_ns;
+}
+
 /* A leader that cannot reach a majority is none: it would take requests that it
  * cannot commit, and answer those who could elect another (thesis, 6.2). */
 static void check_quorum(struct raft *raft)
 {
-	const int64_t since = raft->now_ns - raft->options.election_ns;
-	unsigned int n = 0;
-
 	if (raft->now_ns < raft->quorum_ns)
 		return;
-	for (unsigned int i = 0; i < raft->members.n; i++)
-		n += raft->peer[i].id == raft->options.id ||
-		     raft->peer[i].heard_ns >= since;
 	raft->quorum_ns = raft->now_ns + raft->options.election_ns;
-	if (n < members_majority(&raft->members))
+	if (!core_majority(raft, has_answered))
 		election_follow(raft, raft->term, 0);
 }
 
@@ -227,7 +224,7 @@ void election_tick(struct raft *raft)
 		check_quorum(raft);
 	else if (raft->now_ns < raft->election_ns)
 		;
-	else if (configure_may_vote(raft))
+	else if (configure_may_lead(raft))
 		campaign_if_welcome(raft);
 	else
 		election_wait(raft);

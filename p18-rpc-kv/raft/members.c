@@ -13,9 +13,25 @@ int members_find(const struct members *members, uint64_t id)
 	return -1;
 }
 
+bool members_is_voter(const struct members *members, uint64_t id)
+{
+	const int at = members_find(members, id);
+
+	return at >= 0 && !members->member[at].is_learner;
+}
+
+static unsigned int count_voters(const struct members *members)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < members->n; i++)
+		n += !members->member[i].is_learner;
+	return n;
+}
+
 unsigned int members_majority(const struct members *members)
 {
-	return members->n / 2 + 1;
+	return count_voters(members) / 2 + 1;
 }
 
 int members_add(struct members *members, uint64_t id, const char *address)
@@ -42,7 +58,7 @@ int members_remove(struct members *members, uint64_t id)
 
 	if (at < 0)
 		return -ENOENT;
-	if (members->n == 1)
+	if (count_voters(members) == 1 && !members->member[at].is_learner)
 		return -EINVAL;
 	members->n--;
 	memmove(&members->member[at], &members->member[at + 1],
@@ -75,6 +91,7 @@ size_t members_encode(const struct members *members, void *bytes)
 		const size_t len = strlen(member->address);
 
 		to = put64(to, member->id);
+		to = put32(to, member->is_learner);
 		to = put32(to, (uint32_t)len);
 		memcpy(to, member->address, len);
 		to += len;
@@ -101,16 +118,22 @@ static bool take(struct rest *rest, void *to, size_t len)
 static int take_member(struct rest *rest, struct members *members)
 {
 	char address[MEMBERS_ADDRESS_MAX + 1] = "";
+	uint32_t is_learner, len;
 	uint64_t id;
-	uint32_t len;
 
-	if (!take(rest, &id, sizeof(id)) || !take(rest, &len, sizeof(len)))
+	if (!take(rest, &id, sizeof(id)) ||
+	    !take(rest, &is_learner, sizeof(is_learner)) ||
+	    !take(rest, &len, sizeof(len)))
 		return -EBADMSG;
+	is_learner = be32toh(is_learner);
 	len = be32toh(len);
-	if (len > MEMBERS_ADDRESS_MAX || !take(rest, address, len) ||
-	    strlen(address) != len)
+	if (is_learner > 1 || len > MEMBERS_ADDRESS_MAX ||
+	    !take(rest, address, len) || strlen(address) != len)
 		return -EBADMSG;
-	return members_add(members, be64toh(id), address) ? -EBADMSG : 0;
+	if (members_add(members, be64toh(id), address))
+		return -EBADMSG;
+	members->member[members->n - 1].is_learner = is_learner;
+	return 0;
 }
 
 int members_decode(const void *bytes, size_t len, struct members *members)
@@ -127,7 +150,7 @@ int members_decode(const void *bytes, size_t len, struct members *members)
 	while (list.n < n)
 		if (take_member(&rest, &list))
 			return -EBADMSG;
-	if (rest.len)
+	if (rest.len || (n && !count_voters(&list)))
 		return -EBADMSG;
 	*members = list;
 	return 0;

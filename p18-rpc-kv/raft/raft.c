@@ -244,6 +244,8 @@ int raft_add(struct raft *raft, uint64_t id, const char *address,
 	struct members members = raft->members;
 	const int error = members_add(&members, id, address);
 
+	if (!error)
+		members.member[members.n - 1].is_learner = true;
 	return change_members(raft, &members, error, index, term);
 }
 
@@ -369,7 +371,7 @@ void raft_status(const struct raft *raft, struct raft_status *status)
 	};
 	for (unsigned int i = 0; i < raft->members.n; i++) {
 		const struct peer *peer = &raft->peer[i];
-		const bool is_self = peer->id == raft->options.id;
+		const bool is_self = core_is_self(raft, i);
 
 		if (raft->role == RAFT_LEADER)
 			status->progress[i] = (struct raft_progress){
@@ -384,9 +386,8 @@ unsigned int raft_replicas(const struct raft *raft, uint64_t index)
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < raft->members.n; i++)
-		n += (raft->peer[i].id == raft->options.id
-			      ? raft->durable
-			      : raft->peer[i].match) >= index;
+		n += (core_is_self(raft, i) ? raft->durable
+					    : raft->peer[i].match) >= index;
 	return n;
 }
 

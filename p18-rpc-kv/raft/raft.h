@@ -58,7 +58,8 @@
  *
  * A server that is opened without members takes entries and snapshots, but
  * neither votes nor campaigns until it finds itself among the members in its
- * log.
+ * log. That keeps one who was wiped from voting at once, and not for ever: the
+ * rest is the node's.
  *
  * Functions that return int return 0 or -errno. -ENOMEM: nothing has changed;
  * try again, or let it be lost like a message. */
@@ -242,8 +243,8 @@ int raft_propose(struct raft *raft, const void *command, size_t len,
  * from when it is in the log. -EREMOTE, -EBUSY (the last change is not
  * committed yet, or this leader has committed nothing; try again), and those of
  * members_add(), members_remove(). Whoever is added has an empty folder, or one
- * of this cluster; it is a member at once, so that a majority may wait until it
- * has caught up. */
+ * of this cluster. It is a learner at first, whom no majority waits for, and
+ * the leader makes it a voter by itself when it has caught up. */
 int raft_add(struct raft *raft, uint64_t id, const char *address,
 	     uint64_t *index, uint64_t *term);
 int raft_remove(struct raft *raft, uint64_t id, uint64_t *index,

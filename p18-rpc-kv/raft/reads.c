@@ -67,26 +67,20 @@ void reads_begin(struct raft *raft)
 		raft->reads[i].index = raft->commit;
 	}
 	for (unsigned int i = 0; i < raft->members.n; i++)
-		raft->peer[i].wants_empty =
-			raft->peer[i].id != raft->options.id;
+		raft->peer[i].wants_empty = !core_is_self(raft, i);
 	reads_confirm(raft);
 }
 
-static bool has_majority(const struct raft *raft)
+static bool has_answered(const struct raft *raft, unsigned int at)
 {
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < raft->members.n; i++)
-		n += raft->peer[i].id == raft->options.id ||
-		     raft->peer[i].round >= raft->round;
-	return n >= members_majority(&raft->members);
+	return core_is_self(raft, at) || raft->peer[at].round >= raft->round;
 }
 
 void reads_confirm(struct raft *raft)
 {
 	size_t kept = 0;
 
-	if (raft->is_confirmed || !has_majority(raft))
+	if (raft->is_confirmed || !core_majority(raft, has_answered))
 		return;
 	raft->is_confirmed = true;
 	raft->confirmed_ns = raft->round_ns;

@@ -64,14 +64,16 @@ void replication_begin(struct raft *raft)
 static uint64_t majority_match(const struct raft *raft)
 {
 	uint64_t match[MEMBERS_MAX], swap;
+	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < raft->members.n; i++) {
 		/* A leader that is being removed does not count itself
 		 * (thesis, 4.2.2): it is not among the members. */
-		match[i] = raft->peer[i].id == raft->options.id
-				   ? raft->durable
-				   : raft->peer[i].match;
-		for (unsigned int j = i; j > 0 && match[j] > match[j - 1];
+		if (raft->members.member[i].is_learner)
+			continue;
+		match[n] = core_is_self(raft, i) ? raft->durable
+						 : raft->peer[i].match;
+		for (unsigned int j = n++; j > 0 && match[j] > match[j - 1];
 		     j--) {
 			swap = match[j];
 			match[j] = match[j - 1];
@@ -190,6 +192,7 @@ void replication_reply(struct raft *raft, struct peer *peer,
 		peer->n_flight = 0;
 	}
 	replication_match(raft, peer, reply->index);
+	configure_promote(raft, peer);
 }
 
 void replication_lost(struct raft *raft, struct peer *peer, uint64_t token)
@@ -304,6 +307,6 @@ static void send_to(struct raft *raft, struct peer *peer)
 void replication_send(struct raft *raft)
 {
 	for (unsigned int i = 0; i < raft->members.n; i++)
-		if (raft->peer[i].id != raft->options.id)
+		if (!core_is_self(raft, i))
 			send_to(raft, &raft->peer[i]);
 }
