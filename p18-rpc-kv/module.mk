@@ -11,7 +11,5 @@ $(call kv_part,kvcache,cache)
 $(call kv_part,kvremote,remote,libtirpc,kvwire kvcache)
 $(call kv_part,kvetcd,etcd/,libcurl jansson,kvwire)
 
-# A cluster of Raft cores in one thread, and all that can go wrong with them.
-$(call library,raftsim,tests/p18,$(filter-out %_test.c,$(notdir \
-	$(wildcard tests/p18/sim*.c))),,raft)
-TEST_LIBS_p18/sim_stress_test := raftsim
+TEST_LDFLAGS_p18/state_test := -Wl,--wrap=malloc,--wrap=calloc
+TSAN_TESTS += p18/state_test
