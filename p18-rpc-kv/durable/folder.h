@@ -49,6 +49,7 @@ struct folder_member {
 struct folder_identity {
 	uint8_t share[FOLDER_CLUSTER_BYTES];
 	uint8_t cluster[FOLDER_CLUSTER_BYTES]; /* zero: of none yet */
+	bool is_formed; /* has a cluster, a log and a vote: folder_form() */
 	uint64_t server;
 	uint64_t since;     /* a server that joins; else 0 */
 	uint32_t n_members; /* 0: it joins */
@@ -78,8 +79,6 @@ void folder_close(struct folder *folder);
  * Durable on return. -EEXIST: it has one; -EINVAL: ids or addresses twice, the
  * own id not among them, too many, an id 0. */
 int folder_claim(struct folder *folder, const struct folder_identity *identity);
-
-bool folder_is_formed(const struct folder *folder);
 
 /* All shares are known, that of members[i] is shares[i], the own one as it is in
  * the identity: compute the cluster and make that durable. Before this, wal_create()

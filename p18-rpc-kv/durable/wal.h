@@ -5,8 +5,8 @@
  * writes the data alone, in half the time. Records stand behind one another and
  * never in two segments:
  *
- *	struct wal_head      magic, version, CRC-32C, number, the entry before
- *	struct wal_record    length, CRC-32C, index, term, kind; and the payload
+ *	struct segment_head    magic, version, CRC-32C, number, the entry before
+ *	struct segment_record  length, CRC-32Cs, index, term, kind; the payload
  *	…
  *	zeros                to the end
  *

@@ -1,0 +1,15 @@
+/* damage.c - see damage.h. */
+#include "p18-rpc-kv/durable/damage.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+int damage_note(struct damage *damage, const char *name, uint64_t offset,
+		const char *what)
+{
+	if (damage)
+		snprintf(damage->text, sizeof(damage->text),
+			 "%s: at byte %" PRIu64 ": %s", name, offset, what);
+	return -EBADMSG;
+}
