@@ -12,4 +12,5 @@ $(call kv_part,kvremote,remote,libtirpc,kvwire kvcache)
 $(call kv_part,kvetcd,etcd/,libcurl jansson,kvwire)
 
 TEST_LDFLAGS_p18/state_test := -Wl,--wrap=malloc,--wrap=calloc
-TSAN_TESTS += p18/state_test
+TEST_LDFLAGS_p18/wal_test := -Wl,--wrap=fallocate
+TSAN_TESTS += p18/state_test p18/wal_test

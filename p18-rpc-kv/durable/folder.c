@@ -15,7 +15,7 @@
 #include "p18-rpc-kv/durable/file.h"
 
 #define NAME "identity"
-#define MAGIC "UIPCKV"
+#define MAGIC "UIPCKVID"
 
 enum { VERSION = 1, LOCK_TEXT = 16 };
 

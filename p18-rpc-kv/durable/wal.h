@@ -64,13 +64,13 @@ struct wal_entry {
  * multiple of 4096. */
 int wal_create(int dir, uint32_t segment_bytes);
 
-/* Open it, cut a torn tail, and hand over, in the order of appending, the entries
- * behind the snapshot that there is ({0, 0}: none). An entry whose index is not
- * beyond the last replaces it and all after it. An error that visit returns ends
- * this and is returned. What counts in the end is up to wal_last(): when the
- * log does not hold the snapshot's last entry, with its term (Raft, section 7:
- * it was installed, and the log not yet begun anew), that is
- * done now, and what visit was given is void.
+/* Open it, cut a torn tail, and hand over the entries that there are, in the order
+ * of appending: one whose index is not beyond the last replaces that and all
+ * after it. They may begin before the snapshot that there is ({0, 0}: none). An
+ * error that visit returns ends this and is returned. What counts in the end is up
+ * to wal_last(): when the log does not hold the snapshot's last entry, with its
+ * term (Raft, section 7: it was installed, and the log not yet begun anew), that
+ * is done now, and what visit was given is void.
  * -EBADMSG and damage: see above; a segment missing; entries missing between the
  * snapshot and the first one. dir must stay open as long as the log does. */
 int wal_open(struct wal **wal, int dir, uint32_t segment_bytes,

@@ -133,7 +133,6 @@ static int take_record(struct reading *reading, const uint8_t *bytes,
 	if (entry.index <= reading->snapshot.index) {
 		reading->has_it = entry.index == reading->snapshot.index;
 		reading->term = entry.term;
-		return 0;
 	}
 	return reading->visit(&entry, reading->arg);
 }
