@@ -315,17 +315,25 @@ int folder_form(struct folder *folder,
 	return error;
 }
 
+static bool is_among(const struct folder_member *member,
+		     const struct folder_member *members, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (members[i].id == member->id &&
+		    strcmp(members[i].address, member->address) == 0)
+			return true;
+	return false;
+}
+
 bool folder_is_of(const struct folder *folder, uint64_t server,
 		  const struct folder_member *members, uint32_t n)
 {
 	const struct folder_identity *identity = &folder->identity;
-	uint32_t n_found = 0;
 
+	if (server != identity->server || n != identity->n_members)
+		return false;
 	for (uint32_t i = 0; i < n; i++)
-		for (uint32_t j = 0; j < identity->n_members; j++)
-			n_found += members[i].id == identity->members[j].id &&
-				   strcmp(members[i].address,
-					  identity->members[j].address) == 0;
-	return server == identity->server && n == identity->n_members &&
-	       n_found == n;
+		if (!is_among(&identity->members[i], members, n))
+			return false;
+	return true;
 }
