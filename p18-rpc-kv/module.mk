@@ -13,4 +13,5 @@ $(call kv_part,kvetcd,etcd/,libcurl jansson,kvwire)
 
 TEST_LDFLAGS_p18/state_test := -Wl,--wrap=malloc,--wrap=calloc
 TEST_LDFLAGS_p18/wal_test := -Wl,--wrap=fallocate
+TEST_LDFLAGS_p18/durable_faults_test := -Wl,--wrap=pwrite,--wrap=fdatasync,--wrap=fsync,--wrap=fallocate,--wrap=renameat,--wrap=unlinkat
 TSAN_TESTS += p18/state_test p18/wal_test

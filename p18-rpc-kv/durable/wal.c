@@ -152,12 +152,14 @@ int wal_append(struct wal *wal, const struct wal_entry *entries, size_t n)
 	if (error)
 		return error;
 	n_here = count_fitting(wal, entries, n, &bytes);
-	if (n_here == n)
-		return write_records(wal, entries, n, bytes);
-	error = wal_prepare(wal);
-	if (error)
-		return error;
-	error = write_both(wal, entries, n, n_here, bytes);
+	if (n_here == n) {
+		error = write_records(wal, entries, n, bytes);
+	} else {
+		error = wal_prepare(wal);
+		if (error)
+			return error;
+		error = write_both(wal, entries, n, n_here, bytes);
+	}
 	/* That word is for when nothing was written. */
 	return error == -ENOSPC ? -EIO : error;
 }
