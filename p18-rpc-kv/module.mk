@@ -15,3 +15,5 @@ TEST_LDFLAGS_p18/state_test := -Wl,--wrap=malloc,--wrap=calloc
 TEST_LDFLAGS_p18/wal_test := -Wl,--wrap=fallocate
 TEST_LDFLAGS_p18/durable_faults_test := -Wl,--wrap=pwrite,--wrap=fdatasync,--wrap=fsync,--wrap=fallocate,--wrap=renameat,--wrap=unlinkat
 TSAN_TESTS += p18/state_test p18/wal_test
+# Faults that tests/crash must find.
+TEST_LDFLAGS_crash/p18_worse_crash := -Wl,--wrap=crc32c,--wrap=crc32c_more,--wrap=file_sync

@@ -65,7 +65,8 @@ struct folder {
 
 /* Open the folder (a last component that is a symbolic link is refused), make it
  * if it is not there (its parents not), and lock it until folder_close() or the
- * end of the process and of children that have not exec'ed. Does not wait.
+ * end of the process and of children that have not exec'ed. Does not wait. What
+ * names there are in it are durable on return.
  * -EBUSY: another process has it; *holder is the pid that it gave, 0 when it did
  * not (to be shown, never to be signalled). -EPERM: of another user, or others
  * may write to it. -EBADMSG: the identity is damaged, or missing while there are

@@ -72,7 +72,8 @@ int wal_create(int dir, uint32_t segment_bytes);
  * term (Raft, section 7: it was installed, and the log not yet begun anew), that
  * is done now, and what visit was given is void.
  * -EBADMSG and damage: see above; a segment missing; entries missing between the
- * snapshot and the first one. dir must stay open as long as the log does. */
+ * snapshot and the first one. dir must stay open as long as the log does, and is
+ * that of a folder_open(): names that are found are durable. */
 int wal_open(struct wal **wal, int dir, uint32_t segment_bytes,
 	     struct wal_position snapshot,
 	     int (*visit)(const struct wal_entry *entry, void *arg), void *arg,
