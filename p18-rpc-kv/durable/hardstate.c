@@ -42,7 +42,7 @@ static bool is_sound(const struct copy *copy)
 static int write_copy(int fd, const struct copy *copy, int which)
 {
 	int error =
-		file_write(fd, copy, sizeof(*copy), (uint64_t)(APART * which));
+		file_write(fd, copy, sizeof(*copy), (uint64_t)which * APART);
 
 	return error ? error : file_sync(fd);
 }
@@ -132,7 +132,7 @@ int hardstate_open(struct hardstate *hardstate, int dir, struct damage *damage)
 		return error;
 	for (int i = 0; i < 2 && n >= 0; i++)
 		n = file_read(hardstate->fd, &copies[i], sizeof(copies[i]),
-			      (uint64_t)(APART * i));
+			      (uint64_t)i * APART);
 	chosen = choose(copies, damage);
 	error = chosen ? 0 : -EBADMSG;
 	if (n < 0)

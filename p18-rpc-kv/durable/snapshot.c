@@ -251,11 +251,11 @@ static int open_file(struct snapshot **snapshot, int fd, const char *name,
 		     struct damage *damage)
 {
 	struct snapshot *new = calloc(1, sizeof(*new));
-	int error = new ? 0 : -ENOMEM;
+	int error;
 
-	if (error) {
+	if (!new) {
 		fdio_close(&fd);
-		return error;
+		return -ENOMEM;
 	}
 	new->fd = fd;
 	new->damage = damage;

@@ -543,7 +543,7 @@ static int compare_keys(const void *a, const void *b)
 static void assert_model(const struct state_view *view,
 			 const struct model *model)
 {
-	unsigned int order[KEYS], n = 0, at = 0;
+	unsigned int order[KEYS] = {0}, n = 0, at = 0;
 	kv_list_args args = {.limit = 17};
 	kv_list_result result = {0};
 	char text[32], next[33];
