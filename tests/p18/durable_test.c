@@ -39,7 +39,7 @@ static uint8_t *read_file(const struct base *base, const char *name,
 			  size_t *len)
 {
 	int fd = openat(base->dir, name, O_RDONLY | O_CLOEXEC);
-	uint8_t *bytes = malloc(1 << 20);
+	uint8_t *bytes = calloc(1, 1 << 20);
 
 	assert_true(fd >= 0 && bytes);
 	*len = (size_t)read(fd, bytes, 1 << 20);
