@@ -13,6 +13,7 @@
 #include "lib/crc32c.h"
 #include "lib/fdio.h"
 #include "p18-rpc-kv/durable/file.h"
+#include "p18-rpc-kv/durable/snapshot.h"
 
 #define NAME "identity"
 #define MAGIC "UIPCKVID"
@@ -243,6 +244,19 @@ static int find_identity(struct folder *folder, struct damage *damage)
 	return error;
 }
 
+/* What a server that was killed has not finished goes; what it has renamed, and
+ * did not come to sync, we build upon, so those names have to last. */
+static int tidy(int fd)
+{
+	int error = file_remove(fd, SNAPSHOT_BEING_MADE);
+
+	if (!error)
+		error = file_remove(fd, SNAPSHOT_BEING_RECEIVED);
+	if (!error && fsync(fd))
+		error = -errno;
+	return error;
+}
+
 int folder_open(struct folder *folder, const char *path, pid_t *holder,
 		struct damage *damage)
 {
@@ -260,10 +274,8 @@ int folder_open(struct folder *folder, const char *path, pid_t *holder,
 	error = check_owner(folder->fd);
 	if (!error)
 		error = lock(folder, holder);
-	/* A server that was killed may have renamed what it did not come to sync:
-	 * what we find, we build upon, so its name has to last. */
-	if (!error && fsync(folder->fd))
-		error = -errno;
+	if (!error)
+		error = tidy(folder->fd);
 	if (!error)
 		error = find_identity(folder, damage);
 	if (error)

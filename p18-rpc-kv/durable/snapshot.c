@@ -17,8 +17,6 @@
 #include "p18-rpc-kv/durable/file.h"
 
 #define PREFIX "snapshot-"
-#define BEING_MADE "snapshot.new"
-#define BEING_RECEIVED "snapshot.in"
 #define MAGIC "UIPCSNAP"
 
 enum {
@@ -118,7 +116,7 @@ int snapshot_create(struct snapshot_writer **writer, int dir,
 		return -ENOMEM;
 	new->dir = dir;
 	new->index = info->index;
-	new->fd = file_make(dir, BEING_MADE);
+	new->fd = file_make(dir, SNAPSHOT_BEING_MADE);
 	if (!info->index || info->members_len > SNAPSHOT_MEMBERS_MAX)
 		error = -EINVAL;
 	else if (new->fd < 0)
@@ -179,7 +177,7 @@ int snapshot_commit(struct snapshot_writer *writer)
 	if (!error)
 		error = write_block(writer); /* an empty one */
 	if (!error)
-		error = publish(writer->dir, writer->fd, BEING_MADE,
+		error = publish(writer->dir, writer->fd, SNAPSHOT_BEING_MADE,
 				writer->index);
 	snapshot_abort(writer);
 	return error;
@@ -190,7 +188,7 @@ void snapshot_abort(struct snapshot_writer *writer)
 	if (!writer)
 		return;
 	/* Unless it has its name. */
-	file_remove(writer->dir, BEING_MADE);
+	file_remove(writer->dir, SNAPSHOT_BEING_MADE);
 	fdio_close(&writer->fd);
 	free(writer);
 }
@@ -410,7 +408,7 @@ int snapshot_receive(struct snapshot_receiver **receiver, int dir,
 		return -ENOMEM;
 	*new = (struct snapshot_receiver){
 		.dir = dir,
-		.fd = file_make(dir, BEING_RECEIVED),
+		.fd = file_make(dir, SNAPSHOT_BEING_RECEIVED),
 		.index = index,
 		.term = term,
 		.total = total,
@@ -449,7 +447,7 @@ static int check_all(int fd, uint64_t index, uint64_t term,
 	struct snapshot *snapshot = NULL;
 	uint8_t bytes[4096];
 	ssize_t n = 1;
-	int error = open_file(&snapshot, fd, BEING_RECEIVED, damage);
+	int error = open_file(&snapshot, fd, SNAPSHOT_BEING_RECEIVED, damage);
 
 	if (error)
 		return error;
@@ -472,8 +470,8 @@ int snapshot_receive_end(struct snapshot_receiver *receiver,
 	if (!error)
 		error = check_all(fd, receiver->index, receiver->term, damage);
 	if (!error)
-		error = publish(receiver->dir, receiver->fd, BEING_RECEIVED,
-				receiver->index);
+		error = publish(receiver->dir, receiver->fd,
+				SNAPSHOT_BEING_RECEIVED, receiver->index);
 	snapshot_receive_abort(receiver);
 	return error;
 }
@@ -483,7 +481,7 @@ void snapshot_receive_abort(struct snapshot_receiver *receiver)
 	if (!receiver)
 		return;
 	/* Unless it has its name. */
-	file_remove(receiver->dir, BEING_RECEIVED);
+	file_remove(receiver->dir, SNAPSHOT_BEING_RECEIVED);
 	fdio_close(&receiver->fd);
 	free(receiver);
 }
@@ -500,9 +498,7 @@ static int drop_one(const char *name, void *arg)
 	const struct dropping *dropping = arg;
 	const uint64_t index = file_number(name, PREFIX);
 
-	if (index ? index < dropping->index
-		  : strcmp(name, BEING_MADE) == 0 ||
-			    strcmp(name, BEING_RECEIVED) == 0)
+	if (index && index < dropping->index)
 		return file_remove(dropping->dir, name);
 	return 0;
 }

@@ -22,6 +22,10 @@
 
 #include "p18-rpc-kv/durable/damage.h"
 
+/* What they are called until then; one of each. */
+#define SNAPSHOT_BEING_MADE "snapshot.new"
+#define SNAPSHOT_BEING_RECEIVED "snapshot.in"
+
 enum { SNAPSHOT_MEMBERS_MAX = 8192 };
 
 struct snapshot_info {
@@ -95,8 +99,8 @@ void snapshot_receive_abort(struct snapshot_receiver *receiver); /* or NULL */
 
 /* ---- -------------------------------------------------------------------------- */
 
-/* Remove those before index, and what was never finished: while none is being made
- * or received. */
+/* Remove those before index. What a server that was killed has not finished
+ * folder_open() removes. */
 int snapshot_drop(int dir, uint64_t index);
 
 #endif

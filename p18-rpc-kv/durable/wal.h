@@ -83,7 +83,7 @@ void wal_close(struct wal *wal);
 /* Bytes of torn tail that wal_open() has cut: worth a line in the server's log. */
 uint64_t wal_torn(const struct wal *wal);
 
-/* The last entry; the one before the first. */
+/* The last entry; the one before the first (of term 0 where that is not known). */
 struct wal_position wal_last(const struct wal *wal);
 struct wal_position wal_before(const struct wal *wal);
 

@@ -129,6 +129,11 @@ static int take_record(struct reading *reading, const uint8_t *bytes,
 
 	if (entry.index > wal->last.index + 1)
 		return blame(reading, at, "entries before this are missing");
+	/* The first segment may begin by replacing entries of one that was dropped:
+	 * then it does not go back to an entry that it could tell the term of. */
+	if (entry.index <= wal->pieces[0].before.index)
+		wal->pieces[0].before =
+			(struct wal_position){entry.index - 1, 0};
 	wal->last = (struct wal_position){entry.index, entry.term};
 	if (entry.index <= reading->snapshot.index) {
 		reading->has_it = entry.index == reading->snapshot.index;

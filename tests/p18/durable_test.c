@@ -547,6 +547,7 @@ static void what_was_never_finished_is_no_snapshot(void **unused)
 {
 	const struct snapshot_info info = {.index = 50, .term = 1};
 	struct snapshot_writer *writer;
+	struct folder folder;
 	struct base base;
 
 	(void)unused;
@@ -557,10 +558,20 @@ static void what_was_never_finished_is_no_snapshot(void **unused)
 	assert_int_equal(try_snapshot(&base, 9, 10), 0);
 	snapshot_abort(writer);
 	assert_int_equal(faccessat(base.dir, "snapshot.new", F_OK, 0), -1);
-	/* A server that was killed meanwhile has left this. */
-	scratch_write(&base.scratch, "snapshot.new", "abc", 3);
+	/* One that is being received stays when others are dropped; one that a
+	 * server which was killed has left goes when the folder is opened. */
+	scratch_write(&base.scratch, "snapshot.in", "abc", 3);
 	assert_int_equal(snapshot_drop(base.dir, 9), 0);
-	assert_int_equal(faccessat(base.dir, "snapshot.new", F_OK, 0), -1);
+	assert_int_equal(faccessat(base.dir, "snapshot.in", F_OK, 0), 0);
+	assert_int_equal(unlinkat(base.dir, "snapshot.in", 0), 0);
+	open_folder(&base, &folder);
+	folder_close(&folder);
+	scratch_write(&base.scratch, "kv-data-2/snapshot.in", "abc", 3);
+	scratch_write(&base.scratch, "kv-data-2/snapshot.new", "abc", 3);
+	open_folder(&base, &folder);
+	assert_true(faccessat(folder.fd, "snapshot.in", F_OK, 0) < 0);
+	assert_true(faccessat(folder.fd, "snapshot.new", F_OK, 0) < 0);
+	folder_close(&folder);
 	assert_int_equal(try_snapshot(&base, 9, 10), 0);
 	end(&base);
 }
