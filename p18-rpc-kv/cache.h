@@ -47,7 +47,7 @@ extern "C" {
 #endif
 
 enum {
-	CACHE_ROOM = 992,        /* bytes of a key and its value, the key
+	CACHE_ROOM = 1000,       /* bytes of a key and its value, the key
 				  * rounded up to 8: larger ones are not here */
 	CACHE_CLUSTER = 16,      /* bytes */
 	CACHE_ASK_MS = 10,       /* how often a reader asks the kernel whether
@@ -62,6 +62,10 @@ struct cache_identity {
 	unsigned char cluster[CACHE_CLUSTER];
 	uint64_t epoch; /* a random number: of this run of the server */
 };
+
+/* Nanoseconds of CLOCK_BOOTTIME, which does not stand still while the machine
+ * sleeps: the clock of all moments here. */
+int64_t cache_now(void);
 
 /* "/ipc.kv_server.UID.PORT". */
 void cache_name(char name[CACHE_NAME_MAX], uid_t owner, uint16_t port);
@@ -100,8 +104,8 @@ void cache_del(struct cache *cache, const void *key, size_t key_len);
 void cache_clear(struct cache *cache);
 
 /* What was put and deleted so far is the store up to `applied`, and holds all
- * that any server had acknowledged by known_at_ns (CLOCK_BOOTTIME of this
- * machine; 0: not known), when a leader was last known to have no more. To be
+ * that any server had acknowledged by known_at_ns (of cache_now(); 0: not known),
+ * when a leader was last known to have no more. To be
  * called after each batch that was applied and each round of heartbeats, and at
  * least every CACHE_SILENCE_MS / 4, with or without news. Once a second it looks
  * whether the name is still ours, and makes the object anew if not; and it makes
