@@ -11,9 +11,6 @@ $(call kv_part,kvcache,cache)
 $(call kv_part,kvremote,remote,libtirpc,kvwire kvcache)
 $(call kv_part,kvetcd,etcd/,libcurl jansson,kvwire)
 
-TEST_LDFLAGS_p18/state_test := -Wl,--wrap=malloc,--wrap=calloc
-TEST_LDFLAGS_p18/wal_test := -Wl,--wrap=fallocate
-TEST_LDFLAGS_p18/durable_faults_test := -Wl,--wrap=pwrite,--wrap=fdatasync,--wrap=fsync,--wrap=fallocate,--wrap=renameat,--wrap=unlinkat
-TSAN_TESTS += p18/state_test p18/wal_test
-# Faults that tests/crash must find.
-TEST_LDFLAGS_crash/p18_worse_crash := -Wl,--wrap=crc32c,--wrap=crc32c_more,--wrap=file_sync
+# The test's own CLOCK_BOOTTIME.
+TEST_LDFLAGS_p18/cache_test := -Wl,--wrap=clock_gettime
+TSAN_TESTS += p18/cache_slot_test
