@@ -155,11 +155,8 @@ static void set_state(struct cache_map *map, enum cache_state state)
 	__atomic_store_n(&map->super->state, state, __ATOMIC_RELEASE);
 }
 
-static void let_go(struct cache *cache, enum cache_state state)
+static void let_go(struct cache *cache)
 {
-	if (!cache->map.super)
-		return;
-	set_state(&cache->map, state);
 	cache_object_unmap(&cache->map);
 	fdio_close(&cache->fd);
 	free(cache->lines);
@@ -191,7 +188,9 @@ static int make_table(struct cache *cache, size_t slots)
 		free(lines);
 		return error;
 	}
-	let_go(cache, CACHE_REPLACED);
+	if (cache->map.super)
+		set_state(&cache->map, CACHE_REPLACED);
+	let_go(cache);
 	cache->fd = fd;
 	cache->map = map;
 	cache->lines = lines;
@@ -311,12 +310,12 @@ void cache_remove(struct cache *cache)
 {
 	if (!cache)
 		return;
+	set_state(&cache->map, CACHE_ENDED);
 	/* The gate goes while the name is still ours, and so it is no
-	 * successor's. */
-	cache_gate_shut(cache->gate);
+	 * successor's; who comes through it now finds the end. */
 	if (cache_object_is_named(cache->name, cache->fd))
 		cache_gate_remove(cache->gate, cache->name);
 	cache_object_unname(cache->name, cache->fd);
-	let_go(cache, CACHE_ENDED);
+	let_go(cache);
 	free(cache);
 }

@@ -243,6 +243,8 @@ static int check_super(const struct cache_super *super, off_t bytes)
 	    super->slots & (super->slots - 1) ||
 	    bytes != (off_t)bytes_for(super->slots))
 		return -EBADMSG;
+	if (super->state == CACHE_ENDED)
+		return -ENOENT;
 	if (super->time_namespace != namespace_of("/proc/self/ns/time") ||
 	    super->net_namespace != namespace_of("/proc/self/ns/net"))
 		return -EXDEV;
