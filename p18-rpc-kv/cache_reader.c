@@ -125,10 +125,11 @@ static int check_server(struct cache_reader *reader, int64_t now)
 	return reader->error;
 }
 
-/* How old a moment is that somebody wrote into the memory; -1: nonsense. */
+/* How old a moment is that somebody wrote into the memory; negative: it cannot
+ * be. */
 static int64_t age_of(int64_t moment, int64_t now)
 {
-	return moment <= 0 || moment > now ? -1 : now - moment;
+	return moment <= 0 ? -1 : now - moment;
 }
 
 static bool holds(const struct cache_promise *promise,
