@@ -81,6 +81,7 @@ DEB_nettle   := nettle-dev
 DEB_hogweed  := nettle-dev
 DEB_gmp      := libgmp-dev
 DEB_glib-2.0 := libglib2.0-dev
+DEB_libcurl  := libcurl4-openssl-dev
 
 pkg = $(foreach p,$(2),$(call pkg_ask,$(1),$(p))$(PKG_$(1)_$(p)))
 pkg_ask = $(if $(filter undefined,$(origin PKG_$(1)_$(2))),$(eval \
