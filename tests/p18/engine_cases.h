@@ -294,7 +294,7 @@ static void case_a_list_is_in_order_and_within_its_ends(struct engine *engine)
 /* As a client does that wants all: the last key and a zero byte are next. */
 static void case_pages_join_without_a_gap(struct engine *engine)
 {
-	char key[32], from[32] = "case/page/";
+	char key[32], from[40] = "case/page/";
 	int found = 0;
 	bool more = true;
 
