@@ -19,7 +19,11 @@ static uint64_t word_at(const unsigned char *bytes, size_t len, size_t at)
 {
 	uint64_t word = 0;
 
-	memcpy(&word, bytes + at, len - at < 8 ? len - at : 8);
+	/* Of a constant size it is one instruction. */
+	if (len - at >= 8)
+		memcpy(&word, bytes + at, 8);
+	else
+		memcpy(&word, bytes + at, len - at);
 	return word;
 }
 
@@ -44,7 +48,10 @@ static void load(unsigned char *bytes, const uint64_t *words, size_t len)
 	for (size_t at = 0; at < len; at += 8) {
 		uint64_t word = __atomic_load_n(words++, __ATOMIC_RELAXED);
 
-		memcpy(bytes + at, &word, len - at < 8 ? len - at : 8);
+		if (len - at >= 8)
+			memcpy(bytes + at, &word, 8);
+		else
+			memcpy(bytes + at, &word, len - at);
 	}
 }
 

@@ -15,7 +15,9 @@ $(call kv_part,kvetcd,etcd/,libcurl jansson,kvwire)
 TEST_LDFLAGS_p18/cache_test := -Wl,--wrap=clock_gettime,--wrap=cache_object_make
 TSAN_TESTS += p18/cache_slot_test
 
-# The bench drives etcd by etcd's own client library, from Debian's packages.
+$(call bench,$(KV),bench/bench.c bench/nodes.c,kvetcd kvwire measure)
+$(call helper,kv_driver,$(KV),bench/kv_driver.c,kvremote kvcache)
+# It drives etcd by etcd's own client library, from Debian's packages.
 KV_ETCD_DRIVER := $(B)/$(KV)/bench/etcd_driver
 KV_GO := /usr/share/gocode
 ifneq ($(and $(shell command -v go),$(wildcard $(KV_GO)/src/go.etcd.io/etcd)),)
