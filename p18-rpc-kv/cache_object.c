@@ -277,7 +277,7 @@ int cache_object_find(const char *name, uid_t owner, struct cache_map *map,
 		      struct cache_identity *identity)
 {
 	int fd = open_name(name, O_RDONLY);
-	struct cache_super super;
+	struct cache_super super = {0};
 	int error;
 
 	if (fd < 0)

@@ -586,6 +586,7 @@ static void a_table_grows_when_keys_in_use_had_to_leave(void **state)
 {
 	struct cache_stat stat;
 	struct fixture f;
+	uint64_t revision = 0;
 	char key[16];
 
 	(void)state;
@@ -597,7 +598,7 @@ static void a_table_grows_when_keys_in_use_had_to_leave(void **state)
 	for (int second = 0; second < 4; second++) {
 		for (int i = 0; i < 200; i++) {
 			snprintf(key, sizeof(key), "%d", i);
-			put(&f, key, "x", (uint64_t)(200 * second + i + 1));
+			put(&f, key, "x", ++revision);
 		}
 		pass_ms(1000);
 		assert_int_equal(cache_note(f.cache, 1, cache_now()), 0);

@@ -25,14 +25,14 @@
 
 static void base64_is_that_of_the_rfc(void **state)
 {
-	static const char *const pairs[][2] = {{"", ""},
-					       {"f", "Zg=="},
-					       {"fo", "Zm8="},
-					       {"foo", "Zm9v"},
-					       {"foob", "Zm9vYg=="},
-					       {"fooba", "Zm9vYmE="},
-					       {"foobar", "Zm9vYmFy"}};
-	char text[16], bytes[16];
+	static const char *const pairs[][2] = {
+		{"", ""},
+		{"M", "TQ=="},
+		{"Ma", "TWE="},
+		{"Man", "TWFu"},
+		{"\xff\xff\xfe", "///+"},
+		{"Many hands", "TWFueSBoYW5kcw=="}};
+	char text[32], bytes[16];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
@@ -53,22 +53,10 @@ static void base64_is_that_of_the_rfc(void **state)
 
 static void what_is_not_base64_is_refused(void **state)
 {
-	static const char *const texts[] = {"Z",
-					    "Zg",
-					    "Zg=",
-					    "Zg===",
-					    "Zh==",
-					    "Zm9=",
-					    "Z===",
-					    "====",
-					    "Z-9v",
-					    "Zm 9",
-					    "=Zg=",
-					    "Zg==Zg==",
-					    "Zm9v\n",
-					    "Zm9v=",
-					    "Zm\xff"
-					    "9"};
+	static const char *const texts[] = {
+		"Z",    "Zg",       "Zg=",    "Zg===", "Zh==",
+		"Zm9=", "Z===",     "====",   "Z-9v",  "Zm 9",
+		"=Zg=", "Zg==Zg==", "Zm9v\n", "Zm9v=", "Zm\xff\x39"};
 	char bytes[16];
 
 	(void)state;
@@ -708,10 +696,11 @@ static void etcd_start(struct etcd *etcd)
 {
 	char advertise_client[80], advertise_peer[80], listen_client[80],
 		listen_peer[80], cluster[80];
+	char script[] = "cd \"$1\" && shift && exec etcd \"$@\" "
+			">etcd.log 2>&1";
 	char *const spawned[] = {"sh",
 				 "-c",
-				 "cd \"$1\" && shift && exec etcd \"$@\" "
-				 ">etcd.log 2>&1",
+				 script,
 				 "sh",
 				 etcd->scratch.dir,
 				 "--name=one",
