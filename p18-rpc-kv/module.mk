@@ -13,7 +13,7 @@ $(call kv_part,kvetcd,etcd/,libcurl jansson,kvwire)
 
 # The test's own CLOCK_BOOTTIME, and a look at the gate while a table is made.
 TEST_LDFLAGS_p18/cache_test := -Wl,--wrap=clock_gettime,--wrap=cache_object_make
-TSAN_TESTS += p18/cache_slot_test
+TSAN_TESTS += p18/cache_slot_test p18/etcd_test
 
 $(call bench,$(KV),bench/bench.c bench/nodes.c,kvetcd kvwire measure)
 $(call helper,kv_driver,$(KV),bench/kv_driver.c,kvremote kvcache)
