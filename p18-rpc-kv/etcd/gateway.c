@@ -37,11 +37,7 @@ static int make_url(char url[URL_MAX], const char *endpoint)
 		endpoint += 8;
 	}
 	error = parse_endpoint(endpoint, &at);
-	if (error)
-		return -EINVAL;
-	/* No more than a name or an address: what else a URL may hold is not
-	 * for here. */
-	if (at.port == 0 || strpbrk(at.host, "/?#@%\\ \t\r\n"))
+	if (error || at.port == 0)
 		return -EINVAL;
 	snprintf(url, URL_MAX, strchr(at.host, ':') ? "%s[%s]:%u" : "%s%s:%u",
 		 scheme, at.host[0] ? at.host : "localhost",
