@@ -29,6 +29,9 @@ struct engine_calls {
 	void (*hash)(struct engine *engine, kv_hash_result *result);
 	void (*member)(struct engine *engine, const kv_member_args *args,
 		       kv_write_result *result);
+	/* All who wait in a call are to be answered now, and so is who calls
+	 * from now on. NULL: calls end by themselves soon enough. */
+	void (*shut)(struct engine *engine);
 	/* Ends what it has begun; nobody calls any more. */
 	void (*close)(struct engine *engine);
 };

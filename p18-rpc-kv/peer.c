@@ -42,15 +42,6 @@ struct peer {
 
 /* ---- calls ---- */
 
-struct peer_call *peer_call_new(u_long procedure)
-{
-	struct peer_call *call = calloc(1, sizeof(*call));
-
-	if (call)
-		call->procedure = procedure;
-	return call;
-}
-
 static xdrproc_t xdr_args_of(const struct peer_call *call)
 {
 	return call->procedure == REQUEST_VOTE ? (xdrproc_t)xdr_kv_vote_args
@@ -65,15 +56,6 @@ static xdrproc_t xdr_result_of(const struct peer_call *call)
 	       : call->procedure == APPEND_ENTRIES
 		       ? (xdrproc_t)xdr_kv_append_result
 		       : (xdrproc_t)xdr_kv_snapshot_result;
-}
-
-/* The results hold no pointers. */
-void peer_call_free(struct peer_call *call)
-{
-	if (!call)
-		return;
-	xdr_free(xdr_args_of(call), (char *)&call->args);
-	free(call);
 }
 
 static void end(struct peer_call *call, bool is_lost)
@@ -140,7 +122,9 @@ static void start(struct peer *peer, struct peer_call *call)
 	};
 	struct rpc_fault fault;
 
-	if (!connect_to(peer)) {
+	if (!connect_to(peer) ||
+	    (peer->options.prepare &&
+	     peer->options.prepare(call, peer->options.arg))) {
 		end(call, true);
 		return;
 	}

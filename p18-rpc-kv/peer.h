@@ -30,7 +30,9 @@ extern "C" {
 
 enum { PEER_QUEUE = 64 }; /* calls not sent yet, and as many in flight */
 
-/* A call and, later, its result. It is the peer's from peer_send() until done. */
+/* A call and, later, its result. It is the peer's from peer_send() until done; its
+ * memory and what its arguments point to is always the caller's. The results hold
+ * no pointers. */
 struct peer_call {
 	u_long procedure; /* REQUEST_VOTE, APPEND_ENTRIES, INSTALL_SNAPSHOT */
 	union {
@@ -44,11 +46,9 @@ struct peer_call {
 		kv_snapshot_result snapshot;
 	} result;
 	bool is_lost;   /* no result: it may have come, or not */
-	uint64_t token; /* the caller's */
-	uint64_t id;    /* the other server's */
-	struct peer_call *next;
-	/* Of the peer: */
-	struct peer *peer;
+		uint64_t id;    /* the other server's */
+	struct peer *peer; /* where it is, */
+	struct peer_call *next; /* and before whom in its queue */
 };
 
 struct peer; /* opaque */
@@ -57,6 +57,9 @@ struct peer_options {
 	uint64_t id;
 	const char *address; /* HOST:PORT as clients know it; copied */
 	int64_t timeout_ns;  /* for a call, and for connecting */
+	/* Before it is sent, by the peer's thread: fetch what it holds from where
+	 * that may wait. Returns 0, or -errno: it is lost. NULL: all is there. */
+	int (*prepare)(struct peer_call *call, void *arg);
 	/* The call has ended, and is the caller's again. By the peer's thread,
 	 * or by the one in peer_close(). */
 	void (*done)(struct peer_call *call, void *arg);
@@ -79,10 +82,6 @@ void peer_shut(struct peer *peer);
 /* Wait for the thread, at most as long as connecting may take; calls that are
  * still there are lost. NULL is allowed. */
 void peer_close(struct peer *peer);
-
-/* A call of zeros, or NULL; and its end, with all that it points to. */
-struct peer_call *peer_call_new(u_long procedure);
-void peer_call_free(struct peer_call *call);
 
 #ifdef __cplusplus
 }

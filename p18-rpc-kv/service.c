@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "p18-rpc-kv/cluster.h"
 #include "p18-rpc-kv/kv.h"
-#include "p18-rpc-kv/node.h"
 
 uint16_t service_peer_port(uint16_t port)
 {
@@ -42,11 +42,11 @@ static struct engine *engine_of(const struct rpc_request *request)
 	return service->engine;
 }
 
-static struct node *node_of(const struct rpc_request *request)
+static struct cluster *cluster_of(const struct rpc_request *request)
 {
 	const struct service *service = request->arg;
 
-	return service->node;
+	return service->cluster;
 }
 
 static void clip(u_int *timeout_ms)
@@ -193,18 +193,18 @@ int kv_hash_1_svc(const struct rpc_request *request, kv_hash_result *result)
 int kv_request_vote_1_svc(const struct rpc_request *request, kv_vote_args *args,
 			  kv_vote_result *result)
 {
-	return node_vote(node_of(request), args, result);
+	return cluster_vote(cluster_of(request), args, result);
 }
 
 int kv_append_entries_1_svc(const struct rpc_request *request,
 			    kv_append_args *args, kv_append_result *result)
 {
-	return node_append(node_of(request), args, result);
+	return cluster_append(cluster_of(request), args, result);
 }
 
 int kv_install_snapshot_1_svc(const struct rpc_request *request,
 			      kv_snapshot_args *args,
 			      kv_snapshot_result *result)
 {
-	return node_snapshot(node_of(request), args, result);
+	return cluster_snapshot(cluster_of(request), args, result);
 }

@@ -27,12 +27,13 @@ enum {
 	SERVICE_PEER_PORT = 10000,          /* lies so much further up */
 };
 
-struct node;
+struct cluster;
 
 /* Both outlive the servers that call. */
 struct service {
 	struct engine *engine;
-	struct node *node; /* NULL: no other server speaks to this engine */
+	struct cluster *cluster; /* NULL: no other server speaks to this
+				  * engine */
 };
 
 /* Where servers listen for each other, of whom clients know this port: 10000

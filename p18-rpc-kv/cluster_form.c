@@ -1,0 +1,238 @@
+/* cluster_form.c - a new folder finds its cluster.
+ *
+ * It has a random share, and so have those of the others; all of them make the
+ * cluster's id (folder.h). They tell them by HELLO. Nothing is promised to anybody
+ * before all are known, so until then everything may begin anew. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/tick.h"
+#include "p18-rpc-kv/cluster_parts.h"
+#include "p18-rpc-kv/durable/hardstate.h"
+#include "p18-rpc-kv/durable/wal.h"
+
+enum { AGAIN_MS = 100 };
+
+static const uint8_t none[FOLDER_CLUSTER_BYTES];
+
+/* What the others have told. */
+struct met {
+	uint8_t shares[FOLDER_MEMBERS_MAX][FOLDER_CLUSTER_BYTES];
+	bool is_met[FOLDER_MEMBERS_MAX];
+	/* Who is of a cluster already, and of which. */
+	const struct folder_member *formed;
+	uint8_t cluster[FOLDER_CLUSTER_BYTES];
+};
+
+static _Noreturn void fail(const struct cluster *cluster, const char *format,
+			   ...) __attribute__((format(printf, 2, 3)));
+
+static _Noreturn void fail(const struct cluster *cluster, const char *format,
+			   ...)
+{
+	char why[CLUSTER_WHY];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, sizeof(why), format, args);
+	va_end(args);
+	cluster->options.fail(why, cluster->options.arg);
+	abort(); /* it must not return */
+}
+
+/* Whether it has answered. */
+static bool ask_hello(struct cluster *cluster, const char *address,
+		      kv_hello_result *hello)
+{
+	const struct forward_call call = {
+		.procedure = HELLO,
+		.xdr_result = (xdrproc_t)xdr_kv_hello_result,
+		.result = hello,
+	};
+	struct rpc_fault fault;
+
+	memset(hello, 0, sizeof(*hello));
+	return forward_make(cluster->forward, address, &call,
+			    tick_after(TICK_S), &fault) == RPC_FAULT_NONE;
+}
+
+/* ---- a cluster that begins ---- */
+
+static void meet(struct cluster *cluster, struct met *met, uint32_t at)
+{
+	const struct folder_identity *we = &cluster->folder.identity;
+	const struct folder_member *other = &we->members[at];
+	kv_hello_result hello;
+
+	if (!ask_hello(cluster, other->address, &hello))
+		return;
+	if (hello.server != other->id)
+		fail(cluster,
+		     "%s says it is server %llu, and should be server %llu: "
+		     "each server needs an id of its own, and the same list "
+		     "of servers",
+		     other->address, (unsigned long long)hello.server,
+		     (unsigned long long)other->id);
+	memcpy(met->shares[at], hello.share, FOLDER_CLUSTER_BYTES);
+	met->is_met[at] = true;
+	if (memcmp(hello.cluster, none, sizeof(none)) != 0) {
+		met->formed = other;
+		memcpy(met->cluster, hello.cluster, FOLDER_CLUSTER_BYTES);
+	}
+}
+
+static unsigned int meet_all(struct cluster *cluster, struct met *met)
+{
+	const struct folder_identity *we = &cluster->folder.identity;
+	unsigned int n = 0;
+
+	met->formed = NULL;
+	for (uint32_t i = 0; i < we->n_members; i++) {
+		if (we->members[i].id == we->server) {
+			memcpy(met->shares[i], we->share,
+			       FOLDER_CLUSTER_BYTES);
+			met->is_met[i] = true;
+		} else {
+			meet(cluster, met, i);
+		}
+		n += met->is_met[i];
+	}
+	return n;
+}
+
+/* Who was wiped has another share, and so has who was told another list. */
+static void check_cluster(const struct cluster *cluster, const struct met *met)
+{
+	const struct folder_identity *we = &cluster->folder.identity;
+	uint8_t id[FOLDER_CLUSTER_BYTES] = {0};
+
+	if (!met->formed)
+		return;
+	for (uint32_t i = 0; i < we->n_members; i++)
+		for (int b = 0; b < FOLDER_CLUSTER_BYTES; b++)
+			id[b] ^= met->shares[i][b];
+	if (memcmp(id, met->cluster, sizeof(id)) != 0)
+		fail(cluster,
+		     "'%s' is new, and %s is of a cluster that was made "
+		     "without it: if it was wiped, remove server %llu from the "
+		     "cluster, and add it again (--join)",
+		     cluster->options.data, met->formed->address,
+		     (unsigned long long)we->server);
+}
+
+static void create(struct cluster *cluster,
+		   const uint8_t (*shares)[FOLDER_CLUSTER_BYTES])
+{
+	char why[CLUSTER_WHY];
+	int error = wal_create(cluster->folder.fd,
+			       cluster->options.segment_bytes);
+
+	if (!error)
+		error = hardstate_create(cluster->folder.fd);
+	if (!error)
+		error = folder_form(&cluster->folder, shares);
+	if (error)
+		fail(cluster, "cannot make a log in '%s': %s",
+		     cluster->options.data, strerror(-error));
+	if (cluster_begin(cluster, why))
+		fail(cluster, "%s", why);
+}
+
+static bool form_once(struct cluster *cluster, struct met *met)
+{
+	unsigned int n = meet_all(cluster, met);
+
+	pthread_mutex_lock(&cluster->lock);
+	cluster->n_met = n;
+	pthread_mutex_unlock(&cluster->lock);
+	if (n < cluster->folder.identity.n_members)
+		return false;
+	check_cluster(cluster, met);
+	create(cluster, (const uint8_t(*)[FOLDER_CLUSTER_BYTES])met->shares);
+	return true;
+}
+
+/* ---- a cluster that is there ---- */
+
+/* A read that is linearizable tells how far the cluster has come at least. */
+static bool ask_since(struct cluster *cluster, const char *address,
+		      uint64_t *since)
+{
+	char key[] = "";
+	const kv_get_args args = {
+		.freshness = {.consistency = KV_LINEARIZABLE,
+			      .timeout_ms = 1000},
+		.key = {1, key},
+	};
+	kv_get_result result = {0};
+	const struct forward_call call = {
+		.procedure = GET,
+		.xdr_args = (xdrproc_t)xdr_kv_get_args,
+		.args = &args,
+		.xdr_result = (xdrproc_t)xdr_kv_get_result,
+		.result = &result,
+	};
+	struct rpc_fault fault;
+	bool is_told;
+
+	is_told = forward_make(cluster->forward, address, &call,
+			       tick_after(2 * TICK_S),
+			       &fault) == RPC_FAULT_NONE &&
+		  (result.status == KV_DONE || result.status == KV_NOT_FOUND);
+	*since = result.applied;
+	xdr_free((xdrproc_t)xdr_kv_get_result, (char *)&result);
+	return is_told;
+}
+
+static bool join_by(struct cluster *cluster, const char *address)
+{
+	struct folder_identity identity = {.server = cluster->options.id};
+	kv_hello_result hello;
+	int error;
+
+	if (!ask_hello(cluster, address, &hello) ||
+	    memcmp(hello.cluster, none, sizeof(none)) == 0 ||
+	    !ask_since(cluster, address, &identity.since))
+		return false;
+	if (hello.server == identity.server)
+		fail(cluster, "%s says it is server %llu, too", address,
+		     (unsigned long long)hello.server);
+	memcpy(identity.cluster, hello.cluster, sizeof(identity.cluster));
+	error = folder_claim(&cluster->folder, &identity);
+	if (error)
+		fail(cluster, "cannot use '%s': %s", cluster->options.data,
+		     strerror(-error));
+	create(cluster, NULL);
+	return true;
+}
+
+static bool join_once(struct cluster *cluster)
+{
+	/* A crash came between the two steps. */
+	if (!cluster->folder.is_new) {
+		create(cluster, NULL);
+		return true;
+	}
+	for (uint32_t i = 0; i < cluster->options.n; i++)
+		if (cluster->members[i].id != cluster->options.id &&
+		    join_by(cluster, cluster->members[i].address))
+			return true;
+	return false;
+}
+
+void cluster_form(struct cluster *cluster)
+{
+	const bool joins = cluster->folder.is_new ||
+			   cluster->folder.identity.n_members == 0;
+	struct met *met = calloc(1, sizeof(*met));
+
+	if (!met)
+		fail(cluster, "no memory");
+	while (!(joins ? join_once(cluster) : form_once(cluster, met)))
+		if (cluster_pause(cluster, tick_after(AGAIN_MS * TICK_MS)))
+			break;
+	free(met);
+}
