@@ -12,3 +12,6 @@ $(call kv_part,kvremote,remote,libtirpc,kvwire kvcache)
 $(call kv_part,kvetcd,etcd/,libcurl jansson,kvwire)
 $(call library,kvserver,$(KV),node.c service.c memory.c kv_svc.c,libtirpc,kvwire)
 $(call program,kv_server,$(KV),cmd/kv_server.c,kvserver rpccmd)
+
+TEST_LDFLAGS_p18/state_test := -Wl,--wrap=malloc,--wrap=calloc
+TSAN_TESTS += p18/state_test
