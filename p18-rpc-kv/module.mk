@@ -15,3 +15,7 @@ $(call program,kv_server,$(KV),cmd/kv_server.c,kvserver rpccmd)
 
 TEST_LDFLAGS_p18/state_test := -Wl,--wrap=malloc,--wrap=calloc
 TSAN_TESTS += p18/state_test
+
+# The test's own CLOCK_BOOTTIME.
+TEST_LDFLAGS_p18/cache_test := -Wl,--wrap=clock_gettime
+TSAN_TESTS += p18/cache_slot_test
