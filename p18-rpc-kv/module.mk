@@ -16,6 +16,6 @@ $(call program,kv_server,$(KV),cmd/kv_server.c,kvserver rpccmd)
 TEST_LDFLAGS_p18/state_test := -Wl,--wrap=malloc,--wrap=calloc
 TSAN_TESTS += p18/state_test
 
-# The test's own CLOCK_BOOTTIME.
-TEST_LDFLAGS_p18/cache_test := -Wl,--wrap=clock_gettime
+# The test's own CLOCK_BOOTTIME, and a look at the gate while a table is made.
+TEST_LDFLAGS_p18/cache_test := -Wl,--wrap=clock_gettime,--wrap=cache_object_make
 TSAN_TESTS += p18/cache_slot_test

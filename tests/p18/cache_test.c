@@ -53,6 +53,24 @@ static void pass_ms(int64_t ms)
 	clock_ns += ms * TICK_MS;
 }
 
+/* ---- the gate, while a table is made ---- */
+
+static sem_t *watched; /* NULL: none */
+static int value_while_making = -1;
+
+int __real_cache_object_make(const char *name, size_t slots,
+			     struct cache_map *map);
+int __wrap_cache_object_make(const char *name, size_t slots,
+			     struct cache_map *map);
+
+int __wrap_cache_object_make(const char *name, size_t slots,
+			     struct cache_map *map)
+{
+	if (watched)
+		sem_getvalue(watched, &value_while_making);
+	return __real_cache_object_make(name, slots, map);
+}
+
 /* ---- a server and a client in one process ---- */
 
 struct fixture {
@@ -672,13 +690,30 @@ static void a_client_that_dies_in_the_gate_shuts_nobody_out(void **state)
 	assert_int_equal(cache_note(f.cache, 1, cache_now()), 0);
 	assert_int_equal(open_reader(&f), 0);
 	cache_close(f.reader);
-	/* And one that opens it more than once. */
-	for (int i = 0; i < 1000; i++)
-		sem_post(gate);
-	cache_remove(f.cache);
-	create(&f);
-	assert_int_equal(open_reader(&f), 0);
 	sem_close(gate);
+	end(&f);
+}
+
+static void the_gate_is_shut_while_a_table_is_made(void **state)
+{
+	struct fixture f;
+	int value;
+
+	(void)state;
+	begin(&f);
+	watched = sem_open(f.name, 0);
+	assert_ptr_not_equal(watched, SEM_FAILED);
+	/* However often somebody opens it. */
+	for (int i = 0; i < 1000; i++)
+		sem_post(watched);
+	assert_int_equal(shm_unlink(f.name), 0);
+	pass_ms(1000);
+	assert_int_equal(cache_note(f.cache, 1, cache_now()), 0);
+	assert_int_equal(value_while_making, 0);
+	assert_int_equal(sem_getvalue(watched, &value), 0);
+	assert_int_equal(value, 1);
+	sem_close(watched);
+	watched = NULL;
 	end(&f);
 }
 
@@ -869,6 +904,29 @@ static void what_another_user_put_there_is_refused(void **state)
 	end(&f);
 }
 
+static void nobody_waits_at_another_users_gate(void **state)
+{
+	char path[sizeof("/dev/shm/sem.") + CACHE_NAME_MAX];
+	struct fixture f;
+
+	(void)state;
+	support_need_second_user();
+	prepare(&f);
+	snprintf(path, sizeof(path), "/dev/shm/sem.%s", f.name + 1);
+	sem_close(sem_open(f.name, O_CREAT | O_EXCL, 0666, 0));
+	assert_int_equal(chown(path, 12345, 12345), 0);
+	create(&f);
+	assert_int_equal(cache_open(&f.reader, geteuid(), f.port,
+				    tick_after(100 * TICK_MS)),
+			 0);
+	cache_close(f.reader);
+	f.reader = NULL;
+	cache_remove(f.cache);
+	f.cache = NULL;
+	assert_int_equal(unlink(path), 0);
+	end(&f);
+}
+
 static void what_is_no_object_is_refused(void **state)
 {
 	char path[sizeof("/dev/shm") + CACHE_NAME_MAX];
@@ -936,12 +994,14 @@ int main(void)
 		cmocka_unit_test(who_waits_at_the_gate_goes_when_it_is_over),
 		cmocka_unit_test(
 			a_client_that_dies_in_the_gate_shuts_nobody_out),
+		cmocka_unit_test(the_gate_is_shut_while_a_table_is_made),
 		cmocka_unit_test(what_is_half_made_is_not_entered),
 		cmocka_unit_test(a_head_that_no_server_writes_is_refused),
 		cmocka_unit_test(moments_that_cannot_be_are_not_believed),
 		cmocka_unit_test(who_scribbles_harms_nobody_else),
 		cmocka_unit_test(who_else_may_write_it_is_not_believed),
 		cmocka_unit_test(what_another_user_put_there_is_refused),
+		cmocka_unit_test(nobody_waits_at_another_users_gate),
 		cmocka_unit_test(what_is_no_object_is_refused),
 		cmocka_unit_test(options_out_of_range_are_refused),
 	};
