@@ -270,7 +270,7 @@ static int begin(struct cluster *cluster, char why[CLUSTER_WHY])
 
 	if (error) /* and is not open */
 		return error;
-	if (!cluster->folder.is_new && folder_is_formed(&cluster->folder)) {
+	if (cluster->folder.identity.is_formed) {
 		error = cluster_begin(cluster, why);
 	} else {
 		error = start(&cluster->former, form, cluster);

@@ -10,8 +10,11 @@ $(call kv_part,kvstate,state,libtirpc,kvwire)
 $(call kv_part,kvcache,cache)
 $(call kv_part,kvremote,remote,libtirpc,kvwire kvcache)
 $(call kv_part,kvetcd,etcd/,libcurl jansson,kvwire)
-$(call library,kvserver,$(KV),node.c service.c memory.c kv_svc.c,libtirpc,kvwire)
-$(call program,kv_server,$(KV),cmd/kv_server.c,kvserver rpccmd)
+$(call library,kvserver,$(KV),node.c node_carry.c node_peers.c node_request.c \
+	node_snapshot.c writer.c snapshots.c peer.c forward.c cluster.c \
+	cluster_ask.c cluster_form.c service.c kv_svc.c,libtirpc,kvstate \
+	kvdurable raft kvcache kvwire)
+$(call program,kv_server,$(KV),cmd/kv_server.c cmd/members.c cmd/logger.c,kvserver)
 
 TEST_LDFLAGS_p18/state_test := -Wl,--wrap=malloc,--wrap=calloc
 TSAN_TESTS += p18/state_test

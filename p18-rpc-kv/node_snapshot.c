@@ -147,6 +147,9 @@ static int read_stored(struct node *node, struct raft_stored *stored,
 			 node->snapshot, visit, found, damage);
 	if (error)
 		return error;
+	/* Void, if the log had to begin anew behind the snapshot. */
+	if (found->n > 0 && found->first <= wal_before(node->wal).index)
+		forget_from(found, 0);
 	forget_from(found, wal_last(node->wal).index + 1);
 	stored->first = found->first;
 	stored->entries = found->entries;
@@ -233,8 +236,10 @@ static bool is_due(const struct node *node)
 {
 	const struct state_count count = state_count(node->state);
 
+	/* Who has joined, and has not come to a list of members in the log,
+	 * has nothing that a snapshot could begin with. */
 	return !node->is_taking && !node->receiver && !node->is_receiving &&
-	       count.applied >=
+	       node->status.members.n > 0 && count.applied >=
 		       node->snapshot.index + node->options.snapshot_entries &&
 	       node->log_bytes >= count.bytes / SHARE;
 }
@@ -242,7 +247,7 @@ static bool is_due(const struct node *node)
 void node_take_snapshot(struct node *node)
 {
 	const struct raft_entry *entry;
-	const struct members *members;
+	struct members members;
 	struct state_view *view;
 	uint64_t index;
 
@@ -250,13 +255,13 @@ void node_take_snapshot(struct node *node)
 		return;
 	index = state_count(node->state).applied;
 	entry = raft_entry(node->raft, index);
-	members = raft_members(node->raft, index);
-	if (!entry || !members || state_freeze(node->state, &view))
+	if (!entry || state_freeze(node->state, &view))
 		return; /* it is due again after the next batch */
 	node->is_taking = true;
 	node->taking_term = entry->term;
 	node->log_bytes = 0;
-	snapshots_take(node->snapshots, view, entry->term, members);
+	raft_members(node->raft, index, &members);
+	snapshots_take(node->snapshots, view, node->taking_term, &members);
 }
 
 /* ---- receiving ---- */
