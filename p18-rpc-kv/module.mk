@@ -22,3 +22,5 @@ TSAN_TESTS += p18/state_test
 # The test's own CLOCK_BOOTTIME, and a look at the gate while a table is made.
 TEST_LDFLAGS_p18/cache_test := -Wl,--wrap=clock_gettime,--wrap=cache_object_make
 TSAN_TESTS += p18/cache_slot_test
+TEST_LDFLAGS_p18/wal_test := -Wl,--wrap=fallocate
+TSAN_TESTS += p18/state_test p18/wal_test
