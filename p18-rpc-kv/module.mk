@@ -23,4 +23,5 @@ TSAN_TESTS += p18/state_test
 TEST_LDFLAGS_p18/cache_test := -Wl,--wrap=clock_gettime,--wrap=cache_object_make
 TSAN_TESTS += p18/cache_slot_test
 TEST_LDFLAGS_p18/wal_test := -Wl,--wrap=fallocate
+TEST_LDFLAGS_p18/durable_faults_test := -Wl,--wrap=pwrite,--wrap=fdatasync,--wrap=fsync,--wrap=fallocate,--wrap=renameat,--wrap=unlinkat
 TSAN_TESTS += p18/state_test p18/wal_test
