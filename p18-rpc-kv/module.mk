@@ -17,7 +17,6 @@ $(call library,kvserver,$(KV),node.c node_carry.c node_peers.c node_request.c \
 $(call program,kv_server,$(KV),cmd/kv_server.c cmd/members.c cmd/logger.c,kvserver)
 
 TEST_LDFLAGS_p18/state_test := -Wl,--wrap=malloc,--wrap=calloc
-TSAN_TESTS += p18/state_test
 
 # The test's own CLOCK_BOOTTIME, and a look at the gate while a table is made.
 TEST_LDFLAGS_p18/cache_test := -Wl,--wrap=clock_gettime,--wrap=cache_object_make
