@@ -24,3 +24,8 @@ TSAN_TESTS += p18/cache_slot_test
 TEST_LDFLAGS_p18/wal_test := -Wl,--wrap=fallocate
 TEST_LDFLAGS_p18/durable_faults_test := -Wl,--wrap=pwrite,--wrap=fdatasync,--wrap=fsync,--wrap=fallocate,--wrap=renameat,--wrap=unlinkat
 TSAN_TESTS += p18/state_test p18/wal_test
+
+# A cluster of Raft cores in one thread, and all that can go wrong with them.
+$(call library,raftsim,tests/p18,$(filter-out %_test.c,$(notdir \
+	$(wildcard tests/p18/sim*.c))),,raft)
+TEST_LIBS_p18/sim_stress_test := raftsim
