@@ -121,6 +121,7 @@ static int open_core(struct node *node, struct raft_stored *stored)
 		.window = WINDOW,
 		.append_bytes = APPEND_BYTES,
 		.trailing = TRAILING,
+		.since = node->options.folder->identity.since,
 	};
 
 	if (getrandom(&options.seed, sizeof(options.seed), 0) !=

@@ -192,6 +192,10 @@ struct raft_options {
 	size_t append_bytes;  /* of commands in one message, or one command */
 	uint64_t trailing;    /* entries that stay behind a snapshot, for peers
 			       * that are a little late */
+	uint64_t since;       /* 0; or, of a server that joins, an index at which
+			       * it was no member: a list of members up to
+			       * there means another server, which had its id
+			       * before */
 };
 
 /* What is durable, as it was found. In a new folder all is 0, but the members
