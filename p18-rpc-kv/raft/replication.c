@@ -248,6 +248,17 @@ static size_t count_entries(const struct raft *raft, uint64_t next)
 	return n;
 }
 
+/* A heartbeat may go another way than entries, and overtake them: so it builds on
+ * what is known to be there, if it can. */
+static uint64_t previous_of(const struct raft *raft, const struct peer *peer,
+			    size_t n)
+{
+	return n == 0 && peer->mode == PEER_REPLICATE &&
+			       peer->match >= raft->log.base_index
+		       ? peer->match
+		       : peer->next - 1;
+}
+
 /* One request, with n entries from next on. */
 static bool send_append(struct raft *raft, struct peer *peer, size_t n)
 {
@@ -266,9 +277,9 @@ static bool send_append(struct raft *raft, struct peer *peer, size_t n)
 	/* Where nothing can match, as the peer needs a snapshot, the heartbeat
 	 * goes to the beginning, where all logs match. */
 	if (peer->mode != PEER_SNAPSHOT) {
-		message->append.previous_index = peer->next - 1;
-		message->append.previous_term =
-			entries_term(&raft->log, peer->next - 1);
+		message->append.previous_index = previous_of(raft, peer, n);
+		message->append.previous_term = entries_term(
+			&raft->log, message->append.previous_index);
 	}
 	if (n) {
 		peer->flight[peer->n_flight++] =
