@@ -157,14 +157,29 @@ static bool form_once(struct cluster *cluster, struct met *met)
 
 /* ---- a cluster that is there ---- */
 
-/* A read that is linearizable tells how far the cluster has come at least. */
-static bool ask_since(struct cluster *cluster, const char *address,
-		      uint64_t *since)
+static bool ask_status(struct cluster *cluster, const char *address,
+		       kv_status_result *status)
+{
+	const struct forward_call call = {
+		.procedure = STATUS,
+		.xdr_result = (xdrproc_t)xdr_kv_status_result,
+		.result = status,
+	};
+	struct rpc_fault fault;
+
+	memset(status, 0, sizeof(*status));
+	return forward_make(cluster->forward, address, &call,
+			    tick_after(TICK_S), &fault) == RPC_FAULT_NONE;
+}
+
+/* Whether it is the leader: it answers this only when a majority says so. */
+static bool is_leader(struct cluster *cluster, const char *address)
 {
 	char key[] = "";
 	const kv_get_args args = {
 		.freshness = {.consistency = KV_LINEARIZABLE,
-			      .timeout_ms = 1000},
+			      .timeout_ms = 1000,
+			      .is_forwarded = true},
 		.key = {1, key},
 	};
 	kv_get_result result = {0};
@@ -176,31 +191,79 @@ static bool ask_since(struct cluster *cluster, const char *address,
 		.result = &result,
 	};
 	struct rpc_fault fault;
-	bool is_told;
+	bool is_one;
 
-	is_told = forward_make(cluster->forward, address, &call,
-			       tick_after(2 * TICK_S),
-			       &fault) == RPC_FAULT_NONE &&
-		  (result.status == KV_DONE || result.status == KV_NOT_FOUND);
-	*since = result.applied;
+	is_one = forward_make(cluster->forward, address, &call,
+			      tick_after(2 * TICK_S),
+			      &fault) == RPC_FAULT_NONE &&
+		 (result.status == KV_DONE || result.status == KV_NOT_FOUND);
 	xdr_free((xdrproc_t)xdr_kv_get_result, (char *)&result);
-	return is_told;
+	return is_one;
 }
 
+/* Where that server says that the leader is; "": nobody knows. */
+static void find_leader(struct cluster *cluster, const char *address,
+			char leader[FOLDER_ADDRESS_MAX])
+{
+	kv_status_result status;
+
+	leader[0] = '\0';
+	if (ask_status(cluster, address, &status))
+		for (u_int i = 0; i < status.members.members_len; i++)
+			if (status.members.members_val[i].id == status.leader)
+				snprintf(leader, FOLDER_ADDRESS_MAX, "%s",
+					 status.members.members_val[i].address);
+	xdr_free((xdrproc_t)xdr_kv_status_result, (char *)&status);
+}
+
+static void check_members(const struct cluster *cluster,
+			  const kv_status_result *status)
+{
+	for (u_int i = 0; i < status->members.members_len; i++)
+		if (status->members.members_val[i].id == cluster->options.id)
+			fail(cluster,
+			     "server %llu is a member of that cluster, and "
+			     "'%s' is new: remove it first (kv_client member "
+			     "remove)",
+			     (unsigned long long)cluster->options.id,
+			     cluster->options.data);
+}
+
+/* Whether it led in that term before and after it was asked to prove it. */
+static bool ask_leader(struct cluster *cluster, const char *address,
+		       kv_status_result *status)
+{
+	kv_status_result again = {0};
+	bool is_one = ask_status(cluster, address, status) &&
+		      is_leader(cluster, address) &&
+		      ask_status(cluster, address, &again) &&
+		      again.role == KV_LEADER && again.term == status->term;
+
+	xdr_free((xdrproc_t)xdr_kv_status_result, (char *)&again);
+	return is_one && status->role == KV_LEADER;
+}
+
+/* As of the leader's last entry this server is no member: what lists there are of
+ * its id up to there mean another. */
 static bool join_by(struct cluster *cluster, const char *address)
 {
 	struct folder_identity identity = {.server = cluster->options.id};
-	kv_hello_result hello;
+	char leader[FOLDER_ADDRESS_MAX];
+	kv_status_result status = {0};
+	bool is_told;
 	int error;
 
-	if (!ask_hello(cluster, address, &hello) ||
-	    memcmp(hello.cluster, none, sizeof(none)) == 0 ||
-	    !ask_since(cluster, address, &identity.since))
+	find_leader(cluster, address, leader);
+	is_told = leader[0] && ask_leader(cluster, leader, &status);
+	if (is_told) {
+		check_members(cluster, &status);
+		identity.since = status.last;
+		memcpy(identity.cluster, status.cluster,
+		       sizeof(identity.cluster));
+	}
+	xdr_free((xdrproc_t)xdr_kv_status_result, (char *)&status);
+	if (!is_told)
 		return false;
-	if (hello.server == identity.server)
-		fail(cluster, "%s says it is server %llu, too", address,
-		     (unsigned long long)hello.server);
-	memcpy(identity.cluster, hello.cluster, sizeof(identity.cluster));
 	error = folder_claim(&cluster->folder, &identity);
 	if (error)
 		fail(cluster, "cannot use '%s': %s", cluster->options.data,
