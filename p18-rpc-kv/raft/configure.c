@@ -1,6 +1,6 @@
 /* configure.c - who the members are, and how they change (thesis, chapter 4).
  *
- * One server is added or removed at a time: so any majority of the old members
+ * One voter is added or removed at a time: so any majority of the old voters
  * and any of the new ones have a server in common. A list counts from when it
  * is in the log, committed or not (4.1), and when its entry is replaced, the
  * one before it counts again. */
@@ -87,22 +87,37 @@ void configure_refresh(struct raft *raft, uint64_t first)
 	meet_peers(raft);
 }
 
-/* A server that is being removed still counts itself a voter, until it knows
- * that this is committed: it may be the only one with an entry that all others
- * need (4.2.2). One that never was a member, as far as its log goes, does
- * not. */
+/* A list from before this server was there. */
+static bool is_of_before(const struct raft *raft)
+{
+	return raft->options.since &&
+	       raft->members_index <= raft->options.since;
+}
+
+/* A server that finds itself in its log is one that the others may count, now
+ * or soon; one that was opened without members, and has not, may be the remains
+ * of another. A server that is being removed still votes, until it knows that
+ * this is committed: it may be the only one with an entry that all others need
+ * (4.2.2). */
 bool configure_may_vote(const struct raft *raft)
+{
+	return !is_of_before(raft) &&
+	       (members_find(&raft->members, raft->options.id) >= 0 ||
+		configure_may_lead(raft));
+}
+
+bool configure_may_lead(const struct raft *raft)
 {
 	struct members before;
 
-	if (raft->options.since && raft->members_index <= raft->options.since)
+	if (is_of_before(raft))
 		return false;
-	if (core_is_member(raft))
+	if (members_is_voter(&raft->members, raft->options.id))
 		return true;
 	if (raft->members_index <= raft->commit)
 		return false;
 	configure_as_of(raft, raft->members_index - 1, &before);
-	return members_find(&before, raft->options.id) >= 0;
+	return members_is_voter(&before, raft->options.id);
 }
 
 int configure_is_busy(const struct raft *raft)
@@ -129,9 +144,29 @@ int configure_change(struct raft *raft, const struct members *members)
 	return error;
 }
 
+/* A new server has an empty log, and a majority that needed it would have to
+ * wait (4.2.1). So it begins as a learner, and becomes a voter by a second
+ * entry, when it has about all that there is; and the first one for certain, so
+ * that it knows that it may vote. */
+void configure_promote(struct raft *raft, const struct peer *peer)
+{
+	struct members members = raft->members;
+	const int at = members_find(&members, peer->id);
+
+	if (raft->role != RAFT_LEADER || at < 0 ||
+	    !members.member[at].is_learner || configure_is_busy(raft) ||
+	    peer->match < raft->members_index ||
+	    peer->match + RAFT_ENTRIES_MAX < raft->commit)
+		return;
+	members.member[at].is_learner = false;
+	/* Without memory for it, with the next answer. */
+	configure_change(raft, &members);
+}
+
 void configure_committed(struct raft *raft)
 {
 	/* A leader that was removed leads until that is committed (4.2.2). */
-	if (raft->members_index <= raft->commit && !core_is_member(raft))
+	if (raft->members_index <= raft->commit &&
+	    !members_is_voter(&raft->members, raft->options.id))
 		election_follow(raft, raft->term, 0);
 }
