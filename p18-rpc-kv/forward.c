@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +13,9 @@
 #include "lib/parse.h"
 #include "lib/rpc/rpc_client.h"
 #include "lib/tick.h"
+#include "p18-rpc-kv/service.h"
 
-enum {
-	KEPT = 256,             /* connections that nobody uses now */
-	RECORD_BYTES = 5 << 20, /* LIST's answer */
-};
+enum { RECORD_BYTES = 5 << 20 }; /* LIST's answer, and words */
 
 struct line {
 	struct line *next;
@@ -26,56 +25,89 @@ struct line {
 
 struct forward {
 	pthread_mutex_t lock;
-	struct line *lines; /* the one used last in front */
-	unsigned int n;
+	pthread_cond_t is_free;
+	struct line *lines;  /* that nobody uses, the one used last in front */
+	unsigned int n_used; /* that somebody uses, or connects */
 };
 
 int forward_open(struct forward **out)
 {
 	struct forward *forward = calloc(1, sizeof(*forward));
+	pthread_condattr_t attributes;
 
 	*out = forward;
 	if (!forward)
 		return -ENOMEM;
 	pthread_mutex_init(&forward->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&forward->is_free, &attributes);
+	pthread_condattr_destroy(&attributes);
 	return 0;
 }
 
 static void drop(struct line *line)
 {
-	rpc_client_close(line->client);
+	if (line)
+		rpc_client_close(line->client);
 	free(line);
 }
 
-static struct line *take(struct forward *forward, const char *address)
+/* One to this address, or none. Others are closed one by one, as many as it takes
+ * for all together to stay below the limit. */
+static struct line *find(struct forward *forward, const char *address,
+			 struct line **spare)
 {
-	struct line **at, *found;
+	struct line **at = &forward->lines, *found;
+	unsigned int n = forward->n_used;
 
-	pthread_mutex_lock(&forward->lock);
-	for (at = &forward->lines; *at; at = &(*at)->next)
-		if (strcmp((*at)->address, address) == 0)
-			break;
+	*spare = NULL;
+	while (*at && strcmp((*at)->address, address) != 0) {
+		at = &(*at)->next;
+		n++;
+	}
 	found = *at;
 	if (found) {
 		*at = found->next;
-		forward->n--;
+	} else if (n >= FORWARD_MAX && forward->lines) {
+		*spare = forward->lines;
+		forward->lines = forward->lines->next;
 	}
-	pthread_mutex_unlock(&forward->lock);
 	return found;
 }
 
+/* Whether there may be one more in use; *line is NULL where it has to be made. */
+static bool take(struct forward *forward, const char *address, int64_t deadline,
+		 struct line **line)
+{
+	const struct timespec until = tick_to_timespec(deadline);
+	struct line *spare = NULL;
+	bool is_free;
+
+	pthread_mutex_lock(&forward->lock);
+	while (forward->n_used == FORWARD_MAX)
+		if (pthread_cond_timedwait(&forward->is_free, &forward->lock,
+					   &until) == ETIMEDOUT)
+			break;
+	is_free = forward->n_used < FORWARD_MAX;
+	*line = is_free ? find(forward, address, &spare) : NULL;
+	forward->n_used += is_free;
+	pthread_mutex_unlock(&forward->lock);
+	drop(spare);
+	return is_free;
+}
+
+/* NULL: it is closed. */
 static void put_back(struct forward *forward, struct line *line)
 {
 	pthread_mutex_lock(&forward->lock);
-	if (forward->n < KEPT) {
+	if (line) {
 		line->next = forward->lines;
 		forward->lines = line;
-		forward->n++;
-		line = NULL;
 	}
+	forward->n_used--;
+	pthread_cond_signal(&forward->is_free);
 	pthread_mutex_unlock(&forward->lock);
-	if (line)
-		drop(line);
 }
 
 static struct line *connect_to(const char *address, int64_t deadline,
@@ -102,35 +134,44 @@ static struct line *connect_to(const char *address, int64_t deadline,
 	}
 	snprintf(line->address, sizeof(line->address), "%s", address);
 	options.host = endpoint.host;
-	options.port = endpoint.port;
+	options.port = service_peer_port(endpoint.port);
 	if (rpc_client_open(&line->client, &options, fault) == RPC_FAULT_NONE)
 		return line;
 	free(line);
 	return NULL;
 }
 
+static enum rpc_fault_kind call_by(struct line *line,
+				   const struct forward_call *call,
+				   int64_t deadline, struct rpc_fault *fault)
+{
+	rpc_client_set_timeout(line->client, tick_left(deadline));
+	return rpc_client_call(line->client, (uint32_t)call->procedure,
+			       call->xdr_args, call->args, call->xdr_result,
+			       call->result, fault);
+}
+
 enum rpc_fault_kind forward_make(struct forward *forward, const char *address,
 				 const struct forward_call *call,
 				 int64_t deadline, struct rpc_fault *fault)
 {
-	struct line *line = take(forward, address);
-	enum rpc_fault_kind kind;
+	struct line *line;
 
-	if (tick_is_over(deadline))
+	/* A timeout of 0 would be none. */
+	if (tick_left(deadline) < TICK_MS)
 		deadline = tick_after(TICK_MS);
+	if (!take(forward, address, deadline, &line))
+		return rpc_fault_set(fault, RPC_FAULT_LOCAL, EAGAIN, false);
 	if (!line)
 		line = connect_to(address, deadline, fault);
-	if (!line)
-		return fault->kind;
-	rpc_client_set_timeout(line->client, tick_left(deadline));
-	kind = rpc_client_call(line->client, (uint32_t)call->procedure,
-			       call->xdr_args, call->args, call->xdr_result,
-			       call->result, fault);
-	if (kind == RPC_FAULT_NONE)
-		put_back(forward, line);
-	else
+	if (line && call_by(line, call, deadline, fault) != RPC_FAULT_NONE) {
 		drop(line);
-	return kind;
+		line = NULL;
+	} else if (line) {
+		fault->kind = RPC_FAULT_NONE;
+	}
+	put_back(forward, line);
+	return fault->kind;
 }
 
 void forward_close(struct forward *forward)
@@ -143,6 +184,7 @@ void forward_close(struct forward *forward)
 		next = line->next;
 		drop(line);
 	}
+	pthread_cond_destroy(&forward->is_free);
 	pthread_mutex_destroy(&forward->lock);
 	free(forward);
 }

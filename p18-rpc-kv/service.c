@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "p18-rpc-kv/cluster.h"
+#include "p18-rpc-kv/forward.h"
 #include "p18-rpc-kv/kv.h"
 
 uint16_t service_peer_port(uint16_t port)
@@ -29,10 +30,17 @@ struct rpc_dispatch service_clients(struct service *service)
 struct rpc_dispatch service_peers(struct service *service)
 {
 	return (struct rpc_dispatch){
-		.programs = &kv_programs[1],
-		.n_programs = 1,
+		.programs = kv_programs,
+		.n_programs = KV_PROGRAMS,
 		.arg = service,
 	};
+}
+
+/* Of each server two for itself (peer.h) and those for clients; and room for who
+ * comes again before the old ones are known to be gone. */
+unsigned int service_peer_connections(void)
+{
+	return 2 * KV_SERVERS_MAX * (2 + FORWARD_MAX);
 }
 
 static struct engine *engine_of(const struct rpc_request *request)

@@ -41,9 +41,11 @@ struct service {
  * further down. */
 uint16_t service_peer_port(uint16_t port);
 
-/* The tables for a server of clients and for one of peers. */
+/* The tables for a server of clients and for one of peers, who also ask on behalf
+ * of clients (forward.h); and how many connections that one has to take. */
 struct rpc_dispatch service_clients(struct service *service);
 struct rpc_dispatch service_peers(struct service *service);
+unsigned int service_peer_connections(void);
 
 #ifdef __cplusplus
 }

@@ -21,9 +21,8 @@
 #include "p18-rpc-kv/service.h"
 
 enum {
-	CLIENTS = 1000,    /* connections */
-	PEERS = 100,       /* the same: two of each server, and room */
-	MEMORY = 256 << 20 /* for large calls of clients */
+	CLIENTS = 1000,     /* connections */
+	MEMORY = 256 << 20, /* for calls, of clients and again of peers */
 };
 
 static const char *const engines[] = {"raft", NULL};
@@ -234,7 +233,8 @@ static void open_server(struct server *server, struct arguments *a,
 		.host = a->listen,
 		.has_tcp = true,
 		.tcp_port = port,
-		.max_connections = is_for_peers ? PEERS : a->max_connections,
+		.max_connections = is_for_peers ? service_peer_connections()
+						: a->max_connections,
 		.memory_bytes = MEMORY,
 		.record_ns = is_for_peers ? 2 * TICK_S : 0,
 		.on_event = note_event,
