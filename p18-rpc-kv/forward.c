@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lib/parse.h"
 #include "lib/rpc/rpc_client.h"
@@ -141,6 +142,16 @@ static struct line *connect_to(const char *address, int64_t deadline,
 	return NULL;
 }
 
+/* A server that has ended has closed it: a call would be sent, and be lost. */
+static bool is_alive(const struct line *line)
+{
+	char byte;
+
+	return recv(rpc_client_fd(line->client), &byte, 1,
+		    MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       errno == EAGAIN;
+}
+
 static enum rpc_fault_kind call_by(struct line *line,
 				   const struct forward_call *call,
 				   int64_t deadline, struct rpc_fault *fault)
@@ -162,6 +173,10 @@ enum rpc_fault_kind forward_make(struct forward *forward, const char *address,
 		deadline = tick_after(TICK_MS);
 	if (!take(forward, address, deadline, &line))
 		return rpc_fault_set(fault, RPC_FAULT_LOCAL, EAGAIN, false);
+	if (line && !is_alive(line)) {
+		drop(line);
+		line = NULL;
+	}
 	if (!line)
 		line = connect_to(address, deadline, fault);
 	if (line && call_by(line, call, deadline, fault) != RPC_FAULT_NONE) {

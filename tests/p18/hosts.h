@@ -207,8 +207,12 @@ static inline kv_write_result write_at(int i, const kv_write_args *args)
 
 static inline void put_at(int i, const char *key, const char *value)
 {
-	const kv_write_args args = put_args(key, value);
+	kv_write_args args = put_args(key, value);
+	static uint64_t sequence;
 
+	/* By name, as a leader that goes may take the answer with it. */
+	args.change.id.client[0] = 'h';
+	args.change.id.sequence = ++sequence;
 	assert_int_equal(write_at(i, &args).status, KV_DONE);
 }
 
