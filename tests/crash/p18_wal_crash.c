@@ -42,9 +42,7 @@ enum {
 static unsigned int rounds = 20;
 static const char *modes = "";
 
-/* One that has a fault (p18_worse_crash.c) asks. */
-bool has(char mode);
-bool has(char mode)
+static inline bool has(char mode)
 {
 	return strchr(modes, mode) != NULL;
 }
