@@ -33,3 +33,16 @@ TEST_LDFLAGS_p18/cluster_test := -Wl,--wrap=cache_put
 TSAN_TESTS += p18/cluster_test
 # Faults that tests/crash must find.
 TEST_LDFLAGS_crash/p18_worse_crash := -Wl,--wrap=crc32c,--wrap=crc32c_more,--wrap=file_sync
+
+# The bench drives etcd by etcd's own client library, from Debian's packages.
+KV_ETCD_DRIVER := $(B)/$(KV)/bench/etcd_driver
+KV_GO := /usr/share/gocode
+ifneq ($(and $(shell command -v go),$(wildcard $(KV_GO)/src/go.etcd.io/etcd)),)
+$(KV_ETCD_DRIVER): $(KV)/bench/etcd_driver.go
+	@mkdir -p $(@D)
+	$(call run,GO  ) GO111MODULE=off GOPATH=$(KV_GO) \
+		GOCACHE=$(CURDIR)/build/go-cache go build -o $@ $<
+ifneq ($(if $(P),$(filter $(KV),$(DIRS)),all),)
+benches: $(KV_ETCD_DRIVER)
+endif
+endif
