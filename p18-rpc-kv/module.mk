@@ -34,7 +34,9 @@ TSAN_TESTS += p18/cluster_test
 # Faults that tests/crash must find.
 TEST_LDFLAGS_crash/p18_worse_crash := -Wl,--wrap=crc32c,--wrap=crc32c_more,--wrap=file_sync
 
-# The bench drives etcd by etcd's own client library, from Debian's packages.
+$(call bench,$(KV),bench/bench.c bench/nodes.c,kvetcd kvwire measure)
+$(call helper,kv_driver,$(KV),bench/kv_driver.c,kvremote kvcache)
+# It drives etcd by etcd's own client library, from Debian's packages.
 KV_ETCD_DRIVER := $(B)/$(KV)/bench/etcd_driver
 KV_GO := /usr/share/gocode
 ifneq ($(and $(shell command -v go),$(wildcard $(KV_GO)/src/go.etcd.io/etcd)),)

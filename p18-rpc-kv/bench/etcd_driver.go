@@ -9,11 +9,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"flag"
 	"fmt"
 	"math/rand"
 	"os"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,13 +21,18 @@ import (
 	"go.etcd.io/etcd/clientv3"
 )
 
+const (
+	keys = 64  // of each client
+	size = 256 // bytes of a value
+)
+
+// etcd_driver JOB CLIENTS SECONDS HOST:PORT,… with the jobs put, get, stale and
+// gaps.
 var (
-	endpoints = flag.String("endpoints", "localhost:2379", "HOST:PORT,…")
-	job       = flag.String("job", "put", "put, get, stale or gaps")
-	clients   = flag.Int("clients", 1, "clients at the same time")
-	seconds   = flag.Float64("seconds", 2, "how long")
-	keys      = flag.Int("keys", 64, "keys of each client")
-	size      = flag.Int("value", 256, "bytes of a value")
+	job       string
+	clients   int
+	seconds   float64
+	endpoints []string
 )
 
 func die(err error) {
@@ -45,14 +50,14 @@ type client struct {
 
 func open(number int) *client {
 	etcd, err := clientv3.New(clientv3.Config{
-		Endpoints:   strings.Split(*endpoints, ","),
+		Endpoints:   endpoints,
 		DialTimeout: 5 * time.Second,
 	})
 	if err != nil {
 		die(err)
 	}
 	return &client{number: number, etcd: etcd,
-		written: make([]uint64, *keys)}
+		written: make([]uint64, keys)}
 }
 
 func (c *client) key(i int) string {
@@ -61,7 +66,7 @@ func (c *client) key(i int) string {
 
 // A value that says whose it is, and which.
 func (c *client) value(i int, n uint64) []byte {
-	value := make([]byte, *size)
+	value := make([]byte, size)
 	copy(value, c.key(i))
 	binary.BigEndian.PutUint64(value[16:], n)
 	for j := 24; j < len(value); j++ {
@@ -97,7 +102,7 @@ func (c *client) get(ctx context.Context, i int, stale bool) error {
 func (c *client) do(i int, n uint64) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	switch *job {
+	switch job {
 	case "put":
 		return c.put(ctx, i, n)
 	case "get":
@@ -148,7 +153,7 @@ func (c *client) run(until time.Time) {
 		if begun.After(until) {
 			return
 		}
-		if err := c.do(random.Intn(*keys), n); err != nil {
+		if err := c.do(random.Intn(keys), n); err != nil {
 			die(err)
 		}
 		c.took = append(c.took, int64(time.Since(begun)))
@@ -160,13 +165,13 @@ func percentile(sorted []int64, percent int) int64 {
 }
 
 func measure() {
-	all := make([]*client, *clients)
+	all := make([]*client, clients)
 	for i := range all {
 		all[i] = open(i)
 	}
 	each(all, func(c *client) { c.fill() })
 	begun := time.Now()
-	until := begun.Add(time.Duration(*seconds * float64(time.Second)))
+	until := begun.Add(time.Duration(seconds * float64(time.Second)))
 	each(all, func(c *client) { c.run(until) })
 	elapsed := time.Since(begun)
 	each(all, func(c *client) { c.verify() })
@@ -204,9 +209,24 @@ func gaps() {
 	}
 }
 
+func parse() {
+	var err error
+	if len(os.Args) != 5 {
+		die(fmt.Errorf("JOB CLIENTS SECONDS HOST:PORT,…"))
+	}
+	job = os.Args[1]
+	if clients, err = strconv.Atoi(os.Args[2]); err != nil {
+		die(err)
+	}
+	if seconds, err = strconv.ParseFloat(os.Args[3], 64); err != nil {
+		die(err)
+	}
+	endpoints = strings.Split(os.Args[4], ",")
+}
+
 func main() {
-	flag.Parse()
-	if *job == "gaps" {
+	parse()
+	if job == "gaps" {
 		gaps()
 	}
 	measure()
