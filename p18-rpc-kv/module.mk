@@ -33,6 +33,7 @@ TEST_LDFLAGS_p18/cluster_test := -Wl,--wrap=cache_put
 TSAN_TESTS += p18/cluster_test
 # Faults that tests/crash must find.
 TEST_LDFLAGS_crash/p18_worse_crash := -Wl,--wrap=crc32c,--wrap=crc32c_more,--wrap=file_sync
+TSAN_TESTS += p18/cache_slot_test p18/etcd_test
 
 $(call bench,$(KV),bench/bench.c bench/nodes.c,kvetcd kvwire measure)
 $(call helper,kv_driver,$(KV),bench/kv_driver.c,kvremote kvcache)
