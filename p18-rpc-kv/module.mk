@@ -14,7 +14,7 @@ $(call library,kvserver,$(KV),node.c node_carry.c node_peers.c node_request.c \
 	node_snapshot.c writer.c snapshots.c peer.c forward.c cluster.c \
 	cluster_ask.c cluster_form.c service.c kv_svc.c,libtirpc,kvstate \
 	kvdurable raft kvcache kvwire)
-$(call program,kv_server,$(KV),cmd/kv_server.c cmd/members.c cmd/logger.c,kvserver)
+$(call program,kv_server,$(KV),cmd/kv_server.c cmd/members.c cmd/logger.c,kvserver kvetcd)
 
 TEST_LDFLAGS_p18/state_test := -Wl,--wrap=malloc,--wrap=calloc
 

@@ -18,6 +18,8 @@
 #include "p18-rpc-kv/cluster.h"
 #include "p18-rpc-kv/cmd/logger.h"
 #include "p18-rpc-kv/cmd/members.h"
+#include "p18-rpc-kv/etcd/engine_etcd.h"
+#include "p18-rpc-kv/etcd/gateway.h"
 #include "p18-rpc-kv/service.h"
 
 enum {
@@ -25,7 +27,8 @@ enum {
 	MEMORY = 256 << 20, /* for calls, of clients and again of peers */
 };
 
-static const char *const engines[] = {"raft", NULL};
+static const char *const engines[] = {"raft", "etcd", NULL};
+enum engine_kind { ENGINE_RAFT, ENGINE_ETCD };
 static const char *const log_words[] = {"quiet", "events", "commits", NULL};
 
 enum log_level { LOG_QUIET, LOG_EVENTS, LOG_COMMITS };
@@ -33,9 +36,9 @@ enum log_level { LOG_QUIET, LOG_EVENTS, LOG_COMMITS };
 struct arguments {
 	struct cluster_options cluster;
 	struct folder_member members[FOLDER_MEMBERS_MAX];
-	const char *listen, *advertise, *peers, *data;
+	const char *listen, *advertise, *peers, *data, *endpoints;
 	unsigned int max_connections;
-	unsigned int engine;
+	enum engine_kind engine;
 	enum log_level log;
 	char address[FOLDER_ADDRESS_MAX], folder[64];
 };
@@ -75,15 +78,31 @@ static void set_address(struct arguments *a)
 			 port);
 }
 
+/* What one engine needs, and the other has no use for. */
+static void check_engine(const struct arguments *a)
+{
+	if (a->engine == ENGINE_ETCD && !(a->endpoints && *a->endpoints))
+		die_usage("--engine=etcd: say by --endpoints=HOST:PORT,… where "
+			  "etcd is");
+	if (a->engine == ENGINE_ETCD && a->peers)
+		die_usage("--engine=etcd: the members are etcd's, and not "
+			  "--peers");
+	if (a->engine == ENGINE_RAFT && a->endpoints)
+		die_usage("--endpoints goes with --engine=etcd");
+}
+
 static void check(struct arguments *a)
 {
 	struct cluster_options *cluster = &a->cluster;
 	struct parse_endpoint endpoint;
 
-	if (!cluster->id)
-		die_usage("say which server this is: --id=N");
+	check_engine(a);
 	if (!cluster->port)
 		die_usage("say where clients find it: --port=N");
+	if (a->engine == ENGINE_ETCD)
+		return;
+	if (!cluster->id)
+		die_usage("say which server this is: --id=N");
 	if (a->advertise)
 		cli_endpoint("--advertise", a->advertise, &endpoint);
 	if (2 * cluster->heartbeat_ns >= cluster->election_ns)
@@ -148,7 +167,9 @@ static void parse(struct arguments *a, int argc, char **argv)
 			     TICK_NEVER / 2,
 			     "Log syncs that take longer (default 100ms)"),
 		CLI_WORD("engine", 'E', "NAME", &a->engine, engines,
-			 "raft (default)"),
+			 "raft (default), or etcd: a store that is there"),
+		CLI_TEXT("endpoints", 'u', "LIST", &a->endpoints,
+			 "HOST:PORT,… of the servers of that etcd"),
 		CLI_OFF("no-cache", 'c', &cluster->has_cache,
 			"Do not publish keys in shared memory"),
 		CLI_COUNT("max-connections", 'm', "N", &a->max_connections, 1,
@@ -273,8 +294,8 @@ static void say_ready(const struct arguments *a)
 {
 	char line[128];
 
-	snprintf(line, sizeof(line), "event=serving port=%u peer_port=%u",
-		 a->cluster.port, service_peer_port(a->cluster.port));
+	snprintf(line, sizeof(line), "event=serving engine=%s port=%u",
+		 engines[a->engine], a->cluster.port);
 	note(line, (void *)(uintptr_t)a);
 }
 
@@ -288,7 +309,8 @@ static void serve(struct arguments *a, struct server servers[2],
 	if (ended_fd < 0)
 		die_errno(errno, "cannot serve");
 	for (int i = 0; i < 2; i++)
-		start(&servers[i], ended_fd);
+		if (servers[i].rpc)
+			start(&servers[i], ended_fd);
 	say_ready(a);
 	stop_wait(-1, TICK_NEVER);
 	if (engine->calls->shut)
@@ -296,8 +318,43 @@ static void serve(struct arguments *a, struct server servers[2],
 	if (write(ended_fd, &one, sizeof(one)) < 0)
 		die_errno(errno, "cannot stop");
 	for (int i = 0; i < 2; i++)
-		pthread_join(servers[i].thread, NULL);
+		if (servers[i].has_thread)
+			pthread_join(servers[i].thread, NULL);
 	close(ended_fd);
+}
+
+static struct engine *open_etcd(char *endpoints)
+{
+	const char *list[GATEWAY_ENDPOINTS_MAX + 1];
+	struct engine *engine;
+	size_t n = 0, bad = 0;
+	char *rest = endpoints;
+	int error;
+
+	while (rest && n <= GATEWAY_ENDPOINTS_MAX)
+		list[n++] = strsep(&rest, ",");
+	error = engine_etcd_open(&engine, list, n, &bad);
+	if (error == -EINVAL && n > GATEWAY_ENDPOINTS_MAX)
+		die_usage("--endpoints: at most %d", GATEWAY_ENDPOINTS_MAX);
+	if (error == -EINVAL)
+		die_usage("--endpoints '%s': accepted is HOST:PORT", list[bad]);
+	if (error)
+		die_errno(error, "cannot begin");
+	return engine;
+}
+
+static void open_raft(struct service *service, const struct arguments *a)
+{
+	char why[CLUSTER_WHY];
+	int error = cluster_open(&service->cluster, &a->cluster, why);
+
+	if (error) {
+		logger_close();
+		if (error == -EINVAL)
+			die_usage("%s", why);
+		die("%s", why);
+	}
+	service->engine = cluster_engine(service->cluster);
 }
 
 int main(int argc, char **argv)
@@ -316,7 +373,7 @@ int main(int argc, char **argv)
 	};
 	struct server servers[2] = {0};
 	struct service service = {0};
-	char why[CLUSTER_WHY];
+	char *endpoints = NULL;
 	int error;
 
 	parse(&a, argc, argv);
@@ -328,19 +385,18 @@ int main(int argc, char **argv)
 		die_errno(error, "cannot begin");
 	/* The ports first: who has them is not to touch the folder. */
 	open_server(&servers[0], &a, service_clients(&service), false);
-	open_server(&servers[1], &a, service_peers(&service), true);
-	error = cluster_open(&service.cluster, &a.cluster, why);
-	if (error) {
-		logger_close();
-		if (error == -EINVAL)
-			die_usage("%s", why);
-		die("%s", why);
+	if (a.engine == ENGINE_RAFT) {
+		open_server(&servers[1], &a, service_peers(&service), true);
+		open_raft(&service, &a);
+	} else {
+		endpoints = strdup(a.endpoints);
+		service.engine = open_etcd(endpoints);
 	}
-	service.engine = cluster_engine(service.cluster);
 	serve(&a, servers, service.engine);
 	for (int i = 0; i < 2; i++)
 		rpc_server_close(servers[i].rpc);
 	service.engine->calls->close(service.engine);
+	free(endpoints);
 	note("event=stopped", &a);
 	logger_close();
 	return EXIT_SUCCESS;
