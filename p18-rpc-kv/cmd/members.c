@@ -55,7 +55,7 @@ static void number(uint64_t own, struct folder_member *members, uint32_t n)
 {
 	uint64_t id = 1;
 
-	if (own > n + 1)
+	if (n > 0 && own > n + 1)
 		die_usage("--id=%llu, and --peers has %u others: say their "
 			  "ids, as in 1=HOST:PORT",
 			  (unsigned long long)own, n);

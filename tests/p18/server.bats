@@ -1,0 +1,219 @@
+#!/usr/bin/env bats
+# kv_server as a user runs it: what it refuses, how it ends, and what others can
+# make of it. The transcript and clients are in client.bats.
+# needs: rpcgen
+
+# shellcheck disable=SC2154 # run sets stderr, status and output
+
+load ../support/common
+
+setup() {
+	setup_chapter p18
+}
+
+teardown() {
+	end_servers
+	rm -f /dev/shm/*ipc.kv_server* # of those that were killed
+	rm -rf /tmp/unixipc.*
+}
+
+quick=(--log=events --election-timeout=300ms --heartbeat=50ms)
+
+# start_one ID [OPTION…]: one of three, and it is there.
+start_one() {
+	local peers=(1 2 3) list
+	unset "peers[$1 - 1]"
+	list=$(printf ',localhost:900%d' "${peers[@]}")
+	start_server --name "$1" --ready ' event=serving ' ./kv_server \
+		--id="$1" --port="900$1" --peers="${list#,}" "${quick[@]}" \
+		"${@:2}"
+}
+
+start_three() {
+	local i
+	for i in 1 2 3; do
+		start_one "$i" "$@"
+	done
+	client put ready yes
+}
+
+client() {
+	timeout -s KILL 60 ./kv_client \
+		--servers=localhost:9001,localhost:9002,localhost:9003 \
+		--timeout=30s "$@"
+}
+
+# refused STATUS REGEX OPTION…: one line says so.
+refused() {
+	run --separate-stderr timeout 20 ./kv_server "${@:3}"
+	assert_equal "$status: $stderr" "$1: $stderr"
+	assert_equal "$output" ''
+	assert_one_line_error "$stderr" kv_server
+	assert_regex "$stderr" "$2"
+}
+
+@test "a command line that cannot be is refused" {
+	refused 2 'id=N' --port=9001
+	refused 2 'port=N' --id=1
+	refused 2 'peers=localhost: accepted is HOST:PORT' --id=1 --port=9001 --peers=localhost
+	refused 2 'have the id 1' --id=1 --port=9001 --peers=1=localhost:9002
+	refused 2 'both at localhost:9001' --id=1 --port=9001 \
+		--peers=localhost:9001
+	refused 2 'ids of all, or of none' --id=1 --port=9001 \
+		--peers=2=localhost:9002,localhost:9003
+	refused 2 'say their ids' --id=7 --port=9001 --peers=localhost:9002
+	refused 2 'less than half' --id=1 --port=9001 --heartbeat=1s
+	refused 2 'advertise' --id=1 --port=9001 --listen=0.0.0.0
+	refused 2 'address like' --id=1 --port=9001 --listen=localhost
+	refused 2 'endpoints' --port=9001 --engine=etcd
+	assert [ ! -e kv-data-1 ]
+}
+
+@test "a port that is in use is told, and the folder left alone" {
+	start_one 1
+	refused 1 'port 9001.*another server' --id=1 --port=9001 --data=other
+	assert [ ! -e other ]
+}
+
+@test "a folder that another server uses is told with its pid" {
+	start_one 1
+	refused 1 "in use by another server \(pid $SERVER\)" --id=1 --port=9011
+}
+
+@test "a folder of another server, or for other members, is refused" {
+	start_three
+	stop_server 1
+	refused 2 "server 1's, and this is server 2" --id=2 --port=9001 \
+		--data=kv-data-1
+	refused 2 'made for the servers 1=localhost:9001,2=localhost:9002,3=' \
+		--id=1 --port=9001 --peers=localhost:9002
+}
+
+@test "a folder that is damaged is refused, with file and place" {
+	start_server --ready ' event=leader ' ./kv_server --id=1 --port=9001 \
+		"${quick[@]}"
+	./kv_client --server=localhost:9001 put key value
+	./kv_client --server=localhost:9001 put key value
+	stop_server
+	cp -a kv-data-1 good
+	# In the first record, and there are more behind it.
+	printf XX | dd of=kv-data-1/wal-0000000001 bs=1 seek=4100 conv=notrunc \
+		status=none
+	refused 1 'wal-0000000001: at byte' --id=1 --port=9001
+	rm -r kv-data-1 && cp -a good kv-data-1
+	: >kv-data-1/identity
+	refused 1 "'kv-data-1' is damaged: identity" --id=1 --port=9001
+	rm -r kv-data-1 && cp -a good kv-data-1
+	rm kv-data-1/vote
+	refused 1 'vote' --id=1 --port=9001
+}
+
+@test "two servers of one id do not become a cluster" {
+	start_one 1
+	refused 1 'says it is server 1, and should be server 2' --id=1 \
+		--port=9004 --peers=localhost:9001,localhost:9003 --data=other
+}
+
+@test "who was wiped does not come back under its old id" {
+	start_three
+	stop_server 1 KILL
+	rm -r kv-data-1
+	refused 1 'made without it.*remove server 1.*--join' --id=1 --port=9001 \
+		--peers=localhost:9002,localhost:9003
+	refused 1 'is a member of that cluster.*remove it first' --id=1 \
+		--port=9001 --peers=localhost:9002,localhost:9003 --join \
+		--data=kv-data-new
+	run client member remove 1
+	assert_success
+	start_one 1 --join --data=kv-data-again
+	run client member add 1 localhost:9001
+	assert_success
+	wait_until 20 is_level
+}
+
+is_level() {
+	[[ $(client hash | cut -d' ' -f1 | sort | uniq -c) == *' 3 '* ]]
+}
+
+@test "what was acknowledged is there after kill -9 of all" {
+	start_three
+	client put key value
+	local i
+	for i in 1 2 3; do
+		stop_server "$i" KILL
+	done
+	for i in 1 2 3; do
+		start_one "$i"
+	done
+	run client get key
+	assert_output value
+}
+
+@test "SIGTERM ends it with 0, and nothing is left" {
+	start_three
+	local i
+	for i in 1 2 3; do
+		stop_server "$i"
+		assert_equal "$status" 0
+	done
+	assert_equal "$(ls /dev/shm)" ''
+}
+
+@test "a log that nobody reads does not stop it" {
+	mkfifo log
+	exec 7<>log
+	# So full that a line does not fit.
+	dd if=/dev/zero of=log bs=4096 count=16 status=none
+	start_server --name quiet bash -c "exec ./kv_server --id=1 --port=9001 \
+		--log=commits 2>log"
+	for _ in {1..50}; do
+		timeout 30 ./kv_client --server=localhost:9001 --timeout=20s \
+			put key value
+	done
+	stop_server quiet
+	assert_equal "$status" 0
+	exec 7>&-
+}
+
+@test "an ordinary client of rpcgen is served" {
+	start_server --ready ' event=leader ' ./kv_server --id=1 --port=9001 \
+		"${quick[@]}"
+	cp "$CHAPTER/kv.x" .
+	rpcgen -N -h kv.x >kv.h
+	rpcgen -N -c kv.x >kv_xdr.c
+	rpcgen -N -l kv.x >kv_clnt.c
+	cat >main.c <<-'C'
+		#include <arpa/inet.h>
+		#include <stdio.h>
+		#include "kv.h"
+
+		int main(void)
+		{
+			struct sockaddr_in to = {.sin_family = AF_INET,
+				.sin_port = htons(9001),
+				.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+			int fd = RPC_ANYSOCK;
+			CLIENT *client = clnttcp_create(&to, KV_PROG, KV_VERS,
+							&fd, 0, 0);
+			kv_write_args put = {.change = {.operation = KV_PUT,
+				.key = {3, "key"}, .value = {5, "value"}},
+				.timeout_ms = 5000};
+			kv_get_args get = {.freshness.timeout_ms = 5000,
+				.key = {3, "key"}};
+			kv_write_result *done = write_1(put, client);
+			kv_get_result *found;
+
+			if (!done || done->status != KV_DONE)
+				return 1;
+			found = get_1(get, client);
+			if (!found || found->status != KV_DONE)
+				return 2;
+			printf("%.*s\n", found->value.kv_value_len,
+			       found->value.kv_value_val);
+			return 0;
+		}
+	C
+	gcc -w -I/usr/include/tirpc -o stock main.c kv_xdr.c kv_clnt.c -ltirpc
+	run ./stock
+	assert_output value
+}
