@@ -268,8 +268,11 @@ static int begin(struct cluster *cluster, char why[CLUSTER_WHY])
 {
 	int error = open_folder(cluster, why);
 
-	if (error) /* and is not open */
+	if (error)
 		return error;
+	/* For HELLO. A server that joins has none that anybody asks for. */
+	memcpy(cluster->share, cluster->folder.identity.share,
+	       sizeof(cluster->share));
 	if (cluster->folder.identity.is_formed) {
 		error = cluster_begin(cluster, why);
 	} else {

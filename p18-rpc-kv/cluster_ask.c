@@ -59,8 +59,9 @@ static void say_why_nobody(struct cluster *cluster, struct node *node,
 		pthread_mutex_lock(&cluster->lock);
 		n = cluster->n_met ? cluster->n_met : 1;
 		pthread_mutex_unlock(&cluster->lock);
-		say(text, "no cluster yet: its first start needs all, and %u "
-			  "of %u servers have been met",
+		say(text,
+		    "no cluster yet: its first start needs all, and %u "
+		    "of %u servers have been met",
 		    n, cluster->options.n);
 		return;
 	}
@@ -148,9 +149,8 @@ static enum next go_elsewhere(struct attempt *attempt)
 			 &fault) == RPC_FAULT_NONE)
 		return take_answer(attempt);
 	clear_result(attempt);
-	return rpc_fault_outcome(&fault) == RPC_OUTCOME_UNKNOWN
-		       ? doubt(attempt)
-		       : NEXT_AGAIN;
+	return rpc_fault_outcome(&fault) == RPC_OUTCOME_UNKNOWN ? doubt(attempt)
+								: NEXT_AGAIN;
 }
 
 static enum next try_once(struct attempt *attempt)
@@ -290,10 +290,10 @@ static enum node_outcome change_here(struct attempt *attempt)
 {
 	const kv_member_args *args = attempt->member;
 
-	return node_change_members(
-		attempt->node, args->id,
-		args->change == KV_MEMBER_ADD ? args->address : NULL,
-		&attempt->wait, attempt->call.result);
+	return node_change_members(attempt->node, args->id,
+				   args->change == KV_MEMBER_ADD ? args->address
+								 : NULL,
+				   &attempt->wait, attempt->call.result);
 }
 
 static void member(struct engine *engine, const kv_member_args *args,
@@ -353,8 +353,7 @@ static u_int age_of(int64_t fresh_ns)
 					      : (u_int)age_ms;
 }
 
-static struct state_view *look_here(const struct read *read,
-				    struct node *node)
+static struct state_view *look_here(const struct read *read, struct node *node)
 {
 	const int64_t fresh_ns = node_fresh(node);
 	struct state_view *view = node_view(node);
@@ -394,8 +393,7 @@ static struct state_view *look_bounded(const struct read *read,
 	return look_surely(read);
 }
 
-static struct state_view *look_since(const struct read *read,
-				     struct node *node)
+static struct state_view *look_since(const struct read *read, struct node *node)
 {
 	const uint64_t revision = read->freshness->revision;
 
@@ -563,8 +561,9 @@ static void hello(struct engine *engine, kv_hello_result *result)
 	struct node *node = cluster_node(cluster, 0);
 	struct state_view *view;
 
-	memcpy(result->share, cluster->folder.identity.share,
-	       sizeof(result->share));
+	pthread_mutex_lock(&cluster->lock);
+	memcpy(result->share, cluster->share, sizeof(result->share));
+	pthread_mutex_unlock(&cluster->lock);
 	result->server = cluster->options.id;
 	if (!node)
 		return;

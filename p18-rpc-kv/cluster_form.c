@@ -92,8 +92,7 @@ static unsigned int meet_all(struct cluster *cluster, struct met *met)
 	met->formed = NULL;
 	for (uint32_t i = 0; i < we->n_members; i++) {
 		if (we->members[i].id == we->server) {
-			memcpy(met->shares[i], we->share,
-			       FOLDER_CLUSTER_BYTES);
+			memcpy(met->shares[i], we->share, FOLDER_CLUSTER_BYTES);
 			met->is_met[i] = true;
 		} else {
 			meet(cluster, met, i);
@@ -127,8 +126,8 @@ static void create(struct cluster *cluster,
 		   const uint8_t (*shares)[FOLDER_CLUSTER_BYTES])
 {
 	char why[CLUSTER_WHY];
-	int error = wal_create(cluster->folder.fd,
-			       cluster->options.segment_bytes);
+	int error =
+		wal_create(cluster->folder.fd, cluster->options.segment_bytes);
 
 	if (!error)
 		error = hardstate_create(cluster->folder.fd);

@@ -4,7 +4,8 @@
  *	cluster_form.c a new folder finds its cluster
  *	cluster_ask.c  the engine's calls
  *
- * The lock guards node (which is set once), is_shut and is_closing. */
+ * The lock guards node (which is set once), share, n_met, is_shut and is_closing.
+ * The folder is the former's until there is a node, and does not change after. */
 #ifndef UNIXIPC_P18_RPC_KV_CLUSTER_PARTS_H
 #define UNIXIPC_P18_RPC_KV_CLUSTER_PARTS_H
 
@@ -25,6 +26,7 @@ struct cluster {
 	pthread_cond_t is_changed;
 	struct node *node; /* NULL: the folder is of no cluster yet */
 	bool is_shut, is_closing;
+	uint8_t share[FOLDER_CLUSTER_BYTES];
 	unsigned int n_met; /* servers whose shares are known, ours too */
 	pthread_t former, refresher;
 	bool has_former, has_refresher;

@@ -29,7 +29,7 @@ TSAN_TESTS += p18/state_test p18/wal_test
 $(call library,raftsim,tests/p18,$(filter-out %_test.c,$(notdir \
 	$(wildcard tests/p18/sim*.c))),,raft)
 TEST_LIBS_p18/sim_stress_test := raftsim
-TEST_LDFLAGS_p18/cluster_test := -Wl,--wrap=cache_put
+TEST_LDFLAGS_p18/cluster_test := -Wl,--wrap=cache_note
 TSAN_TESTS += p18/cluster_test
 # Faults that tests/crash must find.
 TEST_LDFLAGS_crash/p18_worse_crash := -Wl,--wrap=crc32c,--wrap=crc32c_more,--wrap=file_sync

@@ -285,8 +285,8 @@ struct state_view *node_view(struct node *node)
 
 void node_note_fresh(struct node *node, int64_t known_at_ns)
 {
-	int64_t before = atomic_load_explicit(&node->fresh_ns,
-					      memory_order_relaxed);
+	int64_t before =
+		atomic_load_explicit(&node->fresh_ns, memory_order_relaxed);
 
 	/* Orders nothing: what is applied was published before, under a lock. */
 	while (before < known_at_ns &&

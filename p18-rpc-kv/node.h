@@ -37,9 +37,9 @@ struct node_options {
 	/* Formed, and locked; the caller's, and outlives the node. */
 	const struct folder *folder;
 	int64_t election_ns, heartbeat_ns;
-	int64_t slow_ns;            /* a sync that takes longer is noted */
-	uint64_t snapshot_entries;  /* of the log, from one to the next */
-	uint32_t segment_bytes;     /* of the log; 0: as wal.h has it */
+	int64_t slow_ns;           /* a sync that takes longer is noted */
+	uint64_t snapshot_entries; /* of the log, from one to the next */
+	uint32_t segment_bytes;    /* of the log; 0: as wal.h has it */
 	bool notes_commits;
 	struct cache *cache; /* the node's from now on, or NULL */
 	/* Something worth a line has happened: words as key=value. By the

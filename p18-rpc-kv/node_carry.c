@@ -197,14 +197,13 @@ static void note_role(struct node *node, const struct raft_status *before)
 	if (now->role == before->role && now->term == before->term &&
 	    now->leader == before->leader)
 		return;
-	node_note(node, "event=%s term=%llu leader=%llu last=%llu commit=%llu",
-		  now->role == RAFT_LEADER      ? "leader"
-		  : now->role == RAFT_CANDIDATE ? "candidate"
-						: "follower",
-		  (unsigned long long)now->term,
-		  (unsigned long long)now->leader,
-		  (unsigned long long)now->last,
-		  (unsigned long long)now->commit);
+	node_note(
+		node, "event=%s term=%llu leader=%llu last=%llu commit=%llu",
+		now->role == RAFT_LEADER      ? "leader"
+		: now->role == RAFT_CANDIDATE ? "candidate"
+					      : "follower",
+		(unsigned long long)now->term, (unsigned long long)now->leader,
+		(unsigned long long)now->last, (unsigned long long)now->commit);
 }
 
 static void count_reachable(struct node *node)

@@ -39,10 +39,10 @@ void node_post(struct node *node, struct event *event);
 enum request_stage {
 	REQUEST_NEW,      /* nobody was asked: no leader is known */
 	REQUEST_PROPOSED, /* until (index, term) is applied, or another is there */
-	REQUEST_COUNTED,  /* applied; until all members have it */
-	REQUEST_READ,     /* until round is confirmed */
-	REQUEST_APPLIED,  /* until index is */
-	REQUEST_CALL,     /* a peer's: until the core replies to token */
+	REQUEST_COUNTED, /* applied; until all members have it */
+	REQUEST_READ,    /* until round is confirmed */
+	REQUEST_APPLIED, /* until index is */
+	REQUEST_CALL,    /* a peer's: until the core replies to token */
 };
 
 /* Of a thread that waits, on its stack; linked while the node's thread has it. */
@@ -136,7 +136,7 @@ struct node {
 	uint64_t taking_term;
 	struct snapshot_receiver *receiver; /* NULL: none is coming */
 	uint64_t receiver_index;
-	bool is_receiving; /* or being loaded */
+	bool is_receiving;  /* or being loaded */
 	bool has_bad_chunk; /* of this batch */
 	int64_t stranger_told_at;
 	int cache_error;

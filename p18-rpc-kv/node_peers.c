@@ -43,8 +43,8 @@ static size_t size_of(const struct raft_message *message)
 	return bytes;
 }
 
-static void set_peer(const struct node *node, const struct raft_message *message,
-		     kv_peer *peer)
+static void set_peer(const struct node *node,
+		     const struct raft_message *message, kv_peer *peer)
 {
 	memcpy(peer->cluster, node->options.folder->identity.cluster,
 	       KV_CLUSTER_BYTES);
@@ -74,8 +74,8 @@ static void set_entries(const struct raft_append *append, kv_append_args *args,
 	}
 }
 
-static void set_vote(const struct node *node, const struct raft_message *message,
-		     struct peer_call *call)
+static void set_vote(const struct node *node,
+		     const struct raft_message *message, struct peer_call *call)
 {
 	kv_vote_args *args = &call->args.vote;
 
@@ -246,8 +246,8 @@ static void note_lost(struct node *node, const struct raft_message *message)
 	uint64_t *larger;
 
 	if (node->n_lost == node->lost_room) {
-		larger = realloc(node->lost, 2 * (node->lost_room + 16) *
-						     sizeof(*larger));
+		larger = realloc(node->lost,
+				 2 * (node->lost_room + 16) * sizeof(*larger));
 		if (!larger)
 			return; /* the core sends again, but later */
 		node->lost = larger;

@@ -13,8 +13,8 @@
 #include "p18-rpc-kv/node_parts.h"
 
 enum {
-	AVOID_MS = 50,    /* at most, until a failed leader is asked again */
-	CALL_MS = 10000,  /* a peer has given up long before */
+	AVOID_MS = 50,   /* at most, until a failed leader is asked again */
+	CALL_MS = 10000, /* a peer has given up long before */
 	WAITING_BYTES_MAX = 64 << 20, /* that the disk has not taken */
 };
 
@@ -108,7 +108,8 @@ static void send_elsewhere(struct node *node, struct request *request)
 	const char *address = address_of(node, node->status.leader);
 	int64_t soon = tick_after(AVOID_MS * TICK_MS);
 
-	if (address && node->status.leader != node->options.folder->identity.server &&
+	if (address &&
+	    node->status.leader != node->options.folder->identity.server &&
 	    !is_avoided(node, wait)) {
 		wait->leader = node->status.leader;
 		wait->term = node->status.term;

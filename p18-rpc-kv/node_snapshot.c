@@ -164,8 +164,8 @@ int node_recover(struct node *node, char why[NODE_WHY])
 	struct raft_stored *stored = calloc(1, sizeof(*stored));
 	struct found found = {0};
 	struct damage damage = {""};
-	int error = stored ? read_stored(node, stored, &found, &damage)
-			   : -ENOMEM;
+	int error =
+		stored ? read_stored(node, stored, &found, &damage) : -ENOMEM;
 
 	if (!error) {
 		error = open_core(node, stored);
@@ -240,7 +240,8 @@ static bool is_due(const struct node *node)
 	/* Who has joined, and has not come to a list of members in the log,
 	 * has nothing that a snapshot could begin with. */
 	return !node->is_taking && !node->receiver && !node->is_receiving &&
-	       node->status.members.n > 0 && count.applied >=
+	       node->status.members.n > 0 &&
+	       count.applied >=
 		       node->snapshot.index + node->options.snapshot_entries &&
 	       node->log_bytes >= count.bytes / SHARE;
 }
@@ -372,8 +373,7 @@ void node_take_chunk(struct node *node, const struct raft_chunk *chunk)
 	node->receiver = NULL;
 	node->has_bad_chunk = true;
 	node_note(node, "event=no_snapshot offset=%llu error=\"%s\"",
-		  (unsigned long long)chunk->snapshot.offset,
-		  strerror(-error));
+		  (unsigned long long)chunk->snapshot.offset, strerror(-error));
 }
 
 int node_open_snapshots(struct node *node)

@@ -20,9 +20,10 @@
 #include "p18-rpc-kv/service.h"
 
 enum {
-	RECORD_BYTES = 5 << 20, /* KV_ENTRIES_MAX of KV_COMMAND_MAX, and words */
-	PAUSE_MS = 20,          /* before another try to connect, doubled */
-	PAUSE_MAX_MS = 500,     /* up to this */
+	RECORD_BYTES =
+		5 << 20,    /* KV_ENTRIES_MAX of KV_COMMAND_MAX, and words */
+	PAUSE_MS = 20,      /* before another try to connect, doubled */
+	PAUSE_MAX_MS = 500, /* up to this */
 };
 
 struct peer {

@@ -45,9 +45,9 @@ struct peer_call {
 		kv_append_result append;
 		kv_snapshot_result snapshot;
 	} result;
-	bool is_lost;   /* no result: it may have come, or not */
-		uint64_t id;    /* the other server's */
-	struct peer *peer; /* where it is, */
+	bool is_lost;           /* no result: it may have come, or not */
+	uint64_t id;            /* the other server's */
+	struct peer *peer;      /* where it is, */
 	struct peer_call *next; /* and before whom in its queue */
 };
 

@@ -72,8 +72,8 @@ static void take(const struct snapshots_options *o, struct job *job)
 	if (!error) {
 		info->index = job->index;
 		info->term = job->term;
-		info->members_len = (uint32_t)members_encode(&job->members,
-							     info->members);
+		info->members_len =
+			(uint32_t)members_encode(&job->members, info->members);
 		error = write_view(o->dir, job->view, info);
 	}
 	free(info);
@@ -142,8 +142,7 @@ static void receive(const struct snapshots_options *o, const struct job *job)
 	}
 	error = snapshot_receive_end(job->receiver, &damage);
 	if (!error)
-		error = snapshots_load(o->dir, job->index, loaded,
-				       &damage);
+		error = snapshots_load(o->dir, job->index, loaded, &damage);
 	if (error)
 		o->received(NULL,
 			    damage.text[0] ? damage.text : strerror(-error),

@@ -34,8 +34,8 @@ struct snapshots_options {
 	 * not there. Older ones are gone. */
 	void (*taken)(uint64_t index, uint64_t bytes, int error, void *arg);
 	/* By the thread. NULL: why it is none. */
-	void (*received)(const struct snapshots_loaded *loaded,
-			 const char *why, void *arg);
+	void (*received)(const struct snapshots_loaded *loaded, const char *why,
+			 void *arg);
 	void *arg;
 };
 

@@ -117,8 +117,8 @@ static void check(struct arguments *a)
 		a->data = a->folder;
 	}
 	cluster->data = a->data;
-	cluster->n = members_parse(cluster->id, a->address, a->peers,
-				   a->members);
+	cluster->n =
+		members_parse(cluster->id, a->address, a->peers, a->members);
 	cluster->members = a->members;
 	cluster->notes_commits = a->log == LOG_COMMITS;
 }
@@ -204,8 +204,8 @@ static void fail(const char *why, void *arg)
 	_exit(DIE_FAILURE);
 }
 
-static void note_event(enum rpc_server_event event,
-		       const struct rpc_peer *peer, int error, void *arg)
+static void note_event(enum rpc_server_event event, const struct rpc_peer *peer,
+		       int error, void *arg)
 {
 	static const char *const words[] = {
 		[RPC_SERVER_BAD_RECORD] = "bad_record",

@@ -55,9 +55,9 @@ static void acknowledged_write_survives_its_leader(void **state)
 	(void)state;
 	put_at(led, "key", "value");
 	stop_host(led);
-	assert_int_equal(get_at((led + 1) % HOSTS, KV_LINEARIZABLE, "key",
-				value),
-			 KV_DONE);
+	assert_int_equal(
+		get_at((led + 1) % HOSTS, KV_LINEARIZABLE, "key", value),
+		KV_DONE);
 	assert_string_equal(value, "value");
 }
 
@@ -81,8 +81,7 @@ static void request_with_a_name_is_done_once_by_whatever_server(void **state)
 		.change = {.operation = KV_INCR,
 			   .key = key_of("n"),
 			   .number = 1,
-			   .id = {.client = "a random number",
-				  .sequence = 1}},
+			   .id = {.client = "a random number", .sequence = 1}},
 		.timeout_ms = HOSTS_MS,
 	};
 
@@ -124,8 +123,7 @@ static void minority_says_so_in_time_and_reads_what_it_has(void **state)
 	} while (result.status == KV_UNKNOWN &&
 		 tick_now() - before < 10 * TICK_S);
 	assert_int_equal(result.status, KV_NO_QUORUM);
-	assert_string_equal(result.text,
-			    "no quorum: 1 of 3 servers reachable");
+	assert_string_equal(result.text, "no quorum: 1 of 3 servers reachable");
 	free(result.text);
 	assert_true(tick_now() - before < 5 * TICK_S);
 	assert_int_equal(get_at(left, KV_STALE, "key", value), KV_DONE);
@@ -240,8 +238,8 @@ static void stranger_changes_nothing_whatever_it_says(void **state)
 				 .previous_term = 1,
 				 .commit = 2,
 				 .entries = {1, &entry}};
-	kv_vote_args vote = {.peer = append.peer, .last_index = 1000,
-			     .last_term = 99};
+	kv_vote_args vote = {
+		.peer = append.peer, .last_index = 1000, .last_term = 99};
 	kv_append_result result = {0};
 	kv_vote_result voted = {0};
 	kv_hello_result hello = {0};
@@ -331,21 +329,15 @@ static int with_cache(void **state)
 	return start_hosts(state);
 }
 
-void __real_cache_put(struct cache *cache, const void *key, size_t key_len,
-		      const void *value, size_t value_len, uint64_t revision);
-void __wrap_cache_put(struct cache *cache, const void *key, size_t key_len,
-		      const void *value, size_t value_len, uint64_t revision);
+int __real_cache_note(struct cache *cache, uint64_t applied, int64_t known_at);
+int __wrap_cache_note(struct cache *cache, uint64_t applied, int64_t known_at);
 
-static atomic_int put_ms; /* that the cache takes for a value */
+static atomic_int note_ms; /* that the cache takes */
 
-void __wrap_cache_put(struct cache *cache, const void *key, size_t key_len,
-		      const void *value, size_t value_len, uint64_t revision)
+int __wrap_cache_note(struct cache *cache, uint64_t applied, int64_t known_at)
 {
-	int ms = atomic_load(&put_ms);
-
-	if (ms)
-		tick_sleep_until(tick_after(ms * TICK_MS));
-	__real_cache_put(cache, key, key_len, value, value_len, revision);
+	tick_sleep_until(tick_after(atomic_load(&note_ms) * TICK_MS));
+	return __real_cache_note(cache, applied, known_at);
 }
 
 static void cache_has_a_write_before_it_is_acknowledged(void **state)
@@ -360,14 +352,14 @@ static void cache_has_a_write_before_it_is_acknowledged(void **state)
 	assert_int_equal(cache_open(&reader, geteuid(), port_of(led),
 				    tick_after(TICK_S)),
 			 0);
-	atomic_store(&put_ms, 5);
+	atomic_store(&note_ms, 5);
 	for (int i = 0; i < 20; i++) {
 		promise.revision = write_at(led, &args).revision;
 		assert_int_equal(cache_get(reader, "key", 3, &promise, &found),
 				 0);
 		assert_int_equal(found.revision, promise.revision);
 	}
-	atomic_store(&put_ms, 0);
+	atomic_store(&note_ms, 0);
 	cache_close(reader);
 }
 
@@ -387,9 +379,9 @@ static void key_that_is_read_by_rpc_is_published(void **state)
 	for (int i = 0; i < HOSTS; i++)
 		start_host(i);
 	assert_int_equal(get_at(1, KV_LINEARIZABLE, "key", value), KV_DONE);
-	assert_int_equal(cache_open(&reader, geteuid(), port_of(1),
-				    tick_after(TICK_S)),
-			 0);
+	assert_int_equal(
+		cache_open(&reader, geteuid(), port_of(1), tick_after(TICK_S)),
+		0);
 	do {
 		get_at(1, KV_STALE, "key", value);
 		error = cache_get(reader, "key", 3, &promise, &found);

@@ -91,9 +91,9 @@ static inline void serve_one(struct host *host, int which, int i)
 	assert_int_equal(rpc_server_open(&host->servers[which], &options), 0);
 	run->server = host->servers[which];
 	run->fd = host->ended_fd;
-	assert_int_equal(pthread_create(&host->threads[which], NULL, run_server,
-					run),
-			 0);
+	assert_int_equal(
+		pthread_create(&host->threads[which], NULL, run_server, run),
+		0);
 }
 
 static inline void start_host(int i)
