@@ -1,0 +1,172 @@
+/* kv_server --id=N --port=PORT [--peers=HOST:PORT,...]: a store in memory that
+ * forwards each write to its peers and waits for their acknowledgements. One
+ * thread does it all, in svc_run() (UNP2 16.2).
+ *
+ *	rpcgen kv.x && rpcgen -m -o kv_svc.c kv.x
+ *	gcc -o kv_server kv_server.c kv_svc.c kv_clnt.c kv_xdr.c \
+ *		$(pkg-config --cflags --libs libtirpc) */
+#include <getopt.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "kv.h"
+
+enum { PEERS_MAX = 8, PEER_SECONDS = 1, TRIES = 20 };
+
+static struct item {
+	struct item *next;
+	char *key, *value;
+} * items;
+static struct sockaddr_in peers[PEERS_MAX];
+static int n_peers;
+
+void kv_prog_1(struct svc_req *request, SVCXPRT *transport); /* in kv_svc.c */
+
+static struct item *find(const char *key)
+{
+	struct item *item = items;
+
+	while (item && strcmp(item->key, key) != 0)
+		item = item->next;
+	return item;
+}
+
+/* ---- procedures: what they return is static, as rpcgen's dispatch wants ---- */
+
+int *store_1_svc(pair *p, struct svc_req *request)
+{
+	static int n = 1;
+	struct item *item = find(p->key);
+
+	(void)request;
+	if (!item) {
+		item = calloc(1, sizeof(*item));
+		item->key = strdup(p->key);
+		item->next = items;
+		items = item;
+	}
+	free(item->value);
+	item->value = strdup(p->value);
+	return &n;
+}
+
+answer *get_1_svc(name *key, struct svc_req *request)
+{
+	static answer result;
+	struct item *item = find(*key);
+
+	(void)request;
+	result.is_there = item != NULL;
+	result.value = item ? item->value : "";
+	return &result;
+}
+
+/* Returns 1 when it has it, and 0 when it cannot be reached for a second, as it
+ * may have been started just now, or is silent for one. */
+static int forward(pair *p, struct sockaddr_in *peer)
+{
+	struct timeval patience = {.tv_sec = PEER_SECONDS};
+	CLIENT *client = NULL;
+	int is_stored;
+
+	for (int i = 0; !client && i < TRIES; i++) {
+		int fd = RPC_ANYSOCK;
+
+		if (i > 0)
+			usleep(PEER_SECONDS * 1000000 / TRIES);
+		client = clnttcp_create(peer, KV_PROG, KV_VERS, &fd, 0, 0);
+	}
+	if (!client)
+		return 0;
+	clnt_control(client, CLSET_TIMEOUT, (char *)&patience);
+	is_stored = store_1(p, client) != NULL;
+	clnt_destroy(client);
+	return is_stored;
+}
+
+int *put_1_svc(pair *p, struct svc_req *request)
+{
+	static int n;
+
+	n = *store_1_svc(p, request);
+	for (int i = 0; i < n_peers; i++)
+		n += forward(p, &peers[i]);
+	return &n;
+}
+
+int *incr_1_svc(name *key, struct svc_req *request)
+{
+	static int number;
+	char value[16];
+	struct item *item = find(*key);
+
+	number = 1 + (item ? atoi(item->value) : 0);
+	snprintf(value, sizeof(value), "%d", number);
+	put_1_svc(&(pair){.key = *key, .value = value}, request);
+	return &number;
+}
+
+/* ---- the command ---- */
+
+static void add_peer(char *peer)
+{
+	const struct addrinfo hints = {.ai_family = AF_INET,
+				       .ai_socktype = SOCK_STREAM};
+	struct addrinfo *found;
+	char *colon = strchr(peer, ':');
+
+	if (colon)
+		*colon = '\0';
+	if (!colon || n_peers == PEERS_MAX ||
+	    getaddrinfo(peer, colon + 1, &hints, &found) != 0) {
+		fprintf(stderr, "kv_server: no peer '%s'\n", peer);
+		exit(2);
+	}
+	memcpy(&peers[n_peers++], found->ai_addr, sizeof(peers[0]));
+	freeaddrinfo(found);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"id", required_argument, NULL, 'i'},
+		{"port", required_argument, NULL, 'p'},
+		{"peers", required_argument, NULL, 'P'},
+		{0},
+	};
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM, 0), option, on = 1;
+	SVCXPRT *transport;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'p')
+			address.sin_port = htons((in_port_t)atoi(optarg));
+		else if (option == 'P')
+			for (char *p = strtok(optarg, ","); p;
+			     p = strtok(NULL, ","))
+				add_peer(p);
+		else if (option != 'i')
+			return 2;
+	}
+	sigaction(SIGPIPE, &ignore, NULL);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == -1 ||
+	    listen(fd, SOMAXCONN) == -1) {
+		perror("kv_server: cannot listen");
+		return 1;
+	}
+	/* 0 in place of a protocol: rpcbind is not told. */
+	transport = svc_vc_create(fd, 0, 0);
+	if (!transport ||
+	    !svc_register(transport, KV_PROG, KV_VERS, kv_prog_1, 0))
+		return 1;
+	svc_run();
+	return 1;
+}
