@@ -241,6 +241,8 @@ static void attempt(struct remote *remote, struct request *request,
 		disconnect(server);
 	if (request->is_read)
 		report->fault.was_sent = false;
+	if (request->is_named)
+		report->id = ((kv_write_args *)request->args)->change.id;
 }
 
 /* ---- what it came to ---- */

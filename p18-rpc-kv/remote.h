@@ -60,6 +60,10 @@ struct remote_report {
 	unsigned int server;    /* which was asked last, of options.servers */
 	unsigned int attempts;  /* how often one was asked */
 	bool is_stranger;       /* it is of another cluster than the first */
+	kv_request_id
+		id; /* of a write: the name that it was sent under; whoever
+			   * gives it to the same change again learns what became
+			   * of it. Sequence 0: none */
 	char text[KV_TEXT_MAX + 1]; /* the server's words, or empty */
 };
 
