@@ -9,6 +9,8 @@ $(call kv_part,kvdurable,durable/)
 $(call kv_part,kvstate,state,libtirpc,kvwire)
 $(call kv_part,kvcache,cache)
 $(call kv_part,kvremote,remote,libtirpc,kvwire kvcache)
+$(call program,kv_client,$(KV),cmd/kv_client.c cmd/client.c cmd/writes.c \
+	cmd/reads.c cmd/look.c cmd/load.c cmd/session.c cmd/text.c,kvremote rpccmd)
 $(call kv_part,kvetcd,etcd/,libcurl jansson,kvwire)
 
 # What rpcgen alone makes of the textbook's own kv.x.
