@@ -28,3 +28,7 @@ $(KV_TEXT_MADE) &: $(KV_TEXT)/kv.x
 $(patsubst %,$(B)/$(KV_TEXT)/kv_%.o,server client svc clnt xdr): $(KV_TEXT_MADE)
 $(B)/$(KV_TEXT)/kv_server.o $(B)/$(KV_TEXT)/kv_client.o: \
 	CPPFLAGS += -Ibuild/gen/$(KV_TEXT)
+
+# The checker of histories, for its own test and for the fault runs.
+$(call library,kvlinear,tests/p18,linear.c)
+TEST_LIBS_p18/linear_test := kvlinear
