@@ -32,3 +32,6 @@ $(B)/$(KV_TEXT)/kv_server.o $(B)/$(KV_TEXT)/kv_client.o: \
 # The checker of histories, for its own test and for the fault runs.
 $(call library,kvlinear,tests/p18,linear.c)
 TEST_LIBS_p18/linear_test := kvlinear
+# A test that is a server itself needs the table alone.
+$(call library,kvtable,$(KV),kv_svc.c,libtirpc,kvwire)
+TEST_LIBS_p18/remote_test := kvtable
