@@ -50,6 +50,7 @@ struct fake {
 	bool is_done[WRITES];
 	unsigned int n_ids, done;
 	kv_freshness freshness; /* of the last get */
+	uint32_t timeout_ms;    /* of the last write */
 };
 
 static bool was_done(const struct fake *fake, const kv_request_id *id)
@@ -103,6 +104,7 @@ int kv_write_1_svc(const struct rpc_request *request, kv_write_args *args,
 	int error;
 
 	pthread_mutex_lock(&fake->lock);
+	fake->timeout_ms = args->timeout_ms;
 	error = act(fake, &result->status);
 	if (result->status == KV_DONE && !was_done(fake, id))
 		fake->done++;
@@ -363,6 +365,8 @@ static void what_the_server_has_done_is_done(void **state)
 	assert_int_equal(3, result.servers);
 	xdr_free((xdrproc_t)xdr_kv_write_result, (char *)&result);
 	assert_int_equal(1, report.attempts);
+	/* So that what it says at its own deadline is heard. */
+	assert_true(fake.timeout_ms > 0 && fake.timeout_ms <= LONG_MS - 100);
 	assert_int_equal(7, remote_revision(remote));
 	assert_int_equal(1, fake.done);
 	fake.script[1] = SAY + KV_CONFLICT;
