@@ -38,6 +38,7 @@ struct remote {
 	int64_t timeout_ns;
 	uint32_t replicas_ms;
 	bool is_unnamed;
+	bool has_no_names; /* its engine; is_unnamed is what the caller wants */
 	bool has_cluster;
 	unsigned int first; /* the server that told the cluster */
 	char cluster[KV_CLUSTER_BYTES];
@@ -174,6 +175,7 @@ static int meet(struct remote *remote, struct server *server, int64_t deadline,
 	}
 	report->is_stranger = !is_of_cluster(remote, &hello);
 	remote->since = hello.revision;
+	remote->has_no_names = hello.has_no_names;
 	xdr_free((xdrproc_t)xdr_kv_hello_result, (char *)&hello);
 	if (report->is_stranger)
 		return -1;
@@ -193,7 +195,8 @@ static int make_name(struct remote *remote)
 	return 0;
 }
 
-/* The name is the same for all attempts, once it is there. */
+/* The name is the same for all attempts, once it is there. An engine without names
+ * gets none, and the change only once. */
 static int name_change(struct remote *remote, struct request *request,
 		       struct rpc_fault *fault)
 {
@@ -201,6 +204,10 @@ static int name_change(struct remote *remote, struct request *request,
 
 	if (!request->is_ours || args->change.id.sequence > 0)
 		return 0;
+	if (remote->has_no_names) {
+		request->is_named = request->is_ours = false;
+		return 0;
+	}
 	if (make_name(remote)) {
 		rpc_fault_set(fault, RPC_FAULT_LOCAL, EIO, false);
 		return -1;
@@ -637,6 +644,10 @@ enum remote_outcome remote_name(struct remote *remote, kv_request_id *id,
 	memset(id, 0, sizeof(*id));
 	if (carry_out(remote, &request, report) != REMOTE_DONE)
 		return report->outcome;
+	if (remote->has_no_names) {
+		report->status = KV_UNSUPPORTED;
+		return report->outcome = REMOTE_NOT_DONE;
+	}
 	if (getrandom(id->client, sizeof(id->client), 0) !=
 	    sizeof(id->client)) {
 		rpc_fault_set(&report->fault, RPC_FAULT_LOCAL, EIO, false);

@@ -9,7 +9,8 @@
  * A write is sent again after a fault that leaves that open only under a name
  * (kv_request_id): each gets one, of a client that begins with the first. So it
  * is done once, however often it was sent. All servers must be of the cluster
- * that answered first; a name means nothing to another.
+ * that answered first; a name means nothing to another. An engine that knows no
+ * names (HELLO says so) gets none, and each write once.
  *
  * A remote is for one thread at a time, and after fork(2) for one of the two
  * processes. A call blocks until its deadline at most, and a signal handler that
@@ -110,7 +111,8 @@ enum remote_outcome remote_hash(struct remote *remote, unsigned int server,
 				struct remote_report *report);
 
 /* A name for a request that the caller keeps, in order to send it again as often
- * as it takes, even from another process. */
+ * as it takes, even from another process. REMOTE_NOT_DONE with KV_UNSUPPORTED:
+ * the engine knows no names. */
 enum remote_outcome remote_name(struct remote *remote, kv_request_id *id,
 				struct remote_report *report);
 

@@ -41,7 +41,7 @@ struct fake {
 	unsigned char script[WRITES];
 	unsigned int at; /* in the script */
 	bool loses;      /* the reply to the call in hand */
-	bool hangs_at_hello;
+	bool hangs_at_hello, has_no_names;
 	char cluster;
 	uint64_t revision;
 	unsigned int hellos;
@@ -91,6 +91,7 @@ int kv_hello_1_svc(const struct rpc_request *request, kv_hello_result *result)
 		hang(fake);
 	memset(result->cluster, fake->cluster, sizeof(result->cluster));
 	result->revision = fake->revision;
+	result->has_no_names = fake->has_no_names;
 	fake->hellos++;
 	pthread_mutex_unlock(&fake->lock);
 	return 0;
@@ -791,6 +792,30 @@ static void the_callers_name_is_kept(void **state)
 	close_fake(&fake);
 }
 
+static void an_engine_without_names_gets_none_and_nothing_twice(void **state)
+{
+	struct remote_report report;
+	struct remote *remote;
+	kv_request_id id;
+	struct fake fake;
+
+	(void)state;
+	open_fake(&fake);
+	fake.has_no_names = true;
+	fake.script[0] = SAY + KV_NO_QUORUM;
+	fake.script[1] = LOSE_REPLY;
+	remote = open_one(&fake, LONG_MS);
+	assert_int_equal(REMOTE_UNKNOWN, put(remote, &report));
+	assert_int_equal(2, fake.n_ids);
+	assert_int_equal(0, fake.ids[1].sequence);
+	assert_int_equal(0, report.id.sequence);
+	assert_int_equal(REMOTE_NOT_DONE, remote_name(remote, &id, &report));
+	assert_int_equal(KV_UNSUPPORTED, report.status);
+	assert_int_equal(0, id.sequence);
+	remote_close(remote);
+	close_fake(&fake);
+}
+
 /* ---- reads ---------------------------------------------------------------------------------------- */
 
 static void a_session_sees_what_it_has_seen(void **state)
@@ -950,6 +975,8 @@ int main(void)
 		cmocka_unit_test(a_new_name_that_is_forgotten_is_replaced),
 		cmocka_unit_test(a_sent_name_that_is_forgotten_is_unknown),
 		cmocka_unit_test(the_callers_name_is_kept),
+		cmocka_unit_test(
+			an_engine_without_names_gets_none_and_nothing_twice),
 		cmocka_unit_test(a_session_sees_what_it_has_seen),
 		cmocka_unit_test(status_and_hash_are_of_one_server),
 		cmocka_unit_test(lies_are_no_answers),
