@@ -35,3 +35,6 @@ TEST_LIBS_p18/linear_test := kvlinear
 # A test that is a server itself needs the table alone.
 $(call library,kvtable,$(KV),kv_svc.c,libtirpc,kvwire)
 TEST_LIBS_p18/remote_test := kvtable
+# Clients that write a history, for the fault runs: built with the other programs
+# that tests start.
+$(call declare,CRASH_PROGRAMS,$(B)/tests/p18/history,tests/p18,history.c,,kvlinear kvremote)

@@ -198,6 +198,17 @@ static void say_how_to_ask(const struct remote_report *report)
 		 token);
 }
 
+/* What stood in the way is known by the verb, where the server does not say. */
+static const char *conflict(const struct client *client)
+{
+	if (strcmp(client->verb, "create") == 0)
+		return "there is such a key";
+	if (strcmp(client->verb, "incr") == 0)
+		return "it is no number, or there is no room for the sum";
+	return client->expected ? "it is another value"
+				: "it is of another revision";
+}
+
 int client_end(const struct client *client, const struct remote_report *report,
 	       const kv_key *key)
 {
@@ -206,7 +217,11 @@ int client_end(const struct client *client, const struct remote_report *report,
 
 	if (status == EXIT_SUCCESS)
 		return status;
-	remote_text(client->remote, report, text, sizeof(text));
+	if (report->outcome == REMOTE_DONE && report->status == KV_CONFLICT &&
+	    !report->text[0])
+		snprintf(text, sizeof(text), "%s", conflict(client));
+	else
+		remote_text(client->remote, report, text, sizeof(text));
 	if (key)
 		die_warn("'%.*s': %s", (int)key->kv_key_len, key->kv_key_val,
 			 text);

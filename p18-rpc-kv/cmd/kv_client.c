@@ -145,10 +145,9 @@ static const struct verb *find_verb(int n, char **words)
 		if (strcmp(words[0], verb->name) != 0)
 			continue;
 		if (n - 1 < verb->least || n - 1 > verb->most)
-			die_usage("%d operands of %s: %s%s", n - 1, verb->name,
-				  verb->operands[0] ? "wanted are "
-						    : "it takes none",
-				  verb->operands);
+			die_usage("%s takes %s", verb->name,
+				  verb->operands[0] ? verb->operands
+						    : "no operands");
 		return verb;
 	}
 	die_usage("no verb '%.40s'; the verbs are " VERBS, words[0]);
