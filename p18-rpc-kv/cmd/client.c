@@ -176,11 +176,10 @@ json_t *client_json(const struct client *client,
 		text_of_token(&report->id, token);
 		json_object_set_new(json, "request_id", json_string(token));
 	}
-	if (report->outcome != REMOTE_DONE)
-		client_json_bytes(
-			json, "error",
-			remote_text(client->remote, report, text, sizeof(text)),
-			strlen(text));
+	if (report->outcome != REMOTE_DONE) {
+		remote_text(client->remote, report, text, sizeof(text));
+		client_json_bytes(json, "error", text, strlen(text));
+	}
 	return json;
 }
 
