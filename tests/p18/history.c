@@ -331,10 +331,10 @@ static bool judge(struct client *client, struct key *key)
 	}
 	error = linear_check(key->requests, key->n, STATES_MOST, &linear);
 	if (error) {
-		die_warn_errno(error,
-			       "the history of key %u, %u requests, %zu "
-			       "states",
-			       key->number, key->n, linear.tried);
+		die_warn("the history of key %u, of %u requests, %s",
+			 key->number, key->n,
+			 error == -EILSEQ ? "could not have been"
+					  : "cannot be judged");
 		say_history(key, linear.stuck);
 	}
 	return error == 0 && is_counted(key);
