@@ -299,7 +299,7 @@ start_history() {
 	RANDOM=${FAULTS_SEED:-$$}
 	echo "FAULTS_SEED=${FAULTS_SEED:-$$}"
 	"$HISTORY" --servers="$SERVERS" --until=over --most=1h \
-		--seed="$RANDOM" "$@" >history.out 2>history.err 3>&- &
+		--seed="$RANDOM" >history.out 2>history.err 3>&- &
 	HISTORY_PID=$!
 }
 
