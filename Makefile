@@ -81,6 +81,7 @@ DEB_nettle   := nettle-dev
 DEB_hogweed  := nettle-dev
 DEB_gmp      := libgmp-dev
 DEB_glib-2.0 := libglib2.0-dev
+DEB_libcurl  := libcurl4-openssl-dev
 
 pkg = $(foreach p,$(2),$(call pkg_ask,$(1),$(p))$(PKG_$(1)_$(p)))
 pkg_ask = $(if $(filter undefined,$(origin PKG_$(1)_$(2))),$(eval \
@@ -263,7 +264,7 @@ build/gen/%.h build/gen/%_xdr.c build/gen/%_clnt.c build/gen/%_svc.c: \
 
 # All mechanisms in one library, for `make install`.
 OUR_LIBS := $(filter-out $(call archive,suite support shapes replay crash crashplay \
-	cmd rpccmd kvlinear p06_print shm_image_arguments \
+	raftsim kvlinear cmd rpccmd p06_print shm_image_arguments \
 	mmapdb_rows),$(LIBRARIES))
 $(B)/libunixipc.a: $(OUR_LIBS)
 	@rm -f $@

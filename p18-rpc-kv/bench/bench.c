@@ -72,23 +72,36 @@ static void read_line(int fd, char *line, size_t size)
 	line[len] = '\0';
 }
 
+/* Numbers with blanks between them, and nothing else. */
+static bool read_numbers(const char *text, double *numbers, size_t n)
+{
+	char *after;
+
+	for (size_t i = 0; i < n; i++, text = after) {
+		numbers[i] = strtod(text, &after);
+		if (after == text)
+			return false;
+	}
+	return *text == '\0';
+}
+
 static void measure(const struct nodes *nodes, const char *job, int clients,
 		    struct figures *figures, size_t round)
 {
-	double done, ns, p50, p99;
+	double said[4]; /* done, in ns, p50, p99 */
 	char line[128];
 	int fd, status;
 	pid_t pid = nodes_drive(nodes, job, clients, seconds,
 				nodes_leader(nodes), &fd);
 
 	read_line(fd, line, sizeof(line));
-	if (sscanf(line, "%lf %lf %lf %lf", &done, &ns, &p50, &p99) != 4 ||
+	if (!read_numbers(line, said, 4) ||
 	    child_wait(pid, tick_after(30 * TICK_S), &status) || status)
 		die("a driver of '%s' failed", job);
 	close(fd);
-	figures->rate[round] = done / (ns / 1e9);
-	figures->p50[round] = p50;
-	figures->p99[round] = p99;
+	figures->rate[round] = said[0] / (said[1] / 1e9);
+	figures->p50[round] = said[2];
+	figures->p99[round] = said[3];
 }
 
 static void measure_both(const struct job *job, struct figures both[2])
@@ -212,7 +225,7 @@ static double measure_gap(struct nodes *nodes)
 	leader = nodes_leader(nodes);
 	nodes_kill(nodes, leader);
 	read_line(fd, line, sizeof(line));
-	if (sscanf(line, "gap %lf", &gap) != 1)
+	if (strncmp(line, "gap ", 4) != 0 || !read_numbers(line + 4, &gap, 1))
 		die("'%s' is no gap", line);
 	child_end(pid, 0, &status);
 	close(fd);

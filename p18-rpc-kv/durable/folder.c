@@ -274,10 +274,6 @@ int folder_open(struct folder *folder, const char *path, pid_t *holder,
 	error = check_owner(folder->fd);
 	if (!error)
 		error = lock(folder, holder);
-	/* A server that was killed may have renamed what it did not come to sync:
-	 * what we find, we build upon, so its name has to last. */
-	if (!error && fsync(folder->fd))
-		error = -errno;
 	if (!error)
 		error = tidy(folder->fd);
 	if (!error)

@@ -211,6 +211,7 @@ static void a_value_that_grew_too_large_takes_the_old_one_away(void **state)
 static void keys_used_lately_stay(void **state)
 {
 	char key[16], value[16];
+	struct cache_stat stat;
 	struct fixture f;
 	int here = 0;
 
@@ -234,8 +235,12 @@ static void keys_used_lately_stay(void **state)
 		}
 	}
 	assert_value(&f, "hot", "always", 1001);
-	/* All slots are in use. */
+	/* All slots are in use, and the hot key never left its own. */
 	assert_int_equal(here, 63);
+	cache_stat(f.cache, &stat);
+	assert_int_equal(stat.puts, 1001);
+	assert_int_equal(stat.used, 64);
+	assert_int_equal(stat.evictions, 1001 - 64);
 	end(&f);
 }
 
@@ -581,6 +586,7 @@ static void a_table_grows_when_keys_in_use_had_to_leave(void **state)
 {
 	struct cache_stat stat;
 	struct fixture f;
+	uint64_t revision = 0;
 	char key[16];
 
 	(void)state;
@@ -592,7 +598,7 @@ static void a_table_grows_when_keys_in_use_had_to_leave(void **state)
 	for (int second = 0; second < 4; second++) {
 		for (int i = 0; i < 200; i++) {
 			snprintf(key, sizeof(key), "%d", i);
-			put(&f, key, "x", (uint64_t)(200 * second + i + 1));
+			put(&f, key, "x", ++revision);
 		}
 		pass_ms(1000);
 		assert_int_equal(cache_note(f.cache, 1, cache_now()), 0);
@@ -625,9 +631,35 @@ static int open_and_say(void *arg)
 	return -error;
 }
 
+static bool is_asleep(void *arg)
+{
+	char path[64], line[256], *end;
+	FILE *file;
+	bool is = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", *(pid_t *)arg);
+	file = fopen(path, "re");
+	if (file && fgets(line, sizeof(line), file)) {
+		end = strrchr(line, ')');
+		is = end && end[1] == ' ' && end[2] == 'S';
+	}
+	if (file)
+		fclose(file);
+	return is;
+}
+
+static pid_t start_waiting(struct fixture *f)
+{
+	struct fixture child = *f;
+	pid_t pid = support_start(open_and_say, &child, &child.ready, 10000);
+
+	assert_true(support_wait_until(is_asleep, &pid, 10000));
+	return pid;
+}
+
 static void who_comes_early_waits_at_the_gate(void **state)
 {
-	struct fixture f, child;
+	struct fixture f;
 	int status;
 	sem_t *gate;
 	pid_t pid;
@@ -639,8 +671,7 @@ static void who_comes_early_waits_at_the_gate(void **state)
 	assert_int_equal(cache_open(&f.reader, geteuid(), f.port,
 				    tick_after(20 * TICK_MS)),
 			 -ETIMEDOUT);
-	child = f;
-	pid = support_start(open_and_say, &child, &child.ready, 10000);
+	pid = start_waiting(&f);
 	/* The gate of a dead server: this one makes the table and opens it. */
 	create(&f);
 	assert_int_equal(child_wait(pid, tick_after(PATIENCE), &status), 0);
@@ -651,7 +682,7 @@ static void who_comes_early_waits_at_the_gate(void **state)
 
 static void who_waits_at_the_gate_goes_when_it_is_over(void **state)
 {
-	struct fixture f, child;
+	struct fixture f;
 	int status;
 	sem_t *gate;
 	pid_t pid;
@@ -662,8 +693,7 @@ static void who_waits_at_the_gate_goes_when_it_is_over(void **state)
 	gate = sem_open(f.name, 0);
 	assert_ptr_not_equal(gate, SEM_FAILED);
 	assert_int_equal(sem_trywait(gate), 0);
-	child = f;
-	pid = support_start(open_and_say, &child, &child.ready, 10000);
+	pid = start_waiting(&f);
 	cache_remove(f.cache);
 	f.cache = NULL;
 	assert_int_equal(child_wait(pid, tick_after(PATIENCE), &status), 0);
@@ -689,7 +719,6 @@ static void a_client_that_dies_in_the_gate_shuts_nobody_out(void **state)
 	pass_ms(1000);
 	assert_int_equal(cache_note(f.cache, 1, cache_now()), 0);
 	assert_int_equal(open_reader(&f), 0);
-	cache_close(f.reader);
 	sem_close(gate);
 	end(&f);
 }
@@ -912,7 +941,8 @@ static void nobody_waits_at_another_users_gate(void **state)
 	(void)state;
 	support_need_second_user();
 	prepare(&f);
-	snprintf(path, sizeof(path), "/dev/shm/sem.%s", f.name + 1);
+	snprintf(path, sizeof(path), "/dev/shm/sem.%.*s", CACHE_NAME_MAX,
+		 f.name + 1);
 	sem_close(sem_open(f.name, O_CREAT | O_EXCL, 0666, 0));
 	assert_int_equal(chown(path, 12345, 12345), 0);
 	create(&f);

@@ -543,7 +543,7 @@ static int compare_keys(const void *a, const void *b)
 static void assert_model(const struct state_view *view,
 			 const struct model *model)
 {
-	unsigned int order[KEYS], n = 0, at = 0;
+	unsigned int order[KEYS] = {0}, n = 0, at = 0;
 	kv_list_args args = {.limit = 17};
 	kv_list_result result = {0};
 	char text[32], next[33];
@@ -602,7 +602,8 @@ static void views_stay_as_they_were_while_the_state_goes_on(void **unused)
 	(void)unused;
 	rng_seed(&rng, 18);
 	memset(value, 'v', sizeof(value));
-	for (int step = 0; step < STEPS; step++) {
+	for (int step = 0; step < (support_is_valgrind() ? 1000 : STEPS);
+	     step++) {
 		const unsigned int i = (unsigned int)rng_below(&rng, KEYS);
 		const bool is_del = rng_below(&rng, 2);
 		const uint64_t slot = rng_below(&rng, 50);

@@ -3,6 +3,7 @@
 #include "tests/p18/log.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/stat.h>
 
 #define FIRST "wal-0000000001"
@@ -242,6 +243,8 @@ static void what_a_client_has_written_is_not_taken_for_a_record(void **unused)
 /* All bits of head and records, and some of the zeros. */
 static bool is_looked_at(size_t bit, uint32_t end)
 {
+	if (support_is_valgrind() && bit % 41)
+		return false;
 	if (bit / 8 < sizeof(struct segment_head) + 8)
 		return true;
 	if (bit / 8 >= WAL_HEAD_BYTES - 8 && bit / 8 < end + 8)
@@ -284,8 +287,8 @@ static void flip_all(struct log *log, const char *name, uint32_t end,
 	}
 	log_write(log, name, bytes, len);
 	free(bytes);
-	assert_true(n_refused > 100);
-	assert_int_equal(n_cut > 100, is_last);
+	assert_true(n_refused > 20);
+	assert_int_equal(n_cut > 20, is_last);
 }
 
 static void any_bit_that_flips_is_refused_or_in_the_torn_tail(void **unused)
@@ -418,6 +421,41 @@ static void segments_that_a_snapshot_has_are_dropped(void **unused)
 	log_remove(&log);
 }
 
+/* What was replaced stood in a segment that is gone. */
+static void a_segment_may_begin_with_entries_that_replace(void **unused)
+{
+	uint64_t terms[15], i = 1, term = 2;
+	uint8_t bytes[512];
+	struct log log;
+
+	(void)unused;
+	log_make(&log);
+	while (faccessat(log.dir, "wal-0000000002", F_OK, 0) != 0) {
+		log_put(&log, i, i, 1);
+		i += faccessat(log.dir, "wal-0000000002", F_OK, 0) != 0;
+	}
+	/* Entry i is the first one in the second segment; once more, without it. */
+	wal_close(log.wal);
+	assert_int_equal(wal_create(log.dir, LOG_SEGMENT), 0);
+	log_open(&log, 0, 0);
+	for (uint64_t j = 1; j < i; j++)
+		log_put(&log, j, j, 1);
+	/* Nor has the first one room for this. */
+	while (log_fill(i - 5, term, bytes) < log_fill(i, 1, bytes))
+		term++;
+	for (uint64_t j = i - 5; j < i + 10; j++)
+		log_put(&log, j, j, term);
+	assert_int_equal(wal_drop(log.wal, i + 2), 0);
+	assert_int_equal(count_segments(&log), 1);
+	wal_close(log.wal);
+	log_open(&log, i + 2, term);
+	for (int j = 0; j < 15; j++)
+		terms[j] = term;
+	log_assert(&log, i - 5, 15, terms);
+	assert_int_equal(wal_before(log.wal).index, i - 6);
+	log_remove(&log);
+}
+
 static void a_log_without_the_snapshots_entry_begins_anew(void **unused)
 {
 	const struct {
@@ -515,9 +553,11 @@ static void *prepare_all(void *arg)
 {
 	struct preparing *preparing = arg;
 
-	while (!__atomic_load_n(&preparing->is_over, __ATOMIC_ACQUIRE))
+	while (!__atomic_load_n(&preparing->is_over, __ATOMIC_ACQUIRE)) {
 		if (wal_prepare(preparing->wal))
 			return "cannot prepare";
+		sched_yield(); /* valgrind runs one thread at a time */
+	}
 	return NULL;
 }
 
@@ -578,6 +618,7 @@ int main(void)
 		cmocka_unit_test(a_log_with_something_missing_is_refused),
 		cmocka_unit_test(segments_of_another_log_are_refused),
 		cmocka_unit_test(segments_that_a_snapshot_has_are_dropped),
+		cmocka_unit_test(a_segment_may_begin_with_entries_that_replace),
 		cmocka_unit_test(a_log_without_the_snapshots_entry_begins_anew),
 		cmocka_unit_test(
 			a_log_that_begins_anew_forgets_what_was_before),
