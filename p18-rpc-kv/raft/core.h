@@ -46,6 +46,7 @@ struct peer {
 	bool is_silent; /* a request was lost: only heartbeats until it speaks */
 	bool wants_empty; /* a heartbeat is due, or a round */
 	int64_t sent_ns;
+	int64_t entries_ns; /* when entries were sent last */
 	int64_t heard_ns;
 	uint64_t round; /* the last that it has answered */
 	/* PEER_SNAPSHOT */

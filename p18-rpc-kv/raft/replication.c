@@ -249,12 +249,16 @@ static size_t count_entries(const struct raft *raft, uint64_t next)
 }
 
 /* A heartbeat may go another way than entries, and overtake them: so it builds on
- * what is known to be there, if it can. */
+ * what is known to be there. When no answer to them has come for long, it builds on
+ * them, and is refused if they were lost. */
 static uint64_t previous_of(const struct raft *raft, const struct peer *peer,
 			    size_t n)
 {
-	return n == 0 && peer->mode == PEER_REPLICATE &&
-			       peer->match >= raft->log.base_index
+	const bool may_overtake =
+		n == 0 && peer->mode == PEER_REPLICATE && peer->n_flight > 0 &&
+		raft->now_ns - peer->entries_ns < raft->options.election_ns;
+
+	return may_overtake && peer->match >= raft->log.base_index
 		       ? peer->match
 		       : peer->next - 1;
 }
