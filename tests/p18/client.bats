@@ -272,10 +272,10 @@ all_are_equal() {
 	run --separate-stderr ./kv_client --server=nobody.invalid:9001 get a
 	assert_equal "$status" 4
 	assert_regex "$stderr" 'Unknown host'
-	start_server --name 1 ./kv_server --id=1 --port=9001
-	client put ready yes
-	# The port of the servers among themselves.
-	run --separate-stderr ./kv_client --server=localhost:19001 get a
+	# Another program on the port.
+	start_server --name 1 "$ROOT/p18-rpc-kv/textbook/kv_server" --id=1 --port=9001
+	"$ROOT/p18-rpc-kv/textbook/kv_client" --server=localhost:9001 put ready yes
+	run --separate-stderr ./kv_client --server=localhost:9001 get a
 	assert_equal "$status" 6
 }
 

@@ -163,8 +163,9 @@ static uint64_t do_operations(struct sim *sim, struct disk *disk, size_t n)
 		}
 	}
 	disk->n_queue -= n;
-	memmove(disk->queue, &disk->queue[n],
-		disk->n_queue * sizeof(*disk->queue));
+	if (disk->n_queue)
+		memmove(disk->queue, &disk->queue[n],
+			disk->n_queue * sizeof(*disk->queue));
 	return number;
 }
 
