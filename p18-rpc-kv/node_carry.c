@@ -223,8 +223,7 @@ static void look_around(struct node *node)
 
 	raft_status(node->raft, &node->status);
 	note_role(node, &before);
-	if (memcmp(&node->linked, &node->status.members,
-		   sizeof(node->linked)) != 0)
+	if (!members_are_same(&node->linked, &node->status.members))
 		node_link_members(node);
 	count_reachable(node);
 }

@@ -158,7 +158,7 @@ _Noreturn void node_fail(struct node *node, const char *format, ...)
 void node_settle(struct node *node, uint64_t first, size_t n);
 void node_sweep(struct node *node, int64_t now);
 void node_begin_round(struct node *node);
-void node_confirm(struct node *node, const struct raft_answer *answer);
+void node_confirm(struct node *node, const struct raft_answer *confirmed);
 void node_answer_call(struct node *node, const struct raft_message *reply);
 struct request *node_find_call(struct node *node, uint64_t token);
 int node_call(struct node *node, const struct raft_message *message,

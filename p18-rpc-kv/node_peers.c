@@ -209,15 +209,14 @@ static void take_reply(struct node *node, struct event *event)
 		.to = node->options.folder->identity.server,
 		.token = outgoing->token,
 	};
+	bool is_lost = outgoing->call.is_lost;
 
-	if (outgoing->call.is_lost) {
-		raft_lost(node->raft, message.from, message.token);
-	} else if (!decode_reply(&outgoing->call, &message)) {
+	if (!is_lost && !decode_reply(&outgoing->call, &message)) {
 		note_stranger(node, message.from);
-		raft_lost(node->raft, message.from, message.token);
-	} else if (raft_receive(node->raft, &message)) {
-		raft_lost(node->raft, message.from, message.token);
+		is_lost = true;
 	}
+	if (is_lost || raft_receive(node->raft, &message))
+		raft_lost(node->raft, message.from, message.token);
 	free(outgoing);
 }
 

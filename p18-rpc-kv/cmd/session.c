@@ -48,7 +48,7 @@ int session_note(const char *path, uint64_t revision)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), error, closed;
 	char text[DIGITS + 2];
-	uint64_t now;
+	uint64_t now = 0;
 
 	if (fd == -1)
 		return -errno;

@@ -8,11 +8,12 @@
 
 void text_print_escaped(const void *data, size_t len, FILE *to)
 {
-	static const char escaped[] = "\\\t\n\r", letters[] = "\\tnr";
+	static const char escaped[] = {'\\', '\t', '\n', '\r'};
+	static const char letters[] = "\\tnr";
 	const unsigned char *bytes = data;
 
 	for (size_t i = 0; i < len; i++) {
-		const char *found = memchr(escaped, bytes[i], 4);
+		const char *found = memchr(escaped, bytes[i], sizeof(escaped));
 
 		if (found)
 			fprintf(to, "\\%c", letters[found - escaped]);

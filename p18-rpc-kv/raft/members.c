@@ -13,6 +13,18 @@ int members_find(const struct members *members, uint64_t id)
 	return -1;
 }
 
+bool members_are_same(const struct members *a, const struct members *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (unsigned int i = 0; i < a->n; i++)
+		if (a->member[i].id != b->member[i].id ||
+		    a->member[i].is_learner != b->member[i].is_learner ||
+		    strcmp(a->member[i].address, b->member[i].address) != 0)
+			return false;
+	return true;
+}
+
 bool members_is_voter(const struct members *members, uint64_t id)
 {
 	const int at = members_find(members, id);

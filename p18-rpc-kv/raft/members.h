@@ -32,6 +32,9 @@ struct members {
 /* The place of a server in the list, or -1. */
 int members_find(const struct members *members, uint64_t id);
 
+/* Whether both have the same servers, in the same order. */
+bool members_are_same(const struct members *a, const struct members *b);
+
 bool members_is_voter(const struct members *members, uint64_t id);
 
 /* How many voters make a majority: 2 of 3, 3 of 4. */

@@ -192,7 +192,7 @@ struct raft_options {
 	size_t append_bytes;  /* of commands in one message, or one command */
 	uint64_t trailing;    /* entries that stay behind a snapshot, for peers
 			       * that are a little late */
-	uint64_t since;       /* 0; or, of a server that joins, an index at which
+	uint64_t since; /* 0; or, of a server that joins, an index at which
 			       * it was no member: a list of members up to
 			       * there means another server, which had its id
 			       * before */
@@ -232,9 +232,9 @@ void raft_tick(struct raft *raft, int64_t now_ns);
  * over. -EBADMSG, -ENOMEM: there will be no reply. */
 int raft_receive(struct raft *raft, const struct raft_message *message);
 
-/* The request of this token to this peer has failed, or it is not known whether
+/* The request of this token to this server has failed, or it is not known whether
  * it has. */
-void raft_lost(struct raft *raft, uint64_t peer, uint64_t token);
+void raft_lost(struct raft *raft, uint64_t id, uint64_t token);
 
 /* Add a command to the log. If the entry that is applied at *index later is of
  * *term, this was done; if it is of another, it was not and will not be. Not to

@@ -63,7 +63,7 @@ void replication_begin(struct raft *raft)
 /* The last entry that a majority of the members has, and durable. */
 static uint64_t majority_match(const struct raft *raft)
 {
-	uint64_t match[MEMBERS_MAX], swap;
+	uint64_t match[MEMBERS_MAX] = {0}, swap;
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < raft->members.n; i++) {

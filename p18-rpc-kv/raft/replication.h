@@ -19,7 +19,7 @@ int replication_append(struct raft *raft, enum raft_entry_kind kind,
 void replication_hear(struct raft *raft, struct peer *peer, uint64_t round);
 
 void replication_reply(struct raft *raft, struct peer *peer,
-		       const struct raft_message *reply);
+		       const struct raft_message *message);
 
 /* Look anew for where the logs part, at next - 1. */
 void replication_probe(struct raft *raft, struct peer *peer, uint64_t next);

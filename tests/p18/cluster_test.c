@@ -446,7 +446,7 @@ static void many_clients_at_all_servers_lose_nothing(void **state)
 		n += loads[i].n_done;
 	}
 	assert_int_equal(get_at(0, KV_LINEARIZABLE, "sum", value), KV_DONE);
-	assert_int_equal(atoi(value), n);
+	assert_int_equal(strtol(value, NULL, 10), n);
 	assert_true(n > 100);
 	assert_true(support_wait_until(is_level, NULL, HOSTS_MS));
 }

@@ -127,6 +127,7 @@ static bool read_request(struct liar *liar, int fd)
 				strtoul(strstr(request, "Content-Length:") + 15,
 					NULL, 10);
 	}
+	/* cppcheck-suppress uninitvar */
 	snprintf(liar->last, sizeof(liar->last), "%.*s",
 		 (int)sizeof(liar->last) - 1, request);
 	__atomic_fetch_add(&liar->asked, 1, __ATOMIC_RELAXED);

@@ -204,6 +204,8 @@ static void make_list(struct list *list, const struct linear_request *history,
 		if (history[i].outcome != LINEAR_UNKNOWN)
 			sorted[count++] = &call[1];
 	}
+	/* cppcheck-suppress uninitvar */
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression) */
 	qsort(sorted, count, sizeof(sorted[0]), compare);
 	for (size_t i = 0; i < count; i++) {
 		sorted[i]->previous = last;

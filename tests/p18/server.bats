@@ -32,7 +32,7 @@ start_one() {
 start_three() {
 	local i
 	for i in 1 2 3; do
-		start_one "$i" "$@"
+		start_one "$i"
 	done
 	client put ready yes
 }

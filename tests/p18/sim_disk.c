@@ -132,7 +132,7 @@ static void append(struct sim *sim, struct disk *disk, struct fact *fact)
 	}
 	disk->n = fact->index - disk->first;
 	disk->fact = sim_grow(disk->fact, &disk->room, disk->n + 1,
-			      sizeof(*disk->fact));
+			      sizeof(struct fact *));
 	disk->fact[disk->n++] = fact;
 }
 
@@ -210,7 +210,7 @@ void disk_keep_snapshot(struct sim *sim, struct node *node,
 		return;
 	disk->first += n;
 	disk->n -= n;
-	memmove(disk->fact, &disk->fact[n], disk->n * sizeof(*disk->fact));
+	memmove(disk->fact, &disk->fact[n], disk->n * sizeof(struct fact *));
 }
 
 /* ---- folders ---- */

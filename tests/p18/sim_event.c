@@ -46,7 +46,7 @@ void event_add(struct sim *sim, struct event *event, int64_t delay_ns)
 	event->ns = sim->now_ns + delay_ns;
 	event->order = ++sim->n_events;
 	sim->heap = sim_grow(sim->heap, &sim->heap_room, sim->n_heap,
-			     sizeof(*sim->heap));
+			     sizeof(struct event *));
 	while (at && is_before(event, sim->heap[(at - 1) / 2])) {
 		sim->heap[at] = sim->heap[(at - 1) / 2];
 		at = (at - 1) / 2;

@@ -298,7 +298,7 @@ struct node *node_leader(struct sim *sim);
 int64_t node_clock(const struct sim *sim, const struct node *node);
 
 /* sim_client.c */
-void client_begin(struct sim *sim, unsigned int client);
+void client_begin(struct sim *sim, unsigned int who);
 void client_answered(struct sim *sim, const struct event *event);
 void client_asks(struct sim *sim, struct node *node, const struct event *event);
 void client_answer(struct sim *sim, unsigned int client, uint64_t attempt,
