@@ -418,6 +418,7 @@ static void *add_up(void *arg)
 	};
 	char value[64];
 
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression) */
 	memcpy(args.change.id.client, &load, sizeof(load));
 	for (int64_t end = tick_after(2 * TICK_S); !tick_is_over(end);) {
 		args.change.id.sequence++;
