@@ -106,7 +106,7 @@ static bool await(const struct liar *liar, int fd)
 /* A request as libcurl sends it: head and body, whose length is told. */
 static bool read_request(struct liar *liar, int fd)
 {
-	char request[8192];
+	char request[8192] = "";
 	size_t len = 0, wanted = SIZE_MAX;
 
 	while (len < wanted) {
@@ -127,7 +127,6 @@ static bool read_request(struct liar *liar, int fd)
 				strtoul(strstr(request, "Content-Length:") + 15,
 					NULL, 10);
 	}
-	/* cppcheck-suppress uninitvar */
 	snprintf(liar->last, sizeof(liar->last), "%.*s",
 		 (int)sizeof(liar->last) - 1, request);
 	__atomic_fetch_add(&liar->asked, 1, __ATOMIC_RELAXED);
