@@ -33,7 +33,7 @@ static void check_completeness(struct sim *sim, const struct node *node,
 		const struct raft_entry *entry = raft_entry(node->raft, i);
 
 		if (!sim->committed[i].fact ||
-		    sim->committed[i].fact->entry.term > status->term)
+		    sim->committed[i].term > status->term)
 			continue;
 		if (i <= status->snapshot && !entry)
 			continue;
@@ -183,6 +183,7 @@ void check_applied(struct sim *sim, struct node *node, struct fact *fact,
 	const uint64_t hash =
 		state_hash(&node->state, sizeof(node->state), index);
 	struct committed *committed;
+	struct raft_status status;
 
 	sim->committed = sim_grow(sim->committed, &sim->committed_room,
 				  index + 1, sizeof(*sim->committed));
@@ -191,6 +192,8 @@ void check_applied(struct sim *sim, struct node *node, struct fact *fact,
 		check_once(sim, fact);
 	if (!committed->fact) {
 		check_majority(sim, node, fact);
+		raft_status(node->raft, &status);
+		committed->term = status.term;
 		committed->fact = fact;
 		committed->hash = hash;
 		committed->outcome = *outcome;

@@ -201,6 +201,7 @@ struct event {
 
 struct committed {
 	struct fact *fact;
+	uint64_t term; /* of the server that applied it first */
 	uint64_t hash; /* of the state after it */
 	struct outcome outcome;
 	uint64_t key;
