@@ -48,6 +48,7 @@ TSAN_TESTS += p18/state_test p18/wal_test
 $(call library,raftsim,tests/p18,$(filter-out %_test.c,$(notdir \
 	$(wildcard tests/p18/sim*.c))),,raft)
 TEST_LIBS_p18/sim_stress_test := raftsim
+TEST_LDFLAGS_p18/raft_hostile_test := -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
 TEST_LDFLAGS_p18/cluster_test := -Wl,--wrap=cache_note
 TSAN_TESTS += p18/cluster_test
 # Faults that tests/crash must find.

@@ -165,6 +165,8 @@ int check_stored(const struct raft_stored *stored)
 	if (!stored->first || !is_number(stored->first) ||
 	    !is_number(stored->n) || !is_number(last) ||
 	    stored->first > stored->snapshot_index + 1 ||
+	    (stored->first == stored->snapshot_index + 1 &&
+	     stored->entries[0].term < stored->snapshot_term) ||
 	    !are_entries(stored->entries, stored->n, 1, stored->term))
 		return -EBADMSG;
 	return 0;

@@ -56,6 +56,8 @@ static inline void look(struct server *server)
 	raft_status(server->raft, &server->status);
 }
 
+static struct server s;
+
 /* What the core wants done now; the disk takes the write, and is not done. */
 static inline void step(struct server *server)
 {
@@ -270,6 +272,28 @@ static inline uint64_t term_at(const struct server *server, uint64_t index)
 	const struct raft_entry *entry = raft_entry(server->raft, index);
 
 	return entry ? entry->term : 0;
+}
+
+static inline void propose(const char *command, uint64_t wanted)
+{
+	uint64_t index, term;
+
+	assert_int_equal(
+		raft_propose(s.raft, command, strlen(command), &index, &term),
+		0);
+	assert_int_equal(index, wanted);
+	assert_int_equal(term, s.status.term);
+}
+
+/* A leader of term 2 whose entry 3 is committed, with n servers that have it. */
+static inline void lead(unsigned int n)
+{
+	open_log(&s, n, 1, "11");
+	become_leader(&s);
+	sync_all(&s);
+	for (uint64_t i = 2; i <= n; i++)
+		acknowledge(&s, i, 3);
+	assert_int_equal(s.status.commit, 3);
 }
 
 #endif

@@ -4,8 +4,6 @@
 
 #include <errno.h>
 
-static struct server s;
-
 /* ---- elections ---- */
 
 static void a_server_that_hears_nobody_asks_before_it_campaigns(void **state)
@@ -310,28 +308,6 @@ static void a_leader_counts_itself_when_it_is_durable(void **state)
 	/* Two others are a majority without it. */
 	assert_int_equal(s.status.commit, 3);
 	close_server(&s);
-}
-
-static void propose(const char *command, uint64_t wanted)
-{
-	uint64_t index, term;
-
-	assert_int_equal(
-		raft_propose(s.raft, command, strlen(command), &index, &term),
-		0);
-	assert_int_equal(index, wanted);
-	assert_int_equal(term, s.status.term);
-}
-
-/* A leader of term 2 whose entry 3 is committed, with n servers that have it. */
-static void lead(unsigned int n)
-{
-	open_log(&s, n, 1, "11");
-	become_leader(&s);
-	sync_all(&s);
-	for (uint64_t i = 2; i <= n; i++)
-		acknowledge(&s, i, 3);
-	assert_int_equal(s.status.commit, 3);
 }
 
 static void what_is_proposed_together_is_sent_together(void **state)

@@ -260,6 +260,10 @@ static void choose(struct sim *sim)
 	sim->sync_ns = 200 * US + sim_up_to(sim, 10 * MS);
 	sim->fault_ns = 20 * MS + sim_up_to(sim, 200 * MS);
 	sim->snapshot_every = 5 + up_to(sim, 100);
+	if (sim_chance(sim, 3000)) { /* who was away needs a snapshot */
+		sim->snapshot_every = 3 + up_to(sim, 10);
+		sim->options.trailing = up_to(sim, 3);
+	}
 	sim->heal_ns = 500 * MS + sim_up_to(sim, 2500 * MS);
 	sim->end_ns = sim->heal_ns + 10000 * MS;
 }

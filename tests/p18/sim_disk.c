@@ -194,8 +194,8 @@ void disk_crash(struct sim *sim, struct node *node)
 	disk->n_syncing = 0;
 }
 
-/* A newer one is durable, and the log may forget what it covers; it forgets
- * segments, and so not exactly that. */
+/* A newer one is durable, and the log may forget what it covers, when it has
+ * nothing to write; it forgets segments, and so not exactly that. */
 void disk_keep_snapshot(struct sim *sim, struct node *node,
 			struct snapshot *snapshot)
 {
@@ -203,7 +203,7 @@ void disk_keep_snapshot(struct sim *sim, struct node *node,
 	uint64_t n;
 
 	disk->snapshot = snapshot;
-	if (disk->first > snapshot->index || !disk->n)
+	if (disk->first > snapshot->index || !disk->n || disk->n_queue)
 		return;
 	n = rng_below(&sim->rng, snapshot->index + 1 - disk->first + 1);
 	if (n >= disk->n) /* a log is never without its newest segment */
@@ -227,6 +227,7 @@ void disk_wipe(struct sim *sim, struct node *node)
 {
 	disk_free(&node->disk);
 	node->disk.folder = ++sim->folders;
+	node->disk.since = sim->result->committed;
 }
 
 int disk_open(struct sim *sim, struct node *node,

@@ -39,6 +39,7 @@ void node_start(struct sim *sim, struct node *node)
 	node->clock_rate = 950 + sim_up_to(sim, 100);
 	options.id = node->id;
 	options.seed = rng_next(&sim->rng);
+	options.since = node->disk.since;
 	options.now_ns = node_clock(sim, node);
 	error = disk_open(sim, node, &options);
 	if (error) {

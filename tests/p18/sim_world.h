@@ -95,6 +95,7 @@ struct disk {
 	struct snapshot *snapshot;
 	struct members first_members;
 	uint64_t folder; /* another after it was wiped */
+	uint64_t since;  /* what was committed then */
 	/* Not durable: */
 	struct operation *queue;
 	size_t n_queue;
