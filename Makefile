@@ -262,9 +262,11 @@ build/gen/%.h build/gen/%_xdr.c build/gen/%_clnt.c build/gen/%_svc.c: \
 	@mkdir -p $(@D)
 	$(call run,GEN ) lib/rpc/rpcstub -o build/gen $<
 
-# All mechanisms in one library, for `make install`.
+# All mechanisms in one library, for `make install`; of the store (p18) nothing is
+# installed yet but its commands.
 OUR_LIBS := $(filter-out $(call archive,suite support shapes replay crash crashplay \
-	raftsim kvlinear cmd rpccmd p06_print shm_image_arguments \
+	raftsim kvlinear kvwire raft kvdurable kvstate kvcache kvremote kvetcd \
+	kvtable kvserver cmd rpccmd p06_print shm_image_arguments \
 	mmapdb_rows),$(LIBRARIES))
 $(B)/libunixipc.a: $(OUR_LIBS)
 	@rm -f $@

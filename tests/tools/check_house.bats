@@ -93,7 +93,7 @@ assert_refused() {
 @test "a folder that no chapter has is found" {
 	mkdir p01-fix/misc
 	touch p01-fix/misc/notes
-	assert_finding "p01-fix/misc/notes: in a folder 'misc', one of textbook cmd bench breaks durable image authdh "
+	assert_finding "p01-fix/misc/notes: in a folder 'misc', one of textbook cmd bench breaks durable image authdh raft etcd "
 }
 
 @test "a test of no chapter is found" {
