@@ -229,6 +229,8 @@ static void what_is_there_already_is_not_taken(void **state)
 
 	(void)state;
 	open_log(&s, 3, 3, "1122");
+	append(&s, 2, 4, 4, 2, "", 0);
+	sync_all(&s);
 	append(&s, 2, 4, 4, 2, "4", 5);
 	/* Committed, and not durable here: it is said when it is. */
 	chunk_of(2, 4, 5, 4, 0, 5, 5);

@@ -143,6 +143,27 @@ static bool is_member_to_anybody(const struct sim *sim, uint64_t id)
 	return false;
 }
 
+/* Harm to a new leader, when some have heard of it and others have not: what it
+ * leaves behind is what the rules of 5.4 are for. */
+static void hunt(struct sim *sim, struct node *node)
+{
+	switch (rng_below(&sim->rng, 4)) {
+	case 0:
+		node_crash(sim, node, "as it leads");
+		break;
+	case 1:
+		pause_node(sim, node);
+		break;
+	case 2:
+		isolate(sim, node);
+		break;
+	default:
+		heal_network(sim);
+		partition(sim);
+		break;
+	}
+}
+
 /* A server that is no member, and knows it or never was: perhaps with an empty
  * folder from now on. */
 static void prepare_to_join(struct sim *sim, struct node *node)
@@ -226,6 +247,7 @@ static void heal(struct sim *sim)
 	sim->loss = 0;
 	sim->doubling = 0;
 	sim->crashing = 0;
+	sim->hunting = 0;
 	heal_network(sim);
 	for (unsigned int i = 0; i < SERVERS; i++) {
 		sim->node[i].paused_until = sim->now_ns;
@@ -249,13 +271,18 @@ static void choose(struct sim *sim)
 	sim->options = (struct raft_options){
 		.election_ns = 100 * MS,
 		.heartbeat_ns = 20 * MS,
-		.window = 1 + (unsigned int)up_to(sim, 7),
-		.append_bytes = up_to(sim, 1000),
+		/* One entry a request, or one request at a time: much is half
+		 * done then. */
+		.window = sim_chance(sim, 3000)
+				  ? 1
+				  : 1 + (unsigned int)up_to(sim, 7),
+		.append_bytes = sim_chance(sim, 3000) ? 0 : up_to(sim, 1000),
 		.trailing = up_to(sim, 20),
 	};
 	sim->loss = sim_chance(sim, 3000) ? 0 : up_to(sim, 100);
 	sim->doubling = up_to(sim, 50);
 	sim->crashing = sim_chance(sim, 3000) ? 0 : up_to(sim, 20);
+	sim->hunting = sim_chance(sim, 5000) ? 0 : up_to(sim, 10000);
 	sim->delay_ns = 200 * US + sim_up_to(sim, 5 * MS);
 	sim->sync_ns = 200 * US + sim_up_to(sim, 10 * MS);
 	sim->fault_ns = 20 * MS + sim_up_to(sim, 200 * MS);
@@ -319,6 +346,10 @@ static void of_the_world(struct sim *sim, const struct event *event)
 		do_fault(sim);
 		event_add(sim, event_make(0, EVENT_FAULT, 0),
 			  sim_up_to(sim, sim->fault_ns));
+		break;
+	case EVENT_HUNT:
+		if (!sim->is_healed)
+			hunt(sim, &sim->node[event->who]);
 		break;
 	case EVENT_START:
 		node_start(sim, &sim->node[event->who]);

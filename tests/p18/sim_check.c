@@ -68,6 +68,10 @@ void check_step(struct sim *sim, struct node *node)
 		  (unsigned long long)status.term);
 	check_one_leader(sim, node, status.term);
 	check_completeness(sim, node, &status);
+	if (sim_chance(sim, sim->hunting))
+		event_add(sim,
+			  event_make(0, EVENT_HUNT, (unsigned int)node->id - 1),
+			  sim_up_to(sim, 3 * sim->delay_ns + sim->sync_ns));
 }
 
 /* ---- what leaves a server ---- */

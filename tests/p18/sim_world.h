@@ -178,6 +178,7 @@ enum event_kind {
 	EVENT_ANSWER,
 	EVENT_CLIENT,
 	EVENT_FAULT,
+	EVENT_HUNT,
 	EVENT_START,
 	EVENT_HEAL,
 };
@@ -232,6 +233,7 @@ struct sim {
 	int64_t sync_ns;
 	int64_t fault_ns; /* between faults */
 	uint64_t snapshot_every;
+	uint64_t hunting; /* of 10,000: a new leader is not left alone */
 
 	struct node node[SERVERS];
 	bool is_cut[SERVERS][SERVERS];
