@@ -42,6 +42,8 @@ struct peer {
 	uint64_t match; /* matchIndex: what it has, and durable */
 	struct flight flight[RAFT_WINDOW_MAX];
 	unsigned int n_flight;
+	uint64_t met;   /* answers to requests with lesser tokens are of an
+			* earlier term, or of another folder */
 	uint64_t since; /* refusals of requests with lesser tokens are old */
 	bool is_silent; /* a request was lost: only heartbeats until it speaks */
 	bool wants_empty; /* a heartbeat is due, or a round */
@@ -114,8 +116,7 @@ struct raft {
 
 	/* Leader. */
 	uint64_t first_index; /* of its term: the entry that says nothing */
-	uint64_t first_token;
-	int64_t quorum_ns; /* when to look whether a majority answers */
+	int64_t quorum_ns;    /* when to look whether a majority answers */
 
 	/* Reads. */
 	uint64_t round; /* the last that was begun */

@@ -166,9 +166,11 @@ static void receive_reply(struct raft *raft, const struct raft_message *reply)
 		election_vote_reply(raft, reply);
 		return;
 	}
-	/* To what we asked as the leader of this term, and nothing else. */
+	/* To what we asked as the leader of this term, since this peer is a
+	 * member, and nothing else: it may have been removed meanwhile, and be
+	 * back without what it had acknowledged. */
 	if (!peer || raft->role != RAFT_LEADER || reply->term < raft->term ||
-	    reply->token < raft->first_token)
+	    reply->token < peer->met)
 		return;
 	if (reply->kind == RAFT_APPEND_REPLY)
 		replication_reply(raft, peer, reply);
@@ -199,7 +201,7 @@ void raft_lost(struct raft *raft, uint64_t id, uint64_t token)
 {
 	struct peer *peer = core_peer(raft, id);
 
-	if (!peer || raft->role != RAFT_LEADER || token < raft->first_token)
+	if (!peer || raft->role != RAFT_LEADER || token < peer->met)
 		return;
 	replication_lost(raft, peer, token);
 	transfer_lost(raft, peer, token);

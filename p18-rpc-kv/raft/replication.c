@@ -24,6 +24,7 @@ void replication_meet(struct raft *raft, struct peer *peer)
 	*peer = (struct peer){
 		.id = peer->id,
 		.next = core_last(raft) + 1,
+		.met = raft->last_token + 1,
 		.since = raft->last_token + 1,
 		.wants_empty = true,
 		.sent_ns = raft->now_ns,
@@ -48,7 +49,6 @@ void replication_begin(struct raft *raft)
 	raft->role = RAFT_LEADER;
 	raft->leader = raft->options.id;
 	raft->first_index = core_last(raft);
-	raft->first_token = raft->last_token + 1;
 	raft->quorum_ns = raft->now_ns + raft->options.election_ns;
 	for (unsigned int i = 0; i < raft->members.n; i++) {
 		replication_meet(raft, &raft->peer[i]);

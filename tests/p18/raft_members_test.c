@@ -81,6 +81,27 @@ static void a_learner_that_lacks_the_entry_that_names_it_is_not_promoted(
 	close_server(&s);
 }
 
+/* It was removed, lost its folder, and was added again; what it had acknowledged
+ * before comes late. */
+static void an_answer_from_before_it_was_added_is_of_another_log(void **state)
+{
+	struct raft_message old;
+
+	(void)state;
+	lead(3);
+	wait_ns(&s, HEARTBEAT);
+	old = reply_of(&s, RAFT_APPEND, 3, 2);
+	old.append_reply.is_matching = true;
+	old.append_reply.index = 3;
+	assert_int_equal(take_away(3), 0);
+	sync_all(&s);
+	acknowledge(&s, 2, 4);
+	assert_int_equal(add(3), 0);
+	hear(&s, &old);
+	assert_int_equal(s.status.progress[2].match, 0);
+	close_server(&s);
+}
+
 static void one_change_at_a_time(void **state)
 {
 	(void)state;
@@ -312,6 +333,8 @@ int main(void)
 		cmocka_unit_test(a_new_member_learns_before_it_counts),
 		cmocka_unit_test(
 			a_learner_that_lacks_the_entry_that_names_it_is_not_promoted),
+		cmocka_unit_test(
+			an_answer_from_before_it_was_added_is_of_another_log),
 		cmocka_unit_test(one_change_at_a_time),
 		cmocka_unit_test(
 			no_change_before_an_entry_of_the_term_is_committed),
