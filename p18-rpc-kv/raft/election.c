@@ -73,7 +73,9 @@ static void ask_for_votes(struct raft *raft)
 	for (unsigned int i = 0; i < raft->members.n; i++) {
 		raft->peer[i].has_granted = false;
 		message.to = raft->peer[i].id;
-		if (message.to == raft->options.id)
+		/* A learner's vote would not be counted. */
+		if (message.to == raft->options.id ||
+		    raft->members.member[i].is_learner)
 			continue;
 		message.token = ++raft->last_token;
 		durable_send(raft, &message, 0);

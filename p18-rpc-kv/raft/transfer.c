@@ -36,14 +36,28 @@ void transfer_begin(struct raft *raft, struct peer *peer)
 	choose_snapshot(raft, peer);
 }
 
+/* It may have been lost because its snapshot is there no more. */
+static void give_up_chunk(const struct raft *raft, struct peer *peer)
+{
+	peer->chunk_token = 0;
+	if (peer->snapshot_index != raft->snapshot_index)
+		choose_snapshot(raft, peer);
+}
+
+static bool is_chunk_under_way(const struct raft *raft, struct peer *peer)
+{
+	if (peer->chunk_token && raft->now_ns - peer->chunk_ns >=
+					 PATIENCE * raft->options.election_ns)
+		give_up_chunk(raft, peer);
+	return peer->chunk_token;
+}
+
 void transfer_send(struct raft *raft, struct peer *peer)
 {
-	const int64_t patience = PATIENCE * raft->options.election_ns;
 	struct raft_message *message;
 	uint64_t len;
 
-	if (peer->is_silent ||
-	    (peer->chunk_token && raft->now_ns - peer->chunk_ns < patience))
+	if (peer->is_silent || is_chunk_under_way(raft, peer))
 		return;
 	message = durable_ready(raft);
 	if (!message)
@@ -89,11 +103,8 @@ void transfer_lost(struct raft *raft, struct peer *peer, uint64_t token)
 {
 	if (peer->mode != PEER_SNAPSHOT || token != peer->chunk_token)
 		return;
-	peer->chunk_token = 0;
+	give_up_chunk(raft, peer);
 	peer->is_silent = true;
-	/* Perhaps because it was too old. */
-	if (peer->snapshot_index != raft->snapshot_index)
-		choose_snapshot(raft, peer);
 }
 
 /* ---- follower ---- */

@@ -219,6 +219,29 @@ static void the_last_voter_cannot_be_removed(void **state)
 	close_server(&s);
 }
 
+static void a_learner_is_asked_for_no_vote(void **state)
+{
+	(void)state;
+	open_log(&s, 1, 1, "1");
+	wait_ns(&s, 2 * ELECTION);
+	sync_all(&s);
+	sync_all(&s);
+	for (uint64_t id = 2; id <= MEMBERS_MAX; id++) {
+		assert_int_equal(add(id), 0);
+		sync_all(&s);
+	}
+	/* Another's term ends ours, and with all those learners it elects itself
+	 * anew. */
+	append(&s, 2, 9, 1, 1, "", 0);
+	wait_ns(&s, 2 * ELECTION);
+	sync_all(&s);
+	for (uint64_t id = 2; id <= MEMBERS_MAX; id++)
+		assert_int_equal(s.last[RAFT_VOTE][id].token, 0);
+	assert_int_equal(s.status.role, RAFT_LEADER);
+	assert_int_equal(s.status.term, 10);
+	close_server(&s);
+}
+
 /* ---- a server with an empty folder ---- */
 
 static void append_list(uint64_t index, unsigned int n, bool has_us)
@@ -344,6 +367,7 @@ int main(void)
 			a_leader_that_is_removed_leads_until_that_is_committed),
 		cmocka_unit_test(who_is_being_removed_may_still_be_needed),
 		cmocka_unit_test(the_last_voter_cannot_be_removed),
+		cmocka_unit_test(a_learner_is_asked_for_no_vote),
 		cmocka_unit_test(who_has_nothing_votes_for_nobody),
 		cmocka_unit_test(a_list_from_before_it_joined_is_about_another),
 		cmocka_unit_test(a_list_as_bytes_is_the_same_list),
