@@ -220,14 +220,19 @@ static void check_quorum(struct raft *raft)
 		election_follow(raft, raft->term, 0);
 }
 
+static void end_of_patience(struct raft *raft)
+{
+	/* No term follows the last one, if a member has lied us there. */
+	if (configure_may_lead(raft) && raft->term < RAFT_NUMBER_MAX)
+		campaign_if_welcome(raft);
+	else
+		election_wait(raft);
+}
+
 void election_tick(struct raft *raft)
 {
 	if (raft->role == RAFT_LEADER)
 		check_quorum(raft);
-	else if (raft->now_ns < raft->election_ns)
-		;
-	else if (configure_may_lead(raft))
-		campaign_if_welcome(raft);
-	else
-		election_wait(raft);
+	else if (raft->now_ns >= raft->election_ns)
+		end_of_patience(raft);
 }
