@@ -232,8 +232,8 @@ void raft_tick(struct raft *raft, int64_t now_ns);
  * over. -EBADMSG, -ENOMEM: there will be no reply. */
 int raft_receive(struct raft *raft, const struct raft_message *message);
 
-/* The request of this token to this server has failed, or it is not known whether
- * it has. */
+/* The request of this token to this server has failed, or it is not known
+ * whether it has. */
 void raft_lost(struct raft *raft, uint64_t id, uint64_t token);
 
 /* Add a command to the log. If the entry that is applied at *index later is of

@@ -248,9 +248,9 @@ static size_t count_entries(const struct raft *raft, uint64_t next)
 	return n;
 }
 
-/* A heartbeat may go another way than entries, and overtake them: so it builds on
- * what is known to be there. When no answer to them has come for long, it builds on
- * them, and is refused if they were lost. */
+/* A heartbeat may go another way than entries, and overtake them: so it builds
+ * on what is known to be there. When no answer to them has come for long, it
+ * builds on them, and is refused if they were lost. */
 static uint64_t previous_of(const struct raft *raft, const struct peer *peer,
 			    size_t n)
 {

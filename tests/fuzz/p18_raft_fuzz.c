@@ -1,10 +1,10 @@
-/* Any events, in any order, with any numbers: messages of other servers who know no
- * rules, a disk, time, proposals, reads, snapshots. The core refuses them or takes
- * them, and its own state stays whole (raft_fault()); its term, and what is
- * committed, never go back; nothing is told twice to be applied.
+/* Any events, in any order, with any numbers: messages of other servers who
+ * know no rules, a disk, time, proposals, reads, snapshots. The core refuses
+ * them or takes them, and its own state stays whole (raft_fault()); its term,
+ * and what is committed, never go back; nothing is told twice to be applied.
  *
- * An event is a byte that says which, and then what it needs: numbers of one byte,
- * of which those from 240 on are great ones. */
+ * An event is a byte that says which, and then what it needs: numbers of one
+ * byte, of which those from 240 on are great ones. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

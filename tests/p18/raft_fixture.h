@@ -1,5 +1,5 @@
-/* raft_fixture.h - one Raft core, and a test that plays everybody else: its disk,
- * its clock, and the other servers. This one is server 1. */
+/* raft_fixture.h - one Raft core, and a test that plays everybody else: its
+ * disk, its clock, and the other servers. This one is server 1. */
 #ifndef UNIXIPC_TESTS_P18_RAFT_FIXTURE_H
 #define UNIXIPC_TESTS_P18_RAFT_FIXTURE_H
 
@@ -285,7 +285,8 @@ static inline void propose(const char *command, uint64_t wanted)
 	assert_int_equal(term, s.status.term);
 }
 
-/* A leader of term 2 whose entry 3 is committed, with n servers that have it. */
+/* A leader of term 2 whose entry 3 is committed, with n servers that have
+ * it. */
 static inline void lead(unsigned int n)
 {
 	open_log(&s, n, 1, "11");

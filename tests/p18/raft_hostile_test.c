@@ -1,5 +1,5 @@
-/* What no correct server sends is refused, and changes nothing; and a core without
- * memory fails the call, and can be asked again. */
+/* What no correct server sends is refused, and changes nothing; and a core
+ * without memory fails the call, and can be asked again. */
 #include "tests/p18/raft_fixture.h"
 
 #include <errno.h>

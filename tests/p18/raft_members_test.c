@@ -81,8 +81,8 @@ static void a_learner_that_lacks_the_entry_that_names_it_is_not_promoted(
 	close_server(&s);
 }
 
-/* It was removed, lost its folder, and was added again; what it had acknowledged
- * before comes late. */
+/* It was removed, lost its folder, and was added again; what it had
+ * acknowledged before comes late. */
 static void an_answer_from_before_it_was_added_is_of_another_log(void **state)
 {
 	struct raft_message old;
@@ -118,8 +118,8 @@ static void one_change_at_a_time(void **state)
 	close_server(&s);
 }
 
-/* Ongaro's correction of 2015: two leaders could each have begun, in turn, from a
- * list that the other does not know. */
+/* Ongaro's correction of 2015: two leaders could each have begun, in turn, from
+ * a list that the other does not know. */
 static void no_change_before_an_entry_of_the_term_is_committed(void **state)
 {
 	(void)state;
@@ -230,8 +230,8 @@ static void a_learner_is_asked_for_no_vote(void **state)
 		assert_int_equal(add(id), 0);
 		sync_all(&s);
 	}
-	/* Another's term ends ours, and with all those learners it elects itself
-	 * anew. */
+	/* Another's term ends ours, and with all those learners it elects
+	 * itself anew. */
 	append(&s, 2, 9, 1, 1, "", 0);
 	wait_ns(&s, 2 * ELECTION);
 	sync_all(&s);

@@ -6,8 +6,8 @@
 
 /* ---- sending ---- */
 
-/* A leader of term 2 that has forgotten what is before entry 5, with a snapshot of
- * three parts; server 3 has answered nothing yet. */
+/* A leader of term 2 that has forgotten what is before entry 5, with a snapshot
+ * of three parts; server 3 has answered nothing yet. */
 static void lead_with_snapshot(void)
 {
 	open_log(&s, 3, 1, "11");

@@ -1,5 +1,5 @@
-/* The rules of the Raft paper and of its author's thesis, one by one: a core, and
- * a test that plays its disk, its clock and the other servers. */
+/* The rules of the Raft paper and of its author's thesis, one by one: a core,
+ * and a test that plays its disk, its clock and the other servers. */
 #include "tests/p18/raft_fixture.h"
 
 #include <errno.h>
@@ -255,10 +255,11 @@ static void a_leader_begins_with_an_entry_that_says_nothing(void **state)
 }
 
 /* Figure 8 of the paper, which is why 5.4.2 is there. Five servers; this one is
- * S1. In term 2 it gave its entry of index 2 to S2 alone. (c) It leads term 4, and
- * gives that entry to S3, too: a majority has it, and it is not committed, for S5
- * with its entry of term 3 could still be elected, by S2, S3 and S4, and replace
- * it. (e) Only with an entry of term 4 above it with a majority it is. */
+ * S1. In term 2 it gave its entry of index 2 to S2 alone. (c) It leads term 4,
+ * and gives that entry to S3, too: a majority has it, and it is not committed,
+ * for S5 with its entry of term 3 could still be elected, by S2, S3 and S4, and
+ * replace it. (e) Only with an entry of term 4 above it with a majority it
+ * is. */
 static void figure_8_an_old_term_is_not_committed_by_counting(void **state)
 {
 	(void)state;

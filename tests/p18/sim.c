@@ -119,8 +119,8 @@ static bool lists(const struct raft_entry *entry, uint64_t id)
 	       members_find(&members, id) >= 0;
 }
 
-/* Whether somebody has this server for a member, by the last committed list or a
- * later one: then its folder may not be wiped. */
+/* Whether somebody has this server for a member, by the last committed list or
+ * a later one: then its folder may not be wiped. */
 static bool is_member_to_anybody(const struct sim *sim, uint64_t id)
 {
 	if (members_find(&sim->members, id) >= 0)
@@ -319,7 +319,8 @@ static void begin(struct sim *sim)
 	event_add(sim, event_make(0, EVENT_HEAL, 0), sim->heal_ns);
 }
 
-/* Of a server's events those that are not lost with its process, and not now. */
+/* Of a server's events those that are not lost with its process, and not
+ * now. */
 static bool is_put_off(struct sim *sim, struct event *event)
 {
 	struct node *node = &sim->node[event->who];

@@ -1,11 +1,11 @@
-/* sim_check.c - what must be true: the properties of Figure 3 of the Raft paper,
- * and what durable means, seen from outside. */
+/* sim_check.c - what must be true: the properties of Figure 3 of the Raft
+ * paper, and what durable means, seen from outside. */
 #include "tests/p18/sim_world.h"
 
 /* ---- elections ---- */
 
-/* "At most one leader can be elected in a given term" (Election Safety): a server
- * that was started anew counts as another. */
+/* "At most one leader can be elected in a given term" (Election Safety): a
+ * server that was started anew counts as another. */
 static void check_one_leader(struct sim *sim, const struct node *node,
 			     uint64_t term)
 {
@@ -24,8 +24,9 @@ static void check_one_leader(struct sim *sim, const struct node *node,
 	sim->leader_of[term] = who;
 }
 
-/* "If a log entry is committed in a given term, then that entry will be present in
- * the logs of the leaders for all higher-numbered terms" (Leader Completeness). */
+/* "If a log entry is committed in a given term, then that entry will be present
+ * in the logs of the leaders for all higher-numbered terms" (Leader
+ * Completeness). */
 static void check_completeness(struct sim *sim, const struct node *node,
 			       const struct raft_status *status)
 {

@@ -1,10 +1,10 @@
 /* sim_client.c - clients: each has one request under way, asks again, another
  * server perhaps, until it has an answer, and then thinks of the next.
  *
- * Writes carry a name, so that they are done once. Each key's writes have an order,
- * that of the log; so what clients were told is linearizable if each read and each
- * write comes, in that order, not before what had been told to anybody when it
- * began. */
+ * Writes carry a name, so that they are done once. Each key's writes have an
+ * order, that of the log; so what clients were told is linearizable if each
+ * read and each write comes, in that order, not before what had been told to
+ * anybody when it began. */
 #include <string.h>
 
 #include "tests/p18/sim_world.h"
@@ -105,7 +105,8 @@ void client_asks(struct sim *sim, struct node *node, const struct event *event)
 	node->proposals[node->n_proposals++] = proposal;
 }
 
-/* Entry index was applied here; outcome NULL: and those before, by a snapshot. */
+/* Entry index was applied here; outcome NULL: and those before, by a
+ * snapshot. */
 void client_applied(struct sim *sim, struct node *node, uint64_t index,
 		    uint64_t term, const struct outcome *outcome)
 {

@@ -136,7 +136,8 @@ static void append(struct sim *sim, struct disk *disk, struct fact *fact)
 	disk->fact[disk->n++] = fact;
 }
 
-/* The first n operations are on the disk; the number of the last write that is. */
+/* The first n operations are on the disk; the number of the last write that
+ * is. */
 static uint64_t do_operations(struct sim *sim, struct disk *disk, size_t n)
 {
 	uint64_t number = 0;

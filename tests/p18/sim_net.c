@@ -1,5 +1,5 @@
-/* sim_net.c - messages between servers, as calls of ONC RPC are: a reply finds the
- * process that has asked, or nobody. */
+/* sim_net.c - messages between servers, as calls of ONC RPC are: a reply finds
+ * the process that has asked, or nobody. */
 #include <string.h>
 
 #include "tests/p18/sim_world.h"

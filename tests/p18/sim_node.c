@@ -1,5 +1,5 @@
-/* sim_node.c - a server: the core, and who does its work. Between any two things
- * that it does it may be killed. */
+/* sim_node.c - a server: the core, and who does its work. Between any two
+ * things that it does it may be killed. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-/* Clusters of Raft cores in a world that a seed makes up (sim.h): as many seeds as
- * 20 s allow. STRESS=1: 200,000 of them. SEED=N: this one, with what happens.
- * timeout: 3600 */
+/* Clusters of Raft cores in a world that a seed makes up (sim.h): as many seeds
+ * as 20 s allow. STRESS=1: 200,000 of them. SEED=N: this one, with what
+ * happens. timeout: 3600 */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
