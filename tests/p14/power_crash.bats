@@ -8,7 +8,7 @@ load ../support/common
 # What is left in the lock file nobody knows: it is stored to through a mapping.
 WILD=db-lock:0:24576
 WRITERS=3
-TRANSACTIONS=8 STATES=150 TWICE=1
+TRANSACTIONS=10 STATES=250 TWICE=1
 ((!${STRESS:-0})) || TRANSACTIONS=60 STATES=9000 TWICE=6
 
 # cut PROGRAM MODES [OPTION…]
