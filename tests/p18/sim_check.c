@@ -51,6 +51,43 @@ static void check_completeness(struct sim *sim, const struct node *node,
 	}
 }
 
+/* ---- what is committed ---- */
+
+static bool is_with_majority(const struct sim *sim, uint64_t index,
+			     uint64_t term, const struct members *members)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < members->n; i++)
+		n += !members->member[i].is_learner &&
+		     disk_has(&sim->node[members->member[i].id - 1].disk, index,
+			      term);
+	return n >= members_majority(members);
+}
+
+/* Before anybody may act upon an entry a majority has it, and durable: of the
+ * members as its leader has them, in this moment or when it was written. */
+static void check_majority(struct sim *sim, const struct node *node,
+			   const struct raft_status *status)
+{
+	const uint64_t commit = status->commit;
+	const struct raft_entry *entry = raft_entry(node->raft, commit);
+	struct members members;
+
+	if (status->term != node->led_term || commit <= sim->commit)
+		return;
+	sim->commit = commit;
+	for (uint64_t index = status->last; entry && index >= commit; index--) {
+		raft_members(node->raft, index, &members);
+		if (is_with_majority(sim, commit, entry->term, &members))
+			return;
+	}
+	sim_fail(sim,
+		 "entry %llu is committed, and not on the disks of a "
+		 "majority",
+		 (unsigned long long)commit);
+}
+
 void check_step(struct sim *sim, struct node *node)
 {
 	const char *fault = raft_fault(node->raft);
@@ -60,6 +97,7 @@ void check_step(struct sim *sim, struct node *node)
 		sim_fail(sim, "server %llu: %s", (unsigned long long)node->id,
 			 fault);
 	raft_status(node->raft, &status);
+	check_majority(sim, node, &status);
 	if (status.role != RAFT_LEADER || status.term == node->led_term)
 		return;
 	node->led_term = status.term;
@@ -131,37 +169,6 @@ void check_message_out(struct sim *sim, struct node *node,
 
 /* ---- what is applied ---- */
 
-static bool is_with_majority(const struct sim *sim, const struct fact *fact,
-			     const struct members *members)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < members->n; i++)
-		n += !members->member[i].is_learner &&
-		     disk_has(&sim->node[members->member[i].id - 1].disk,
-			      fact->index, fact->entry.term);
-	return n >= members_majority(members);
-}
-
-/* Before anybody may act upon an entry a majority has it, and durable: of the
- * members as of this entry, or of a later one. */
-static void check_majority(struct sim *sim, const struct node *node,
-			   const struct fact *fact)
-{
-	struct raft_status status;
-	struct members members;
-
-	raft_status(node->raft, &status);
-	for (uint64_t index = status.last; index >= fact->index; index--) {
-		raft_members(node->raft, index, &members);
-		if (is_with_majority(sim, fact, &members))
-			return;
-	}
-	sim_fail(sim,
-		 "entry %llu is applied, and not on the disks of a majority",
-		 (unsigned long long)fact->index);
-}
-
 static void check_once(struct sim *sim, const struct fact *fact)
 {
 	const struct command *command = fact->entry.command;
@@ -196,7 +203,11 @@ void check_applied(struct sim *sim, struct node *node, struct fact *fact,
 	if (is_executed)
 		check_once(sim, fact);
 	if (!committed->fact) {
-		check_majority(sim, node, fact);
+		if (index > sim->commit)
+			sim_fail(sim,
+				 "entry %llu is applied, and no leader "
+				 "has committed it",
+				 (unsigned long long)index);
 		raft_status(node->raft, &status);
 		committed->term = status.term;
 		committed->fact = fact;

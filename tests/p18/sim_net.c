@@ -45,7 +45,7 @@ static void lose(struct sim *sim, uint64_t to, uint64_t boot, uint64_t peer,
 {
 	struct event *event;
 
-	if (!sim->is_healed && sim_chance(sim, 3000))
+	if (sim_chance(sim, 3000))
 		return;
 	event = event_make(0, EVENT_LOST, (unsigned int)to - 1);
 	event->boot = boot;

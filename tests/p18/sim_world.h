@@ -242,6 +242,7 @@ struct sim {
 	/* What is known of all. */
 	struct fact *facts[1024];
 	struct snapshot *snapshots;
+	uint64_t commit;             /* by a leader */
 	struct committed *committed; /* by index */
 	size_t n_committed;
 	size_t committed_room;
