@@ -88,8 +88,8 @@ struct cache_options {
 
 /* Make the object and open the gate. One that a dead server of this user left
  * there is replaced, by another inode, so that who still maps it is not misled.
- * -EBUSY: a living server has it; -EACCES: another user's or not an object;
- * -EINVAL; -ENOSPC; -ENOMEM … A server can do without a cache. */
+ * -EBUSY: a living server has it; -EACCES: another user's or program's, or not an
+ * object; -EINVAL; -ENOSPC; -ENOMEM … A server can do without a cache. */
 int cache_create(struct cache **cache, const struct cache_options *options);
 
 /* Publish the value that the key has from now on, or that was just read of it

@@ -124,6 +124,16 @@ void cache_object_unname(const char *name, int fd)
 
 /* ---- the server's way ---- */
 
+/* Whether a server made it, or was killed before it could say so. */
+static bool is_of_a_server(int fd)
+{
+	uint64_t magic = 0;
+	const ssize_t n = pread(fd, &magic, sizeof(magic), 0);
+
+	return n == 0 || (n == (ssize_t)sizeof(magic) &&
+			  (magic == 0 || magic == CACHE_MAGIC));
+}
+
 /* Remove what a dead server of ours left. It is never used again: who still
  * maps it would take the new server's for the old one's. */
 static int remove_leftover(const char *name)
@@ -140,6 +150,9 @@ static int remove_leftover(const char *name)
 		error = -EACCES;
 	else
 		error = lock(fd);
+	/* With the lock, as a server fills it in while it has that. */
+	if (!error && !is_of_a_server(fd))
+		error = -EACCES;
 	if (!error)
 		cache_object_unname(name, fd);
 	fdio_close(&fd);

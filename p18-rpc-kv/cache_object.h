@@ -73,7 +73,8 @@ size_t cache_object_bucket(uint64_t tag, size_t slots);
 /* Make an object under a name where there is none, or one whose server is dead,
  * lock it, and map it to write. Readers see nothing in it before
  * cache_object_publish(). Returns its descriptor, which holds the lock, or -EBUSY
- * (a living server has it), -EACCES (another user's, or no object), -ENOSPC … */
+ * (a living server has it), -EACCES (another user's or program's, or no object),
+ * -ENOSPC … */
 int cache_object_make(const char *name, size_t slots, struct cache_map *map);
 
 /* Fill in what is written once, and let readers in. */

@@ -933,6 +933,44 @@ static void what_another_user_put_there_is_refused(void **state)
 	end(&f);
 }
 
+/* Under our user and our name, and yet of another program: it stays, bytes and
+ * inode. */
+static void what_another_program_put_there_stays(void **state)
+{
+	static const char theirs[] = "of another program";
+	char read_back[sizeof(theirs)] = "";
+	struct fixture f;
+	struct stat before, after;
+	int fd;
+
+	(void)state;
+	prepare(&f);
+	fd = shm_open(f.name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	assert_int_equal(write(fd, theirs, sizeof(theirs)), sizeof(theirs));
+	assert_int_equal(fstat(fd, &before), 0);
+	close(fd);
+	assert_int_equal(cache_create(&f.cache, &f.options), -EACCES);
+	fd = shm_open(f.name, O_RDONLY, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &after), 0);
+	assert_true(before.st_ino == after.st_ino);
+	assert_int_equal(read(fd, read_back, sizeof(theirs)), sizeof(theirs));
+	assert_string_equal(read_back, theirs);
+	close(fd);
+	assert_int_equal(shm_unlink(f.name), 0);
+	/* What was killed before it had bytes, or before they said anything,
+	 * is nobody's, and is replaced. */
+	for (off_t bytes = 0; bytes <= 4096; bytes += 4096) {
+		fd = shm_open(f.name, O_RDWR | O_CREAT | O_EXCL, 0600);
+		assert_int_equal(ftruncate(fd, bytes), 0);
+		close(fd);
+		create(&f);
+		cache_remove(f.cache);
+		f.cache = NULL;
+	}
+	end(&f);
+}
+
 static void nobody_waits_at_another_users_gate(void **state)
 {
 	char path[sizeof("/dev/shm/sem.") + CACHE_NAME_MAX];
@@ -1031,6 +1069,7 @@ int main(void)
 		cmocka_unit_test(who_scribbles_harms_nobody_else),
 		cmocka_unit_test(who_else_may_write_it_is_not_believed),
 		cmocka_unit_test(what_another_user_put_there_is_refused),
+		cmocka_unit_test(what_another_program_put_there_stays),
 		cmocka_unit_test(nobody_waits_at_another_users_gate),
 		cmocka_unit_test(what_is_no_object_is_refused),
 		cmocka_unit_test(options_out_of_range_are_refused),
