@@ -95,7 +95,8 @@ client() {
 	wait_for_line err 'Timed out' 20
 	kill -CONT "$SERVER"
 	wait $!
-	assert_equal "$(<out)" 2
+	# As often as it was asked for: on a busy machine that may be thrice.
+	assert_equal "$(<out)" "$(($(grep -c 'Timed out' err) + 1))"
 }
 
 @test "flaw: the last one is killed, and all is gone" {
