@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/child.h"
@@ -803,10 +804,14 @@ static void a_stopped_etcd_costs_no_more_than_the_deadline(void **state)
 {
 	struct etcd etcd = {0};
 	int64_t begun;
+	int status;
 
 	(void)state;
 	etcd_start(&etcd);
 	assert_int_equal(kill(etcd.pid, SIGSTOP), 0);
+	/* Until all of its threads stand still. */
+	assert_int_equal(waitpid(etcd.pid, &status, WUNTRACED), etcd.pid);
+	assert_true(WIFSTOPPED(status));
 	begun = tick_now();
 	assert_int_equal(put_within(etcd.engine, 2000), KV_UNKNOWN);
 	assert_int_equal(get_within(etcd.engine, KV_STALE, 300), KV_NO_QUORUM);
