@@ -83,13 +83,4 @@ int child_pin(int cpu);
  * (the race between fork and this call). */
 int child_die_with_parent(pid_t parent);
 
-/* When the process started, in clock ticks since boot (field 22 of
- * /proc/PID/stat): with the pid it names a process for ever. 0 when there is
- * no such process. */
-uint64_t child_start_time(pid_t pid);
-
-/* Whether the process with that pid and start time lives (a zombie does
- * not). In doubt, because /proc is missing or hides it, it does. */
-bool child_is_alive(pid_t pid, uint64_t start_time);
-
 #endif

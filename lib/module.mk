@@ -36,7 +36,9 @@ TEST_LDFLAGS_lib/sysv_test := -Wl,--wrap=tick_sleep_until,--wrap=semget
 TEST_LDFLAGS_lib/stop_test := -Wl,--wrap=ppoll
 TEST_LDFLAGS_lib/child_test := -Wl,--wrap=syscall
 TEST_LDFLAGS_lib/child_spawn_test := -Wl,--wrap=dup2
-TEST_LDFLAGS_lib/child_proc_test := -Wl,--wrap=open
+# It knows neither pidfds nor clone3(2).
+VALGRIND_SKIP += lib/identity_process_test lib/identity_group_test
+TEST_LDFLAGS_lib/identity_process_test := -Wl,--wrap=open,--wrap=syscall
 TEST_LDFLAGS_lib/objname_test := \
 	-Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid
 TEST_LDFLAGS_lib/objname_owner_test := \

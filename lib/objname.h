@@ -55,7 +55,7 @@ struct objname_entry {
 	char name[OBJNAME_MAX]; /* name, path, or the id in decimal */
 	char program[32];
 	pid_t owner;
-	uint64_t owner_start; /* child_start_time() of the owner */
+	uint64_t owner_start; /* identity_start_time() of the owner */
 	int64_t created;      /* when it was claimed; seconds since the epoch */
 	struct objname_place place; /* of the owner */
 };

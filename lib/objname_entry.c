@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/child.h"
+#include "lib/identity.h"
 #include "lib/fdio.h"
 #include "lib/parse.h"
 
@@ -155,7 +155,7 @@ int objname_entry_self(enum objname_kind kind, const char *name,
 	*entry = (struct objname_entry){
 		.kind = kind,
 		.owner = getpid(),
-		.owner_start = child_start_time(getpid()),
+		.owner_start = identity_start_time(getpid()),
 		.created = time(NULL),
 	};
 	objname_entry_place(&entry->place);

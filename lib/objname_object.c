@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/child.h"
+#include "lib/identity.h"
 #include "lib/objname_entry.h"
 #include "lib/sysv.h"
 
@@ -154,8 +154,9 @@ enum objname_owner objname_judge_owner(const struct objname_entry *entry)
 	if (here.pid_namespace == 0 || entry->owner_start == 0 ||
 	    !objname_entry_same_place(&entry->place, &here))
 		return OBJNAME_UNKNOWN;
-	return child_is_alive(entry->owner, entry->owner_start) ? OBJNAME_ALIVE
-								: OBJNAME_DEAD;
+	return identity_is_alive(entry->owner, entry->owner_start)
+		       ? OBJNAME_ALIVE
+		       : OBJNAME_DEAD;
 }
 
 static int remove_object(const struct objname_entry *entry)

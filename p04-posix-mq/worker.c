@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "lib/identity.h"
 #include "lib/fdio.h"
 #include "lib/tick.h"
 
@@ -83,7 +84,8 @@ static int start_command(const struct worker *worker, int record, pid_t *pid)
 	close(command.gate[0]);
 	if (!error) {
 		setpgid(*pid, *pid); /* whoever of us two comes first */
-		error = record_note_group(record, *pid, child_start_time(*pid));
+		error = record_note_group(record, *pid,
+					  identity_start_time(*pid));
 		if (!error)
 			error = fdio_write_full(command.gate[1], &go, 1);
 	}
@@ -225,10 +227,10 @@ int worker_end_group(const struct record_head *record, bool is_ours)
 	int64_t deadline = tick_after(KILL_NS);
 
 	if (group <= 1 ||
-	    (!is_ours && !child_is_alive(group, record->group_start)))
+	    (!is_ours && !identity_is_alive(group, record->group_start)))
 		return 0;
 	kill(-group, SIGKILL);
-	while (child_is_alive(group, record->group_start)) {
+	while (identity_is_alive(group, record->group_start)) {
 		if (tick_is_over(deadline))
 			return -ETIMEDOUT;
 		tick_sleep_until(tick_after(TICK_MS));

@@ -29,7 +29,7 @@ struct letter_head {
 	int32_t status;   /* of a reply: 0 or -errno */
 	int32_t client;   /* thread id */
 	uint32_t units;   /* of room that are reserved for this exchange */
-	uint64_t start;   /* child_start_time() of the client's thread */
+	uint64_t start;   /* identity_start_time() of the client's thread */
 	uint64_t nonce;   /* of the client */
 	uint64_t number;  /* of the request */
 	int64_t deadline; /* when the client gives up, or TICK_NEVER */

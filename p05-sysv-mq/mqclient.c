@@ -13,7 +13,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "lib/child.h"
+#include "lib/identity.h"
 #include "lib/tick.h"
 #include "p05-sysv-mq/bell.h"
 #include "p05-sysv-mq/gate.h"
@@ -39,7 +39,7 @@ static int introduce(struct mqclient *client)
 	client->me = (struct letter_head){
 		.magic = LETTER_MAGIC,
 		.client = thread,
-		.start = child_start_time(thread),
+		.start = identity_start_time(thread),
 	};
 	if (getrandom(&client->me.nonce, sizeof(client->me.nonce), 0) !=
 	    sizeof(client->me.nonce))

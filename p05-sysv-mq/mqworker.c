@@ -12,7 +12,7 @@
 #include <sys/ipc.h>
 #include <unistd.h>
 
-#include "lib/child.h"
+#include "lib/identity.h"
 #include "lib/tick.h"
 #include "p05-sysv-mq/backlog.h"
 #include "p05-sysv-mq/letter.h"
@@ -75,7 +75,7 @@ static int serve(struct worker *worker, size_t text_bytes)
 		tell(worker->shared, MQSERVER_EXPIRED, head->client, 1);
 		return 0;
 	}
-	if (worker->backlog.n && !child_is_alive(head->client, head->start))
+	if (worker->backlog.n && !identity_is_alive(head->client, head->start))
 		return 0;
 	if (reply_max > worker->shared->text_max)
 		reply_max = worker->shared->text_max;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/msg.h>
 
-#include "lib/child.h"
+#include "lib/identity.h"
 #include "p05-sysv-mq/letter.h"
 
 static void count(struct sweep_counts *counts, const struct letter *letter,
@@ -29,10 +29,10 @@ static bool is_awaited(const struct letter *letter, size_t len)
 	/* Somebody rang for that thread. */
 	if (len == 0)
 		return letter->type <= INT_MAX &&
-		       child_start_time((pid_t)letter->type) != 0;
+		       identity_start_time((pid_t)letter->type) != 0;
 	return letter_check(head, len) == 0 &&
 	       letter->type == letter_type(head->client) &&
-	       child_is_alive(head->client, head->start);
+	       identity_is_alive(head->client, head->start);
 }
 
 /* Take out one message. Returns its length or -errno. */

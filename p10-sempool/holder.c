@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/child.h"
+#include "lib/identity.h"
 
 enum { PID_SHIFT = 8, START_SHIFT = 30 };
 
@@ -24,7 +24,7 @@ static bool is_shown_as(pid_t pid)
 
 uint64_t holder_self(void)
 {
-	uint64_t start = child_start_time(getpid());
+	uint64_t start = identity_start_time(getpid());
 
 	if (!start || !is_shown_as(getpid()))
 		return 0;
@@ -40,12 +40,12 @@ pid_t holder_pid(uint64_t word)
 bool holder_is_alive(uint64_t word)
 {
 	pid_t pid = holder_pid(word);
-	uint64_t start = pid > 0 ? child_start_time(pid) : 0;
+	uint64_t start = pid > 0 ? identity_start_time(pid) : 0;
 
-	/* None at all is for child_is_alive(), which knows doubt. */
+	/* None at all is for identity_is_alive(), which knows doubt. */
 	if (start && (start & START_MASK) != word >> START_SHIFT)
 		return false;
-	return child_is_alive(pid, start);
+	return identity_is_alive(pid, start);
 }
 
 bool holder_is_gone(uint64_t word)

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "lib/child.h"
+#include "lib/identity.h"
 #include "p15-spsc/internal.h"
 
 #define MAGIC UINT32_C(0x43535053) /* "SPSC" */
@@ -83,7 +83,7 @@ int spsc_init_at(void *memory, size_t bytes, uint64_t item_bytes,
 static uint64_t owner_word(pid_t pid)
 {
 	return (uint64_t)pid << PID_SHIFT |
-	       (child_start_time(pid) & START_MASK);
+	       (identity_start_time(pid) & START_MASK);
 }
 
 bool spsc_owner_is_dead(const struct spsc *shared, enum spsc_role role)
@@ -92,8 +92,8 @@ bool spsc_owner_is_dead(const struct spsc *shared, enum spsc_role role)
 	uint64_t word = atomic_load_explicit(&shared->owner[role],
 					     memory_order_relaxed);
 
-	return word != 0 &&
-	       !child_is_alive((pid_t)(word >> PID_SHIFT), word & START_MASK);
+	return word != 0 && !identity_is_alive((pid_t)(word >> PID_SHIFT),
+					       word & START_MASK);
 }
 
 static int claim(struct spsc *shared, enum spsc_role role)

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/child.h"
+#include "lib/identity.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
 #include "lib/tick.h"
@@ -43,7 +43,7 @@ static const char *state_of(const struct list *list, int fd,
 	 * ending it, or the next dispatcher will. */
 	if (!list->is_served)
 		return "interrupted";
-	if (child_is_alive((pid_t)head->group, head->group_start))
+	if (identity_is_alive((pid_t)head->group, head->group_start))
 		return "running";
 	return "waiting"; /* for another attempt, or for its record to go */
 }

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/child.h"
+#include "lib/identity.h"
 #include "lib/crc32c.h"
 #include "lib/fdio.h"
 #include "lib/tick.h"
@@ -256,7 +256,7 @@ static pid_t living_holder(int fd)
 
 	if (pread(fd, &holder, sizeof(holder), 0) != sizeof(holder) ||
 	    holder.pid > INT32_MAX ||
-	    !child_is_alive((pid_t)holder.pid, holder.start_time))
+	    !identity_is_alive((pid_t)holder.pid, holder.start_time))
 		return 0;
 	return (pid_t)holder.pid;
 }
@@ -264,7 +264,7 @@ static pid_t living_holder(int fd)
 int journal_serve(struct journal *journal, int64_t deadline, pid_t *holder)
 {
 	const struct holder us = {.pid = (uint64_t)getpid(),
-				  .start_time = child_start_time(getpid())};
+				  .start_time = identity_start_time(getpid())};
 	int fd = openat(journal->dir, "dispatcher",
 			O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int error = fd < 0 ? -errno : 0;

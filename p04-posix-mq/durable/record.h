@@ -40,7 +40,7 @@ struct record_head {
 	uint32_t version;
 	uint32_t outcome;
 	uint32_t attempts;    /* workers that died with it */
-	uint64_t group_start; /* child_start_time() of the group's leader */
+	uint64_t group_start; /* identity_start_time() of the group's leader */
 	uint32_t group;       /* process group of the command; 0: never ran */
 	uint32_t reserved;
 	uint32_t job_crc; /* CRC-32C of the struct job behind it */

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "lib/child.h"
+#include "lib/identity.h"
 #include "lib/objname_entry.h"
 #include "lib/tick.h"
 
@@ -212,7 +213,8 @@ static void entry_of_the_old_form_is_read_and_unknown(void **state)
 	objname_entry_file(OBJNAME_SHM, "/x y", file);
 	snprintf(path, sizeof(path), "%s/%s", ledger, file);
 	snprintf(text, sizeof(text), "unixipc1 shm %d %llu 17 prog /x y",
-		 (int)getpid(), (unsigned long long)child_start_time(getpid()));
+		 (int)getpid(),
+		 (unsigned long long)identity_start_time(getpid()));
 	assert_int_equal(symlink(text, path), 0);
 	seen = look();
 	assert_int_equal(seen.n, 1);

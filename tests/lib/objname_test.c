@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "lib/child.h"
+#include "lib/identity.h"
 #include "lib/objname_entry.h"
 
 /* ---- names --------------------------------------------------------------------------- */
@@ -93,7 +93,7 @@ static void claim_is_seen_and_release_takes_the_folder_with_it(void **state)
 	assert_string_equal(seen.entries[0].program, "objname_test");
 	assert_int_equal(seen.entries[0].owner, getpid());
 	assert_int_equal(seen.entries[0].owner_start,
-			 child_start_time(getpid()));
+			 identity_start_time(getpid()));
 	assert_in_range(seen.entries[0].created, now, now + 60);
 	assert_int_equal(objname_judge_owner(&seen.entries[0]), OBJNAME_ALIVE);
 

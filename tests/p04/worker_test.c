@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <sys/prctl.h>
 
+#include "lib/identity.h"
+
 static struct fixture f;
 static struct job *job;
 static int record;
@@ -91,7 +93,7 @@ static bool is_gone(void *arg)
 {
 	const struct record_head *head = arg;
 
-	return !child_is_alive((pid_t)head->group, head->group_start);
+	return !identity_is_alive((pid_t)head->group, head->group_start);
 }
 
 static bool is_empty_group(void *arg)
@@ -174,7 +176,7 @@ static void the_group_is_in_the_journal_before_the_command_runs(void **state)
 	while (read_head().group == 0)
 		tick_sleep_until(tick_after(TICK_MS));
 	head = read_head();
-	assert_true(child_is_alive((pid_t)head.group, head.group_start));
+	assert_true(identity_is_alive((pid_t)head.group, head.group_start));
 	assert_int_equal(getpgid((pid_t)head.group), head.group);
 	snprintf(leader, sizeof(leader), "%u", head.group);
 	wait_for(leader);

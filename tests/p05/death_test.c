@@ -2,6 +2,8 @@
  * ids that others had before. */
 #include "tests/p05/fixture.h"
 
+#include "lib/identity.h"
+
 /* ---- the end of a server ---- */
 
 static void client_learns_at_once_that_its_server_was_killed(void **state)
@@ -147,7 +149,7 @@ static void put_reply(const struct fixture *f, uint64_t nonce, uint64_t start,
 static void old_reply_to_a_recycled_id_is_not_taken_for_ours(void **state)
 {
 	struct fixture *f = *state;
-	uint64_t mine = child_start_time(gettid());
+	uint64_t mine = identity_start_time(gettid());
 	struct mqclient *client;
 
 	f->options.sweep_ns = TICK_NEVER / 4;
@@ -166,7 +168,7 @@ static void reply_of_an_earlier_thread_of_our_id_is_collected(void **state)
 	struct fixture *f = *state;
 
 	fixture_start(f);
-	put_reply(f, 1, child_start_time(gettid()) - 1, 4);
+	put_reply(f, 1, identity_start_time(gettid()) - 1, 4);
 	assert_true(support_wait_until(fixture_has_no_messages, f, 20000));
 }
 
@@ -178,7 +180,7 @@ static void reply_to_a_living_thread_is_kept(void **state)
 	struct letter *letter = letter_new(64);
 
 	fixture_start(f);
-	put_reply(f, 1, child_start_time(gettid()), 4);
+	put_reply(f, 1, identity_start_time(gettid()), 4);
 	for (int i = 0; i < 10; i++) {
 		assert_int_equal(sweep_dead(fixture_queue(f), &counts), 0);
 		assert_int_equal(counts.replies + counts.others, 0);

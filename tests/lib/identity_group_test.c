@@ -1,0 +1,294 @@
+/* Process groups: whom a saved number may reach, and when all have ended. */
+#include "tests/lib/identity_fixture.h"
+
+struct group {
+	pid_t leader, member;
+	struct identity_process identity;
+	int pidfd; /* -1: not to be had */
+};
+
+static pid_t start_in_group(pid_t group, pid_t as)
+{
+	pid_t pid = as ? fork_as(as) : fork();
+
+	if (pid == 0) {
+		setpgid(0, group);
+		sleep_until_killed();
+	}
+	setpgid(pid, group ? group : pid);
+	return pid;
+}
+
+/* A leader and a member, both children of ours; as: the leader's pid. */
+static int start_group(struct group *group, pid_t as)
+{
+	*group = (struct group){.pidfd = -1};
+	group->leader = start_in_group(0, as);
+	if (group->leader < 0)
+		return NOT_PERMITTED;
+	if (identity_of(group->leader, &group->identity))
+		return 1;
+	group->pidfd = identity_open(&group->identity);
+	group->member = start_in_group(group->leader, 0);
+	return 0;
+}
+
+static enum identity_life judge(const struct group *group)
+{
+	return identity_judge_group(&group->identity, -1);
+}
+
+/* Whether the kernel can reach a group by its leader's pidfd. */
+static bool has_group_signals(const struct group *group)
+{
+	return group->pidfd >= 0 &&
+	       syscall(SYS_pidfd_send_signal, group->pidfd, 0, NULL, 4) == 0;
+}
+
+static enum identity_life judge_by_pidfd(const struct group *group)
+{
+	return identity_judge_group(&group->identity, group->pidfd);
+}
+
+static void end(struct group *group)
+{
+	kill_and_reap(group->leader);
+	kill_and_reap(group->member);
+	if (group->pidfd >= 0)
+		close(group->pidfd);
+}
+
+static bool is_alive(pid_t pid)
+{
+	struct identity_proc proc;
+
+	return identity_proc_read(pid, &proc) == 0 &&
+	       identity_proc_is_alive(&proc);
+}
+
+/* ---- while its leader is there ---- */
+
+static void group_lives_until_its_last_member_is_a_zombie(void **state)
+{
+	struct group group = {.pidfd = -1};
+
+	(void)state;
+	assert_int_equal(start_group(&group, 0), 0);
+	assert_int_equal(judge(&group), IDENTITY_ALIVE);
+	make_zombie(group.leader);
+	assert_int_equal(judge(&group), IDENTITY_ALIVE);
+	assert_int_equal(judge_by_pidfd(&group), IDENTITY_ALIVE);
+	make_zombie(group.member);
+	assert_int_equal(kill(-group.leader, 0),
+			 0); /* it still has the number */
+	assert_int_equal(judge(&group), IDENTITY_DEAD);
+	assert_int_equal(judge_by_pidfd(&group), IDENTITY_DEAD);
+	end(&group);
+	assert_int_equal(judge(&group), IDENTITY_DEAD);
+}
+
+static void signal_reaches_all_while_the_leader_is_a_zombie(void **state)
+{
+	struct group group = {.pidfd = -1};
+	int status;
+
+	(void)state;
+	assert_int_equal(start_group(&group, 0), 0);
+	make_zombie(group.leader);
+	assert_int_equal(identity_signal_group(&group.identity, -1, SIGTERM),
+			 0);
+	assert_int_equal(waitpid(group.member, &status, 0), group.member);
+	assert_int_equal(WTERMSIG(status), SIGTERM);
+	end(&group);
+	assert_int_equal(identity_signal_group(&group.identity, -1, SIGTERM),
+			 -ESRCH);
+}
+
+static void number_of_nobody_is_never_signalled(void **state)
+{
+	struct identity_process leader;
+
+	(void)state;
+	assert_int_equal(identity_self(&leader), 0);
+	for (leader.pid = -1; leader.pid <= 1; leader.pid++) {
+		assert_int_equal(identity_signal_group(&leader, -1, 0),
+				 -EINVAL);
+		assert_int_equal(identity_judge_group(&leader, -1),
+				 IDENTITY_DEAD);
+	}
+}
+
+/* ---- when its leader is gone ---- */
+
+static void orphaned_group_is_reached_by_a_pidfd_only(void **state)
+{
+	struct group group = {.pidfd = -1};
+	int status;
+
+	(void)state;
+	assert_int_equal(start_group(&group, 0), 0);
+	kill_and_reap(group.leader);
+	assert_int_equal(judge(&group), IDENTITY_UNKNOWN);
+	assert_int_equal(identity_signal_group(&group.identity, -1, SIGKILL),
+			 -EOWNERDEAD);
+	assert_true(is_alive(group.member));
+	if (has_group_signals(&group)) {
+		assert_int_equal(judge_by_pidfd(&group), IDENTITY_ALIVE);
+		assert_int_equal(identity_signal_group(&group.identity,
+						       group.pidfd, SIGTERM),
+				 0);
+		assert_int_equal(waitpid(group.member, &status, 0),
+				 group.member);
+		assert_int_equal(WTERMSIG(status), SIGTERM);
+		assert_int_equal(judge_by_pidfd(&group), IDENTITY_DEAD);
+		assert_int_equal(identity_signal_group(&group.identity,
+						       group.pidfd, SIGTERM),
+				 -ESRCH);
+	}
+	end(&group);
+	assert_int_equal(judge(&group), IDENTITY_DEAD);
+}
+
+static void zombies_of_an_orphaned_group_do_not_count(void **state)
+{
+	struct group group = {.pidfd = -1};
+
+	(void)state;
+	assert_int_equal(start_group(&group, 0), 0);
+	kill_and_reap(group.leader);
+	make_zombie(group.member);
+	assert_int_equal(kill(-group.leader, 0), 0);
+	assert_int_equal(judge(&group), IDENTITY_DEAD);
+	end(&group);
+}
+
+static int lead_the_same_number(void *arg)
+{
+	struct group old = {.pidfd = -1}, new = {.pidfd = -1};
+
+	(void)arg;
+	if (start_group(&old, 300))
+		return NOT_PERMITTED;
+	kill_and_reap(old.leader);
+	kill_and_reap(old.member);
+	wait_for_next_tick(old.identity.start);
+	EXPECT(start_group(&new, 300) == 0);
+	EXPECT(new.leader == old.leader);
+	for (int i = 0; i < 2; i++) {
+		EXPECT(judge(&old) == IDENTITY_DEAD);
+		EXPECT(judge_by_pidfd(&old) == IDENTITY_DEAD);
+		EXPECT(identity_wait_group(&old.identity, -1, 0) == 0);
+		EXPECT(identity_signal_group(&old.identity, -1, SIGKILL) ==
+		       -ESRCH);
+		EXPECT(identity_signal_group(&old.identity, old.pidfd,
+					     SIGKILL) == -ESRCH);
+		old.identity.pidfs = 0;
+	}
+	EXPECT(is_alive(new.leader) && is_alive(new.member));
+	/* And when that leader is gone as well. */
+	kill_and_reap(new.leader);
+	EXPECT(judge(&old) == IDENTITY_UNKNOWN);
+	EXPECT(identity_signal_group(&old.identity, -1, SIGKILL) ==
+	       -EOWNERDEAD);
+	if (has_group_signals(&new)) {
+		EXPECT(judge_by_pidfd(&old) == IDENTITY_DEAD);
+		EXPECT(identity_signal_group(&old.identity, old.pidfd,
+					     SIGKILL) == -ESRCH);
+	}
+	EXPECT(is_alive(new.member));
+	return 0;
+}
+
+static void group_that_another_leads_now_is_not_touched(void **state)
+{
+	(void)state;
+	assert_int_equal(status_inside((struct inside){
+				 .flags = CLONE_NEWPID | CLONE_NEWNS,
+				 .body = lead_the_same_number}),
+			 0);
+}
+
+static int look_from_inside(void *arg)
+{
+	const struct identity_process *leader = arg;
+
+	EXPECT(identity_judge_group(leader, -1) == IDENTITY_UNKNOWN);
+	EXPECT(identity_signal_group(leader, -1, SIGKILL) == -EXDEV);
+	EXPECT(identity_wait_group(leader, -1, tick_after(20 * TICK_MS)) ==
+	       -ETIMEDOUT);
+	return 0;
+}
+
+static void group_of_another_pid_namespace_cannot_be_judged(void **state)
+{
+	struct group group = {.pidfd = -1};
+
+	(void)state;
+	assert_int_equal(start_group(&group, 0), 0);
+	assert_int_equal(status_inside((struct inside){.flags = CLONE_NEWPID |
+								CLONE_NEWNS,
+						       .body = look_from_inside,
+						       .arg = &group.identity}),
+			 0);
+	assert_true(is_alive(group.member));
+	end(&group);
+}
+
+/* ---- waiting ---- */
+
+static void wait_is_bounded_by_its_deadline(void **state)
+{
+	struct group group = {.pidfd = -1};
+	int64_t deadline;
+
+	(void)state;
+	assert_int_equal(start_group(&group, 0), 0);
+	make_zombie(group.leader);
+	deadline = tick_after(50 * TICK_MS);
+	assert_int_equal(identity_wait_group(&group.identity, -1, deadline),
+			 -ETIMEDOUT);
+	assert_true(tick_now() >= deadline);
+	end(&group);
+}
+
+static void wait_ends_with_the_last_member(void **state)
+{
+	struct group group = {.pidfd = -1};
+	pid_t killer;
+
+	(void)state;
+	assert_int_equal(start_group(&group, 0), 0);
+	make_zombie(group.leader);
+	killer = fork();
+	if (killer == 0) {
+		const struct timespec pause = {.tv_nsec = 50000000};
+
+		nanosleep(&pause, NULL);
+		_exit(kill(group.member, SIGKILL) < 0);
+	}
+	assert_int_equal(identity_wait_group(&group.identity, -1,
+					     tick_after(20 * TICK_S)),
+			 0);
+	assert_false(is_alive(group.member));
+	waitpid(killer, NULL, 0);
+	end(&group);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(group_lives_until_its_last_member_is_a_zombie),
+		cmocka_unit_test(
+			signal_reaches_all_while_the_leader_is_a_zombie),
+		cmocka_unit_test(number_of_nobody_is_never_signalled),
+		cmocka_unit_test(orphaned_group_is_reached_by_a_pidfd_only),
+		cmocka_unit_test(zombies_of_an_orphaned_group_do_not_count),
+		cmocka_unit_test(group_that_another_leads_now_is_not_touched),
+		cmocka_unit_test(
+			group_of_another_pid_namespace_cannot_be_judged),
+		cmocka_unit_test(wait_is_bounded_by_its_deadline),
+		cmocka_unit_test(wait_ends_with_the_last_member),
+	};
+
+	return SUPPORT_MAIN(tests);
+}
