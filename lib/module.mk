@@ -42,7 +42,7 @@ TEST_LDFLAGS_lib/identity_process_test := -Wl,--wrap=open,--wrap=syscall
 TEST_LDFLAGS_lib/objname_test := \
 	-Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid
 TEST_LDFLAGS_lib/objname_owner_test := \
-	$(TEST_LDFLAGS_lib/objname_test),--wrap=symlinkat,--wrap=readlink
+	$(TEST_LDFLAGS_lib/objname_test),--wrap=symlinkat
 TEST_LDFLAGS_lib/objname_object_test := \
 	$(TEST_LDFLAGS_lib/objname_test),--wrap=mq_open
 

@@ -1,7 +1,7 @@
 /* The ledger is a folder of symbolic links that lead nowhere: the target of
  * each is the text of an entry,
  *
- *	unixipc2 KIND PID START CREATED PIDNS TIMENS IPCNS BOOT PROGRAM NAME
+ *	unixipc3 KIND CREATED OWNER OBJECT PROGRAM NAME
  *
  * because symlink(2) does in one step what a file needs four for: the entry
  * appears whole or not at all, and only where there was none. Reading it
@@ -28,7 +28,6 @@
 #include "lib/objname_entry.h"
 
 enum {
-	PATH_ROOM = 40,     /* for the path of the ledger */
 	LEDGER_MAX = 65536, /* entries that are looked at */
 	TRIES = 16,         /* when others come in between, each time anew */
 };
@@ -75,20 +74,30 @@ int objname_check(const char *name)
 
 /* ---- the folder -------------------------------------------------------------------- */
 
-static void ledger_path(char path[PATH_ROOM])
+/* Claims are made in the first, and looked for in both. */
+static const char *const places[] = {"/dev/shm", "/tmp"};
+enum { PLACES = sizeof(places) / sizeof(places[0]) };
+
+static void ledger_path(int place, char path[OBJNAME_LEDGER])
 {
-	snprintf(path, PATH_ROOM, "/tmp/unixipc.%u", (unsigned int)geteuid());
+	snprintf(path, OBJNAME_LEDGER, "%s/unixipc.%u", places[place],
+		 (unsigned int)geteuid());
+}
+
+void objname_ledger(char path[OBJNAME_LEDGER])
+{
+	ledger_path(0, path);
 }
 
 /* A descriptor of the ledger; -ENOENT when there is none and is_wanted is
  * false, -EPERM when what is there is not what we would have made. */
-static int open_ledger(bool is_wanted)
+static int open_ledger(int place, bool is_wanted)
 {
-	char path[PATH_ROOM];
+	char path[OBJNAME_LEDGER];
 	struct stat st;
 	int fd;
 
-	ledger_path(path);
+	ledger_path(place, path);
 	if (is_wanted && mkdir(path, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -105,12 +114,12 @@ static int open_ledger(bool is_wanted)
 }
 
 /* Close it, and remove it with its last entry. */
-static void leave_ledger(int fd)
+static void leave_ledger(int place, int fd)
 {
-	char path[PATH_ROOM];
+	char path[OBJNAME_LEDGER];
 
 	close(fd);
-	ledger_path(path);
+	ledger_path(place, path);
 	rmdir(path); /* fails unless it is empty: that is the question */
 }
 
@@ -138,8 +147,14 @@ static bool may_be_replaced(const struct objname_entry *present,
 	case OBJNAME_DEAD:
 		return true;
 	case OBJNAME_UNKNOWN:
-		if (!objname_exists(present))
+		switch (objname_match(present)) {
+		case IDENTITY_ANOTHER:
+		case IDENTITY_GONE:
 			return true;
+		case IDENTITY_SAME:
+		case IDENTITY_CANNOT_TELL:
+			break;
+		}
 		break;
 	case OBJNAME_ALIVE:
 		break;
@@ -147,12 +162,22 @@ static bool may_be_replaced(const struct objname_entry *present,
 	return objname_entry_same_owner(present, self);
 }
 
+/* What is taken over, from a dead owner or from ourselves, keeps its identity
+ * if it is still the same. */
+static void inherit(struct objname_entry *self,
+		    const struct objname_entry *present)
+{
+	if (self->object.inode == 0 && self->object.ctime_s == 0 &&
+	    objname_match(present) == IDENTITY_SAME)
+		self->object = present->object;
+}
+
 /* One attempt: -EAGAIN when it has to be made once more. */
-static int try_claim(const struct objname_entry *self)
+static int try_claim(struct objname_entry *self)
 {
 	char file[OBJNAME_ENTRY_FILE], text[OBJNAME_ENTRY_TEXT];
 	struct objname_entry present;
-	int fd = open_ledger(true), error = 0;
+	int fd = open_ledger(0, true), error = 0;
 
 	if (fd == -ENOENT)
 		return -EAGAIN; /* its last entry went, and it with it */
@@ -162,8 +187,15 @@ static int try_claim(const struct objname_entry *self)
 	objname_entry_format(self, text);
 	if (symlinkat(text, fd, file) < 0)
 		error = errno == ENOENT ? -EAGAIN : -errno;
-	if (error == -EEXIST && (!read_entry(fd, file, &present) ||
-				 may_be_replaced(&present, self))) {
+	if (error == -EEXIST) {
+		bool is_sound = read_entry(fd, file, &present);
+
+		if (is_sound && !may_be_replaced(&present, self)) {
+			close(fd);
+			return error;
+		}
+		if (is_sound)
+			inherit(self, &present);
 		error = -EAGAIN;
 		if (unlinkat(fd, file, 0) < 0 && errno != ENOENT)
 			error = -errno;
@@ -172,43 +204,71 @@ static int try_claim(const struct objname_entry *self)
 	return error;
 }
 
-int objname_claim(enum objname_kind kind, const char *name)
+static int claim(enum objname_kind kind, const char *name, bool is_made)
 {
 	struct objname_entry self;
 	int error = objname_entry_self(kind, name, &self);
 
 	if (error)
 		return error;
+	/* What cannot be looked at is claimed all the same. */
+	if (is_made)
+		objname_entry_look(kind, self.name, &self.object);
 	error = -EAGAIN;
 	for (int i = 0; i < TRIES && error == -EAGAIN; i++)
 		error = try_claim(&self);
 	return error;
 }
 
+int objname_claim(enum objname_kind kind, const char *name)
+{
+	return claim(kind, name, false);
+}
+
+int objname_made(enum objname_kind kind, const char *name)
+{
+	return claim(kind, name, true);
+}
+
 static void forget_at_exit(const struct objname_entry *entry);
+
+/* Whether others may strike this off: the owner is dead, or the object is no
+ * more. */
+static bool is_stale(const struct objname_entry *present)
+{
+	return objname_judge_owner(present) == OBJNAME_DEAD ||
+	       (objname_match(present) != IDENTITY_CANNOT_TELL &&
+		!objname_exists(present));
+}
+
+static int release_in(int place, const struct objname_entry *self)
+{
+	struct objname_entry present;
+	char file[OBJNAME_ENTRY_FILE];
+	int fd = open_ledger(place, false), error = 0;
+
+	if (fd < 0)
+		return fd == -ENOENT || place > 0 ? 0 : fd;
+	objname_entry_file(self->kind, self->name, file);
+	if (read_entry(fd, file, &present) &&
+	    !objname_entry_same_owner(&present, self) && !is_stale(&present))
+		error = -EBUSY;
+	else if (unlinkat(fd, file, 0) < 0 && errno != ENOENT)
+		error = -errno;
+	leave_ledger(place, fd);
+	return error;
+}
 
 int objname_release(enum objname_kind kind, const char *name)
 {
-	struct objname_entry self, present;
-	char file[OBJNAME_ENTRY_FILE];
+	struct objname_entry self;
 	int error = objname_entry_self(kind, name, &self);
-	int fd;
 
 	if (error)
 		return error;
 	forget_at_exit(&self);
-	fd = open_ledger(false);
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	objname_entry_file(kind, self.name, file);
-	if (read_entry(fd, file, &present) &&
-	    !objname_entry_same_owner(&present, &self) &&
-	    objname_judge_owner(&present) != OBJNAME_DEAD &&
-	    objname_exists(&present))
-		error = -EBUSY;
-	else if (unlinkat(fd, file, 0) < 0 && errno != ENOENT)
-		error = -errno;
-	leave_ledger(fd);
+	for (int place = 0; place < PLACES && !error; place++)
+		error = release_in(place, &self);
 	return error;
 }
 
@@ -217,7 +277,7 @@ int objname_claim_id(enum objname_kind kind, int id)
 	char name[16];
 
 	snprintf(name, sizeof(name), "%d", id);
-	return objname_claim(kind, name);
+	return objname_made(kind, name);
 }
 
 int objname_release_id(enum objname_kind kind, int id)
@@ -238,55 +298,62 @@ static int compare_entries(const void *a, const void *b)
 	return order ? order : (int)x->kind - (int)y->kind;
 }
 
-/* All sound entries, allocated; their number or -errno. */
-static ssize_t read_ledger(struct objname_entry **entries)
+struct list {
+	struct objname_entry *entries;
+	size_t n, room;
+};
+
+static int append(struct list *list, const struct objname_entry *entry)
 {
-	struct objname_entry entry, *list = NULL, *more;
+	struct objname_entry *more;
+
+	if (list->n == list->room) {
+		list->room = list->room ? 2 * list->room : 16;
+		more = reallocarray(list->entries, list->room, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		list->entries = more;
+	}
+	list->entries[list->n++] = *entry;
+	return 0;
+}
+
+/* All sound entries. An old ledger that is not to be trusted is none. */
+static int read_ledger(int place, struct list *list)
+{
+	struct objname_entry entry;
 	const struct dirent *file;
-	size_t n = 0, room = 0;
-	int fd = open_ledger(false);
+	int fd = open_ledger(place, false), error = 0;
 	DIR *folder;
 
-	*entries = NULL;
 	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
+		return fd == -ENOENT || place > 0 ? 0 : fd;
 	folder = fdopendir(fd);
 	if (!folder) {
 		close(fd);
 		return -ENOMEM;
 	}
-	while (n < LEDGER_MAX && (file = readdir(folder))) {
-		if (!read_entry(fd, file->d_name, &entry))
-			continue;
-		if (n == room) {
-			room = room ? 2 * room : 16;
-			more = reallocarray(list, room, sizeof(*list));
-			if (!more) {
-				free(list);
-				closedir(folder);
-				return -ENOMEM;
-			}
-			list = more;
-		}
-		list[n++] = entry;
-	}
+	while (!error && list->n < LEDGER_MAX && (file = readdir(folder)))
+		if (read_entry(fd, file->d_name, &entry))
+			error = append(list, &entry);
 	closedir(folder);
-	if (n > 0)
-		qsort(list, n, sizeof(*list), compare_entries);
-	*entries = list;
-	return (ssize_t)n;
+	return error;
 }
 
 int objname_each(int (*visit)(const struct objname_entry *entry, void *arg),
 		 void *arg)
 {
-	struct objname_entry *entries;
-	ssize_t n = read_ledger(&entries);
-	int result = n < 0 ? (int)n : 0;
+	struct list list = {0};
+	int result = 0;
 
-	for (ssize_t i = 0; i < n && result == 0; i++)
-		result = visit(&entries[i], arg);
-	free(entries);
+	for (int place = 0; place < PLACES && !result; place++)
+		result = read_ledger(place, &list);
+	if (list.n > 0)
+		qsort(list.entries, list.n, sizeof(list.entries[0]),
+		      compare_entries);
+	for (size_t i = 0; i < list.n && result == 0; i++)
+		result = visit(&list.entries[i], arg);
+	free(list.entries);
 	return result;
 }
 
@@ -295,7 +362,7 @@ int objname_each(int (*visit)(const struct objname_entry *entry, void *arg),
 static struct {
 	pthread_mutex_t lock; /* leaf: nothing is called while it is held */
 	bool is_registered;
-	struct objname_entry entries[64]; /* owner 0: free */
+	struct objname_entry entries[64]; /* owner.pid 0: free */
 } at_exit = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 enum { AT_EXIT_MAX = sizeof(at_exit.entries) / sizeof(at_exit.entries[0]) };
@@ -317,7 +384,7 @@ static void remove_all(void)
 	for (int i = 0; i < AT_EXIT_MAX; i++) {
 		struct objname_entry entry = entry_at_exit(i);
 
-		if (entry.owner == getpid())
+		if (entry.owner.pid == getpid())
 			objname_remove(&entry);
 	}
 }
@@ -326,9 +393,9 @@ static void forget_at_exit(const struct objname_entry *entry)
 {
 	pthread_mutex_lock(&at_exit.lock);
 	for (int i = 0; i < AT_EXIT_MAX; i++)
-		if (at_exit.entries[i].owner == entry->owner &&
+		if (at_exit.entries[i].owner.pid == entry->owner.pid &&
 		    compare_entries(&at_exit.entries[i], entry) == 0)
-			at_exit.entries[i].owner = 0;
+			at_exit.entries[i].owner.pid = 0;
 	pthread_mutex_unlock(&at_exit.lock);
 }
 
@@ -337,7 +404,7 @@ static int remember_at_exit(const struct objname_entry *entry)
 	int i = 0, error = 0;
 
 	pthread_mutex_lock(&at_exit.lock);
-	while (i < AT_EXIT_MAX && at_exit.entries[i].owner != 0)
+	while (i < AT_EXIT_MAX && at_exit.entries[i].owner.pid != 0)
 		i++;
 	if (i == AT_EXIT_MAX)
 		error = -ENOBUFS;

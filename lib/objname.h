@@ -2,17 +2,20 @@
  *
  * The kernel keeps named objects after a crash and, for most kinds, does not
  * know whose they are. So every named or System V object of this project is
- * claimed in a ledger before (names) or right after (System V ids) it is
- * made, and released after it is removed: a line an object (the target of a
- * symbolic link) in /tmp/unixipc.UID (0700), with the owner's pid and start
- * time, and where these can be judged.
+ * claimed in a ledger: a line an object (the target of a symbolic link) in
+ * /dev/shm/unixipc.UID (0700), with two identities (lib/identity): its owner's,
+ * and its own. Who shares an IPC namespace shares /dev/shm as a rule; until
+ * version 3 it was /tmp/unixipc.UID, which is still read, and struck off.
  * `ipc_suite objects` lists the ledger, `ipc_suite clean` removes of what dead
  * owners left that which is theirs beyond doubt. The ledger is advice for
  * people: no mechanism depends on it, a lost or forged entry can at worst show
  * a wrong line, and clean removes only what the kernel says belongs to this
- * user. The folder is used only if
- * it is a real directory of ours with mode 0700, and goes with its last
- * entry.
+ * user. The folder is used only if it is a real directory of ours with mode
+ * 0700, and goes with its last entry.
+ *
+ * A name is claimed before the object is made, so that none can be left
+ * unclaimed, and noted once it is made: until then an entry has no object, and
+ * what lies under its name may be anybody's.
  *
  * All functions return -errno on failure and may be called by any thread.
  */
@@ -23,6 +26,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "lib/identity.h"
 
 enum objname_kind {
 	OBJNAME_SHM,      /* POSIX shared memory, "/name" */
@@ -37,27 +42,17 @@ enum objname_kind {
 };
 
 #define OBJNAME_MAX 256
-#define OBJNAME_BOOT 37 /* a boot id, as /proc/sys/kernel/random has it */
-
-/* Where a pid and its start time mean something, and ids and queues are: a PID
- * namespace counts its own pids, a time namespace shifts start times, an IPC
- * namespace has its own objects, and all begin anew with a boot. Namespaces are
- * inodes; no two that exist have the same. */
-struct objname_place {
-	uint64_t pid_namespace; /* 0: not known, and boot is "-" */
-	uint64_t time_namespace;
-	uint64_t ipc_namespace;
-	char boot[OBJNAME_BOOT];
-};
+#define OBJNAME_LEDGER 40 /* bytes of its path */
 
 struct objname_entry {
 	enum objname_kind kind;
 	char name[OBJNAME_MAX]; /* name, path, or the id in decimal */
 	char program[32];
-	pid_t owner;
-	uint64_t owner_start; /* identity_start_time() of the owner */
-	int64_t created;      /* when it was claimed; seconds since the epoch */
-	struct objname_place place; /* of the owner */
+	struct identity_process owner; /* only its pid is sure to be known */
+	int64_t created; /* when it was claimed; seconds since the epoch */
+	/* Without an inode or a ctime it is not noted yet: then only where it
+	 * will be is known, or, of entries of older versions, not even that. */
+	struct identity_object object;
 };
 
 enum objname_owner {
@@ -83,6 +78,11 @@ int objname_check(const char *name);
  * trusted. None of it is a reason to stop. A relative path is noted as an
  * absolute one. */
 int objname_claim(enum objname_kind kind, const char *name);
+
+/* Note the object itself, for who has just made it; of an id, which is known
+ * only then, this is the claim. After an own SETVAL, SETALL or IPC_SET, once
+ * more. Returns as a claim does. */
+int objname_made(enum objname_kind kind, const char *name);
 int objname_claim_id(enum objname_kind kind, int id);
 
 /* Strike the object off, after it was removed; 0 also when it was not there.
@@ -96,13 +96,21 @@ int objname_release_id(enum objname_kind kind, int id);
 int objname_each(int (*visit)(const struct objname_entry *entry, void *arg),
 		 void *arg);
 
-/* Whether the object itself is still there and ours (uid); 0 is no. */
+/* Whether what is there now is what was noted; IDENTITY_CANNOT_TELL of what was
+ * not, unless nothing is there. */
+enum identity_match objname_match(const struct objname_entry *entry);
+
+/* Whether an object of that kind is there, ours (uid), and not known to be
+ * another than was noted; 0 is no. */
 bool objname_exists(const struct objname_entry *entry);
 enum objname_owner objname_judge_owner(const struct objname_entry *entry);
 
-/* Remove the object, if it is there and ours (uid), and its entry: for those
- * who know that it is the owner's. 0 also when it was gone; -EBUSY when
- * another owner claimed it after entry was read. */
+/* Where the ledger is, to be told when it is squatted. */
+void objname_ledger(char path[OBJNAME_LEDGER]);
+
+/* Remove the object, if it exists as above, and its entry: for those who know
+ * that it is the owner's. 0 also when it was gone, or is another by now: that
+ * stays; -EBUSY when another owner claimed it after entry was read. */
 int objname_remove(const struct objname_entry *entry);
 
 /* For commands: claim now, remove and release at exit(3) of this very

@@ -1,9 +1,13 @@
 /* An entry as text, as it stands in the ledger:
  *
+ *	unixipc3 KIND CREATED OWNER OBJECT PROGRAM NAME
+ *
+ * with both identities as lib/identity writes them. The name comes last and may
+ * hold blanks. Earlier versions wrote
+ *
  *	unixipc2 KIND PID START CREATED PIDNS TIMENS IPCNS BOOT PROGRAM NAME
  *
- * The name comes last and may hold blanks. Earlier versions wrote unixipc1,
- * which had nothing between CREATED and PROGRAM. */
+ * and before that unixipc1, which had nothing between CREATED and PROGRAM. */
 #include "lib/objname_entry.h"
 
 #include <errno.h>
@@ -12,16 +16,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/identity.h"
-#include "lib/fdio.h"
+#include "lib/identity_proc.h"
 #include "lib/parse.h"
 
-#define VERSION_WORD "unixipc2"
-#define VERSION_WORD_OLD "unixipc1" /* of owners that nobody can judge */
+static const char *const versions[] = {"unixipc1", "unixipc2", "unixipc3"};
+enum { OLDEST = 1, NEWEST = 3 };
 
 void objname_entry_program(char *buf, size_t size)
 {
@@ -90,89 +93,84 @@ void objname_entry_file(enum objname_kind kind, const char *name,
 		 objname_kind_word(kind), hash);
 }
 
-/* /proc may be missing, or show another PID namespace, where our pid is
- * somebody else's. */
-static bool is_proc_ours(void)
-{
-	char link[16], self[16];
-	ssize_t len = readlink("/proc/self", link, sizeof(link) - 1);
-
-	if (len < 0)
-		return false;
-	link[len] = '\0';
-	snprintf(self, sizeof(self), "%d", (int)getpid());
-	return strcmp(link, self) == 0;
-}
-
-static bool read_boot(char boot[OBJNAME_BOOT])
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = fdio_read_full(fd, boot, OBJNAME_BOOT - 1);
-	close(fd);
-	boot[n < 0 ? 0 : n] = '\0';
-	return n == OBJNAME_BOOT - 1;
-}
-
-void objname_entry_place(struct objname_place *place)
-{
-	struct stat pid, time, ipc;
-
-	if (is_proc_ours() && read_boot(place->boot) &&
-	    stat("/proc/self/ns/pid", &pid) == 0 &&
-	    stat("/proc/self/ns/time", &time) == 0 &&
-	    stat("/proc/self/ns/ipc", &ipc) == 0) {
-		place->pid_namespace = pid.st_ino;
-		place->time_namespace = time.st_ino;
-		place->ipc_namespace = ipc.st_ino;
-	} else {
-		*place = (struct objname_place){.boot = "-"};
-	}
-}
-
 bool objname_entry_same_owner(const struct objname_entry *a,
 			      const struct objname_entry *b)
 {
-	return a->owner == b->owner && a->owner_start == b->owner_start &&
-	       objname_entry_same_place(&a->place, &b->place);
+	return identity_is_same(&a->owner, &b->owner);
 }
 
-bool objname_entry_same_place(const struct objname_place *a,
-			      const struct objname_place *b)
+int objname_entry_look(enum objname_kind kind, const char *name,
+		       struct identity_object *object)
 {
-	return a->pid_namespace == b->pid_namespace &&
-	       a->time_namespace == b->time_namespace &&
-	       a->ipc_namespace == b->ipc_namespace &&
-	       strcmp(a->boot, b->boot) == 0;
+	char path[OBJNAME_MAX + 16];
+
+	switch (kind) {
+	case OBJNAME_MQ:
+		return identity_of_queue(name, object);
+	case OBJNAME_SHM: /* glibc: "/name" is there */
+	case OBJNAME_SEM:
+		snprintf(path, sizeof(path), "/dev/shm/%s%s",
+			 kind == OBJNAME_SEM ? "sem." : "", name + 1);
+		return identity_of_path(AT_FDCWD, path, object);
+	case OBJNAME_FIFO:
+	case OBJNAME_SOCKET:
+		return identity_of_path(AT_FDCWD, name, object);
+	case OBJNAME_SYSV_SHM:
+	case OBJNAME_SYSV_SEM:
+	case OBJNAME_SYSV_MSG:
+		return identity_of_sysv(
+			IDENTITY_SYSV_SHM + (kind - OBJNAME_SYSV_SHM),
+			(int)strtol(name, NULL, 10), object);
+	case OBJNAME_KINDS:
+		break;
+	}
+	return -EINVAL;
+}
+
+/* Where it is going to be: who looks from elsewhere does not take it for gone. */
+static struct identity_object ground_of(enum objname_kind kind,
+					const char *name)
+{
+	struct identity_object found = {0}, ground = {0};
+
+	objname_entry_look(kind, name, &found);
+	memcpy(ground.boot, found.boot, sizeof(ground.boot));
+	ground.ipc = found.ipc;
+	ground.folder = found.folder;
+	ground.kind = found.kind;
+	ground.flags = kind == OBJNAME_MQ ? IDENTITY_IS_QUEUE : 0;
+	ground.id = found.id;
+	return ground;
 }
 
 int objname_entry_self(enum objname_kind kind, const char *name,
 		       struct objname_entry *entry)
 {
+	int error;
+
 	*entry = (struct objname_entry){
 		.kind = kind,
-		.owner = getpid(),
-		.owner_start = identity_start_time(getpid()),
 		.created = time(NULL),
 	};
-	objname_entry_place(&entry->place);
+	if (identity_self(&entry->owner))
+		entry->owner.pid = getpid(); /* nobody will judge it */
 	objname_entry_program(entry->program, sizeof(entry->program));
-	return full_name(kind, name, entry->name);
+	error = full_name(kind, name, entry->name);
+	if (!error)
+		entry->object = ground_of(kind, entry->name);
+	return error;
 }
 
 void objname_entry_format(const struct objname_entry *entry,
 			  char text[OBJNAME_ENTRY_TEXT])
 {
-	snprintf(text, OBJNAME_ENTRY_TEXT,
-		 VERSION_WORD " %s %d %" PRIu64 " %" PRId64 " %" PRIu64
-			      " %" PRIu64 " %" PRIu64 " %s %s %s",
-		 objname_kind_word(entry->kind), (int)entry->owner,
-		 entry->owner_start, entry->created, entry->place.pid_namespace,
-		 entry->place.time_namespace, entry->place.ipc_namespace,
-		 entry->place.boot, entry->program, entry->name);
+	char owner[IDENTITY_PROCESS_TEXT], object[IDENTITY_OBJECT_TEXT];
+
+	identity_format(&entry->owner, owner);
+	identity_format_object(&entry->object, object);
+	snprintf(text, OBJNAME_ENTRY_TEXT, "%s %s %" PRId64 " %s %s %s %s",
+		 versions[NEWEST - 1], objname_kind_word(entry->kind),
+		 entry->created, owner, object, entry->program, entry->name);
 }
 
 /* The next field of *text, cut off at the blank behind it. */
@@ -189,51 +187,67 @@ static bool take_number(char **text, int64_t max, int64_t *value)
 	       *value <= max;
 }
 
-/* Of the old form there is none. */
-static bool take_place(char **text, bool is_old, struct objname_place *place)
+/* Of the old forms: PID START CREATED, and then PIDNS TIMENS IPCNS BOOT. An
+ * inode is all that they know of a namespace. */
+static bool take_old(char **text, int version, struct objname_entry *entry)
 {
-	int64_t pid, time, ipc;
-	const char *boot;
+	int64_t pid, start, pid_ns = 0, time_ns = 0, ipc_ns = 0;
+	const char *boot = "";
 	size_t len;
 
-	*place = (struct objname_place){.boot = "-"};
-	if (is_old)
-		return true;
-	if (!take_number(text, INT64_MAX, &pid) ||
-	    !take_number(text, INT64_MAX, &time) ||
-	    !take_number(text, INT64_MAX, &ipc))
+	if (!take_number(text, INT32_MAX, &pid) || pid == 0 ||
+	    !take_number(text, INT64_MAX, &start) ||
+	    !take_number(text, INT64_MAX, &entry->created))
 		return false;
-	boot = take_field(text);
-	len = strlen(boot);
-	if (len == 0 || len >= sizeof(place->boot) ||
-	    strspn(boot, "0123456789abcdef-") != len)
-		return false;
-	place->pid_namespace = (uint64_t)pid;
-	place->time_namespace = (uint64_t)time;
-	place->ipc_namespace = (uint64_t)ipc;
-	memcpy(place->boot, boot, len + 1);
+	if (version == 2) {
+		if (!take_number(text, INT64_MAX, &pid_ns) ||
+		    !take_number(text, INT64_MAX, &time_ns) ||
+		    !take_number(text, INT64_MAX, &ipc_ns))
+			return false;
+		boot = take_field(text);
+		len = strlen(boot);
+		if (len == 0 || len > 36 ||
+		    strspn(boot, "0123456789abcdef-") != len)
+			return false;
+	}
+	entry->object = (struct identity_object){0};
+	entry->owner = (struct identity_process){
+		.place = {.pid = {.inode = (uint64_t)pid_ns},
+			  .time = {.inode = (uint64_t)time_ns}},
+		.start = (uint64_t)start,
+		.pid = (int32_t)pid,
+	};
+	/* "-" was that of an owner that could not read it. */
+	if (identity_proc_parse_boot(boot, entry->owner.place.boot))
+		memset(entry->owner.place.boot, 0,
+		       sizeof(entry->owner.place.boot));
 	return true;
+}
+
+static bool take_new(char **text, struct objname_entry *entry)
+{
+	return take_number(text, INT64_MAX, &entry->created) &&
+	       identity_parse(take_field(text), &entry->owner) == 0 &&
+	       entry->owner.pid > 0 &&
+	       identity_parse_object(take_field(text), &entry->object) == 0;
 }
 
 bool objname_entry_parse(char *text, struct objname_entry *entry)
 {
-	const char *word, *program;
-	int64_t owner, start;
+	const char *word = take_field(&text), *program;
 	enum objname_kind kind = 0;
-	bool is_old;
+	int version = OLDEST;
 
-	word = take_field(&text);
-	is_old = strcmp(word, VERSION_WORD_OLD) == 0;
-	if (!is_old && strcmp(word, VERSION_WORD) != 0)
-		return false;
+	while (version <= NEWEST && strcmp(word, versions[version - 1]) != 0)
+		version++;
 	word = take_field(&text);
 	while (kind < OBJNAME_KINDS &&
 	       strcmp(word, objname_kind_word(kind)) != 0)
 		kind++;
-	if (kind == OBJNAME_KINDS || !take_number(&text, INT32_MAX, &owner) ||
-	    !take_number(&text, INT64_MAX, &start) ||
-	    !take_number(&text, INT64_MAX, &entry->created) ||
-	    !take_place(&text, is_old, &entry->place))
+	if (version > NEWEST || kind == OBJNAME_KINDS)
+		return false;
+	if (version == NEWEST ? !take_new(&text, entry)
+			      : !take_old(&text, version, entry))
 		return false;
 	program = take_field(&text);
 	if (!*program || strlen(program) >= sizeof(entry->program))
@@ -241,13 +255,10 @@ bool objname_entry_parse(char *text, struct objname_entry *entry)
 	for (const char *c = program; *c; c++)
 		if (*c <= ' ' || *c > '~')
 			return false;
-	if (owner == 0 || !text || strlen(text) >= OBJNAME_MAX ||
-	    check_name(kind, text) != 0)
+	if (!text || strlen(text) >= OBJNAME_MAX || check_name(kind, text) != 0)
 		return false;
 
 	entry->kind = kind;
-	entry->owner = (pid_t)owner;
-	entry->owner_start = (uint64_t)start;
 	memcpy(entry->program, program, strlen(program) + 1);
 	memcpy(entry->name, text, strlen(text) + 1);
 	return true;

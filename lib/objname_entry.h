@@ -12,27 +12,26 @@
 #include "lib/objname.h"
 
 enum {
-	OBJNAME_ENTRY_TEXT = 512, /* bytes; a sound entry is shorter */
-	OBJNAME_ENTRY_FILE = 40,  /* "sysv-shm.0123456789abcdef" */
+	OBJNAME_ENTRY_TEXT = 1024, /* bytes; a sound entry is shorter */
+	OBJNAME_ENTRY_FILE = 40,   /* "sysv-shm.0123456789abcdef" */
 };
 
 /* The program's own name, with '_' for all that means something elsewhere. */
 void objname_entry_program(char *buf, size_t size);
 
-/* The entry by which the caller would claim this object, a path made
- * absolute. Returns 0, -EINVAL when an object of that kind cannot be called
+/* The entry by which the caller would claim this object before it is made, a
+ * path made absolute. Returns 0, -EINVAL when an object of that kind cannot be called
  * so or has control characters in its name, -ENAMETOOLONG, or -errno of
  * getcwd(3). */
 int objname_entry_self(enum objname_kind kind, const char *name,
 		       struct objname_entry *entry);
 
-/* Where the caller is; all 0 and "-" when /proc does not tell. */
-void objname_entry_place(struct objname_place *place);
-
-bool objname_entry_same_place(const struct objname_place *a,
-			      const struct objname_place *b);
 bool objname_entry_same_owner(const struct objname_entry *a,
 			      const struct objname_entry *b);
+
+/* What is under that name or id now: as identity_of_path() and its like. */
+int objname_entry_look(enum objname_kind kind, const char *name,
+		       struct identity_object *object);
 
 /* The name of its file: the kind and a hash, for a name may be as long as a
  * file name and have slashes. */

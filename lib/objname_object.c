@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/identity.h"
 #include "lib/objname_entry.h"
 #include "lib/sysv.h"
 
@@ -122,7 +121,8 @@ static bool sysv_is_ours(const struct objname_entry *entry)
 	}
 }
 
-bool objname_exists(const struct objname_entry *entry)
+/* Of that kind, and this user's. */
+static bool is_there(const struct objname_entry *entry)
 {
 	switch (entry->kind) {
 	case OBJNAME_SHM:
@@ -144,19 +144,44 @@ bool objname_exists(const struct objname_entry *entry)
 	return false;
 }
 
-/* If the owner lives, its namespaces exist: where their numbers are ours, they
- * are ours, and /proc shows it. */
+/* Not before it is made: objname_made(). */
+static bool is_noted(const struct identity_object *object)
+{
+	return object->inode != 0 || object->ctime_s != 0;
+}
+
+enum identity_match objname_match(const struct objname_entry *entry)
+{
+	struct identity_object now;
+	int error = objname_entry_look(entry->kind, entry->name, &now);
+
+	if (entry->object.kind == 0) /* of an older version */
+		return is_there(entry) ? IDENTITY_CANNOT_TELL : IDENTITY_GONE;
+	if (!error && !is_noted(&entry->object))
+		return is_there(entry) ? IDENTITY_CANNOT_TELL
+				       : IDENTITY_ANOTHER;
+	return identity_compare(&entry->object, error, &now);
+}
+
+bool objname_exists(const struct objname_entry *entry)
+{
+	enum identity_match match = objname_match(entry);
+
+	return match != IDENTITY_GONE && match != IDENTITY_ANOTHER &&
+	       is_there(entry);
+}
+
 enum objname_owner objname_judge_owner(const struct objname_entry *entry)
 {
-	struct objname_place here;
-
-	objname_entry_place(&here);
-	if (here.pid_namespace == 0 || entry->owner_start == 0 ||
-	    !objname_entry_same_place(&entry->place, &here))
-		return OBJNAME_UNKNOWN;
-	return identity_is_alive(entry->owner, entry->owner_start)
-		       ? OBJNAME_ALIVE
-		       : OBJNAME_DEAD;
+	switch (identity_judge(&entry->owner)) {
+	case IDENTITY_DEAD:
+		return OBJNAME_DEAD;
+	case IDENTITY_ALIVE:
+		return OBJNAME_ALIVE;
+	case IDENTITY_UNKNOWN:
+		break;
+	}
+	return OBJNAME_UNKNOWN;
 }
 
 static int remove_object(const struct objname_entry *entry)
@@ -191,23 +216,34 @@ static int remove_object(const struct objname_entry *entry)
 	return result < 0 ? -errno : 0;
 }
 
-/* Stops at an entry of the same object that another owner has made since. */
-static int is_taken_over(const struct objname_entry *present, void *arg)
-{
-	const struct objname_entry *entry = arg;
+struct search {
+	struct objname_entry entry; /* with the object as it is noted by now */
+	bool is_taken_over;         /* by another owner, since it was read */
+};
 
-	return present->kind == entry->kind &&
-	       strcmp(present->name, entry->name) == 0 &&
-	       !objname_entry_same_owner(present, entry);
+static int find_present(const struct objname_entry *present, void *arg)
+{
+	struct search *search = arg;
+
+	if (present->kind != search->entry.kind ||
+	    strcmp(present->name, search->entry.name) != 0)
+		return 0;
+	if (objname_entry_same_owner(present, &search->entry))
+		search->entry.object = present->object;
+	else
+		search->is_taken_over = true;
+	return 0;
 }
 
 int objname_remove(const struct objname_entry *entry)
 {
+	struct search search = {.entry = *entry};
 	int error = 0;
 
-	if (objname_each(is_taken_over, (void *)(uintptr_t)entry) > 0)
+	objname_each(find_present, &search);
+	if (search.is_taken_over)
 		return -EBUSY;
-	if (objname_exists(entry))
+	if (objname_exists(&search.entry))
 		error = remove_object(entry);
 	if (error && error != -ENOENT && error != -EIDRM && error != -EINVAL)
 		return error;

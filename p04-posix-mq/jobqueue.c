@@ -55,6 +55,8 @@ int jobqueue_serve(struct jobqueue *queue, const char *name, long capacity,
 		error = errno == EWOULDBLOCK ? -EBUSY : -errno;
 	if (error)
 		jobqueue_close(queue);
+	else if (*is_new)
+		objname_made(OBJNAME_MQ, name);
 	else
 		objname_claim(OBJNAME_MQ, name);
 	return error;

@@ -233,7 +233,7 @@ static int fill(struct sempool *pool, unsigned int slots)
 	struct sempool_memory *memory;
 	int error;
 
-	objname_claim(OBJNAME_SHM, pool->name);
+	objname_made(OBJNAME_SHM, pool->name);
 	error = allocate(pool, bytes_for(slots));
 	if (error)
 		return error;

@@ -52,7 +52,7 @@ static int make_object(int fd, const char *name,
 	/* Nobody may have prepared it for us. */
 	if (st.st_uid != geteuid())
 		return -EACCES;
-	objname_claim(OBJNAME_SHM, name);
+	objname_made(OBJNAME_SHM, name);
 	rc = ring_map_make(fd, capacity);
 	if (!rc && options->mode && fchmod(fd, options->mode) < 0)
 		rc = -errno;

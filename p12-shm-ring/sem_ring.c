@@ -101,6 +101,7 @@ int sem_ring_create(struct sem_ring *ring, const char *name, uint32_t slots,
 		objname_release(OBJNAME_SHM, name); /* not ours to list */
 		return rc;
 	}
+	objname_made(OBJNAME_SHM, name);
 	rc = fill(ring, fd, slots, slot_bytes);
 	fdio_close(&fd); /* the mapping stays */
 	if (rc)

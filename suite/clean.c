@@ -10,16 +10,18 @@
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "suite/inventory.h"
+#include "suite/objects.h"
 
 static const char doc[] =
 	"Remove the IPC objects that dead programs of this project left. Shows "
 	"first what it will do with each. In doubt it is kept.\v"
 	"Example: ipc_suite clean --dry-run\n\n"
 	"Kept are objects whose owner lives or cannot be judged from here (its "
-	"namespaces or boot are others), which somebody uses, which have "
-	"been made by somebody else, or where that cannot be known: all of "
-	"System V, and POSIX queues. For those the line shows the command that "
-	"removes them, if you know that they are yours.\n\n"
+	"namespaces or boot are others), which somebody uses, or where that "
+	"cannot be known, as of queues and semaphore sets of System V: for "
+	"those the line shows the command that removes them, if you know that "
+	"they are yours. What another program has made since under the name "
+	"or id stays; its entry is forgotten.\n\n"
 	"The exit status is 1 when something could not be removed.";
 
 /* Whether to show only. */
@@ -45,12 +47,13 @@ static const char *ending(size_t n)
 static void show_item(const struct inventory_item *item)
 {
 	const char *reason = inventory_keeps(item);
-	char command[1200];
+	const char *verb = inventory_is_forgotten(item) ? "forget" : "remove";
+	char command[1200], state[64];
 
-	printf("%s  %s %s (%s, pid %d, %s%s)", reason ? "keep  " : "remove",
+	printf("%s  %s %s (%s, pid %d, %s)", reason ? "keep  " : verb,
 	       objname_kind_word(item->entry.kind), item->entry.name,
-	       item->entry.program, (int)item->entry.owner,
-	       inventory_owner_word(item), item->exists ? "" : ", object gone");
+	       item->entry.program, (int)item->entry.owner.pid,
+	       inventory_state(item, state, sizeof(state)));
 	if (reason)
 		printf(": %s", reason);
 	if (*inventory_command(item, command, sizeof(command)))
@@ -58,67 +61,85 @@ static void show_item(const struct inventory_item *item)
 	putchar('\n');
 }
 
-/* Returns how many are to be removed. */
-static size_t show(const struct inventory *inventory)
-{
-	size_t wanted = 0;
+struct tally {
+	size_t removed, forgotten, kept;
+};
 
-	for (size_t i = 0; i < inventory->n; i++) {
-		show_item(&inventory->item[i]);
-		wanted += !inventory_keeps(&inventory->item[i]);
-	}
-	fflush(stdout);
-	return wanted;
+static void count(struct tally *tally, const struct inventory_item *item,
+		  bool is_kept)
+{
+	if (is_kept)
+		tally->kept++;
+	else if (inventory_is_forgotten(item))
+		tally->forgotten++;
+	else
+		tally->removed++;
 }
 
-/* Returns how many could be. */
-static size_t remove_wanted(const struct inventory *inventory)
+/* What is to become of them. */
+static struct tally show(const struct inventory *inventory)
 {
-	size_t removed = 0;
+	struct tally tally = {0};
 
 	for (size_t i = 0; i < inventory->n; i++) {
 		const struct inventory_item *item = &inventory->item[i];
-		int error;
 
-		if (inventory_keeps(item))
-			continue;
-		error = inventory_remove(item);
-		if (error == -EBUSY)
-			die_warn("%s %s has changed meanwhile: kept",
-				 objname_kind_word(item->entry.kind),
-				 item->entry.name);
-		else if (error)
-			die_warn_errno(error, "cannot remove %s %s",
-				       objname_kind_word(item->entry.kind),
-				       item->entry.name);
-		else
-			removed++;
+		show_item(item);
+		count(&tally, item, inventory_keeps(item) != NULL);
 	}
-	return removed;
+	fflush(stdout);
+	return tally;
+}
+
+/* What has become of them. */
+static struct tally remove_wanted(const struct inventory *inventory)
+{
+	struct tally tally = {0};
+
+	for (size_t i = 0; i < inventory->n; i++) {
+		const struct inventory_item *item = &inventory->item[i];
+		int error = 0;
+
+		if (!inventory_keeps(item)) {
+			error = inventory_remove(item);
+			if (error == -EBUSY)
+				die_warn("%s %s has changed meanwhile: kept",
+					 objname_kind_word(item->entry.kind),
+					 item->entry.name);
+			else if (error)
+				die_warn_errno(
+					error, "cannot remove %s %s",
+					objname_kind_word(item->entry.kind),
+					item->entry.name);
+		}
+		count(&tally, item, error || inventory_keeps(item));
+	}
+	return tally;
 }
 
 int clean_command(int argc, char **argv)
 {
 	struct inventory inventory;
 	bool dry_run = parse(argc, argv);
-	size_t wanted, removed, kept;
+	struct tally wanted, done;
+	char forgotten[40] = "";
 	int error;
 
 	error = inventory_take(&inventory);
 	if (error)
-		die_errno(error, "cannot look at the IPC objects");
+		objects_die(error);
 	wanted = show(&inventory);
-	removed = dry_run ? 0 : remove_wanted(&inventory);
-	kept = inventory.n - wanted;
+	done = dry_run ? wanted : remove_wanted(&inventory);
+	if (done.forgotten)
+		snprintf(forgotten, sizeof(forgotten), ", %zu forgotten",
+			 done.forgotten);
 	if (inventory.n == 0)
 		puts("no IPC objects of this project");
-	else if (dry_run)
-		printf("%zu object%s would be removed, %zu kept; nothing was "
-		       "changed\n",
-		       wanted, ending(wanted), kept);
 	else
-		printf("%zu object%s removed, %zu kept\n", removed,
-		       ending(removed), inventory.n - removed);
+		printf("%zu object%s %sremoved, %zu kept%s%s\n", done.removed,
+		       ending(done.removed), dry_run ? "would be " : "",
+		       done.kept, forgotten,
+		       dry_run ? "; nothing was changed" : "");
 	inventory_free(&inventory);
-	return !dry_run && removed < wanted ? DIE_FAILURE : 0;
+	return done.kept > wanted.kept ? DIE_FAILURE : 0;
 }

@@ -28,19 +28,6 @@ static void note_file(struct holders *file, const struct stat *st)
 	file->inode = st->st_ino;
 }
 
-/* Of mqueue file systems, and some others, no birth is known. */
-static int stat_path(struct inventory_item *item, const char *path,
-		     struct stat *st)
-{
-	struct statx more;
-
-	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &more) ==
-		    0 &&
-	    more.stx_mask & STATX_BTIME)
-		item->born = more.stx_btime.tv_sec;
-	return lstat(path, st) ? -errno : 0;
-}
-
 /* glibc keeps "/name" in /dev/shm/name, a semaphore in /dev/shm/sem.name. */
 static int stat_shm(struct inventory_item *item, const char *prefix,
 		    struct stat *st)
@@ -49,7 +36,7 @@ static int stat_shm(struct inventory_item *item, const char *prefix,
 
 	snprintf(path, sizeof(path), "/dev/shm/%s%s", prefix,
 		 item->entry.name + 1);
-	return stat_path(item, path, st);
+	return lstat(path, st);
 }
 
 static void look_at_shm(struct inventory_item *item, struct holders *file)
@@ -105,7 +92,7 @@ static void look_at_fifo(struct inventory_item *item, struct holders *file)
 {
 	struct stat st;
 
-	if (stat_path(item, item->entry.name, &st) == 0)
+	if (lstat(item->entry.name, &st) == 0)
 		note_file(file, &st);
 }
 
@@ -134,7 +121,7 @@ static void look_at_socket(struct inventory_item *item, struct holders *file)
 {
 	struct stat st;
 
-	if (stat_path(item, item->entry.name, &st))
+	if (lstat(item->entry.name, &st))
 		return;
 	if (is_nobody_bound(item->entry.name))
 		item->users = 0;
@@ -208,12 +195,12 @@ static int append(const struct objname_entry *entry, void *arg)
 	item += inventory->n++;
 	*item = (struct inventory_item){
 		.entry = *entry,
+		.match = objname_match(entry),
 		.exists = objname_exists(entry),
 		.owner = objname_judge_owner(entry),
 		.bytes = -1,
 		.users = -1,
 		.waiting = -1,
-		.born = -1,
 		.age_s = time(NULL) - entry->created,
 	};
 	return 0;
@@ -319,6 +306,19 @@ const char *inventory_owner_word(const struct inventory_item *item)
 	return "unknown";
 }
 
+const char *inventory_state(const struct inventory_item *item, char *buf,
+			    size_t size)
+{
+	const char *object = "";
+
+	if (item->match == IDENTITY_ANOTHER)
+		object = ", another object by now";
+	else if (!item->exists && item->match != IDENTITY_CANNOT_TELL)
+		object = ", object gone";
+	snprintf(buf, size, "%s%s", inventory_owner_word(item), object);
+	return buf;
+}
+
 const char *inventory_age(const struct inventory_item *item, char *buf,
 			  size_t size)
 {
@@ -388,11 +388,11 @@ json_t *inventory_to_json(const struct inventory *inventory)
 			"kind", objname_kind_word(entry->kind), "name",
 			text_to_json(entry->name), "program",
 			text_to_json(entry->program), "owner", "pid",
-			(int)entry->owner, "alive", alive_to_json(item->owner),
-			"exists", item->exists, "size_bytes",
-			known(item->bytes), "users", known(item->users),
-			"messages", known(item->waiting), "values",
-			values_to_json(item), "created",
+			(int)entry->owner.pid, "alive",
+			alive_to_json(item->owner), "exists", item->exists,
+			"size_bytes", known(item->bytes), "users",
+			known(item->users), "messages", known(item->waiting),
+			"values", values_to_json(item), "created",
 			(json_int_t)entry->created, "age_s",
 			(json_int_t)item->age_s);
 

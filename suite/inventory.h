@@ -19,7 +19,8 @@
 
 struct inventory_item {
 	struct objname_entry entry;
-	bool exists; /* no: only the ledger remembers it */
+	enum identity_match match; /* what is there, with what was noted */
+	bool exists;               /* no: only the ledger remembers it */
 	enum objname_owner owner;
 	int64_t bytes;   /* of memory, or of unread data in a System V
 			  * queue, or room of a POSIX queue; -1: not known */
@@ -28,7 +29,6 @@ struct inventory_item {
 	int64_t waiting; /* messages in a queue; -1: it is no queue */
 	int values;      /* semaphores in it; the first few are in value */
 	int value[INVENTORY_VALUES];
-	int64_t born; /* seconds since the epoch; -1: not known */
 	int64_t age_s;
 };
 
@@ -50,6 +50,11 @@ const char *inventory_holds(const struct inventory_item *item, char *buf,
 /* "alive", "dead" or "unknown". */
 const char *inventory_owner_word(const struct inventory_item *item);
 
+/* The same, with what is to be said of the object: "dead, object gone", "dead,
+ * another object by now". buf is returned. */
+const char *inventory_state(const struct inventory_item *item, char *buf,
+			    size_t size);
+
 /* "12 s", "5 min", "3 h", "2 d". buf is returned. */
 const char *inventory_age(const struct inventory_item *item, char *buf,
 			  size_t size);
@@ -62,8 +67,13 @@ json_t *inventory_to_json(const struct inventory *inventory);
 
 /* Why it is kept, for people: its owner may be alive, somebody may use it (as
  * far as /proc may be read), or it is not known to be what the owner made. NULL
- * if nothing speaks against removing it. */
+ * if nothing speaks against removing it, or if no more than its entry is to go:
+ * inventory_is_forgotten(). */
 const char *inventory_keeps(const struct inventory_item *item);
+
+/* Whether the entry goes and nothing is removed: the object is gone, or is
+ * another by now, which stays. */
+bool inventory_is_forgotten(const struct inventory_item *item);
 
 /* The shell command that removes an object which is kept only because nobody
  * can tell whose it is; "" of others. buf is returned. */
@@ -71,7 +81,8 @@ const char *inventory_command(const struct inventory_item *item, char *buf,
 			      size_t size);
 
 /* Look at the object once more, and remove it and its entry, unless it is to
- * be kept by now, or somebody else owns it: -EBUSY. Removal goes by name: who
+ * be kept by now, or somebody else owns it: -EBUSY. Of what is forgotten, the
+ * entry alone. Removal goes by name: who
  * puts another object there after this look, within microseconds, loses it.
  * Returns 0, also when it was gone, or -errno. */
 int inventory_remove(const struct inventory_item *item);

@@ -1,14 +1,10 @@
-/* What is kept, and why. An entry tells who claimed a name or an id; it does
- * not tell whether the object there is still the one that its owner made. In
- * every doubt the object stays. */
+/* What is kept, and why. An entry has the identity of the object that its owner
+ * made: what is another by now stays, and the entry goes. In every doubt the
+ * object stays, and the entry. */
 #include "suite/inventory.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* Seconds between a claim and the birth of what was claimed: programs claim
- * right before they make it, or right after, and clocks tell whole seconds. */
-enum { BORN_BEFORE = 1, BORN_AFTER = 2 };
 
 /* Of a dead owner, and used by nobody that we could see. */
 static bool is_left(const struct inventory_item *item)
@@ -16,38 +12,51 @@ static bool is_left(const struct inventory_item *item)
 	return item->owner == OBJNAME_DEAD && item->exists && item->users <= 0;
 }
 
-/* Ids begin anew in each IPC namespace and after each boot. */
-static bool is_sysv_unknown(const struct inventory_item *item)
+/* What has its id here, in another IPC namespace, is certainly not what was
+ * noted; entries of older versions do not know theirs. */
+static bool is_elsewhere(const struct inventory_item *item)
 {
-	return is_left(item) && item->entry.kind >= OBJNAME_SYSV_SHM;
+	return item->match == IDENTITY_CANNOT_TELL &&
+	       (!item->exists || (item->entry.kind >= OBJNAME_SYSV_SHM &&
+				  item->entry.object.kind != 0));
 }
 
-static bool is_birth_unknown(const struct inventory_item *item)
+/* Queues and sets of System V do not tell who uses them. */
+static bool is_sysv_unknown(const struct inventory_item *item)
+{
+	return is_left(item) && item->entry.kind >= OBJNAME_SYSV_SHM &&
+	       !is_elsewhere(item) &&
+	       (item->users < 0 || item->match != IDENTITY_SAME);
+}
+
+static bool is_file_unknown(const struct inventory_item *item)
 {
 	return is_left(item) && item->entry.kind < OBJNAME_SYSV_SHM &&
-	       item->users == 0 && item->born < 0;
+	       item->users == 0 && item->match != IDENTITY_SAME;
+}
+
+bool inventory_is_forgotten(const struct inventory_item *item)
+{
+	return item->owner == OBJNAME_DEAD && !item->exists &&
+	       item->match != IDENTITY_CANNOT_TELL;
 }
 
 const char *inventory_keeps(const struct inventory_item *item)
 {
-	int64_t after = item->born - item->entry.created;
-
 	if (item->owner == OBJNAME_ALIVE)
 		return "its owner lives";
 	if (item->owner == OBJNAME_UNKNOWN)
 		return "its owner cannot be judged from here";
-	if (!item->exists)
+	if (inventory_is_forgotten(item))
 		return NULL;
+	if (is_elsewhere(item))
+		return "it cannot be seen from here";
 	if (item->users > 0)
 		return "somebody uses it";
-	if (is_sysv_unknown(item))
-		return "the id may be another program's by now";
+	if (item->match != IDENTITY_SAME)
+		return "another program may have made it anew";
 	if (item->users < 0)
 		return "who uses it cannot be seen";
-	if (is_birth_unknown(item))
-		return "another program may have made it anew";
-	if (after < -BORN_BEFORE || after > BORN_AFTER)
-		return "its owner did not make it";
 	return NULL;
 }
 
@@ -88,7 +97,7 @@ const char *inventory_command(const struct inventory_item *item, char *buf,
 	snprintf(buf, size, "%s", "");
 	if (is_sysv_unknown(item)) {
 		snprintf(buf, size, "%s %s", before[item->entry.kind], name);
-	} else if (is_birth_unknown(item)) {
+	} else if (is_file_unknown(item)) {
 		snprintf(path, sizeof(path), "%s%s", before[item->entry.kind],
 			 item->entry.kind == OBJNAME_SEM ? name + 1 : name);
 		quote(path, quoted, sizeof(quoted));

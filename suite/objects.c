@@ -22,7 +22,7 @@ static const char doc[] =
 
 static void add_row(struct out_table *table, const struct inventory_item *item)
 {
-	char size[32] = "", users[32] = "", holds[128], age[32];
+	char size[32] = "", users[32] = "", holds[128], age[32], state[64];
 
 	if (item->bytes >= 0)
 		print_size((uint64_t)item->bytes, size, sizeof(size));
@@ -32,9 +32,9 @@ static void add_row(struct out_table *table, const struct inventory_item *item)
 	out_table_cell(table, "%s", objname_kind_word(item->entry.kind));
 	out_table_cell(table, "%s", item->entry.name);
 	out_table_cell(table, "%s", item->entry.program);
-	out_table_cell(table, "%d", (int)item->entry.owner);
-	out_table_cell(table, "%s%s", inventory_owner_word(item),
-		       item->exists ? "" : ", object gone");
+	out_table_cell(table, "%d", (int)item->entry.owner.pid);
+	out_table_cell(table, "%s",
+		       inventory_state(item, state, sizeof(state)));
 	out_table_cell(table, "%s", size);
 	out_table_cell(table, "%s", users);
 	out_table_cell(table, "%s",
@@ -68,6 +68,19 @@ static int print_table(const struct inventory *inventory)
 	return error;
 }
 
+_Noreturn void objects_die(int error)
+{
+	char path[OBJNAME_LEDGER];
+
+	objname_ledger(path);
+	if (error == -EPERM)
+		die("cannot look at the IPC objects: %s is not a folder of "
+		    "this user with mode 700, so nothing is claimed there: "
+		    "see ls -ld %s, and remove it as its owner or as root",
+		    path, path);
+	die_errno(error, "cannot look at the IPC objects");
+}
+
 int objects_command(int argc, char **argv)
 {
 	struct inventory inventory;
@@ -76,7 +89,7 @@ int objects_command(int argc, char **argv)
 
 	error = inventory_take(&inventory);
 	if (error)
-		die_errno(error, "cannot look at the IPC objects");
+		objects_die(error);
 	error = json ? out_json(inventory_to_json(&inventory), stdout)
 		     : print_table(&inventory);
 	inventory_free(&inventory);

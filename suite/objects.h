@@ -6,4 +6,8 @@
  * what goes wrong ends the program (lib/cmd/die). */
 int objects_command(int argc, char **argv);
 
+/* Say why they cannot be looked at, and of a ledger whose place somebody else
+ * has where that is and what to do, and exit. */
+_Noreturn void objects_die(int error);
+
 #endif

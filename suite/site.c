@@ -179,7 +179,7 @@ static void check_namespaces(checkup_visit *visit, void *arg)
 
 static void check_leftovers(checkup_visit *visit, void *arg)
 {
-	char value[64];
+	char value[64], path[OBJNAME_LEDGER], fix[128];
 	struct checkup_finding finding = {
 		.subject = "left objects",
 		.value = value,
@@ -188,8 +188,21 @@ static void check_leftovers(checkup_visit *visit, void *arg)
 	struct inventory inventory;
 	size_t dead = 0;
 
-	if (inventory_take(&inventory))
+	int error = inventory_take(&inventory);
+
+	if (error) {
+		objname_ledger(path);
+		snprintf(fix, sizeof(fix),
+			 "ls -ld %s, and remove it as its owner or as root",
+			 path);
+		finding.level = CHECKUP_ADVICE;
+		finding.value =
+			error == -EPERM ? "ledger not ours" : "not to be read";
+		finding.why = "what programs make is not noted";
+		finding.fix = fix;
+		visit(&finding, arg);
 		return;
+	}
 	for (size_t i = 0; i < inventory.n; i++)
 		dead += inventory.item[i].owner == OBJNAME_DEAD;
 	snprintf(value, sizeof(value), "%zu of %zu", dead, inventory.n);

@@ -89,6 +89,8 @@ struct rpc_server *serve_open(const struct serve *serve)
 		release(serve);
 		refuse(&serve->server, error);
 	}
+	if (serve->server.unix_path)
+		objname_made(OBJNAME_SOCKET, serve->server.unix_path);
 	return server;
 }
 

@@ -108,7 +108,7 @@ int main(int argc, char **argv)
 	rc = server_create(&server, &arguments.server);
 	if (rc)
 		refuse(rc, path);
-	objname_claim(OBJNAME_FIFO, path);
+	objname_made(OBJNAME_FIFO, path);
 	printf("Server listening on %s...\n", path);
 	/* Who cannot say so (a full disk) need not begin: lib/cmd/out reports it
 	 * at exit. */

@@ -9,6 +9,7 @@
 
 #include "tests/support/support.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,11 +19,15 @@
 #include "tests/support/scratch.h"
 
 static struct scratch scratch;
-static char ledger[128];
+static char ledger[128], old_ledger[128];
+
+static bool has_no_proc;
 
 static const char *redirected(const char *path)
 {
-	return strncmp(path, "/tmp/unixipc.", 13) == 0 ? ledger : path;
+	if (strncmp(path, "/tmp/unixipc.", 13) == 0)
+		return old_ledger;
+	return strncmp(path, "/dev/shm/unixipc.", 17) == 0 ? ledger : path;
 }
 
 int __real_open(const char *path, int flags, ...);
@@ -36,6 +41,10 @@ int __wrap_open(const char *path, int flags, ...)
 		va_start(args, flags);
 		mode = va_arg(args, mode_t);
 		va_end(args);
+	}
+	if (has_no_proc && strncmp(path, "/proc/", 6) == 0) {
+		errno = ENOENT;
+		return -1;
 	}
 	return __real_open(redirected(path), flags, mode);
 }
@@ -71,6 +80,7 @@ static int set_up(void **state)
 	descriptors = support_count_fds();
 	scratch_make(&scratch);
 	snprintf(ledger, sizeof(ledger), "%s/ledger", scratch.dir);
+	snprintf(old_ledger, sizeof(old_ledger), "%s/old", scratch.dir);
 	is_another_user = false;
 	return 0;
 }

@@ -199,6 +199,43 @@ static void object_of_another_user_stays(void **state)
 	}
 }
 
+static int claim_made_and_end(void *name)
+{
+	return objname_made(OBJNAME_FIFO, name) ? 1 : 0;
+}
+
+static void what_is_taken_over_keeps_its_identity(void **state)
+{
+	struct objname_entry fifo = make_object(OBJNAME_FIFO), entry;
+
+	(void)state;
+	assert_int_equal(
+		support_child_status(claim_made_and_end, fifo.name, 10000), 0);
+	entry = look().entries[0];
+	assert_int_equal(objname_match(&entry), IDENTITY_SAME);
+	assert_int_equal(objname_claim(OBJNAME_FIFO, fifo.name), 0);
+	entry = look().entries[0];
+	assert_int_equal(entry.owner.pid, getpid());
+	assert_int_equal(objname_match(&entry), IDENTITY_SAME);
+
+	/* What another has put there is nobody's until it is noted. */
+	assert_int_equal(unlink(fifo.name), 0);
+	assert_int_equal(mkfifo(fifo.name, 0600), 0);
+	assert_int_equal(objname_match(&entry), IDENTITY_ANOTHER);
+	assert_int_equal(objname_remove(&entry), 0);
+	assert_true(is_there(fifo.name));
+	assert_int_equal(look().n, 0);
+	assert_int_equal(objname_claim(OBJNAME_FIFO, fifo.name), 0);
+	entry = look().entries[0];
+	assert_int_equal(objname_match(&entry), IDENTITY_CANNOT_TELL);
+	assert_int_equal(objname_made(OBJNAME_FIFO, fifo.name), 0);
+	entry = look().entries[0];
+	assert_int_equal(objname_match(&entry), IDENTITY_SAME);
+	assert_int_equal(objname_remove(&entry), 0);
+	assert_false(is_there(fifo.name));
+	assert_int_equal(objname_match(&entry), IDENTITY_GONE);
+}
+
 /* The listing is old: the next run of the same program has begun. */
 static void object_that_was_claimed_anew_is_not_removed(void **state)
 {
@@ -206,7 +243,7 @@ static void object_that_was_claimed_anew_is_not_removed(void **state)
 
 	(void)state;
 	old = fifo;
-	old.owner_start--;
+	old.owner.start--;
 	assert_int_equal(objname_claim(OBJNAME_FIFO, fifo.name), 0);
 	assert_int_equal(objname_remove(&old), -EBUSY);
 	assert_true(is_there(fifo.name));
@@ -347,6 +384,7 @@ int main(void)
 		IN_SCRATCH(file_in_the_place_of_an_object_stays),
 		IN_SCRATCH(link_to_an_object_is_not_the_object),
 		IN_SCRATCH(object_of_another_user_stays),
+		IN_SCRATCH(what_is_taken_over_keeps_its_identity),
 		IN_SCRATCH(object_that_was_claimed_anew_is_not_removed),
 		IN_SCRATCH(exit_removes_what_was_registered),
 		IN_SCRATCH(exit_of_a_forked_child_removes_nothing),

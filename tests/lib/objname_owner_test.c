@@ -1,7 +1,7 @@
 /* What other processes have claimed: of the living, of the dead, and of those
  * that come and go. Linked with --wrap as the fixture says, and with
  * --wrap=symlinkat, in front of which a case may do what another process
- * would, and --wrap=readlink, for a /proc of another PID namespace. */
+ * would. */
 #include "tests/lib/objname_fixture.h"
 
 #include <errno.h>
@@ -23,19 +23,6 @@ int __wrap_symlinkat(const char *text, int fd, const char *name)
 	return __real_symlinkat(text, fd, name);
 }
 
-static bool is_proc_of_others;
-
-ssize_t __real_readlink(const char *path, char *buf, size_t size);
-ssize_t __wrap_readlink(const char *path, char *buf, size_t size);
-ssize_t __wrap_readlink(const char *path, char *buf, size_t size)
-{
-	ssize_t len = __real_readlink(path, buf, size);
-
-	if (is_proc_of_others && len > 0)
-		buf[0] = buf[0] == '9' ? '1' : (char)(buf[0] + 1);
-	return len;
-}
-
 static int claim_and_end(void *name)
 {
 	return objname_claim(OBJNAME_SHM, name) ? 1 : 0;
@@ -53,7 +40,7 @@ static void what_a_dead_owner_had_is_taken_over(void **state)
 	assert_int_equal(objname_claim(OBJNAME_SHM, "/x"), 0);
 	seen = look();
 	assert_int_equal(seen.n, 1);
-	assert_int_equal(seen.entries[0].owner, getpid());
+	assert_int_equal(seen.entries[0].owner.pid, getpid());
 }
 
 static void what_a_dead_owner_had_is_struck_off(void **state)
@@ -96,7 +83,7 @@ static void what_a_living_owner_has_stays_its_own(void **state)
 
 	assert_int_equal(objname_claim(OBJNAME_SHM, "/ipc.test.x"), -EEXIST);
 	assert_int_equal(objname_release(OBJNAME_SHM, "/ipc.test.x"), -EBUSY);
-	assert_int_equal(look().entries[0].owner, pid);
+	assert_int_equal(look().entries[0].owner.pid, pid);
 	/* Whoever removes the object may strike it off. */
 	assert_int_equal(shm_unlink("/ipc.test.x"), 0);
 	assert_int_equal(objname_release(OBJNAME_SHM, "/ipc.test.x"), 0);
@@ -127,33 +114,30 @@ static struct objname_entry entry_elsewhere(int how)
 
 	assert_int_equal(objname_entry_self(OBJNAME_SHM, "/ipc.test.x", &entry),
 			 0);
+	entry.owner.pid = 1 << 30; /* nobody here has that pid */
 	switch (how) {
 	case 0:
-		entry.place.pid_namespace++;
+		entry.owner.place.pid.inode++;
 		break;
 	case 1:
-		entry.place.time_namespace++;
+		entry.owner.place.pid = (struct identity_namespace){
+			.inode = 4026532181, .id = 1};
 		break;
 	case 2:
-		entry.place.boot[0] = entry.place.boot[0] == '0' ? '1' : '0';
-		break;
-	case 3:
-		entry.place.ipc_namespace++;
-		break;
-	case 4:
-		entry.place = (struct objname_place){.boot = "-"};
+		/* In a container, that is; of the machine itself it were dead. */
+		entry.owner.place.pid.inode = 4026532181;
+		entry.owner.place.boot[0] ^= 1;
 		break;
 	default:
-		entry.owner_start = 0; /* it could not read its own */
+		memset(&entry.owner.place, 0, sizeof(entry.owner.place));
 	}
-	entry.owner = 1 << 30; /* nobody here has that pid */
 	return entry;
 }
 
 static void owner_of_another_place_or_boot_is_unknown(void **state)
 {
 	(void)state;
-	for (int how = 0; how < 6; how++) {
+	for (int how = 0; how < 4; how++) {
 		struct objname_entry entry = entry_elsewhere(how);
 
 		put_entry(&entry);
@@ -163,18 +147,19 @@ static void owner_of_another_place_or_boot_is_unknown(void **state)
 	}
 }
 
-static void owner_is_unknown_where_proc_is_of_others(void **state)
+static void owner_is_unknown_without_proc(void **state)
 {
 	struct objname_entry self;
 
 	(void)state;
 	assert_int_equal(objname_claim(OBJNAME_SHM, "/x"), 0);
-	is_proc_of_others = true;
+	has_no_proc = true;
 	assert_int_equal(objname_judge_owner(&look().entries[0]),
 			 OBJNAME_UNKNOWN);
 	assert_int_equal(objname_entry_self(OBJNAME_SHM, "/x", &self), 0);
-	is_proc_of_others = false;
-	assert_int_equal(self.place.pid_namespace, 0);
+	has_no_proc = false;
+	assert_int_equal(self.owner.place.pid.inode, 0);
+	assert_int_equal(self.owner.pid, getpid());
 	assert_int_equal(objname_judge_owner(&self), OBJNAME_UNKNOWN);
 	assert_int_equal(objname_judge_owner(&look().entries[0]),
 			 OBJNAME_ALIVE);
@@ -193,11 +178,11 @@ static void what_an_unknown_owner_has_stays_its_own(void **state)
 	put_entry(&entry);
 	assert_int_equal(objname_claim(OBJNAME_SHM, entry.name), -EEXIST);
 	assert_int_equal(objname_release(OBJNAME_SHM, entry.name), -EBUSY);
-	assert_int_equal(look().entries[0].owner, entry.owner);
+	assert_int_equal(look().entries[0].owner.pid, entry.owner.pid);
 	/* Without the object it is no more than an old note. */
 	assert_int_equal(shm_unlink(entry.name), 0);
 	assert_int_equal(objname_claim(OBJNAME_SHM, entry.name), 0);
-	assert_int_equal(look().entries[0].owner, getpid());
+	assert_int_equal(look().entries[0].owner.pid, getpid());
 	put_entry(&entry);
 	assert_int_equal(objname_release(OBJNAME_SHM, entry.name), 0);
 	assert_false(is_there(ledger));
@@ -223,6 +208,22 @@ static void entry_of_the_old_form_is_read_and_unknown(void **state)
 	assert_string_equal(seen.entries[0].name, "/x y");
 	assert_int_equal(objname_judge_owner(&seen.entries[0]),
 			 OBJNAME_UNKNOWN);
+}
+
+static void entry_in_the_old_place_is_seen_and_struck_off(void **state)
+{
+	(void)state;
+	assert_int_equal(objname_claim(OBJNAME_SHM, "/x"), 0);
+	assert_int_equal(rename(ledger, old_ledger), 0);
+	assert_int_equal(look().n, 1);
+	assert_int_equal(objname_release(OBJNAME_SHM, "/x"), 0);
+	assert_false(is_there(old_ledger));
+	assert_int_equal(look().n, 0);
+	/* One that somebody else has made is none. */
+	assert_int_equal(mkdir(old_ledger, 0755), 0);
+	assert_int_equal(look().n, 0);
+	assert_int_equal(objname_claim(OBJNAME_SHM, "/x"), 0);
+	assert_int_equal(objname_release(OBJNAME_SHM, "/x"), 0);
 }
 
 static void folder_that_goes_before_the_claim_is_made_again(void **state)
@@ -280,9 +281,10 @@ int main(void)
 		IN_SCRATCH(what_a_dead_owner_had_is_struck_off),
 		IN_SCRATCH(what_a_living_owner_has_stays_its_own),
 		IN_SCRATCH(owner_of_another_place_or_boot_is_unknown),
-		IN_SCRATCH(owner_is_unknown_where_proc_is_of_others),
+		IN_SCRATCH(owner_is_unknown_without_proc),
 		IN_SCRATCH(what_an_unknown_owner_has_stays_its_own),
 		IN_SCRATCH(entry_of_the_old_form_is_read_and_unknown),
+		IN_SCRATCH(entry_in_the_old_place_is_seen_and_struck_off),
 		IN_SCRATCH(folder_that_goes_before_the_claim_is_made_again),
 		IN_SCRATCH(processes_that_come_and_go_lose_no_claim),
 	};

@@ -91,8 +91,8 @@ static void claim_is_seen_and_release_takes_the_folder_with_it(void **state)
 	assert_int_equal(seen.entries[0].kind, OBJNAME_SHM);
 	assert_string_equal(seen.entries[0].name, "/my ring");
 	assert_string_equal(seen.entries[0].program, "objname_test");
-	assert_int_equal(seen.entries[0].owner, getpid());
-	assert_int_equal(seen.entries[0].owner_start,
+	assert_int_equal(seen.entries[0].owner.pid, getpid());
+	assert_int_equal(seen.entries[0].owner.start,
 			 identity_start_time(getpid()));
 	assert_in_range(seen.entries[0].created, now, now + 60);
 	assert_int_equal(objname_judge_owner(&seen.entries[0]), OBJNAME_ALIVE);
@@ -285,7 +285,7 @@ static void entries_that_make_no_sense_are_skipped(void **state)
 		"unixipc2 shm 1 1 1 2 3 4  prog /x",
 		long_boot,
 		"unixipc2 shm 1 1 1 2 3 x 0-f prog /x",
-		"unixipc3 shm 1 1 1 2 3 4 0-f prog /x",
+		"unixipc4 shm 1 1 1 2 3 4 0-f prog /x",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {

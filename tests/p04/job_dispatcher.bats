@@ -18,7 +18,7 @@ teardown() {
 	end_servers
 	wait_until 30 has_no_workers
 	rm -f /dev/mqueue/job_queue /dev/mqueue/other
-	rm -rf "/tmp/unixipc.$UID"
+	rm -rf "/dev/shm/unixipc.$UID"
 }
 
 has_no_workers() {

@@ -16,7 +16,7 @@ teardown() {
 	end_servers
 	wait_until 30 has_no_workers
 	rm -f /dev/mqueue/job_queue
-	rm -rf "/tmp/unixipc.$UID"
+	rm -rf "/dev/shm/unixipc.$UID"
 }
 
 has_no_workers() {

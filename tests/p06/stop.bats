@@ -110,7 +110,7 @@ has_queues() {
 		wait_until 30 is_ended "$pid"
 	done
 	stop_server
-	assert_equal "$(find /dev/shm /dev/mqueue -mindepth 1)" ''
+	assert_equal "$(find /dev/shm /dev/mqueue -mindepth 1 -not -path '*/unixipc.*')" ''
 	run ipcs -q
 	refute_line --regexp '^0x'
 	run find /tmp -name 'ipc.*'
@@ -121,10 +121,10 @@ has_queues() {
 	start_long_run --mechanism=sysv-mq
 	wait_until 30 has_queues
 	local owner=$SERVER ledger id
-	ledger=/tmp/unixipc.$(id -u)
+	ledger=/dev/shm/unixipc.$(id -u)
 	kill -KILL "$SERVER"
 	stop_server
-	assert_equal "$(find "$ledger" -printf "%l\n" | grep -c "sysv-msg $owner ")" 2
+	assert_equal "$(find "$ledger" -printf "%l\n" | grep -c "sysv-msg [0-9]* $owner:")" 2
 	for id in $(ipcs -q | awk '/^0x/ { print $2 }'); do
 		ipcrm -q "$id"
 	done

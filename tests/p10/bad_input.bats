@@ -38,7 +38,7 @@ assert_all_refuse() {
 	printf '\x09' | dd of=/dev/shm/pool bs=1 seek=4 conv=notrunc status=none
 	assert_all_refuse "pool '/pool' is of another version"
 	rm /dev/shm/pool
-	rm -rf "/tmp/unixipc.$(id -u)"
+	rm -rf "/dev/shm/unixipc.$(id -u)"
 	run ./pool_manager --status
 	assert_failure 1
 	assert_output "pool_manager: no pool '/pool': start pool_manager"

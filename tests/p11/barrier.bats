@@ -136,7 +136,7 @@ assert_run_fails() {
 
 @test "two runs at once do not disturb each other, and the ledger has them" {
 	start_long_run other
-	[[ $(ls -l "/tmp/unixipc.$(id -u)") == *barrier_test* ]]
+	[[ $(ls -l "/dev/shm/unixipc.$(id -u)") == *barrier_test* ]]
 	run ./barrier_test --quiet
 	assert_success
 	is_ended "$SERVER" && fail 'the other one ended'

@@ -78,14 +78,14 @@ setup() {
 	for pid in "${pids[@]}"; do
 		wait_until 10 is_ended "$pid"
 	done
-	rings=$(ls /dev/shm)
+	rings=$(ls -I 'unixipc.*' /dev/shm)
 	assert_regex "$rings" 'ring-back'
 	run ./shm_ringbuffer_bench -i 20000 --no-compare
 	assert_success
-	assert_equal "$(ls /dev/shm)" "$rings"
+	assert_equal "$(ls -I 'unixipc.*' /dev/shm)" "$rings"
 	# shellcheck disable=SC2086 # two names, of our making
 	(cd /dev/shm && rm $rings)
-	rm -r "/tmp/unixipc.$UID"
+	rm -r "/dev/shm/unixipc.$UID"
 	assert_nothing_left
 }
 

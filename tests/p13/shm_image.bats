@@ -159,10 +159,10 @@ children() {
 	# A number alone does not tell whose it is, and so the next run keeps
 	# it; the ledger has what is known.
 	assert_equal "$(ipcs -s | awk '/^0x/ { print $2 }')" "$set"
-	assert_regex "$(readlink "/tmp/unixipc.$UID"/*)" \
-		"^unixipc2 sysv-sem .* shm_image_filter $set\$"
+	assert_regex "$(readlink "/dev/shm/unixipc.$UID"/*)" \
+		"^unixipc3 sysv-sem .* shm_image_filter $set\$"
 	ipcrm -s "$set"
-	rm -r "/tmp/unixipc.$UID"
+	rm -r "/dev/shm/unixipc.$UID"
 	assert_nothing_left
 }
 

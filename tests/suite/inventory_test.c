@@ -58,7 +58,11 @@ static int make_posix(void)
 	if (queue == (mqd_t)-1 || mq_send(queue, "one", 3, 0) ||
 	    mq_send(queue, "two", 3, 0))
 		return 13;
-	return 0;
+	return objname_made(OBJNAME_SHM, NAME) ||
+			       objname_made(OBJNAME_SEM, NAME) ||
+			       objname_made(OBJNAME_MQ, NAME)
+		       ? 14
+		       : 0;
 }
 
 static int make_paths(const struct owner *owner)
@@ -77,7 +81,10 @@ static int make_paths(const struct owner *owner)
 	if (fd < 0 ||
 	    bind(fd, (const struct sockaddr *)&address, sizeof(address)))
 		return 22;
-	return 0;
+	return objname_made(OBJNAME_FIFO, owner->fifo) ||
+			       objname_made(OBJNAME_SOCKET, owner->socket)
+		       ? 23
+		       : 0;
 }
 
 static int make_sysv(void)
@@ -175,7 +182,7 @@ static void every_kind_is_shown_with_what_is_in_it(void **state)
 
 		assert_true(item->exists);
 		assert_int_equal(item->owner, OBJNAME_ALIVE);
-		assert_int_equal(item->entry.owner, owner.pid);
+		assert_int_equal(item->entry.owner.pid, owner.pid);
 		assert_in_range(item->age_s, 0, 60);
 	}
 	assert_int_equal(find(&inventory, OBJNAME_SHM)->bytes, 8192);
@@ -257,6 +264,7 @@ static void a_live_owners_unused_object_cannot_be_removed(void **state)
 	fifo = scratch_path(&scratch, "fifo");
 	assert_int_equal(objname_claim(OBJNAME_FIFO, fifo), 0);
 	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(objname_made(OBJNAME_FIFO, fifo), 0);
 	assert_int_equal(inventory_take(&inventory), 0);
 	assert_int_equal(find(&inventory, OBJNAME_FIFO)->users, 0);
 	assert_int_equal(inventory_remove(find(&inventory, OBJNAME_FIFO)),
@@ -267,10 +275,10 @@ static void a_live_owners_unused_object_cannot_be_removed(void **state)
 	scratch_remove(&scratch);
 }
 
-/* Those whose birth shows that their owner made them. */
+/* Those of which it can be seen that nobody uses them. */
 static bool is_provable(enum objname_kind kind)
 {
-	return kind < OBJNAME_SYSV_SHM && kind != OBJNAME_MQ;
+	return kind != OBJNAME_SYSV_SEM && kind != OBJNAME_SYSV_MSG;
 }
 
 static void a_dead_owners_objects_go_if_they_are_surely_its(void **state)
@@ -298,7 +306,7 @@ static void a_dead_owners_objects_go_if_they_are_surely_its(void **state)
 	assert_int_equal(access(owner.fifo, F_OK), -1);
 	assert_int_equal(access(owner.socket, F_OK), -1);
 	assert_int_equal(inventory_take(&again), 0);
-	assert_int_equal(again.n, 4); /* the queue, and three of System V */
+	assert_int_equal(again.n, 2); /* the set and the queue of System V */
 	for (size_t i = 0; i < again.n; i++)
 		assert_true(again.item[i].exists);
 	remove_all(&again);
@@ -310,15 +318,15 @@ static void a_dead_owners_objects_go_if_they_are_surely_its(void **state)
 
 /* ---- objects that are not what their entry says ---- */
 
-/* What a dead process noted at created about something that this one makes. */
+/* What a dead process noted about something that this one has made. */
 static struct objname_entry note_of_the_dead(enum objname_kind kind,
-					     const char *name, int64_t created)
+					     const char *name)
 {
 	struct objname_entry entry;
 
 	assert_int_equal(objname_entry_self(kind, name, &entry), 0);
-	entry.owner = INT_MAX;
-	entry.created = created;
+	assert_int_equal(objname_entry_look(kind, name, &entry.object), 0);
+	entry.owner.pid = INT_MAX;
 	return entry;
 }
 
@@ -326,12 +334,12 @@ static void put_entry(const struct objname_entry *entry)
 {
 	char text[OBJNAME_ENTRY_TEXT], file[OBJNAME_ENTRY_FILE], path[100];
 
-	snprintf(path, sizeof(path), "/tmp/unixipc.%u",
+	snprintf(path, sizeof(path), "/dev/shm/unixipc.%u",
 		 (unsigned int)geteuid());
 	mkdir(path, 0700);
 	objname_entry_format(entry, text);
 	objname_entry_file(entry->kind, entry->name, file);
-	snprintf(path, sizeof(path), "/tmp/unixipc.%u/%s",
+	snprintf(path, sizeof(path), "/dev/shm/unixipc.%u/%s",
 		 (unsigned int)geteuid(), file);
 	unlink(path);
 	assert_int_equal(symlink(text, path), 0);
@@ -386,11 +394,66 @@ static void make_name(struct scratch *scratch, enum objname_kind kind,
 	}
 }
 
-static void what_was_made_anew_is_kept(void **state)
+static void remove_name(enum objname_kind kind, const char *name)
+{
+	switch (kind) {
+	case OBJNAME_SHM:
+		shm_unlink(name);
+		break;
+	case OBJNAME_SEM:
+		sem_unlink(name);
+		break;
+	case OBJNAME_MQ:
+		mq_unlink(name);
+		break;
+	default:
+		unlink(name);
+	}
+}
+
+/* At once, and so in the same second, by the same user. */
+static void what_was_made_anew_stays_and_is_forgotten(void **state)
 {
 	static const enum objname_kind kinds[] = {OBJNAME_SHM, OBJNAME_SEM,
 						  OBJNAME_MQ, OBJNAME_FIFO};
-	const int64_t now = time(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct identity_object before, after;
+		struct objname_entry entry;
+		struct inventory inventory;
+		struct scratch scratch;
+		char name[OBJNAME_MAX];
+
+		scratch_make(&scratch);
+		make_name(&scratch, kinds[i], name);
+		entry = note_of_the_dead(kinds[i], name);
+		remove_name(kinds[i], name);
+		make_name(&scratch, kinds[i], name);
+		assert_int_equal(objname_entry_look(kinds[i], name, &before),
+				 0);
+		put_entry(&entry);
+		assert_int_equal(inventory_take(&inventory), 0);
+		assert_null(inventory_keeps(&inventory.item[0]));
+		assert_true(inventory_is_forgotten(&inventory.item[0]));
+		assert_int_equal(inventory_remove(&inventory.item[0]), 0);
+		inventory_free(&inventory);
+		assert_int_equal(objname_entry_look(kinds[i], name, &after), 0);
+		assert_int_equal(identity_compare(&before, 0, &after),
+				 IDENTITY_SAME);
+		assert_int_equal(inventory_take(&inventory), 0);
+		assert_int_equal(inventory.n, 0);
+		inventory_free(&inventory);
+		remove_name(kinds[i], name);
+		scratch_remove(&scratch);
+	}
+}
+
+/* Its owner died before it had made it: anybody may have. */
+static void what_was_not_noted_is_kept(void **state)
+{
+	static const enum objname_kind kinds[] = {OBJNAME_SHM, OBJNAME_SEM,
+						  OBJNAME_MQ, OBJNAME_FIFO};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -400,17 +463,11 @@ static void what_was_made_anew_is_kept(void **state)
 
 		scratch_make(&scratch);
 		make_name(&scratch, kinds[i], name);
-		entry = note_of_the_dead(kinds[i], name, now - 60);
-		assert_kept(&entry,
-			    kinds[i] == OBJNAME_MQ
-				    ? "another program may have made it anew"
-				    : "its owner did not make it");
-		entry.created = now + 60; /* it was there before the claim */
-		assert_kept(&entry,
-			    kinds[i] == OBJNAME_MQ
-				    ? "another program may have made it anew"
-				    : "its owner did not make it");
-		assert_int_equal(objname_remove(&entry), 0);
+		assert_int_equal(objname_entry_self(kinds[i], name, &entry), 0);
+		entry.owner.pid = INT_MAX;
+		assert_kept(&entry, "another program may have made it anew");
+		remove_name(kinds[i], name);
+		assert_int_equal(objname_release(kinds[i], name), 0);
 		scratch_remove(&scratch);
 	}
 }
@@ -427,7 +484,7 @@ static void what_somebody_uses_is_kept(void **state)
 	for (size_t i = 0; i < inventory.n; i++) {
 		entry = inventory.item[i].entry;
 		if (is_provable(entry.kind)) {
-			entry.owner = INT_MAX;
+			entry.owner.pid = INT_MAX;
 			inventory.item[i].entry = entry;
 			put_entry(&entry);
 			assert_int_equal(inventory_remove(&inventory.item[i]),
@@ -458,8 +515,7 @@ static void a_socket_bound_by_another_text_is_kept(void **state)
 		bind(fd, (const struct sockaddr *)&address, sizeof(address)),
 		0);
 	assert_int_equal(chdir(folder), 0);
-	entry = note_of_the_dead(OBJNAME_SOCKET, scratch_path(&scratch, "s"),
-				 time(NULL));
+	entry = note_of_the_dead(OBJNAME_SOCKET, scratch_path(&scratch, "s"));
 	assert_kept(&entry, "who uses it cannot be seen");
 	close(fd);
 	assert_int_equal(objname_remove(&entry), 0);
@@ -475,8 +531,8 @@ static void what_an_unknown_owner_has_is_kept(void **state)
 	(void)state;
 	scratch_make(&scratch);
 	make_name(&scratch, OBJNAME_FIFO, name);
-	entry = note_of_the_dead(OBJNAME_FIFO, name, time(NULL));
-	entry.place.pid_namespace++;
+	entry = note_of_the_dead(OBJNAME_FIFO, name);
+	entry.owner.place.pid.inode++;
 	assert_kept(&entry, "its owner cannot be judged from here");
 	assert_int_equal(objname_remove(&entry), 0);
 	scratch_remove(&scratch);
@@ -546,7 +602,8 @@ int main(void)
 		cmocka_unit_test(a_live_owners_unused_object_cannot_be_removed),
 		cmocka_unit_test(
 			a_dead_owners_objects_go_if_they_are_surely_its),
-		cmocka_unit_test(what_was_made_anew_is_kept),
+		cmocka_unit_test(what_was_made_anew_stays_and_is_forgotten),
+		cmocka_unit_test(what_was_not_noted_is_kept),
 		cmocka_unit_test(what_somebody_uses_is_kept),
 		cmocka_unit_test(a_socket_bound_by_another_text_is_kept),
 		cmocka_unit_test(what_an_unknown_owner_has_is_kept),

@@ -11,7 +11,7 @@ static void json_says_null_for_what_a_kind_does_not_have(void **state)
 	struct inventory_item item = {.entry = {.kind = OBJNAME_FIFO,
 						.name = "/tmp/caf\xe9",
 						.program = "calc_server",
-						.owner = 42},
+						.owner.pid = 42},
 				      .exists = true,
 				      .bytes = -1,
 				      .users = 2,
@@ -42,8 +42,8 @@ static void command_quotes_what_a_shell_would_take_apart(void **state)
 	struct inventory_item item = {
 		.entry = {.kind = OBJNAME_MQ, .name = "/it's; ls"},
 		.exists = true,
-		.owner = OBJNAME_DEAD,
-		.born = -1};
+		.match = IDENTITY_CANNOT_TELL,
+		.owner = OBJNAME_DEAD};
 	char command[1200];
 
 	(void)state;

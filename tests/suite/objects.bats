@@ -137,7 +137,7 @@ leave_fifo() {
 			ipcmk -Q && ipcmk -S 1 && ipcmk -M 4096
 		done && ./ipc_suite clean && ipcs | grep -c '^0x'"
 	assert_success
-	assert_line --regexp "^keep    sysv-msg $last .*: its owner cannot be"
+	assert_line --regexp "^keep    sysv-msg $last .*: it cannot be seen from here\$"
 	assert_line --index $((${#lines[@]} - 1)) $((3 * (last + 1)))
 	owns_queues # as clean knows nothing of queues that it cannot see
 	remove_queues
@@ -157,32 +157,102 @@ leave_fifo() {
 	stop_server server KILL
 	wait_until 30 eval '! pgrep -x ipc_suite'
 	remove_queues
-	rm -r "/tmp/unixipc.$UID"
+	rm -r "/dev/shm/unixipc.$UID"
 	assert_nothing_left
 }
 
+# At once: the same second, and on many file systems the same inode.
 @test "a FIFO that another program has made anew survives clean" {
 	leave_fifo
 	rm /tmp/left
 	mkfifo /tmp/left
-	set_back_claims
+	run --separate-stderr ./ipc_suite objects
+	assert_line --regexp '^fifo +/tmp/left .* dead, another object by now '
 	run --separate-stderr ./ipc_suite clean
 	assert_success
-	assert_line --regexp '^keep    fifo /tmp/left .*: its owner did not make it$'
+	assert_line --regexp '^forget  fifo /tmp/left .*, dead, another object by now\)$'
 	[[ -p /tmp/left ]]
 	rm /tmp/left
-	./ipc_suite clean
 	assert_nothing_left
 }
 
-# As if the claims had been made a minute ago.
-set_back_claims() {
-	local link field
-	for link in "/tmp/unixipc.$UID"/*; do
-		read -ra field <<<"$(readlink "$link")"
-		((field[4] -= 60))
-		ln -sfn "${field[*]}" "$link"
-	done
+# It owns /left, a queue of mqueue, which it leaves when it is killed.
+leave_queue() {
+	start_server --ready '^Dispatcher running' --name dispatcher \
+		"$ROOT/p04-posix-mq/job_dispatcher" --queue=/left \
+		--state=/tmp/journal
+	stop_server dispatcher KILL
+	rm -r /tmp/journal
+}
+
+@test "a queue of a killed dispatcher is removed" {
+	leave_queue
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^remove  mq /left \(job_dispatcher, pid [0-9]+, dead\)$'
+	assert_nothing_left
+}
+
+@test "a queue that another program has made anew survives clean" {
+	leave_queue
+	python3 - <<-'END'
+		import ctypes
+		libc = ctypes.CDLL(None, use_errno=True)
+		assert libc.mq_unlink(b"/left") == 0
+		queue = libc.mq_open(b"/left", 0o102, 0o600, None)
+		assert queue >= 0 and libc.mq_send(queue, b"x", 1, 0) == 0
+	END
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^forget  mq /left '
+	[[ -e /dev/mqueue/left ]]
+	rm /dev/mqueue/left
+	assert_nothing_left
+}
+
+@test "what is in another IPC namespace is kept, and its note as well" {
+	leave_queue
+	run "${unshare[@]}" --ipc ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^keep    mq /left .*: it cannot be seen from here$'
+	assert_line '0 objects removed, 1 kept'
+	run --separate-stderr ./ipc_suite clean
+	assert_line --regexp '^remove  mq /left '
+	assert_nothing_left
+}
+
+@test "a claim of an earlier version in /tmp is read, and its object kept" {
+	local file
+	leave_fifo
+	file=$(basename "/dev/shm/unixipc.$UID"/fifo.*)
+	rm -r "/dev/shm/unixipc.$UID"
+	mkdir -m 700 "/tmp/unixipc.$UID"
+	ln -s "unixipc1 fifo 4000000 1 1 calc_server /tmp/left" \
+		"/tmp/unixipc.$UID/$file"
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^keep    fifo /tmp/left .*: its owner cannot be'
+	rm -r "/tmp/unixipc.$UID" /tmp/left
+	assert_nothing_left
+}
+
+@test "a ledger whose place is taken is told with its path" {
+	mkdir -m 755 "/dev/shm/unixipc.$UID"
+	run --separate-stderr ./ipc_suite objects
+	assert_failure 1
+	assert_one_line_error "$stderr" ipc_suite
+	[[ $stderr == *"/dev/shm/unixipc.$UID is not a folder of this user"* ]]
+	run --separate-stderr ./ipc_suite clean
+	assert_failure 1
+	[[ $stderr == *"ls -ld /dev/shm/unixipc.$UID"* ]]
+	run --separate-stderr ./ipc_suite doctor
+	assert_line --partial "/dev/shm/unixipc.$UID"
+	# And the old place stands in nobody's way.
+	rmdir "/dev/shm/unixipc.$UID"
+	mkdir -m 755 "/tmp/unixipc.$UID"
+	run --separate-stderr ./ipc_suite objects
+	assert_success
+	rmdir "/tmp/unixipc.$UID"
 }
 
 @test "a FIFO of the dead that somebody has open survives clean" {
