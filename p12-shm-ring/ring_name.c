@@ -26,11 +26,8 @@ static int open_object(const char *name, const struct ring_options *options)
 	if (fd < 0)
 		error = -errno;
 	if (error == -ENOENT && options->capacity) {
-		objname_claim(OBJNAME_SHM, name); /* advice: it may fail */
 		fd = shm_open(name, O_RDWR | O_CREAT, mode);
 		error = fd < 0 ? -errno : 0;
-		if (error)
-			objname_release(OBJNAME_SHM, name);
 	}
 	/* The name is sound: glibc says EINVAL of a folder. */
 	if (error)
@@ -52,14 +49,11 @@ static int make_object(int fd, const char *name,
 	/* Nobody may have prepared it for us. */
 	if (st.st_uid != geteuid())
 		return -EACCES;
-	objname_made(OBJNAME_SHM, name);
 	rc = ring_map_make(fd, capacity);
 	if (!rc && options->mode && fchmod(fd, options->mode) < 0)
 		rc = -errno;
-	if (rc) {
+	if (rc)
 		shm_unlink(name);
-		objname_release(OBJNAME_SHM, name);
-	}
 	return rc;
 }
 
@@ -179,10 +173,7 @@ static int remove_object(int fd, const char *name)
 		return rc;
 	if (is_anybody_in(fd))
 		return -EBUSY;
-	if (shm_unlink(name) < 0)
-		return -errno;
-	objname_release(OBJNAME_SHM, name);
-	return 0;
+	return shm_unlink(name) < 0 ? -errno : 0;
 }
 
 int ring_remove(const char *name)

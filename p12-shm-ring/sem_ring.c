@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #include "lib/fdio.h"
-#include "lib/objname.h"
 #include "lib/tick.h"
 
 #define MAGIC UINT64_C(0x474e49524d4553ff)
@@ -94,14 +93,9 @@ int sem_ring_create(struct sem_ring *ring, const char *name, uint32_t slots,
 
 	if (slots == 0 || slot_bytes == 0 || slots > SEM_VALUE_MAX)
 		return -EINVAL;
-	objname_claim(OBJNAME_SHM, name);
 	fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
-	if (fd < 0) {
-		rc = -errno;
-		objname_release(OBJNAME_SHM, name); /* not ours to list */
-		return rc;
-	}
-	objname_made(OBJNAME_SHM, name);
+	if (fd < 0)
+		return -errno;
 	rc = fill(ring, fd, slots, slot_bytes);
 	fdio_close(&fd); /* the mapping stays */
 	if (rc)
@@ -147,10 +141,7 @@ int sem_ring_open(struct sem_ring *ring, const char *name)
 
 int sem_ring_remove(const char *name)
 {
-	if (shm_unlink(name) < 0)
-		return -errno;
-	objname_release(OBJNAME_SHM, name);
-	return 0;
+	return shm_unlink(name) < 0 ? -errno : 0;
 }
 
 void sem_ring_close(struct sem_ring *ring)

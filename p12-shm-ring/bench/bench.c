@@ -164,8 +164,8 @@ static struct stream stream_once(const struct measure_options *o, size_t bytes,
 	    objname_make(back, OBJNAME_MAX, "back"))
 		die("cannot begin");
 	rc = traffic_run(&plan, board, &role);
-	ring_remove(there);
-	ring_remove(back);
+	lane_remove(&plan.lane, there);
+	lane_remove(&plan.lane, back);
 	if (rc)
 		die_errno(rc, "cannot stream");
 	for (int i = 0; i < 2; i++)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/measure/payload.h"
+#include "lib/objname.h"
 #include "lib/tick.h"
 
 #define OPEN_NS (2 * TICK_S)
@@ -21,16 +22,28 @@ int lane_create(const struct lane_plan *plan, const char *name)
 
 	if (!plan->has_semaphores)
 		return 0; /* whoever opens a ring first makes it */
+	objname_claim(OBJNAME_SHM, name); /* advice: it may fail */
 	rc = sem_ring_create(&sem, name, (uint32_t)slots_of(plan),
 			     (uint32_t)plan->message_bytes);
-	if (!rc)
-		sem_ring_close(&sem);
-	return rc;
+	if (rc) {
+		objname_release(OBJNAME_SHM, name); /* not ours to list */
+		return rc;
+	}
+	objname_made(OBJNAME_SHM, name);
+	sem_ring_close(&sem);
+	return 0;
 }
 
 int lane_remove(const struct lane_plan *plan, const char *name)
 {
-	return plan->has_semaphores ? sem_ring_remove(name) : ring_remove(name);
+	int rc = plan->has_semaphores ? sem_ring_remove(name)
+				      : ring_remove(name);
+
+	/* A side may have been killed after it claimed the name and before it
+	 * made the ring. */
+	if (!rc || rc == -ENOENT)
+		objname_release(OBJNAME_SHM, name);
+	return rc;
 }
 
 static int open_ring(struct lane *lane, const char *name, enum ring_side side,
@@ -41,10 +54,15 @@ static int open_ring(struct lane *lane, const char *name, enum ring_side side,
 
 	options.capacity = lane->plan->buffer_bytes;
 	options.is_fresh = true;
+	objname_claim(OBJNAME_SHM, name); /* the other side may have done so */
 	do
 		rc = ring_open(&lane->ring, name, side, &options,
 			       tick_after(OPEN_NS));
 	while (rc == -ETIMEDOUT && !tick_is_over(deadline));
+	if (rc)
+		objname_release(OBJNAME_SHM, name);
+	else
+		objname_made(OBJNAME_SHM, name);
 	return rc;
 }
 

@@ -81,7 +81,8 @@ static void leave(struct ring *ring, const struct arguments *arguments,
 		ring_close(ring);
 	else
 		ring_abandon(ring);
-	ring_remove(arguments->name);
+	if (ring_remove(arguments->name) == 0)
+		objname_release(OBJNAME_SHM, arguments->name);
 }
 
 static _Noreturn void fail(struct ring *ring, const struct arguments *arguments,
@@ -117,14 +118,19 @@ static struct ring *enter(const struct arguments *arguments)
 
 	/* Who is in it may leave soon; who is making it, and gets a lot of
 	 * memory for it, may take long. */
+	objname_claim(OBJNAME_SHM, arguments->name); /* advice: it may fail */
 	do {
-		if (stop_signal())
-			exit(stop_exit_code());
 		soon = tick_after(TICK_S);
-		rc = ring_open(&ring, arguments->name, arguments->side,
-			       &arguments->ring,
-			       soon < deadline ? soon : deadline);
+		rc = stop_signal()
+			     ? -EINTR
+			     : ring_open(&ring, arguments->name,
+					 arguments->side, &arguments->ring,
+					 soon < deadline ? soon : deadline);
 	} while (rc == -ETIMEDOUT && !tick_is_over(deadline));
+	if (rc)
+		objname_release(OBJNAME_SHM, arguments->name);
+	else
+		objname_made(OBJNAME_SHM, arguments->name);
 	switch (rc) {
 	case 0:
 		break;
