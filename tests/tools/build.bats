@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # sandbox: none
 # timeout: 600
+# about: Makefile scripts/compile-commands scripts/install-files
 #
 # The Makefile and its macros: on a small tree with chapters of every kind, and
 # what `make install` gives away on the whole one.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # sandbox: none
 # when: touched
+# about: scripts/check-breaks scripts/readme.bash scripts/sandbox
 #
 # scripts/check-breaks, on a small tree with one chapter: a break that nobody
 # notices is a failure, and the checkout stays as it is.
@@ -142,6 +143,13 @@ assert_counts() {
 	run scripts/check-breaks p01-fix/breaks/worse-sum.patch
 	assert_counts 0 '1 passed, 0 failed'
 	assert_output --partial 'worse-sum'
+}
+
+@test "what a break is about can be asked: patch, changed files, test" {
+	write_break no-such 's/a + b/a * b/' 'gone_test.c:is_gone'
+	run -0 scripts/check-breaks --about p01-fix
+	assert_output "p01-fix/breaks/wrong-sum.patch p01-fix/fix.c tests/p01/fix_test.c
+p01-fix/breaks/no-such.patch p01-fix/fix.c tests/p01/gone_test.c"
 }
 
 @test "a break that nobody catches fails" {

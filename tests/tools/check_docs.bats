@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # sandbox: none
 # when: touched
+# about: scripts/check-docs scripts/readme.bash .codespellrc
 #
 # scripts/check-docs, on a small tree with one chapter: sound documents pass,
 # and each way to be wrong is one line.

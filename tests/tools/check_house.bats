@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
 # sandbox: none
+# when: touched
+# about: scripts/check-house
 #
 # scripts/check-house, on a small tree: what is in its place passes, and each
 # thing that is not is one finding.

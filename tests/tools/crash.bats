@@ -1,4 +1,7 @@
 #!/usr/bin/env bats
+# when: touched
+# about: tests/crash/
+#
 # The harness of the power-cut tests on a toy store: sound as it is, and with
 # seven faults, each of which must be found.
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # sandbox: none
-# when: touched
 # (scripts/doctest makes its own.)
+# when: touched
+# about: scripts/doctest scripts/sandbox scripts/devices.bash
 #
 # scripts/doctest: a transcript that lies must fail, and a true one must not.
 

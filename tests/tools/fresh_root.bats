@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
 # sandbox: --root
+# when: touched
+# about: scripts/fresh-root scripts/devices.bash .ci/
 #
 # scripts/fresh-root and .ci/run on machines made of stubs: debootstrap copies
 # a tiny root of what this file needs, and notes its call; apt names sources

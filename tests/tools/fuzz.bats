@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # sandbox: none
 # when: touched
+# about: tests/fuzz/run tests/fuzz/replay.c tests/models/run
 # needs: clang spin
 # timeout: 600
 #

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # when: touched
+# about: scripts/install-deps scripts/quickstart scripts/run-tests
 #
 # scripts/install-deps, quickstart and run-tests on machines made of stubs: a
 # directory of commands that pretend to be dpkg, apt and sudo, and note in the

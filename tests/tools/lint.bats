@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # sandbox: none
 # when: touched
+# about: scripts/lint scripts/compile-commands .clang-format .clang-tidy
 # needs: clang-format clang-tidy cppcheck shellcheck
 # timeout: 600
 #

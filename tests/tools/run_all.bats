@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # sandbox: none
 # when: touched
+# about: tests/run-all tests/support/counts.bash tests/support/tagged
+# about: tests/support/times.bash tests/support/touched.bash
 #
 # tests/run-all, on small trees of real programs: what fails, crashes, hangs,
 # leaks, is skipped or does not exist must be counted as what it is.
@@ -39,6 +41,15 @@ setup() {
 	for script in check-breaks doctest check-docs ../tests/models/run; do
 		script $script '0 passed, 0 failed'
 	done
+}
+
+# about FILE…: each break of any chapter is about these files.
+about() {
+	script check-breaks '1 passed, 0 failed' '[[ $1 != --about ]] || {
+		for patch in "$2"/breaks/*.patch; do echo "$patch '"$*"'"; done
+		exit
+	}
+	echo "breaks $*" >>order'
 }
 
 # script NAME LAST-LINE [COMMAND]
@@ -334,15 +345,15 @@ commit() {
 	unit p02/a_test 'assert_true(1);'
 	mkdir -p p01-pipe/breaks p02-fifo/breaks
 	touch p01-pipe/breaks/one.patch p02-fifo/breaks/two.patch
-	script check-breaks '1 passed, 0 failed'
+	about p02-fifo/fifo.c tests/p01/b_fixture.h
 	commit first
 	for n in {1..20}; do
-		echo "$n" >p02-fifo/note
+		echo "$n" >p02-fifo/fifo.c
 		commit "$n"
 	done
 	run_all 0 '6 passed, 0 failed'
 	assert_line 'touched since 20 commits: p02'
-	assert_line 'left to make test-long: valgrind on the others, breaks of p01'
+	assert_line 'left to make test-long: valgrind on the others, 1 breaks of p01'
 	assert_line --regexp '^ok    p02/a_test \(valgrind\)'
 	refute_line --regexp '^ok    p01/a_test \(valgrind\)'
 	# What is not committed is touched, too, and a commit can be named.
@@ -360,12 +371,62 @@ commit() {
 	refute_output --partial 'left to'
 }
 
+@test "valgrind and breaks are for what is built of changed files" {
+	unit p01/a_test 'assert_true(1);'
+	unit p01/b_test 'assert_true(1);'
+	mkdir -p p01-pipe/breaks
+	touch p01-pipe/breaks/{one,two}.patch
+	about p01-pipe/pipe.c tests/p01/b_test.c
+	commit first
+	# Neither by text and command tests,
+	echo '@test "c" { true; }' >tests/p01/c.bats
+	touch p01-pipe/README.md
+	BASE=HEAD run_all 0 '5 passed, 0 failed'
+	assert_line 'left to make test-long: valgrind on the others, 2 breaks of p01'
+	# nor by another test;
+	unit p01/b_test 'assert_true(2);'
+	BASE=HEAD run_all 0 '7 passed, 0 failed'
+	assert_line --regexp '^ok    p01/b_test \(valgrind\)'
+	refute_line --regexp '^ok    p01/a_test \(valgrind\)'
+	git checkout -q tests/p01/b_test.c
+	# by the patch, that break alone, and by the chapter's code all.
+	echo >>p01-pipe/breaks/two.patch
+	rm -f order
+	BASE=HEAD run_all 0 '6 passed, 0 failed'
+	assert_equal "$(<order)" 'breaks p01-pipe/breaks/two.patch'
+	assert_line 'left to make test-long: valgrind on the others, 1 breaks of p01'
+	touch p01-pipe/pipe.c
+	BASE=HEAD run_all 0 '8 passed, 0 failed'
+	# Who cannot say what its breaks are about is run.
+	script check-breaks '0 passed, 1 failed' '[[ $1 != --about ]] || exit 1'
+	BASE=HEAD run_all 1 '7 passed, 1 failed'
+}
+
+@test "test that says what it is about is touched by that alone" {
+	no_valgrind p01/a_test
+	printf '# when: touched\n# about: scripts/doctest tests/p01/fix/\n%s\n' \
+		'@test "x" { true; }' >tests/p01/a.bats
+	unit p01/a_test 'assert_true(1);'
+	commit first
+	echo >>scripts/check-docs
+	unit p01/a_test 'assert_true(2);'
+	BASE=HEAD run_all 0 '2 passed, 0 failed'
+	assert_line 'left to make test-long: valgrind on the others, p01/a.bats'
+	mkdir -p tests/p01/fix/deep && touch tests/p01/fix/deep/file
+	BASE=HEAD run_all 0 '3 passed, 0 failed'
+	rm -r tests/p01/fix
+	echo >>tests/p01/a.bats
+	BASE=HEAD run_all 0 '3 passed, 0 failed'
+	run_all 0 '3 passed, 0 failed' --long
+}
+
 @test "no more than six folders are touched, those that changed last" {
 	local folder
 	for folder in p01 p02 p03 p04 p05; do
 		mkdir -p $folder-x/breaks
+		touch $folder-x/breaks/one.patch
 	done
-	script check-breaks '1 passed, 0 failed'
+	about p0{1..5}-x/note
 	commit first
 	for folder in p03-x p02-x p01-x lib suite p05-x scripts p04-x; do
 		mkdir -p $folder && touch $folder/note
@@ -374,7 +435,7 @@ commit() {
 	run_all 0 '3 passed, 0 failed'
 	assert_line 'touched since 20 commits: p04 scripts p05 suite lib p01'
 	assert_line 'touched too, but longer ago: p02 p03'
-	assert_line 'left to make test-long: valgrind on the others, breaks of p02, breaks of p03'
+	assert_line 'left to make test-long: valgrind on the others, 1 breaks of p02, 1 breaks of p03'
 	BASE=HEAD~8 run_all 0 '5 passed, 0 failed'
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # sandbox: none
-# when: touched
 # (It is what is tested here; all of it happens in sandboxes made by the tests.)
+# when: touched
+# about: scripts/sandbox scripts/devices.bash
 #
 # scripts/sandbox: what a command leaves behind must be seen, whatever it is,
 # and nothing may reach the machine outside.

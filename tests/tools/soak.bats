@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # when: touched
+# about: scripts/soak
 #
 # scripts/soak, with a stub in the place of `make test`: what fails now and then
 # is counted and named, and nothing goes on when it has ended.
