@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# about: p04-posix-mq/ tests/crash/
+#
 # The journal after a power cut, at every step of several submitters
 # (tests/crash). The controls take away what the promise stands on, and must be
 # found out.
@@ -34,6 +36,7 @@ cut() {
 	done
 }
 
+# bats file_tags=touched
 @test "control: without the syncs of files jobs are lost" {
 	cut --without=file-syncs
 	assert_failure 1

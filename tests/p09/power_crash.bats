@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# about: p09-reclock/ tests/crash/
+#
 # The store after a power cut, at every step of several processes that use it
 # with RECLOCK_SYNC (tests/crash). The controls take away what the promise stands
 # on, and must be found out.
@@ -55,6 +57,7 @@ cut() {
 	done
 }
 
+# bats file_tags=touched
 @test "control: without the syncs of files records are lost" {
 	cut --without=file-syncs p09_reclock 3 $CHANGES
 	assert_failure 1

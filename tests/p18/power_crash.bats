@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# about: p18-rpc-kv/ tests/crash/
+#
 # A server's data folder after a power cut, at every step of several processes
 # that append, vote, take and install snapshots (tests/crash). The controls have a
 # fault each, and must be found out.
@@ -44,6 +46,7 @@ found() {
 	sound --twice=$TWICE
 }
 
+# bats file_tags=touched
 @test "control: without the syncs of files" {
 	found '' '' --without=file-syncs
 }
