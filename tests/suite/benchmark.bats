@@ -28,9 +28,10 @@ assert_usage_error() {
 	assert_equal "$output" ''
 }
 
-@test "all mechanisms and sizes are measured quickly and leave nothing" {
+# measure_all [OPTION…]: into a table and a report.
+measure_all() {
 	run --separate-stderr timeout 300 ./ipc_suite benchmark --all --quick \
-		--format=json --output=results.json
+		"$@" --format=json --output=results.json
 	assert_success
 	assert_equal "$stderr" ''
 	local title
@@ -58,6 +59,15 @@ assert_usage_error() {
 	grep -q '<h2>Storage</h2>' report.html
 	xmllint --noout report.html
 	assert_nothing_left
+}
+
+@test "all mechanisms and sizes are measured quickly and leave nothing" {
+	measure_all --time=8s
+}
+
+# bats test_tags=long
+@test "so they are in the time that --quick takes by itself" {
+	measure_all
 }
 
 @test "a run that is interrupted ends everything and shows nothing" {
