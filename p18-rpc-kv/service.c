@@ -7,15 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/parse.h"
 #include "p18-rpc-kv/cluster.h"
 #include "p18-rpc-kv/forward.h"
 #include "p18-rpc-kv/kv.h"
 
 uint16_t service_peer_port(uint16_t port)
 {
-	return port > UINT16_MAX - SERVICE_PEER_PORT
-		       ? (uint16_t)(port - SERVICE_PEER_PORT)
-		       : (uint16_t)(port + SERVICE_PEER_PORT);
+	return (uint16_t)(port + SERVICE_PEER_PORT);
 }
 
 struct rpc_dispatch service_clients(struct service *service)
@@ -99,14 +98,25 @@ int kv_write_1_svc(const struct rpc_request *request, kv_write_args *args,
 	return finish(&result->text, why);
 }
 
+/* Every member keeps the address for good, so that one at which no server can be
+ * must not come into the list. */
+static bool is_address(const char *text)
+{
+	struct parse_endpoint endpoint;
+
+	return parse_endpoint(text, &endpoint) == 0 && endpoint.host[0] &&
+	       endpoint.port > 0 && endpoint.port <= SERVICE_PORT_MAX;
+}
+
 static const char *refuse_member(const kv_member_args *args)
 {
 	if (args->change != KV_MEMBER_ADD && args->change != KV_MEMBER_REMOVE)
 		return "no such change";
 	if (args->id == 0)
 		return "a server's id is 1 or more";
-	if (args->change == KV_MEMBER_ADD && !*args->address)
-		return "a server to be added has an address";
+	if (args->change == KV_MEMBER_ADD && !is_address(args->address))
+		return "a server to be added has an address, HOST:PORT, "
+		       "and a port up to 55535";
 	return NULL;
 }
 

@@ -25,6 +25,7 @@ extern "C" {
 enum {
 	SERVICE_TIMEOUT_MAX_MS = 60 * 1000, /* what is more is taken as this */
 	SERVICE_PEER_PORT = 10000,          /* lies so much further up */
+	SERVICE_PORT_MAX = UINT16_MAX - SERVICE_PEER_PORT,
 };
 
 struct cluster;
@@ -37,8 +38,7 @@ struct service {
 };
 
 /* Where servers listen for each other, of whom clients know this port: 10000
- * further up, as in Redis; from 55536 on, where nothing is further up, so much
- * further down. */
+ * further up, as in Redis. So clients' ports end at SERVICE_PORT_MAX. */
 uint16_t service_peer_port(uint16_t port);
 
 /* The tables for a server of clients and for one of peers, who also ask on behalf

@@ -48,7 +48,8 @@ static const char doc[] =
 	"until SIGINT or SIGTERM.\v"
 	"Example: ./kv_server --id=1 --port=9001 "
 	"--peers=localhost:9002,localhost:9003\n"
-	"Servers speak to each other on the port 10000 above that of clients.\n"
+	"Servers speak to each other on the port 10000 above that of clients, "
+	"which is 55535 at most.\n"
 	"Exit status: 0 stopped, 1 failed, 2 usage.";
 
 /* ---- options ---- */
@@ -101,10 +102,13 @@ static void check(struct arguments *a)
 		die_usage("say where clients find it: --port=N");
 	if (a->engine == ENGINE_ETCD)
 		return;
+	members_check_port("--port", cluster->port);
 	if (!cluster->id)
 		die_usage("say which server this is: --id=N");
-	if (a->advertise)
+	if (a->advertise) {
 		cli_endpoint("--advertise", a->advertise, &endpoint);
+		members_check_port("--advertise", endpoint.port);
+	}
 	if (2 * cluster->heartbeat_ns >= cluster->election_ns)
 		die_usage("--heartbeat must be less than half of "
 			  "--election-timeout");

@@ -7,6 +7,15 @@
 
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
+#include "p18-rpc-kv/service.h"
+
+void members_check_port(const char *option, unsigned int port)
+{
+	if (port > SERVICE_PORT_MAX)
+		die_usage("%s: port %u is over %d: servers speak to each "
+			  "other on the port %d above it",
+			  option, port, SERVICE_PORT_MAX, SERVICE_PEER_PORT);
+}
 
 /* Returns whether the entry says its id. */
 static bool take_entry(const char *text, struct folder_member *member)
@@ -25,6 +34,7 @@ static bool take_entry(const char *text, struct folder_member *member)
 	    strlen(text) >= sizeof(member->address))
 		die_usage("--peers '%s': accepted is HOST:PORT or ID=HOST:PORT",
 			  text);
+	members_check_port("--peers", endpoint.port);
 	memcpy(member->address, text, strlen(text) + 1);
 	return equals;
 }

@@ -6,6 +6,10 @@
 
 #include "p18-rpc-kv/durable/folder.h"
 
+/* A port of clients above which there is none for servers (service.h) ends the
+ * command, with status 2. */
+void members_check_port(const char *option, unsigned int port);
+
 /* Of this server, at address, and the others in a list such as
  * "localhost:9002,localhost:9003": members, sorted by id, and how many.
  *

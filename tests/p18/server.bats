@@ -66,13 +66,38 @@ refused() {
 	refused 2 'advertise' --id=1 --port=9001 --listen=0.0.0.0
 	refused 2 'address like' --id=1 --port=9001 --listen=localhost
 	refused 2 'endpoints' --port=9001 --engine=etcd
+	# Servers' ports are 10000 above.
+	refused 2 'port: port 55536 is over 55535' --id=1 --port=55536
+	refused 2 'peers: port 55536 is over 55535' --id=1 --port=9001 \
+		--peers=localhost:55536
+	refused 2 'advertise: port 55536 is over 55535' --id=1 --port=9001 \
+		--advertise=localhost:55536
 	assert [ ! -e kv-data-1 ]
 }
 
 @test "a port that is in use is told, and the folder left alone" {
 	start_one 1
 	refused 1 'port 9001.*another server' --id=1 --port=9001 --data=other
+	# The clients' port of one is that for the peers of the other.
+	start_server --name 2 --ready ' event=serving ' ./kv_server --id=2 \
+		--port=19002 "${quick[@]}"
+	refused 1 'port 19002 \(of its peers\).*another server' --id=1 \
+		--port=9002 --data=other
 	assert [ ! -e other ]
+}
+
+@test "the highest port there is for servers, and none above for who joins" {
+	start_server --ready ' event=leader ' ./kv_server --id=1 --port=55535 \
+		"${quick[@]}"
+	local address
+	for address in localhost:55536 localhost:0 :9002; do
+		run --separate-stderr ./kv_client --server=localhost:55535 \
+			member add 2 "$address"
+		assert_equal "$status" 8
+		assert_regex "$stderr" 'port up to 55535'
+	done
+	assert_equal "$(./kv_client --server=localhost:55535 --json status |
+		jq '.servers[0].members | length')" 1
 }
 
 @test "a folder that another server uses is told with its pid" {
