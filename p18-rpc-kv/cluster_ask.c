@@ -323,11 +323,10 @@ static void member(struct engine *engine, const kv_member_args *args,
 
 /* ---- reads ---- */
 
-/* Of either kind. */
+/* Of either kind: what is asked, and the places in its result. */
 struct read {
-	struct cluster *cluster;
-	const kv_freshness *freshness;
-	struct attempt *attempt;
+	struct attempt attempt;
+	kv_freshness freshness;
 	kv_status *status;
 	kv_text *text;
 	u_int *age_ms;
@@ -353,8 +352,9 @@ static u_int age_of(int64_t fresh_ns)
 					      : (u_int)age_ms;
 }
 
-static struct state_view *look_here(const struct read *read, struct node *node)
+static struct state_view *look_here(const struct read *read)
 {
+	struct node *node = read->attempt.node;
 	const int64_t fresh_ns = node_fresh(node);
 	struct state_view *view = node_view(node);
 
@@ -364,160 +364,150 @@ static struct state_view *look_here(const struct read *read, struct node *node)
 }
 
 /* By the leader, or made sure of by it. NULL: there is no view, but an answer. */
-static struct state_view *look_surely(const struct read *read)
+static struct state_view *look_surely(struct read *read)
 {
-	struct attempt *attempt = read->attempt;
+	struct attempt *attempt = &read->attempt;
 
-	attempt->is_repeatable = true;
 	if (try_all(attempt)) {
 		if (attempt->is_elsewhere)
 			return NULL;
 		*read->age_ms = 0;
 		return node_view(attempt->node);
 	}
-	*read->status = read->freshness->consistency == KV_BOUNDED
+	*read->status = read->freshness.consistency == KV_BOUNDED
 				? KV_NOT_FRESH
 				: KV_NO_QUORUM;
-	say_why_nobody(read->cluster, attempt->node, read->text);
+	say_why_nobody(attempt->cluster, attempt->node, read->text);
 	return NULL;
 }
 
-static struct state_view *look_bounded(const struct read *read,
-				       struct node *node)
+static struct state_view *look_bounded(struct read *read)
 {
-	struct state_view *view = look_here(read, node);
+	struct state_view *view = look_here(read);
 
-	if (*read->age_ms <= read->freshness->bound_ms)
+	if (*read->age_ms <= read->freshness.bound_ms)
 		return view;
 	state_release(view);
 	return look_surely(read);
 }
 
-static struct state_view *look_since(const struct read *read, struct node *node)
+static struct state_view *look_since(const struct read *read)
 {
-	const uint64_t revision = read->freshness->revision;
+	const struct attempt *attempt = &read->attempt;
+	const uint64_t revision = read->freshness.revision;
 
-	if (node_reach(node, revision, read->attempt->wait.deadline) ==
+	if (node_reach(attempt->node, revision, attempt->wait.deadline) ==
 	    NODE_DONE)
-		return look_here(read, node);
+		return look_here(read);
 	*read->status = KV_NOT_FRESH;
 	say(read->text, "revision %llu is not here yet",
 	    (unsigned long long)revision);
 	return NULL;
 }
 
-/* What to read from; NULL: the result is there. */
-static struct state_view *look(const struct read *read)
+/* What asks the leader: the same read, linearizable whatever is wanted here, as
+ * only the leader's word makes it fresh. */
+static void begin_read(struct read *read, struct engine *engine,
+		       kv_freshness *freshness)
 {
-	struct node *node =
-		cluster_node(read->cluster, read->attempt->wait.deadline);
+	struct attempt *attempt = &read->attempt;
 
-	if (!node) {
+	read->freshness = *freshness;
+	attempt->cluster = cluster_of(engine);
+	attempt->wait = (struct node_wait){
+		.deadline = deadline_of(freshness->timeout_ms),
+		.is_forwarded = freshness->is_forwarded};
+	attempt->here = read_here;
+	attempt->timeout_ms = &freshness->timeout_ms;
+	attempt->status = read->status;
+	attempt->is_repeatable = true;
+	freshness->is_forwarded = true;
+	freshness->consistency = KV_LINEARIZABLE;
+}
+
+/* What to read from; NULL: the result is there. *freshness is in the arguments
+ * for the leader, and as the client wants it yet. */
+static struct state_view *look(struct read *read, struct engine *engine,
+			       kv_freshness *freshness)
+{
+	struct attempt *attempt = &read->attempt;
+
+	begin_read(read, engine, freshness);
+	attempt->node = cluster_node(attempt->cluster, attempt->wait.deadline);
+	if (!attempt->node) {
 		*read->status = KV_NO_QUORUM;
-		say_why_nobody(read->cluster, NULL, read->text);
+		say_why_nobody(attempt->cluster, NULL, read->text);
 		return NULL;
 	}
-	__atomic_fetch_add(&read->cluster->reads, 1, __ATOMIC_RELAXED);
-	switch (read->freshness->consistency) {
+	__atomic_fetch_add(&attempt->cluster->reads, 1, __ATOMIC_RELAXED);
+	switch (read->freshness.consistency) {
 	case KV_STALE:
-		return look_here(read, node);
+		return look_here(read);
 	case KV_BOUNDED:
-		return look_bounded(read, node);
+		return look_bounded(read);
 	case KV_SESSION:
-		return look_since(read, node);
+		return look_since(read);
 	case KV_LINEARIZABLE:
 		break;
 	}
 	return look_surely(read);
 }
 
-static void set_attempt(struct attempt *attempt, struct cluster *cluster,
-			const kv_freshness *freshness)
+/* error: of reading the view. */
+static void end_read(const struct read *read, struct state_view *view,
+		     int error)
 {
-	*attempt = (struct attempt){
-		.cluster = cluster,
-		.wait = {.deadline = deadline_of(freshness->timeout_ms),
-			 .is_forwarded = freshness->is_forwarded},
-		.here = read_here,
-	};
+	if (error) {
+		*read->status = KV_NO_QUORUM;
+		say(read->text, "%s", strerror(-error));
+	}
+	state_release(view);
 }
 
 static void get(struct engine *engine, const kv_get_args *args,
 		kv_get_result *result)
 {
 	kv_get_args forwarded = *args;
-	struct attempt attempt;
-	const struct read read = {
-		.cluster = cluster_of(engine),
-		.freshness = &args->freshness,
-		.attempt = &attempt,
+	struct read read = {
+		.attempt = {.call = {.procedure = GET,
+				     .xdr_args = (xdrproc_t)xdr_kv_get_args,
+				     .args = &forwarded,
+				     .xdr_result = (xdrproc_t)xdr_kv_get_result,
+				     .result = result},
+			    .result_bytes = sizeof(*result)},
 		.status = &result->status,
 		.text = &result->text,
 		.age_ms = &result->age_ms,
 	};
-	struct state_view *view;
+	struct state_view *view = look(&read, engine, &forwarded.freshness);
 
-	set_attempt(&attempt, read.cluster, &args->freshness);
-	forwarded.freshness.is_forwarded = true;
-	forwarded.freshness.consistency = KV_LINEARIZABLE;
-	attempt.call = (struct forward_call){
-		.procedure = GET,
-		.xdr_args = (xdrproc_t)xdr_kv_get_args,
-		.args = &forwarded,
-		.xdr_result = (xdrproc_t)xdr_kv_get_result,
-		.result = result,
-	};
-	attempt.result_bytes = sizeof(*result);
-	attempt.timeout_ms = &forwarded.freshness.timeout_ms;
-	attempt.status = &result->status;
-	view = look(&read);
 	if (!view)
 		return;
-	if (state_get(view, &args->key, result)) {
-		result->status = KV_NO_QUORUM;
-		say(&result->text, "no memory");
-	} else if (result->status == KV_DONE) {
-		node_note_read(read.cluster->node, &args->key);
-	}
-	state_release(view);
+	end_read(&read, view, state_get(view, &args->key, result));
+	if (result->status == KV_DONE)
+		node_note_read(read.attempt.node, &args->key);
 }
 
 static void list(struct engine *engine, const kv_list_args *args,
 		 kv_list_result *result)
 {
 	kv_list_args forwarded = *args;
-	struct attempt attempt;
-	const struct read read = {
-		.cluster = cluster_of(engine),
-		.freshness = &args->freshness,
-		.attempt = &attempt,
+	struct read read = {
+		.attempt = {.call = {.procedure = LIST,
+				     .xdr_args = (xdrproc_t)xdr_kv_list_args,
+				     .args = &forwarded,
+				     .xdr_result =
+					     (xdrproc_t)xdr_kv_list_result,
+				     .result = result},
+			    .result_bytes = sizeof(*result)},
 		.status = &result->status,
 		.text = &result->text,
 		.age_ms = &result->age_ms,
 	};
-	struct state_view *view;
+	struct state_view *view = look(&read, engine, &forwarded.freshness);
 
-	set_attempt(&attempt, read.cluster, &args->freshness);
-	forwarded.freshness.is_forwarded = true;
-	forwarded.freshness.consistency = KV_LINEARIZABLE;
-	attempt.call = (struct forward_call){
-		.procedure = LIST,
-		.xdr_args = (xdrproc_t)xdr_kv_list_args,
-		.args = &forwarded,
-		.xdr_result = (xdrproc_t)xdr_kv_list_result,
-		.result = result,
-	};
-	attempt.result_bytes = sizeof(*result);
-	attempt.timeout_ms = &forwarded.freshness.timeout_ms;
-	attempt.status = &result->status;
-	view = look(&read);
-	if (!view)
-		return;
-	if (state_list(view, args, result)) {
-		result->status = KV_NO_QUORUM;
-		say(&result->text, "no memory");
-	}
-	state_release(view);
+	if (view)
+		end_read(&read, view, state_list(view, args, result));
 }
 
 /* A read of a key that nobody has: what it tells is how far the leader is. */
@@ -525,31 +515,25 @@ void cluster_refresh(struct cluster *cluster, int64_t deadline)
 {
 	const int64_t now = boot_now();
 	char key[] = "";
-	kv_get_args args = {
-		.freshness = {.consistency = KV_LINEARIZABLE,
-			      .is_forwarded = true},
-		.key = {1, key},
-	};
+	kv_get_args args = {.key = {1, key}};
 	kv_get_result result = {0};
-	struct attempt attempt;
-
-	set_attempt(&attempt, cluster, &args.freshness);
-	attempt.wait = (struct node_wait){.deadline = deadline};
-	attempt.call = (struct forward_call){
-		.procedure = GET,
-		.xdr_args = (xdrproc_t)xdr_kv_get_args,
-		.args = &args,
-		.xdr_result = (xdrproc_t)xdr_kv_get_result,
-		.result = &result,
+	struct read read = {
+		.attempt = {.call = {.procedure = GET,
+				     .xdr_args = (xdrproc_t)xdr_kv_get_args,
+				     .args = &args,
+				     .xdr_result = (xdrproc_t)xdr_kv_get_result,
+				     .result = &result},
+			    .result_bytes = sizeof(result)},
+		.status = &result.status,
 	};
-	attempt.result_bytes = sizeof(result);
-	attempt.timeout_ms = &args.freshness.timeout_ms;
-	attempt.status = &result.status;
-	attempt.is_repeatable = true;
-	if (try_all(&attempt) && attempt.is_elsewhere &&
+	struct attempt *attempt = &read.attempt;
+
+	begin_read(&read, &cluster->engine, &args.freshness);
+	attempt->wait.deadline = deadline;
+	if (try_all(attempt) && attempt->is_elsewhere &&
 	    (result.status == KV_DONE || result.status == KV_NOT_FOUND) &&
-	    node_reach(attempt.node, result.applied, deadline) == NODE_DONE)
-		node_note_fresh(attempt.node, now);
+	    node_reach(attempt->node, result.applied, deadline) == NODE_DONE)
+		node_note_fresh(attempt->node, now);
 	xdr_free((xdrproc_t)xdr_kv_get_result, (char *)&result);
 }
 
