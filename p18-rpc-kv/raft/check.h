@@ -1,4 +1,4 @@
-/* check.h - what no correct server sends, and what no correct state is. */
+/* check.h - what no correct server sends, stores or is started with. */
 #ifndef UNIXIPC_P18_RPC_KV_RAFT_CHECK_H
 #define UNIXIPC_P18_RPC_KV_RAFT_CHECK_H
 
@@ -16,8 +16,5 @@ int check_options(const struct raft_options *options);
 
 /* 0, or -EBADMSG: it never was a log with its snapshot. */
 int check_stored(const struct raft_stored *stored);
-
-/* NULL, or what is wrong. */
-const char *check_state(const struct raft *raft);
 
 #endif

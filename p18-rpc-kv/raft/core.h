@@ -1,7 +1,7 @@
 /* core.h - the state of a server, for the files of this folder.
  *
  *	raft.c         what the node calls: checks, and who is to do it
- *	check.c        what no correct server sends; what no correct state is
+ *	check.c        what no correct server sends, stores or is started with
  *	election.c     terms, votes, timeouts
  *	replication.c  a leader's side of the log: sending, counting, committing
  *	follower.c     the other side: taking entries

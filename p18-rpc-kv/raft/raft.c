@@ -403,8 +403,3 @@ void raft_members(const struct raft *raft, uint64_t index,
 {
 	configure_as_of(raft, index, members);
 }
-
-const char *raft_fault(const struct raft *raft)
-{
-	return check_state(raft);
-}

@@ -372,7 +372,4 @@ const struct raft_entry *raft_entry(const struct raft *raft, uint64_t index);
 void raft_members(const struct raft *raft, uint64_t index,
 		  struct members *members);
 
-/* For tests: what is wrong with the state itself, or NULL. */
-const char *raft_fault(const struct raft *raft);
-
 #endif

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "p18-rpc-kv/raft/raft.h"
+#include "tests/p18/raft_fault.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

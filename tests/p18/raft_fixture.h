@@ -8,6 +8,7 @@
 
 #include "lib/tick.h"
 #include "p18-rpc-kv/raft/raft.h"
+#include "tests/p18/raft_fault.h"
 #include "tests/support/support.h"
 
 #define ELECTION (100 * TICK_MS)

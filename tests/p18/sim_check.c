@@ -1,5 +1,6 @@
 /* sim_check.c - what must be true: the properties of Figure 3 of the Raft
  * paper, and what durable means, seen from outside. */
+#include "tests/p18/raft_fault.h"
 #include "tests/p18/sim_world.h"
 
 /* ---- elections ---- */
