@@ -8,7 +8,7 @@ $(call kv_part,raft,raft/)
 $(call kv_part,kvdurable,durable/)
 $(call kv_part,kvstate,state,libtirpc,kvwire)
 $(call kv_part,kvcache,cache)
-$(call kv_part,kvremote,remote,libtirpc,kvwire kvcache)
+$(call kv_part,kvclient,kvclient,libtirpc,kvwire kvcache)
 $(call kv_part,kvetcd,etcd/,libcurl jansson,kvwire)
 # Apart, for a test that is a server itself.
 $(call library,kvtable,$(KV),kv_svc.c,libtirpc,kvwire)
@@ -17,7 +17,7 @@ $(call library,kvserver,$(KV),node.c node_carry.c node_peers.c node_request.c \
 	cluster_ask.c cluster_form.c service.c,libtirpc,kvstate kvdurable \
 	raft kvcache kvtable kvwire)
 $(call program,kv_client,$(KV),cmd/kv_client.c cmd/client.c cmd/writes.c \
-	cmd/reads.c cmd/look.c cmd/load.c cmd/session.c cmd/text.c,kvremote rpccmd)
+	cmd/reads.c cmd/look.c cmd/load.c cmd/session.c cmd/text.c,kvclient rpccmd)
 $(call program,kv_server,$(KV),cmd/kv_server.c cmd/members.c cmd/logger.c,kvserver kvetcd)
 
 # What rpcgen alone makes of the textbook's own kv.x.
@@ -60,10 +60,10 @@ $(call library,kvlinear,tests/p18,linear.c)
 TEST_LIBS_p18/linear_test := kvlinear
 # Clients that write a history, for the fault runs: built with the other programs
 # that tests start.
-$(call declare,CRASH_PROGRAMS,$(B)/tests/p18/history,tests/p18,history.c,,kvlinear kvremote)
+$(call declare,CRASH_PROGRAMS,$(B)/tests/p18/history,tests/p18,history.c,,kvlinear kvclient)
 
 $(call bench,$(KV),bench/bench.c bench/nodes.c,kvetcd kvwire measure)
-$(call helper,kv_driver,$(KV),bench/kv_driver.c,kvremote kvcache)
+$(call helper,kv_driver,$(KV),bench/kv_driver.c,kvclient kvcache)
 # It drives etcd by etcd's own client library, from Debian's packages.
 KV_ETCD_DRIVER := $(B)/$(KV)/bench/etcd_driver
 KV_GO := /usr/share/gocode

@@ -27,7 +27,7 @@
 #include "lib/tick.h"
 #include "p18-rpc-kv/cache.h"
 #include "p18-rpc-kv/kv.h"
-#include "p18-rpc-kv/remote.h"
+#include "p18-rpc-kv/kvclient.h"
 
 enum {
 	KEYS = 64,
@@ -286,26 +286,26 @@ static void measure(unsigned int n, int64_t span_ns)
  * two that were done that is longer than GAP. */
 static void measure_gaps(void)
 {
-	const struct remote_options options = {.servers = servers,
-					       .n_servers = n_servers,
-					       .timeout_ns = 200 * TICK_MS,
-					       .replicas_ms = 1};
+	const struct kvclient_options options = {.servers = servers,
+						 .n_servers = n_servers,
+						 .timeout_ns = 200 * TICK_MS,
+						 .replicas_ms = 1};
 	char value[SIZE];
 	const kv_change change = {
 		.operation = KV_PUT,
 		.key = {KEY_BYTES, (char *)"000000-000000000"},
 		.value = {SIZE, value}};
-	struct remote *remote;
+	struct kvclient *kv;
 	int64_t last = tick_now();
 
-	if (remote_open(&remote, &options))
+	if (kvclient_open(&kv, &options))
 		die("cannot begin");
 	memset(value, 'v', sizeof(value));
 	for (int n = 1;; n++) {
-		struct remote_report report;
+		struct kvclient_report report;
 		kv_write_result result;
-		bool is_done = remote_write(remote, &change, &result,
-					    &report) == REMOTE_DONE;
+		bool is_done = kvclient_write(kv, &change, &result, &report) ==
+			       KVCLIENT_DONE;
 		int64_t now = tick_now();
 
 		xdr_free((xdrproc_t)xdr_kv_write_result, (char *)&result);

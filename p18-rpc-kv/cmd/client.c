@@ -12,13 +12,13 @@
 
 void client_open(struct client *client)
 {
-	const struct remote_options options = {
+	const struct kvclient_options options = {
 		.servers = client->servers,
 		.n_servers = client->n_servers,
 		.timeout_ns = client->timeout_ns,
 	};
 	uint64_t revision = 0;
-	int error = remote_open(&client->remote, &options);
+	int error = kvclient_open(&client->kv, &options);
 
 	if (error)
 		die_errno(error, "cannot begin");
@@ -28,21 +28,21 @@ void client_open(struct client *client)
 	if (error)
 		die_errno(error, "cannot read the session in '%s'",
 			  client->session);
-	remote_see(client->remote, revision);
+	kvclient_see(client->kv, revision);
 }
 
 void client_close(struct client *client)
 {
 	int error = 0;
 
-	if (client->session && remote_revision(client->remote) > 0)
+	if (client->session && kvclient_revision(client->kv) > 0)
 		error = session_note(client->session,
-				     remote_revision(client->remote));
+				     kvclient_revision(client->kv));
 	if (error)
 		die_warn_errno(error, "cannot note the session in '%s'",
 			       client->session);
-	remote_close(client->remote);
-	client->remote = NULL;
+	kvclient_close(client->kv);
+	client->kv = NULL;
 }
 
 /* ---- keys and values ---- */
@@ -89,7 +89,7 @@ kv_value client_value(const char *text)
 
 /* ---- what became of it ---- */
 
-static const char *status_word(const struct remote_report *report)
+static const char *status_word(const struct kvclient_report *report)
 {
 	static const char *const words[] = {
 		[KV_DONE] = "done",
@@ -112,9 +112,9 @@ static const char *status_word(const struct remote_report *report)
 		       : "?";
 }
 
-static int exit_status(const struct remote_report *report)
+static int exit_status(const struct kvclient_report *report)
 {
-	if (report->outcome == REMOTE_UNKNOWN)
+	if (report->outcome == KVCLIENT_UNKNOWN)
 		return CLIENT_UNKNOWN;
 	if (report->is_stranger)
 		return DIE_FAILURE;
@@ -157,12 +157,12 @@ void client_json_bytes(json_t *object, const char *name, const void *data,
 }
 
 json_t *client_json(const struct client *client,
-		    const struct remote_report *report)
+		    const struct kvclient_report *report)
 {
 	static const char *const outcomes[] = {
-		[REMOTE_DONE] = "done",
-		[REMOTE_NOT_DONE] = "not done",
-		[REMOTE_UNKNOWN] = "unknown",
+		[KVCLIENT_DONE] = "done",
+		[KVCLIENT_NOT_DONE] = "not done",
+		[KVCLIENT_UNKNOWN] = "unknown",
 	};
 	char text[512], token[TEXT_TOKEN_SIZE];
 	json_t *json = json_pack(
@@ -176,19 +176,19 @@ json_t *client_json(const struct client *client,
 		text_of_token(&report->id, token);
 		json_object_set_new(json, "request_id", json_string(token));
 	}
-	if (report->outcome != REMOTE_DONE) {
-		remote_text(client->remote, report, text, sizeof(text));
+	if (report->outcome != KVCLIENT_DONE) {
+		kvclient_text(client->kv, report, text, sizeof(text));
 		client_json_bytes(json, "error", text, strlen(text));
 	}
 	return json;
 }
 
 /* Whoever does not know whether it was done can ask, by the same name. */
-static void say_how_to_ask(const struct remote_report *report)
+static void say_how_to_ask(const struct kvclient_report *report)
 {
 	char token[TEXT_TOKEN_SIZE];
 
-	if (report->outcome != REMOTE_UNKNOWN || report->id.sequence == 0 ||
+	if (report->outcome != KVCLIENT_UNKNOWN || report->id.sequence == 0 ||
 	    (!report->fault.kind && report->status == KV_FORGOTTEN))
 		return;
 	text_of_token(&report->id, token);
@@ -208,19 +208,19 @@ static const char *conflict(const struct client *client)
 				: "it is of another revision";
 }
 
-int client_end(const struct client *client, const struct remote_report *report,
-	       const kv_key *key)
+int client_end(const struct client *client,
+	       const struct kvclient_report *report, const kv_key *key)
 {
 	int status = exit_status(report);
 	char text[512];
 
 	if (status == EXIT_SUCCESS)
 		return status;
-	if (report->outcome == REMOTE_DONE && report->status == KV_CONFLICT &&
+	if (report->outcome == KVCLIENT_DONE && report->status == KV_CONFLICT &&
 	    !report->text[0])
 		snprintf(text, sizeof(text), "%s", conflict(client));
 	else
-		remote_text(client->remote, report, text, sizeof(text));
+		kvclient_text(client->kv, report, text, sizeof(text));
 	if (key)
 		die_warn("'%.*s': %s", (int)key->kv_key_len, key->kv_key_val,
 			 text);

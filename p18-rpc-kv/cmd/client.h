@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "p18-rpc-kv/remote.h"
+#include "p18-rpc-kv/kvclient.h"
 
 /* Exit statuses besides those of lib/cmd/die.h and, of what a server refuses,
  * lib/rpc/rpc_fault.h. */
@@ -28,7 +28,7 @@ struct client {
 	const char *verb;
 	char **words; /* the operands behind it */
 	int n_words;
-	struct parse_endpoint servers[REMOTE_SERVERS_MAX];
+	struct parse_endpoint servers[KVCLIENT_SERVERS_MAX];
 	unsigned int n_servers;
 	int64_t timeout_ns;
 	bool is_json, is_raw, is_local;
@@ -44,10 +44,10 @@ struct client {
 	int64_t duration_ns;
 	uint32_t value_bytes;
 
-	struct remote *remote;
+	struct kvclient *kv;
 };
 
-/* Open client->remote; --session's file has been read then. */
+/* Open client->kv; --session's file has been read then. */
 void client_open(struct client *client);
 
 /* Note in --session's file what was seen, and close. */
@@ -64,7 +64,7 @@ kv_value client_value(const char *text);
 
 /* What is common to all that --json prints. The caller adds to it. */
 json_t *client_json(const struct client *client,
-		    const struct remote_report *report);
+		    const struct kvclient_report *report);
 
 /* "name", or "name_base64" where it is no UTF-8. */
 void client_json_bytes(json_t *object, const char *name, const void *data,
@@ -72,7 +72,7 @@ void client_json_bytes(json_t *object, const char *name, const void *data,
 
 /* The exit status of what became of a request. What is not success is said, on
  * standard error: of the key, unless that is NULL. */
-int client_end(const struct client *client, const struct remote_report *report,
-	       const kv_key *key);
+int client_end(const struct client *client,
+	       const struct kvclient_report *report, const kv_key *key);
 
 #endif

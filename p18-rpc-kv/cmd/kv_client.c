@@ -58,8 +58,8 @@ static void add_server(const char *text, void *where)
 {
 	struct client *client = where;
 
-	if (client->n_servers == REMOTE_SERVERS_MAX)
-		die_usage("more than %d servers", REMOTE_SERVERS_MAX);
+	if (client->n_servers == KVCLIENT_SERVERS_MAX)
+		die_usage("more than %d servers", KVCLIENT_SERVERS_MAX);
 	cli_endpoint("--server", text, &client->servers[client->n_servers++]);
 }
 
@@ -229,7 +229,7 @@ int main(int argc, char **argv)
 	const struct verb *verb = parse(&client, argc, argv);
 	int status = verb->run(&client);
 
-	if (client.remote)
+	if (client.kv)
 		client_close(&client);
 	return status;
 }

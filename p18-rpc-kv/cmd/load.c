@@ -24,61 +24,61 @@ struct loader {
 	enum client_load load;
 	unsigned int number;
 	int64_t end;
-	struct remote *remote;
+	struct kvclient *kv;
 	struct cache_reader *reader;
 	struct rng rng;
 	char key[KEY_BYTES + 1];
 	char *value;
 	struct stats_histogram *latencies;
 	uint64_t not_done, unknown;
-	struct remote_report failure; /* the last that there was */
+	struct kvclient_report failure; /* the last that there was */
 	pthread_t thread;
 };
 
 static const char *const load_words[] = {"put", "get", "stale", "local", NULL};
 
-static enum remote_outcome put(struct loader *loader)
+static enum kvclient_outcome put(struct loader *loader)
 {
 	const kv_change change = {
 		.operation = KV_PUT,
 		.key = {KEY_BYTES, loader->key},
 		.value = {loader->client->value_bytes, loader->value},
 	};
-	struct remote_report report;
+	struct kvclient_report report;
 	kv_write_result result;
-	enum remote_outcome outcome =
-		remote_write(loader->remote, &change, &result, &report);
+	enum kvclient_outcome outcome =
+		kvclient_write(loader->kv, &change, &result, &report);
 
-	if (outcome != REMOTE_DONE)
+	if (outcome != KVCLIENT_DONE)
 		loader->failure = report;
 	xdr_free((xdrproc_t)xdr_kv_write_result, (char *)&result);
 	return outcome;
 }
 
 /* Of a value that was put before. */
-static enum remote_outcome get(struct loader *loader)
+static enum kvclient_outcome get(struct loader *loader)
 {
 	const kv_get_args args = {
 		.freshness.consistency =
 			loader->load == CLIENT_GET ? KV_LINEARIZABLE : KV_STALE,
 		.key = {KEY_BYTES, loader->key},
 	};
-	struct remote_report report;
+	struct kvclient_report report;
 	kv_get_result result;
-	enum remote_outcome outcome =
-		remote_get(loader->remote, &args, &result, &report);
+	enum kvclient_outcome outcome =
+		kvclient_get(loader->kv, &args, &result, &report);
 
-	if (outcome == REMOTE_DONE &&
+	if (outcome == KVCLIENT_DONE &&
 	    (result.status != KV_DONE ||
 	     result.value.kv_value_len != loader->client->value_bytes))
-		outcome = REMOTE_NOT_DONE;
-	if (outcome != REMOTE_DONE)
+		outcome = KVCLIENT_NOT_DONE;
+	if (outcome != KVCLIENT_DONE)
 		loader->failure = report;
 	xdr_free((xdrproc_t)xdr_kv_get_result, (char *)&result);
 	return outcome;
 }
 
-static enum remote_outcome get_local(struct loader *loader)
+static enum kvclient_outcome get_local(struct loader *loader)
 {
 	const struct cache_promise promise = {.bound_ms = -1};
 	struct cache_value value;
@@ -86,8 +86,8 @@ static enum remote_outcome get_local(struct loader *loader)
 	return cache_get(loader->reader, loader->key, KEY_BYTES, &promise,
 			 &value) == 0 &&
 			       value.len == loader->client->value_bytes
-		       ? REMOTE_DONE
-		       : REMOTE_NOT_DONE;
+		       ? KVCLIENT_DONE
+		       : KVCLIENT_NOT_DONE;
 }
 
 static void name_key(struct loader *loader, unsigned int i)
@@ -98,7 +98,7 @@ static void name_key(struct loader *loader, unsigned int i)
 static void *run(void *arg)
 {
 	struct loader *loader = arg;
-	enum remote_outcome outcome;
+	enum kvclient_outcome outcome;
 	int64_t begin, end;
 
 	for (begin = tick_now(); begin < loader->end; begin = end) {
@@ -107,9 +107,9 @@ static void *run(void *arg)
 			  : loader->load == CLIENT_LOCAL ? get_local(loader)
 							 : get(loader);
 		end = tick_now();
-		loader->not_done += outcome == REMOTE_NOT_DONE;
-		loader->unknown += outcome == REMOTE_UNKNOWN;
-		if (outcome == REMOTE_DONE)
+		loader->not_done += outcome == KVCLIENT_NOT_DONE;
+		loader->unknown += outcome == KVCLIENT_UNKNOWN;
+		if (outcome == KVCLIENT_DONE)
 			stats_record(loader->latencies,
 				     (uint64_t)(end - begin));
 	}
@@ -123,18 +123,18 @@ static void put_all(struct loader *loader)
 
 	for (unsigned int i = 0; i < KEYS; i++) {
 		name_key(loader, i);
-		if (put(loader) != REMOTE_DONE)
+		if (put(loader) != KVCLIENT_DONE)
 			die_status(CLIENT_NOT_DONE, "cannot put '%s': %s",
 				   loader->key,
-				   remote_text(loader->remote, &loader->failure,
-					       text, sizeof(text)));
+				   kvclient_text(loader->kv, &loader->failure,
+						 text, sizeof(text)));
 	}
 }
 
 static void begin(struct loader *loader, const struct client *client,
 		  enum client_load load, unsigned int number)
 {
-	const struct remote_options options = {
+	const struct kvclient_options options = {
 		.servers = client->servers,
 		.n_servers = client->n_servers,
 		.timeout_ns = client->timeout_ns,
@@ -149,7 +149,7 @@ static void begin(struct loader *loader, const struct client *client,
 	if (!loader->latencies || !loader->value)
 		die("no memory");
 	memset(loader->value, 'v', client->value_bytes);
-	error = remote_open(&loader->remote, &options);
+	error = kvclient_open(&loader->kv, &options);
 	if (error)
 		die_errno(error, "cannot begin");
 }
@@ -230,7 +230,7 @@ int verb_bench(struct client *client)
 			loaders[0].not_done += loaders[i].not_done;
 			loaders[0].unknown += loaders[i].unknown;
 		}
-		remote_close(loaders[i].remote);
+		kvclient_close(loaders[i].kv);
 		cache_close(loaders[i].reader);
 		free(loaders[i].value);
 	}

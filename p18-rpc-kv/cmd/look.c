@@ -13,7 +13,7 @@
 static const char *const roles[] = {"follower", "candidate", "leader"};
 
 struct look {
-	struct remote_report report;
+	struct kvclient_report report;
 	kv_status_result status;
 };
 
@@ -38,7 +38,7 @@ static void find_members(struct client *client)
 	struct look look;
 	unsigned int n = 0;
 
-	remote_status(client->remote, 0, &look.status, &look.report);
+	kvclient_status(client->kv, 0, &look.status, &look.report);
 	for (u_int i = 0; i < look.status.members.members_len; i++)
 		n += parse_endpoint(look.status.members.members_val[i].address,
 				    &client->servers[n]) == 0;
@@ -59,12 +59,12 @@ static void print_row(const struct client *client, unsigned int i,
 	name_server(&client->servers[i], text, sizeof(text));
 	out_table_row(table);
 	out_table_cell(table, "%s", text);
-	if (look->report.outcome != REMOTE_DONE) {
+	if (look->report.outcome != KVCLIENT_DONE) {
 		out_table_cell(table, "-");
 		out_table_cell(table, "unreachable");
 		out_table_note(table, "%s",
-			       remote_text(client->remote, &look->report, why,
-					   sizeof(why)));
+			       kvclient_text(client->kv, &look->report, why,
+					     sizeof(why)));
 		return;
 	}
 	out_table_cell(table, "%" PRIu64, (uint64_t)s->id);
@@ -152,12 +152,12 @@ static void print_json(const struct client *client, const struct look *looks)
 	char text[512];
 
 	for (unsigned int i = 0; i < client->n_servers; i++) {
-		if (looks[i].report.outcome == REMOTE_DONE) {
+		if (looks[i].report.outcome == KVCLIENT_DONE) {
 			json = json_of_status(&looks[i].status);
 		} else {
 			json = json_object();
-			remote_text(client->remote, &looks[i].report, text,
-				    sizeof(text));
+			kvclient_text(client->kv, &looks[i].report, text,
+				      sizeof(text));
 			client_json_bytes(json, "error", text, strlen(text));
 		}
 		name_server(&client->servers[i], text, sizeof(text));
@@ -171,15 +171,15 @@ static void print_json(const struct client *client, const struct look *looks)
 
 int verb_status(struct client *client)
 {
-	struct look looks[REMOTE_SERVERS_MAX];
+	struct look looks[KVCLIENT_SERVERS_MAX];
 	unsigned int reached = 0;
 
 	client_open(client);
 	if (client->n_servers == 1)
 		find_members(client);
 	for (unsigned int i = 0; i < client->n_servers; i++)
-		reached += remote_status(client->remote, i, &looks[i].status,
-					 &looks[i].report) == REMOTE_DONE;
+		reached += kvclient_status(client->kv, i, &looks[i].status,
+					   &looks[i].report) == KVCLIENT_DONE;
 	if (client->is_json)
 		print_json(client, looks);
 	else
@@ -195,8 +195,8 @@ int verb_status(struct client *client)
 /* ---- hash ---- */
 
 struct hashes {
-	struct remote_report reports[REMOTE_SERVERS_MAX];
-	kv_hash_result results[REMOTE_SERVERS_MAX];
+	struct kvclient_report reports[KVCLIENT_SERVERS_MAX];
+	kv_hash_result results[KVCLIENT_SERVERS_MAX];
 	bool is_answered;   /* by all */
 	bool is_comparable; /* all at the same revision */
 	bool is_equal;
@@ -209,10 +209,10 @@ static void ask_hashes(struct client *client, struct hashes *hashes)
 	hashes->is_answered = hashes->is_comparable = hashes->is_equal = true;
 	for (unsigned int i = 0; i < client->n_servers; i++) {
 		result = &hashes->results[i];
-		remote_hash(client->remote, i, &hashes->results[i],
-			    &hashes->reports[i]);
+		kvclient_hash(client->kv, i, &hashes->results[i],
+			      &hashes->reports[i]);
 		hashes->is_answered &=
-			hashes->reports[i].outcome == REMOTE_DONE;
+			hashes->reports[i].outcome == KVCLIENT_DONE;
 		hashes->is_comparable &= result->applied == first->applied;
 		hashes->is_equal &= result->hash == first->hash;
 	}
@@ -233,7 +233,7 @@ static void print_hashes(const struct client *client,
 			 (uint64_t)result->hash);
 		json = json_object();
 		client_json_bytes(json, "server", text, strlen(text));
-		if (hashes->reports[i].outcome == REMOTE_DONE) {
+		if (hashes->reports[i].outcome == KVCLIENT_DONE) {
 			json_object_set_new(
 				json, "applied",
 				json_integer((json_int_t)result->applied));
@@ -242,8 +242,8 @@ static void print_hashes(const struct client *client,
 				printf("%s at %s, applied %" PRIu64 "\n", hash,
 				       text, (uint64_t)result->applied);
 		} else {
-			remote_text(client->remote, &hashes->reports[i], text,
-				    sizeof(text));
+			kvclient_text(client->kv, &hashes->reports[i], text,
+				      sizeof(text));
 			client_json_bytes(json, "error", text, strlen(text));
 			if (!client->is_json)
 				die_warn("%s", text);

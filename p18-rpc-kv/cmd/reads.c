@@ -25,7 +25,7 @@ struct value {
 };
 
 static void print_value(const struct client *client,
-			const struct remote_report *report, const kv_key *key,
+			const struct kvclient_report *report, const kv_key *key,
 			const struct value *value)
 {
 	json_t *json;
@@ -58,10 +58,10 @@ static bool get_local(struct client *client, const kv_key *key)
 				    ? (int64_t)freshness->bound_ms
 				    : -1,
 		.revision = freshness->consistency == KV_SESSION
-				    ? remote_revision(client->remote)
+				    ? kvclient_revision(client->kv)
 				    : 0,
 	};
-	const struct remote_report report = {.outcome = REMOTE_DONE};
+	const struct kvclient_report report = {.outcome = KVCLIENT_DONE};
 	struct cache_reader *reader;
 	struct cache_value found;
 	struct value value = {.from = "cache"};
@@ -81,19 +81,19 @@ static bool get_local(struct client *client, const kv_key *key)
 	value.applied = found.applied;
 	value.age_ms = found.age_ms;
 	print_value(client, &report, key, &value);
-	remote_see(client->remote, found.applied);
+	kvclient_see(client->kv, found.applied);
 	return true;
 }
 
-static int get_remote(struct client *client, const kv_key *key)
+static int get_by_rpc(struct client *client, const kv_key *key)
 {
 	const kv_get_args args = {.freshness = client->freshness, .key = *key};
-	struct remote_report report;
+	struct kvclient_report report;
 	kv_get_result result;
 	int status;
 
-	remote_get(client->remote, &args, &result, &report);
-	if (report.outcome == REMOTE_DONE && result.status == KV_DONE) {
+	kvclient_get(client->kv, &args, &result, &report);
+	if (report.outcome == KVCLIENT_DONE && result.status == KV_DONE) {
 		const struct value value = {
 			.from = "server",
 			.data = result.value.kv_value_val,
@@ -119,7 +119,7 @@ int verb_get(struct client *client)
 	client_open(client);
 	if (client->is_local && get_local(client, &key))
 		return EXIT_SUCCESS;
-	return get_remote(client, &key);
+	return get_by_rpc(client, &key);
 }
 
 /* ---- list ---- */
@@ -216,7 +216,7 @@ int verb_list(struct client *client)
 	kv_list_args args = {.freshness = client->freshness,
 			     .keys_only = client->keys_only};
 	json_t *pairs = client->is_json ? json_array() : NULL, *json;
-	struct remote_report report;
+	struct kvclient_report report;
 	kv_list_result result;
 	bool has_more;
 
@@ -233,8 +233,8 @@ int verb_list(struct client *client)
 		args.from = (kv_key){from.len, from.bytes};
 		args.to = (kv_key){to.len, to.bytes};
 		args.limit = left < KV_LIST_MAX ? (u_int)left : KV_LIST_MAX;
-		remote_list(client->remote, &args, &result, &report);
-		has_more = report.outcome == REMOTE_DONE &&
+		kvclient_list(client->kv, &args, &result, &report);
+		has_more = report.outcome == KVCLIENT_DONE &&
 			   take_pairs(client, &result, &left, &from, pairs);
 		xdr_free((xdrproc_t)xdr_kv_list_result, (char *)&result);
 	} while (has_more);

@@ -24,7 +24,7 @@ static void print_replicas(const kv_write_result *result)
 }
 
 static void print_json(const struct client *client,
-		       const struct remote_report *report,
+		       const struct kvclient_report *report,
 		       const kv_write_result *result, const kv_key *key)
 {
 	json_t *json = client_json(client, report);
@@ -32,13 +32,13 @@ static void print_json(const struct client *client,
 	if (key)
 		client_json_bytes(json, "key", key->kv_key_val,
 				  key->kv_key_len);
-	if (report->outcome == REMOTE_DONE) {
+	if (report->outcome == KVCLIENT_DONE) {
 		json_object_set_new(json, "revision",
 				    json_integer((json_int_t)result->revision));
 		json_object_set_new(json, "number",
 				    json_integer(result->number));
 	}
-	if (report->outcome == REMOTE_DONE && result->servers > 0) {
+	if (report->outcome == KVCLIENT_DONE && result->servers > 0) {
 		json_object_set_new(json, "replicas",
 				    json_integer(result->replicas));
 		json_object_set_new(json, "servers",
@@ -47,7 +47,7 @@ static void print_json(const struct client *client,
 	out_json(json, stdout); /* a failure is said at exit: lib/cmd/out */
 }
 
-static int end(struct client *client, const struct remote_report *report,
+static int end(struct client *client, const struct kvclient_report *report,
 	       kv_write_result *result, const kv_key *key, bool is_number)
 {
 	int status;
@@ -68,14 +68,14 @@ static int end(struct client *client, const struct remote_report *report,
 static int write_change(struct client *client, kv_change *change)
 {
 	kv_write_result result;
-	struct remote_report report;
+	struct kvclient_report report;
 
 	if (client->token && text_token(client->token, &change->id))
 		die_usage("--request-id=%s: wanted is what "
 			  "'kv_client request-id' prints",
 			  client->token);
 	client_open(client);
-	remote_write(client->remote, change, &result, &report);
+	kvclient_write(client->kv, change, &result, &report);
 	return end(client, &report, &result, &change->key,
 		   change->operation == KV_INCR);
 }
@@ -155,7 +155,7 @@ int verb_member(struct client *client)
 	};
 	struct parse_endpoint endpoint;
 	kv_write_result result;
-	struct remote_report report;
+	struct kvclient_report report;
 
 	if (!is_add && strcmp(client->words[0], "remove") != 0)
 		die_usage("member add or member remove, and not '%s'",
@@ -170,24 +170,24 @@ int verb_member(struct client *client)
 			die_usage("the address is too long");
 	}
 	client_open(client);
-	remote_member(client->remote, &args, &result, &report);
+	kvclient_member(client->kv, &args, &result, &report);
 	return end(client, &report, &result, NULL, false);
 }
 
 int verb_request_id(struct client *client)
 {
-	struct remote_report report;
+	struct kvclient_report report;
 	char token[TEXT_TOKEN_SIZE];
 	kv_request_id id;
 	json_t *json;
 
 	client_open(client);
-	if (remote_name(client->remote, &id, &report) == REMOTE_DONE)
+	if (kvclient_name(client->kv, &id, &report) == KVCLIENT_DONE)
 		report.id = id;
 	if (client->is_json) {
 		json = client_json(client, &report);
 		out_json(json, stdout);
-	} else if (report.outcome == REMOTE_DONE) {
+	} else if (report.outcome == KVCLIENT_DONE) {
 		text_of_token(&id, token);
 		printf("%s\n", token);
 	}

@@ -20,7 +20,7 @@
 #include "lib/cmd/die.h"
 #include "lib/rng.h"
 #include "lib/tick.h"
-#include "p18-rpc-kv/remote.h"
+#include "p18-rpc-kv/kvclient.h"
 #include "tests/p18/linear.h"
 
 enum {
@@ -44,7 +44,7 @@ struct key {
 };
 
 struct arguments {
-	struct parse_endpoint servers[REMOTE_SERVERS_MAX];
+	struct parse_endpoint servers[KVCLIENT_SERVERS_MAX];
 	unsigned int n_servers;
 	const char *until;
 	int64_t most_ns, timeout_ns, pause_ns;
@@ -64,7 +64,7 @@ struct work {
 
 struct client {
 	struct work *work;
-	struct remote *remote;
+	struct kvclient *kv;
 	struct rng rng;
 	pthread_t thread;
 };
@@ -168,23 +168,23 @@ static int64_t number_of(const kv_value *value)
 	return *end ? -1 : number;
 }
 
-static enum remote_outcome get(struct client *client, char *name,
-			       struct linear_request *request,
-			       struct remote_report *report)
+static enum kvclient_outcome get(struct client *client, char *name,
+				 struct linear_request *request,
+				 struct kvclient_report *report)
 {
 	const kv_get_args args = {.key = {(u_int)strlen(name), name}};
 	kv_get_result result;
-	enum remote_outcome outcome =
-		remote_get(client->remote, &args, &result, report);
+	enum kvclient_outcome outcome =
+		kvclient_get(client->kv, &args, &result, report);
 
 	request->result = number_of(&result.value);
 	xdr_free((xdrproc_t)xdr_kv_get_result, (char *)&result);
 	return outcome;
 }
 
-static enum remote_outcome write_change(struct client *client, char *name,
-					struct linear_request *request,
-					struct remote_report *report)
+static enum kvclient_outcome write_change(struct client *client, char *name,
+					  struct linear_request *request,
+					  struct kvclient_report *report)
 {
 	static const kv_operation operations[] = {
 		[LINEAR_PUT] = KV_PUT,       [LINEAR_DEL] = KV_DEL,
@@ -198,7 +198,7 @@ static enum remote_outcome write_change(struct client *client, char *name,
 		.number = request->value,
 	};
 	kv_write_result result;
-	enum remote_outcome outcome;
+	enum kvclient_outcome outcome;
 
 	if (request->kind != LINEAR_INCR && request->kind != LINEAR_DEL) {
 		snprintf(value, sizeof(value), "%" PRId64, request->value);
@@ -209,7 +209,7 @@ static enum remote_outcome write_change(struct client *client, char *name,
 			 request->expected);
 		change.expected = (kv_value){(u_int)strlen(expected), expected};
 	}
-	outcome = remote_write(client->remote, &change, &result, report);
+	outcome = kvclient_write(client->kv, &change, &result, report);
 	request->result = result.number;
 	xdr_free((xdrproc_t)xdr_kv_write_result, (char *)&result);
 	return outcome;
@@ -218,14 +218,14 @@ static enum remote_outcome write_change(struct client *client, char *name,
 /* Note the answer; what was surely not done leaves the history, at its end. */
 static void end_request(struct client *client, struct key *key,
 			struct linear_request *request,
-			const struct remote_report *report)
+			const struct kvclient_report *report)
 {
 	struct work *work = client->work;
 
 	pthread_mutex_lock(&key->lock);
 	work->attempts += report->attempts;
 	switch (report->outcome) {
-	case REMOTE_DONE:
+	case KVCLIENT_DONE:
 		work->done++;
 		key->n_unknown--;
 		request->outcome =
@@ -238,28 +238,28 @@ static void end_request(struct client *client, struct key *key,
 		else if (request->kind != LINEAR_DEL)
 			key->last = request->value;
 		break;
-	case REMOTE_NOT_DONE:
+	case KVCLIENT_NOT_DONE:
 		work->not_done++;
 		key->n_unknown--;
 		request->kind = LINEAR_GET; /* of unknown outcome: nothing */
 		break;
-	case REMOTE_UNKNOWN:
+	case KVCLIENT_UNKNOWN:
 		work->unknown++;
 		key->unknown += request->kind == LINEAR_INCR;
 	}
 	pthread_mutex_unlock(&key->lock);
 }
 
-/* Returns the outcome, or REMOTE_NOT_DONE: there was no room for it. */
-static enum remote_outcome ask(struct client *client, struct key *key,
-			       bool is_last, struct remote_report *report)
+/* Returns the outcome, or KVCLIENT_NOT_DONE: there was no room for it. */
+static enum kvclient_outcome ask(struct client *client, struct key *key,
+				 bool is_last, struct kvclient_report *report)
 {
 	struct linear_request *request = begin_request(client, key, is_last);
 	struct linear_request r;
 	char name[KEY_BYTES];
 
 	if (!request)
-		return REMOTE_NOT_DONE;
+		return KVCLIENT_NOT_DONE;
 	r = *request; /* ours, and nobody else's until it is back */
 	name_key(key, name);
 	r.call_ns = tick_now();
@@ -278,7 +278,7 @@ static enum remote_outcome ask(struct client *client, struct key *key,
 static void *run(void *arg)
 {
 	struct client *client = arg;
-	struct remote_report report;
+	struct kvclient_report report;
 
 	while (!client->work->is_over) {
 		ask(client, choose_key(client), false, &report);
@@ -318,15 +318,14 @@ static bool is_counted(const struct key *key)
 static bool judge(struct client *client, struct key *key)
 {
 	struct linear_report linear;
-	struct remote_report report;
+	struct kvclient_report report;
 	char text[512];
 	int error;
 
-	if (ask(client, key, true, &report) != REMOTE_DONE) {
-		die_warn("key %u cannot be read after the harm: %s",
-			 key->number,
-			 remote_text(client->remote, &report, text,
-				     sizeof(text)));
+	if (ask(client, key, true, &report) != KVCLIENT_DONE) {
+		die_warn(
+			"key %u cannot be read after the harm: %s", key->number,
+			kvclient_text(client->kv, &report, text, sizeof(text)));
 		return false;
 	}
 	error = linear_check(key->requests, key->n, STATES_MOST, &linear);
@@ -345,7 +344,7 @@ static int end(struct work *work, struct client *client)
 	unsigned int bad = 0;
 	int64_t begin = tick_now();
 
-	remote_set_timeout(client->remote, 30 * TICK_S);
+	kvclient_set_timeout(client->kv, 30 * TICK_S);
 	for (unsigned int i = 0; i < work->n_keys; i++)
 		bad += !judge(client, work->keys[i]);
 	printf("%" PRIu64 " requests of %d clients on %u keys, in %" PRIu64
@@ -361,8 +360,8 @@ static void begin_client(struct client *client, struct work *work,
 			 unsigned int i)
 {
 	const struct arguments *a = work->arguments;
-	struct parse_endpoint servers[REMOTE_SERVERS_MAX];
-	const struct remote_options options = {
+	struct parse_endpoint servers[KVCLIENT_SERVERS_MAX];
+	const struct kvclient_options options = {
 		.servers = servers,
 		.n_servers = a->n_servers,
 		.timeout_ns = a->timeout_ns,
@@ -376,7 +375,7 @@ static void begin_client(struct client *client, struct work *work,
 		servers[j] = a->servers[(i + j) % a->n_servers];
 	*client = (struct client){.work = work};
 	rng_seed(&client->rng, a->seed * CLIENTS + i);
-	error = remote_open(&client->remote, &options);
+	error = kvclient_open(&client->kv, &options);
 	if (error)
 		die_errno(error, "cannot begin");
 }
@@ -389,7 +388,7 @@ static void add_servers(const char *text, void *where)
 	char *words = strdup(text), *rest = words, *word;
 
 	while (words && (word = strsep(&rest, ",")) != NULL) {
-		if (a->n_servers == REMOTE_SERVERS_MAX)
+		if (a->n_servers == KVCLIENT_SERVERS_MAX)
 			die_usage("too many servers");
 		cli_endpoint("--servers", word, &a->servers[a->n_servers++]);
 	}
@@ -454,7 +453,7 @@ int main(int argc, char **argv)
 		pthread_join(clients[i].thread, NULL);
 	status = end(work, &clients[0]);
 	for (unsigned int i = 0; i < CLIENTS; i++)
-		remote_close(clients[i].remote);
+		kvclient_close(clients[i].kv);
 	for (unsigned int i = 0; i < work->n_keys; i++)
 		free(work->keys[i]);
 	free(work);

@@ -1,6 +1,6 @@
-/* remote.c against servers that answer as they are told: what is sent again, and
+/* kvclient.c against servers that answer as they are told: what is sent again, and
  * what is known afterwards. */
-#include "p18-rpc-kv/remote.h"
+#include "p18-rpc-kv/kvclient.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -284,67 +284,67 @@ static uint16_t closed_port(int *fd)
 	return ntohs(address.sin_port);
 }
 
-static struct remote *open_remote(const uint16_t *ports, unsigned int n,
-				  int64_t timeout_ms, bool is_unnamed)
+static struct kvclient *open_client(const uint16_t *ports, unsigned int n,
+				    int64_t timeout_ms, bool is_unnamed)
 {
-	struct parse_endpoint servers[REMOTE_SERVERS_MAX];
-	const struct remote_options options = {
+	struct parse_endpoint servers[KVCLIENT_SERVERS_MAX];
+	const struct kvclient_options options = {
 		.servers = servers,
 		.n_servers = n,
 		.timeout_ns = timeout_ms * TICK_MS,
 		.is_unnamed = is_unnamed,
 	};
-	struct remote *remote = NULL;
+	struct kvclient *kv = NULL;
 
 	for (unsigned int i = 0; i < n; i++)
 		servers[i] = (struct parse_endpoint){"127.0.0.1", ports[i]};
-	assert_int_equal(0, remote_open(&remote, &options));
-	return remote;
+	assert_int_equal(0, kvclient_open(&kv, &options));
+	return kv;
 }
 
-static struct remote *open_one(const struct fake *fake, int64_t timeout_ms)
+static struct kvclient *open_one(const struct fake *fake, int64_t timeout_ms)
 {
 	const uint16_t port = port_of(fake);
 
-	return open_remote(&port, 1, timeout_ms, false);
+	return open_client(&port, 1, timeout_ms, false);
 }
 
 static const kv_change a_put = {.operation = KV_PUT,
 				.key = {1, (char[]){'k'}},
 				.value = {1, (char[]){'v'}}};
 
-static enum remote_outcome put(struct remote *remote,
-			       struct remote_report *report)
+static enum kvclient_outcome put(struct kvclient *kv,
+				 struct kvclient_report *report)
 {
 	kv_write_result result;
-	enum remote_outcome outcome =
-		remote_write(remote, &a_put, &result, report);
+	enum kvclient_outcome outcome =
+		kvclient_write(kv, &a_put, &result, report);
 
 	assert_int_equal(outcome, report->outcome);
 	xdr_free((xdrproc_t)xdr_kv_write_result, (char *)&result);
 	return outcome;
 }
 
-static enum remote_outcome get(struct remote *remote,
-			       enum kv_consistency consistency,
-			       struct remote_report *report)
+static enum kvclient_outcome get(struct kvclient *kv,
+				 enum kv_consistency consistency,
+				 struct kvclient_report *report)
 {
 	const kv_get_args args = {.freshness.consistency = consistency,
 				  .key = a_put.key};
 	kv_get_result result;
-	enum remote_outcome outcome =
-		remote_get(remote, &args, &result, report);
+	enum kvclient_outcome outcome =
+		kvclient_get(kv, &args, &result, report);
 
 	xdr_free((xdrproc_t)xdr_kv_get_result, (char *)&result);
 	return outcome;
 }
 
-static void assert_text(const struct remote *remote,
-			const struct remote_report *report, const char *part)
+static void assert_text(const struct kvclient *kv,
+			const struct kvclient_report *report, const char *part)
 {
 	char text[512];
 
-	if (!strstr(remote_text(remote, report, text, sizeof(text)), part))
+	if (!strstr(kvclient_text(kv, report, text, sizeof(text)), part))
 		fail_msg("wanted '%s' in '%s'", part, text);
 }
 
@@ -352,45 +352,45 @@ static void assert_text(const struct remote *remote,
 
 static void what_the_server_has_done_is_done(void **state)
 {
-	struct remote_report report;
+	struct kvclient_report report;
 	kv_write_result result;
-	struct remote *remote;
+	struct kvclient *kv;
 	struct fake fake;
 
 	(void)state;
 	open_fake(&fake);
-	remote = open_one(&fake, LONG_MS);
-	assert_int_equal(REMOTE_DONE,
-			 remote_write(remote, &a_put, &result, &report));
+	kv = open_one(&fake, LONG_MS);
+	assert_int_equal(KVCLIENT_DONE,
+			 kvclient_write(kv, &a_put, &result, &report));
 	assert_int_equal(2, result.replicas);
 	assert_int_equal(3, result.servers);
 	xdr_free((xdrproc_t)xdr_kv_write_result, (char *)&result);
 	assert_int_equal(1, report.attempts);
 	/* So that what it says at its own deadline is heard. */
 	assert_true(fake.timeout_ms > 0 && fake.timeout_ms <= LONG_MS - 100);
-	assert_int_equal(7, remote_revision(remote));
+	assert_int_equal(7, kvclient_revision(kv));
 	assert_int_equal(1, fake.done);
 	fake.script[1] = SAY + KV_CONFLICT;
 	fake.script[2] = SAY + KV_NOT_FOUND;
-	assert_int_equal(REMOTE_DONE, put(remote, &report));
+	assert_int_equal(KVCLIENT_DONE, put(kv, &report));
 	assert_int_equal(KV_CONFLICT, report.status);
-	assert_int_equal(REMOTE_DONE, put(remote, &report));
+	assert_int_equal(KVCLIENT_DONE, put(kv, &report));
 	assert_int_equal(KV_NOT_FOUND, report.status);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
 static void each_write_has_a_name_of_the_same_client(void **state)
 {
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	struct fake fake;
 
 	(void)state;
 	open_fake(&fake);
-	remote = open_one(&fake, LONG_MS);
+	kv = open_one(&fake, LONG_MS);
 	for (unsigned int i = 0; i < 3; i++) {
-		assert_int_equal(REMOTE_DONE, put(remote, &report));
+		assert_int_equal(KVCLIENT_DONE, put(kv, &report));
 		assert_int_equal(i + 1, fake.ids[i].sequence);
 		assert_int_equal(7, fake.ids[i].since);
 		assert_memory_equal(fake.ids[0].client, fake.ids[i].client,
@@ -399,13 +399,13 @@ static void each_write_has_a_name_of_the_same_client(void **state)
 				    sizeof(report.id));
 	}
 	assert_int_equal(1, fake.hellos);
-	remote_close(remote);
-	/* And another remote is another client. */
-	remote = open_one(&fake, LONG_MS);
-	assert_int_equal(REMOTE_DONE, put(remote, &report));
+	kvclient_close(kv);
+	/* And another handle is another client. */
+	kv = open_one(&fake, LONG_MS);
+	assert_int_equal(KVCLIENT_DONE, put(kv, &report));
 	assert_memory_not_equal(fake.ids[0].client, report.id.client,
 				KV_CLIENT_BYTES);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
@@ -414,29 +414,29 @@ static void each_write_has_a_name_of_the_same_client(void **state)
 static void lost_reply_of_a_named_write_is_sent_again_and_done_once(
 	void **state)
 {
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	struct fake fake;
 
 	(void)state;
 	open_fake(&fake);
 	fake.script[0] = LOSE_REPLY;
 	fake.script[1] = FAIL;
-	remote = open_one(&fake, LONG_MS);
-	assert_int_equal(REMOTE_DONE, put(remote, &report));
+	kv = open_one(&fake, LONG_MS);
+	assert_int_equal(KVCLIENT_DONE, put(kv, &report));
 	assert_int_equal(3, report.attempts);
 	assert_int_equal(3, fake.n_ids);
 	assert_memory_equal(&fake.ids[0], &fake.ids[1], sizeof(fake.ids[0]));
 	assert_memory_equal(&fake.ids[0], &fake.ids[2], sizeof(fake.ids[0]));
 	assert_int_equal(1, fake.done);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
 static void lost_reply_of_an_unnamed_write_is_unknown(void **state)
 {
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	struct fake fake;
 	uint16_t port;
 
@@ -444,15 +444,15 @@ static void lost_reply_of_an_unnamed_write_is_unknown(void **state)
 	open_fake(&fake);
 	fake.script[0] = LOSE_REPLY;
 	port = port_of(&fake);
-	remote = open_remote(&port, 1, LONG_MS, true);
-	assert_int_equal(REMOTE_UNKNOWN, put(remote, &report));
+	kv = open_client(&port, 1, LONG_MS, true);
+	assert_int_equal(KVCLIENT_UNKNOWN, put(kv, &report));
 	assert_int_equal(1, report.attempts);
 	assert_int_equal(1, fake.n_ids);
 	assert_int_equal(0, fake.ids[0].sequence);
-	assert_text(remote, &report, "whether it was done is unknown");
+	assert_text(kv, &report, "whether it was done is unknown");
 	/* It is not the end: the next one connects anew. */
-	assert_int_equal(REMOTE_DONE, put(remote, &report));
-	remote_close(remote);
+	assert_int_equal(KVCLIENT_DONE, put(kv, &report));
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
@@ -460,45 +460,45 @@ static void change_of_members_is_not_repeated(void **state)
 {
 	const kv_member_args args = {
 		.change = KV_MEMBER_REMOVE, .id = 3, .address = (char[]){""}};
-	struct remote_report report;
+	struct kvclient_report report;
 	kv_write_result result;
-	struct remote *remote;
+	struct kvclient *kv;
 	struct fake fake;
 
 	(void)state;
 	open_fake(&fake);
 	fake.script[0] = SAY + KV_NO_QUORUM;
 	fake.script[1] = LOSE_REPLY;
-	remote = open_one(&fake, LONG_MS);
+	kv = open_one(&fake, LONG_MS);
 	/* Again after what was surely not done, and not after what may be. */
-	assert_int_equal(REMOTE_UNKNOWN,
-			 remote_member(remote, &args, &result, &report));
+	assert_int_equal(KVCLIENT_UNKNOWN,
+			 kvclient_member(kv, &args, &result, &report));
 	xdr_free((xdrproc_t)xdr_kv_write_result, (char *)&result);
 	assert_int_equal(2, report.attempts);
 	assert_int_equal(1, fake.done);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
 static void no_quorum_is_tried_again_until_the_deadline(void **state)
 {
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	struct fake fake;
 
 	(void)state;
 	open_fake(&fake);
 	fake.script[0] = fake.script[1] = SAY + KV_NO_QUORUM;
-	remote = open_one(&fake, LONG_MS);
-	assert_int_equal(REMOTE_DONE, put(remote, &report));
+	kv = open_one(&fake, LONG_MS);
+	assert_int_equal(KVCLIENT_DONE, put(kv, &report));
 	assert_int_equal(3, report.attempts);
 	memset(fake.script, SAY + KV_NO_QUORUM, sizeof(fake.script));
-	remote_set_timeout(remote, SHORT_MS * TICK_MS);
-	assert_int_equal(REMOTE_NOT_DONE, put(remote, &report));
+	kvclient_set_timeout(kv, SHORT_MS * TICK_MS);
+	assert_int_equal(KVCLIENT_NOT_DONE, put(kv, &report));
 	assert_int_equal(KV_NO_QUORUM, report.status);
-	assert_text(remote, &report, "no quorum: 1 of 3 servers reachable");
+	assert_text(kv, &report, "no quorum: 1 of 3 servers reachable");
 	assert_int_equal(1, fake.done);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
@@ -506,8 +506,8 @@ static void no_quorum_is_tried_again_until_the_deadline(void **state)
 
 static void refused_connections_are_tried_again_and_elsewhere(void **state)
 {
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	struct fake fake;
 	uint16_t ports[2];
 	int fd;
@@ -516,21 +516,21 @@ static void refused_connections_are_tried_again_and_elsewhere(void **state)
 	open_fake(&fake);
 	ports[0] = closed_port(&fd);
 	ports[1] = port_of(&fake);
-	remote = open_remote(ports, 2, LONG_MS, false);
-	assert_int_equal(REMOTE_DONE, put(remote, &report));
+	kv = open_client(ports, 2, LONG_MS, false);
+	assert_int_equal(KVCLIENT_DONE, put(kv, &report));
 	assert_int_equal(2, report.attempts);
 	assert_int_equal(1, report.server);
 	/* It stays with who has answered. */
-	assert_int_equal(REMOTE_DONE, put(remote, &report));
+	assert_int_equal(KVCLIENT_DONE, put(kv, &report));
 	assert_int_equal(1, report.attempts);
-	remote_close(remote);
+	kvclient_close(kv);
 
-	remote = open_remote(ports, 1, SHORT_MS, false);
-	assert_int_equal(REMOTE_NOT_DONE, put(remote, &report));
+	kv = open_client(ports, 1, SHORT_MS, false);
+	assert_int_equal(KVCLIENT_NOT_DONE, put(kv, &report));
 	assert_int_equal(RPC_FAULT_UNREACHABLE, report.fault.kind);
 	assert_true(report.attempts > 2);
-	assert_text(remote, &report, "Connection refused");
-	remote_close(remote);
+	assert_text(kv, &report, "Connection refused");
+	kvclient_close(kv);
 	close_fake(&fake);
 	close(fd);
 }
@@ -538,9 +538,9 @@ static void refused_connections_are_tried_again_and_elsewhere(void **state)
 static void a_silent_server_leaves_time_for_the_others(void **state)
 {
 	int64_t begin = tick_now();
-	struct remote_report report;
+	struct kvclient_report report;
 	struct fake silent, fake;
-	struct remote *remote;
+	struct kvclient *kv;
 	uint16_t ports[2];
 
 	(void)state;
@@ -549,19 +549,19 @@ static void a_silent_server_leaves_time_for_the_others(void **state)
 	silent.hangs_at_hello = true;
 	ports[0] = port_of(&silent);
 	ports[1] = port_of(&fake);
-	remote = open_remote(ports, 2, 2000, false);
-	assert_int_equal(REMOTE_DONE, put(remote, &report));
+	kv = open_client(ports, 2, 2000, false);
+	assert_int_equal(KVCLIENT_DONE, put(kv, &report));
 	assert_int_equal(1, report.server);
 	assert_true(tick_now() - begin < 2000 * TICK_MS);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&silent);
 	close_fake(&fake);
 }
 
 static void words_of_a_server_count_more_than_a_refused_connection(void **state)
 {
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	struct fake fake;
 	uint16_t ports[2];
 	int fd;
@@ -571,20 +571,20 @@ static void words_of_a_server_count_more_than_a_refused_connection(void **state)
 	memset(fake.script, SAY + KV_NO_QUORUM, sizeof(fake.script));
 	ports[0] = port_of(&fake);
 	ports[1] = closed_port(&fd);
-	remote = open_remote(ports, 2, SHORT_MS, false);
-	assert_int_equal(REMOTE_NOT_DONE, put(remote, &report));
+	kv = open_client(ports, 2, SHORT_MS, false);
+	assert_int_equal(KVCLIENT_NOT_DONE, put(kv, &report));
 	assert_int_equal(0, report.server);
-	assert_text(remote, &report, "no quorum: 1 of 3 servers reachable");
-	remote_close(remote);
+	assert_text(kv, &report, "no quorum: 1 of 3 servers reachable");
+	kvclient_close(kv);
 	close_fake(&fake);
 	close(fd);
 }
 
 static void a_server_of_another_cluster_is_asked_nothing(void **state)
 {
-	struct remote_report report;
+	struct kvclient_report report;
 	struct fake ours, theirs;
-	struct remote *remote;
+	struct kvclient *kv;
 	uint16_t ports[2];
 
 	(void)state;
@@ -593,36 +593,36 @@ static void a_server_of_another_cluster_is_asked_nothing(void **state)
 	theirs.cluster = 'd';
 	ports[0] = port_of(&ours);
 	ports[1] = port_of(&theirs);
-	remote = open_remote(ports, 2, LONG_MS, false);
-	assert_int_equal(REMOTE_DONE, put(remote, &report));
+	kv = open_client(ports, 2, LONG_MS, false);
+	assert_int_equal(KVCLIENT_DONE, put(kv, &report));
 	ours.script[1] = LOSE_REPLY;
-	assert_int_equal(REMOTE_DONE, put(remote, &report));
+	assert_int_equal(KVCLIENT_DONE, put(kv, &report));
 	assert_int_equal(0, report.server);
 	assert_int_equal(2, ours.done);
 	assert_int_equal(0, theirs.n_ids);
 	/* With nobody else left. */
 	close_fake(&ours);
-	remote_set_timeout(remote, SHORT_MS * TICK_MS);
-	assert_int_not_equal(REMOTE_DONE, put(remote, &report));
+	kvclient_set_timeout(kv, SHORT_MS * TICK_MS);
+	assert_int_not_equal(KVCLIENT_DONE, put(kv, &report));
 	assert_int_equal(0, theirs.n_ids);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&theirs);
 }
 
 static void who_is_no_such_server_is_told_at_once(void **state)
 {
 	int64_t begin = tick_now();
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	struct fake fake;
 
 	(void)state;
 	open_program(&fake, 1);
-	remote = open_one(&fake, LONG_MS);
-	assert_int_equal(REMOTE_NOT_DONE, put(remote, &report));
+	kv = open_one(&fake, LONG_MS);
+	assert_int_equal(KVCLIENT_NOT_DONE, put(kv, &report));
 	assert_int_equal(RPC_FAULT_PROGRAM, report.fault.kind);
 	assert_true(tick_now() - begin < LATE_MS * TICK_MS);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
@@ -630,58 +630,57 @@ static void who_is_no_such_server_is_told_at_once(void **state)
 
 static void what_may_have_been_done_stays_unknown(void **state)
 {
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	struct fake fake;
 
 	(void)state;
 	open_fake(&fake);
 	memset(fake.script, SAY + KV_NO_QUORUM, sizeof(fake.script));
 	fake.script[0] = SAY + KV_UNKNOWN;
-	remote = open_one(&fake, SHORT_MS);
-	assert_int_equal(REMOTE_UNKNOWN, put(remote, &report));
+	kv = open_one(&fake, SHORT_MS);
+	assert_int_equal(KVCLIENT_UNKNOWN, put(kv, &report));
 	assert_true(report.attempts > 1);
-	assert_text(remote, &report, "whether it was done is unknown");
-	remote_close(remote);
+	assert_text(kv, &report, "whether it was done is unknown");
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
 static void a_refusal_does_not_undo_a_lost_reply(void **state)
 {
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	struct fake fake;
 
 	(void)state;
 	open_fake(&fake);
 	fake.script[0] = LOSE_REPLY;
 	fake.script[1] = SAY + KV_TOO_LARGE;
-	remote = open_one(&fake, LONG_MS);
-	assert_int_equal(REMOTE_UNKNOWN, put(remote, &report));
+	kv = open_one(&fake, LONG_MS);
+	assert_int_equal(KVCLIENT_UNKNOWN, put(kv, &report));
 	assert_int_equal(1, fake.done);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
 static void silence_is_unknown_at_the_deadline(void **state)
 {
 	int64_t begin = tick_now();
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	struct fake fake;
 
 	(void)state;
 	open_fake(&fake);
 	memset(fake.script, HANG, sizeof(fake.script));
-	remote = open_one(&fake, SHORT_MS);
-	assert_int_equal(REMOTE_UNKNOWN, put(remote, &report));
+	kv = open_one(&fake, SHORT_MS);
+	assert_int_equal(KVCLIENT_UNKNOWN, put(kv, &report));
 	assert_int_equal(RPC_FAULT_TIMED_OUT, report.fault.kind);
 	assert_true(tick_now() - begin >= SHORT_MS * TICK_MS);
 	assert_true(tick_now() - begin < LATE_MS * TICK_MS);
 	/* A get changes nothing: it was not done. */
-	assert_int_equal(REMOTE_NOT_DONE,
-			 get(remote, KV_LINEARIZABLE, &report));
-	remote_close(remote);
+	assert_int_equal(KVCLIENT_NOT_DONE, get(kv, KV_LINEARIZABLE, &report));
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
@@ -697,24 +696,24 @@ static void a_signal_ends_the_wait_and_leaves_it_unknown(void **state)
 	const struct itimerval soon = {.it_value.tv_usec = 500000,
 				       .it_interval.tv_usec = 500000};
 	const struct itimerval never = {0};
-	struct remote_report report;
+	struct kvclient_report report;
 	struct sigaction old;
-	struct remote *remote;
+	struct kvclient *kv;
 	struct fake fake;
 
 	(void)state;
 	open_fake(&fake);
 	fake.script[0] = HANG;
-	remote = open_one(&fake, LONG_MS);
+	kv = open_one(&fake, LONG_MS);
 	assert_int_equal(0, sigaction(SIGALRM, &action, &old));
 	assert_int_equal(0, setitimer(ITIMER_REAL, &soon, NULL));
-	put(remote, &report);
+	put(kv, &report);
 	assert_int_equal(0, setitimer(ITIMER_REAL, &never, NULL));
 	assert_int_equal(0, sigaction(SIGALRM, &old, NULL));
 	assert_int_equal(RPC_FAULT_INTERRUPTED, report.fault.kind);
 	/* The first alarm came when it had long been sent. */
-	assert_int_equal(REMOTE_UNKNOWN, report.outcome);
-	remote_close(remote);
+	assert_int_equal(KVCLIENT_UNKNOWN, report.outcome);
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
@@ -722,80 +721,80 @@ static void a_signal_ends_the_wait_and_leaves_it_unknown(void **state)
 
 static void a_new_name_that_is_forgotten_is_replaced(void **state)
 {
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	struct fake fake;
 
 	(void)state;
 	open_fake(&fake);
-	remote = open_one(&fake, LONG_MS);
-	assert_int_equal(REMOTE_DONE, put(remote, &report));
+	kv = open_one(&fake, LONG_MS);
+	assert_int_equal(KVCLIENT_DONE, put(kv, &report));
 	/* Ten thousand others have been there since. */
 	fake.revision = 20000;
 	fake.script[1] = SAY + KV_FORGOTTEN;
-	assert_int_equal(REMOTE_DONE, put(remote, &report));
+	assert_int_equal(KVCLIENT_DONE, put(kv, &report));
 	assert_int_equal(2, report.attempts);
 	assert_int_equal(2, fake.done);
 	assert_memory_not_equal(fake.ids[1].client, fake.ids[2].client,
 				KV_CLIENT_BYTES);
 	assert_int_equal(1, fake.ids[2].sequence);
 	assert_int_equal(20000, fake.ids[2].since);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
 static void a_sent_name_that_is_forgotten_is_unknown(void **state)
 {
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	struct fake fake;
 
 	(void)state;
 	open_fake(&fake);
 	fake.script[0] = LOSE_REPLY;
 	fake.script[1] = SAY + KV_FORGOTTEN;
-	remote = open_one(&fake, LONG_MS);
-	assert_int_equal(REMOTE_UNKNOWN, put(remote, &report));
+	kv = open_one(&fake, LONG_MS);
+	assert_int_equal(KVCLIENT_UNKNOWN, put(kv, &report));
 	assert_int_equal(2, fake.n_ids);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
 static void the_callers_name_is_kept(void **state)
 {
-	struct remote_report report;
+	struct kvclient_report report;
 	kv_change change = a_put;
 	kv_write_result result;
-	struct remote *remote;
+	struct kvclient *kv;
 	struct fake fake;
 
 	(void)state;
 	open_fake(&fake);
-	remote = open_one(&fake, LONG_MS);
-	assert_int_equal(REMOTE_DONE, remote_name(remote, &change.id, &report));
+	kv = open_one(&fake, LONG_MS);
+	assert_int_equal(KVCLIENT_DONE, kvclient_name(kv, &change.id, &report));
 	assert_int_equal(1, change.id.sequence);
 	assert_int_equal(7, change.id.since);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(REMOTE_DONE, remote_write(remote, &change,
-							   &result, &report));
+		assert_int_equal(KVCLIENT_DONE,
+				 kvclient_write(kv, &change, &result, &report));
 		xdr_free((xdrproc_t)xdr_kv_write_result, (char *)&result);
 	}
 	assert_int_equal(1, fake.done);
 	assert_memory_equal(&change.id, &fake.ids[0], sizeof(change.id));
 	/* Nobody else may say that it was not sent before. */
 	fake.script[2] = SAY + KV_FORGOTTEN;
-	assert_int_equal(REMOTE_UNKNOWN,
-			 remote_write(remote, &change, &result, &report));
+	assert_int_equal(KVCLIENT_UNKNOWN,
+			 kvclient_write(kv, &change, &result, &report));
 	xdr_free((xdrproc_t)xdr_kv_write_result, (char *)&result);
 	assert_int_equal(3, fake.n_ids);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
 static void an_engine_without_names_gets_none_and_nothing_twice(void **state)
 {
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	kv_request_id id;
 	struct fake fake;
 
@@ -804,15 +803,15 @@ static void an_engine_without_names_gets_none_and_nothing_twice(void **state)
 	fake.has_no_names = true;
 	fake.script[0] = SAY + KV_NO_QUORUM;
 	fake.script[1] = LOSE_REPLY;
-	remote = open_one(&fake, LONG_MS);
-	assert_int_equal(REMOTE_UNKNOWN, put(remote, &report));
+	kv = open_one(&fake, LONG_MS);
+	assert_int_equal(KVCLIENT_UNKNOWN, put(kv, &report));
 	assert_int_equal(2, fake.n_ids);
 	assert_int_equal(0, fake.ids[1].sequence);
 	assert_int_equal(0, report.id.sequence);
-	assert_int_equal(REMOTE_NOT_DONE, remote_name(remote, &id, &report));
+	assert_int_equal(KVCLIENT_NOT_DONE, kvclient_name(kv, &id, &report));
 	assert_int_equal(KV_UNSUPPORTED, report.status);
 	assert_int_equal(0, id.sequence);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&fake);
 }
 
@@ -820,9 +819,9 @@ static void an_engine_without_names_gets_none_and_nothing_twice(void **state)
 
 static void a_session_sees_what_it_has_seen(void **state)
 {
-	struct remote_report report;
+	struct kvclient_report report;
 	struct fake old, fresh;
-	struct remote *remote;
+	struct kvclient *kv;
 	uint16_t ports[2];
 
 	(void)state;
@@ -830,29 +829,29 @@ static void a_session_sees_what_it_has_seen(void **state)
 	open_fake(&fresh);
 	ports[0] = port_of(&old);
 	ports[1] = port_of(&fresh);
-	remote = open_remote(ports, 2, LONG_MS, false);
-	remote_see(remote, 5);
-	assert_int_equal(REMOTE_DONE, get(remote, KV_SESSION, &report));
+	kv = open_client(ports, 2, LONG_MS, false);
+	kvclient_see(kv, 5);
+	assert_int_equal(KVCLIENT_DONE, get(kv, KV_SESSION, &report));
 	assert_int_equal(5, old.freshness.revision);
-	assert_int_equal(7, remote_revision(remote));
-	remote_see(remote, 6); /* never back */
+	assert_int_equal(7, kvclient_revision(kv));
+	kvclient_see(kv, 6); /* never back */
 	old.script[1] = SAY + KV_NOT_FRESH;
-	assert_int_equal(REMOTE_DONE, get(remote, KV_SESSION, &report));
+	assert_int_equal(KVCLIENT_DONE, get(kv, KV_SESSION, &report));
 	assert_int_equal(1, report.server);
 	assert_int_equal(7, fresh.freshness.revision);
 	/* The others have no such promise to keep. */
-	assert_int_equal(REMOTE_DONE, get(remote, KV_STALE, &report));
+	assert_int_equal(KVCLIENT_DONE, get(kv, KV_STALE, &report));
 	assert_int_equal(0, fresh.freshness.revision);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&old);
 	close_fake(&fresh);
 }
 
 static void status_and_hash_are_of_one_server(void **state)
 {
-	struct remote_report report;
+	struct kvclient_report report;
 	kv_status_result status;
-	struct remote *remote;
+	struct kvclient *kv;
 	kv_hash_result hash;
 	struct fake fake;
 	uint16_t ports[2];
@@ -862,19 +861,19 @@ static void status_and_hash_are_of_one_server(void **state)
 	open_fake(&fake);
 	ports[0] = closed_port(&fd);
 	ports[1] = port_of(&fake);
-	remote = open_remote(ports, 2, LONG_MS, false);
-	assert_int_equal(REMOTE_NOT_DONE,
-			 remote_status(remote, 0, &status, &report));
+	kv = open_client(ports, 2, LONG_MS, false);
+	assert_int_equal(KVCLIENT_NOT_DONE,
+			 kvclient_status(kv, 0, &status, &report));
 	assert_int_equal(1, report.attempts);
-	assert_int_equal(REMOTE_DONE,
-			 remote_status(remote, 1, &status, &report));
+	assert_int_equal(KVCLIENT_DONE,
+			 kvclient_status(kv, 1, &status, &report));
 	assert_string_equal("fake", status.engine);
 	xdr_free((xdrproc_t)xdr_kv_status_result, (char *)&status);
-	assert_int_equal(REMOTE_NOT_DONE,
-			 remote_hash(remote, 0, &hash, &report));
-	assert_int_equal(REMOTE_DONE, remote_hash(remote, 1, &hash, &report));
+	assert_int_equal(KVCLIENT_NOT_DONE,
+			 kvclient_hash(kv, 0, &hash, &report));
+	assert_int_equal(KVCLIENT_DONE, kvclient_hash(kv, 1, &hash, &report));
 	assert_int_equal(7, hash.applied);
-	remote_close(remote);
+	kvclient_close(kv);
 	close_fake(&fake);
 	close(fd);
 }
@@ -908,21 +907,21 @@ static void *lie(void *arg)
 
 static void lies_are_no_answers(void **state)
 {
-	struct remote_report report;
-	struct remote *remote;
+	struct kvclient_report report;
+	struct kvclient *kv;
 	struct liar liar = {.calls = 0};
 	uint16_t port = closed_port(&liar.fd);
 
 	(void)state;
 	assert_int_equal(0, listen(liar.fd, 16));
 	assert_int_equal(0, pthread_create(&liar.thread, NULL, lie, &liar));
-	remote = open_remote(&port, 1, SHORT_MS, false);
+	kv = open_client(&port, 1, SHORT_MS, false);
 	/* It lied at HELLO, so that no write was sent. */
-	assert_int_equal(REMOTE_NOT_DONE, put(remote, &report));
-	assert_int_equal(REMOTE_NOT_DONE, get(remote, KV_STALE, &report));
+	assert_int_equal(KVCLIENT_NOT_DONE, put(kv, &report));
+	assert_int_equal(KVCLIENT_NOT_DONE, get(kv, KV_STALE, &report));
 	/* Not as fast as it goes. */
 	assert_true(liar.calls > 1 && liar.calls < 200);
-	remote_close(remote);
+	kvclient_close(kv);
 	shutdown(liar.fd, SHUT_RDWR);
 	pthread_join(liar.thread, NULL);
 	close(liar.fd);
@@ -931,25 +930,25 @@ static void lies_are_no_answers(void **state)
 static void unknown_host_and_no_host_are_refused(void **state)
 {
 	struct parse_endpoint nowhere = {"nowhere.invalid", 9001};
-	struct remote_options options = {.servers = &nowhere,
-					 .n_servers = 1,
-					 .timeout_ns = LONG_MS * TICK_MS};
+	struct kvclient_options options = {.servers = &nowhere,
+					   .n_servers = 1,
+					   .timeout_ns = LONG_MS * TICK_MS};
 	int64_t begin = tick_now();
-	struct remote_report report;
-	struct remote *remote = NULL;
+	struct kvclient_report report;
+	struct kvclient *kv = NULL;
 
 	(void)state;
-	assert_int_equal(0, remote_open(&remote, &options));
-	assert_int_equal(REMOTE_NOT_DONE, put(remote, &report));
+	assert_int_equal(0, kvclient_open(&kv, &options));
+	assert_int_equal(KVCLIENT_NOT_DONE, put(kv, &report));
 	assert_int_equal(RPC_FAULT_HOST, report.fault.kind);
 	assert_true(tick_now() - begin < LATE_MS * TICK_MS);
-	assert_text(remote, &report, "nowhere.invalid:9001: ");
-	remote_close(remote);
+	assert_text(kv, &report, "nowhere.invalid:9001: ");
+	kvclient_close(kv);
 	options.n_servers = 0;
-	assert_int_equal(-EINVAL, remote_open(&remote, &options));
-	options.n_servers = REMOTE_SERVERS_MAX + 1;
-	assert_int_equal(-EINVAL, remote_open(&remote, &options));
-	remote_close(NULL);
+	assert_int_equal(-EINVAL, kvclient_open(&kv, &options));
+	options.n_servers = KVCLIENT_SERVERS_MAX + 1;
+	assert_int_equal(-EINVAL, kvclient_open(&kv, &options));
+	kvclient_close(NULL);
 }
 
 int main(void)

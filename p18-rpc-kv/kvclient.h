@@ -1,9 +1,9 @@
-/* remote.h - a store that is somewhere else, on several servers.
+/* kvclient.h - a client of the store, on several servers.
  *
  * What a client of kv.x has to know. A request goes to one server after the
  * other, under one deadline, until it has an answer or it must not be sent
  * again; none of them need be the leader, as servers forward. What became of it is
- * one of three (remote_outcome), and they are never mixed up: who was told "not
+ * one of three (kvclient_outcome), and they are never mixed up: who was told "not
  * done" may do it again, who was told "unknown" may not.
  *
  * A write is sent again after a fault that leaves that open only under a name
@@ -12,11 +12,11 @@
  * that answered first; a name means nothing to another. An engine that knows no
  * names (HELLO says so) gets none, and each write once.
  *
- * A remote is for one thread at a time, and after fork(2) for one of the two
+ * A handle is for one thread at a time, and after fork(2) for one of the two
  * processes. A call blocks until its deadline at most, and a signal handler that
  * runs ends it (RPC_FAULT_INTERRUPTED). Raises no signal. */
-#ifndef UNIXIPC_P18_RPC_KV_REMOTE_H
-#define UNIXIPC_P18_RPC_KV_REMOTE_H
+#ifndef UNIXIPC_P18_RPC_KV_KVCLIENT_H
+#define UNIXIPC_P18_RPC_KV_KVCLIENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,12 +29,12 @@
 extern "C" {
 #endif
 
-struct remote; /* opaque */
+struct kvclient; /* opaque */
 
-enum { REMOTE_SERVERS_MAX = KV_SERVERS_MAX };
+enum { KVCLIENT_SERVERS_MAX = KV_SERVERS_MAX };
 
-struct remote_options {
-	/* Copied; one to REMOTE_SERVERS_MAX. An empty host is localhost. */
+struct kvclient_options {
+	/* Copied; one to KVCLIENT_SERVERS_MAX. An empty host is localhost. */
 	const struct parse_endpoint *servers;
 	unsigned int n_servers;
 	/* Zero takes the default in brackets. */
@@ -45,16 +45,16 @@ struct remote_options {
 			       * unless they were surely not done */
 };
 
-enum remote_outcome {
-	REMOTE_DONE,     /* carried out; the result's status says with what
+enum kvclient_outcome {
+	KVCLIENT_DONE,     /* carried out; the result's status says with what
 			  * success: KV_DONE, KV_NOT_FOUND, KV_CONFLICT */
-	REMOTE_NOT_DONE, /* not now and not later */
-	REMOTE_UNKNOWN,  /* perhaps, or perhaps later */
+	KVCLIENT_NOT_DONE, /* not now and not later */
+	KVCLIENT_UNKNOWN,  /* perhaps, or perhaps later */
 };
 
 /* How it came to that. */
-struct remote_report {
-	enum remote_outcome outcome;
+struct kvclient_report {
+	enum kvclient_outcome outcome;
 	kv_status status;       /* what the server said, if fault.kind is
 				 * RPC_FAULT_NONE */
 	struct rpc_fault fault; /* else why it said nothing */
@@ -68,10 +68,10 @@ struct remote_report {
 	char text[KV_TEXT_MAX + 1]; /* the server's words, or empty */
 };
 
-/* Nobody is called yet. Returns 0 and *remote, -EINVAL (no server, or too many),
+/* Nobody is called yet. Returns 0 and *kv, -EINVAL (no server, or too many),
  * -ENOMEM or what getrandom(2) failed with. */
-int remote_open(struct remote **remote, const struct remote_options *options);
-void remote_close(struct remote *remote); /* NULL is allowed */
+int kvclient_open(struct kvclient **kv, const struct kvclient_options *options);
+void kvclient_close(struct kvclient *kv); /* NULL is allowed */
 
 /* ---- requests ---- */
 
@@ -80,59 +80,61 @@ void remote_close(struct remote *remote); /* NULL is allowed */
  * args->freshness.timeout_ms have to say is filled in here; a change that has an
  * id (sequence not 0) keeps it: whoever had no answer to it earlier learns what
  * became of it, or has it done now. */
-enum remote_outcome remote_write(struct remote *remote, const kv_change *change,
-				 kv_write_result *result,
-				 struct remote_report *report);
+enum kvclient_outcome kvclient_write(struct kvclient *kv,
+				     const kv_change *change,
+				     kv_write_result *result,
+				     struct kvclient_report *report);
 
-/* KV_SESSION: of remote_revision() at least, and of freshness.revision. A server
- * that is not fresh enough is left for another. A get is never REMOTE_UNKNOWN. */
-enum remote_outcome remote_get(struct remote *remote, const kv_get_args *args,
-			       kv_get_result *result,
-			       struct remote_report *report);
+/* KV_SESSION: of kvclient_revision() at least, and of freshness.revision. A server
+ * that is not fresh enough is left for another. A get is never KVCLIENT_UNKNOWN. */
+enum kvclient_outcome kvclient_get(struct kvclient *kv, const kv_get_args *args,
+				   kv_get_result *result,
+				   struct kvclient_report *report);
 
 /* As many pairs as one answer holds: result->more says whether to go on. */
-enum remote_outcome remote_list(struct remote *remote, const kv_list_args *args,
-				kv_list_result *result,
-				struct remote_report *report);
+enum kvclient_outcome kvclient_list(struct kvclient *kv,
+				    const kv_list_args *args,
+				    kv_list_result *result,
+				    struct kvclient_report *report);
 
 /* Add or remove a server of the cluster. It has no name: not sent again unless it
  * was surely not done. */
-enum remote_outcome remote_member(struct remote *remote,
-				  const kv_member_args *args,
-				  kv_write_result *result,
-				  struct remote_report *report);
+enum kvclient_outcome kvclient_member(struct kvclient *kv,
+				      const kv_member_args *args,
+				      kv_write_result *result,
+				      struct kvclient_report *report);
 
 /* Of this server alone, which is asked once. */
-enum remote_outcome remote_status(struct remote *remote, unsigned int server,
-				  kv_status_result *result,
-				  struct remote_report *report);
-enum remote_outcome remote_hash(struct remote *remote, unsigned int server,
-				kv_hash_result *result,
-				struct remote_report *report);
+enum kvclient_outcome kvclient_status(struct kvclient *kv, unsigned int server,
+				      kv_status_result *result,
+				      struct kvclient_report *report);
+enum kvclient_outcome kvclient_hash(struct kvclient *kv, unsigned int server,
+				    kv_hash_result *result,
+				    struct kvclient_report *report);
 
 /* A name for a request that the caller keeps, in order to send it again as often
- * as it takes, even from another process. REMOTE_NOT_DONE with KV_UNSUPPORTED:
+ * as it takes, even from another process. KVCLIENT_NOT_DONE with KV_UNSUPPORTED:
  * the engine knows no names. */
-enum remote_outcome remote_name(struct remote *remote, kv_request_id *id,
-				struct remote_report *report);
+enum kvclient_outcome kvclient_name(struct kvclient *kv, kv_request_id *id,
+				    struct kvclient_report *report);
 
 /* ---- what is known ---- */
 
 /* The newest revision that was read or written: KV_SESSION reads nothing older.
- * To be set to what another remote has known; it never goes back. */
-uint64_t remote_revision(const struct remote *remote);
-void remote_see(struct remote *remote, uint64_t revision);
+ * To be set to what another handle has known; it never goes back. */
+uint64_t kvclient_revision(const struct kvclient *kv);
+void kvclient_see(struct kvclient *kv, uint64_t revision);
 
 /* How long a request may take from now on. */
-void remote_set_timeout(struct remote *remote, int64_t timeout_ns);
+void kvclient_set_timeout(struct kvclient *kv, int64_t timeout_ns);
 
-/* One sentence without a dot at its end, for what is not REMOTE_DONE: the
+/* One sentence without a dot at its end, for what is not KVCLIENT_DONE: the
  * server's words or what the status means, or "localhost:9001: Server
  * unreachable: Connection refused". Says so where the outcome is unknown.
  * Returns buf. */
-const char *remote_text(const struct remote *remote,
-			const struct remote_report *report, char *buf,
-			size_t size);
+const char *kvclient_text(const struct kvclient *kv,
+			  const struct kvclient_report *report, char *buf,
+			  size_t size);
 
 #ifdef __cplusplus
 }
