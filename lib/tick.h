@@ -13,6 +13,10 @@
 #include <stdint.h>
 #include <time.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define TICK_NEVER INT64_MAX
 #define TICK_US INT64_C(1000)
 #define TICK_MS INT64_C(1000000)
@@ -48,5 +52,9 @@ struct timespec tick_to_realtime(int64_t deadline);
 /* Let the processor go until the moment; returns 0 or -EINTR. For pacing and
  * demonstrations, never for waiting until another process is ready. */
 int tick_sleep_until(int64_t moment);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
