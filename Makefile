@@ -262,12 +262,11 @@ build/gen/%.h build/gen/%_xdr.c build/gen/%_clnt.c build/gen/%_svc.c: \
 	@mkdir -p $(@D)
 	$(call run,GEN ) lib/rpc/rpcstub -o build/gen $<
 
-# All mechanisms in one library, for `make install`; of the store (p18) nothing is
-# installed yet but its commands.
+# All mechanisms in one library, for `make install`; of the store (p18) what a client
+# of it needs, and the Raft core.
 OUR_LIBS := $(filter-out $(call archive,suite support shapes replay crash crashplay \
-	raftsim kvlinear kvwire raft kvdurable kvstate kvcache kvremote kvetcd \
-	kvtable kvserver cmd rpccmd p06_print shm_image_arguments \
-	mmapdb_rows),$(LIBRARIES))
+	raftsim kvlinear kvdurable kvstate kvetcd kvtable kvserver cmd rpccmd \
+	p06_print shm_image_arguments mmapdb_rows),$(LIBRARIES))
 $(B)/libunixipc.a: $(OUR_LIBS)
 	@rm -f $@
 	$(call run,AR  ) ar rcs $@ $(foreach l,$(OUR_LIBS),$(OBJ_$(l)))
@@ -346,7 +345,7 @@ print-programs:
 # ---- installing, cleaning ----------------------------------------------------
 
 .PHONY: install clean help
-install: all $(B)/libunixipc.a ## DESTDIR= PREFIX= (default /usr/local)
+install: all $(B)/libunixipc.a $(filter build/gen/%,$(HEADERS)) ## DESTDIR= PREFIX= (default /usr/local)
 	@scripts/install-files "$(DESTDIR)" "$(PREFIX)" "$(VERSION)" \
 		"$(sort $(foreach l,$(OUR_LIBS),$(PKGS_$(l))))" \
 		$(B)/libunixipc.a $(call chosen,$(PROGRAMS)) -- $(sort $(HEADERS))

@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
 	MEMBERS_MAX = 9,
 	MEMBERS_ADDRESS_MAX = 256, /* bytes, without the final zero */
@@ -53,5 +57,9 @@ size_t members_encode(const struct members *members, void *bytes);
 
 /* -EBADMSG, with *members unchanged: no such list, or two of one id. */
 int members_decode(const void *bytes, size_t len, struct members *members);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -72,6 +72,10 @@
 
 #include "p18-rpc-kv/raft/members.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
 	RAFT_ENTRIES_MAX = 32,       /* of one message */
 	RAFT_COMMAND_MAX = 135168,   /* bytes of one entry */
@@ -371,5 +375,9 @@ const struct raft_entry *raft_entry(const struct raft *raft, uint64_t index);
  * to an entry RAFT_MEMBERS yet. */
 void raft_members(const struct raft *raft, uint64_t index,
 		  struct members *members);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

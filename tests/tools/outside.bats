@@ -49,6 +49,22 @@ serves() {
 	done
 }
 
+@test "a C and a C++ program use the store: its client, its shared memory, its Raft" {
+	make store store_cc
+	start_server --name kv --ready ' event=leader ' \
+		"$BATS_FILE_TMPDIR"/prefix/libexec/unixipc/p18-rpc-kv/kv_server \
+		--id=1 --port=21190 --log=events --election-timeout=100ms \
+		--heartbeat=20ms
+	for program in store store_cc; do
+		run -0 timeout 20 ./$program 21190
+		assert_output $'get value\ncache value\nraft key'
+	done
+	stop_server kv
+	# Without a server it is not done, and nothing is seen.
+	run -1 timeout 20 ./store 21190
+	assert_output ''
+}
+
 @test "what rpcstub refuses ends the make" {
 	sed -i 's/hyper b;/opaque b<>;/' adder.x
 	run -2 make
