@@ -9,6 +9,7 @@ SUITE_USES += bounded myrwlock sempool sysv_barrier
 SUITE_USES += shm_ring_bench spsc
 SUITE_USES += calc rpc
 SUITE_USES += reclock mmapdb
+SUITE_USES += kvclient kvserver
 
 $(call library,suite,suite,$(SUITE_SOURCES),jansson libtirpc,$(SUITE_USES))
 $(call program,ipc_suite,suite,main.c benchmark.c clean.c doctor.c \

@@ -9,17 +9,14 @@
 const struct store *const store_table[] = {
 	&store_kvstore,
 	&store_mmapdb,
+	&store_kv,
 	NULL,
 };
 
 const struct syncop *const store_ops[] = {
-	&store_kvstore_get,
-	&store_kvstore_set,
-	&store_kvstore_set_durable,
-	&store_mmapdb_get,
-	&store_mmapdb_put,
-	&store_mmapdb_put_durable,
-	NULL,
+	&store_kvstore_get, &store_kvstore_set,    &store_kvstore_set_durable,
+	&store_mmapdb_get,  &store_mmapdb_put,     &store_mmapdb_put_durable,
+	&store_kv_get,      &store_kv_put_durable, NULL,
 };
 
 void store_destroy(void *state)
@@ -35,22 +32,27 @@ void store_destroy(void *state)
 	free(site);
 }
 
+int store_make_folder(struct store_site *site)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	if (snprintf(site->folder, sizeof(site->folder), "%s/ipc_suite.XXXXXX",
+		     tmp && *tmp ? tmp : "/var/tmp") >=
+	    (int)sizeof(site->folder))
+		return -ENAMETOOLONG;
+	return mkdtemp(site->folder) ? 0 : -errno;
+}
+
 int store_create(void **state, unsigned int flags,
 		 int (*fill)(const struct store_site *site))
 {
 	struct store_site *site = calloc(1, sizeof(*site));
-	const char *tmp = getenv("TMPDIR");
-	int error = 0;
+	int error;
 
 	if (!site)
 		return -ENOMEM;
 	site->flags = flags;
-	if (snprintf(site->folder, sizeof(site->folder), "%s/ipc_suite.XXXXXX",
-		     tmp && *tmp ? tmp : "/var/tmp") >=
-	    (int)sizeof(site->folder))
-		error = -ENAMETOOLONG;
-	else if (!mkdtemp(site->folder))
-		error = -errno;
+	error = store_make_folder(site);
 	if (error) {
 		free(site);
 		return error;

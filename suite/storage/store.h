@@ -4,7 +4,7 @@
  * (suite/sync/syncop.h) for each operation. Its file lies in a folder of its
  * own under TMPDIR, or else /var/tmp, which is on a disk where /tmp may be
  * memory, and holds STORE_RECORDS records; each member opens it after the fork, as file locks
- * belong to processes.
+ * belong to processes. Not so kv: it is three servers, and keeps few records.
  */
 #ifndef UNIXIPC_SUITE_STORAGE_STORE_H
 #define UNIXIPC_SUITE_STORAGE_STORE_H
@@ -31,6 +31,8 @@ extern const struct syncop store_kvstore_get, store_kvstore_set,
 extern const struct store store_mmapdb; /* p14 */
 extern const struct syncop store_mmapdb_get, store_mmapdb_put,
 	store_mmapdb_put_durable;
+extern const struct store store_kv; /* p18 */
+extern const struct syncop store_kv_get, store_kv_put_durable;
 
 /* The state of every operation; each member has its own, as copied by fork. */
 struct store_site {
@@ -41,6 +43,9 @@ struct store_site {
 	struct rng rng; /* seeded by the process that draws first */
 	int is_seeded;
 };
+
+/* Make the folder alone, which the caller removes. Returns 0 or -errno. */
+int store_make_folder(struct store_site *site);
 
 /* For syncop.create: make a folder, and have the store filled, which closes what
  * it opened. Nothing is left when it fails. Returns 0 or -errno. */

@@ -143,7 +143,9 @@ const struct syncs_kind syncs_kind_storage = {
 	.note = "An operation is one get, or one set in a commit of its own, "
 		"of a record of\n16 + 100 bytes among 10000 at random; two "
 		"processes share the file. What was\nread is verified. "
-		"\"Durable\" survives a power cut, all else kill -9.\n",
+		"\"Durable\" survives a power cut, all else kill -9. Of "
+		"kv there\nare 200 records on three servers of this "
+		"machine, whose CPU is not counted.\n",
 };
 
 int syncs_print(const struct syncs *syncs, const struct syncs_kind *kind,

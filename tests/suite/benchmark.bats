@@ -50,7 +50,8 @@ measure_all() {
 		assert_line --regexp "^$title.* [0-9.]+[kM]? "
 	done
 	for title in 'kvstore get' 'kvstore set' 'kvstore set, durable' \
-		'mmapdb get' 'mmapdb put' 'mmapdb put, durable'; do
+		'mmapdb get' 'mmapdb put' 'mmapdb put, durable' \
+		'kv get, linearizable' 'kv put, durable'; do
 		assert_line --regexp "^$title .* [0-9.]+[kM]? "
 	done
 	run ./ipc_suite report results.json

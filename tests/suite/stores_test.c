@@ -5,13 +5,17 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/child.h"
+#include "lib/fdio.h"
 #include "lib/measure/machine.h"
 #include "lib/tick.h"
+#include "suite/storage/kv_servers.h"
 #include "suite/sync/contend.h"
 #include "suite/sync/syncs.h"
 #include "tests/support/leftover.h"
@@ -120,6 +124,69 @@ static void a_store_that_cannot_be_filled_leaves_no_folder(void **state)
 	assert_nothing_there();
 }
 
+struct crew {
+	const char *folder;
+	int out;
+};
+
+/* Start servers, tell who they are, and stay. */
+static int start_and_stay(void *arg)
+{
+	const struct crew *crew = arg;
+	struct kv_servers servers;
+
+	if (kv_servers_start(&servers, crew->folder) ||
+	    fdio_write_full(crew->out, servers.pids, sizeof(servers.pids)))
+		return 1;
+	pause();
+	return 0;
+}
+
+static void servers_of_one_who_is_killed_end(void **state)
+{
+	struct leftover before = leftover_count();
+	struct crew crew = {.folder = scratch.dir};
+	const int64_t deadline = tick_after(10 * TICK_S);
+	uint64_t started[KV_SERVERS];
+	pid_t pid, pids[KV_SERVERS];
+	int ends[2], status;
+
+	(void)state;
+	assert_int_equal(fdio_pipe(ends), 0);
+	crew.out = ends[1];
+	assert_int_equal(child_fork(start_and_stay, &crew, &pid), 0);
+	assert_int_equal(fdio_read_until(ends[0], pids, sizeof(pids), deadline),
+			 sizeof(pids));
+	for (int i = 0; i < KV_SERVERS; i++) {
+		started[i] = child_start_time(pids[i]);
+		assert_true(child_is_alive(pids[i], started[i]));
+	}
+	kill(pid, SIGKILL);
+	assert_int_equal(child_wait(pid, deadline, &status), 0);
+	for (int i = 0; i < KV_SERVERS; i++)
+		while (child_is_alive(pids[i], started[i])) {
+			assert_false(tick_is_over(deadline));
+			tick_sleep_until(tick_after(TICK_MS));
+		}
+	fdio_close(&ends[0]);
+	fdio_close(&ends[1]);
+	leftover_assert_same(&before);
+}
+
+static void servers_of_two_runs_do_not_meet(void **state)
+{
+	struct kv_servers a, b;
+
+	(void)state;
+	assert_int_equal(kv_servers_start(&a, scratch.dir), 0);
+	assert_int_equal(kv_servers_start(&b, scratch_path(&scratch, ".")), 0);
+	for (int i = 0; i < KV_SERVERS; i++)
+		for (int j = 0; j < KV_SERVERS; j++)
+			assert_int_not_equal(a.at[i].port, b.at[j].port);
+	kv_servers_end(&a);
+	kv_servers_end(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +199,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_store_that_cannot_be_filled_leaves_no_folder, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			servers_of_one_who_is_killed_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(servers_of_two_runs_do_not_meet,
+						setup, teardown),
 	};
 
 	return SUPPORT_MAIN(tests);
