@@ -164,6 +164,13 @@ uint64_t identity_start_time(pid_t id)
 	return identity_proc_read(id, &proc) == 0 ? proc.start : 0;
 }
 
+int identity_processor(pid_t pid)
+{
+	struct identity_proc proc;
+
+	return identity_proc_read(pid, &proc) == 0 ? proc.processor : -1;
+}
+
 /* start_mask: the bits of the start that were noted. */
 static enum identity_life judge_start(pid_t id, uint64_t start,
 				      uint64_t start_mask)

@@ -127,6 +127,10 @@ int identity_parse(const char *text, struct identity_process *process);
  * time namespace has it; 0 when there is none, or /proc does not tell. */
 uint64_t identity_start_time(pid_t id);
 
+/* The processor on which the first thread of the process with that pid runs, or
+ * ran last: a hint, as it may be on another by now. -1 when nobody knows. */
+int identity_processor(pid_t pid);
+
 /* Whether the process or thread with that id and start lives, for formats that
  * note no more than this: they are good for one PID and time namespace and one
  * boot, and who reads them from elsewhere is misled. In doubt it does. */

@@ -59,7 +59,7 @@ int identity_proc_read(pid_t id, struct identity_proc *proc)
 		return -EBADMSG;
 	at += 2;
 	proc->state = *at;
-	for (int field = 4; field <= 22; field++) {
+	for (int field = 4; field <= 39; field++) {
 		at = strchr(at, ' ');
 		if (!at)
 			return -EBADMSG;
@@ -68,8 +68,11 @@ int identity_proc_read(pid_t id, struct identity_proc *proc)
 			proc->group = strtoll(at, NULL, 10);
 		else if (field == 20)
 			proc->threads = strtoull(at, NULL, 10);
+		else if (field == 22)
+			proc->start = strtoull(at, NULL, 10);
+		else if (field == 39)
+			proc->processor = (int)strtol(at, NULL, 10);
 	}
-	proc->start = strtoull(at, NULL, 10);
 	return 0;
 }
 

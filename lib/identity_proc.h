@@ -17,6 +17,7 @@ struct identity_proc {
 	int64_t group;
 	uint64_t threads;
 	uint64_t start;
+	int processor; /* of the first thread, now or last */
 };
 
 /* Of a process or thread. 0; -ENOENT or -ESRCH: none, or no /proc; -EPERM or

@@ -30,6 +30,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/identity.h"
 #include "lib/fdio.h"
 #include "lib/rpc/rpc_workers.h"
 #include "lib/tick.h"
@@ -458,20 +459,31 @@ static bool runs_on(const struct rpc_loop *loop, int processor)
 	       processor;
 }
 
-/* The loop that should have this one: it runs where the bytes come in, which the
- * kernel notes for TCP, and has no more connections than this loop. NULL: this
- * one, or nobody knows. */
+/* The processor where the bytes come in, or -1. The kernel notes it for TCP; at
+ * a Unix socket they come in where the peer runs that sends them. */
+static int find_incoming(const struct rpc_conn *conn)
+{
+	socklen_t bytes = sizeof(int);
+	int processor;
+
+	if (conn->peer.has_ids)
+		return identity_processor(conn->peer.pid);
+	if (getsockopt(conn->fd, SOL_SOCKET, SO_INCOMING_CPU, &processor,
+		       &bytes))
+		return -1;
+	return processor;
+}
+
+/* The loop that should have this one: it runs where the bytes come in, and has
+ * no more connections than this loop. NULL: this one, or nobody knows. */
 static struct rpc_loop *find_nearer(const struct rpc_conn *conn)
 {
 	struct rpc_loop *loop = conn->l.loop, *other;
 	unsigned int n =
 		atomic_load_explicit(&loop->n_conns, memory_order_relaxed);
-	socklen_t bytes = sizeof(int);
-	int processor;
+	int processor = find_incoming(conn);
 
-	if (getsockopt(conn->fd, SOL_SOCKET, SO_INCOMING_CPU, &processor,
-		       &bytes) ||
-	    processor < 0 || runs_on(loop, processor))
+	if (processor < 0 || runs_on(loop, processor))
 		return NULL;
 	for (unsigned int i = 0; i < loop->loops->n; i++) {
 		other = &loop->loops->loops[i];

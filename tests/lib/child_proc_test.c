@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/identity.h"
+
 enum { CHILD_MS = 20000 };
 
 static int pin_to_each(void *arg)
@@ -22,7 +24,8 @@ static int pin_to_each(void *arg)
 		int rc = child_pin(cpu);
 
 		if (CPU_ISSET((size_t)cpu, &allowed) &&
-		    (rc || sched_getcpu() != cpu))
+		    (rc || sched_getcpu() != cpu ||
+		     identity_processor(getpid()) != cpu))
 			return 2;
 	}
 	if (child_pin(-1) != -EINVAL || child_pin(CPU_SETSIZE) != -EINVAL)

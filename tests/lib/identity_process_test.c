@@ -102,6 +102,7 @@ static void process_lives_until_it_is_a_zombie(void **state)
 	assert_life(process, IDENTITY_DEAD);
 	assert_false(identity_is_alive(pid, process.start));
 	assert_int_equal(identity_start_time(pid), 0);
+	assert_int_equal(identity_processor(pid), -1);
 	assert_int_equal(identity_open(&process), -ESRCH);
 	assert_int_equal(identity_of(pid, &process), -ESRCH);
 }

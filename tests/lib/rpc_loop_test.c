@@ -1,6 +1,6 @@
 /* Connections that move from loop to loop. Linked with --wrap for sched_getcpu,
- * by which each loop seems to have a processor of its own, and for getsockopt,
- * which says what a case wants of where bytes come in. */
+ * by which each loop seems to have a processor of its own, and for getsockopt and
+ * identity_processor, which say what a case wants of where bytes come in. */
 #include <sched.h>
 #include <sys/socket.h>
 
@@ -34,6 +34,15 @@ int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 	if (*processor == ANY)
 		*processor = (int)(atomic_fetch_add(&asked, 1) / 3 % LOOPS);
 	return 0;
+}
+
+/* Where the client of a Unix socket runs, who is this process. */
+static atomic_int peer_runs_on;
+
+int __wrap_identity_processor(pid_t pid);
+int __wrap_identity_processor(pid_t pid)
+{
+	return pid == getpid() ? atomic_load(&peer_runs_on) : -1;
 }
 
 static cpu_set_t processors[LOOPS]; /* that each may use */
@@ -101,6 +110,27 @@ static void connection_goes_where_its_bytes_come_in(void **state)
 	assert_int_equal(call_often(client, MANY), other);
 	atomic_store(&incoming, first);
 	assert_int_equal(call_often(client, MANY), first);
+	rpc_client_close(client);
+	stop_server(&f);
+}
+
+/* Where the kernel notes nothing. */
+static void unix_connection_goes_where_its_peer_runs(void **state)
+{
+	struct fixture f;
+	struct rpc_client *client;
+	int first;
+
+	(void)state;
+	atomic_store(&peer_runs_on, -1);
+	start_loops(&f);
+	client = open_client(&f, RPC_UNIX);
+	first = call_often(client, MANY);
+	assert_int_equal(call_often(client, MANY), first);
+	atomic_store(&peer_runs_on, 1 - first);
+	assert_int_equal(call_often(client, MANY), 1 - first);
+	atomic_store(&peer_runs_on, -1);
+	assert_int_equal(call_often(client, MANY), 1 - first);
 	rpc_client_close(client);
 	stop_server(&f);
 }
@@ -207,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connection_goes_where_its_bytes_come_in),
+		cmocka_unit_test(unix_connection_goes_where_its_peer_runs),
 		cmocka_unit_test(no_connection_goes_to_a_loop_that_has_more),
 		cmocka_unit_test(loops_keep_apart),
 		cmocka_unit_test(calls_succeed_while_connections_move),
