@@ -19,6 +19,8 @@ setup() {
 	assert_line --regexp '^mutex +any  '
 	assert_line --regexp '^sysv-barrier +32767 members  a barrier '
 	assert_line --regexp '^sysv-sem: .* sets: .*kernel.sem$'
+	assert_line --regexp '^kvstore +32KB '
+	assert_line --regexp '^mmapdb +16MB '
 	run --separate-stderr ./ipc_suite list --json
 	assert_success
 	assert_line '  "schema": "unixipc-list/1",'
