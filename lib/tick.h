@@ -22,6 +22,10 @@ extern "C" {
 #define TICK_MS INT64_C(1000000)
 #define TICK_S INT64_C(1000000000)
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Now. */
 int64_t tick_now(void);
 

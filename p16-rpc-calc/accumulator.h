@@ -23,6 +23,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct accumulator;
 
 /* Start at 0, remember up to clients (1 or more). -ENOMEM, -EINVAL. */
@@ -54,5 +58,9 @@ struct accumulator_counts {
 };
 
 struct accumulator_counts accumulator_counts(struct accumulator *accumulator);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -65,6 +65,14 @@ serves() {
 	assert_output ''
 }
 
+@test "a C and a C++ program keep records in both stores" {
+	make stores stores_cc
+	for program in stores stores_cc; do
+		run -0 ./$program $program.kv $program.db
+		assert_output $'kvstore\nmmapdb'
+	done
+}
+
 @test "what rpcstub refuses ends the make" {
 	sed -i 's/hyper b;/opaque b<>;/' adder.x
 	run -2 make
