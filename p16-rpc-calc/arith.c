@@ -2,82 +2,79 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <string.h>
 
-static int divide(int64_t a, int64_t b, int64_t *value)
-{
-	if (b == 0)
-		return -EDOM;
-	/* On most processors a trap, not a wrong number. */
-	if (a == INT64_MIN && b == -1)
-		return -EOVERFLOW;
-	*value = a / b;
-	return 0;
-}
-
-int arith_evaluate(enum arith_operation operation, int64_t a, int64_t b,
-		   int64_t *value)
+calc_status arith_evaluate(calc_operation operation, int64_t a, int64_t b,
+			   int64_t *value)
 {
 	int64_t result = 0;
 	bool overflows;
 
 	switch (operation) {
-	case ARITH_ADD:
+	case CALC_ADD:
 		overflows = __builtin_add_overflow(a, b, &result);
 		break;
-	case ARITH_SUBTRACT:
+	case CALC_SUBTRACT:
 		overflows = __builtin_sub_overflow(a, b, &result);
 		break;
-	case ARITH_MULTIPLY:
+	case CALC_MULTIPLY:
 		overflows = __builtin_mul_overflow(a, b, &result);
 		break;
-	case ARITH_DIVIDE:
-		return divide(a, b, value);
+	case CALC_DIVIDE:
+		if (b == 0)
+			return CALC_DIVISION_BY_ZERO;
+		/* On most processors a trap, not a wrong number. */
+		overflows = a == INT64_MIN && b == -1;
+		if (!overflows)
+			result = a / b;
+		break;
 	default:
-		return -EINVAL;
+		return CALC_NO_OPERATION;
 	}
 	if (overflows)
-		return -EOVERFLOW;
+		return CALC_OVERFLOW;
 	*value = result;
-	return 0;
+	return CALC_DONE;
 }
 
-int arith_evaluate_32(enum arith_operation operation, int32_t a, int32_t b,
-		      int32_t *value)
+calc_status arith_evaluate_32(calc_operation operation, int32_t a, int32_t b,
+			      int32_t *value)
 {
 	int64_t result;
-	int r = arith_evaluate(operation, a, b, &result);
+	calc_status status = arith_evaluate(operation, a, b, &result);
 
-	if (r)
-		return r;
+	if (status)
+		return status;
 	if (result < INT32_MIN || result > INT32_MAX)
-		return -EOVERFLOW;
+		return CALC_OVERFLOW;
 	*value = (int32_t)result;
-	return 0;
+	return CALC_DONE;
 }
 
-int arith_parse(const char *word, enum arith_operation *operation)
-{
-	static const char *const words[][2] = {
-		[ARITH_ADD] = {"add", "add"},
-		[ARITH_SUBTRACT] = {"sub", "subtract"},
-		[ARITH_MULTIPLY] = {"mul", "multiply"},
-		[ARITH_DIVIDE] = {"div", "divide"},
-	};
+static const struct {
+	const char *word, *long_word;
+	char sign;
+} operations[] = {
+	[CALC_ADD] = {"add", "add", '+'},
+	[CALC_SUBTRACT] = {"sub", "subtract", '-'},
+	[CALC_MULTIPLY] = {"mul", "multiply", '*'},
+	[CALC_DIVIDE] = {"div", "divide", '/'},
+};
 
-	for (int i = ARITH_ADD; i <= ARITH_DIVIDE; i++)
-		if (strcmp(word, words[i][0]) == 0 ||
-		    strcmp(word, words[i][1]) == 0) {
-			*operation = (enum arith_operation)i;
+int arith_parse(const char *word, calc_operation *operation)
+{
+	for (int i = CALC_ADD; i <= CALC_DIVIDE; i++)
+		if (strcmp(word, operations[i].word) == 0 ||
+		    strcmp(word, operations[i].long_word) == 0) {
+			*operation = (calc_operation)i;
 			return 0;
 		}
 	return -EINVAL;
 }
 
-char arith_sign(enum arith_operation operation)
+char arith_sign(calc_operation operation)
 {
-	return operation >= ARITH_ADD && operation <= ARITH_DIVIDE
-		       ? "?+-*/"[operation]
+	return operation >= CALC_ADD && operation <= CALC_DIVIDE
+		       ? operations[operation].sign
 		       : '?';
 }

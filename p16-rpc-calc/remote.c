@@ -77,6 +77,14 @@ static bool is_32(int64_t value)
 	return value >= INT32_MIN && value <= INT32_MAX;
 }
 
+static enum rpc_fault_kind (*const calls_1[])(struct rpc_client *client,
+					      const operands *o, int *value,
+					      struct rpc_fault *fault) = {
+	[CALC_ADD] = calc_add_1,
+	[CALC_SUBTRACT] = calc_subtract_1,
+	[CALC_MULTIPLY] = calc_multiply_1,
+};
+
 /* A server of version 1 may well answer with what is left of a number that
  * was too large: do not ask for one. */
 static enum rpc_fault_kind evaluate_1(struct remote *remote,
@@ -91,17 +99,11 @@ static enum rpc_fault_kind evaluate_1(struct remote *remote,
 	if (e->operation == CALC_DIVIDE || !is_32(e->operands.a) ||
 	    !is_32(e->operands.b))
 		return refuse(fault);
-	*answer = (calc_answer){.status = CALC_OVERFLOW};
-	if (arith_evaluate_32((enum arith_operation)e->operation, o.a, o.b,
-			      &value))
+	answer->status = arith_evaluate_32(e->operation, o.a, o.b, &value);
+	if (answer->status)
 		return RPC_FAULT_NONE;
-	if (e->operation == CALC_ADD)
-		kind = calc_add_1(remote->client, &o, &value, fault);
-	else if (e->operation == CALC_SUBTRACT)
-		kind = calc_subtract_1(remote->client, &o, &value, fault);
-	else
-		kind = calc_multiply_1(remote->client, &o, &value, fault);
-	*answer = (calc_answer){CALC_DONE, {.value = value}};
+	kind = calls_1[e->operation](remote->client, &o, &value, fault);
+	answer->calc_answer_u.value = value;
 	return kind;
 }
 

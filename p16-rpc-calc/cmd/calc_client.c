@@ -104,7 +104,6 @@ static void print_result(const calc_answer *answer)
 static void evaluate(const struct arguments *arguments, struct remote *remote,
 		     const calc_expression *e)
 {
-	enum arith_operation operation = (enum arith_operation)e->operation;
 	calc_answer answer;
 	struct rpc_fault fault;
 
@@ -112,7 +111,7 @@ static void evaluate(const struct arguments *arguments, struct remote *remote,
 		fail(arguments, &fault);
 	if (answer.status)
 		die_status(REFUSED, "%" PRId64 " %c %" PRId64 ": %s",
-			   (int64_t)e->operands.a, arith_sign(operation),
+			   (int64_t)e->operands.a, arith_sign(e->operation),
 			   (int64_t)e->operands.b,
 			   answer.status == CALC_OVERFLOW &&
 					   remote_version(remote) == CALC_VERS

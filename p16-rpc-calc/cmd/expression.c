@@ -32,16 +32,14 @@ calc_expression expression_of(const char *where, const char *const words[],
 			      size_t n)
 {
 	calc_expression expression = {0};
-	enum arith_operation operation;
 
 	if (n == 0)
 		die_usage("%san operation is missing: " ACCEPTED, where);
-	if (arith_parse(words[0], &operation))
+	if (arith_parse(words[0], &expression.operation))
 		die_usage("%soperation '%s': " ACCEPTED, where, words[0]);
 	if (n != 3)
 		die_usage("%s%s takes two operands (%s 5 3), not %zu", where,
 			  words[0], words[0], n - 1);
-	expression.operation = (calc_operation)operation;
 	expression.operands.a = expression_number(where, words[1]);
 	expression.operands.b = expression_number(where, words[2]);
 	return expression;
