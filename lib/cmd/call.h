@@ -24,6 +24,13 @@ struct call {
 
 extern const char *const call_transports[];
 
+/* For the end of a command's --help. */
+#define CALL_EXIT_STATUS                                                      \
+	"Exit status: 0 done, 1 failed here, 2 usage, 3 whether it was done " \
+	"is unknown, 4 not reached, 5 not registered or no rpcbind, "         \
+	"6 the server has not that version or operation, 7 authentication "   \
+	"refused, 8 refused or not understood by the server."
+
 /* Rows for the command's table of options, to a struct call. Call call_check()
  * when they are parsed. */
 #define CALL_OPTIONS(call)                                                    \

@@ -50,6 +50,23 @@ void serve_check(struct serve *serve)
 		server->trace = call_trace;
 }
 
+void serve_print_event(enum rpc_server_event event, const struct rpc_peer *peer,
+		       int error, void *arg)
+{
+	static const char *const words[] = {
+		[RPC_SERVER_BAD_RECORD] = "what came was no call",
+		[RPC_SERVER_SLOW] = "half a call, or a reply not read",
+		[RPC_SERVER_IDLE] = "idle for too long",
+		[RPC_SERVER_EVICTED] = "idle, and another wanted to come",
+		[RPC_SERVER_NO_MEMORY] = "memory was used up",
+		[RPC_SERVER_REFUSED] = "no room for it",
+	};
+
+	(void)arg;
+	die_warn_errno(error, "closed a connection (%s): %s",
+		       rpc_auth_transport_name(peer->transport), words[event]);
+}
+
 /* ---- listening ---- */
 
 static void release(const struct serve *serve)

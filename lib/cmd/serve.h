@@ -11,6 +11,7 @@
 
 #include "lib/cmd/cli.h"
 #include "lib/rpc/rpc_server.h"
+#include "lib/tick.h"
 
 struct serve {
 	struct rpc_server_options server;
@@ -31,6 +32,14 @@ struct serve {
 			  "by a thread each)"),                               \
 		CLI_TEXT("socket", 's', "PATH", &(serve)->server.unix_path,   \
 			 "Listen on a Unix socket too"),                      \
+		CLI_COUNT("max-connections", 'm', "N",                        \
+			  &(serve)->server.max_connections, 1, 100000,        \
+			  "Connections at the same time (default 1000)"),     \
+		CLI_DURATION("idle-timeout", 'i', "DUR",                      \
+			     &(serve)->server.idle_ns, 10 * TICK_MS,          \
+			     TICK_NEVER / 2,                                  \
+			     "Close connections without calls for so long "   \
+			     "(default 5m)"),                                 \
 		CLI_ON("no-rpcbind", 'n', &(serve)->has_no_rpcbind,           \
 		       "Register nothing"),                                   \
 		CLI_ON("trace", 'x', &(serve)->is_traced,                     \
@@ -41,6 +50,11 @@ void serve_take_transports(const char *list, void *where); /* of a row */
 
 /* Whether they fit together, and what follows from them. */
 void serve_check(struct serve *serve);
+
+/* For on_event of the server's options: say which connection is closed, and
+ * why. */
+void serve_print_event(enum rpc_server_event event, const struct rpc_peer *peer,
+		       int error, void *arg);
 
 /* Listen. A Unix socket goes into the ledger of IPC objects. */
 struct rpc_server *serve_open(const struct serve *serve);

@@ -26,11 +26,7 @@ struct arguments {
 
 static const char doc[] =
 	"Have calc_server at HOST calculate.\v"
-	"Example: ./calc_client localhost add 5 3\n"
-	"Exit status: 0 done, 1 failed here, 2 usage, 3 whether it was done "
-	"is unknown, 4 not reached, 5 not registered or no rpcbind, "
-	"6 the server has not that version or operation, 7 authentication "
-	"refused, 8 refused or not understood by the server.";
+	"Example: ./calc_client localhost add 5 3\n" CALL_EXIT_STATUS;
 
 static void parse(struct arguments *arguments, int argc, char **argv)
 {

@@ -30,17 +30,9 @@ static const char doc[] =
 
 static void parse(struct arguments *arguments, int argc, char **argv)
 {
-	struct rpc_server_options *server = &arguments->serve.server;
 	uint64_t to_drop = 0;
 	const struct cli_option options[] = {
 		SERVE_OPTIONS(&arguments->serve),
-		CLI_COUNT("max-connections", 'm', "N", &server->max_connections,
-			  1, 100000,
-			  "Connections at the same time (default 1000)"),
-		CLI_DURATION("idle-timeout", 'i', "DUR", &server->idle_ns,
-			     10 * TICK_MS, TICK_NEVER / 2,
-			     "Close connections without calls for so long "
-			     "(default 5m)"),
 		CLI_COUNT("drop-replies", 'D', "N", &to_drop, 0, UINT64_MAX,
 			  "Serve N calls and lose their replies"),
 		CLI_ON("verbose", 'v', &arguments->is_verbose,
@@ -69,25 +61,6 @@ static bool loses_reply(const struct rpc_call *call, void *arg)
 			    memory_order_relaxed, memory_order_relaxed))
 			return true;
 	return false;
-}
-
-static void print_event(enum rpc_server_event event,
-			const struct rpc_peer *peer, int error, void *arg)
-{
-	static const char *const words[] = {
-		[RPC_SERVER_BAD_RECORD] = "what came was no call",
-		[RPC_SERVER_SLOW] = "half a call, or a reply not read",
-		[RPC_SERVER_IDLE] = "idle for too long",
-		[RPC_SERVER_EVICTED] = "idle, and another wanted to come",
-		[RPC_SERVER_NO_MEMORY] = "memory was used up",
-		[RPC_SERVER_REFUSED] = "no room for it",
-	};
-	const struct arguments *arguments = arg;
-
-	if (arguments->is_verbose)
-		die_warn_errno(error, "closed a connection (%s): %s",
-			       rpc_auth_transport_name(peer->transport),
-			       words[event]);
 }
 
 /* The guide's line is of version 1, and stands alone unless more is wanted. */
@@ -136,7 +109,8 @@ int main(int argc, char **argv)
 		.arg = accumulator,
 	};
 	rpc->loses_reply = loses_reply;
-	rpc->on_event = print_event;
+	if (arguments.is_verbose)
+		rpc->on_event = serve_print_event;
 	rpc->arg = &arguments;
 	server = serve_open(&arguments.serve);
 	status = serve_run(&arguments.serve, server, tell, &arguments);

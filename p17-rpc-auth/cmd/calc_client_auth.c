@@ -37,10 +37,7 @@ static const char doc[] =
 	"Examples:\n"
 	"  ./calc_client_auth localhost add 7 9\n"
 	"  ./calc_client_auth localhost add 7 9 --uid=9999\n"
-	"  ./calc_client_auth --auth=des localhost whoami\n\n"
-	"Exit status: 0 done, 1 failed, 2 usage, 3 outcome unknown, "
-	"4 unreachable, 5 not registered, 6 another version, 7 authentication "
-	"refused, 8 other errors of the call.";
+	"  ./calc_client_auth --auth=des localhost whoami\n\n" CALL_EXIT_STATUS;
 
 /* ---- the command line ---- */
 

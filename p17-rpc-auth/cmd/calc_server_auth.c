@@ -58,7 +58,8 @@ static void parse(struct settings *s, int argc, char **argv)
 			 "secret." OPTIONS_HOST ")"),
 		SERVE_OPTIONS(&s->serve),
 		CLI_ON("verbose", 'v', &s->is_verbose,
-		       "Say of each call who made it"),
+		       "Say of each call who made it, and which connections "
+		       "are closed"),
 		{0},
 	};
 	const struct cli_command command = {.doc = doc, .options = options};
@@ -166,8 +167,10 @@ int main(int argc, char **argv)
 	error = stop_install();
 	if (error)
 		die_errno(error, "cannot handle signals");
-	if (s.is_verbose)
+	if (s.is_verbose) {
 		s.service.on_call = print_call;
+		s.serve.server.on_event = serve_print_event;
+	}
 	service_dispatch(&s.service, &s.serve.server.dispatch);
 	server = serve_open(&s.serve);
 	status = serve_run(&s.serve, server, tell, &s);

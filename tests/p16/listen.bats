@@ -107,6 +107,22 @@ netids() {
 	assert_regex "$stderr" "cannot listen on 203.0.113.7"
 }
 
+@test "--verbose says which connections are closed, and why" {
+	start --verbose --idle-timeout=50ms --max-connections=1
+	exec 5<>"/dev/tcp/127.0.0.1/$PORT"
+	wait_for_line "$SERVER_ERR" \
+		'closed a connection \(tcp\): idle for too long' 30
+	exec 5>&-
+	stop_server
+	start --verbose --max-connections=1
+	exec 5<>"/dev/tcp/127.0.0.1/$PORT"
+	run ./calc_client --port="$PORT" 127.0.0.1 add 5 3
+	assert_output "Result: 8"
+	wait_for_line "$SERVER_ERR" \
+		'closed a connection \(tcp\): idle, and another wanted' 30
+	exec 5>&-
+}
+
 @test "event loops serve the same" {
 	start --loops=2 --socket=socket --transport=tcp,udp,unix
 	run ./calc_client --port="$PORT" 127.0.0.1 multiply -7 6

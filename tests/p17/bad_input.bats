@@ -24,6 +24,8 @@ refuses() {
 	refuses 2 '--transport' ./calc_server_auth --transport=tcp,smtp
 	refuses 2 '--socket=PATH' ./calc_server_auth --transport=unix
 	refuses 2 '--port' ./calc_server_auth --port=65536
+	refuses 2 '--max-connections' ./calc_server_auth --max-connections=0
+	refuses 2 '--idle-timeout' ./calc_server_auth --idle-timeout=0
 	refuses 2 '--allow' ./calc_server_auth --allow='divide anybody'
 	refuses 2 '--allow' ./calc_server_auth --allow='add uid=me'
 	refuses 2 'give a host' ./calc_client_auth

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Where calc_server_auth listens, if nobody says it.
+# Where calc_server_auth listens, if nobody says it, and whom it lets go.
 # needs: ss
 
 load ../support/common
@@ -31,4 +31,14 @@ listeners() {
 	assert_equal "$(listeners)" 0.0.0.0
 	run ./calc_server_auth --help
 	assert_output --partial '127.0.0.1'
+}
+
+@test "--verbose says which connections are closed, and why" {
+	start_server --ready ^Listening ./calc_server_auth --no-rpcbind \
+		--verbose --idle-timeout=50ms --max-connections=1
+	port=$(sed -n 's/.*tcp port \([0-9]*\).*/\1/p' "$SERVER_OUT")
+	exec 5<>"/dev/tcp/127.0.0.1/$port"
+	wait_for_line "$SERVER_ERR" \
+		'closed a connection \(tcp\): idle for too long' 30
+	exec 5>&-
 }
