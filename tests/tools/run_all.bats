@@ -321,12 +321,15 @@ docs "
 	assert_output --partial '../nowhere'
 }
 
-@test "stress runs what is named so, in its long form" {
+@test "stress runs what is named so, or has a long form, in that" {
 	unit lib/a_test 'assert_true(0);'
 	unit lib/stress_test 'assert_string_equal(getenv("STRESS"), "1");'
+	unit lib/b_test 'if (0 /* support_is_stress() */)
+		assert_true(0);' 'assert_string_equal(getenv("STRESS"), "1");'
 	echo '@test "c" { [[ $STRESS == 1 ]]; }' >tests/p01/crash.bats
 	echo '@test "n" { false; }' >tests/p01/a.bats
-	run_all 0 '2 passed, 0 failed' --stress
+	echo '@test "l" { [[ ${STRESS:-0} == 1 ]]; }' >tests/p01/long.bats
+	run_all 0 '5 passed, 0 failed' --stress
 }
 
 # ---- what is left to the long run ------------------------------------------------
