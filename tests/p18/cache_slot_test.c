@@ -159,7 +159,9 @@ static void no_reader_sees_half_of_a_write(void **state)
 	static struct shared shared;
 	pthread_t threads[READERS];
 	uint64_t sequence = 0;
-	const uint64_t writes = support_is_stress() ? 30000000 : 300000;
+	const uint64_t writes = support_is_stress()      ? 30000000
+				: support_is_sanitized() ? 60000
+							 : 300000;
 
 	(void)state;
 	put(&shared.slot, &sequence, 1);

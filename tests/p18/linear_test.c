@@ -254,9 +254,16 @@ static void make(struct made *made, size_t n, uint64_t seed, uint64_t unknown)
 	}
 }
 
+static uint64_t how_many_seeds(void)
+{
+	if (support_is_stress())
+		return 5000;
+	return support_is_valgrind() || support_is_sanitized() ? 20 : 100;
+}
+
 static void good_histories_are_accepted(void **state)
 {
-	uint64_t seeds = support_is_stress() ? 5000 : 200;
+	uint64_t seeds = how_many_seeds();
 	struct made made;
 
 	(void)state;
@@ -306,7 +313,7 @@ static bool make_stale(struct made *made, struct rng *rng)
 
 static void each_stale_read_among_many_requests_is_found(void **state)
 {
-	uint64_t seeds = support_is_stress() ? 5000 : 200, found = 0;
+	uint64_t seeds = how_many_seeds(), found = 0;
 	struct made made;
 	struct rng rng;
 
@@ -326,7 +333,7 @@ static void each_stale_read_among_many_requests_is_found(void **state)
  * there before it. */
 static void each_lost_swap_among_many_requests_is_found(void **state)
 {
-	uint64_t seeds = support_is_stress() ? 5000 : 200, found = 0;
+	uint64_t seeds = how_many_seeds(), found = 0;
 	struct made made;
 
 	(void)state;

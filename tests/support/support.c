@@ -118,6 +118,18 @@ bool support_is_stress(void)
 	return stress && strcmp(stress, "1") == 0;
 }
 
+bool support_is_sanitized(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return true;
+#elif defined(__has_feature)
+	return __has_feature(address_sanitizer) ||
+	       __has_feature(thread_sanitizer);
+#else
+	return false;
+#endif
+}
+
 bool support_is_valgrind(void)
 {
 	const char *preload = getenv("LD_PRELOAD");

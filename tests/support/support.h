@@ -41,6 +41,10 @@ int support_main(const char *name, const struct CMUnitTest *tests, size_t n);
 /* Whether the long form was asked for (STRESS=1, `make stress`). */
 bool support_is_stress(void);
 
+/* Whether we are built for a sanitizer: what that looks for shows in fewer rounds
+ * of a long loop, and each takes several times as long. */
+bool support_is_sanitized(void);
+
 /* Whether valgrind runs us, which lacks some of the kernel's behaviour. */
 bool support_is_valgrind(void);
 
