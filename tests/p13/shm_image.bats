@@ -16,7 +16,7 @@ make_picture() {
 
 # A run that takes a while: start_long_run NAME [OPTION…].
 start_long_run() {
-	[[ -e large.ppm ]] || make_picture 2000 2000 >large.ppm
+	[[ -e large.ppm ]] || make_picture 1000 1000 >large.ppm
 	start_server --ready 'Worker 2. Processing' --name "$1" \
 		./shm_image_filter large.ppm "$1.png" --sigma=100 \
 		--filter={blur,blur,blur,blur,blur,blur,blur,blur} "${@:2}"
@@ -369,7 +369,7 @@ is_waiting() {
 
 @test "on a terminal a line tells the progress, and is gone in the end" {
 	command -v script >/dev/null || skip 'needs script(1)'
-	make_picture 2000 2000 >large.ppm
+	make_picture 1000 1000 >large.ppm
 	TERM=xterm run script -qec "./shm_image_filter large.ppm out.ppm \
 		--workers=1 --sigma=100 \
 		$(printf -- '--filter=blur %.0s' {1..10})" typescript
