@@ -68,6 +68,8 @@ print(value)' "$1" "$2"
 	assert_line --regexp '^System V Message Queue \(1MB\): message limit [0-9]+ bytes; raise: sysctl -w kernel\.msgmax=1048576$'
 }
 
+# Ten seconds of both CPUs.
+# bats test_tags=touched
 @test "messages of 64 MB pass where there is no limit" {
 	# On a slow machine each of them takes seconds, and a trial that takes
 	# more than twice --max-time is taken to hang.
