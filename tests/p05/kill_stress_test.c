@@ -79,7 +79,9 @@ static void killed_server_costs_no_client_more_than_an_error(void **state)
 static void server_killed_while_it_starts_is_taken_over(void **state)
 {
 	struct fixture *f = *state;
-	const int rounds = support_is_stress() ? 20000 : 500;
+	const int rounds = support_is_stress()      ? 20000
+			   : support_is_sanitized() ? 150
+						    : 500;
 	struct rng rng;
 	int status;
 
@@ -120,7 +122,9 @@ static bool is_clean(void *arg)
 static void killed_clients_leave_neither_messages_nor_room(void **state)
 {
 	struct fixture *f = *state;
-	const int rounds = support_is_stress() ? 5000 : 200;
+	const int rounds = support_is_stress()      ? 5000
+			   : support_is_sanitized() ? 60
+						    : 200;
 	struct rng rng;
 	int status;
 	pid_t pids[4];
