@@ -330,6 +330,105 @@ static void crowd_of_silent_clients_disturbs_no_election(void **state)
 		close(fds[i]);
 }
 
+/* ---- strangers at the door of the servers ---- */
+
+struct flood {
+	pthread_t thread;
+	atomic_bool *is_over;
+	uint16_t port;
+	atomic_int n_calls;
+};
+
+/* Whole calls, one upon the other, of procedures that a stranger may call. */
+static void *flood(void *arg)
+{
+	struct flood *flood = arg;
+	const struct rpc_client_options options = {
+		.transport = RPC_TCP,
+		.host = "127.0.0.1",
+		.port = flood->port,
+		.program = KV_PEER_PROG,
+		.version = KV_PEER_VERS,
+		.timeout_ns = TICK_S,
+	};
+	const kv_vote_args vote = {.peer = {.from = 1, .to = 2, .term = 99},
+				   .is_pre = false};
+	struct rpc_client *client = NULL;
+	struct rpc_fault fault;
+	kv_vote_result result;
+
+	while (!atomic_load(flood->is_over)) {
+		if (!client && rpc_client_open(&client, &options, &fault)) {
+			tick_sleep_until(tick_after(TICK_MS));
+			continue;
+		}
+		if (kv_request_vote_1(client, &vote, &result, &fault)) {
+			rpc_client_close(client);
+			client = NULL;
+		} else {
+			atomic_fetch_add(&flood->n_calls, 1);
+		}
+	}
+	rpc_client_close(client);
+	return NULL;
+}
+
+static bool has_called(void *arg)
+{
+	struct flood *flood = arg;
+
+	return atomic_load(&flood->n_calls) > 0;
+}
+
+/* Twice as many half records as the peers' ports take, and calls in between: the
+ * servers do not lose each other, and who asks one that is not the leader is
+ * forwarded by that way. */
+static void flood_at_the_peers_ports_disturbs_nobody(void **state)
+{
+	enum { CROWD = 2 * HOSTS_PEERS };
+	static int fds[HOSTS * CROWD];
+	atomic_bool is_over = false;
+	struct flood floods[HOSTS];
+	int led = leader(), n = 0;
+	const uint64_t term = status_at(led).term;
+	char value[64];
+
+	(void)state;
+	put_at((led + 1) % HOSTS, "key", "value");
+	for (int i = 0; i < HOSTS; i++) {
+		floods[i] = (struct flood){
+			.is_over = &is_over,
+			.port = service_peer_port(port_of(i)),
+		};
+		assert_int_equal(pthread_create(&floods[i].thread, NULL, flood,
+						&floods[i]),
+				 0);
+		for (int k = 0; k < CROWD; k++)
+			fds[n++] = send_half(service_peer_port(port_of(i)));
+	}
+	for (int i = 0; i < HOSTS; i++)
+		assert_true(
+			support_wait_until(has_called, &floods[i], HOSTS_MS));
+	/* More than an election timeout; each must be done. */
+	for (int64_t end = tick_after(TICK_S); !tick_is_over(end);)
+		for (int i = 0; i < HOSTS; i++) {
+			put_at(i, "key", "value");
+			assert_int_equal(
+				get_at(i, KV_LINEARIZABLE, "key", value),
+				KV_DONE);
+		}
+	assert_int_equal(status_at(led).term, term);
+	/* And one that goes finds its way back. */
+	stop_host((led + 1) % HOSTS);
+	start_host((led + 1) % HOSTS);
+	put_at((led + 1) % HOSTS, "key", "value");
+	atomic_store(&is_over, true);
+	for (int i = 0; i < HOSTS; i++)
+		pthread_join(floods[i].thread, NULL);
+	for (int i = 0; i < n; i++)
+		close(fds[i]);
+}
+
 /* ---- the cache ---- */
 
 static int with_cache(void **state)
@@ -470,6 +569,7 @@ int main(void)
 			stop_hosts),
 		WITH_HOSTS(stranger_changes_nothing_whatever_it_says),
 		WITH_HOSTS(crowd_of_silent_clients_disturbs_no_election),
+		WITH_HOSTS(flood_at_the_peers_ports_disturbs_nobody),
 		cmocka_unit_test_setup_teardown(
 			cache_has_a_write_before_it_is_acknowledged, with_cache,
 			stop_hosts),

@@ -24,6 +24,7 @@ enum {
 	HOSTS_PORT = 21100, /* of the first; of peers 10000 above */
 	HOSTS_MS = 10000,   /* for what has to happen */
 	HOSTS_CLIENTS = 40, /* connections */
+	HOSTS_PEERS = 80,   /* of servers to each other */
 };
 
 struct host {
@@ -81,7 +82,7 @@ static inline void serve_one(struct host *host, int which, int i)
 		.host = "127.0.0.1",
 		.has_tcp = true,
 		.tcp_port = which ? service_peer_port(port_of(i)) : port_of(i),
-		.max_connections = which ? 300 : HOSTS_CLIENTS,
+		.max_connections = which ? HOSTS_PEERS : HOSTS_CLIENTS,
 		.memory_bytes = 64 << 20,
 		.record_ns = which ? 2 * TICK_S : 0,
 	};
