@@ -202,6 +202,36 @@ sees_mykey() {
 	assert_equal "$(client incr n --request-id="$said")" 3
 }
 
+# A leader that has an entry that nobody else acknowledges; it knows that it leads
+# nobody only after an election timeout, and before that has to be asked.
+unknown_incr() {
+	local led i
+	led=$(client --servers=localhost:9002,localhost:9003 --json status |
+		jq '[.servers[] | select(.role == "leader")] | max_by(.term) | .id')
+	[[ $led == [123] ]] || return 1
+	for i in 1 2 3; do
+		((i == led)) || kill -STOP "${SERVER_PID[$i]}"
+	done
+	run --separate-stderr ./kv_client --server="localhost:900$led" \
+		--timeout=1s incr n
+	for i in 1 2 3; do
+		kill -CONT "${SERVER_PID[$i]}"
+	done
+	((status == 3))
+}
+
+@test "a write that a leader alone has is unknown, never failed, and its name finds out" {
+	three_servers
+	wait_until 30 unknown_incr
+	assert_equal "$output" ''
+	assert_regex "$stderr" '; whether it was done is unknown'
+	[[ $stderr =~ --request-id=([^ ]+) ]]
+	local id=${BASH_REMATCH[1]} n
+	n=$(client incr n --request-id="$id")
+	assert_equal "$(client incr n --request-id="$id")" "$n"
+	assert_equal "$(client get n)" "$n"
+}
+
 @test "a session sees what it has seen, and its file never goes back" {
 	one_server
 	no 2 'needs --session' --consistency=session get ready

@@ -133,6 +133,61 @@ refused() {
 	refused 1 'vote' --id=1 --port=9001
 }
 
+@test "a folder of another version is refused, and left as it is" {
+	start_server --ready ' event=leader ' ./kv_server --id=1 --port=9001 \
+		"${quick[@]}"
+	stop_server
+	printf '\2' | dd of=kv-data-1/identity bs=1 seek=8 conv=notrunc status=none
+	cp -a kv-data-1 same
+	refused 1 "'kv-data-1' was made by another version" --id=1 --port=9001
+	rm kv-data-1/lock same/lock
+	diff -r kv-data-1 same
+}
+
+@test "a snapshot that is damaged is refused, with file and place" {
+	local i file
+	start_server --ready ' event=leader ' ./kv_server --id=1 --port=9001 \
+		--snapshot-entries=10 "${quick[@]}"
+	for i in {1..12}; do
+		./kv_client --server=localhost:9001 put "key$i" value
+	done
+	wait_until 20 has_snapshot
+	stop_server
+	file=$(echo kv-data-1/snapshot-*)
+	printf XX | dd of="$file" bs=1 seek=100 conv=notrunc status=none
+	refused 1 "${file#*/}: at byte" --id=1 --port=9001
+}
+
+has_snapshot() {
+	compgen -G 'kv-data-1/snapshot-*' | grep -v tmp
+}
+
+# bats test_tags=touched
+@test "a folder of another cluster of the same members is a stranger's, and gets nothing" {
+	start_three
+	local i
+	for i in 1 2 3; do
+		stop_server "$i"
+		mv "kv-data-$i" "other-$i"
+	done
+	start_three
+	client put secret yes
+	stop_server 3
+	start_one 3 --data=other-3
+	wait_until 20 grep -q ' event=stranger ' "$BATS_TEST_TMPDIR/3.err"
+	assert_equal "$(client put secret yes)" \
+		'OK (replicated to 2 of 3 nodes, quorum)'
+	run --separate-stderr ./kv_client --server=localhost:9003 \
+		--consistency=stale get secret
+	assert_equal "$status" 1
+	assert_regex "$stderr" 'no such key'
+	# And a client that has met the others asks it nothing.
+	run --separate-stderr ./kv_client \
+		--servers=localhost:9001,localhost:9003 --timeout=1s hash
+	assert_equal "$status" 4
+	assert_regex "$stderr" "is of another cluster than localhost:9001"
+}
+
 @test "two servers of one id do not become a cluster" {
 	start_one 1
 	refused 1 'says it is server 1, and should be server 2' --id=1 \
