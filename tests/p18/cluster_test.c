@@ -568,8 +568,12 @@ int main(void)
 			server_that_was_away_is_sent_a_snapshot, with_short_log,
 			stop_hosts),
 		WITH_HOSTS(stranger_changes_nothing_whatever_it_says),
-		WITH_HOSTS(crowd_of_silent_clients_disturbs_no_election),
-		WITH_HOSTS(flood_at_the_peers_ports_disturbs_nobody),
+		cmocka_unit_test_setup_teardown(
+			crowd_of_silent_clients_disturbs_no_election,
+			start_hosts, stop_hosts),
+		cmocka_unit_test_setup_teardown(
+			flood_at_the_peers_ports_disturbs_nobody, start_hosts,
+			stop_hosts),
 		cmocka_unit_test_setup_teardown(
 			cache_has_a_write_before_it_is_acknowledged, with_cache,
 			stop_hosts),
