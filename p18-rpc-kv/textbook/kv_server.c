@@ -5,7 +5,6 @@
  *	rpcgen kv.x && rpcgen -m -o kv_svc.c kv.x
  *	gcc -o kv_server kv_server.c kv_svc.c kv_clnt.c kv_xdr.c \
  *		$(pkg-config --cflags --libs libtirpc) */
-#include <getopt.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -30,11 +29,10 @@ void kv_prog_1(struct svc_req *request, SVCXPRT *transport); /* in kv_svc.c */
 
 static struct item *find(const char *key)
 {
-	struct item *item = items;
-
-	while (item && strcmp(item->key, key) != 0)
-		item = item->next;
-	return item;
+	for (struct item *item = items; item; item = item->next)
+		if (strcmp(item->key, key) == 0)
+			return item;
+	return NULL;
 }
 
 /* ---- procedures: what they return is static, as rpcgen's dispatch wants ---- */
@@ -114,47 +112,40 @@ int *incr_1_svc(name *key, struct svc_req *request)
 
 /* ---- the command ---- */
 
-static void add_peer(char *peer)
+static void add_peers(char *list)
 {
 	const struct addrinfo hints = {.ai_family = AF_INET,
 				       .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found;
-	char *colon = strchr(peer, ':');
+	char *host, *port;
 
-	if (colon)
-		*colon = '\0';
-	if (!colon || n_peers == PEERS_MAX ||
-	    getaddrinfo(peer, colon + 1, &hints, &found) != 0) {
-		fprintf(stderr, "kv_server: no peer '%s'\n", peer);
-		exit(2);
+	while ((host = strsep(&list, ":"))) {
+		port = strsep(&list, ",");
+		if (!port || n_peers == PEERS_MAX ||
+		    getaddrinfo(host, port, &hints, &found)) {
+			fprintf(stderr, "kv_server: no peer '%s'\n", host);
+			exit(2);
+		}
+		memcpy(&peers[n_peers++], found->ai_addr, sizeof(peers[0]));
+		freeaddrinfo(found);
 	}
-	memcpy(&peers[n_peers++], found->ai_addr, sizeof(peers[0]));
-	freeaddrinfo(found);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"id", required_argument, NULL, 'i'},
-		{"port", required_argument, NULL, 'p'},
-		{"peers", required_argument, NULL, 'P'},
-		{0},
-	};
 	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	struct sockaddr_in address = {.sin_family = AF_INET};
-	int fd = socket(AF_INET, SOCK_STREAM, 0), option, on = 1;
+	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
 	SVCXPRT *transport;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'p')
-			address.sin_port = htons((in_port_t)atoi(optarg));
-		else if (option == 'P')
-			for (char *p = strtok(optarg, ","); p;
-			     p = strtok(NULL, ","))
-				add_peer(p);
-		else if (option != 'i')
+	/* --id is of no use here: servers know each other by address. */
+	for (int i = 1; i < argc; i++)
+		if (strncmp(argv[i], "--port=", 7) == 0)
+			address.sin_port = htons((in_port_t)atoi(argv[i] + 7));
+		else if (strncmp(argv[i], "--peers=", 8) == 0)
+			add_peers(argv[i] + 8);
+		else if (strncmp(argv[i], "--id=", 5) != 0)
 			return 2;
-	}
 	sigaction(SIGPIPE, &ignore, NULL);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == -1 ||
