@@ -78,8 +78,6 @@ ifneq ($(if $(P),$(filter $(KV),$(DIRS)),all),)
 benches: $(KV_ETCD_DRIVER)
 endif
 endif
-# Three servers in one process, a million steps, 500,000 reads beside a writer, a
-# gateway with deadlines:
-# valgrind takes half a minute for each, and shows nothing that ASan does not.
-VALGRIND_SKIP += p18/cluster_test p18/sim_stress_test p18/cache_slot_test \
-	p18/etcd_test
+# Three servers in one process, and a gateway with deadlines: valgrind takes half a
+# minute for each, and shows nothing that ASan does not.
+VALGRIND_SKIP += p18/cluster_test p18/etcd_test

@@ -160,6 +160,7 @@ static void no_reader_sees_half_of_a_write(void **state)
 	pthread_t threads[READERS];
 	uint64_t sequence = 0;
 	const uint64_t writes = support_is_stress()      ? 30000000
+				: support_is_valgrind()  ? 3000
 				: support_is_sanitized() ? 60000
 							 : 300000;
 

@@ -23,9 +23,10 @@ static void nothing_goes_wrong_whatever_the_seed(void **state)
 {
 	const char *text = getenv("SEED");
 	const int64_t deadline =
-		tick_after(support_is_stress()      ? TICK_NEVER - 1
-			   : support_is_sanitized() ? 3 * TICK_S
-						    : 8 * TICK_S);
+		tick_after(support_is_stress() ? TICK_NEVER - 1
+			   : support_is_valgrind() || support_is_sanitized()
+				   ? 3 * TICK_S
+				   : 20 * TICK_S);
 	const uint64_t most = support_is_stress() ? 200000 : UINT64_MAX;
 	struct sim_result result, all = {0};
 	uint64_t seed = 0;
