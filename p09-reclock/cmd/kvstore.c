@@ -273,7 +273,8 @@ static void parse(struct arguments *a, int argc, char **argv)
 			     TICK_S * 86400,
 			     "How long to wait for locks (default 10s)"),
 		CLI_ON("sync", 's', &a->is_sync,
-		       "Changes survive a power cut, too"),
+		       "Changes survive a power cut; without it, "
+		       "kill -9 alone"),
 		CLI_SIZE("record", 0, "N", &a->record, RECLOCK_RECORD_MIN,
 			 RECLOCK_RECORD_MAX,
 			 "When the file is made: the most bytes of a key and "

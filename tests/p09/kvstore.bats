@@ -238,6 +238,12 @@ start_holder() {
 	[[ -n $HOLDER ]]
 }
 
+@test "--help says what a change survives without --sync" {
+	run ./kvstore --help
+	assert_success
+	assert_line --partial 'power cut; without it, kill -9'
+}
+
 @test "a wait ends after --timeout, and the holder is named" {
 	./kvstore set key1 value1
 	start_holder key1
@@ -324,7 +330,9 @@ start_holder() {
 		lock-test --ring=3 --kernel --ofd
 		--record=1 set a b
 		--record=64K set a b
+		--record=-1 set a b
 		--records=0 set a b
+		--records=-1 set a b
 		--timeout=-1s get a
 		--timeout=x get a
 	END
