@@ -9,9 +9,9 @@ load ../support/common
 
 # What a kill leaves matters to the changes just after it: a run with a kill in
 # it is short, and the long form has more of them.
-CHANGES=20 KILLS=2 CHANGES_KILLED=20 FROM=55 TO=66
+CHANGES=20 KILLS=2 CHANGES_TO_KILL=20 FROM=55 TO=66
 ((!${STRESS:-0})) ||
-	CHANGES=300 KILLS=100 CHANGES_KILLED=30 FROM=20 TO=200
+	CHANGES=300 KILLS=100 CHANGES_TO_KILL=30 FROM=20 TO=200
 
 # What is stored through the mapping, and may come back as anything: the mark
 # that the file is replaced or new, and each group's word whether all is on the
@@ -45,9 +45,10 @@ cut() {
 
 @test "nor does one after a writer was killed, whatever it was at" {
 	wild
-	CHANGES=$CHANGES_KILLED
 	for ((k = 1; k <= KILLS; k++)); do
-		cut "${WILD[@]}" --kill=$((k * 300 / KILLS - k % 7)) p09_reclock 3 $CHANGES
+		cut --states=$((CHANGES_TO_KILL * 100)) "${WILD[@]}" \
+			--kill=$((k * 300 / KILLS - k % 7)) \
+			p09_reclock 3 $CHANGES_TO_KILL
 		assert_success
 	done
 }
@@ -55,9 +56,8 @@ cut() {
 # Nobody else's barrier helps it, and it comes back to the same records.
 @test "nor does one after a lone writer was killed" {
 	wild
-	CHANGES=30
 	for ((k = FROM; k <= TO; k++)); do
-		cut "${WILD[@]}" --kill=$k p09_reclock 1 $CHANGES
+		cut --states=3000 "${WILD[@]}" --kill=$k p09_reclock 1 30
 		assert_success
 	done
 }

@@ -1,6 +1,6 @@
 /* Clusters of Raft cores in a world that a seed makes up (sim.h): as many seeds
- * as 8 s allow, or 3 s with a sanitizer. STRESS=1: 200,000 of them. SEED=N: this one, with what
- * happens. timeout: 3600 */
+ * as 20 s allow, or 3 s with a sanitizer or valgrind. STRESS=1: 200,000 of them.
+ * SEED=N: this one, with what happens. timeout: 3600 */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
