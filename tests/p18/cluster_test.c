@@ -252,10 +252,16 @@ static void stranger_changes_nothing_whatever_it_says(void **state)
 	kv_append_result result = {0};
 	kv_vote_result voted = {0};
 	kv_hello_result hello = {0};
-	const uint64_t term = status_at(i).term;
-	const int64_t last = last_of(i);
+	kv_write_args first = put_args("key", "value");
+	uint64_t term;
+	int64_t last;
 
 	(void)state;
+	/* So that it has heard of its leader, and of all that there is. */
+	first.replicas_ms = HOSTS_MS;
+	assert_int_equal(write_at(i, &first).replicas, HOSTS);
+	term = status_at(i).term;
+	last = last_of(i);
 	assert_int_equal(cluster_append(cluster, &append, &result), 0);
 	assert_true(result.is_stranger);
 	assert_int_equal(cluster_vote(cluster, &vote, &voted), 0);
