@@ -71,6 +71,9 @@ static void what_is_not_base64_is_refused(void **state)
 
 /* ---- one who listens where an etcd should ---- */
 
+/* Where nothing is waited for that long. */
+#define PATIENT_MS 20000
+
 enum manner {
 	ANSWER, /* and close */
 	KEEP,   /* answer the first, stay open, and close after the next */
@@ -86,6 +89,7 @@ struct liar {
 	enum manner manner;
 	const char *answer; /* all of it */
 	int asked;          /* requests that came */
+	size_t sent;        /* of floods; to be read when it has stopped */
 	char last[256];     /* the beginning of the last one */
 };
 
@@ -143,18 +147,20 @@ static void read_request_now(struct liar *liar, int fd)
 		read_request(liar, fd);
 }
 
-static void flood(const struct liar *liar, int fd)
+static void flood(struct liar *liar, int fd)
 {
 	static const char head[] = "HTTP/1.1 200 OK\r\n\r\n{\"kvs\":\"";
 	static char block[65536];
 	struct pollfd stop = {.fd = liar->stop[0], .events = POLLIN};
+	ssize_t n = 0;
 
 	memset(block, 'A', sizeof(block));
 	if (fdio_write_full(fd, head, sizeof(head) - 1))
 		return;
-	while (poll(&stop, 1, 0) == 0 &&
-	       send(fd, block, sizeof(block), MSG_NOSIGNAL) > 0)
-		;
+	while (n >= 0 && poll(&stop, 1, 0) == 0) {
+		liar->sent += (size_t)n;
+		n = send(fd, block, sizeof(block), MSG_NOSIGNAL);
+	}
 }
 
 static void serve(struct liar *liar, int fd)
@@ -281,7 +287,7 @@ static kv_status get_within(struct engine *engine, kv_consistency consistency,
 
 static kv_status list_within(struct engine *engine, u_int limit)
 {
-	const kv_list_args args = {.freshness.timeout_ms = 5000,
+	const kv_list_args args = {.freshness.timeout_ms = PATIENT_MS,
 				   .from = case_key("b"),
 				   .limit = limit};
 	kv_list_result result = {0};
@@ -315,14 +321,14 @@ static void a_write_that_nobody_took_was_not_done(void **state)
 
 	(void)state;
 	engine = engine_at(closed, 0);
-	assert_int_equal(put_within(engine, 2000), KV_NO_QUORUM);
-	assert_int_equal(get_within(engine, KV_LINEARIZABLE, 2000),
+	assert_int_equal(put_within(engine, PATIENT_MS), KV_NO_QUORUM);
+	assert_int_equal(get_within(engine, KV_LINEARIZABLE, PATIENT_MS),
 			 KV_NO_QUORUM);
 	engine->calls->close(engine);
 	/* And goes to the next endpoint. */
 	liar_start(&liar, ANSWER, OK "{" HEADER "}");
 	engine = engine_at(closed, liar.port);
-	assert_int_equal(put_within(engine, 2000), KV_DONE);
+	assert_int_equal(put_within(engine, PATIENT_MS), KV_DONE);
 	assert_int_equal(asked(&liar), 1);
 	engine->calls->close(engine);
 	liar_stop(&liar);
@@ -345,7 +351,7 @@ static void a_write_without_an_answer_is_unknown_and_not_sent_again(
 		liar_start(&other, ANSWER, OK "{" HEADER "}");
 		engine = engine_at(liar.port, other.port);
 		assert_int_equal(put_within(engine, 500), KV_UNKNOWN);
-		assert_true(tick_now() - begun < 5 * TICK_S);
+		assert_true(tick_now() - begun < 15 * TICK_S);
 		assert_int_equal(asked(&liar), 1);
 		assert_int_equal(asked(&other), 0);
 		engine->calls->close(engine);
@@ -367,8 +373,9 @@ static void a_write_is_not_repeated_where_a_read_kept_the_connection(
 	(void)state;
 	liar_start(&liar, KEEP, kept);
 	engine = engine_at(liar.port, 0);
-	assert_int_equal(get_within(engine, KV_STALE, 2000), KV_NOT_FOUND);
-	assert_int_equal(put_within(engine, 2000), KV_UNKNOWN);
+	assert_int_equal(get_within(engine, KV_STALE, PATIENT_MS),
+			 KV_NOT_FOUND);
+	assert_int_equal(put_within(engine, PATIENT_MS), KV_UNKNOWN);
 	assert_int_equal(asked(&liar), 2);
 	engine->calls->close(engine);
 	liar_stop(&liar);
@@ -388,12 +395,14 @@ static void a_read_asks_the_next_endpoint_in_time(void **state)
 			      ",\"kvs\":[{\"key\":\"aw==\",\"value\":\"dg==\","
 			      "\"mod_revision\":\"3\"}],\"count\":\"1\"}");
 		engine = engine_at(liar.port, other.port);
-		assert_int_equal(get_within(engine, KV_LINEARIZABLE, 2000),
-				 KV_DONE);
+		assert_int_equal(
+			get_within(engine, KV_LINEARIZABLE, PATIENT_MS),
+			KV_DONE);
 		assert_int_equal(asked(&liar), 1);
 		/* It is remembered. */
-		assert_int_equal(get_within(engine, KV_LINEARIZABLE, 2000),
-				 KV_DONE);
+		assert_int_equal(
+			get_within(engine, KV_LINEARIZABLE, PATIENT_MS),
+			KV_DONE);
 		assert_int_equal(asked(&liar), 1);
 		assert_int_equal(asked(&other), 2);
 		engine->calls->close(engine);
@@ -429,8 +438,9 @@ static void etcds_refusals_are_told_apart(void **state)
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 		liar_start(&liar, ANSWER, answers[i].answer);
 		engine = engine_at(liar.port, 0);
-		assert_int_equal(put_within(engine, 5000), answers[i].status);
-		assert_int_not_equal(get_within(engine, KV_STALE, 5000),
+		assert_int_equal(put_within(engine, PATIENT_MS),
+				 answers[i].status);
+		assert_int_not_equal(get_within(engine, KV_STALE, PATIENT_MS),
 				     KV_DONE);
 		engine->calls->close(engine);
 		liar_stop(&liar);
@@ -521,9 +531,10 @@ static void what_is_no_etcd_is_not_believed(void **state)
 
 		liar_start(&liar, ANSWER, lies[i]);
 		engine = engine_at(liar.port, 0);
-		assert_int_equal(put_within(engine, 5000), KV_UNKNOWN);
-		assert_int_equal(get_within(engine, KV_LINEARIZABLE, 5000),
-				 KV_NO_QUORUM);
+		assert_int_equal(put_within(engine, PATIENT_MS), KV_UNKNOWN);
+		assert_int_equal(
+			get_within(engine, KV_LINEARIZABLE, PATIENT_MS),
+			KV_NO_QUORUM);
 		assert_int_equal(list_within(engine, 2), KV_NO_QUORUM);
 		call_all(engine);
 		engine->calls->close(engine);
@@ -580,8 +591,9 @@ static void pairs_that_cannot_be_are_not_believed(void **state)
 
 		liar_start(&liar, ANSWER, answers[i].answer);
 		engine = engine_at(liar.port, 0);
-		assert_int_equal(get_within(engine, KV_LINEARIZABLE, 5000),
-				 answers[i].get);
+		assert_int_equal(
+			get_within(engine, KV_LINEARIZABLE, PATIENT_MS),
+			answers[i].get);
 		assert_int_equal(list_within(engine, 2), answers[i].list);
 		engine->calls->close(engine);
 		liar_stop(&liar);
@@ -603,7 +615,7 @@ static void a_value_that_others_made_too_large_is_said_to_be(void **state)
 		 (int)len, 0, "\"}]}");
 	liar_start(&liar, ANSWER, answer);
 	engine = engine_at(liar.port, 0);
-	assert_int_equal(get_within(engine, KV_LINEARIZABLE, 5000),
+	assert_int_equal(get_within(engine, KV_LINEARIZABLE, PATIENT_MS),
 			 KV_TOO_LARGE);
 	assert_int_equal(list_within(engine, 2), KV_TOO_LARGE);
 	engine->calls->close(engine);
@@ -614,20 +626,24 @@ static void a_flood_ends_where_it_becomes_too_much(void **state)
 {
 	struct engine *engine;
 	struct liar liar;
-	int64_t begun = tick_now();
 	long before;
 
 	(void)state;
 	liar_start(&liar, FLOOD, NULL);
 	engine = engine_at(liar.port, 0);
 	before = support_resident_bytes();
-	assert_int_equal(put_within(engine, 20000), KV_UNKNOWN);
-	assert_int_equal(get_within(engine, KV_LINEARIZABLE, 20000),
+	assert_int_equal(put_within(engine, PATIENT_MS), KV_UNKNOWN);
+	assert_int_equal(get_within(engine, KV_LINEARIZABLE, PATIENT_MS),
 			 KV_NO_QUORUM);
-	assert_true(support_resident_bytes() - before < 4 * GATEWAY_ANSWER_MAX);
-	assert_true(tick_now() - begun < 15 * TICK_S);
+	/* A sanitizer keeps what was freed. */
+	if (!support_is_sanitized())
+		assert_true(support_resident_bytes() - before <
+			    4 * GATEWAY_ANSWER_MAX);
 	engine->calls->close(engine);
 	liar_stop(&liar);
+	/* Twice, with what the kernel holds on the way. */
+	assert_true(liar.sent > 2 * GATEWAY_ANSWER_MAX);
+	assert_true(liar.sent < 6 * GATEWAY_ANSWER_MAX);
 }
 
 static void endpoints_of_another_form_are_refused(void **state)
@@ -815,7 +831,7 @@ static void a_stopped_etcd_costs_no_more_than_the_deadline(void **state)
 	begun = tick_now();
 	assert_int_equal(put_within(etcd.engine, 2000), KV_UNKNOWN);
 	assert_int_equal(get_within(etcd.engine, KV_STALE, 300), KV_NO_QUORUM);
-	assert_true(tick_now() - begun < 5 * TICK_S);
+	assert_true(tick_now() - begun < 15 * TICK_S);
 	assert_int_equal(kill(etcd.pid, SIGCONT), 0);
 	/* It was done after all: that is why it was not called failed. */
 	assert_int_equal(put_within(etcd.engine, 10000), KV_DONE);
