@@ -12,7 +12,7 @@ WILD=db-lock:0:24576
 WRITERS=3
 TRANSACTIONS=10 STATES=250 TWICE=1
 # In the long form some 100,000 in all, of two dozen runs.
-((!${STRESS:-0})) || TRANSACTIONS=60 STATES=4500 TWICE=6
+((!${STRESS:-0})) || TRANSACTIONS=60 STATES=6000 TWICE=6
 
 # cut PROGRAM MODES [OPTION…]
 cut() {
