@@ -14,6 +14,7 @@
 #include "lib/tick.h"
 #include "p04-posix-mq/intake.h"
 #include "p04-posix-mq/slot.h"
+#include "p04-posix-mq/worker.h"
 
 struct dispatcher {
 	const struct dispatcher_options *options;
@@ -64,6 +65,18 @@ static int linger(struct dispatcher *d)
 	return 0;
 }
 
+/* A job that was held back is looked at before it is said to start. */
+static bool must_wait(struct dispatcher *d, const struct job *job)
+{
+	struct hand *hand = &d->intake.hand;
+
+	if (!hand_was_held(hand, job->id) ||
+	    !worker_has_left(d->options->journal->dir, job->id))
+		return false;
+	hand_hold(hand, job->id, tick_after(DISPATCHER_HOLD_NS));
+	return true;
+}
+
 static int start_jobs(struct dispatcher *d)
 {
 	const struct job *job;
@@ -75,6 +88,10 @@ static int start_jobs(struct dispatcher *d)
 		rc = intake_next(&d->intake, &job);
 		if (rc <= 0)
 			return rc;
+		if (must_wait(d, job)) {
+			i--;
+			continue;
+		}
 		rc = report(d, DISPATCHER_STARTED, job, 0);
 		if (rc >= 0)
 			rc = slot_start(&d->slot[i], d->options, job);
@@ -101,6 +118,14 @@ static int finish(struct dispatcher *d, struct slot *slot)
 	if (result == SLOT_DIED) {
 		hand_put_back(&d->intake.hand, job->id);
 		return d->is_stopped ? 0 : report(d, DISPATCHER_DIED, job, n);
+	}
+	if (result == SLOT_HELD) {
+		bool is_new = hand_hold(&d->intake.hand, job->id,
+					tick_after(DISPATCHER_HOLD_NS));
+
+		return is_new && !d->is_stopped
+			       ? report(d, DISPATCHER_HELD, job, n)
+			       : 0;
 	}
 	if (result == SLOT_UNSOUND)
 		error = report(d, DISPATCHER_UNSOUND, NULL, (long)job->id);

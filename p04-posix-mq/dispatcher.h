@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/tick.h"
 #include "p04-posix-mq/durable/journal.h"
 #include "p04-posix-mq/job.h"
 #include "p04-posix-mq/jobqueue.h"
@@ -21,15 +22,20 @@
 
 #define DISPATCHER_WORKERS_MAX 256
 #define DISPATCHER_LINGERS 5
+#define DISPATCHER_HOLD_NS (5 * TICK_S)
 
 enum dispatcher_event {
-	DISPATCHER_STARTED,  /* a worker is about to run the job */
-	DISPATCHER_ENDED,    /* the command ended with status n, as a shell
+	DISPATCHER_STARTED, /* a worker is about to run the job */
+	DISPATCHER_ENDED,   /* the command ended with status n, as a shell
 			      * gives it; the job is acknowledged */
-	DISPATCHER_DIED,     /* its worker died, the n-th time: it will run
+	DISPATCHER_DIED,    /* its worker died, the n-th time: it will run
 			      * again */
-	DISPATCHER_FAILED,   /* its worker died n times: given up */
-	DISPATCHER_FOUND,    /* n jobs were in the journal at start; no job */
+	DISPATCHER_FAILED,  /* its worker died n times: given up */
+	DISPATCHER_HELD,    /* what is left of the job's last run, process group
+			      * n or 0, has not ended: it does not start before
+			      * that, and this is asked every DISPATCHER_HOLD_NS;
+			      * told once */
+	DISPATCHER_FOUND,   /* n jobs were in the journal at start; no job */
 	DISPATCHER_STRANGER, /* a message was dropped that was no job of this
 			      * journal; no job */
 	DISPATCHER_UNSOUND,  /* record n was not sound and was set aside; no
@@ -48,9 +54,10 @@ struct dispatcher_options {
 			    * come, DISPATCHER_LINGERS times at most */
 	int64_t aging_ns;  /* 0: off; at most JOB_AGING_MAX_NS */
 	int64_t grace_ns;  /* for commands, between SIGTERM and SIGKILL */
-	bool drain;        /* end when there is nothing to do */
-	int out, err;      /* where output of commands goes, by whole lines */
-	int stop_fd;       /* end when readable */
+	bool drain;   /* end when there is nothing to do; what is held waits
+			    * for the next start */
+	int out, err; /* where output of commands goes, by whole lines */
+	int stop_fd;  /* end when readable */
 	/* Called for each event, at once. A negative value ends the run. */
 	int (*report)(enum dispatcher_event event, const struct job *job,
 		      long n, void *arg);

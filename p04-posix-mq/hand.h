@@ -17,13 +17,14 @@
 struct hand_entry {
 	struct job *job;
 	bool is_running;
+	bool was_held;
+	int64_t not_before; /* hand_hold() */
 };
 
 /* Zero it to begin. */
 struct hand {
 	struct hand_entry *entry;
 	size_t n, room;
-	size_t waiting; /* how many of the n are not running */
 };
 
 void hand_free(struct hand *hand);
@@ -38,8 +39,16 @@ enum hand_state hand_find(const struct hand *hand, uint64_t id);
  * is none. It stays the hand's. */
 const struct job *hand_take(struct hand *hand, int64_t aging_ns);
 
+/* How many could start now. */
+size_t hand_waiting(const struct hand *hand);
+
 /* It waits again. */
 void hand_put_back(struct hand *hand, uint64_t id);
+
+/* It waits again, and does not start before that moment. Whether it is the first
+ * time. */
+bool hand_hold(struct hand *hand, uint64_t id, int64_t not_before);
+bool hand_was_held(const struct hand *hand, uint64_t id);
 
 /* It has ended: freed. */
 void hand_drop(struct hand *hand, uint64_t id);

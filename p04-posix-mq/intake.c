@@ -1,11 +1,12 @@
 #include "p04-posix-mq/intake.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/identity.h"
 #include "p04-posix-mq/durable/record.h"
-#include "p04-posix-mq/worker.h"
 
 int intake_open(struct intake *intake)
 {
@@ -36,13 +37,12 @@ static int adopt(struct intake *intake, const struct record_head *head,
 	int error;
 
 	if (head->outcome == RECORD_PENDING) {
-		error = worker_end_group(head, false);
-		if (!error)
-			return hand_add(&intake->hand, job);
-	} else {
-		/* A crash came between its end and this. */
-		error = record_remove(intake->options->journal->dir, job->id);
+		/* Early; its next worker sees to it that they have ended. */
+		identity_signal_group(&head->leader, -1, SIGKILL);
+		return hand_add(&intake->hand, job);
 	}
+	/* A crash came between its end and this. */
+	error = record_remove(intake->options->journal->dir, job->id);
 	free(job);
 	return error;
 }
@@ -152,17 +152,17 @@ long intake_waiting(struct intake *intake)
 	long depth;
 	int error = jobqueue_depth(intake->options->queue, &depth);
 
-	if (!error && depth == 0 && intake->hand.waiting == 0)
+	if (!error && depth == 0 && hand_waiting(&intake->hand) == 0)
 		error = intake_look_into_journal(intake);
-	return error ? error : depth + (long)intake->hand.waiting;
+	return error ? error : depth + (long)hand_waiting(&intake->hand);
 }
 
 int intake_next(struct intake *intake, const struct job **job)
 {
 	int64_t aging_ns = intake->options->aging_ns;
 	int error = take_ticket(intake);
-	bool must_look =
-		intake->hand.waiting == 0 && tick_is_over(intake->next_look);
+	bool must_look = hand_waiting(&intake->hand) == 0 &&
+			 tick_is_over(intake->next_look);
 
 	/* Those whose time may have come lie further back in the queue, where
 	 * the kernel shows them to nobody; but the journal does. */

@@ -8,6 +8,7 @@ HEADERS += $(addprefix p04-posix-mq/,job.h jobqueue.h limits.h wake.h \
 	dispatcher.h durable/journal.h durable/record.h durable/submission.h)
 TEST_LDFLAGS_p04/dispatcher_test := -Wl,--wrap=tick_after
 TEST_LDFLAGS_p04/wake_test := -Wl,--wrap=mq_notify -Wl,--wrap=tick_after
-TEST_LDFLAGS_p04/worker_test := -Wl,--wrap=record_note_group
+TEST_LDFLAGS_p04/worker_test := -Wl,--wrap=record_note_group \
+	-Wl,--wrap=tick_after
 # Eight hundred dispatchers and their workers take valgrind minutes.
 VALGRIND_SKIP += p04/crash_test

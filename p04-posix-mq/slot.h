@@ -16,8 +16,9 @@
 struct slot {
 	const struct job *job; /* not ours */
 	pid_t pid;
-	int life; /* a pipe whose other end the worker alone has: end of file
-		   * is its end, however it came */
+	int life;  /* a socket whose other end the worker alone has: end of file
+		    * is its end, however it came */
+	int pidfd; /* of its command, which it has sent; -1: not yet */
 	struct lines out, err;
 };
 
@@ -39,6 +40,8 @@ enum slot_result {
 	SLOT_ENDED,  /* by itself: n is the status, the job acknowledged */
 	SLOT_DIED,   /* the worker died for the n-th time: to be run again */
 	SLOT_FAILED, /* … once too often, and the job is given up */
+	SLOT_HELD,   /* what is left of its last run has not ended: n is the
+		      * process group, or 0 when that is not known */
 	SLOT_UNSOUND /* its record was damaged meanwhile, and set aside */
 };
 

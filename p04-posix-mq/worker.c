@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,16 +21,17 @@
 #include "lib/fdio.h"
 #include "lib/tick.h"
 
-/* How long a group that was sent SIGKILL may take to be gone. */
-#define KILL_NS (5 * TICK_S)
-/* And how long its members, where nobody may ever reap them. */
-#define MEMBERS_NS TICK_S
+/* The command's descriptor that holds RECORD_RUN: beyond those that scripts give
+ * a number of their own. */
+#define RUN_FD 100
 
 /* ---- the command's process ---------------------------------------------------- */
 
 struct command {
 	const struct worker *worker;
-	int gate[2];
+	int record, gate[2];
+	struct identity_process leader;
+	int pidfd; /* of the leader; -1 where there are none */
 };
 
 static void reset_signals(void)
@@ -62,7 +65,9 @@ static int run_command(void *arg)
 	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
 	    dup2(worker->out, STDOUT_FILENO) < 0 ||
-	    dup2(worker->err, STDERR_FILENO) < 0)
+	    dup2(worker->err, STDERR_FILENO) < 0 ||
+	    (fcntl(command->record, F_DUPFD, RUN_FD) < 0 &&
+	     fcntl(command->record, F_DUPFD, STDERR_FILENO + 1) < 0))
 		return 126;
 	execl("/bin/sh", "sh", "-c", worker->job->command, (char *)NULL);
 	return child_spawn_exit_code(errno);
@@ -70,26 +75,58 @@ static int run_command(void *arg)
 
 /* ---- the worker ------------------------------------------------------------------ */
 
-/* Start the command, note its group, open the gate. */
-static int start_command(const struct worker *worker, int record, pid_t *pid)
+/* A message of one byte that carries the descriptor, unix(7). Where nobody takes
+ * it the command is known by its record alone. */
+static void send_leader(int guard, int pidfd)
 {
-	struct command command = {.worker = worker};
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {.bytes = {0}};
+	struct iovec byte = {.iov_base = (char[]){0}, .iov_len = 1};
+	struct msghdr message = {.msg_iov = &byte,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &pidfd, sizeof(int));
+	if (guard >= 0 && pidfd >= 0)
+		(void)sendmsg(guard, &message, MSG_NOSIGNAL);
+}
+
+/* Who leads the group of the command: known as long as it is not waited for,
+ * and by its pidfd from then on. */
+static void identify(struct command *command, pid_t pid)
+{
+	if (identity_of(pid, &command->leader))
+		command->leader = (struct identity_process){.pid = pid};
+	command->pidfd = identity_open(&command->leader);
+	send_leader(command->worker->guard, command->pidfd);
+}
+
+/* Start the command, note its group, open the gate. */
+static int start_command(struct command *command, pid_t *pid)
+{
 	const char go = 1;
 	int error;
 
-	error = fdio_pipe(command.gate);
+	error = fdio_pipe(command->gate);
 	if (error)
 		return error;
-	error = child_fork(run_command, &command, pid);
-	close(command.gate[0]);
+	error = child_fork(run_command, command, pid);
+	close(command->gate[0]);
 	if (!error) {
 		setpgid(*pid, *pid); /* whoever of us two comes first */
-		error = record_note_group(record, *pid,
-					  identity_start_time(*pid));
+		identify(command, *pid);
+		error = record_note_group(command->record, &command->leader);
 		if (!error)
-			error = fdio_write_full(command.gate[1], &go, 1);
+			error = fdio_write_full(command->gate[1], &go, 1);
 	}
-	close(command.gate[1]);
+	close(command->gate[1]);
 	return error;
 }
 
@@ -104,38 +141,22 @@ static bool has_ended(pid_t pid)
 	       info.si_pid == pid;
 }
 
-/* After the leader's end. Members that were sent SIGKILL and have not got round
- * to dying still hold files and locks, which the job would meet when it runs
- * again. They are not our children; signal 0 tells whether there are any. */
-static void wait_for_members(pid_t group)
+/* SIGTERM, some time for the whole group, SIGKILL for what is left of it: the
+ * shell is often gone at once, and what it had started is at work still. */
+static void end_command(const struct command *command, int64_t grace_ns)
 {
-	int64_t deadline = tick_after(MEMBERS_NS);
+	const struct identity_process *leader = &command->leader;
 
-	while (kill(-group, 0) == 0 && !tick_is_over(deadline))
-		tick_sleep_until(tick_after(TICK_MS));
-}
-
-/* SIGTERM, some time, SIGKILL for what is left of the group. */
-static void end_command(pid_t pid, int64_t grace_ns)
-{
-	int64_t deadline = tick_after(grace_ns);
-	struct timespec left;
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	kill(-pid, SIGTERM);
-	kill(-pid, SIGCONT);
-	while (!has_ended(pid) && !tick_is_over(deadline)) {
-		left = tick_to_timespec(tick_left(deadline));
-		sigtimedwait(&set, NULL, &left);
-	}
-	kill(-pid, SIGKILL);
+	identity_signal_group(leader, command->pidfd, SIGTERM);
+	identity_signal_group(leader, command->pidfd, SIGCONT);
+	if (identity_wait_group(leader, command->pidfd, tick_after(grace_ns)))
+		worker_end_group(leader, command->pidfd,
+				 tick_after(WORKER_KILL_NS));
 }
 
 /* Until the command has ended, or we shall: SIGTERM, which the kernel sends
  * when the dispatcher dies. Returns whether it ended by itself. */
-static bool wait_for_command(pid_t pid, int64_t grace_ns)
+static bool wait_for_command(const struct command *command, pid_t pid)
 {
 	sigset_t set;
 
@@ -144,7 +165,7 @@ static bool wait_for_command(pid_t pid, int64_t grace_ns)
 	sigaddset(&set, SIGCHLD);
 	while (!has_ended(pid)) {
 		if (sigwaitinfo(&set, NULL) == SIGTERM && !has_ended(pid)) {
-			end_command(pid, grace_ns);
+			end_command(command, command->worker->grace_ns);
 			return false;
 		}
 	}
@@ -176,12 +197,33 @@ static void die_by_sigterm(void)
 	sigprocmask(SIG_UNBLOCK, &term, NULL);
 }
 
+/* Nothing of the job's last run may live when the next one starts. From then on
+ * RECORD_RUN is ours, and the command's. */
+static int end_last_run(const struct worker *worker, struct identity_role *run)
+{
+	int64_t deadline = tick_after(WORKER_LAST_NS);
+	int fd = record_open(worker->journal_dir, worker->job->id), error;
+	struct record_head head;
+
+	error = fd < 0 ? fd : identity_role_open(run, fd);
+	if (!error)
+		error = record_read(fd, &head, NULL);
+	if (!error)
+		error = worker_end_group(&head.leader, -1, deadline);
+	if (!error || error == -EXDEV)
+		error = identity_role_take_until(run, RECORD_RUN, deadline);
+	/* A read lock that somebody has laid on it tells no more than another. */
+	return error == -ETIMEDOUT || error == -EPERM ? -EBUSY : error;
+}
+
 /* All of the worker's life. Returns 0 when the outcome is in the record, else
  * the errno of what could not be done. */
 static int run(void *arg)
 {
 	const struct worker *worker = arg;
-	int record, status, error;
+	struct command command = {.worker = worker};
+	struct identity_role role;
+	int status, error;
 	bool is_ended;
 	pid_t pid;
 
@@ -189,22 +231,22 @@ static int run(void *arg)
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
 		return errno;
 	signal(SIGCHLD, SIG_DFL); /* ignored, there would be no status */
-	record = record_open(worker->journal_dir, worker->job->id);
-	if (record < 0)
-		return -record;
-	error = start_command(worker, record, &pid);
+	error = end_last_run(worker, &role);
 	if (error)
 		return -error;
-	is_ended = wait_for_command(pid, worker->grace_ns);
+	command.record = role.fd;
+	error = start_command(&command, &pid);
+	if (error)
+		return -error;
+	is_ended = wait_for_command(&command, pid);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return errno;
-	if (!is_ended) {
-		wait_for_members(pid);
+	if (!is_ended)
 		die_by_sigterm();
-	}
-	return -record_note_outcome(
-		record, RECORD_EXITED | (uint32_t)child_exit_code(status));
+	return -record_note_outcome(command.record,
+				    RECORD_EXITED |
+					    (uint32_t)child_exit_code(status));
 }
 
 int worker_start(const struct worker *worker, pid_t *pid)
@@ -219,22 +261,57 @@ int worker_start(const struct worker *worker, pid_t *pid)
 	return error;
 }
 
-/* ---- after the worker ---------------------------------------------------------------- */
+/* ---- what the dispatcher knows of it ----------------------------------------------- */
 
-int worker_end_group(const struct record_head *record, bool is_ours)
+int worker_receive_leader(int guard, int *pidfd)
 {
-	pid_t group = (pid_t)record->group;
-	int64_t deadline = tick_after(KILL_NS);
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	char byte;
+	struct iovec room = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr message = {.msg_iov = &room,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes)};
+	ssize_t n = recvmsg(guard, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *header;
 
-	if (group <= 1 ||
-	    (!is_ours && !identity_is_alive(group, record->group_start)))
+	if (n <= 0)
+		return n < 0 && errno == EAGAIN ? -EAGAIN : 0;
+	header = CMSG_FIRSTHDR(&message);
+	if (!header || header->cmsg_type != SCM_RIGHTS)
+		return -EAGAIN; /* no room for one more descriptor */
+	memcpy(pidfd, CMSG_DATA(header), sizeof(int));
+	return 1;
+}
+
+bool worker_has_left(int journal_dir, uint64_t id)
+{
+	int fd = record_open(journal_dir, id);
+	struct record_head head = {.leader.pid = 0};
+	bool has_left;
+
+	if (fd < 0)
+		return false;
+	has_left = record_read(fd, &head, NULL) == 0 &&
+		   identity_judge(&head.leader) != IDENTITY_UNKNOWN &&
+		   identity_judge_group(&head.leader, -1) != IDENTITY_DEAD;
+	close(fd);
+	return has_left || record_is_running(journal_dir, id);
+}
+
+int worker_end_group(const struct identity_process *leader, int pidfd,
+		     int64_t deadline)
+{
+	int error;
+
+	if (leader->pid <= 1)
 		return 0;
-	kill(-group, SIGKILL);
-	while (identity_is_alive(group, record->group_start)) {
-		if (tick_is_over(deadline))
-			return -ETIMEDOUT;
-		tick_sleep_until(tick_after(TICK_MS));
-	}
-	wait_for_members(group);
-	return 0;
+	error = identity_signal_group(leader, pidfd, SIGKILL);
+	if (error == -ESRCH)
+		return 0;
+	return error == -EXDEV ? error
+			       : identity_wait_group(leader, pidfd, deadline);
 }

@@ -23,7 +23,7 @@ struct settings {
 	struct dispatcher_options dispatcher;
 	long capacity;
 	size_t message_bytes;
-	bool has_unsound; /* a record was set aside */
+	bool has_failed; /* a record was set aside, or a drain left jobs */
 };
 
 /* ---- the command line ---------------------------------------------------------- */
@@ -109,6 +109,11 @@ static int report(enum dispatcher_event event, const struct job *job, long n,
 		die_warn("job %" PRIu64 " failed: its worker died %ld times",
 			 job->id, n);
 		break;
+	case DISPATCHER_HELD:
+		die_warn("job %" PRIu64 " waits until what is left of its last "
+			 "run has ended (process group %ld)",
+			 job->id, n);
+		break;
 	case DISPATCHER_FOUND:
 		printf("Dispatcher: unfinished jobs in the journal: %ld\n", n);
 		break;
@@ -116,7 +121,7 @@ static int report(enum dispatcher_event event, const struct job *job, long n,
 		die_warn("dropped a message that is no job of this journal");
 		break;
 	case DISPATCHER_UNSOUND:
-		settings->has_unsound = true;
+		settings->has_failed = true;
 		die_warn("job %ld is lost: its record is damaged, kept as "
 			 "'%s/%ld.bad'",
 			 n, settings->target.journal, n);
@@ -159,9 +164,13 @@ static void open_journal(struct settings *settings, struct journal *journal)
 		journal,
 		tick_after(TAKEOVER_NS + settings->dispatcher.grace_ns),
 		&holder);
-	if (error == -EBUSY)
+	if (error == -EBUSY && holder)
 		die("cannot serve queue '%s': process %d does", target->queue,
 		    (int)holder);
+	if (error == -EBUSY)
+		die("cannot serve queue '%s': a process in another PID "
+		    "namespace does",
+		    target->queue);
 	if (error == -ETIMEDOUT)
 		die("cannot serve queue '%s': workers of a killed dispatcher "
 		    "are still there",
@@ -220,7 +229,7 @@ static int count(uint64_t id, void *arg)
 }
 
 /* Dispatch until stopped, or until drained and nothing has come meanwhile. */
-static int serve(const struct settings *settings, struct journal *journal,
+static int serve(struct settings *settings, struct journal *journal,
 		 struct jobqueue *queue)
 {
 	int error, removed;
@@ -238,6 +247,8 @@ static int serve(const struct settings *settings, struct journal *journal,
 	journal_each(journal, count, &left);
 	if (left > 0 && !error)
 		printf("Dispatcher: jobs kept for the next start: %ld\n", left);
+	if (left > 0 && settings->dispatcher.drain && !stop_signal())
+		settings->has_failed = true;
 	return error;
 }
 
@@ -271,5 +282,5 @@ int main(int argc, char **argv)
 	if (error)
 		die_errno(error, "cannot go on with queue '%s'",
 			  settings.target.queue);
-	return settings.has_unsound ? 1 : 0;
+	return settings.has_failed ? 1 : 0;
 }

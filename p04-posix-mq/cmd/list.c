@@ -8,7 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/identity.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
 #include "lib/tick.h"
@@ -32,18 +31,18 @@ struct list {
 
 /* ---- collecting ------------------------------------------------------------- */
 
-static const char *state_of(const struct list *list, int fd,
+static const char *state_of(const struct list *list, uint64_t id, int fd,
 			    const struct record_head *head)
 {
 	if (record_is_being_submitted(fd))
 		return "submitting";
-	if (head->group == 0)
+	if (head->leader.pid == 0)
 		return "waiting";
 	/* What its command still does is not going to count: its worker is
 	 * ending it, or the next dispatcher will. */
 	if (!list->is_served)
 		return "interrupted";
-	if (identity_is_alive((pid_t)head->group, head->group_start))
+	if (record_is_running(list->journal->dir, id))
 		return "running";
 	return "waiting"; /* for another attempt, or for its record to go */
 }
@@ -80,7 +79,7 @@ static int visit(uint64_t id, void *arg)
 	error = record_read(fd, &head, &job);
 	if (!error && head.outcome == RECORD_PENDING)
 		error = add(list, job, head.attempts,
-			    state_of(list, fd, &head));
+			    state_of(list, id, fd, &head));
 	else
 		free(job);
 	close(fd);

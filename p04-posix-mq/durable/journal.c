@@ -218,7 +218,7 @@ int journal_open(struct journal *journal, const char *path, bool create)
 	struct journal_head head;
 	int error;
 
-	*journal = (struct journal){.dir = -1, .head = -1, .dispatcher = -1};
+	*journal = (struct journal){.dir = -1, .head = -1, .dispatcher.fd = -1};
 	journal->dir = open_dir(path, create);
 	if (journal->dir < 0)
 		return journal->dir;
@@ -234,67 +234,96 @@ int journal_open(struct journal *journal, const char *path, bool create)
 
 void journal_close(struct journal *journal)
 {
-	if (journal->dispatcher >= 0)
-		close(journal->dispatcher);
+	identity_role_close(&journal->dispatcher);
 	if (journal->head >= 0)
 		close(journal->head);
 	if (journal->dir >= 0)
 		close(journal->dir);
-	*journal = (struct journal){.dir = -1, .head = -1, .dispatcher = -1};
+	*journal = (struct journal){.dir = -1, .head = -1, .dispatcher.fd = -1};
 }
 
 /* ---- the dispatcher -------------------------------------------------------- */
 
-struct holder {
-	uint64_t start_time;
-	uint64_t pid;
-};
+enum { SERVING }; /* the byte of its role */
 
-static pid_t living_holder(int fd)
+static int open_role(const struct journal *journal, int flags,
+		     struct identity_role *role)
 {
-	struct holder holder;
+	int fd = openat(journal->dir, "dispatcher",
+			O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+	int error = fd < 0 ? -errno : identity_role_open(role, fd);
 
-	if (pread(fd, &holder, sizeof(holder), 0) != sizeof(holder) ||
-	    holder.pid > INT32_MAX ||
-	    !identity_is_alive((pid_t)holder.pid, holder.start_time))
-		return 0;
-	return (pid_t)holder.pid;
+	if (error && fd >= 0)
+		close(fd);
+	return error;
+}
+
+/* Of the dispatcher that wrote itself down last. Who has just taken the role may
+ * not have come to that: the one before it is dead. */
+static enum identity_life judge_holder(int fd, pid_t *pid)
+{
+	struct identity_process holder;
+	enum identity_life life;
+
+	*pid = 0;
+	if (pread(fd, &holder, sizeof(holder), 0) != sizeof(holder))
+		return IDENTITY_DEAD;
+	life = identity_judge(&holder);
+	if (life == IDENTITY_ALIVE)
+		*pid = holder.pid;
+	return life;
+}
+
+static int take_role(const struct identity_role *role, int64_t deadline,
+		     pid_t *holder)
+{
+	int error;
+
+	while ((error = identity_role_take(role, SERVING)) == -EBUSY) {
+		enum identity_life life = judge_holder(role->fd, holder);
+
+		if (life == IDENTITY_ALIVE)
+			return -EBUSY;
+		if (tick_is_over(deadline))
+			return life == IDENTITY_DEAD ? -ETIMEDOUT : -EBUSY;
+		tick_sleep_until(tick_after(TICK_MS));
+	}
+	return error;
 }
 
 int journal_serve(struct journal *journal, int64_t deadline, pid_t *holder)
 {
-	const struct holder us = {.pid = (uint64_t)getpid(),
-				  .start_time = identity_start_time(getpid())};
-	int fd = openat(journal->dir, "dispatcher",
-			O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int error = fd < 0 ? -errno : 0;
+	struct identity_process us;
+	struct identity_role role;
+	int error = open_role(journal, O_CREAT, &role);
 
-	while (!error && flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		*holder = living_holder(fd);
-		if (*holder)
-			error = -EBUSY;
-		else if (tick_is_over(deadline))
-			error = -ETIMEDOUT;
-		else
-			tick_sleep_until(tick_after(TICK_MS));
-	}
-	if (!error && pwrite(fd, &us, sizeof(us), 0) != sizeof(us))
+	if (error)
+		return error;
+	error = take_role(&role, deadline, holder);
+	/* Without /proc nobody can tell who we are, and that is noted. */
+	if (!error && identity_self(&us))
+		us = (struct identity_process){.pid = getpid()};
+	if (!error && pwrite(role.fd, &us, sizeof(us), 0) != sizeof(us))
 		error = -EIO;
-	if (!error)
-		journal->dispatcher = fd;
-	else if (fd >= 0)
-		close(fd);
+	if (error)
+		identity_role_close(&role);
+	else
+		journal->dispatcher = role;
 	return error;
 }
 
 bool journal_is_served(const struct journal *journal)
 {
-	int fd = openat(journal->dir, "dispatcher",
-			O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	bool is_served = fd >= 0 && living_holder(fd) > 0;
+	struct identity_role role;
+	bool is_served, has_met = false;
+	pid_t holder;
 
-	if (fd >= 0)
-		close(fd);
+	if (open_role(journal, 0, &role))
+		return false;
+	is_served = identity_role_look(&role, SERVING, &has_met) !=
+			    IDENTITY_PEER_ABSENT &&
+		    judge_holder(role.fd, &holder) != IDENTITY_DEAD;
+	identity_role_close(&role);
 	return is_served;
 }
 

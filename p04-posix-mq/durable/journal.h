@@ -2,14 +2,15 @@
  *
  *	journal/            mode 0700, ours; locked (shared) by submitters
  *	  head              struct journal_head; locked while an id is taken
- *	  dispatcher        pid and start time of the dispatcher; locked by it
+ *	  dispatcher        which process the dispatcher is; a role, held by it
  *	                    and, through inheritance, by its workers
  *	  ID.job            a job, record.h
  *	  ID.tmp            one being written
  *	  ID.bad            one that was found unsound
  *
- * Locks are flock(2): the kernel releases them when their holder dies. They
- * are taken in the order directory, record, head. What must survive a power
+ * Locks are flock(2), the role is an OFD lock (lib/identity): the kernel releases
+ * them when their holder dies, in whatever PID namespace. They are taken in the
+ * order directory, record, head. What must survive a power
  * cut is on the disk (fdatasync) when a function returns: the head with each
  * id, and jobs. Functions return -errno on failure; a journal belongs to one
  * thread.
@@ -21,7 +22,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define JOURNAL_VERSION 2 /* 1 had no checksums, and is refused */
+#include "lib/identity.h"
+
+#define JOURNAL_VERSION 3 /* as RECORD_VERSION: earlier ones are refused */
 
 struct journal_head {
 	char magic[8]; /* "UIPCJOBS" */
@@ -34,7 +37,7 @@ _Static_assert(sizeof(struct journal_head) == 32, "the format of a head");
 
 struct journal {
 	int dir, head;
-	int dispatcher; /* -1 unless journal_serve() */
+	struct identity_role dispatcher; /* none unless journal_serve() */
 	uint64_t identity;
 };
 
@@ -48,8 +51,9 @@ void journal_close(struct journal *journal);
 
 /* Become the dispatcher. The workers of one that was killed hold the lock
  * until their commands are gone, so this waits until the deadline. Returns 0,
- * -EBUSY and *holder when a dispatcher is alive, -ETIMEDOUT when only workers
- * of it seem to be. Forked children hold the lock, too, until they exec. */
+ * -EBUSY and *holder when a dispatcher is alive, also at the deadline with
+ * *holder 0 when it may be, in another PID namespace; -ETIMEDOUT when only
+ * workers of it are. Forked children hold the role, too, until they exec. */
 int journal_serve(struct journal *journal, int64_t deadline, pid_t *holder);
 
 /* Whether a dispatcher holds the journal, as of now. */

@@ -44,7 +44,7 @@ void record_seal(void *bytes, size_t n)
 static bool is_sound(const struct record_head *head)
 {
 	return head->magic == RECORD_MAGIC && head->version == RECORD_VERSION &&
-	       head->crc == crc_of(head) && head->group <= INT32_MAX &&
+	       head->crc == crc_of(head) && head->leader.pid >= 0 &&
 	       head->outcome <= RECORD_FAILED;
 }
 
@@ -180,6 +180,23 @@ int record_read(int fd, struct record_head *head, struct job **job)
 	return error;
 }
 
+bool record_is_running(int dir, uint64_t id)
+{
+	struct identity_role role;
+	bool has_met = false;
+	int fd = record_open(dir, id), peer;
+
+	if (fd < 0)
+		return false;
+	if (identity_role_open(&role, fd)) {
+		close(fd);
+		return true;
+	}
+	peer = identity_role_look(&role, RECORD_RUN, &has_met);
+	identity_role_close(&role);
+	return peer != IDENTITY_PEER_ABSENT;
+}
+
 /* ---- changing -------------------------------------------------------------------- */
 
 static int get_head(int fd, struct record_head *head)
@@ -202,15 +219,14 @@ static int put_head(int fd, struct record_head *head)
 	return n == sizeof(*head) ? 0 : -EIO;
 }
 
-int record_note_group(int fd, pid_t group, uint64_t start_time)
+int record_note_group(int fd, const struct identity_process *leader)
 {
 	struct record_head head;
 	int error = get_head(fd, &head);
 
 	if (error)
 		return error;
-	head.group = (uint32_t)group;
-	head.group_start = start_time;
+	head.leader = *leader;
 	return put_head(fd, &head);
 }
 

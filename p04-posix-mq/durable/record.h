@@ -8,6 +8,10 @@
  * the file: that is the acknowledgement. Who still has the file open (--wait)
  * reads the outcome in it.
  *
+ * While it runs, the worker and the command's processes hold RECORD_RUN locked,
+ * a byte far behind the end (an OFD lock, lib/identity): the kernel drops it
+ * with the last of them, in whatever PID namespace they are.
+ *
  *	struct record_head   changes; as a whole, by one pwrite(2)
  *	struct job           never changes
  *
@@ -25,10 +29,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/identity.h"
 #include "p04-posix-mq/job.h"
 
 #define RECORD_MAGIC UINT32_C(0x5244524a) /* "JRDR" */
-#define RECORD_VERSION 2 /* 1 had no checksums, and is not read */
+#define RECORD_VERSION \
+	3 /* 2 had a start time for an identity, 1 no checksums;
+			  * neither is read */
+#define RECORD_RUN (INT64_C(1) << 40)
 
 /* Values of outcome. */
 #define RECORD_PENDING UINT32_C(0)
@@ -39,14 +47,13 @@ struct record_head {
 	uint32_t magic;
 	uint32_t version;
 	uint32_t outcome;
-	uint32_t attempts;    /* workers that died with it */
-	uint64_t group_start; /* identity_start_time() of the group's leader */
-	uint32_t group;       /* process group of the command; 0: never ran */
-	uint32_t reserved;
+	uint32_t attempts;              /* workers that died with it */
+	struct identity_process leader; /* of the command's process group; pid
+					 * 0: it never ran */
 	uint32_t job_crc; /* CRC-32C of the struct job behind it */
 	uint32_t crc;     /* of all above */
 };
-_Static_assert(sizeof(struct record_head) == 40, "the format of a record");
+_Static_assert(sizeof(struct record_head) == 96, "the format of a record");
 
 /* Put a job into the journal and onto the disk. Returns the file, locked by
  * the caller, or -EEXIST (an id given twice), -ENOSPC, ...: nothing is left
@@ -74,9 +81,13 @@ int record_check(const void *bytes, size_t n, const struct job **job);
  * not a sound record. */
 int record_read(int fd, struct record_head *head, struct job **job);
 
+/* Whether somebody holds RECORD_RUN: it runs, or what a run has left behind has
+ * not ended. In doubt it is so. */
+bool record_is_running(int dir, uint64_t id);
+
 /* Change the head. One process at a time: the worker, and after its end the
  * dispatcher. -EBADMSG when the head is not sound. */
-int record_note_group(int fd, pid_t group, uint64_t start_time);
+int record_note_group(int fd, const struct identity_process *leader);
 int record_note_attempts(int fd, uint32_t attempts);
 int record_note_outcome(int fd, uint32_t outcome);
 

@@ -50,8 +50,9 @@ static struct job *job_of(uint64_t id)
 
 static int end_job(struct journal *journal, uint64_t id)
 {
+	const struct identity_process leader = {.pid = 4711, .start = id};
 	int fd = record_open(journal->dir, id);
-	int error = fd < 0 ? fd : record_note_group(fd, 4711, id);
+	int error = fd < 0 ? fd : record_note_group(fd, &leader);
 
 	if (!error)
 		error = record_note_attempts(fd, 1);
@@ -165,7 +166,7 @@ static const char *check_record(struct journal *journal, uint64_t id)
 	if (job->id != id || strcmp(job->command, wanted->command) != 0)
 		why = crash_why("job %" PRIu64 " is another one", id);
 	else if (head.outcome != RECORD_PENDING && !has_ended[id] &&
-		 head.group != 4711)
+		 head.leader.pid != 4711)
 		why = crash_why("job %" PRIu64 " has ended and never began",
 				id);
 	free(wanted);

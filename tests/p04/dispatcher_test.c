@@ -193,7 +193,8 @@ static void wait_for_event(const char *event)
 	int64_t deadline = tick_after(30 * TICK_S);
 
 	while (!strstr(events(), event)) {
-		assert_false(tick_is_over(deadline));
+		if (tick_is_over(deadline))
+			fail_msg("not in %s: %s", events(), event);
 		tick_sleep_until(tick_after(TICK_MS));
 	}
 }
@@ -367,10 +368,14 @@ int64_t __real_tick_after(int64_t timeout_ns);
 int64_t __wrap_tick_after(int64_t timeout_ns);
 
 static uint32_t lingers;
+static bool is_hasty; /* what comes each second, or later, comes soon */
 
 /* Each linger is short, and brings one more job. */
 int64_t __wrap_tick_after(int64_t timeout_ns)
 {
+	if (is_hasty &&
+	    (timeout_ns == TICK_S || timeout_ns == DISPATCHER_HOLD_NS))
+		return __real_tick_after(10 * TICK_MS);
 	if (timeout_ns != LINGER_NS)
 		return __real_tick_after(timeout_ns);
 	fixture_submit(&f, &f.journal, "true", ++lingers);
@@ -387,6 +392,64 @@ static void a_burst_is_waited_for_while_it_lasts_but_not_for_ever(void **state)
 	d.options.linger_ns = LINGER_NS;
 	drain();
 	assert_int_equal(strncmp(events(), first, strlen(first)), 0);
+}
+
+/* ---- what a last run has left ----------------------------------------------------- */
+
+static int times(const char *event)
+{
+	const char *at = events();
+	int n = 0;
+
+	for (; (at = strstr(at, event)); at++)
+		n++;
+	return n;
+}
+
+/* As one of the command's processes does; ours must not inherit it. */
+static int hold_run(void *arg)
+{
+	struct identity_role role;
+	int fd = record_open(f.journal.dir, 1);
+
+	if (identity_role_open(&role, fd) ||
+	    identity_role_take(&role, RECORD_RUN) ||
+	    write(*(const int *)arg, "", 1) != 1)
+		return 1;
+	pause();
+	return 1;
+}
+
+static void a_job_whose_last_run_has_not_ended_is_held_and_told_once(
+	void **state)
+{
+	int status, ready;
+	pid_t pid, holder;
+
+	(void)state;
+	submit("true", 0);
+	submit("true", 0);
+	holder = support_start(hold_run, &ready, &ready, 20000);
+	assert_true(record_is_running(f.journal.dir, 1));
+	is_hasty = true;
+	/* It ends, and the other job has run. */
+	assert_int_equal(fixture_drain(&d, 20000), 0);
+	assert_int_equal(times("held 1 0;"), 1);
+	assert_int_equal(times("ended 2 0;"), 1);
+	assert_int_equal(fixture_jobs(&f), 1);
+
+	d.options.drain = false;
+	assert_int_equal(child_fork(fixture_dispatch, &d, &pid), 0);
+	wait_for_event("ended 2 0;found 0 1;started 1 0;held 1 0;");
+	/* It is asked again, and that is not told. */
+	tick_sleep_until(__real_tick_after(50 * TICK_MS));
+	assert_int_equal(times("held 1 0;"), 2);
+	assert_int_equal(times("started 1 0;"), 2);
+	support_kill(&holder);
+	wait_for_event("ended 1 0;");
+	is_hasty = false;
+	assert_int_equal(times("died"), 0);
+	assert_int_equal(child_end(pid, 20 * TICK_S, &status), 0);
 }
 
 /* ---- errors ----------------------------------------------------------------------- */
@@ -437,6 +500,7 @@ int main(void)
 		CASE(workers_that_die_are_counted_up_to_the_limit),
 		CASE(deaths_are_counted_over_restarts),
 		CASE(aging_starts_an_old_job_before_an_urgent_one),
+		CASE(a_job_whose_last_run_has_not_ended_is_held_and_told_once),
 		CASE(a_burst_is_waited_for_while_it_lasts_but_not_for_ever),
 		CASE(a_report_that_fails_ends_the_run_and_keeps_the_job),
 	};

@@ -106,9 +106,9 @@ __attribute__((unused)) static int fixture_report(enum dispatcher_event event,
 						  const struct job *job, long n,
 						  void *arg)
 {
-	static const char *const words[] = {"started", "ended", "died",
-					    "failed",  "found", "stranger",
-					    "unsound"};
+	static const char *const words[] = {"started",  "ended",  "died",
+					    "failed",   "held",   "found",
+					    "stranger", "unsound"};
 	const struct fixture_dispatcher *d = arg;
 
 	if (d->events >= 0)

@@ -73,19 +73,20 @@ static void any_bit_of_a_record_makes_it_unsound(void **state)
 
 static void nothing_is_noted_in_a_record_that_is_unsound(void **state)
 {
+	const struct identity_process leader = {.pid = 7};
 	struct record_head head;
 
 	(void)state;
 	for (size_t bit = 0; bit < 8 * sizeof(head); bit++) {
 		flip(record, (off_t)bit);
-		assert_int_equal(record_note_group(record, 7, 7), -EBADMSG);
+		assert_int_equal(record_note_group(record, &leader), -EBADMSG);
 		assert_int_equal(record_note_attempts(record, 2), -EBADMSG);
 		assert_int_equal(record_note_outcome(record, RECORD_FAILED),
 				 -EBADMSG);
 		flip(record, (off_t)bit);
 	}
 	assert_int_equal(record_read(record, &head, NULL), 0);
-	assert_int_equal(head.group, 0);
+	assert_int_equal(head.leader.pid, 0);
 	assert_int_equal(head.outcome, RECORD_PENDING);
 }
 

@@ -386,10 +386,10 @@ is_empty_journal() {
 	printf '\001' | dd of="$JOURNAL/head" bs=1 seek=8 conv=notrunc status=none
 	run -1 ./job_dispatcher
 	assert_one_line_error "$output" job_dispatcher
-	assert_output --partial 'it is of another version than 2'
+	assert_output --partial 'it is of another version than 3'
 	run -1 ./submit_job --cmd=true
 	assert_one_line_error "$output" submit_job
-	assert_output --partial 'it is of another version than 2'
+	assert_output --partial 'it is of another version than 3'
 	printf x | dd of="$JOURNAL/head" bs=1 conv=notrunc status=none
 	run -1 ./job_dispatcher
 	assert_output --partial 'its head is damaged'

@@ -180,7 +180,7 @@ static void jobs_leave_the_hand_in_their_order(void **state)
 		assert_int_equal(hand_add(&hand, make(i + 1, priorities[i], 0)),
 				 0);
 	for (int i = 0; i < 7; i++) {
-		assert_int_equal(hand.waiting, 7 - i);
+		assert_int_equal(hand_waiting(&hand), 7 - i);
 		assert_int_equal(hand_take(&hand, 0)->id, order[i]);
 	}
 	assert_null(hand_take(&hand, 0));
@@ -202,13 +202,13 @@ static void a_job_is_known_while_it_runs_and_forgotten_when_dropped(
 	assert_int_equal(hand_find(&hand, 1), HAND_RUNNING);
 	hand_put_back(&hand, 1);
 	assert_int_equal(hand_find(&hand, 1), HAND_WAITING);
-	assert_int_equal(hand.waiting, 40);
+	assert_int_equal(hand_waiting(&hand), 40);
 	assert_int_equal(hand_take(&hand, 0)->id, 1);
 	hand_drop(&hand, 1);
 	assert_int_equal(hand_find(&hand, 1), HAND_NONE);
 	hand_drop(&hand, 1);
 	assert_int_equal(hand.n, 39);
-	assert_int_equal(hand.waiting, 39);
+	assert_int_equal(hand_waiting(&hand), 39);
 	hand_free(&hand);
 }
 

@@ -227,7 +227,7 @@ static void a_record_gives_back_what_was_put_in(void **state)
 	assert_true(again >= 0);
 	assert_int_equal(record_read(again, &head, &job), 0);
 	assert_int_equal(head.outcome, RECORD_PENDING);
-	assert_int_equal(head.group, 0);
+	assert_int_equal(head.leader.pid, 0);
 	assert_int_equal(job->id, 7);
 	assert_int_equal(job->priority, 5);
 	assert_string_equal(job->command, "echo seven");
@@ -267,15 +267,16 @@ static void an_id_given_twice_is_refused_and_nothing_is_left(void **state)
 static void notes_are_read_back(void **state)
 {
 	int fd = create(1, "true");
+	struct identity_process self;
 	struct record_head head;
 
 	(void)state;
-	assert_int_equal(record_note_group(fd, 4711, 123456789012345), 0);
+	assert_int_equal(identity_self(&self), 0);
+	assert_int_equal(record_note_group(fd, &self), 0);
 	assert_int_equal(record_note_attempts(fd, 2), 0);
 	assert_int_equal(record_note_outcome(fd, RECORD_EXITED | 137), 0);
 	assert_int_equal(record_read(fd, &head, NULL), 0);
-	assert_int_equal(head.group, 4711);
-	assert_int_equal(head.group_start, 123456789012345);
+	assert_true(identity_is_same(&head.leader, &self));
 	assert_int_equal(head.attempts, 2);
 	assert_int_equal(head.outcome, RECORD_EXITED | 137);
 	close(fd);

@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #include "lib/identity.h"
+#include "p04-posix-mq/slot.h"
 
 static struct fixture f;
 static struct job *job;
@@ -49,6 +51,7 @@ static void prepare(const char *text)
 		.job = job,
 		.out = STDERR_FILENO,
 		.err = STDERR_FILENO,
+		.guard = -1,
 		.grace_ns = 5 * TICK_S,
 	};
 }
@@ -93,14 +96,28 @@ static bool is_gone(void *arg)
 {
 	const struct record_head *head = arg;
 
-	return !identity_is_alive((pid_t)head->group, head->group_start);
+	return identity_judge(&head->leader) == IDENTITY_DEAD;
 }
 
 static bool is_empty_group(void *arg)
 {
 	const struct record_head *head = arg;
 
-	return kill(-(pid_t)head->group, 0) < 0 && errno == ESRCH;
+	return kill(-head->leader.pid, 0) < 0 && errno == ESRCH;
+}
+
+/* ---- the gate -------------------------------------------------------------------- */
+
+int __real_record_note_group(int fd, const struct identity_process *leader);
+int __wrap_record_note_group(int fd, const struct identity_process *leader);
+
+static bool dies_at_the_gate;
+
+int __wrap_record_note_group(int fd, const struct identity_process *leader)
+{
+	if (dies_at_the_gate)
+		raise(SIGKILL);
+	return __real_record_note_group(fd, leader);
 }
 
 /* ---- cases ---------------------------------------------------------------------- */
@@ -144,24 +161,27 @@ static void the_command_starts_clean(void **state)
 
 	(void)state;
 	/* What the dispatcher blocks, ignores or has open is no business of
-	 * the command's, and its input is empty. */
+	 * the command's, but for the lock of its own run (worker.h), and its
+	 * input is empty. */
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* as a shell does for background jobs */
 	assert_int_equal(
-		await(start("exec >$said; while read -r line; do case $line in "
-			    "Sig[BI]*) echo \"$line\";; esac; "
-			    "done </proc/$$/status; cat; "
-			    "ls -l /proc/$$/fd | grep -c /journal; echo end")),
+		await(start(
+			"exec >$said; while read -r line; do case $line in "
+			"Sig[BI]*) echo \"$line\";; esac; "
+			"done </proc/$$/status; cat; "
+			"ls -l /proc/$$/fd | grep /journal | "
+			"sed 's/.* \\([0-9]*\\) .*journal/\\1 /'; echo end")),
 		0);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	assert_int_equal(said_signals("SigBlk:"), 0);
 	assert_int_equal(said_signals("SigIgn:"), 0);
-	assert_int_equal(fixture_count(&f, "said", "0"), 1);
+	assert_int_equal(fixture_count(&f, "said", "100 /1.job"), 1);
 	assert_int_equal(fixture_count(&f, "said", "end"), 1);
 }
 
@@ -173,12 +193,12 @@ static void the_group_is_in_the_journal_before_the_command_runs(void **state)
 
 	(void)state;
 	pid = start("echo $$ >>$said; sleep 60");
-	while (read_head().group == 0)
+	while (read_head().leader.pid == 0)
 		tick_sleep_until(tick_after(TICK_MS));
 	head = read_head();
-	assert_true(identity_is_alive((pid_t)head.group, head.group_start));
-	assert_int_equal(getpgid((pid_t)head.group), head.group);
-	snprintf(leader, sizeof(leader), "%u", head.group);
+	assert_int_equal(identity_judge(&head.leader), IDENTITY_ALIVE);
+	assert_int_equal(getpgid(head.leader.pid), head.leader.pid);
+	snprintf(leader, sizeof(leader), "%d", (int)head.leader.pid);
 	wait_for(leader);
 	kill(pid, SIGTERM);
 	await(pid);
@@ -241,6 +261,39 @@ static void a_worker_whose_dispatcher_is_killed_ends_the_command(void **state)
 	assert_int_equal(head.outcome, RECORD_PENDING);
 }
 
+static void the_grace_is_for_the_whole_group(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	/* The shell dies at once, and leaves who is not ready. */
+	pid = start("(trap 'sleep 0.1; echo put away >>$said; exit' TERM; "
+		    "echo up >>$said; while :; do sleep 0.01; done); :");
+	wait_for("up");
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	await(pid);
+	assert_int_equal(fixture_count(&f, "said", "put away"), 1);
+}
+
+static void members_that_outlast_the_grace_are_killed(void **state)
+{
+	struct record_head head;
+	int64_t begin;
+	pid_t pid;
+
+	(void)state;
+	prepare("(trap '' TERM; echo up >>$said; exec sleep 60); :");
+	worker.grace_ns = 50 * TICK_MS;
+	assert_int_equal(worker_start(&worker, &pid), 0);
+	wait_for("up");
+	head = read_head();
+	begin = tick_now();
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	await(pid);
+	assert_true(tick_now() - begin >= worker.grace_ns);
+	assert_int_equal(identity_judge_group(&head.leader, -1), IDENTITY_DEAD);
+}
+
 static void what_a_killed_worker_leaves_can_be_ended(void **state)
 {
 	struct record_head head;
@@ -253,41 +306,187 @@ static void what_a_killed_worker_leaves_can_be_ended(void **state)
 	kill(pid, SIGKILL);
 	await(pid);
 	assert_false(is_gone(&head));
-	assert_int_equal(worker_end_group(&head, true), 0);
+	assert_int_equal(
+		worker_end_group(&head.leader, -1, tick_after(20 * TICK_S)), 0);
 	assert_true(is_gone(&head));
-	assert_int_equal(worker_end_group(&head, true), 0);
+	assert_int_equal(worker_end_group(&head.leader, -1, tick_now()), 0);
 }
 
-static void a_group_that_may_be_somebody_elses_is_left_alone(void **state)
+/* A run whose worker and shell were killed: its sleep goes on, in a group that
+ * nobody leads, which we reap. */
+static struct record_head orphan_the_members(const char *text)
 {
 	struct record_head head;
 	pid_t pid;
 
-	(void)state;
-	pid = start("echo up >>$said; sleep 60");
-	wait_for("up");
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	assert_int_equal(worker_start(&worker, &pid), 0);
+	wait_for(text);
 	head = read_head();
-	head.group_start++; /* the number has been given anew */
-	assert_int_equal(worker_end_group(&head, false), 0);
-	head.group_start--;
-	assert_false(is_gone(&head));
-	assert_int_equal(worker_end_group(&head, false), 0);
-	assert_true(is_gone(&head));
+	kill(pid, SIGKILL);
+	await(pid);
+	kill(head.leader.pid, SIGKILL);
+	await(head.leader.pid);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+	return head;
+}
+
+static pid_t said_pid(void)
+{
+	FILE *file = fopen(scratch_path(&f.scratch, "pid"), "re");
+	char line[32];
+
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof(line), file));
+	fclose(file);
+	return (pid_t)strtol(line, NULL, 10);
+}
+
+static void members_without_a_leader_are_ended_by_its_pidfd(void **state)
+{
+	struct record_head head;
+	int guard[2], pidfd = -1;
+
+	(void)state;
+	prepare("sleep 60 & echo up >>$said; wait");
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, guard), 0);
+	worker.guard = guard[1];
+	head = orphan_the_members("up");
+	assert_int_equal(worker_receive_leader(guard[0], &pidfd), 1);
+	if (worker_end_group(&head.leader, pidfd, tick_after(20 * TICK_S)))
+		skip(); /* before Linux 6.9 */
+	assert_int_equal(identity_judge_group(&head.leader, -1), IDENTITY_DEAD);
+	close(pidfd);
+	close(guard[0]);
+	close(guard[1]);
+}
+
+int64_t __real_tick_after(int64_t timeout_ns);
+int64_t __wrap_tick_after(int64_t timeout_ns);
+
+static bool is_hasty; /* so long do we wait in vain */
+
+int64_t __wrap_tick_after(int64_t timeout_ns)
+{
+	return __real_tick_after(is_hasty && timeout_ns == WORKER_LAST_NS
+					 ? 50 * TICK_MS
+					 : timeout_ns);
+}
+
+/* Once by its group, which a descriptor that is closed does not help; once
+ * outside of it, by the descriptor; once from another PID namespace, where the
+ * group's number tells nothing. */
+static void a_run_does_not_begin_beside_what_the_last_one_left(void **state)
+{
+	static const char *const lefts[] = {
+		"exec sleep 60 100>&-",
+		"exec setsid sleep 60",
+		"exec sleep 60",
+	};
+	struct record_head head;
+	char text[256];
+	pid_t pid;
+
+	for (int i = 0; i < 3; i++) {
+		if (i > 0) {
+			teardown(state);
+			setup(state);
+		}
+		snprintf(text, sizeof(text),
+			 "if [ -e $said ]; then echo again >>$said; exit; fi; "
+			 "sh -c 'echo $$ >%s; echo up >>'$said'; %s' & wait",
+			 scratch_path(&f.scratch, "pid"), lefts[i]);
+		prepare(text);
+		head = orphan_the_members("up");
+		if (i == 2) {
+			head.leader.place.pid.inode++;
+			head.leader.place.pid.id++;
+			head.leader.pid = (int32_t)getpid();
+			record_note_group(record, &head.leader);
+		}
+		is_hasty = true;
+		assert_int_equal(worker_start(&worker, &pid), 0);
+		is_hasty = false;
+		assert_int_equal(child_exit_code(await(pid)), EBUSY);
+		assert_int_equal(kill(said_pid(), 0), 0);
+		assert_int_equal(fixture_count(&f, "said", "again"), 0);
+		assert_int_equal(read_head().outcome, RECORD_PENDING);
+		kill(said_pid(), SIGKILL);
+		assert_int_equal(worker_start(&worker, &pid), 0);
+		assert_int_equal(child_exit_code(await(pid)), 0);
+		assert_int_equal(fixture_count(&f, "said", "again"), 1);
+	}
+}
+
+static int lead_a_group(void *arg)
+{
+	(void)arg;
+	setpgid(0, 0);
+	pause();
+	return 1;
+}
+
+/* A record of a job that ran before, and whose group's number has another. */
+static pid_t note_an_innocent(struct identity_process *stale)
+{
+	pid_t pid;
+
+	assert_int_equal(child_fork(lead_a_group, NULL, &pid), 0);
+	setpgid(pid, pid);
+	assert_int_equal(identity_of(pid, stale), 0);
+	stale->start--;
+	stale->pidfs--;
+	assert_int_equal(record_note_group(record, stale), 0);
+	return pid;
+}
+
+static void a_group_that_is_somebody_elses_is_left_alone(void **state)
+{
+	struct identity_process stale;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	prepare("exit 0");
+	pid = note_an_innocent(&stale);
+	assert_int_equal(worker_end_group(&stale, -1, tick_now()), 0);
+	stale.start++;
+	stale.pidfs++;
+	stale.place.pid.inode++; /* the same number in another namespace */
+	stale.place.pid.id++;
+	assert_int_equal(worker_end_group(&stale, -1, tick_now()), -EXDEV);
+	assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+	kill(pid, SIGKILL);
 	await(pid);
 }
 
-/* ---- the gate -------------------------------------------------------------------- */
-
-int __real_record_note_group(int fd, pid_t group, uint64_t start_time);
-int __wrap_record_note_group(int fd, pid_t group, uint64_t start_time);
-
-static bool dies_at_the_gate;
-
-int __wrap_record_note_group(int fd, pid_t group, uint64_t start_time)
+static void a_worker_that_dies_at_its_start_takes_nobody_along(void **state)
 {
-	if (dies_at_the_gate)
-		raise(SIGKILL);
-	return __real_record_note_group(fd, group, start_time);
+	struct dispatcher_options options = fixture_options;
+	struct slot slot = {.job = NULL};
+	struct identity_process stale;
+	enum slot_result result;
+	pid_t pid, innocent;
+	int status;
+	long n;
+
+	(void)state;
+	prepare("exit 0");
+	innocent = note_an_innocent(&stale);
+	options.journal = &f.journal;
+	dies_at_the_gate = true;
+	assert_int_equal(slot_start(&slot, &options, job), 0);
+	dies_at_the_gate = false;
+	pid = slot.pid;
+	assert_int_equal(waitid(P_PID, (id_t)pid, &(siginfo_t){.si_pid = 0},
+				WEXITED | WNOWAIT),
+			 0);
+	assert_int_equal(slot_finish(&slot, &options, false, &result, &n), 0);
+	assert_int_equal(result, SLOT_DIED);
+	assert_int_equal(waitpid(innocent, &status, WNOHANG), 0);
+	kill(innocent, SIGKILL);
+	await(innocent);
 }
 
 static void a_command_that_the_journal_does_not_know_never_runs(void **state)
@@ -306,7 +505,7 @@ static void a_command_that_the_journal_does_not_know_never_runs(void **state)
 	assert_true(waitpid(-1, &status, 0) > 0);
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 	assert_int_equal(fixture_count(&f, "said", "ran"), 0);
-	assert_int_equal(read_head().group, 0);
+	assert_int_equal(read_head().leader.pid, 0);
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -322,7 +521,12 @@ int main(void)
 		CASE(sigint_is_not_for_the_worker),
 		CASE(a_worker_whose_dispatcher_is_killed_ends_the_command),
 		CASE(what_a_killed_worker_leaves_can_be_ended),
-		CASE(a_group_that_may_be_somebody_elses_is_left_alone),
+		CASE(the_grace_is_for_the_whole_group),
+		CASE(members_that_outlast_the_grace_are_killed),
+		CASE(members_without_a_leader_are_ended_by_its_pidfd),
+		CASE(a_run_does_not_begin_beside_what_the_last_one_left),
+		CASE(a_group_that_is_somebody_elses_is_left_alone),
+		CASE(a_worker_that_dies_at_its_start_takes_nobody_along),
 		CASE(a_command_that_the_journal_does_not_know_never_runs),
 	};
 	return SUPPORT_MAIN(tests);
