@@ -357,6 +357,34 @@ int objname_each(int (*visit)(const struct objname_entry *entry, void *arg),
 	return result;
 }
 
+struct search {
+	struct objname_entry *entry; /* with what is looked for */
+	bool is_found;
+};
+
+static int find(const struct objname_entry *entry, void *arg)
+{
+	struct search *search = arg;
+
+	search->is_found = compare_entries(entry, search->entry) == 0;
+	if (search->is_found)
+		*search->entry = *entry;
+	return search->is_found;
+}
+
+int objname_find(enum objname_kind kind, const char *name,
+		 struct objname_entry *entry)
+{
+	struct search search = {.entry = entry};
+	int error = objname_entry_self(kind, name, entry);
+
+	if (!error)
+		error = objname_each(find, &search);
+	if (search.is_found)
+		return 0;
+	return error < 0 ? error : -ENOENT;
+}
+
 /* ---- at exit ------------------------------------------------------------------------ */
 
 static struct {

@@ -96,6 +96,11 @@ int objname_release_id(enum objname_kind kind, int id);
 int objname_each(int (*visit)(const struct objname_entry *entry, void *arg),
 		 void *arg);
 
+/* The entry of one object. -ENOENT: there is none; -EPERM, -ENOMEM, and as a
+ * claim for a bad name. */
+int objname_find(enum objname_kind kind, const char *name,
+		 struct objname_entry *entry);
+
 /* Whether what is there now is what was noted; IDENTITY_CANNOT_TELL of what was
  * not, unless nothing is there. */
 enum identity_match objname_match(const struct objname_entry *entry);
