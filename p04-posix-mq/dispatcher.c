@@ -23,6 +23,7 @@ struct dispatcher {
 	struct slot *slot;
 	struct pollfd *fds;  /* stop, wake, then those of the slots */
 	int busy;            /* slots in use */
+	int64_t next_check;  /* of the queue's name */
 	int64_t start_after; /* when the linger is over; TICK_NEVER while
 			      * there is nothing to do */
 	int lingers_left;
@@ -167,6 +168,7 @@ static int wait_for_events(struct dispatcher *d)
 	int64_t until = is_lingering ? d->start_after
 			: is_open    ? d->intake.next_look
 				     : TICK_NEVER;
+	int64_t wake_at = until < d->next_check ? until : d->next_check;
 	nfds_t n = FD_SLOTS + (nfds_t)d->options->workers * SLOT_FDS;
 
 	d->fds[FD_STOP] = (struct pollfd){
@@ -179,7 +181,7 @@ static int wait_for_events(struct dispatcher *d)
 	};
 	for (int i = 0; i < d->options->workers; i++)
 		slot_fill_fds(&d->slot[i], &d->fds[FD_SLOTS + i * SLOT_FDS]);
-	if (poll(d->fds, n, tick_left_ms(until)) < 0 && errno != EINTR)
+	if (poll(d->fds, n, tick_left_ms(wake_at)) < 0 && errno != EINTR)
 		return -errno;
 	return 0;
 }
@@ -202,11 +204,33 @@ static int handle_events(struct dispatcher *d)
 	return error;
 }
 
+/* Once a second: somebody may have removed the queue, and then no job would come
+ * but by the journal, and no submitter would find us. */
+static int keep_name(struct dispatcher *d)
+{
+	const struct dispatcher_options *options = d->options;
+	int error;
+
+	if (!options->queue_name || !tick_is_over(d->next_check))
+		return 0;
+	d->next_check = tick_after(TICK_S);
+	error = jobqueue_look(options->queue, options->queue_name);
+	if (error != -ENOENT)
+		return error;
+	wake_close(&d->wake);
+	error = jobqueue_renew(options->queue, options->queue_name);
+	if (!error)
+		error = wake_open(&d->wake, options->queue->mq, options->wake);
+	return error ? error : report(d, DISPATCHER_RENEWED, NULL, 0);
+}
+
 static int turn(struct dispatcher *d)
 {
-	/* Armed before the look into the queue, see wake.h. */
-	int error = wake_arm(&d->wake);
+	int error = keep_name(d);
 
+	/* Armed before the look into the queue, see wake.h. */
+	if (!error)
+		error = wake_arm(&d->wake);
 	if (!error)
 		error = linger(d);
 	if (error || d->is_drained)
@@ -246,6 +270,7 @@ int dispatcher_run(const struct dispatcher_options *options)
 		.intake.options = options,
 		.wake.fd = -1,
 		.start_after = TICK_NEVER,
+		.next_check = options->queue_name ? tick_now() : TICK_NEVER,
 		.lingers_left = DISPATCHER_LINGERS,
 	};
 	int error, stop_error;

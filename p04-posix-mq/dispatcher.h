@@ -38,7 +38,9 @@ enum dispatcher_event {
 	DISPATCHER_FOUND,   /* n jobs were in the journal at start; no job */
 	DISPATCHER_STRANGER, /* a message was dropped that was no job of this
 			      * journal; no job */
-	DISPATCHER_UNSOUND,  /* record n was not sound and was set aside; no
+	DISPATCHER_RENEWED, /* somebody had removed the queue's name, and it was
+			      * made anew; no job */
+	DISPATCHER_UNSOUND, /* record n was not sound and was set aside; no
 			      * job: it will not run, or nobody knows how it
 			      * ended */
 };
@@ -46,6 +48,7 @@ enum dispatcher_event {
 struct dispatcher_options {
 	struct journal *journal; /* served by the caller */
 	struct jobqueue *queue;
+	const char *queue_name; /* NULL: it may have lost its name */
 	enum wake_mode wake;
 	int workers;           /* 1 … DISPATCHER_WORKERS_MAX */
 	uint32_t max_attempts; /* >= 1 */
@@ -66,7 +69,7 @@ struct dispatcher_options {
 
 /* Dispatch until told to stop, or drained. Running commands are ended then,
  * and their jobs stay in the journal; they do not count as attempts. Returns
- * 0, -EBUSY (wake_arm()), -EAGAIN (no more processes), what report() or
+ * 0, -EBUSY (wake_arm()), -EEXIST (another queue has the name by now), -EAGAIN (no more processes), what report() or
  * writing to out gave, or another -errno; no worker is left in any case. */
 int dispatcher_run(const struct dispatcher_options *options);
 

@@ -2,11 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/objname.h"
+#include "lib/identity.h"
 #include "lib/tick.h"
 
 /* Learn how large it is, and that it is ours alone. */
@@ -55,10 +56,6 @@ int jobqueue_serve(struct jobqueue *queue, const char *name, long capacity,
 		error = errno == EWOULDBLOCK ? -EBUSY : -errno;
 	if (error)
 		jobqueue_close(queue);
-	else if (*is_new)
-		objname_made(OBJNAME_MQ, name);
-	else
-		objname_claim(OBJNAME_MQ, name);
 	return error;
 }
 
@@ -82,12 +79,71 @@ void jobqueue_close(struct jobqueue *queue)
 	queue->mq = (mqd_t)-1;
 }
 
-int jobqueue_remove(const char *name)
+int jobqueue_look(const struct jobqueue *queue, const char *name)
 {
-	if (mq_unlink(name) < 0)
-		return -errno;
-	objname_release(OBJNAME_MQ, name);
+	struct identity_object ours, named;
+	int error = identity_of_fd(queue->mq, &ours);
+
+	if (error)
+		return error;
+	error = identity_of_queue(name, &named);
+	if (error == -EACCES)
+		return -EEXIST; /* ours we may read */
+	switch (identity_compare(&ours, error, &named)) {
+	case IDENTITY_GONE:
+		return -ENOENT;
+	case IDENTITY_ANOTHER:
+		return -EEXIST;
+	case IDENTITY_SAME:
+	case IDENTITY_CANNOT_TELL:
+		break;
+	}
 	return 0;
+}
+
+/* Who sleeps in mq_send(3) has its message put in as soon as one is taken. */
+static int drop_messages(const struct jobqueue *queue)
+{
+	struct job *room = malloc(queue->message_bytes);
+	int error = room ? 0 : -ENOMEM;
+
+	while (!error || error == -EBADMSG || error == -EINTR)
+		error = jobqueue_receive(queue, room, JOBQUEUE_TRY);
+	free(room);
+	return error == -EAGAIN ? 0 : error;
+}
+
+int jobqueue_renew(struct jobqueue *queue, const char *name)
+{
+	struct mq_attr attr = {.mq_maxmsg = queue->capacity,
+			       .mq_msgsize = (long)queue->message_bytes};
+	struct jobqueue next = *queue;
+	int error = 0;
+
+	next.mq = mq_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600,
+			  &attr);
+	if (next.mq == (mqd_t)-1)
+		return -errno;
+	if (flock(next.mq, LOCK_EX | LOCK_NB) < 0)
+		error = errno == EWOULDBLOCK ? -EEXIST : -errno;
+	if (!error)
+		error = drop_messages(queue);
+	if (error) {
+		jobqueue_close(&next);
+		return error;
+	}
+	jobqueue_close(queue);
+	*queue = next;
+	return 0;
+}
+
+int jobqueue_remove(const struct jobqueue *queue, const char *name)
+{
+	int error = jobqueue_look(queue, name);
+
+	if (!error && mq_unlink(name) < 0)
+		error = -errno;
+	return error;
 }
 
 /* The timed calls want the time of day; the year 1970 makes them try once. */

@@ -1,9 +1,8 @@
 /* jobqueue.h - a POSIX message queue that carries jobs.
  *
  * The kernel keeps messages by priority, of equals in order of arrival, and
- * hands over the first one. The queue has a name and outlives its users; the
- * name is claimed in the ledger (lib/objname) while it exists. UNP2 5.2-5.5,
- * mq_overview(7). A message is one system call on either side. Functions
+ * hands over the first one. The queue has a name and outlives its users. UNP2
+ * 5.2-5.5, mq_overview(7). A message is one system call on either side. Functions
  * return -errno on failure; any thread or process may call them at any time.
  */
 #ifndef UNIXIPC_P04_POSIX_MQ_JOBQUEUE_H
@@ -42,8 +41,23 @@ int jobqueue_join(struct jobqueue *queue, const char *name);
 
 void jobqueue_close(struct jobqueue *queue);
 
-/* Remove the name; who has the queue open can go on using it. */
-int jobqueue_remove(const char *name);
+/* Whether the name still means this queue. It may be removed under a living
+ * server (rm, RemoveIPC of logind), who should look now and then: nobody would
+ * find him. 0, also when that cannot be told; -ENOENT: nothing has the name;
+ * -EEXIST: another queue has. */
+int jobqueue_look(const struct jobqueue *queue, const char *name);
+
+/* For the server: make the queue anew, which nobody may have done before, and go
+ * on with it. Messages of the old one are dropped, so that those who were
+ * waiting for room in it are told that theirs has been taken. Returns 0, or as
+ * jobqueue_serve() with the old queue still open: -EEXIST when another was
+ * quicker. */
+int jobqueue_renew(struct jobqueue *queue, const char *name);
+
+/* Remove the name if it is this queue's, else as jobqueue_look(); who has the
+ * queue open can go on using it. A name that changes hands between the look
+ * and the removal is lost: only its owner and root can do that. */
+int jobqueue_remove(const struct jobqueue *queue, const char *name);
 
 /* Send a job with its priority. Returns 0, -EMSGSIZE (longer than
  * message_bytes), -ETIMEDOUT (still full at the deadline), -EINTR. */

@@ -182,6 +182,7 @@ static void compare_streams(struct out_table *table, const char *what,
 	must(jobqueue_serve(&s.queue, queue_name, CAPACITY, MESSAGE_MAX,
 			    &is_new),
 	     "make a queue");
+	objname_made(OBJNAME_MQ, queue_name);
 	s.moment =
 		mmap(NULL, BLOCKS * sizeof(*s.moment), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -193,8 +194,9 @@ static void compare_streams(struct out_table *table, const char *what,
 			BLOCK * 1e9 / (double)(s.moment[i] - s.moment[i - 1]);
 	add_row(table, what, rate[true], rate[false], BLOCKS / 2 - 1, goal);
 	munmap(s.moment, BLOCKS * sizeof(*s.moment));
+	must(jobqueue_remove(&s.queue, queue_name), "remove the queue");
 	jobqueue_close(&s.queue);
-	must(jobqueue_remove(queue_name), "remove the queue");
+	objname_release(OBJNAME_MQ, queue_name);
 	free(s.job);
 }
 
@@ -220,6 +222,7 @@ static void open_place(struct place *p)
 	must(jobqueue_serve(&p->queue, queue_name, CAPACITY, MESSAGE_MAX,
 			    &is_new),
 	     "make a queue");
+	objname_made(OBJNAME_MQ, queue_name);
 }
 
 static void close_place(struct place *p)
@@ -229,8 +232,9 @@ static void close_place(struct place *p)
 	journal_close(&p->journal);
 	rmdir(p->path);
 	rmdir(p->dir);
+	must(jobqueue_remove(&p->queue, queue_name), "remove the queue");
 	jobqueue_close(&p->queue);
-	must(jobqueue_remove(queue_name), "remove the queue");
+	objname_release(OBJNAME_MQ, queue_name);
 }
 
 static int submit_jobs(void *arg)

@@ -9,6 +9,7 @@
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/stop.h"
+#include "lib/objname.h"
 #include "lib/tick.h"
 #include "p04-posix-mq/cmd/target.h"
 #include "p04-posix-mq/dispatcher.h"
@@ -120,6 +121,12 @@ static int report(enum dispatcher_event event, const struct job *job, long n,
 	case DISPATCHER_STRANGER:
 		die_warn("dropped a message that is no job of this journal");
 		break;
+	case DISPATCHER_RENEWED:
+		objname_made(OBJNAME_MQ, settings->target.queue);
+		die_warn("queue '%s' was removed by somebody else, and is made "
+			 "anew",
+			 settings->target.queue);
+		break;
 	case DISPATCHER_UNSOUND:
 		settings->has_failed = true;
 		die_warn("job %ld is lost: its record is damaged, kept as "
@@ -184,8 +191,15 @@ static void open_queue(const struct settings *settings, struct jobqueue *queue)
 	const char *name = settings->target.queue;
 	char why[256];
 	bool is_new;
-	int error = jobqueue_serve(queue, name, settings->capacity,
-				   settings->message_bytes, &is_new);
+	int error;
+
+	objname_claim(OBJNAME_MQ, name); /* advice: it may fail */
+	error = jobqueue_serve(queue, name, settings->capacity,
+			       settings->message_bytes, &is_new);
+	if (error)
+		objname_release(OBJNAME_MQ, name);
+	else if (is_new)
+		objname_made(OBJNAME_MQ, name);
 
 	if (error && limits_explain(error, settings->capacity,
 				    settings->message_bytes, why, sizeof(why)))
@@ -203,11 +217,22 @@ static void open_queue(const struct settings *settings, struct jobqueue *queue)
 			 name, queue->capacity, queue->message_bytes);
 }
 
+/* Whether we have made it, or one of us before that was killed: another program's
+ * queue is served, but not removed. */
+static bool is_known(const char *name)
+{
+	struct objname_entry entry;
+
+	return objname_find(OBJNAME_MQ, name, &entry) == 0 &&
+	       objname_match(&entry) == IDENTITY_SAME;
+}
+
 /* Remove the queue's name if nobody needs it: nothing in it, nobody about to
  * send. -EBUSY: somebody is; -ENOTEMPTY: somebody has. */
 static int remove_queue(const struct settings *settings,
 			struct journal *journal, struct jobqueue *queue)
 {
+	const char *queue_name = settings->target.queue;
 	long depth;
 	int error = journal_try_close(journal);
 
@@ -215,8 +240,11 @@ static int remove_queue(const struct settings *settings,
 		return error;
 	error = jobqueue_depth(queue, &depth);
 	if (!error)
-		error = depth > 0 ? -ENOTEMPTY
-				  : jobqueue_remove(settings->target.queue);
+		error = depth > 0 ? -ENOTEMPTY : 0;
+	if (!error && is_known(queue_name))
+		error = jobqueue_remove(queue, queue_name);
+	if (error != -ENOTEMPTY)
+		objname_release(OBJNAME_MQ, queue_name);
 	journal_leave(journal);
 	return error;
 }
@@ -268,6 +296,7 @@ int main(int argc, char **argv)
 	open_queue(&settings, &queue);
 	settings.dispatcher.journal = &journal;
 	settings.dispatcher.queue = &queue;
+	settings.dispatcher.queue_name = settings.target.queue;
 	settings.dispatcher.stop_fd = stop_fd();
 	settings.dispatcher.arg = &settings;
 	error = serve(&settings, &journal, &queue);
@@ -276,6 +305,10 @@ int main(int argc, char **argv)
 	if (error == -EBUSY)
 		die("cannot wait for queue '%s': another process has asked "
 		    "for its notifications: use --wake=poll",
+		    settings.target.queue);
+	if (error == -EEXIST)
+		die("queue '%s' was removed by somebody else, and another has "
+		    "that name by now: the jobs are kept",
 		    settings.target.queue);
 	if (ferror(stdout))
 		return 1; /* lib/cmd/out has the words for it */

@@ -44,7 +44,7 @@ __attribute__((unused)) static void fixture_make(struct fixture *f)
 __attribute__((unused)) static void fixture_remove(struct fixture *f)
 {
 	journal_close(&f->journal);
-	jobqueue_remove(f->queue_name);
+	mq_unlink(f->queue_name);
 	scratch_remove(&f->scratch);
 }
 
@@ -106,9 +106,9 @@ __attribute__((unused)) static int fixture_report(enum dispatcher_event event,
 						  const struct job *job, long n,
 						  void *arg)
 {
-	static const char *const words[] = {"started",  "ended",  "died",
-					    "failed",   "held",   "found",
-					    "stranger", "unsound"};
+	static const char *const words[] = {"started",  "ended",   "died",
+					    "failed",   "held",    "found",
+					    "stranger", "renewed", "unsound"};
 	const struct fixture_dispatcher *d = arg;
 
 	if (d->events >= 0)
@@ -137,6 +137,7 @@ __attribute__((unused)) static int fixture_dispatch(void *arg)
 		return -error;
 	d->options.journal = &journal;
 	d->options.queue = &queue;
+	d->options.queue_name = d->f->queue_name;
 	d->options.report = fixture_report;
 	d->options.arg = d;
 	return -dispatcher_run(&d->options);

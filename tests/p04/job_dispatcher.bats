@@ -304,6 +304,36 @@ is_empty_journal() {
 	assert_nothing_left
 }
 
+@test "a queue that is removed under a dispatcher is made anew" {
+	start_dispatcher --linger=0
+	rm /dev/mqueue/job_queue
+	wait_for_line "$SERVER_ERR" 'was removed by somebody else' 3
+	run -0 ./submit_job --cmd='echo heard' --wait
+	wait_for_line "$SERVER_OUT" '^heard' 3
+	run -0 stop_server
+	assert_nothing_left
+}
+
+@test "a queue that another has put in its place is left alone" {
+	start_dispatcher --linger=0
+	rm /dev/mqueue/job_queue && (umask 077 && touch /dev/mqueue/job_queue)
+	wait_until 3 is_ended "$SERVER"
+	run stop_server
+	assert_equal "$(cat "$SERVER_ERR")" "job_dispatcher: queue '/job_queue'\
+ was removed by somebody else, and another has that name by now: the jobs are kept"
+	assert [ -e /dev/mqueue/job_queue ]
+	rm /dev/mqueue/job_queue
+	assert_nothing_left
+}
+
+@test "a queue of another program is served, and not removed" {
+	(umask 077 && touch /dev/mqueue/job_queue)
+	run -0 timeout 20 ./job_dispatcher --drain
+	assert [ -e /dev/mqueue/job_queue ]
+	rm /dev/mqueue/job_queue
+	assert_nothing_left
+}
+
 @test "only one dispatcher serves a queue" {
 	start_dispatcher
 	run -1 ./job_dispatcher

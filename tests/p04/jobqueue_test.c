@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/child.h"
 #include "lib/tick.h"
 #include "p04-posix-mq/limits.h"
 
@@ -44,7 +45,7 @@ static int teardown(void **state)
 	free(room);
 	jobqueue_close(&client);
 	jobqueue_close(&server);
-	jobqueue_remove(name);
+	mq_unlink(name);
 	return 0;
 }
 
@@ -186,13 +187,74 @@ static void a_queue_that_others_may_write_to_is_not_trusted(void **state)
 		-EPERM);
 }
 
+static void a_name_that_another_queue_has_by_now_is_left_alone(void **state)
+{
+	mqd_t other;
+
+	(void)state;
+	assert_int_equal(jobqueue_look(&server, name), 0);
+	mq_unlink(name);
+	assert_int_equal(jobqueue_look(&server, name), -ENOENT);
+	other = mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, NULL);
+	assert_true(other >= 0);
+	assert_int_equal(jobqueue_look(&server, name), -EEXIST);
+	assert_int_equal(jobqueue_renew(&server, name), -EEXIST);
+	assert_int_equal(jobqueue_remove(&server, name), -EEXIST);
+	mq_close(other);
+	assert_int_equal(mq_unlink(name), 0);
+	/* It goes on, under no name. */
+	assert_int_equal(send(1, 0, JOBQUEUE_TRY), 0);
+	assert_int_equal(jobqueue_receive(&server, room, JOBQUEUE_TRY), 0);
+}
+
+static int send_patiently(void *arg)
+{
+	(void)arg;
+	return -send(9, 0, tick_after(60 * TICK_S));
+}
+
+static bool sleeps(void *arg)
+{
+	char path[64], line[256] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/wchan", (int)*(pid_t *)arg);
+	file = fopen(path, "re");
+	if (file && !fgets(line, sizeof(line), file))
+		line[0] = '\0';
+	if (file)
+		fclose(file);
+	return strstr(line, "wq_sleep") != NULL;
+}
+
+static void a_queue_that_is_made_anew_lets_nobody_wait_in_the_old_one(
+	void **state)
+{
+	struct jobqueue other;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	for (int i = 0; i < CAPACITY; i++)
+		assert_int_equal(send(1, 0, JOBQUEUE_TRY), 0);
+	assert_int_equal(child_fork(send_patiently, NULL, &pid), 0);
+	support_wait_until(sleeps, &pid, 200);
+	mq_unlink(name);
+	assert_int_equal(jobqueue_renew(&server, name), 0);
+	assert_int_equal(child_wait(pid, tick_after(20 * TICK_S), &status), 0);
+	assert_int_equal(child_exit_code(status), 0);
+	assert_int_equal(jobqueue_look(&server, name), 0);
+	assert_int_equal(jobqueue_join(&other, name), 0);
+	jobqueue_close(&other);
+}
+
 static void a_removed_queue_cannot_be_joined(void **state)
 {
 	struct jobqueue other;
 
 	(void)state;
-	assert_int_equal(jobqueue_remove(name), 0);
-	assert_int_equal(jobqueue_remove(name), -ENOENT);
+	assert_int_equal(jobqueue_remove(&server, name), 0);
+	assert_int_equal(jobqueue_remove(&server, name), -ENOENT);
 	assert_int_equal(jobqueue_join(&other, name), -ENOENT);
 	/* Who has it open goes on. */
 	assert_int_equal(send(1, 0, JOBQUEUE_TRY), 0);
@@ -260,6 +322,8 @@ int main(void)
 		CASE(a_queue_that_was_left_is_taken_over_with_its_jobs),
 		CASE(a_queue_is_served_by_one),
 		CASE(a_queue_that_others_may_write_to_is_not_trusted),
+		CASE(a_name_that_another_queue_has_by_now_is_left_alone),
+		CASE(a_queue_that_is_made_anew_lets_nobody_wait_in_the_old_one),
 		CASE(a_removed_queue_cannot_be_joined),
 		cmocka_unit_test(the_limit_that_was_hit_is_named),
 		cmocka_unit_test(what_is_no_limit_is_not_called_one),
