@@ -30,25 +30,41 @@ struct client {
 	struct message_request request; /* of the next question */
 };
 
+/* In our name if it is free. */
+static int make_reply_fifo(struct client *client)
+{
+	const int pid_bits = 22; /* of the largest pid there is, proc(5) */
+	const struct client_options *options = &client->options;
+	char path[sizeof(client->fifo.path)];
+	int rc = -EADDRINUSE;
+
+	for (int i = 0; i < 256 && (rc == -EADDRINUSE || rc == -ENOTUNIQ);
+	     i++) {
+		client->request.pid = getpid() | i << pid_bits;
+		rc = fifo_reply_path(path, sizeof(path), options->path,
+				     client->request.pid);
+		if (!rc)
+			rc = fifo_create(&client->fifo, path, options->mode);
+	}
+	return rc;
+}
+
 int client_open(struct client **out, const struct client_options *options)
 {
 	struct client *client = calloc(1, sizeof(*client));
-	char path[sizeof(client->fifo.path)];
-	int rc;
+	int rc = 0;
 
 	*out = NULL;
 	if (!client)
 		return -ENOMEM;
 	client->options = *options;
 	client->server_fd = -1;
-	client->request.pid = getpid();
 	client->request.uid = geteuid();
-	rc = fifo_reply_path(path, sizeof(path), options->path, getpid());
-	if (!rc && getrandom(&client->request.head.nonce,
-			     sizeof(client->request.head.nonce), 0) < 0)
+	if (getrandom(&client->request.head.nonce,
+		      sizeof(client->request.head.nonce), 0) < 0)
 		rc = -errno;
 	if (!rc)
-		rc = fifo_create(&client->fifo, path, options->mode);
+		rc = make_reply_fifo(client);
 	if (rc) {
 		free(client);
 		return rc;
@@ -56,6 +72,11 @@ int client_open(struct client **out, const struct client_options *options)
 	inbox_init(&client->inbox, client->fifo.read_fd);
 	*out = client;
 	return 0;
+}
+
+const char *client_reply_path(const struct client *client)
+{
+	return client->fifo.path;
 }
 
 enum { OURS, STOP, SERVER, WATCHED };

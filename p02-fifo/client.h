@@ -24,9 +24,13 @@ struct client_options {
 
 struct client; /* opaque */
 
-/* Make the reply FIFO; waits for nobody. Returns 0 or what fifo_create()
+/* Make the reply FIFO; waits for nobody. Its name has our pid; where another
+ * process has that name, of a PID namespace of its own or of somebody who would
+ * keep us from asking, a number that is no pid. Returns 0 or what fifo_create()
  * says. SIGPIPE must be ignored by the caller. */
 int client_open(struct client **out, const struct client_options *options);
+
+const char *client_reply_path(const struct client *client);
 
 /* Send one expression and wait for its answer: 0 with *error and *value as of
  * expr_evaluate(), or

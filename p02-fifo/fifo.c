@@ -7,7 +7,6 @@
  */
 #include "p02-fifo/fifo.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "lib/fdio.h"
+#include "lib/identity.h"
 
 static const char REPLY_PREFIX[] = "calc_client_";
 
@@ -40,17 +40,43 @@ static int open_checked(const char *path, int flags, uid_t owner)
 
 static bool is_still_at(int fd, const char *path)
 {
-	struct stat st, named;
+	struct identity_object ours, named;
+	int error = identity_of_fd(fd, &ours);
 
-	return fstat(fd, &st) == 0 && lstat(path, &named) == 0 &&
-	       st.st_dev == named.st_dev && st.st_ino == named.st_ino;
+	if (error)
+		return false;
+	error = identity_of_path(AT_FDCWD, path, &named);
+	switch (identity_compare(&ours, error, &named)) {
+	case IDENTITY_ANOTHER:
+	case IDENTITY_GONE:
+		return false;
+	case IDENTITY_SAME:
+	case IDENTITY_CANNOT_TELL:
+		break;
+	}
+	return error == 0;
+}
+
+/* Whether somebody reads what has this name: our own sort would hold the lock,
+ * other programs would not. */
+static bool is_read(const char *path)
+{
+	int fd = open_checked(path, O_WRONLY, geteuid());
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 /* Returns 0, -EAGAIN when the name changed hands meanwhile, or -errno. */
-static int make_and_lock(struct fifo *fifo, const char *path, mode_t mode)
+static int make_and_lock(struct fifo *fifo, const char *path, mode_t mode,
+			 bool is_exclusive)
 {
-	if (mkfifo(path, S_IRUSR | S_IWUSR) < 0 && errno != EEXIST)
+	fifo->is_new = mkfifo(path, S_IRUSR | S_IWUSR) == 0;
+	if (!fifo->is_new && (errno != EEXIST || is_exclusive))
 		return -errno;
+	if (!fifo->is_new && is_read(path))
+		return -EADDRINUSE;
 	fifo->read_fd = open_checked(path, O_RDONLY, geteuid());
 	if (fifo->read_fd < 0)
 		return fifo->read_fd == -ENOENT ? -EAGAIN : fifo->read_fd;
@@ -67,7 +93,8 @@ static int make_and_lock(struct fifo *fifo, const char *path, mode_t mode)
 	return is_still_at(fifo->write_fd, path) ? 0 : -EAGAIN;
 }
 
-int fifo_create(struct fifo *fifo, const char *path, mode_t mode)
+static int create(struct fifo *fifo, const char *path, mode_t mode,
+		  bool is_exclusive)
 {
 	int rc = -EAGAIN;
 
@@ -76,15 +103,34 @@ int fifo_create(struct fifo *fifo, const char *path, mode_t mode)
 	/* A few times: whoever keeps exchanging the name is no friend. */
 	for (int tries = 0; tries < 10 && rc == -EAGAIN; tries++) {
 		*fifo = (struct fifo)FIFO_CLOSED;
-		rc = make_and_lock(fifo, path, mode);
-		if (rc) {
-			fdio_close(&fifo->read_fd);
-			fdio_close(&fifo->write_fd);
-		}
+		rc = make_and_lock(fifo, path, mode, is_exclusive);
+		if (rc)
+			fifo_close(fifo);
 	}
 	if (rc == 0)
 		memcpy(fifo->path, path, strlen(path) + 1);
 	return rc;
+}
+
+int fifo_create(struct fifo *fifo, const char *path, mode_t mode)
+{
+	return create(fifo, path, mode, false);
+}
+
+int fifo_create_new(struct fifo *fifo, const char *path, mode_t mode)
+{
+	return create(fifo, path, mode, true);
+}
+
+bool fifo_has_name(const struct fifo *fifo)
+{
+	return is_still_at(fifo->read_fd, fifo->path);
+}
+
+void fifo_close(struct fifo *fifo)
+{
+	fdio_close(&fifo->write_fd);
+	fdio_close(&fifo->read_fd);
 }
 
 void fifo_remove(struct fifo *fifo)
@@ -92,8 +138,7 @@ void fifo_remove(struct fifo *fifo)
 	/* The name goes while the lock is still ours. */
 	if (fifo->read_fd >= 0 && is_still_at(fifo->read_fd, fifo->path))
 		unlink(fifo->path);
-	fdio_close(&fifo->write_fd);
-	fdio_close(&fifo->read_fd);
+	fifo_close(fifo);
 }
 
 int fifo_open_writer(const char *path, uid_t owner)
@@ -117,44 +162,16 @@ int fifo_reply_path(char *buf, size_t size, const char *server_path, pid_t pid)
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
-bool fifo_remove_if_dead(const char *path)
+bool fifo_remove_if_dead(int fd, const char *path)
 {
-	int fd = open_checked(path, O_RDONLY, geteuid());
+	int read_fd = open_checked(path, O_RDONLY, geteuid());
 	bool is_dead;
 
-	if (fd < 0)
+	if (read_fd < 0)
 		return false;
 	/* Its reader holds the lock for as long as it lives. */
-	is_dead = flock(fd, LOCK_EX | LOCK_NB) == 0 && is_still_at(fd, path) &&
-		  unlink(path) == 0;
-	close(fd);
+	is_dead = is_still_at(fd, path) && is_still_at(read_fd, path) &&
+		  flock(read_fd, LOCK_EX | LOCK_NB) == 0 && unlink(path) == 0;
+	close(read_fd);
 	return is_dead;
-}
-
-int fifo_sweep(const char *server_path)
-{
-	char directory[4096], path[4096 + 256];
-	size_t len = directory_len(server_path);
-	struct dirent *entry;
-	int removed = 0;
-	DIR *dir;
-
-	if (len >= sizeof(directory))
-		return -ENAMETOOLONG;
-	snprintf(directory, sizeof(directory), "%.*s", (int)len, server_path);
-	dir = opendir(len ? directory : ".");
-	if (!dir)
-		return -errno;
-	while ((entry = readdir(dir))) {
-		const char *pid = entry->d_name + strlen(REPLY_PREFIX);
-
-		if (strncmp(entry->d_name, REPLY_PREFIX,
-			    strlen(REPLY_PREFIX)) != 0 ||
-		    !*pid || pid[strspn(pid, "0123456789")])
-			continue;
-		snprintf(path, sizeof(path), "%s%s", directory, entry->d_name);
-		removed += fifo_remove_if_dead(path);
-	}
-	closedir(dir);
-	return removed;
 }

@@ -21,6 +21,7 @@
  * sees end of file when the last writer goes, and poll(2) does not spin. */
 struct fifo {
 	int read_fd, write_fd;
+	bool is_new; /* we have made it, and not taken it over */
 	char path[4096];
 };
 #define FIFO_CLOSED                           \
@@ -30,10 +31,21 @@ struct fifo {
 
 /* Make path, or take over what a dead process left there, and open it. The
  * lock on it (flock) says that its reader lives: -EADDRINUSE when another has
- * it. The mode is exact, whatever the umask. */
+ * it, or reads there without one. Forked children share the lock, until they
+ * exec. The mode is exact, whatever the umask. */
 int fifo_create(struct fifo *fifo, const char *path, mode_t mode);
 
-/* Close it and remove the name, if it still is this FIFO's. */
+/* The same, but take nothing over: -EEXIST. */
+int fifo_create_new(struct fifo *fifo, const char *path, mode_t mode);
+
+/* Whether the name still is this FIFO's, also when that cannot be told. It may
+ * be removed while we read (rm, tmpfiles.d(5)), and then no writer finds us. */
+bool fifo_has_name(const struct fifo *fifo);
+
+/* Close it and leave the name, or remove that, if it still is this FIFO's. A name
+ * that changes hands between the look and the removal is lost: only we and root
+ * can do that in a directory with the sticky bit. */
+void fifo_close(struct fifo *fifo);
 void fifo_remove(struct fifo *fifo);
 
 /* Open the write end of another process's FIFO, at once: -ENXIO when nobody
@@ -44,10 +56,8 @@ int fifo_open_writer(const char *path, uid_t owner);
  * PATH answers that client. Returns 0 or -ENAMETOOLONG. */
 int fifo_reply_path(char *buf, size_t size, const char *server_path, pid_t pid);
 
-/* Remove a reply FIFO of this user that nobody reads; whether it did. */
-bool fifo_remove_if_dead(const char *path);
-
-/* Remove what dead clients left beside the server's FIFO. Returns how many. */
-int fifo_sweep(const char *server_path);
+/* Remove the name of a FIFO of this user that we have open for writing (fd) and
+ * nobody reads any more, if it still is that one's; whether it did. */
+bool fifo_remove_if_dead(int fd, const char *path);
 
 #endif

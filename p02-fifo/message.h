@@ -32,7 +32,7 @@ _Static_assert(sizeof(struct message_head) == 24, "the format");
 
 struct message_request {
 	struct message_head head;
-	int32_t pid;  /* the answer goes to the reply FIFO of that name, */
+	int32_t pid;  /* the answer goes to the reply FIFO of that number, */
 	uint32_t uid; /* which must belong to this user */
 	char expression[];
 };

@@ -16,6 +16,7 @@
 
 #include "lib/fdio.h"
 #include "lib/frame.h"
+#include "lib/tick.h"
 #include "p02-fifo/fifo.h"
 #include "p02-fifo/inbox.h"
 #include "p02-fifo/message.h"
@@ -33,6 +34,7 @@ struct server {
 	struct fifo fifo;
 	struct inbox inbox;
 	uint64_t reported; /* of inbox.skipped */
+	int64_t next_look; /* whether the FIFO still has its name */
 	pid_t pid;         /* whose reply_path is: mostly the same again */
 	char reply_path[sizeof(((struct fifo *)0)->path) + 32];
 	int clients;
@@ -109,6 +111,29 @@ static int find_client(struct server *server,
 
 /* ---- one request ---- */
 
+/* Put the path of that client's reply FIFO into server->reply_path. */
+static int name_reply_fifo(struct server *server, pid_t pid)
+{
+	int rc = 0;
+
+	if (server->pid != pid)
+		rc = fifo_reply_path(server->reply_path,
+				     sizeof(server->reply_path),
+				     server->fifo.path, pid);
+	server->pid = rc ? 0 : pid;
+	return rc;
+}
+
+/* A reply FIFO that nobody reads any more: the client has gone, and if it was
+ * killed its FIFO is still there. */
+static void see_off(struct server *server, int index)
+{
+	if (name_reply_fifo(server, server->client[index].pid) == 0)
+		fifo_remove_if_dead(server->client[index].fd,
+				    server->reply_path);
+	forget(server, index);
+}
+
 static int answer(struct server *server, const struct message_request *request,
 		  const char *path, enum expr_error error, int64_t value)
 {
@@ -131,20 +156,7 @@ static int answer(struct server *server, const struct message_request *request,
 		return 0;
 	rc = -errno;
 	if (rc != -EAGAIN)
-		forget(server, 0);
-	return rc;
-}
-
-/* Put the path of that client's reply FIFO into server->reply_path. */
-static int name_reply_fifo(struct server *server, pid_t pid)
-{
-	int rc = 0;
-
-	if (server->pid != pid)
-		rc = fifo_reply_path(server->reply_path,
-				     sizeof(server->reply_path),
-				     server->fifo.path, pid);
-	server->pid = rc ? 0 : pid;
+		see_off(server, 0);
 	return rc;
 }
 
@@ -167,8 +179,6 @@ static void serve(struct server *server, const struct message_request *request,
 				     event.value);
 	event.kind = event.error ? SERVER_DROPPED : SERVER_ANSWERED;
 	tell(server, &event);
-	if (event.error == -ENXIO || event.error == -EPIPE)
-		fifo_remove_if_dead(path);
 }
 
 static void serve_all(struct server *server)
@@ -200,17 +210,6 @@ static void serve_all(struct server *server)
 
 /* ---- the loop ---- */
 
-/* A reply FIFO that nobody reads any more: the client has gone, and if it was
- * killed its FIFO is still there. */
-static void see_off(struct server *server, int index)
-{
-	int rc = name_reply_fifo(server, server->client[index].pid);
-
-	forget(server, index);
-	if (rc == 0)
-		fifo_remove_if_dead(server->reply_path);
-}
-
 /* Wait for a request, a stop, or the end of a reader. Returns 1 when there is
  * something to read, 0 when not, -EINTR on a stop. */
 static int wait_for_something(struct server *server)
@@ -222,7 +221,8 @@ static int wait_for_something(struct server *server)
 	for (int i = 0; i < clients; i++)
 		pollfds[CLIENTS + i] =
 			(struct pollfd){.fd = server->client[i].fd};
-	if (poll(pollfds, CLIENTS + (nfds_t)clients, -1) < 0)
+	if (poll(pollfds, CLIENTS + (nfds_t)clients,
+		 tick_left_ms(server->next_look)) < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (pollfds[STOP].revents)
 		return -EINTR;
@@ -230,6 +230,43 @@ static int wait_for_something(struct server *server)
 		if (pollfds[CLIENTS + i].revents)
 			see_off(server, i);
 	return pollfds[REQUESTS].revents != 0;
+}
+
+static void serve_from(struct server *server)
+{
+	inbox_init(&server->inbox, server->fifo.read_fd);
+	server->reported = 0;
+	server->pollfds[REQUESTS] = (struct pollfd){
+		.fd = server->fifo.read_fd,
+		.events = POLLIN,
+	};
+}
+
+/* The name is gone. What was sent to the old FIFO is answered yet; who comes
+ * later notices that it has no reader, and looks for the new one. */
+static int renew(struct server *server)
+{
+	struct fifo next;
+	int rc = fifo_create_new(&next, server->options.path,
+				 server->options.mode);
+
+	if (rc)
+		return rc;
+	while (inbox_fill(&server->inbox) > 0)
+		serve_all(server);
+	fifo_close(&server->fifo);
+	server->fifo = next;
+	serve_from(server);
+	tell(server, &(struct server_event){.kind = SERVER_RENEWED});
+	return 0;
+}
+
+static int keep_name(struct server *server)
+{
+	if (!tick_is_over(server->next_look))
+		return 0;
+	server->next_look = tick_after(TICK_S);
+	return fifo_has_name(&server->fifo) ? 0 : renew(server);
 }
 
 int server_run(struct server *server, int stop_fd)
@@ -241,12 +278,12 @@ int server_run(struct server *server, int stop_fd)
 		.fd = stop_fd,
 		.events = POLLIN,
 	};
-	server->pollfds[REQUESTS] = (struct pollfd){
-		.fd = server->fifo.read_fd,
-		.events = POLLIN,
-	};
+	serve_from(server);
 	for (;;) {
-		int rc = wait_for_something(server);
+		int rc = keep_name(server);
+
+		if (rc == 0)
+			rc = wait_for_something(server);
 
 		for (int i = 0; i < reads_between_polls && rc > 0; i++) {
 			rc = inbox_fill_soon(&server->inbox);
@@ -272,18 +309,28 @@ int server_create(struct server **out, const struct server_options *options)
 		free(server);
 		return rc;
 	}
-	inbox_init(&server->inbox, server->fifo.read_fd);
-	fifo_sweep(options->path);
 	*out = server;
 	return 0;
 }
 
-void server_remove(struct server *server)
+bool server_is_new(const struct server *server)
+{
+	return server->fifo.is_new;
+}
+
+void server_abandon(struct server *server)
 {
 	if (!server)
 		return;
 	while (server->clients)
 		forget(server, server->clients - 1);
-	fifo_remove(&server->fifo);
+	fifo_close(&server->fifo);
 	free(server);
+}
+
+void server_remove(struct server *server)
+{
+	if (server)
+		fifo_remove(&server->fifo);
+	server_abandon(server);
 }

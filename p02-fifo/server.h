@@ -21,6 +21,7 @@ enum server_event_kind {
 	SERVER_ANSWERED, /* its answer is in the client's FIFO */
 	SERVER_DROPPED,  /* no answer: error tells why */
 	SERVER_GARBAGE,  /* bytes that were no request */
+	SERVER_RENEWED,  /* somebody had removed the FIFO, it was made anew */
 };
 
 struct server_event {
@@ -45,15 +46,21 @@ struct server_options {
 
 struct server; /* opaque */
 
-/* Take the FIFO (fifo_create() says how that fails) and remove what dead
- * clients have left beside it. SIGPIPE must be ignored by the caller. */
+/* Take the FIFO (fifo_create() says how that fails). SIGPIPE must be ignored by
+ * the caller. What clients leave that die while it runs is removed; what others
+ * before left is not known here to be theirs. */
 int server_create(struct server **out, const struct server_options *options);
 
-/* Serve until stop_fd (-1: none) is readable. Returns 0 then, or -errno when
- * the FIFO itself fails. */
+/* Whether the FIFO was made, and not taken over from a dead process. */
+bool server_is_new(const struct server *server);
+
+/* Serve until stop_fd (-1: none) is readable. Once a second it looks whether the
+ * FIFO still has its name; if nothing has, it is made anew. Returns 0 then, or
+ * -errno when the FIFO itself fails: -EEXIST when another has the name. */
 int server_run(struct server *server, int stop_fd);
 
-/* Close everything and remove the FIFO. NULL is allowed. */
+/* Close everything, and remove the FIFO or leave it. NULL is allowed. */
 void server_remove(struct server *server);
+void server_abandon(struct server *server);
 
 #endif

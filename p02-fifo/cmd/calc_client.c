@@ -12,6 +12,7 @@
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/stop.h"
+#include "lib/objname.h"
 #include "lib/tick.h"
 #include "p02-fifo/client.h"
 #include "p02-fifo/message.h"
@@ -69,6 +70,37 @@ static void parse(struct arguments *a, int argc, char **argv)
 		die_usage("--fifo='': accepted is the path of a FIFO");
 }
 
+/* The reply FIFO is in the ledger while it is there: what a killed client leaves
+ * is known to be that. */
+static struct client *open_client(const struct arguments *arguments)
+{
+	const char *path = arguments->client.path;
+	struct client *client;
+	char usual[4096];
+	bool is_named =
+		fifo_reply_path(usual, sizeof(usual), path, getpid()) == 0;
+	int rc;
+
+	if (is_named)
+		objname_claim(OBJNAME_FIFO, usual); /* advice: it may fail */
+	rc = client_open(&client, &arguments->client);
+	if (is_named && (rc || strcmp(usual, client_reply_path(client)) != 0))
+		objname_release(OBJNAME_FIFO, usual);
+	if (rc)
+		die_errno(rc, "cannot make a reply FIFO beside %s", path);
+	objname_made(OBJNAME_FIFO, client_reply_path(client));
+	return client;
+}
+
+static void close_client(struct client *client)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s", client_reply_path(client));
+	client_close(client);
+	objname_release(OBJNAME_FIFO, path);
+}
+
 /* Why there was no answer; does not return. */
 static _Noreturn void fail(int error, const char *expression,
 			   const struct arguments *arguments,
@@ -76,7 +108,7 @@ static _Noreturn void fail(int error, const char *expression,
 {
 	const char *path = arguments->client.path;
 
-	client_close(client);
+	close_client(client);
 	switch (error) {
 	case -EINTR:
 		exit(stop_exit_code());
@@ -153,7 +185,7 @@ static bool ask_lines(const struct arguments *arguments, struct client *client)
 	ssize_t len;
 
 	if (!lines) {
-		client_close(client);
+		close_client(client);
 		die("out of memory");
 	}
 	while (!stop_signal() && (len = getline(&line, &room, lines)) >= 0) {
@@ -173,7 +205,7 @@ static bool ask_lines(const struct arguments *arguments, struct client *client)
 	if (stop_signal())
 		fail(-EINTR, "", arguments, client);
 	if (is_broken) {
-		client_close(client);
+		close_client(client);
 		die("cannot read expressions from standard input");
 	}
 	return is_right;
@@ -196,13 +228,10 @@ int main(int argc, char **argv)
 	if (rc)
 		die_errno(rc, "cannot handle signals");
 	arguments.client.stop_fd = stop_fd();
-	rc = client_open(&client, &arguments.client);
-	if (rc)
-		die_errno(rc, "cannot make a reply FIFO beside %s",
-			  arguments.client.path);
+	client = open_client(&arguments);
 	is_right = arguments.expression
 			   ? ask(&arguments, client, arguments.expression)
 			   : ask_lines(&arguments, client);
-	client_close(client);
+	close_client(client);
 	return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
 }

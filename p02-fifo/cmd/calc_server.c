@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
@@ -48,9 +49,38 @@ static void print_clean(const char *text)
 		putchar(isprint((unsigned char)*text) ? *text : '?');
 }
 
+/* What a client left that was killed: the ledger knows which FIFO that was, and
+ * whose. A name alone would prove nothing. */
+static int clean_up(const struct objname_entry *entry, void *unused)
+{
+	(void)unused;
+	if (entry->kind == OBJNAME_FIFO &&
+	    strcmp(entry->program, "calc_client") == 0 &&
+	    objname_judge_owner(entry) == OBJNAME_DEAD)
+		objname_remove(entry);
+	return 0;
+}
+
+/* Whether what lies there was made by one of us that was killed. */
+static bool is_known(const char *path)
+{
+	struct objname_entry entry;
+
+	return objname_find(OBJNAME_FIFO, path, &entry) == 0 &&
+	       objname_match(&entry) == IDENTITY_SAME;
+}
+
 static void print_event(const struct server_event *event, void *arg)
 {
 	const struct arguments *arguments = arg;
+
+	if (event->kind == SERVER_RENEWED) {
+		objname_made(OBJNAME_FIFO, arguments->server.path);
+		die_warn("%s was removed by somebody else, and is made anew",
+			 arguments->server.path);
+	}
+	if (event->kind == SERVER_DROPPED && event->error == -ENXIO)
+		objname_each(clean_up, NULL); /* it was killed before that */
 
 	if (event->kind == SERVER_DROPPED)
 		die_warn_errno(event->error,
@@ -98,6 +128,7 @@ int main(int argc, char **argv)
 	};
 	const char *path;
 	struct server *server;
+	bool is_ours;
 	int rc;
 
 	parse(&arguments, argc, argv);
@@ -105,16 +136,30 @@ int main(int argc, char **argv)
 	rc = stop_install();
 	if (rc)
 		die_errno(rc, "cannot handle signals");
+	objname_claim(OBJNAME_FIFO, path); /* advice: it may fail */
 	rc = server_create(&server, &arguments.server);
-	if (rc)
+	if (rc) {
+		objname_release(OBJNAME_FIFO, path);
 		refuse(rc, path);
-	objname_made(OBJNAME_FIFO, path);
+	}
+	if (server_is_new(server))
+		objname_made(OBJNAME_FIFO, path);
+	objname_each(clean_up, NULL);
 	printf("Server listening on %s...\n", path);
 	/* Who cannot say so (a full disk) need not begin: lib/cmd/out reports it
 	 * at exit. */
 	rc = fflush(stdout) == 0 ? server_run(server, stop_fd()) : 0;
-	server_remove(server);
+	/* Another program's, of this user, is served and left. */
+	is_ours = server_is_new(server) || is_known(path);
+	if (is_ours)
+		server_remove(server);
+	else
+		server_abandon(server);
 	objname_release(OBJNAME_FIFO, path);
+	if (rc == -EEXIST)
+		die("%s was removed by somebody else, and another is there by "
+		    "now",
+		    path);
 	if (rc)
 		die_errno(rc, "cannot go on reading %s", path);
 	return EXIT_SUCCESS;

@@ -170,6 +170,76 @@ Error: not an expression (column 3)"
 	stop_server
 }
 
+@test "a FIFO that is removed under the server is made anew" {
+	start_server --ready listening ./calc_server -q
+	rm /tmp/calc_server
+	wait_for_line "$SERVER_ERR" 'made anew' 3
+	run -0 ./calc_client -q 1+1
+	assert_output 2
+	stop_server
+	assert_equal "$status" 0
+	assert_nothing_left
+}
+
+@test "a FIFO of another program is served if nobody reads it, and stays" {
+	mkfifo /tmp/calc_server /tmp/calc_client_7
+	start_server --ready listening ./calc_server -q
+	run -0 ./calc_client -q 1+1
+	stop_server
+	assert_equal "$status" 0
+	assert [ -p /tmp/calc_server ]
+	assert [ -p /tmp/calc_client_7 ]
+	exec 7<>/tmp/calc_server
+	run -1 ./calc_server
+	exec 7>&-
+	assert_output --partial 'another server does'
+	rm /tmp/calc_server /tmp/calc_client_7
+	assert_nothing_left
+}
+
+@test "what killed clients left is removed by the next server, and nothing else" {
+	local pids=() pid i
+	for i in 1 2 3; do
+		./calc_client --timeout=60s 1+1 3>&- &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		wait_until 20 test -p "/tmp/calc_client_$pid"
+		kill -KILL "$pid"
+		wait "$pid" || true
+	done
+	# Another has the name of the first, and the second was noted.
+	rm "/tmp/calc_client_${pids[0]}"
+	mkfifo "/tmp/calc_client_${pids[0]}"
+	start_server --ready listening ./calc_server -q
+	assert [ -p "/tmp/calc_client_${pids[0]}" ]
+	assert [ ! -e "/tmp/calc_client_${pids[1]}" ]
+	assert [ ! -e "/tmp/calc_client_${pids[2]}" ]
+	rm "/tmp/calc_client_${pids[0]}"
+	stop_server
+	assert_nothing_left
+}
+
+@test "clients of two PID namespaces with one pid do not meet" {
+	start_server --ready listening ./calc_server -q
+	mkfifo lines
+	unshare --user --map-current-user --pid --fork --mount-proc \
+		./calc_client -q <lines >out 3>&- &
+	client=$!
+	exec 7>lines
+	echo 1+1 >&7
+	wait_for_line out '^2$' 30
+	run -0 unshare --user --map-current-user --pid --fork --mount-proc \
+		./calc_client -q 2+2
+	assert_output 4
+	echo 3+3 >&7
+	exec 7>&-
+	wait $client
+	assert_equal "$(<out)" $'2\n6'
+	stop_server
+	assert_nothing_left
+}
+
 @test "what is no FIFO of ours is refused and left alone" {
 	echo precious >/tmp/calc_server
 	run ./calc_server

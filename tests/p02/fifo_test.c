@@ -2,6 +2,7 @@
  * and removes there. */
 #include "tests/p02/fixture.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 static void second_server_is_refused_and_a_dead_ones_fifo_taken_over(
@@ -70,12 +71,54 @@ static void name_that_was_taken_over_by_another_is_not_removed(void **state)
 	assert_int_equal(access(f->path, F_OK), 0);
 }
 
+static void fifo_that_somebody_reads_is_not_taken_over(void **state)
+{
+	struct fixture *f = *state;
+	struct fifo fifo = FIFO_CLOSED;
+	struct stat st;
+	int reader;
+
+	assert_int_equal(mkfifo(f->path, 0640), 0);
+	reader = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(reader >= 0);
+	assert_int_equal(fifo_create(&fifo, f->path, 0622), -EADDRINUSE);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	close(reader);
+	assert_int_equal(fifo_create_new(&fifo, f->path, 0622), -EEXIST);
+	assert_int_equal(fifo_create(&fifo, f->path, 0622), 0);
+	assert_false(fifo.is_new);
+	fifo_remove(&fifo);
+}
+
+/* As in another PID namespace: our pid's name is somebody else's. */
+static void client_whose_name_is_taken_has_another(void **state)
+{
+	struct fixture *f = *state;
+	struct fifo fifo = FIFO_CLOSED;
+	struct client *client;
+	char path[256];
+
+	start(f);
+	assert_int_equal(fifo_reply_path(path, sizeof(path), f->path, getpid()),
+			 0);
+	assert_int_equal(fifo_create(&fifo, path, 0600), 0);
+	client = open_client(f);
+	assert_string_not_equal(client_reply_path(client), path);
+	assert_int_equal(ask_sum(client, 1, 1, 20000), 0);
+	client_close(client);
+	assert_int_equal(access(path, F_OK), 0);
+	fifo_remove(&fifo);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(second_server_is_refused_and_a_dead_ones_fifo_taken_over),
 		CASE(what_is_no_fifo_of_ours_is_not_taken_over),
 		CASE(mode_is_exact_whatever_the_umask),
+		CASE(fifo_that_somebody_reads_is_not_taken_over),
+		CASE(client_whose_name_is_taken_has_another),
 		CASE(name_that_was_taken_over_by_another_is_not_removed),
 	};
 

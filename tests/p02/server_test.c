@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "lib/fdio.h"
 #include "lib/frame.h"
@@ -177,6 +178,17 @@ static int open_and_hang(void *arg)
 	return 2;
 }
 
+static int open_and_stop(void *arg)
+{
+	const struct client_options options = options_for(arg);
+	struct client *client;
+
+	if (client_open(&client, &options) || ask_sum(client, 1, 2, 20000))
+		return 1;
+	raise(SIGSTOP);
+	return 2;
+}
+
 static void fifo_of_a_killed_client_is_removed(void **state)
 {
 	struct fixture *f = *state;
@@ -192,18 +204,87 @@ static void fifo_of_a_killed_client_is_removed(void **state)
 	assert_true(support_wait_until(is_gone, path, 20000));
 }
 
-static void next_server_sweeps_what_killed_clients_left(void **state)
+static void fifo_that_has_only_a_clients_name_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
-	char dead[256];
+	char other[256];
 
-	snprintf(dead, sizeof(dead), "%s",
+	snprintf(other, sizeof(other), "%s",
 		 scratch_path(&f->scratch, "calc_client_99"));
-	f->client = open_client(f);
-	assert_int_equal(mkfifo(dead, 0600), 0);
+	assert_int_equal(mkfifo(other, 0600), 0);
 	start(f);
-	assert_true(support_wait_until(is_gone, dead, 20000));
+	put_request(f, 99, "1+1"); /* nobody reads there */
+	assert_still_serves(f);
+	assert_int_equal(access(other, F_OK), 0);
+}
+
+/* The client's FIFO has been removed, and another lies there. */
+static void fifo_in_the_place_of_a_killed_clients_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+	int status;
+	pid_t pid;
+
+	start(f);
+	assert_int_equal(child_fork(open_and_stop, f, &pid), 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	fifo_reply_path(path, sizeof(path), f->path, pid);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	support_kill(&pid);
+	assert_still_serves(f);
+	assert_still_serves(f);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
+/* ---- its own name ---- */
+
+static bool is_served(void *arg)
+{
+	int fd = fifo_open_writer(arg, geteuid());
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void fifo_that_is_removed_under_the_server_is_made_anew(void **state)
+{
+	struct fixture *f = *state;
+	int64_t begin;
+
+	start(f);
+	f->client = open_client(f);
 	assert_int_equal(ask_sum(f->client, 1, 1, 20000), 0);
+	begin = tick_now();
+	assert_int_equal(unlink(f->path), 0);
+	/* Who has it open is answered on, and then finds the new one. */
+	assert_int_equal(ask_sum(f->client, 2, 2, 20000), 0);
+	assert_true(support_wait_until(is_served, f->path, 20000));
+	assert_true(tick_now() - begin < 3 * TICK_S);
+	assert_int_equal(ask_sum(f->client, 3, 3, 20000), 0);
+	assert_still_serves(f);
+}
+
+static void server_ends_when_another_has_its_name(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st, after;
+	int status;
+
+	start(f);
+	assert_int_equal(unlink(f->path), 0);
+	assert_int_equal(mkfifo(f->path, 0640), 0);
+	assert_int_equal(lstat(f->path, &st), 0);
+	assert_int_equal(
+		child_wait(f->server, tick_after(20 * TICK_S), &status), 0);
+	f->server = 0;
+	assert_int_equal(child_exit_code(status), 2);
+	assert_int_equal(lstat(f->path, &after), 0);
+	assert_int_equal(after.st_ino, st.st_ino);
+	assert_int_equal(after.st_mode, st.st_mode);
 }
 
 int main(void)
@@ -215,7 +296,10 @@ int main(void)
 		CASE(reply_path_that_is_no_fifo_of_ours_is_left_alone),
 		CASE(client_that_never_reads_holds_up_nobody),
 		CASE(fifo_of_a_killed_client_is_removed),
-		CASE(next_server_sweeps_what_killed_clients_left),
+		CASE(fifo_that_has_only_a_clients_name_is_left_alone),
+		CASE(fifo_in_the_place_of_a_killed_clients_is_left_alone),
+		CASE(fifo_that_is_removed_under_the_server_is_made_anew),
+		CASE(server_ends_when_another_has_its_name),
 	};
 
 	return SUPPORT_MAIN(tests);
