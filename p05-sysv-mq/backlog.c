@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/tick.h"
-
 int backlog_add(struct backlog *backlog, const struct letter *letter,
 		size_t text_bytes)
 {
@@ -23,13 +21,14 @@ int backlog_add(struct backlog *backlog, const struct letter *letter,
 	return 0;
 }
 
-int backlog_flush(struct backlog *backlog, int queue, unsigned int *expired)
+int backlog_flush(struct backlog *backlog, int queue,
+		  const struct letter_place *here, unsigned int *expired)
 {
 	int kept = 0, rc = 0;
 
 	for (int i = 0; i < backlog->n; i++) {
 		struct letter *letter = backlog->waiting[i].letter;
-		bool is_late = tick_is_over(letter->head.deadline);
+		bool is_late = letter_is_over(&letter->head, here);
 		int sent =
 			is_late ? 0
 				: letter_send(queue, letter,

@@ -34,7 +34,8 @@ int backlog_add(struct backlog *backlog, const struct letter *letter,
 /* Send what can be sent, and forget what its client has given up (those are
  * counted in *expired). Returns 0 when nothing waits any more, -EAGAIN when
  * something does, or what letter_send() says. */
-int backlog_flush(struct backlog *backlog, int queue, unsigned int *expired);
+int backlog_flush(struct backlog *backlog, int queue,
+		  const struct letter_place *here, unsigned int *expired);
 
 /* Forget all of it. */
 void backlog_clear(struct backlog *backlog);

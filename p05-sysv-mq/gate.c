@@ -5,11 +5,22 @@
 #include <string.h>
 #include <sys/sem.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/sysv.h"
 #include "lib/tick.h"
+#include "p05-sysv-mq/letter.h"
 
-enum { LIVE, ROOM, MAGIC, LABEL, LABEL_PARTS = 4, COUNT = LABEL + LABEL_PARTS };
+enum {
+	LIVE,
+	ROOM,
+	MAGIC,
+	LABEL,
+	LABEL_PARTS = 4,
+	PLACE = LABEL + LABEL_PARTS,
+	PLACE_PARTS = 3,
+	COUNT = PLACE + PLACE_PARTS
+};
 enum { MAGIC_VALUE = 0x5156, PART_BITS = 15, VALUE_MAX = 32767 };
 /* ftok(3) wants a number of the program's own. */
 enum { PROJECT = 'q' };
@@ -38,18 +49,46 @@ int gate_key(const char *path, key_t *key, uint64_t *identity)
 	return *key == IPC_PRIVATE ? -EINVAL : 0;
 }
 
+static void put_parts(unsigned short *values, int n, uint64_t number)
+{
+	for (int i = 0; i < n; i++)
+		values[i] = (number >> (i * PART_BITS)) & VALUE_MAX;
+}
+
 static void write_label(unsigned short values[COUNT], uint64_t identity)
 {
 	memset(values, 0, COUNT * sizeof(values[0]));
 	values[MAGIC] = MAGIC_VALUE;
-	for (int i = 0; i < LABEL_PARTS; i++)
-		values[LABEL + i] = (identity >> (i * PART_BITS)) & VALUE_MAX;
+	put_parts(&values[LABEL], LABEL_PARTS, identity);
+	put_parts(&values[PLACE], PLACE_PARTS, letter_place_here().pid);
+}
+
+static uint32_t namespace_in(const unsigned short values[COUNT])
+{
+	uint64_t number = 0;
+
+	for (int i = PLACE_PARTS - 1; i >= 0; i--)
+		number = number << PART_BITS | values[PLACE + i];
+	return (uint32_t)number;
+}
+
+/* Whoever made it may change it, and so may whom it was given to. */
+bool gate_trusts(const struct ipc_perm *perm, uid_t other)
+{
+	const uid_t users[] = {perm->uid, perm->cuid};
+	bool is_trusted = true;
+
+	for (int i = 0; i < 2; i++)
+		is_trusted &= users[i] == geteuid() || users[i] == 0 ||
+			      (other != GATE_NO_OTHER && users[i] == other);
+	return is_trusted;
 }
 
 /* 0, or whose set it is instead. */
-static int check_label(int set, uint64_t identity, bool any_file)
+static int check_label(int set, uint64_t identity, bool any_file,
+		       unsigned short have[COUNT])
 {
-	unsigned short have[COUNT] = {0}, want[COUNT];
+	unsigned short want[LABEL_PARTS];
 	struct semid_ds status = {0};
 	union semun arg;
 
@@ -63,15 +102,12 @@ static int check_label(int set, uint64_t identity, bool any_file)
 	arg.array = have;
 	if (semctl(set, 0, GETALL, arg) < 0)
 		return set_error(-errno);
-	write_label(want, identity);
 	if (have[MAGIC] != MAGIC_VALUE)
 		return -ENOTUNIQ;
 	if (any_file && identity == GATE_NO_FILE)
 		return 0;
-	return memcmp(&have[LABEL], &want[LABEL],
-		      LABEL_PARTS * sizeof(have[0])) == 0
-		       ? 0
-		       : -EXDEV;
+	put_parts(want, LABEL_PARTS, identity);
+	return memcmp(&have[LABEL], want, sizeof(want)) == 0 ? 0 : -EXDEV;
 }
 
 /* ---- the server's side ---- */
@@ -89,8 +125,13 @@ static int take_live(int set)
 	return errno == EAGAIN ? -EADDRINUSE : set_error(-errno);
 }
 
-/* A set that was made and never used, as if its maker had been killed before
- * its first semop(2). Other programs' sets stay out of it. */
+/* Between its making and its label a set has this mode, which nobody gives to
+ * anything: by it what a server left that was killed in between is known from
+ * another program's set that has not been used yet (ipcmk(1)). */
+enum { NEWBORN_MODE = 0621 };
+
+/* A set whose maker was killed before its first semop(2). Other programs' sets
+ * stay out of it. */
 static bool is_unfinished(int set)
 {
 	unsigned short have[COUNT] = {0};
@@ -103,18 +144,47 @@ static bool is_unfinished(int set)
 	arg.array = have;
 	return semctl(set, 0, GETALL, arg) == 0 && have[LIVE] == 0 &&
 	       have[ROOM] == 0 &&
+	       (status.sem_perm.mode & 0777) == NEWBORN_MODE &&
 	       (have[MAGIC] == MAGIC_VALUE || have[MAGIC] == 0);
+}
+
+static int set_mode(int set, int mode)
+{
+	struct semid_ds status = {0};
+	union semun arg = {.buf = &status};
+
+	if (semctl(set, 0, IPC_STAT, arg) < 0)
+		return set_error(-errno);
+	status.sem_perm.mode = (unsigned short)(mode & 0777);
+	return semctl(set, 0, IPC_SET, arg) < 0 ? set_error(-errno) : 0;
+}
+
+/* Of the dead only what we may remove is taken over: LIVE in a set of mode 666
+ * can be taken by anybody. */
+static int take_over(int set)
+{
+	struct semid_ds status = {0};
+	union semun arg = {.buf = &status};
+
+	if (semctl(set, 0, IPC_STAT, arg) < 0)
+		return set_error(-errno);
+	if (gate_is_served(set))
+		return -EADDRINUSE;
+	if (geteuid() != 0 && status.sem_perm.uid != geteuid() &&
+	    status.sem_perm.cuid != geteuid())
+		return -EPERM;
+	return take_live(set);
 }
 
 static int try_take(key_t key, uint64_t identity, int mode, bool *is_new)
 {
 	/* Who makes a set uses it at once, or was killed in between. */
 	const int64_t patience = TICK_S;
-	unsigned short values[COUNT];
+	unsigned short values[COUNT], have[COUNT] = {0};
 	int set, rc;
 
 	write_label(values, identity);
-	set = sysv_sem_create_or_open(key, COUNT, values, mode,
+	set = sysv_sem_create_or_open(key, COUNT, values, NEWBORN_MODE,
 				      tick_after(patience), is_new);
 	if (set == -ETIMEDOUT) {
 		set = semget(key, 0, 0);
@@ -125,9 +195,11 @@ static int try_take(key_t key, uint64_t identity, int mode, bool *is_new)
 	}
 	if (set < 0)
 		return set == -EINVAL ? -ENOTUNIQ : set; /* a smaller set */
-	rc = check_label(set, identity, false);
+	rc = check_label(set, identity, false, have);
 	if (rc == 0)
-		rc = take_live(set);
+		rc = take_over(set);
+	if (rc == 0)
+		rc = set_mode(set, mode);
 	return rc ? rc : set;
 }
 
@@ -166,18 +238,33 @@ bool gate_is_served(int set)
 	return semctl(set, LIVE, GETVAL) > 0;
 }
 
-int gate_find(key_t key, uint64_t identity, pid_t *server)
+bool gate_is_ours(key_t key, int set)
 {
+	return semget(key, 0, 0) == set && gate_is_served(set) &&
+	       semctl(set, LIVE, GETPID) == getpid();
+}
+
+int gate_find(key_t key, uint64_t identity, uid_t other,
+	      struct gate_server *server)
+{
+	unsigned short have[COUNT] = {0};
+	struct semid_ds status = {0};
+	union semun arg = {.buf = &status};
 	int set = semget(key, 0, 0);
 	int rc;
 
 	if (set < 0)
 		return -errno;
-	rc = check_label(set, identity, true);
+	rc = check_label(set, identity, true, have);
+	if (!rc && semctl(set, 0, IPC_STAT, arg) < 0)
+		rc = set_error(-errno);
 	if (rc)
 		return rc == -EIDRM ? -ENOENT : rc;
+	if (!gate_trusts(&status.sem_perm, other))
+		return -EPERM;
 	/* The last to change it was the server, when it took it. */
-	*server = semctl(set, LIVE, GETPID);
+	server->pid = semctl(set, LIVE, GETPID);
+	server->pid_namespace = namespace_in(have);
 	return gate_is_served(set) ? set : -ENOENT;
 }
 

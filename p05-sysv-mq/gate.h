@@ -9,8 +9,9 @@
  *		request or its reply needs, whichever is larger, before it
  *		sends, and gives it back when it has its reply. So requests
  *		never fill the queue so far that a reply has no room.
- *	label	a magic number and 60 bits of identity: which file the key
- *		was made from. Written once, never changed.
+ *	label	a magic number, 60 bits of identity, which file the key was
+ *		made from, and 32 bits of the server's PID namespace
+ *		(letter_type()). Written once, never changed.
  *
  * Functions return -errno; any process may call them at any time. Where they
  * act on a set that is gone they return -EIDRM.
@@ -30,9 +31,16 @@
  * key, the identity has more than 24 bits of device and inode number. */
 int gate_key(const char *path, key_t *key, uint64_t *identity);
 
+/* Who may have made what one talks to, or takes over: the caller's user, root, or
+ * this one. */
+#define GATE_NO_OTHER ((uid_t)-1)
+bool gate_trusts(const struct ipc_perm *perm, uid_t other);
+
 /* Become the server of this key. Returns the set with LIVE taken, and *is_new
  * tells whether we made it. If not, a dead server did: its queue is there too.
  *	-EADDRINUSE	a server lives
+ *	-EPERM		a dead server's of another user, who may remove it; the
+ *			caller is not root
  *	-EXDEV		the set was made for another file (ftok collision)
  *	-ENOTUNIQ	the set is another program's
  *	-EACCES, -ENOSPC, -ETIMEDOUT, ... */
@@ -45,10 +53,21 @@ int gate_open(int set, uint32_t units);
 /* Remove the set; all who use it get -EIDRM. */
 int gate_remove(int set);
 
-/* For clients: the set of this key, and the pid of its server (0 when it has
- * none in our PID namespace). identity GATE_NO_FILE accepts any. -ENOENT when
- * no server lives, otherwise as gate_take(). */
-int gate_find(key_t key, uint64_t identity, pid_t *server);
+/* For the server: whether clients still find the set by its key, and LIVE in it
+ * as this process has taken it. Anybody who may write to a set can undo that,
+ * and its owner can remove it (ipcrm, RemoveIPC of logind). */
+bool gate_is_ours(key_t key, int set);
+
+struct gate_server {
+	pid_t pid;              /* 0: it has none in our PID namespace */
+	uint32_t pid_namespace; /* its PID namespace, as letter_place has it */
+};
+
+/* For clients: the set of this key, and its server. identity GATE_NO_FILE
+ * accepts any. -ENOENT when no server lives, -EPERM when the set was made by a
+ * user whom gate_trusts() does not, otherwise as gate_take(). */
+int gate_find(key_t key, uint64_t identity, uid_t other,
+	      struct gate_server *server);
 
 /* Whether a server serves, now. */
 bool gate_is_served(int set);

@@ -2,20 +2,56 @@
 #include "p05-sysv-mq/letter.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/msg.h>
+
+#include "lib/identity.h"
+#include "lib/tick.h"
 
 struct letter *letter_new(size_t text_max)
 {
 	return malloc(sizeof(struct letter) + text_max + 1);
 }
 
-long letter_type(pid_t client)
+struct letter_place letter_place_here(void)
 {
-	/* Thread ids end below this: PID_MAX_LIMIT of the kernel. */
-	const long beyond_all_threads = 4194304 + 1;
+	struct identity_place place;
 
-	return client == LETTER_REQUEST ? beyond_all_threads : client;
+	if (identity_place_here(&place))
+		return (struct letter_place){.pid = 0};
+	return (struct letter_place){.pid = (uint32_t)place.pid.inode,
+				     .time = (uint32_t)place.time.inode};
+}
+
+/* Thread ids have 22 bits: PID_MAX_LIMIT of the kernel, proc(5). */
+long letter_type(const struct letter_head *head, uint32_t server_namespace)
+{
+	const uint64_t beyond_all_threads = UINT64_C(1) << IDENTITY_PID_BITS;
+	uint64_t type = (uint64_t)head->client;
+
+	if (head->place.pid == 0 && server_namespace != 0)
+		/* Of a namespace that cannot tell which. */
+		type = head->nonce | UINT64_C(1) << 60;
+	else if (head->place.pid != server_namespace)
+		type |= (uint64_t)head->place.pid << IDENTITY_PID_BITS;
+	else if (head->client == LETTER_REQUEST)
+		type = beyond_all_threads + 1;
+	return (long)(type & LONG_MAX);
+}
+
+bool letter_client_is_dead(const struct letter_head *head,
+			   const struct letter_place *here)
+{
+	return here->pid != 0 && head->place.pid == here->pid &&
+	       head->place.time == here->time &&
+	       !identity_is_alive(head->client, head->start);
+}
+
+bool letter_is_over(const struct letter_head *head,
+		    const struct letter_place *here)
+{
+	return head->place.time == here->time && tick_is_over(head->deadline);
 }
 
 uint32_t letter_units(size_t text_bytes)

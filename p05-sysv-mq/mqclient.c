@@ -31,19 +31,20 @@ struct mqclient {
 
 /* ---- opening ---- */
 
-static int introduce(struct mqclient *client)
+static int introduce(struct mqclient *client, const struct gate_server *server)
 {
 	pid_t thread = gettid();
 
-	client->type = letter_type(thread);
 	client->me = (struct letter_head){
 		.magic = LETTER_MAGIC,
 		.client = thread,
+		.place = letter_place_here(),
 		.start = identity_start_time(thread),
 	};
 	if (getrandom(&client->me.nonce, sizeof(client->me.nonce), 0) !=
 	    sizeof(client->me.nonce))
 		return -EIO;
+	client->type = letter_type(&client->me, server->pid_namespace);
 	return 0;
 }
 
@@ -59,20 +60,34 @@ static void drain(struct mqclient *client)
 	} while (n >= 0 || n == -ENODATA || n == -EBADMSG || n == -EINTR);
 }
 
-static int connect_to(struct mqclient *client, key_t key, uint64_t identity)
+/* The queue beside the set: a key can have one of another user. */
+static int find_queue(key_t key, uid_t owner)
 {
-	pid_t server = 0;
+	struct msqid_ds status;
+	int queue = msgget(key, 0);
+
+	if (queue < 0)
+		return -errno;
+	if (msgctl(queue, IPC_STAT, &status) < 0)
+		return errno == EINVAL ? -EIDRM : -errno;
+	return gate_trusts(&status.msg_perm, owner) ? queue : -EPERM;
+}
+
+static int connect_to(struct mqclient *client, key_t key, uint64_t identity,
+		      uid_t owner)
+{
+	struct gate_server server = {.pid = 0};
 	ssize_t text_max;
 	int rc;
 
 	/* In this order: whoever takes over removes the queue, then the set. So
 	 * the queue is at least as new as the set, and the set is the judge. */
-	client->gate = gate_find(key, identity, &server);
+	client->gate = gate_find(key, identity, owner, &server);
 	if (client->gate < 0)
 		return client->gate;
-	client->queue = msgget(key, 0);
+	client->queue = find_queue(key, owner);
 	if (client->queue < 0)
-		return -errno;
+		return client->queue;
 	text_max = letter_text_max(client->queue);
 	if (text_max < 0)
 		return (int)text_max;
@@ -80,19 +95,20 @@ static int connect_to(struct mqclient *client, key_t key, uint64_t identity)
 	client->letter = letter_new(client->text_max);
 	if (!client->letter)
 		return -ENOMEM;
-	rc = introduce(client);
+	rc = introduce(client, &server);
 	if (rc)
 		return rc;
 	drain(client);
 	rc = bell_open(&client->bell, client->queue, client->type, client->gate,
-		       server);
+		       server.pid);
 	if (rc)
 		return rc;
 	/* From here on its end is seen; but was it there when we began? */
 	return gate_is_served(client->gate) ? 0 : -ENOENT;
 }
 
-int mqclient_open(struct mqclient **out, key_t key, uint64_t identity)
+int mqclient_open(struct mqclient **out, key_t key, uint64_t identity,
+		  uid_t owner)
 {
 	struct mqclient *client = calloc(1, sizeof(*client));
 	int rc;
@@ -100,7 +116,7 @@ int mqclient_open(struct mqclient **out, key_t key, uint64_t identity)
 	*out = NULL;
 	if (!client)
 		return -ENOMEM;
-	rc = connect_to(client, key, identity);
+	rc = connect_to(client, key, identity, owner);
 	if (rc) {
 		bell_close(client->bell);
 		free(client->letter);

@@ -15,13 +15,16 @@
 
 struct mqclient; /* opaque */
 
-/* Find the server of that key; identity as of gate_key(), or GATE_NO_FILE.
- * Waits for nobody. Returns 0 or
+/* Find the server of that key; identity as of gate_key(), or GATE_NO_FILE. Queue
+ * and set must have been made by the caller's user, by root, or by owner
+ * (GATE_NO_OTHER: by nobody else). Waits for nobody. Returns 0 or
  *	-ENOENT		there is no server, or a dead one's queue
  *	-EXDEV		the server's key was made from another file
  *	-ENOTUNIQ	the key is another program's
+ *	-EPERM		or another user's
  *	-EACCES, -EIDRM (it went while we looked), -ENOMEM, ... */
-int mqclient_open(struct mqclient **out, key_t key, uint64_t identity);
+int mqclient_open(struct mqclient **out, key_t key, uint64_t identity,
+		  uid_t owner);
 
 /* The longest request or reply, in bytes. */
 size_t mqclient_text_max(const struct mqclient *client);

@@ -26,16 +26,30 @@ struct mqserver {
 
 /* ---- taking the key ---- */
 
+/* Before anything is taken out of it: a queue of mode 666 can be emptied by those
+ * who may not remove it. */
+static bool may_remove(int queue)
+{
+	struct msqid_ds status;
+
+	/* One that is gone in between is no obstacle. */
+	return geteuid() == 0 || msgctl(queue, IPC_STAT, &status) < 0 ||
+	       status.msg_perm.uid == geteuid() ||
+	       status.msg_perm.cuid == geteuid();
+}
+
 /* Remove what a dead server left. The queue first: a set without a queue is
  * cleaned up by the next one who comes, a queue without a set is not ours. */
 static int clean_up(key_t key, int gate, struct mqserver_found *found)
 {
 	int queue = msgget(key, 0), rc;
 
-	found->was_there = true;
-	found->gate = gate;
 	if (queue < 0 && errno != ENOENT)
 		return -errno;
+	if (queue >= 0 && !may_remove(queue))
+		return -EPERM;
+	found->was_there = true;
+	found->gate = gate;
 	if (queue >= 0) {
 		found->queue = queue;
 		rc = sweep_purge(queue, &found->purged);
@@ -95,6 +109,7 @@ static int set_up(struct mqserver *server, struct mqserver_found *found)
 {
 	int units = 0, rc;
 
+	server->shared.here = letter_place_here();
 	server->shared.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (server->shared.event_fd < 0)
 		return -errno;
@@ -174,23 +189,43 @@ static void end_workers(struct mqserver *server, int n)
 		pthread_join(server->threads[i], NULL);
 }
 
-/* Until a stop (0) or a worker's failure (-errno). */
+/* Without a gate no client finds us. It is not ours to remove then: another server
+ * may have it. */
+static int look_after_gate(struct mqserver *server)
+{
+	if (gate_is_ours(server->shared.options->key, server->gate))
+		return 0;
+	server->gate = -1;
+	return -EIDRM;
+}
+
+/* Until a stop (0), a worker's failure (-errno) or the loss of the gate. */
 static int keep(struct mqserver *server, int stop_fd)
 {
 	const struct mqserver_options *options = server->shared.options;
 	int64_t next = tick_after(options->sweep_ns);
+	int64_t next_look = tick_after(TICK_S);
 	struct pollfd fds[] = {
 		{.fd = stop_fd, .events = POLLIN},
 		{.fd = server->shared.event_fd, .events = POLLIN},
 	};
 
 	for (;;) {
-		if (poll(fds, 2, tick_left_ms(next)) < 0 && errno != EINTR)
+		int64_t until = next < next_look ? next : next_look;
+		int error = 0;
+
+		if (poll(fds, 2, tick_left_ms(until)) < 0 && errno != EINTR)
 			return -errno;
 		if (fds[0].revents)
 			return 0;
 		if (fds[1].revents)
 			return atomic_load(&server->shared.error);
+		if (tick_is_over(next_look)) {
+			error = look_after_gate(server);
+			next_look = tick_after(TICK_S);
+		}
+		if (error)
+			return error;
 		if (tick_is_over(next)) {
 			mqworker_sweep(&server->shared);
 			next = tick_after(options->sweep_ns);

@@ -59,6 +59,7 @@ struct mqserver; /* opaque */
 /* Take the key: make queue and gate, after removing a dead server's. Clients
  * that still wait there are told by the removal. Returns 0 or
  *	-EADDRINUSE	a server lives
+ *	-EPERM		a dead server's of another user: nothing was touched
  *	-EXDEV		gate or
  *	-ENOTUNIQ	queue under this key are not ours: see gate_take()
  *	-EMSGSIZE	kernel.msgmax or kernel.msgmnb is too low
@@ -73,7 +74,7 @@ int mqserver_gate(const struct mqserver *server);
 
 /* Serve until stop_fd (-1: none) is readable. Requests in hand are finished.
  * Returns 0 then, or why it cannot go on: -EIDRM when somebody removed the
- * queue. */
+ * queue, or removed or reset the gate, which is looked at once a second. */
 int mqserver_run(struct mqserver *server, int stop_fd);
 
 /* Remove queue and gate. NULL is allowed. */

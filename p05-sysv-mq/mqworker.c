@@ -12,10 +12,8 @@
 #include <sys/ipc.h>
 #include <unistd.h>
 
-#include "lib/identity.h"
 #include "lib/tick.h"
 #include "p05-sysv-mq/backlog.h"
-#include "p05-sysv-mq/letter.h"
 
 struct worker {
 	struct mqworker_shared *shared;
@@ -71,17 +69,18 @@ static int serve(struct worker *worker, size_t text_bytes)
 		(size_t)head->units * LETTER_UNIT - sizeof(struct letter_head);
 	ssize_t n;
 
-	if (tick_is_over(head->deadline)) {
+	if (letter_is_over(head, &worker->shared->here)) {
 		tell(worker->shared, MQSERVER_EXPIRED, head->client, 1);
 		return 0;
 	}
-	if (worker->backlog.n && !identity_is_alive(head->client, head->start))
+	if (worker->backlog.n &&
+	    letter_client_is_dead(head, &worker->shared->here))
 		return 0;
 	if (reply_max > worker->shared->text_max)
 		reply_max = worker->shared->text_max;
 	n = options->answer(worker->request->text, text_bytes,
 			    worker->reply->text, reply_max, options->arg);
-	worker->reply->type = letter_type(head->client);
+	worker->reply->type = letter_type(head, worker->shared->here.pid);
 	worker->reply->head = *head;
 	worker->reply->head.status = n < 0 ? (int32_t)n : 0;
 	return post(worker, n < 0 ? 0 : (size_t)n);
@@ -98,7 +97,7 @@ static int flush(struct worker *worker)
 
 	if (worker->backlog.n)
 		rc = backlog_flush(&worker->backlog, worker->shared->queue,
-				   &expired);
+				   &worker->shared->here, &expired);
 	if (expired)
 		tell(worker->shared, MQSERVER_EXPIRED, 0, expired);
 	return rc == -EAGAIN ? IPC_NOWAIT : 0;

@@ -6,12 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "p05-sysv-mq/letter.h"
 #include "p05-sysv-mq/mqserver.h"
 
 /* What the workers of a server share with its keeper. */
 struct mqworker_shared {
 	const struct mqserver_options *options;
 	int queue;
+	struct letter_place here;
 	size_t text_max;
 	atomic_bool is_stopping; /* set by the keeper, which then rings */
 	atomic_int error;        /* the first worker's that cannot go on */

@@ -3,12 +3,12 @@
 #include "p05-sysv-mq/sweep.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/msg.h>
 
 #include "lib/identity.h"
+#include "lib/tick.h"
 #include "p05-sysv-mq/letter.h"
 
 static void count(struct sweep_counts *counts, const struct letter *letter,
@@ -22,17 +22,37 @@ static void count(struct sweep_counts *counts, const struct letter *letter,
 		counts->replies++;
 }
 
-static bool is_awaited(const struct letter *letter, size_t len)
+/* A bell for a thread, by its number alone. Who is of another namespace cannot be
+ * judged: that type begins behind all thread ids. */
+static bool is_bell_awaited(long type, const struct letter_place *here)
+{
+	const long beyond_all_threads = 1L << IDENTITY_PID_BITS;
+
+	if (here->pid == 0 || type > beyond_all_threads + 1)
+		return true;
+	if (type == beyond_all_threads + 1)
+		type = LETTER_REQUEST; /* letter_type() of thread 1 */
+	return identity_start_time((pid_t)type) != 0;
+}
+
+static bool is_awaited(const struct letter *letter, size_t len,
+		       const struct letter_place *here)
 {
 	const struct letter_head *head = &letter->head;
+	bool is_judged = head->place.pid == here->pid;
 
-	/* Somebody rang for that thread. */
 	if (len == 0)
-		return letter->type <= INT_MAX &&
-		       identity_start_time((pid_t)letter->type) != 0;
-	return letter_check(head, len) == 0 &&
-	       letter->type == letter_type(head->client) &&
-	       identity_is_alive(head->client, head->start);
+		return is_bell_awaited(letter->type, here);
+	if (letter_check(head, len) ||
+	    letter->type != letter_type(head, here->pid))
+		return false;
+	if (is_judged)
+		return !letter_client_is_dead(head, here);
+	/* It may live, and then it fetches what comes too late with its next
+	 * request: not for ever. */
+	return head->deadline > TICK_NEVER - SWEEP_UNKNOWN_NS ||
+	       head->place.time != here->time ||
+	       !tick_is_over(head->deadline + SWEEP_UNKNOWN_NS);
 }
 
 /* Take out one message. Returns its length or -errno. */
@@ -53,6 +73,7 @@ static ssize_t take(int queue, struct letter *letter, size_t text_max, bool all)
 static int sweep(int queue, struct sweep_counts *counts, bool all)
 {
 	ssize_t text_max = letter_text_max(queue), len = 0;
+	const struct letter_place here = letter_place_here();
 	struct msqid_ds status;
 	struct letter *letter;
 
@@ -72,7 +93,7 @@ static int sweep(int queue, struct sweep_counts *counts, bool all)
 			break;
 		/* Putting it back fails only if somebody sent without having
 		 * reserved: then it counts among what was taken out. */
-		if (all || !is_awaited(letter, (size_t)len) ||
+		if (all || !is_awaited(letter, (size_t)len, &here) ||
 		    msgsnd(queue, letter, (size_t)len, IPC_NOWAIT) < 0)
 			count(counts, letter, (size_t)len);
 	}

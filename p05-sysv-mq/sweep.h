@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include "lib/tick.h"
+
 struct sweep_counts {
 	unsigned int requests, replies;
 	unsigned int others; /* empty messages, and what is no letter */
@@ -16,6 +18,11 @@ struct sweep_counts {
 /* Take out all that is in the queue now, whoever it is for. Returns 0 or
  * -errno. */
 int sweep_purge(int queue, struct sweep_counts *counts);
+
+/* What lies there for a client of another PID namespace, which cannot be judged
+ * from here, is collected so long after that has given it up; without a
+ * deadline, or in another time namespace, it stays. */
+#define SWEEP_UNKNOWN_NS (60 * TICK_S)
 
 /* Take out replies to clients that are dead, by thread id and start time, and
  * what is neither reply nor request. Replies to the living are taken out and

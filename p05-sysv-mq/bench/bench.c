@@ -147,7 +147,8 @@ static int ask_ours(void *arg)
 	const struct setup *setup = arg;
 	char text[TEXT_MAX] = "", reply[TEXT_MAX];
 	struct mqclient *client;
-	int rc = mqclient_open(&client, setup->key, GATE_NO_FILE);
+	int rc =
+		mqclient_open(&client, setup->key, GATE_NO_FILE, GATE_NO_OTHER);
 
 	rc = !await_start(setup) || rc;
 	for (int i = 0; i < REQUESTS / setup->clients && !rc; i++) {
@@ -224,9 +225,10 @@ static pid_t start(int (*body)(void *), struct setup *setup)
 static void await_server(const struct setup *setup)
 {
 	int64_t deadline = tick_after(10 * TICK_S);
-	pid_t server;
+	struct gate_server server;
 
-	while (gate_find(setup->key, GATE_NO_FILE, &server) < 0 ||
+	while (gate_find(setup->key, GATE_NO_FILE, GATE_NO_OTHER, &server) <
+		       0 ||
 	       msgget(setup->key, 0) < 0) {
 		if (tick_is_over(deadline))
 			die("our server does not start");

@@ -4,6 +4,7 @@
  * the server collects its reply. */
 #include <ctype.h>
 #include <errno.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "lib/cmd/die.h"
 #include "lib/tick.h"
 #include "p05-sysv-mq/cmd/target.h"
+#include "p05-sysv-mq/gate.h"
 #include "p05-sysv-mq/letter.h"
 #include "p05-sysv-mq/mqclient.h"
 
@@ -23,8 +25,19 @@ struct arguments {
 	struct target target;
 	const char *message; /* NULL: from standard input */
 	int64_t timeout_ns;
+	uid_t owner; /* whose the server may be, besides ours and root's */
 	bool is_quiet, must_retry;
 };
+
+static void find_user(const char *name, void *owner)
+{
+	const struct passwd *user = getpwnam(name);
+
+	if (!user)
+		die_usage("--server-user=%s: accepted is the name of a user",
+			  name);
+	*(uid_t *)owner = user->pw_uid;
+}
 
 static void parse(struct arguments *a, int argc, char **argv)
 {
@@ -37,6 +50,8 @@ static void parse(struct arguments *a, int argc, char **argv)
 		CLI_ON("retry", 'r', &a->must_retry,
 		       "Ask the next server when there is none or it ends: it "
 		       "may do again what the last one did"),
+		CLI_CALL("server-user", 'u', "USER", find_user, &a->owner,
+			 "Ask a server of USER too (default: of you or root)"),
 		{0},
 	};
 	const struct cli_command command = {
@@ -67,6 +82,10 @@ static _Noreturn void fail(int error, const struct arguments *arguments,
 		die_status(DIE_TIMEOUT,
 			   "no response for key 0x%08x in time (--timeout)",
 			   key);
+	case -EPERM:
+		die("the server of key 0x%08x belongs to another user: "
+		    "--server-user=USER asks it",
+		    key);
 	case -EPIPE:
 		die("the server of key 0x%08x ended before it answered "
 		    "(--retry asks the next one)",
@@ -142,7 +161,8 @@ static void ask(const struct arguments *arguments, struct mqclient **client,
 		n = 0;
 		if (!*client)
 			n = mqclient_open(client, arguments->target.key,
-					  arguments->target.identity);
+					  arguments->target.identity,
+					  arguments->owner);
 		if (n == 0) {
 			text_max = mqclient_text_max(*client);
 			n = ask_once(arguments, *client, text, text_bytes,
@@ -181,6 +201,7 @@ int main(int argc, char **argv)
 	struct arguments arguments = {
 		.target.key = TARGET_KEY,
 		.timeout_ns = 5 * TICK_S,
+		.owner = GATE_NO_OTHER,
 	};
 	struct mqclient *client = NULL;
 

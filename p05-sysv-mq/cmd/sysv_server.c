@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
 
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/stop.h"
+#include "lib/identity.h"
 #include "lib/objname.h"
 #include "lib/tick.h"
 #include "p05-sysv-mq/cmd/target.h"
@@ -112,9 +115,46 @@ static _Noreturn void refuse(const struct target *target, int error)
 	case -ENOSPC:
 		die("no more queues or semaphores: raise kernel.msgmni or "
 		    "kernel.sem, or remove some (ipcs -q -s, ipcrm)");
+	case -EPERM:
+		die("key 0x%08x: a dead server of another user has left its "
+		    "queue there, which only he and root may take over (ipcs "
+		    "-q -s); use --key or another --path",
+		    (unsigned int)target->key);
 	default:
 		target_refuse(target, error);
 	}
+}
+
+static int forget_its_set(const struct objname_entry *entry, void *arg)
+{
+	const struct objname_entry *queue = arg;
+
+	if (entry->kind == OBJNAME_SYSV_SEM &&
+	    identity_is_same(&entry->owner, &queue->owner) &&
+	    objname_match(entry) == IDENTITY_GONE)
+		objname_remove(entry);
+	return 0;
+}
+
+/* A server that was killed after somebody had removed its set has left a queue by
+ * itself, which could be anybody's. The ledger has which one it was. */
+static bool remove_lonely_queue(key_t key)
+{
+	struct objname_entry entry;
+	int queue = msgget(key, 0);
+	char id[16];
+
+	snprintf(id, sizeof(id), "%d", queue);
+	if (queue < 0 || semget(key, 0, 0) >= 0 ||
+	    objname_find(OBJNAME_SYSV_MSG, id, &entry) ||
+	    objname_judge_owner(&entry) != OBJNAME_DEAD ||
+	    objname_match(&entry) != IDENTITY_SAME || objname_remove(&entry))
+		return false;
+	objname_each(forget_its_set, &entry);
+	die_warn("took over from a dead server (msqid=%d) that had lost its "
+		 "semaphores",
+		 queue);
+	return true;
 }
 
 /* What a dead server left is gone; say so, and strike it off the ledger. */
@@ -142,6 +182,8 @@ static int run(struct arguments *arguments)
 	int queue, gate, rc;
 
 	rc = mqserver_create(&server, &arguments->server, &found);
+	if (rc == -ENOTUNIQ && remove_lonely_queue(target->key))
+		rc = mqserver_create(&server, &arguments->server, &found);
 	report(&found);
 	if (rc)
 		refuse(target, rc);
@@ -182,7 +224,8 @@ int main(int argc, char **argv)
 		die_errno(rc, "cannot handle signals");
 	rc = run(&arguments);
 	if (rc == -EIDRM)
-		die("the queue of key 0x%08x was removed by somebody else",
+		die("the queue of key 0x%08x, or its semaphores, were removed "
+		    "by somebody else",
 		    (unsigned int)arguments.target.key);
 	if (rc)
 		die_errno(rc, "cannot go on serving key 0x%08x",

@@ -63,7 +63,8 @@ _Noreturn void target_refuse(const struct target *target, int error)
 		    key, target->path ? target->path : "none (--key)");
 	case -ENOTUNIQ:
 		die("key 0x%08x belongs to another program's queue or "
-		    "semaphores (ipcs -q -s): use --key or another --path",
+		    "semaphores, or to what a server left whose semaphores "
+		    "were removed (ipcs -q -s): use --key or another --path",
 		    key);
 	case -EACCES:
 	case -EPERM:

@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (letter_check(&head, size))
 		return 0;
 	if (size < sizeof(head) || head.client <= 0 ||
-	    letter_type(head.client) == LETTER_REQUEST ||
+	    letter_type(&head, head.place.pid) == LETTER_REQUEST ||
+	    letter_type(&head, head.place.pid ^ 1) == LETTER_REQUEST ||
 	    (uint64_t)head.units * LETTER_UNIT < size)
 		abort();
 	return 0;

@@ -26,11 +26,12 @@ static bool waits_for_room(void *arg)
 static void client_without_room_learns_that_its_server_was_killed(void **state)
 {
 	struct fixture *f = *state;
-	pid_t server, pid;
+	struct gate_server server;
+	pid_t pid;
 	int gate;
 
 	fixture_start(f);
-	gate = gate_find(f->options.key, GATE_NO_FILE, &server);
+	gate = gate_find(f->options.key, GATE_NO_FILE, GATE_NO_OTHER, &server);
 	assert_int_equal(gate_reserve(gate, (uint32_t)semctl(gate, 1, GETVAL),
 				      tick_after(20 * TICK_S)),
 			 0);
@@ -126,24 +127,32 @@ static void reply_to_a_killed_client_is_collected(void **state)
 	}
 }
 
-static void put_reply(const struct fixture *f, uint64_t nonce, uint64_t start,
-		      size_t len)
+/* As our client would be answered, in these places. */
+static void put_reply_to(const struct fixture *f, struct letter_head head,
+			 size_t len)
 {
 	struct letter *letter = letter_new(len);
 
 	memset(letter->text, '?', len);
-	letter->type = letter_type(gettid());
-	letter->head = (struct letter_head){
-		.magic = LETTER_MAGIC,
-		.client = gettid(),
-		.units = letter_units(len),
-		.start = start,
-		.nonce = nonce,
-		.number = 1,
-		.deadline = TICK_NEVER,
-	};
+	head.magic = LETTER_MAGIC;
+	head.client = gettid();
+	head.units = letter_units(len);
+	letter->head = head;
+	letter->type = letter_type(&head, letter_place_here().pid);
 	assert_int_equal(letter_send(fixture_queue(f), letter, len), 0);
 	free(letter);
+}
+
+static void put_reply(const struct fixture *f, uint64_t nonce, uint64_t start,
+		      size_t len)
+{
+	put_reply_to(f,
+		     (struct letter_head){.place = letter_place_here(),
+					  .start = start,
+					  .nonce = nonce,
+					  .number = 1,
+					  .deadline = TICK_NEVER},
+		     len);
 }
 
 static void old_reply_to_a_recycled_id_is_not_taken_for_ours(void **state)
@@ -191,6 +200,70 @@ static void reply_to_a_living_thread_is_kept(void **state)
 	free(letter);
 }
 
+/* Whose number has another here: its start time says nothing to us, until it has
+ * given up for long. */
+static void reply_to_another_namespace_is_kept_while_it_may_be_fetched(
+	void **state)
+{
+	struct fixture *f = *state;
+	struct letter_head head = {.place = letter_place_here(),
+				   .start = identity_start_time(gettid()) - 1,
+				   .deadline = tick_after(0)};
+	struct sweep_counts counts;
+
+	f->options.sweep_ns = TICK_NEVER / 4;
+	fixture_start(f);
+	head.place.pid++;
+	put_reply_to(f, head, 4);
+	letter_ring(fixture_queue(f), letter_type(&head, head.place.pid - 1));
+	assert_int_equal(sweep_dead(fixture_queue(f), &counts), 0);
+	assert_int_equal(counts.replies + counts.others, 0);
+	assert_int_equal(fixture_status(f).msg_qnum, 2);
+
+	head.deadline = tick_now() - SWEEP_UNKNOWN_NS;
+	put_reply_to(f, head, 4);
+	head.place.time++; /* by another clock */
+	put_reply_to(f, head, 4);
+	assert_int_equal(sweep_dead(fixture_queue(f), &counts), 0);
+	assert_int_equal(counts.replies, 1);
+	assert_int_equal(fixture_status(f).msg_qnum, 3);
+}
+
+/* ---- what is removed under a living server ---- */
+
+static void server_without_its_set_ends_and_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct gate_server server;
+	int64_t begin;
+	int gate;
+
+	fixture_start(f);
+	gate = gate_find(f->options.key, GATE_NO_FILE, GATE_NO_OTHER, &server);
+	assert_true(gate >= 0);
+	begin = tick_now();
+	assert_int_equal(gate_remove(gate), 0);
+	assert_int_equal(fixture_end(f->server), EIDRM);
+	assert_true(tick_now() - begin < 5 * TICK_S);
+	f->server = 0;
+	assert_int_equal(fixture_queue(f), -1);
+}
+
+static void server_whose_semaphore_was_reset_leaves_the_set_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct gate_server server;
+	int gate;
+
+	fixture_start(f);
+	gate = gate_find(f->options.key, GATE_NO_FILE, GATE_NO_OTHER, &server);
+	assert_int_equal(semctl(gate, 0, SETVAL, 0), 0);
+	assert_int_equal(fixture_end(f->server), EIDRM);
+	f->server = 0;
+	assert_int_equal(gate_remove(gate),
+			 0); /* another's, for all it knows */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +276,9 @@ int main(void)
 		CASE(old_reply_to_a_recycled_id_is_not_taken_for_ours),
 		CASE(reply_of_an_earlier_thread_of_our_id_is_collected),
 		CASE(reply_to_a_living_thread_is_kept),
+		CASE(reply_to_another_namespace_is_kept_while_it_may_be_fetched),
+		CASE(server_without_its_set_ends_and_leaves_nothing),
+		CASE(server_whose_semaphore_was_reset_leaves_the_set_alone),
 	};
 
 	return SUPPORT_MAIN(tests);

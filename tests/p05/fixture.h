@@ -156,7 +156,8 @@ static inline struct mqclient *fixture_client(const struct fixture *f)
 {
 	struct mqclient *client;
 
-	assert_int_equal(mqclient_open(&client, f->options.key, GATE_NO_FILE),
+	assert_int_equal(mqclient_open(&client, f->options.key, GATE_NO_FILE,
+				       GATE_NO_OTHER),
 			 0);
 	return client;
 }
@@ -186,7 +187,8 @@ static inline int fixture_ask_once(void *arg)
 {
 	const struct fixture *f = arg;
 	struct mqclient *client;
-	int rc = mqclient_open(&client, f->options.key, GATE_NO_FILE);
+	int rc = mqclient_open(&client, f->options.key, GATE_NO_FILE,
+			       GATE_NO_OTHER);
 
 	if (rc == 0)
 		rc = fixture_ask(client, 20, 22, 60000);

@@ -1,5 +1,6 @@
 /* Who serves, and how much room there is: p05-sysv-mq/gate.h. */
 #include "p05-sysv-mq/gate.h"
+#include "p05-sysv-mq/letter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,16 +54,20 @@ static int take_and_die(void *arg)
 static void only_one_serves(void **state)
 {
 	bool is_new;
-	pid_t server;
+	struct gate_server server;
 	int set;
 
 	(void)state;
-	assert_int_equal(gate_find(key, GATE_NO_FILE, &server), -ENOENT);
+	assert_int_equal(gate_find(key, GATE_NO_FILE, GATE_NO_OTHER, &server),
+			 -ENOENT);
 	set = take(GATE_NO_FILE, &is_new);
 	assert_true(set >= 0 && is_new);
 	assert_int_equal(take(GATE_NO_FILE, &is_new), -EADDRINUSE);
-	assert_int_equal(gate_find(key, GATE_NO_FILE, &server), set);
-	assert_int_equal(server, getpid());
+	assert_int_equal(gate_find(key, GATE_NO_FILE, GATE_NO_OTHER, &server),
+			 set);
+	assert_int_equal(server.pid, getpid());
+	assert_int_equal(server.pid_namespace, letter_place_here().pid);
+	assert_true(gate_is_ours(key, set));
 	assert_true(gate_is_served(set));
 }
 
@@ -70,15 +75,16 @@ static void killed_server_is_known_at_once(void **state)
 {
 	uint64_t identity = GATE_NO_FILE;
 	bool is_new = true;
-	pid_t server;
+	struct gate_server server;
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
 		assert_int_equal(
 			support_child_status(take_and_die, &identity, 20000),
 			128 + SIGKILL);
-		assert_int_equal(gate_find(key, GATE_NO_FILE, &server),
-				 -ENOENT);
+		assert_int_equal(
+			gate_find(key, GATE_NO_FILE, GATE_NO_OTHER, &server),
+			-ENOENT);
 	}
 	assert_true(take(GATE_NO_FILE, &is_new) >= 0);
 	assert_false(is_new);
@@ -135,7 +141,7 @@ static void files_with_one_key_are_told_apart(void **state)
 	struct scratch scratch;
 	key_t other;
 	bool is_new;
-	pid_t server;
+	struct gate_server server;
 
 	(void)state;
 	scratch_make(&scratch);
@@ -148,9 +154,10 @@ static void files_with_one_key_are_told_apart(void **state)
 	}
 	assert_true(identities[0] != identities[1]);
 	assert_true(take(identities[0], &is_new) >= 0);
-	assert_true(gate_find(key, identities[0], &server) >= 0);
-	assert_true(gate_find(key, GATE_NO_FILE, &server) >= 0);
-	assert_int_equal(gate_find(key, identities[1], &server), -EXDEV);
+	assert_true(gate_find(key, identities[0], GATE_NO_OTHER, &server) >= 0);
+	assert_true(gate_find(key, GATE_NO_FILE, GATE_NO_OTHER, &server) >= 0);
+	assert_int_equal(gate_find(key, identities[1], GATE_NO_OTHER, &server),
+			 -EXDEV);
 	assert_int_equal(take(identities[1], &is_new), -EXDEV);
 	scratch_remove(&scratch);
 }
@@ -181,34 +188,39 @@ static void no_such_file_has_no_key(void **state)
 
 static void another_programs_set_is_refused_and_left_alone(void **state)
 {
-	const unsigned short values[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+	const unsigned short values[11] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
 	bool is_new;
-	pid_t server;
+	struct gate_server server;
 	int set;
 
 	(void)state;
-	for (int n = 1; n <= 9; n++) {
+	for (int n = 1; n <= 11; n++) {
 		set = sysv_sem_create(key, n, values, 0600);
 		assert_true(set >= 0);
 		assert_int_equal(take(GATE_NO_FILE, &is_new), -ENOTUNIQ);
-		assert_int_equal(gate_find(key, GATE_NO_FILE, &server),
-				 -ENOTUNIQ);
+		assert_int_equal(
+			gate_find(key, GATE_NO_FILE, GATE_NO_OTHER, &server),
+			-ENOTUNIQ);
 		assert_int_equal(semctl(set, 0, GETVAL), 1);
 		assert_int_equal(semctl(set, 0, IPC_RMID), 0);
 	}
-	/* Made and never used, like ipcmk does it. */
-	set = semget(key, 2, IPC_CREAT | IPC_EXCL | 0600);
-	assert_int_equal(take(GATE_NO_FILE, &is_new), -ENOTUNIQ);
-	assert_int_equal(semctl(set, 0, GETVAL), 0);
+	/* Made and never used, like ipcmk does it; of ten, too, as ours has. */
+	for (int n = 2; n <= 10; n += 8) {
+		set = semget(key, n, IPC_CREAT | IPC_EXCL | 0600);
+		assert_int_equal(take(GATE_NO_FILE, &is_new), -ENOTUNIQ);
+		assert_int_equal(semctl(set, 0, GETVAL), 0);
+		assert_int_equal(semctl(set, 0, IPC_RMID), 0);
+	}
 }
 
 static void set_without_its_label_is_no_server_yet(void **state)
 {
-	pid_t server;
+	struct gate_server server;
 
 	(void)state;
-	assert_true(semget(key, 7, IPC_CREAT | IPC_EXCL | 0600) >= 0);
-	assert_int_equal(gate_find(key, GATE_NO_FILE, &server), -ENOENT);
+	assert_true(semget(key, 10, IPC_CREAT | IPC_EXCL | 0621) >= 0);
+	assert_int_equal(gate_find(key, GATE_NO_FILE, GATE_NO_OTHER, &server),
+			 -ENOENT);
 }
 
 static void server_killed_while_it_made_the_set_is_recovered(void **state)
@@ -216,8 +228,8 @@ static void server_killed_while_it_made_the_set_is_recovered(void **state)
 	bool is_new = false;
 
 	(void)state;
-	/* The state after semget(2) of the creator; seven semaphores. */
-	assert_true(semget(key, 7, IPC_CREAT | IPC_EXCL | 0600) >= 0);
+	/* The state after semget(2) of the creator; ten semaphores, and a mode that nobody gives. */
+	assert_true(semget(key, 10, IPC_CREAT | IPC_EXCL | 0621) >= 0);
 	assert_true(take(GATE_NO_FILE, &is_new) >= 0);
 	assert_true(is_new);
 }

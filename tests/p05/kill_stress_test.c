@@ -25,7 +25,7 @@ static int ask_through_crashes(void *arg)
 		rc = client ? 0
 			    : mqclient_open(&client,
 					    asker->fixture->options.key,
-					    GATE_NO_FILE);
+					    GATE_NO_FILE, GATE_NO_OTHER);
 		if (rc == 0)
 			rc = fixture_ask(client, getpid(), i, TIMEOUT_MS);
 		if (tick_is_over(latest))
@@ -101,7 +101,8 @@ static int ask_for_ever(void *arg)
 {
 	const struct fixture *f = arg;
 	struct mqclient *client;
-	int rc = mqclient_open(&client, f->options.key, GATE_NO_FILE);
+	int rc = mqclient_open(&client, f->options.key, GATE_NO_FILE,
+			       GATE_NO_OTHER);
 
 	for (int i = 0; rc == 0; i++)
 		rc = fixture_ask(client, getpid(), i, 60000);

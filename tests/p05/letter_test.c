@@ -62,25 +62,45 @@ static void types_keep_clients_apart(void **state)
 {
 	(void)state;
 	for (int i = 100; i < 110; i++) {
-		letter->type = letter_type(i);
 		letter->head.client = i;
+		letter->type = letter_type(&letter->head, 0);
 		assert_int_equal(letter_send(queue, letter, 1), 0);
 	}
 	for (int i = 109; i >= 100; i--) {
-		assert_int_equal(letter_receive(queue, letter_type(i), letter,
-						TEXT_MAX, IPC_NOWAIT),
-				 1);
+		assert_int_equal(
+			letter_receive(queue, i, letter, TEXT_MAX, IPC_NOWAIT),
+			1);
 		assert_int_equal(letter->head.client, i);
 	}
+}
+
+static long type_of(pid_t client, uint32_t namespace, uint32_t server)
+{
+	const struct letter_head head = {
+		.client = client, .place.pid = namespace, .nonce = UINT64_MAX};
+
+	return letter_type(&head, server);
 }
 
 static void process_1_does_not_read_the_requests(void **state)
 {
 	(void)state;
-	assert_int_equal(letter_type(5001), 5001);
-	assert_int_not_equal(letter_type(1), LETTER_REQUEST);
+	assert_int_equal(type_of(5001, 7, 7), 5001);
+	assert_int_not_equal(type_of(1, 7, 7), LETTER_REQUEST);
 	/* Nobody else has it: thread ids end at 4194304. */
-	assert_true(letter_type(1) > 4194304);
+	assert_true(type_of(1, 7, 7) > 4194304);
+}
+
+static void one_id_in_two_namespaces_is_two_types(void **state)
+{
+	(void)state;
+	assert_int_equal(type_of(5001, 0, 0), 5001); /* nobody can tell */
+	assert_int_not_equal(type_of(5001, 8, 7), 5001);
+	assert_int_not_equal(type_of(5001, 8, 7), type_of(5001, 9, 7));
+	assert_int_not_equal(type_of(5001, 8, 7), type_of(5002, 8, 7));
+	assert_int_not_equal(type_of(5001, 0, 7), type_of(5001, 7, 7));
+	assert_true(type_of(1, UINT32_MAX, 7) > 4194304 + 1);
+	assert_true(type_of(5001, 0, 7) > 4194304 + 1);
 }
 
 static void full_queue_is_eagain_but_takes_empty_messages(void **state)
@@ -256,6 +276,7 @@ int main(void)
 		CASE(letter_arrives_as_it_was_sent),
 		CASE(types_keep_clients_apart),
 		CASE(process_1_does_not_read_the_requests),
+		CASE(one_id_in_two_namespaces_is_two_types),
 		CASE(full_queue_is_eagain_but_takes_empty_messages),
 		CASE(message_that_is_too_big_is_taken_out),
 		CASE(message_that_is_too_big_takes_no_other_along),

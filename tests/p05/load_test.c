@@ -13,7 +13,7 @@ static int ask_many(void *arg)
 	const struct asker *asker = arg;
 	struct mqclient *client;
 	int rc = mqclient_open(&client, asker->fixture->options.key,
-			       GATE_NO_FILE);
+			       GATE_NO_FILE, GATE_NO_OTHER);
 
 	for (int i = 0; i < REQUESTS && rc == 0; i++)
 		rc = fixture_ask(client, asker->index * REQUESTS, i, 60000);

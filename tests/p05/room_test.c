@@ -65,7 +65,8 @@ static int ask_big(void *arg)
 	const struct fixture *f = arg;
 	char text[BIG], reply[BIG + 1];
 	struct mqclient *client;
-	int rc = mqclient_open(&client, f->options.key, GATE_NO_FILE);
+	int rc = mqclient_open(&client, f->options.key, GATE_NO_FILE,
+			       GATE_NO_OTHER);
 
 	memset(text, getpid() % 256, sizeof(text));
 	for (int i = 0; i < ROUNDS && rc == 0; i++) {
@@ -88,8 +89,9 @@ static ssize_t answer_if_there_is_room(const char *text, size_t text_bytes,
 {
 	static bool is_first = true; /* in the server's process */
 	const struct fixture *f = arg;
-	pid_t server;
-	int gate = gate_find(f->options.key, GATE_NO_FILE, &server);
+	struct gate_server server;
+	int gate =
+		gate_find(f->options.key, GATE_NO_FILE, GATE_NO_OTHER, &server);
 	int64_t deadline = tick_after(10 * TICK_S);
 	struct msqid_ds status;
 
@@ -114,7 +116,8 @@ static int ask_big_once(void *arg)
 	const struct fixture *f = arg;
 	char text[BIG] = "", reply[BIG + 1];
 	struct mqclient *client;
-	ssize_t n = mqclient_open(&client, f->options.key, GATE_NO_FILE);
+	ssize_t n = mqclient_open(&client, f->options.key, GATE_NO_FILE,
+				  GATE_NO_OTHER);
 
 	if (n == 0)
 		n = mqclient_ask(client, text, sizeof(text), reply,
@@ -171,6 +174,7 @@ static int flood(void *arg)
 	letter->head = (struct letter_head){
 		.magic = LETTER_MAGIC,
 		.client = getpid(),
+		.place = letter_place_here(),
 		.start = 1, /* an earlier process with this id */
 		.units = letter_units(BIG + 1),
 		.deadline = TICK_NEVER,
@@ -210,6 +214,7 @@ static void backlog_keeps_order_and_forgets_the_late(void **state)
 	struct backlog backlog = BACKLOG_EMPTY;
 	struct letter *letter = letter_new(BIG);
 	int queue = msgget(IPC_PRIVATE, 0600), filler = 0;
+	const struct letter_place here = letter_place_here();
 	unsigned int expired = 0;
 
 	(void)state;
@@ -217,6 +222,7 @@ static void backlog_keeps_order_and_forgets_the_late(void **state)
 	letter->type = 2;
 	letter->head = (struct letter_head){.magic = LETTER_MAGIC,
 					    .client = 2,
+					    .place = here,
 					    .units = letter_units(BIG),
 					    .deadline = TICK_NEVER};
 	while (letter_send(queue, letter, BIG) == 0)
@@ -228,18 +234,19 @@ static void backlog_keeps_order_and_forgets_the_late(void **state)
 		assert_int_equal(backlog_add(&backlog, letter, BIG), 0);
 	}
 	assert_int_equal(backlog_add(&backlog, letter, BIG), -ENOBUFS);
-	assert_int_equal(backlog_flush(&backlog, queue, &expired), -EAGAIN);
+	assert_int_equal(backlog_flush(&backlog, queue, &here, &expired),
+			 -EAGAIN);
 	assert_int_equal(expired, BACKLOG_MAX / 2);
 	while (filler--)
 		assert_int_equal(
 			letter_receive(queue, 2, letter, BIG, IPC_NOWAIT), BIG);
 	for (uint64_t i = 1; i < BACKLOG_MAX; i += 2) {
-		backlog_flush(&backlog, queue, &expired);
+		backlog_flush(&backlog, queue, &here, &expired);
 		assert_int_equal(
 			letter_receive(queue, 3, letter, BIG, IPC_NOWAIT), BIG);
 		assert_int_equal(letter->head.number, i);
 	}
-	assert_int_equal(backlog_flush(&backlog, queue, &expired), 0);
+	assert_int_equal(backlog_flush(&backlog, queue, &here, &expired), 0);
 	assert_int_equal(backlog.n, 0);
 	assert_int_equal(backlog_add(&backlog, letter, BIG), 0);
 	backlog_clear(&backlog);

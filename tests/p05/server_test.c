@@ -64,7 +64,8 @@ static void queue_of_another_program_is_left_alone(void **state)
 	assert_int_equal(letter_ring(queue, 5), 0);
 	assert_int_equal(mqserver_create(&server, &f->options, &found),
 			 -ENOTUNIQ);
-	assert_int_equal(mqclient_open(&client, f->options.key, GATE_NO_FILE),
+	assert_int_equal(mqclient_open(&client, f->options.key, GATE_NO_FILE,
+				       GATE_NO_OTHER),
 			 -ENOENT);
 	assert_int_equal(fixture_queue(f), queue);
 	assert_int_equal(msgctl(queue, IPC_RMID, NULL), 0);
@@ -124,7 +125,8 @@ static int ask_and_be_interrupted(void *arg)
 	const struct sigaction action = {.sa_handler = do_nothing};
 	const struct fixture *f = arg;
 	struct mqclient *client;
-	int rc = mqclient_open(&client, f->options.key, GATE_NO_FILE);
+	int rc = mqclient_open(&client, f->options.key, GATE_NO_FILE,
+			       GATE_NO_OTHER);
 
 	sigaction(SIGUSR1, &action, NULL);
 	if (rc == 0)
@@ -164,7 +166,7 @@ static void message_too_big_for_a_client_does_not_block_it(void **state)
 	struct {
 		long type;
 		char bytes[8192];
-	} message = {.type = letter_type(gettid())};
+	} message = {.type = gettid()};
 
 	f->options.sweep_ns = TICK_NEVER / 4;
 	fixture_start(f);

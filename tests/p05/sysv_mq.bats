@@ -202,7 +202,54 @@ make_alike() {
 	wait_until 30 is_ended "$SERVER"
 	wait "$SERVER" && fail "the server ended as if told to"
 	unset 'SERVER_PID[server]'
-	assert_equal "$(<"$SERVER_ERR")" "sysv_server: the queue of key 0x12345678 was removed by somebody else"
+	assert_equal "$(<"$SERVER_ERR")" "sysv_server: the queue of key 0x12345678, or its semaphores, were removed by somebody else"
+	assert_nothing_left
+}
+
+set_id() {
+	ipcs -s | awk '$1 == "0x12345678" { print $2 }'
+}
+
+@test "a server whose semaphores are removed says so and ends" {
+	start
+	ipcrm -s "$(set_id)"
+	wait_until 5 is_ended "$SERVER"
+	wait "$SERVER" && fail "the server ended as if told to"
+	unset 'SERVER_PID[server]'
+	assert_equal "$(<"$SERVER_ERR")" "sysv_server: the queue of key 0x12345678, or its semaphores, were removed by somebody else"
+	assert_nothing_left
+}
+
+@test "a server that is killed without its semaphores blocks no later one" {
+	start
+	id=$(queue_id)
+	freeze
+	ipcrm -s "$(set_id)"
+	stop_server server KILL
+	assert_equal "$(queue_id)" "$id"
+	start
+	assert_equal "$(<"$SERVER_ERR")" "sysv_server: took over from a dead server (msqid=$id) that had lost its semaphores"
+	run -0 ./sysv_client -q HELLO
+	stop_server
+	assert_nothing_left
+}
+
+@test "clients of two PID namespaces with one thread id get their own answers" {
+	start --timeout=20ms
+	freeze
+	local i pids=()
+	for i in --mount-proc=/proc --mount-proc=/proc --mount; do
+		unshare --pid --fork "$i" ./sysv_client -q --timeout=60s \
+			"${#pids[@]}" >"out.${#pids[@]}" 3>&- &
+		pids+=($!)
+	done
+	wait_until 30 has_messages 3
+	kill -CONT "$SERVER"
+	for i in 0 1 2; do
+		wait "${pids[i]}"
+		assert_equal "$(<"out.$i")" "Response: ${i}_PROCESSED"
+	done
+	stop_server
 	assert_nothing_left
 }
 
@@ -278,6 +325,46 @@ make_alike() {
 	rm /tmp/sysv_client /tmp/sysv_server
 }
 
+as_nobody() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+
+@test "what another user's dead server left is not touched" {
+	need_second_user
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR" . || true
+	start --mode=666
+	freeze
+	./sysv_client -q HELLO 3>&- &
+	client=$!
+	wait_until 30 has_messages 1
+	kill -KILL "$client"
+	stop_server server KILL
+	cp -L sysv_server /tmp
+	run -1 as_nobody /tmp/sysv_server
+	assert_one_line_error "$output"
+	assert_output --partial 'a dead server of another user has left its queue there'
+	has_messages 1
+	start # not as if somebody lived
+	grep -q 'purged 1 requests, 0 replies' "$SERVER_ERR"
+	rm /tmp/sysv_server
+}
+
+@test "a server of another user is asked only if he is named" {
+	need_second_user
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR" . || true
+	cp -L sysv_server sysv_client /tmp
+	start_server --ready Waiting setpriv --reuid=65534 --regid=65534 \
+		--clear-groups /tmp/sysv_server --mode=666
+	run -1 ./sysv_client -q HELLO
+	assert_output "sysv_client: the server of key 0x12345678 belongs to another user: --server-user=USER asks it"
+	run -0 ./sysv_client -q --server-user=nobody HELLO
+	assert_output 'Response: HELLO_PROCESSED'
+	stop_server
+	start --mode=666 # root's may be asked by all
+	run -0 as_nobody /tmp/sysv_client -q HELLO
+	rm /tmp/sysv_server /tmp/sysv_client
+}
+
 @test "limits that are too low are named" {
 	need_writable /proc/sys/kernel/msgmni
 	echo 0 >/proc/sys/kernel/msgmni
@@ -304,7 +391,7 @@ make_alike() {
 	start
 	run ./sysv_client "$(printf '%09000d' 1)"
 	assert_failure 2
-	assert_line --partial 'accepted is up to 8080, by kernel.msgmax and half of kernel.msgmnb'
+	assert_line --partial 'accepted is up to 8072, by kernel.msgmax and half of kernel.msgmnb'
 	run ./sysv_client -q "$(printf '%08080d' 1)"
 	assert_success
 	run ./sysv_client -q ""

@@ -24,7 +24,8 @@ static void *run_client(void *arg)
 {
 	const struct fixture *f = arg;
 	struct mqclient *client;
-	intptr_t rc = mqclient_open(&client, f->options.key, GATE_NO_FILE);
+	intptr_t rc = mqclient_open(&client, f->options.key, GATE_NO_FILE,
+				    GATE_NO_OTHER);
 
 	for (int i = 0; i < REQUESTS && rc == 0; i++)
 		rc = fixture_ask(client, gettid(), i, 60000);
