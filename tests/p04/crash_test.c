@@ -199,6 +199,40 @@ static void a_killed_dispatcher_and_its_workers_lose_no_job(void **state)
 	finish_and_check(NULL);
 }
 
+/* Who does the work is not the shell: when that is killed, too, nobody leads the
+ * group, and its member works on for a while. */
+static void a_killed_shell_leaves_no_job_to_run_beside_itself(void **state)
+{
+	struct fixture_dispatcher d = quiet();
+	int left = 0;
+
+	(void)state;
+	for (int i = 0; i < rounds() / 5; i++) {
+		pid_t pid = start(&d), worker[4], shell;
+		char command[1024];
+
+		snprintf(command, sizeof(command),
+			 "cd %s; (exec 9>>lock.%d; flock -n 9 || "
+			 "echo %d >>overlap; echo %d >>ran; exec sleep 0.0%d) "
+			 "& wait",
+			 f.scratch.dir, jobs, jobs, jobs, i % 7);
+		assert_true(fixture_submit(&f, &f.journal, command, 0) > 0);
+		jobs++;
+		sleep_up_to(20 * TICK_MS);
+		for (int k = 0, n = children(pid, worker, 4); k < n; k++) {
+			if (children(worker[k], &shell, 1) != 1)
+				shell = 0;
+			kill(worker[k], SIGSTOP); /* it would see to its end */
+			if (shell > 0)
+				left += kill(shell, SIGKILL) == 0;
+			kill(worker[k], SIGKILL);
+		}
+		kill_and_reap(pid);
+	}
+	assert_true(left > 0);
+	finish_and_check(NULL);
+}
+
 static void a_killed_worker_loses_no_job(void **state)
 {
 	struct fixture_dispatcher d = quiet();
@@ -260,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_killed_dispatcher_loses_no_job),
 		CASE(a_killed_dispatcher_and_its_workers_lose_no_job),
+		CASE(a_killed_shell_leaves_no_job_to_run_beside_itself),
 		CASE(a_killed_worker_loses_no_job),
 		CASE(a_killed_submitter_loses_no_job_that_it_was_told_of),
 	};

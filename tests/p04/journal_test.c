@@ -185,6 +185,53 @@ static void a_new_dispatcher_waits_for_the_workers_of_a_dead_one(void **state)
 		journal_serve(&f.journal, tick_after(10 * TICK_S), &holder), 0);
 }
 
+static bool holds_role;
+
+/* Whoever has the journal is of a PID namespace that we know nothing of: dead or
+ * not, it may live. */
+static int serve_elsewhere(void *arg)
+{
+	struct identity_process us;
+	struct journal journal;
+	pid_t holder;
+
+	if (journal_open(&journal, f.path, false) ||
+	    journal_serve(&journal, TICK_NEVER, &holder) || identity_self(&us))
+		return 1;
+	us.place.pid.inode++;
+	us.place.pid.id++;
+	if (pwrite(journal.dispatcher.fd, &us, sizeof(us), 0) != sizeof(us))
+		return 2;
+	if (!holds_role)
+		journal_close(&journal);
+	if (write(*(const int *)arg, "", 1) != 1)
+		return 3;
+	pause();
+	return 4;
+}
+
+static void a_dispatcher_in_another_namespace_is_known_by_what_it_holds(
+	void **state)
+{
+	pid_t holder = 4711, pid;
+	int ready;
+
+	(void)state;
+	holds_role = true;
+	pid = support_start(serve_elsewhere, &ready, &ready, 20000);
+	assert_true(journal_is_served(&f.journal));
+	assert_int_equal(
+		journal_serve(&f.journal, tick_after(20 * TICK_MS), &holder),
+		-EBUSY);
+	assert_int_equal(holder, 0);
+	support_kill(&pid);
+	holds_role = false;
+	pid = support_start(serve_elsewhere, &ready, &ready, 20000);
+	assert_false(journal_is_served(&f.journal));
+	assert_int_equal(journal_serve(&f.journal, tick_now(), &holder), 0);
+	support_kill(&pid);
+}
+
 static void it_cannot_be_closed_while_a_submitter_is_in(void **state)
 {
 	struct journal other;
@@ -358,6 +405,7 @@ int main(void)
 		CASE(a_head_of_another_version_or_kind_is_refused),
 		CASE(ids_are_given_once_also_to_processes_at_once),
 		CASE(one_dispatcher_holds_it_until_it_closes),
+		CASE(a_dispatcher_in_another_namespace_is_known_by_what_it_holds),
 		CASE(a_new_dispatcher_waits_for_the_workers_of_a_dead_one),
 		CASE(it_cannot_be_closed_while_a_submitter_is_in),
 		CASE(a_record_gives_back_what_was_put_in),
