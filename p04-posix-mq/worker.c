@@ -222,7 +222,7 @@ static int run(void *arg)
 {
 	const struct worker *worker = arg;
 	struct command command = {.worker = worker};
-	struct identity_role role;
+	struct identity_role role = {.fd = -1};
 	int status, error;
 	bool is_ended;
 	pid_t pid;

@@ -294,7 +294,7 @@ static int take_role(const struct identity_role *role, int64_t deadline,
 int journal_serve(struct journal *journal, int64_t deadline, pid_t *holder)
 {
 	struct identity_process us;
-	struct identity_role role;
+	struct identity_role role = {.fd = -1};
 	int error = open_role(journal, O_CREAT, &role);
 
 	if (error)
@@ -314,7 +314,7 @@ int journal_serve(struct journal *journal, int64_t deadline, pid_t *holder)
 
 bool journal_is_served(const struct journal *journal)
 {
-	struct identity_role role;
+	struct identity_role role = {.fd = -1};
 	bool is_served, has_met = false;
 	pid_t holder;
 

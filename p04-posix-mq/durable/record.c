@@ -182,7 +182,7 @@ int record_read(int fd, struct record_head *head, struct job **job)
 
 bool record_is_running(int dir, uint64_t id)
 {
-	struct identity_role role;
+	struct identity_role role = {.fd = -1};
 	bool has_met = false;
 	int fd = record_open(dir, id), peer;
 
