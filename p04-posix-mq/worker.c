@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -104,7 +105,7 @@ static void identify(struct command *command, pid_t pid)
 {
 	if (identity_of(pid, &command->leader))
 		command->leader = (struct identity_process){.pid = pid};
-	command->pidfd = identity_open(&command->leader);
+	command->pidfd = pidfd_open(pid, 0);
 	send_leader(command->worker->guard, command->pidfd);
 }
 
@@ -141,17 +142,39 @@ static bool has_ended(pid_t pid)
 	       info.si_pid == pid;
 }
 
+/* Where /proc does not tell who that is, it is still our child. */
+static void signal_command(const struct command *command, int number)
+{
+	if (identity_signal_group(&command->leader, command->pidfd, number) ==
+	    -EXDEV)
+		kill(-command->leader.pid, number);
+}
+
+/* All of the group; where /proc does not tell of members, the shell. */
+static int wait_for_group(const struct command *command, int64_t deadline)
+{
+	const struct identity_process *leader = &command->leader;
+
+	if (identity_judge(leader) != IDENTITY_UNKNOWN)
+		return identity_wait_group(leader, command->pidfd, deadline);
+	while (!has_ended(leader->pid)) {
+		if (tick_is_over(deadline))
+			return -ETIMEDOUT;
+		tick_sleep_until(tick_after(TICK_MS));
+	}
+	return -EXDEV;
+}
+
 /* SIGTERM, some time for the whole group, SIGKILL for what is left of it: the
  * shell is often gone at once, and what it had started is at work still. */
 static void end_command(const struct command *command, int64_t grace_ns)
 {
-	const struct identity_process *leader = &command->leader;
-
-	identity_signal_group(leader, command->pidfd, SIGTERM);
-	identity_signal_group(leader, command->pidfd, SIGCONT);
-	if (identity_wait_group(leader, command->pidfd, tick_after(grace_ns)))
-		worker_end_group(leader, command->pidfd,
-				 tick_after(WORKER_KILL_NS));
+	signal_command(command, SIGTERM);
+	signal_command(command, SIGCONT);
+	if (wait_for_group(command, tick_after(grace_ns)) == 0)
+		return;
+	signal_command(command, SIGKILL);
+	wait_for_group(command, tick_after(WORKER_KILL_NS));
 }
 
 /* Until the command has ended, or we shall: SIGTERM, which the kernel sends

@@ -34,13 +34,20 @@ static int set_error(int error)
 
 int gate_key(const char *path, key_t *key, uint64_t *identity)
 {
-	struct stat status;
-	int rc = sysv_key(path, PROJECT, key);
+	struct stat status, again;
+	int rc;
 
-	if (rc)
-		return rc;
-	if (stat(path, &status) < 0)
-		return -errno;
+	/* ftok(3) looks by name, too: it must have been at the same file. */
+	do {
+		if (stat(path, &status) < 0)
+			return -errno;
+		rc = sysv_key(path, PROJECT, key);
+		if (rc)
+			return rc;
+		if (stat(path, &again) < 0)
+			return -errno;
+	} while (again.st_dev != status.st_dev ||
+		 again.st_ino != status.st_ino);
 	/* Inode numbers differ in their low bits, devices are few: both fit
 	 * without a loss until inodes exceed 44 bits. Bit 59 says "a file". */
 	*identity = (((uint64_t)status.st_dev << 44) ^ (uint64_t)status.st_ino);

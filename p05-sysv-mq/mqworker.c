@@ -35,7 +35,7 @@ void mqworker_sweep(const struct mqworker_shared *shared)
 	unsigned int n;
 
 	/* When it fails the queue is gone, which the workers find out. */
-	if (sweep_dead(shared->queue, &counts))
+	if (sweep_dead(shared->queue, &shared->here, &counts))
 		return;
 	n = counts.replies + counts.others;
 	if (n)

@@ -70,10 +70,11 @@ static ssize_t take(int queue, struct letter *letter, size_t text_max, bool all)
 	return len < 0 ? -errno : len;
 }
 
-static int sweep(int queue, struct sweep_counts *counts, bool all)
+/* Of all, or of what is not awaited here. */
+static int sweep(int queue, const struct letter_place *here,
+		 struct sweep_counts *counts)
 {
 	ssize_t text_max = letter_text_max(queue), len = 0;
-	const struct letter_place here = letter_place_here();
 	struct msqid_ds status;
 	struct letter *letter;
 
@@ -88,12 +89,12 @@ static int sweep(int queue, struct sweep_counts *counts, bool all)
 	if (!letter)
 		return -ENOMEM;
 	for (msgqnum_t i = 0; i < status.msg_qnum; i++) {
-		len = take(queue, letter, (size_t)text_max, all);
+		len = take(queue, letter, (size_t)text_max, !here);
 		if (len < 0)
 			break;
 		/* Putting it back fails only if somebody sent without having
 		 * reserved: then it counts among what was taken out. */
-		if (all || !is_awaited(letter, (size_t)len, &here) ||
+		if (!here || !is_awaited(letter, (size_t)len, here) ||
 		    msgsnd(queue, letter, (size_t)len, IPC_NOWAIT) < 0)
 			count(counts, letter, (size_t)len);
 	}
@@ -103,10 +104,11 @@ static int sweep(int queue, struct sweep_counts *counts, bool all)
 
 int sweep_purge(int queue, struct sweep_counts *counts)
 {
-	return sweep(queue, counts, true);
+	return sweep(queue, NULL, counts);
 }
 
-int sweep_dead(int queue, struct sweep_counts *counts)
+int sweep_dead(int queue, const struct letter_place *here,
+	       struct sweep_counts *counts)
 {
-	return sweep(queue, counts, false);
+	return sweep(queue, here, counts);
 }

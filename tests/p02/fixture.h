@@ -43,12 +43,15 @@ static inline int run_server(void *arg)
 	const struct fixture *f = arg;
 	const struct server_options options = {.path = f->path, .mode = 0600};
 	struct server *server;
+	int rc;
 
 	if (server_create(&server, &options))
 		return 1;
 	if (fdio_write_full(f->ready, "", 1))
 		return 3;
-	return server_run(server, -1) ? 2 : 0;
+	rc = server_run(server, -1);
+	server_remove(server);
+	return rc ? 2 : 0;
 }
 
 /* It says so itself: its FIFO is there a moment before it is locked, and

@@ -230,6 +230,22 @@ is_empty_journal() {
 	rm "$JOURNAL"/*.job
 }
 
+# As after unshare(1) without --mount-proc: who has which pid is not to be had.
+@test "with a /proc of another PID namespace a stop ends the command, too" {
+	start_server --ready '^Dispatcher running, queue: ' \
+		unshare --user --map-current-user --pid --fork \
+		./job_dispatcher --linger=0 --grace=60s
+	./submit_job --cmd='echo begun; sleep 60; echo ended'
+	wait_for_line "$SERVER_OUT" '^begun' 30
+	pkill -TERM -o -x job_dispatcher
+	wait_until 20 is_ended "$SERVER"
+	stop_server
+	run -0 cat "$SERVER_OUT"
+	refute_line ended
+	assert_line 'Dispatcher: jobs kept for the next start: 1'
+	rm -r "$JOURNAL"
+}
+
 @test "a killed worker has its job run again" {
 	start_dispatcher --linger=0
 	./submit_job --cmd='if mkdir once; then echo "worker $PPID";

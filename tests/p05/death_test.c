@@ -185,13 +185,15 @@ static void reply_of_an_earlier_thread_of_our_id_is_collected(void **state)
 static void reply_to_a_living_thread_is_kept(void **state)
 {
 	struct fixture *f = *state;
+	const struct letter_place here = letter_place_here();
 	struct sweep_counts counts;
 	struct letter *letter = letter_new(64);
 
 	fixture_start(f);
 	put_reply(f, 1, identity_start_time(gettid()), 4);
 	for (int i = 0; i < 10; i++) {
-		assert_int_equal(sweep_dead(fixture_queue(f), &counts), 0);
+		assert_int_equal(sweep_dead(fixture_queue(f), &here, &counts),
+				 0);
 		assert_int_equal(counts.replies + counts.others, 0);
 	}
 	/* Perhaps the server's sweep has it in hand just now. */
@@ -209,6 +211,7 @@ static void reply_to_another_namespace_is_kept_while_it_may_be_fetched(
 	struct letter_head head = {.place = letter_place_here(),
 				   .start = identity_start_time(gettid()) - 1,
 				   .deadline = tick_after(0)};
+	const struct letter_place here = letter_place_here();
 	struct sweep_counts counts;
 
 	f->options.sweep_ns = TICK_NEVER / 4;
@@ -216,7 +219,7 @@ static void reply_to_another_namespace_is_kept_while_it_may_be_fetched(
 	head.place.pid++;
 	put_reply_to(f, head, 4);
 	letter_ring(fixture_queue(f), letter_type(&head, head.place.pid - 1));
-	assert_int_equal(sweep_dead(fixture_queue(f), &counts), 0);
+	assert_int_equal(sweep_dead(fixture_queue(f), &here, &counts), 0);
 	assert_int_equal(counts.replies + counts.others, 0);
 	assert_int_equal(fixture_status(f).msg_qnum, 2);
 
@@ -224,7 +227,7 @@ static void reply_to_another_namespace_is_kept_while_it_may_be_fetched(
 	put_reply_to(f, head, 4);
 	head.place.time++; /* by another clock */
 	put_reply_to(f, head, 4);
-	assert_int_equal(sweep_dead(fixture_queue(f), &counts), 0);
+	assert_int_equal(sweep_dead(fixture_queue(f), &here, &counts), 0);
 	assert_int_equal(counts.replies, 1);
 	assert_int_equal(fixture_status(f).msg_qnum, 3);
 }

@@ -392,7 +392,7 @@ as_nobody() {
 	run ./sysv_client "$(printf '%09000d' 1)"
 	assert_failure 2
 	assert_line --partial 'accepted is up to 8072, by kernel.msgmax and half of kernel.msgmnb'
-	run ./sysv_client -q "$(printf '%08080d' 1)"
+	run ./sysv_client -q "$(printf '%08072d' 1)"
 	assert_success
 	run ./sysv_client -q ""
 	assert_output "Response: _PROCESSED"
