@@ -207,7 +207,7 @@ static void a_killed_shell_leaves_no_job_to_run_beside_itself(void **state)
 	int left = 0;
 
 	(void)state;
-	for (int i = 0; i < rounds() / 5; i++) {
+	for (int i = 0; i < rounds() / 10; i++) {
 		pid_t pid = start(&d), worker[4], shell;
 		char command[1024];
 
