@@ -72,7 +72,8 @@ int mqserver_create(struct mqserver **out,
 int mqserver_queue(const struct mqserver *server);
 int mqserver_gate(const struct mqserver *server);
 
-/* Serve until stop_fd (-1: none) is readable. Requests in hand are finished.
+/* Serve until stop_fd (-1: none) is readable. From the process that created it:
+ * a forked child holds no semaphore. Requests in hand are finished.
  * Returns 0 then, or why it cannot go on: -EIDRM when somebody removed the
  * queue, or removed or reset the gate, which is looked at once a second. */
 int mqserver_run(struct mqserver *server, int stop_fd);
