@@ -173,8 +173,8 @@ static int take_lock(struct bounded *buffer, int64_t deadline)
 
 static void wake_everybody(struct bounded *buffer)
 {
-	bounded_cond_wake_all(&buffer->state->not_full, buffer->is_shared);
-	bounded_cond_wake_all(&buffer->state->not_empty, buffer->is_shared);
+	park_alarm(&buffer->state->not_full, buffer->is_shared);
+	park_alarm(&buffer->state->not_empty, buffer->is_shared);
 }
 
 static int enter(struct bounded *buffer, int64_t deadline)
@@ -200,16 +200,15 @@ static int enter(struct bounded *buffer, int64_t deadline)
 static void leave(struct bounded *buffer)
 {
 	struct bounded_state *state = buffer->state;
-	bool wakes_producer =
-		!is_full(buffer) && bounded_cond_claim(&state->not_full);
+	bool wakes_producer = !is_full(buffer) && park_claim(&state->not_full);
 	bool wakes_consumer =
-		!is_empty(buffer) && bounded_cond_claim(&state->not_empty);
+		!is_empty(buffer) && park_claim(&state->not_empty);
 
 	bounded_lock_drop(&state->lock);
 	if (wakes_producer)
-		bounded_cond_wake(&state->not_full, buffer->is_shared);
+		park_wake(&state->not_full, buffer->is_shared);
 	if (wakes_consumer)
-		bounded_cond_wake(&state->not_empty, buffer->is_shared);
+		park_wake(&state->not_empty, buffer->is_shared);
 }
 
 static int leave_with(struct bounded *buffer, int error)
@@ -228,30 +227,29 @@ struct visit {
 	int late; /* -ETIMEDOUT or -EINTR, once it is */
 };
 
-static int sleep_on(struct bounded *buffer, struct bounded_cond *cond,
+static int sleep_on(struct bounded *buffer, struct park *cond,
 		    struct visit *visit)
 {
-	uint32_t ticket = bounded_cond_announce(cond);
+	uint32_t ticket = park_announce(cond);
 	int error;
 
 	leave(buffer);
-	error = bounded_cond_sleep(cond, ticket,
-				   look_again(buffer, visit->deadline),
-				   buffer->is_shared);
+	error = park_sleep(cond, ticket, look_again(buffer, visit->deadline),
+			   buffer->is_shared);
 	if (error == -EINTR || tick_is_over(visit->deadline))
 		visit->late = error == -EINTR ? -EINTR : -ETIMEDOUT;
 	error = enter(buffer, visit->deadline);
 	if (error) /* and no lock: another may have what we were woken for */
-		bounded_cond_wake(cond, buffer->is_shared);
+		park_alarm(cond, buffer->is_shared);
 	else
-		bounded_cond_awake(cond);
+		park_awake(cond);
 	return error;
 }
 
 /* Wait, without the lock, until cond may have become true. Returns 0 with the
  * lock: ask again, as somebody else may have been quicker, or there was no
  * reason at all. Or an error without the lock, only after asking once more. */
-static int wait_for(struct bounded *buffer, struct bounded_cond *cond,
+static int wait_for(struct bounded *buffer, struct park *cond,
 		    struct visit *visit)
 {
 	if (!visit->has_waited && tick_is_over(visit->deadline))

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "p07-prodcons/bounded.h"
-#include "p07-prodcons/bounded_cond.h"
+#include "lib/park.h"
 #include "p07-prodcons/bounded_lock.h"
 
 enum { BOUNDED_LAYOUT_VERSION = 1 };
@@ -24,7 +24,7 @@ struct bounded_state {
 	struct bounded_lock lock;
 	_Atomic uint64_t taken; /* taken <= put <= taken + capacity */
 	_Atomic uint64_t put;
-	struct bounded_cond not_full, not_empty;
+	struct park not_full, not_empty;
 	uint64_t full_waits, empty_waits, mended;
 	uint32_t is_finished;
 };

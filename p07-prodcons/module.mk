@@ -1,5 +1,4 @@
-$(call library,bounded,p07-prodcons,bounded.c bounded_cond.c bounded_lock.c \
-	bounded_shm.c)
+$(call library,bounded,p07-prodcons,bounded.c bounded_lock.c bounded_shm.c)
 $(call library,prodcons,p07-prodcons,cmd/audit.c cmd/crew.c \
 	cmd/crew_describe.c cmd/role.c,,bounded)
 $(call program,producer_consumer,p07-prodcons,cmd/producer_consumer.c \
@@ -10,7 +9,7 @@ $(call bench,p07-prodcons,bench/bench.c bench/textbook.c,bounded,$(if $(call \
 HEADERS += p07-prodcons/bounded.h
 TSAN_TESTS += p07/bounded_test p07/threads_test
 TEST_LDFLAGS_p07/death_test := -Wl,--wrap=bounded_lock_drop \
-	-Wl,--wrap=bounded_cond_wake -Wl,--wrap=bounded_cond_sleep
+	-Wl,--wrap=park_wake -Wl,--wrap=park_sleep
 TEST_LDFLAGS_p07/bounded_shm_test := -Wl,--wrap=posix_fallocate
 TEST_LDFLAGS_p07/crew_test := -Wl,--wrap=child_fork -Wl,--wrap=pthread_create
 # Four hundred short processes, which take valgrind a minute; p07/death_test goes through the same code.

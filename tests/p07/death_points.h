@@ -1,5 +1,5 @@
 /* death_points.h - where a child is to die: the functions of bounded_lock.h
- * and bounded_cond.h are wrapped (--wrap), so that it can be in between. One
+ * and lib/park.h are wrapped (--wrap), so that it can be in between. One
  * test program includes it once. */
 #ifndef UNIXIPC_TESTS_P07_DEATH_POINTS_H
 #define UNIXIPC_TESTS_P07_DEATH_POINTS_H
@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-#include "p07-prodcons/bounded_cond.h"
+#include "lib/park.h"
 #include "p07-prodcons/bounded_lock.h"
 #include "tests/p07/fixture.h"
 
@@ -28,12 +28,12 @@ static _Atomic int *announced;
 
 void __real_bounded_lock_drop(struct bounded_lock *lock);
 void __wrap_bounded_lock_drop(struct bounded_lock *lock);
-void __real_bounded_cond_wake(struct bounded_cond *cond, bool is_shared);
-void __wrap_bounded_cond_wake(struct bounded_cond *cond, bool is_shared);
-int __real_bounded_cond_sleep(struct bounded_cond *cond, uint32_t ticket,
-			      int64_t deadline, bool is_shared);
-int __wrap_bounded_cond_sleep(struct bounded_cond *cond, uint32_t ticket,
-			      int64_t deadline, bool is_shared);
+void __real_park_wake(const struct park *park, bool is_shared);
+void __wrap_park_wake(const struct park *park, bool is_shared);
+int __real_park_sleep(const struct park *park, uint32_t ticket,
+		      int64_t deadline, bool is_shared);
+int __wrap_park_sleep(const struct park *park, uint32_t ticket,
+		      int64_t deadline, bool is_shared);
 
 static inline void die_if(int here)
 {
@@ -49,21 +49,21 @@ void __wrap_bounded_lock_drop(struct bounded_lock *lock)
 	__real_bounded_lock_drop(lock);
 }
 
-void __wrap_bounded_cond_wake(struct bounded_cond *cond, bool is_shared)
+void __wrap_park_wake(const struct park *park, bool is_shared)
 {
 	die_if(BEFORE_WAKE);
-	__real_bounded_cond_wake(cond, is_shared);
+	__real_park_wake(park, is_shared);
 }
 
-int __wrap_bounded_cond_sleep(struct bounded_cond *cond, uint32_t ticket,
-			      int64_t deadline, bool is_shared)
+int __wrap_park_sleep(const struct park *park, uint32_t ticket,
+		      int64_t deadline, bool is_shared)
 {
 	int rc;
 
 	die_if(ON_THE_WAY);
 	if (announced)
 		atomic_fetch_add(&announced[death], 1);
-	rc = __real_bounded_cond_sleep(cond, ticket, deadline, is_shared);
+	rc = __real_park_sleep(park, ticket, deadline, is_shared);
 	/* Not for having slept long enough. */
 	if (rc == 0)
 		die_if(WHEN_WOKEN);
