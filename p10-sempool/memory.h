@@ -15,23 +15,32 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "lib/identity.h"
 #include "p10-sempool/place.h"
 #include "p10-sempool/sempool.h"
 
 #define MEMORY_MAGIC 0x6c6f6f70 /* "pool" */
 
 /* With the size of the one type whose layout is the C library's own. */
-#define MEMORY_VERSION (1U | (uint32_t)sizeof(sem_t) << 16)
+#define MEMORY_VERSION (2U | (uint32_t)sizeof(sem_t) << 16)
+
+/* Whose write lock means what (a role of lib/identity): bytes of the file. */
+enum {
+	MEMORY_MANAGER, /* to be its manager */
+	MEMORY_SLOTS,   /* from here on: to work with that slot */
+};
 
 struct sempool_memory {
 	/* Of the life of a pool: changes at its beginning and its end. */
 	_Atomic uint32_t magic; /* stored last */
 	uint32_t version;
 	uint32_t slots, seats;
-	uint64_t pid_namespace;   /* whose pids these are: an inode */
-	uint64_t time_namespace;  /* and by whose clock they started */
-	_Atomic uint64_t manager; /* who it is or was; the lock is flock(2) */
+	struct identity_place made; /* where its pids and starts are true */
+
+	/* Read by everybody, and seldom written. */
+	alignas(64) _Atomic uint64_t manager; /* who it is or was */
 	_Atomic uint32_t is_closed;
+	_Atomic uint32_t has_askers; /* somebody may ask for a grant */
 
 	/* Of the patrol. */
 	alignas(64) _Atomic int64_t patrolled_ns; /* the last one */
@@ -46,7 +55,7 @@ struct sempool_memory {
 	struct place place[]; /* slots, then seats for those who wait */
 };
 
-static_assert(offsetof(struct sempool_memory, place) == 192,
+static_assert(offsetof(struct sempool_memory, place) == 256,
 	      "a layout that all builds of one version share");
 
 #endif

@@ -1,12 +1,13 @@
 $(call library,sempool,p10-sempool,sempool.c sempool_make.c sempool_patrol.c \
-	holder.c place.c)
+	place.c grant.c)
 $(call program,pool_manager,p10-sempool,cmd/pool_manager.c cmd/status.c \
 	cmd/target.c,sempool,jansson)
 $(call program,worker,p10-sempool,cmd/worker.c cmd/command.c cmd/target.c,sempool)
 $(call bench,p10-sempool,bench/bench.c,sempool)
 HEADERS += p10-sempool/sempool.h
 TSAN_TESTS += p10/threads_test
-TEST_LDFLAGS_p10/make_test := -Wl,--wrap=geteuid,--wrap=readlink
+TEST_LDFLAGS_p10/make_test := -Wl,--wrap=geteuid
+TEST_LDFLAGS_p10/grant_test := -Wl,--wrap=park_word_wake
 # To die between any two steps.
 TEST_LDFLAGS_p10/crash_test := -Wl,--wrap=pwrite,--wrap=posix_fallocate \
 	-Wl,--wrap=sem_init,--wrap=sem_trywait \

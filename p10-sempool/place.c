@@ -6,9 +6,7 @@
 #include "lib/tick.h"
 #include "p10-sempool/holder.h"
 
-/* The clock of the last timer interrupt: it is for people, and the exact one
- * would be half the cost of an acquire. */
-static int64_t coarse_now(void)
+int64_t place_now(void)
 {
 	struct timespec now;
 
@@ -16,26 +14,31 @@ static int64_t coarse_now(void)
 	return tick_from_timespec(now);
 }
 
+bool place_pass(struct place *place, uint64_t *word, uint64_t holder)
+{
+	uint64_t found = *word, next = holder | holder_turn_after(*word);
+
+	/* First, as a grant without its time would look like an old one. */
+	atomic_store_explicit(&place->since_ns, place_now(),
+			      memory_order_relaxed);
+	if (!atomic_compare_exchange_strong(&place->word, &found, next))
+		return false;
+	*word = next;
+	return true;
+}
+
 int place_take(struct place *places, unsigned int n, unsigned int first,
 	       uint64_t holder, uint64_t *word)
 {
 	for (unsigned int k = 0, i = first; k < n; k++, i++) {
-		struct place *place;
-		uint64_t found, turn;
+		uint64_t found;
 
 		if (i >= n)
 			i = 0;
-		place = &places[i];
-		found = atomic_load(&place->word);
-		if (holder_process(found))
-			continue;
-		/* The turn tells this holding from the same process's last. */
-		turn = (found + 1) & HOLDER_TURNS;
-		*word = holder | turn;
-		if (atomic_compare_exchange_strong(&place->word, &found,
-						   *word)) {
-			atomic_store_explicit(&place->since_ns, coarse_now(),
-					      memory_order_relaxed);
+		found = atomic_load(&places[i].word);
+		if (!holder_process(found) &&
+		    place_pass(&places[i], &found, holder)) {
+			*word = found;
 			return (int)i;
 		}
 	}

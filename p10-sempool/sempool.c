@@ -40,14 +40,22 @@
  * A wake-up can be spent on a waiter that is killed before it runs, while the
  * others sleep on beside a unit. So nobody sleeps longer than NAP_NS, and that
  * is also how often a waiter goes on patrol: a pool works without a manager.
+ *
+ * A unit goes to the quickest, and who was asleep never is. So who has slept
+ * through a nap no longer waits for a unit: it asks to be given a slot, which
+ * then is not free in between (grant.h).
  */
 #include "p10-sempool/sempool.h"
 
 #include <errno.h>
-#include <sys/stat.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "lib/fdio.h"
 #include "lib/tick.h"
+#include "p10-sempool/grant.h"
 #include "p10-sempool/holder.h"
 #include "p10-sempool/memory.h"
 
@@ -69,13 +77,6 @@ static bool is_closed(const struct sempool *pool)
 {
 	return atomic_load_explicit(&pool->memory->is_closed,
 				    memory_order_relaxed) != 0;
-}
-
-bool sempool_is_removed(const struct sempool *pool)
-{
-	struct stat st;
-
-	return is_closed(pool) || fstat(pool->fd, &st) < 0 || st.st_nlink == 0;
 }
 
 /* Step 2, with a unit in hand. -EAGAIN: it was one too many, and is gone. */
@@ -108,7 +109,7 @@ static int take_slot(struct sempool *pool, struct sempool_lease *lease)
 
 static int try_once(struct sempool *pool, struct sempool_lease *lease)
 {
-	lease->word = 0;
+	*lease = (struct sempool_lease){0};
 	if (is_closed(pool))
 		return -EIDRM;
 	while (sem_trywait(&pool->memory->units))
@@ -142,24 +143,74 @@ static int wait_for_unit(struct sempool *pool, int64_t deadline)
 		       : 0;
 }
 
-static int wait_for_slot(struct sempool *pool, struct sempool_lease *lease,
-			 int64_t deadline)
+/* The seat of one who waits; people see it, and grants name it. */
+struct seat {
+	int index; /* -EAGAIN: all are taken */
+	uint64_t word;
+	int64_t since_ns;
+	struct place *place;
+};
+
+static int take_grant(struct sempool *pool, const struct seat *seat,
+		      struct sempool_lease *lease)
 {
-	int error, damage;
+	uint64_t word;
+	int slot =
+		grant_take(pool->memory, pool->slots, (unsigned int)seat->index,
+			   seat->word, holder_process(seat->word), &word);
+
+	if (slot < 0)
+		return slot;
+	*lease = (struct sempool_lease){.slot = (unsigned int)slot,
+					.word = word};
+	return 0;
+}
+
+static int wait_for_grant(struct sempool *pool, const struct seat *seat,
+			  struct sempool_lease *lease, int64_t deadline)
+{
+	int64_t nap = tick_after(NAP_NS);
+	uint32_t calls = grant_ask(pool->memory, seat->place, seat->since_ns);
+	int error = take_grant(pool, seat, lease);
+
+	/* A unit that came before we asked, or that a patrol put back. */
+	if (error == -EAGAIN)
+		error = try_once(pool, lease);
+	if (error != -EAGAIN)
+		return error;
+	error = grant_sleep(seat->place, calls,
+			    nap < deadline ? nap : deadline);
+	return error ? error : take_grant(pool, seat, lease);
+}
+
+static int wait_once(struct sempool *pool, const struct seat *seat,
+		     struct sempool_lease *lease, int64_t deadline)
+{
+	int error;
+
+	if (seat->index >= 0 &&
+	    tick_now() - seat->since_ns >= GRANT_PATIENCE_NS)
+		return wait_for_grant(pool, seat, lease, deadline);
+	error = wait_for_unit(pool, deadline);
+	if (is_closed(pool))
+		return -EIDRM;
+	return error ? error : take_slot(pool, lease);
+}
+
+static int wait_for_slot(struct sempool *pool, const struct seat *seat,
+			 struct sempool_lease *lease, int64_t deadline)
+{
+	int error;
 
 	for (;;) {
-		error = wait_for_unit(pool, deadline);
-		if (is_closed(pool))
-			return -EIDRM;
-		if (!error)
-			error = take_slot(pool, lease);
+		error = wait_once(pool, seat, lease, deadline);
 		if (error != -EAGAIN && error != -ETIMEDOUT)
 			return error;
-		damage = sempool_patrol(pool);
-		if (damage)
-			return damage;
-		if (sempool_is_removed(pool))
-			return -EIDRM;
+		error = sempool_patrol(pool);
+		if (!error)
+			error = sempool_check(pool);
+		if (error)
+			return error;
 		if (pool->is_stopped && pool->is_stopped())
 			return -EINTR;
 		if (tick_is_over(deadline))
@@ -167,26 +218,48 @@ static int wait_for_slot(struct sempool *pool, struct sempool_lease *lease,
 	}
 }
 
+static void sit_down(const struct sempool *pool, struct seat *seat,
+		     uint64_t self)
+{
+	struct place *seats = pool->memory->place + pool->slots;
+	unsigned int first = (unsigned int)holder_pid(self) % SEMPOOL_WAITERS;
+
+	*seat = (struct seat){.since_ns = tick_now()};
+	seat->index =
+		place_take(seats, SEMPOOL_WAITERS, first, self, &seat->word);
+	if (seat->index < 0)
+		return;
+	seat->place = &seats[seat->index];
+	/* Of one who died there. */
+	atomic_store(&seat->place->asks_since_ns, 0);
+}
+
+/* Who left may have been given a slot a moment before. */
+static int stand_up(struct sempool *pool, const struct seat *seat,
+		    struct sempool_lease *lease, int error)
+{
+	if (seat->index < 0)
+		return error;
+	atomic_store(&seat->place->asks_since_ns, 0);
+	place_leave(seat->place, seat->word);
+	return error && take_grant(pool, seat, lease) == 0 ? 0 : error;
+}
+
 int sempool_acquire_until(struct sempool *pool, struct sempool_lease *lease,
 			  int64_t deadline)
 {
-	struct place *seats = pool->memory->place + pool->slots;
-	uint64_t self, word;
-	int error = try_once(pool, lease), seat;
+	int error = try_once(pool, lease);
+	struct seat seat;
+	uint64_t self;
 
 	if (error != -EAGAIN)
 		return error;
-	/* The seat says that we wait, to people: without one we wait too. */
 	self = self_of(pool);
 	if (!self)
 		return -ENOSYS;
-	seat = place_take(seats, SEMPOOL_WAITERS,
-			  (unsigned int)holder_pid(self) % SEMPOOL_WAITERS,
-			  self, &word);
-	error = wait_for_slot(pool, lease, deadline);
-	if (seat >= 0)
-		place_leave(&seats[seat], word);
-	return error;
+	sit_down(pool, &seat, self);
+	error = wait_for_slot(pool, &seat, lease, deadline);
+	return stand_up(pool, &seat, lease, error);
 }
 
 int sempool_acquire(struct sempool *pool, struct sempool_lease *lease)
@@ -194,21 +267,88 @@ int sempool_acquire(struct sempool *pool, struct sempool_lease *lease)
 	return sempool_acquire_until(pool, lease, TICK_NEVER);
 }
 
+static int check_lease(struct sempool *pool, const struct sempool_lease *lease)
+{
+	if (!lease->word || lease->slot >= pool->slots)
+		return -EINVAL;
+	return holder_process(lease->word) == self_of(pool) ? 0 : -EPERM;
+}
+
+/* An open file description of its own: a role belongs to one. */
+static int open_again(const struct sempool *pool, struct identity_role *role)
+{
+	char path[32];
+	int fd, error;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", pool->role.fd);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -EBADF : -errno;
+	fd = fdio_above_std(fd);
+	if (fd < 0)
+		return fd;
+	error = identity_role_open(role, fd);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	if (role->device == pool->role.device &&
+	    role->inode == pool->role.inode)
+		return 0;
+	identity_role_close(role);
+	return -ESTALE;
+}
+
+int sempool_hand_down(struct sempool *pool, struct sempool_lease *lease)
+{
+	struct identity_role role;
+	int error = check_lease(pool, lease);
+
+	if (!error && lease->lock)
+		error = -EINVAL;
+	if (!error)
+		error = open_again(pool, &role);
+	if (error)
+		return error;
+	error = identity_role_take(&role, MEMORY_SLOTS + (int64_t)lease->slot);
+	if (error) {
+		identity_role_close(&role);
+		return error == -EBUSY ? -EBADMSG : error;
+	}
+	lease->lock = role.fd;
+	return 0;
+}
+
+/* Give up our part of the lock. Whether others have it; in doubt they do. */
+static bool is_left(const struct sempool *pool, struct sempool_lease *lease)
+{
+	struct identity_role role = pool->role;
+	bool has_met = false;
+
+	if (!lease->lock)
+		return false;
+	role.fd = lease->lock;
+	lease->lock = 0;
+	identity_role_close(&role);
+	return identity_role_look(&pool->role,
+				  MEMORY_SLOTS + (int64_t)lease->slot,
+				  &has_met) != IDENTITY_PEER_ABSENT;
+}
+
 int sempool_release(struct sempool *pool, struct sempool_lease *lease)
 {
-	struct sempool_memory *memory = pool->memory;
+	int error = check_lease(pool, lease);
 	uint64_t word = lease->word;
 
-	if (!word || lease->slot >= pool->slots)
-		return -EINVAL;
-	if (holder_process(word) != self_of(pool))
-		return -EPERM;
+	if (error)
+		return error;
 	lease->word = 0;
-	if (!place_leave(&memory->place[lease->slot], word))
-		return -EBADMSG;
-	atomic_fetch_add(&memory->returns, 1);
-	/* Fails when the count is at its maximum, which no pool has. */
-	return sem_post(&memory->units) ? -EBADMSG : 0;
+	if (!is_left(pool, lease))
+		return grant_return(pool->memory, pool->slots, lease->slot,
+				    word);
+	return place_pass(&pool->memory->place[lease->slot], &word, HOLDER_LEFT)
+		       ? SEMPOOL_LEFT
+		       : -EBADMSG;
 }
 
 unsigned int sempool_count_free(const struct sempool *pool)

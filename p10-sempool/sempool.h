@@ -11,9 +11,25 @@
  * return -errno on failure, and any thread may call them, also with one handle
  * at the same time, except for create, open and close.
  *
- * After fork(2) a child may go on with the handle: it is a holder of its own,
- * and its parent's leases are not its to release. What exec(2) replaces stays
- * the same process, and keeps what it holds until it ends.
+ * Where a holder starts others to do the work, the slot belongs to the work:
+ * sempool_hand_down() gives it a lock of the kernel's (an OFD lock, fcntl(2)),
+ * on a descriptor that they inherit, and the slot is lent again when none of
+ * them has that open any more, whoever of them was killed.
+ *
+ * fork      a child may go on with the handle: it is a holder of its own, and
+ *           its parent's leases are not its to release
+ * exec      the same process still: it keeps what it holds until it ends
+ * closefrom and the like    take the handle's descriptor: who needs to know
+ *           whether the pool is still there, or a manager, is told -EBADF, or
+ *           -ESTALE when the number is another file's by now; one that waits
+ *           too. A lock that was handed down is given up by that
+ * another PID or time namespace    the table's pids mean nothing there: -EXDEV
+ *           at the door. Who entered one later (setns(2), unshare(2)) must not
+ *           use the handle
+ * another IPC namespace    nothing: what counts is a shared /dev/shm
+ *
+ * No library function writes into the ledger of IPC objects (lib/objname):
+ * commands do.
  */
 #ifndef UNIXIPC_P10_SEMPOOL_SEMPOOL_H
 #define UNIXIPC_P10_SEMPOOL_SEMPOOL_H
@@ -22,6 +38,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "lib/identity.h"
 
 #define SEMPOOL_MAX 1024           /* slots */
 #define SEMPOOL_WAITERS 1024       /* of whom is noted that they wait */
@@ -35,8 +53,8 @@ struct sempool {
 	uint64_t *self; /* who we are; nobody, in a child after fork */
 	size_t bytes;
 	unsigned int slots;
-	unsigned int hint; /* where to look first for a free slot */
-	int fd;
+	unsigned int hint;         /* where to look first for a free slot */
+	struct identity_role role; /* its descriptor; -1: closed */
 	/* A waiter asks it now and then: unless it returns 0, acquire fails
 	 * with -EINTR. For stop_signal() of lib/stop; NULL: never asked. */
 	int (*is_stopped)(void);
@@ -47,6 +65,7 @@ struct sempool {
 struct sempool_lease {
 	unsigned int slot; /* 0 … slots - 1 */
 	uint64_t word;     /* our entry in the table; 0: nothing is held */
+	int lock;          /* that was handed down; 0: none */
 };
 
 /* Make the pool of that name, "/pool", and be its manager until close or the
@@ -54,13 +73,13 @@ struct sempool_lease {
  * held in it. Does not wait. Returns 0 and which of the two it was, or -EINVAL
  * (slots or name), -EBUSY (its manager lives), -ERANGE (it has another number
  * of slots: pool->slots says how many), -ENOTSUP (another version), -EXDEV (of
- * another PID or time namespace, so that we cannot tell who of them lives),
- * -EEXIST (something else has that name, and is left as it is), -EACCES (of
- * another user), -ENOSPC, -ENOSYS (no /proc), ...
+ * another PID or time namespace or boot, so that we cannot tell who of them
+ * lives), -EEXIST (something else has that name, and is left as it is), -EACCES
+ * (of another user), -ENOSPC, -ENOSYS (no /proc), ...
  *
- * A child that the manager forks shares the handle, and with it the lock that
- * makes it the manager: until that child has closed it too, called exec(2) or
- * ended, no other process can take over. */
+ * A child that the manager forks shares the handle, and with it the role of the
+ * manager (lib/identity.h): until that child has closed it too, called exec(2)
+ * or ended, no other process can take over. */
 int sempool_create(struct sempool *pool, const char *name, unsigned int slots,
 		   bool *is_taken_over);
 
@@ -73,15 +92,22 @@ int sempool_open(struct sempool *pool, const char *name, int64_t deadline);
 /* The handle goes. What this process holds it goes on holding. */
 void sempool_close(struct sempool *pool);
 
-/* For the manager: end the pool. Its name goes, waiters get -EIDRM at once, and
- * holders may go on and release. Returns 0 or -errno. */
+/* For the manager: end the pool. Its name goes, unless it is another's by now
+ * (who replaces it between that look and unlink(2) loses the new one: names
+ * know no better way), waiters get -EIDRM at once, and holders may go on and
+ * release. Returns 0 or -errno. */
 int sempool_remove(struct sempool *pool);
 
 /* Take a slot, waiting as long as it takes, or until the deadline (at least
  * one attempt is made). A waiter looks after dead holders itself, every 50 ms,
- * so no manager is needed. Waiters are not served in order of arrival. Returns
+ * so no manager is needed. Those who have waited for 50 ms are served before all
+ * others, and in order of arrival, to the clock's 4 ms; before that the quickest
+ * is. (Not so when more than SEMPOOL_WAITERS wait, for those without a seat; a
+ * unit that was lost with a killed process, and put back, goes to the quickest;
+ * and who does not run for 100 ms when it is its turn, is passed over.) Returns
  * 0, -ETIMEDOUT, -EINTR (a handler ran, or is_stopped), -EIDRM (the pool was
- * removed), -EBADMSG (the memory is damaged). */
+ * removed, or another has its name), -EBADMSG (the memory is damaged), -EBADF
+ * or -ESTALE. */
 int sempool_acquire(struct sempool *pool, struct sempool_lease *lease);
 int sempool_acquire_until(struct sempool *pool, struct sempool_lease *lease,
 			  int64_t deadline);
@@ -89,26 +115,41 @@ int sempool_acquire_until(struct sempool *pool, struct sempool_lease *lease,
 /* The same without waiting: -EAGAIN when all are taken. */
 int sempool_try_acquire(struct sempool *pool, struct sempool_lease *lease);
 
-/* Give it back. Returns 0; -EINVAL for an empty lease, one that was released
+/* Lock the slot that we hold for what is about to be started: lease->lock is
+ * the lock's descriptor, which the lease owns, close-on-exec; the child that
+ * is to have it clears that, and only there (fcntl(2), F_SETFD). From now on
+ * the slot is in use as long as any process has the descriptor open, be it by
+ * fork, exec, dup or SCM_RIGHTS, in whatever namespace, also after we were
+ * killed, or have released it. What closes it (closefrom(3), daemons, sudo(8))
+ * is taken to be done with the slot. Returns 0; -EINVAL or -EPERM as below, or
+ * for a lease that has one; -EBADMSG when another has that lock: the slot was
+ * lent twice; -EBADF, -ESTALE, -EMFILE, ... */
+int sempool_hand_down(struct sempool *pool, struct sempool_lease *lease);
+
+/* Give it back. Returns 0; SEMPOOL_LEFT when what inherited its lock goes on:
+ * it is no longer ours, and free when that ends; -EINVAL for an empty lease, one that was released
  * or lies; -EPERM for one of another process, as after fork; -EBADMSG when
  * the table no longer says that it is ours: somebody damaged the memory, and
  * the slot may have been lent twice. */
+#define SEMPOOL_LEFT 1
 int sempool_release(struct sempool *pool, struct sempool_lease *lease);
 
 /* Give back what dead holders have, and put the semaphore right where a death
  * left it wrong. Anybody may call it at any time, the manager does so all the
  * time; when somebody did less than SEMPOOL_PATROL_NS ago, it does nothing.
- * A holder that has been reaped is found by the next call. Zombies, and pids
- * that a later process has, are looked for among 128 holders a call: if it is
- * one of those, a slot of a full pool of 1024 comes back after 0.2 s, or 0.4 s
- * when one waiter is all that looks. Returns 0 or -EBADMSG (damaged). */
+ * A holder that has been reaped is found by the next call. Zombies, pids
+ * that a later process has, and slots that were left, are looked for among 128
+ * holders a call: if it is one of those, a slot of a full pool of 1024 comes
+ * back after 0.2 s, or 0.4 s when one waiter is all that looks. Returns 0 or -EBADMSG (damaged). */
 int sempool_patrol(struct sempool *pool);
 
 /* How many slots are free just now. */
 unsigned int sempool_count_free(const struct sempool *pool);
 
-/* Whether the pool was removed, by its manager or by anybody else. */
-bool sempool_is_removed(const struct sempool *pool);
+/* Whether the pool is still what its name says: 0, or -EIDRM when it was
+ * removed, by its manager or by anybody else, or another has its name. -EBADF
+ * or -ESTALE: that cannot be told, as the handle has lost its descriptor. */
+int sempool_check(const struct sempool *pool);
 
 /* What the pool looks like; the parts may be moments apart. */
 struct sempool_state {
@@ -124,8 +165,9 @@ void sempool_look(const struct sempool *pool, struct sempool_state *state);
 /* Who holds slot i, or from slots on, up to SEMPOOL_WAITERS more, who waits.
  * Returns false for nobody. */
 struct sempool_holder {
-	pid_t pid;
-	bool is_alive;    /* false: its slot is about to come back */
+	pid_t pid;        /* 0: not known, as it was left */
+	bool is_alive;    /* it, or what inherited the lock of its slot; false:
+			   * the slot is about to come back */
 	int64_t since_ns; /* monotonic, to a few ms; never in the future */
 };
 bool sempool_look_at(const struct sempool *pool, unsigned int i,

@@ -1,7 +1,7 @@
 /* sempool_make.c - how a pool comes into being, is found, and goes.
  *
- * The manager holds flock(2) on the shared memory as long as it lives: the
- * kernel lets go of it at its death, whatever kind that is. So exactly one
+ * The manager has a role on the shared memory (lib/identity) as long as it lives:
+ * the kernel lets go of it at its death, whatever kind that is. So exactly one
  * process at a time makes, takes over or removes a pool, and whether there is
  * a manager is no guess. The magic number is stored last; without it the pool
  * is half-made: openers wait, and the next manager makes it anew. The version
@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "lib/fdio.h"
 #include "lib/objname.h"
 #include "lib/tick.h"
+#include "p10-sempool/grant.h"
 #include "p10-sempool/holder.h"
 #include "p10-sempool/memory.h"
 #include "p10-sempool/sempool.h"
@@ -39,28 +39,13 @@ static size_t bytes_for(unsigned int slots)
 	       (slots + SEMPOOL_WAITERS) * sizeof(struct place);
 }
 
-/* Its inode is its name; 0 where there is none. */
-static uint64_t namespace_of(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 ? st.st_ino : 0;
-}
-
-/* Whether pids and start times mean to us what they mean in there. */
-static bool is_same_world(const struct sempool_memory *memory)
-{
-	return memory->pid_namespace == namespace_of("/proc/self/ns/pid") &&
-	       memory->time_namespace == namespace_of("/proc/self/ns/time");
-}
-
 /* ---- the handle ---- */
 
 static int begin(struct sempool *pool, const char *name)
 {
 	int error = objname_check(name);
 
-	*pool = (struct sempool){.fd = -1};
+	*pool = (struct sempool){.role.fd = -1};
 	if (error)
 		return error;
 	snprintf(pool->name, sizeof(pool->name), "%s", name);
@@ -82,29 +67,51 @@ void sempool_close(struct sempool *pool)
 		munmap(pool->memory, pool->bytes);
 	if (pool->self)
 		munmap(pool->self, sizeof(*pool->self));
-	fdio_close(&pool->fd); /* and with it the manager's lock */
+	identity_role_close(&pool->role); /* and with it the manager's */
 	pool->memory = NULL;
 	pool->self = NULL;
 }
 
+/* Whether what we have opened may be a pool at all: of this user, and nobody
+ * may read it who may not write it. */
+static int adopt(struct sempool *pool, int fd)
+{
+	struct stat st;
+	int error = 0;
+
+	if (fstat(fd, &st) < 0)
+		error = -errno;
+	else if (st.st_uid != geteuid())
+		error = -EACCES;
+	else if (!S_ISREG(st.st_mode))
+		error = -EBADMSG;
+	else
+		error = identity_role_open(&pool->role, fd);
+	if (error)
+		close(fd);
+	return error == -EPERM ? -EBADMSG : error;
+}
+
 static int open_object(struct sempool *pool, int flags)
 {
-	fdio_close(&pool->fd);
-	pool->fd = shm_open(pool->name, O_RDWR | flags, 0600);
-	if (pool->fd < 0) {
+	int fd;
+
+	identity_role_close(&pool->role);
+	fd = shm_open(pool->name, O_RDWR | flags, 0600);
+	if (fd < 0) {
 		bool is_folder = errno == EINVAL, is_link = errno == ELOOP,
 		     is_socket = errno == ENXIO;
 
 		return is_folder || is_link || is_socket ? -EBADMSG : -errno;
 	}
-	pool->fd = fdio_above_std(pool->fd);
-	return pool->fd < 0 ? pool->fd : 0;
+	fd = fdio_above_std(fd);
+	return fd < 0 ? fd : adopt(pool, fd);
 }
 
 static int map(struct sempool *pool, size_t bytes)
 {
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			    pool->fd, 0);
+			    pool->role.fd, 0);
 
 	if (memory == MAP_FAILED)
 		return -errno;
@@ -138,16 +145,14 @@ static int judge_head(const struct sempool_memory *memory, size_t bytes,
 		return -ENOTSUP;
 	if (n < 1 || n > SEMPOOL_MAX || bytes_for(n) != bytes)
 		return -EBADMSG;
-	if (!is_same_world(memory))
-		return -EXDEV;
 	if (atomic_load(&memory->is_closed))
 		return -ENOENT;
 	*slots = n;
-	return 0;
+	return identity_place_check(&memory->made);
 }
 
 /* Map it if it is a pool. Returns 0, -EAGAIN (half-made), -ENOENT (closed),
- * -EBADMSG, -ENOTSUP, -EXDEV. */
+ * -EBADMSG, -ENOTSUP, -EXDEV, -ENOSYS. */
 static int map_pool(struct sempool *pool, const struct stat *st)
 {
 	size_t bytes = (size_t)st->st_size;
@@ -168,23 +173,13 @@ static int map_pool(struct sempool *pool, const struct stat *st)
 	return error;
 }
 
-/* Whether what we have opened may be a pool at all. */
-static int inspect(const struct sempool *pool, struct stat *st)
-{
-	if (fstat(pool->fd, st) < 0)
-		return -errno;
-	if (st->st_uid != geteuid())
-		return -EACCES;
-	return S_ISREG(st->st_mode) ? 0 : -EBADMSG;
-}
-
 static int try_open(struct sempool *pool)
 {
 	struct stat st;
 	int error = open_object(pool, 0);
 
-	if (!error)
-		error = inspect(pool, &st);
+	if (!error && fstat(pool->role.fd, &st) < 0)
+		error = -errno;
 	return error ? error : map_pool(pool, &st);
 }
 
@@ -214,7 +209,7 @@ int sempool_open(struct sempool *pool, const char *name, int64_t deadline)
 static int allocate(struct sempool *pool, size_t bytes)
 {
 	static const struct stub stub = {.version = MEMORY_VERSION};
-	ssize_t n = pwrite(pool->fd, &stub, sizeof(stub), 0);
+	ssize_t n = pwrite(pool->role.fd, &stub, sizeof(stub), 0);
 	int error;
 
 	if (n != sizeof(stub))
@@ -222,7 +217,7 @@ static int allocate(struct sempool *pool, size_t bytes)
 	/* Not ftruncate(2): then a full /dev/shm would be told by SIGBUS, and
 	 * to somebody else. */
 	do
-		error = posix_fallocate(pool->fd, 0, (off_t)bytes);
+		error = posix_fallocate(pool->role.fd, 0, (off_t)bytes);
 	while (error == EINTR);
 	return error ? -error : map(pool, bytes);
 }
@@ -233,7 +228,6 @@ static int fill(struct sempool *pool, unsigned int slots)
 	struct sempool_memory *memory;
 	int error;
 
-	objname_made(OBJNAME_SHM, pool->name);
 	error = allocate(pool, bytes_for(slots));
 	if (error)
 		return error;
@@ -241,8 +235,9 @@ static int fill(struct sempool *pool, unsigned int slots)
 	pool->slots = slots;
 	memory->slots = slots;
 	memory->seats = SEMPOOL_WAITERS;
-	memory->pid_namespace = namespace_of("/proc/self/ns/pid");
-	memory->time_namespace = namespace_of("/proc/self/ns/time");
+	error = identity_place_here(&memory->made);
+	if (error)
+		return error;
 	atomic_store(&memory->manager, *pool->self);
 	if (sem_init(&memory->units, 1, slots) < 0)
 		return -errno;
@@ -252,14 +247,49 @@ static int fill(struct sempool *pool, unsigned int slots)
 	return 0;
 }
 
+/* Whether the name is still that of our memory: 0 or -EIDRM; what keeps us from
+ * looking is no answer. */
+static int check_name(const struct sempool *pool)
+{
+	int fd = shm_open(pool->name, O_RDONLY, 0);
+	struct stat named;
+	bool is_ours;
+
+	if (fd < 0)
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM
+			       ? 0
+			       : -EIDRM;
+	is_ours = fstat(fd, &named) == 0 && named.st_ino == pool->role.inode &&
+		  named.st_dev == pool->role.device;
+	close(fd);
+	return is_ours ? 0 : -EIDRM;
+}
+
+int sempool_check(const struct sempool *pool)
+{
+	bool has_met = false;
+	int peer;
+
+	if (atomic_load(&pool->memory->is_closed))
+		return -EIDRM;
+	peer = identity_role_look(&pool->role, MEMORY_MANAGER, &has_met);
+	return peer < 0 ? peer : check_name(pool);
+}
+
+/* What lies under our name goes, if it is what we have locked. */
+static int unlink_ours(const struct sempool *pool)
+{
+	if (check_name(pool))
+		return 0;
+	return shm_unlink(pool->name) < 0 ? -errno : 0;
+}
+
 static int make(struct sempool *pool, unsigned int slots)
 {
 	int error = fill(pool, slots);
 
-	if (error) {
-		shm_unlink(pool->name);
-		objname_release(OBJNAME_SHM, pool->name);
-	}
+	if (error)
+		unlink_ours(pool);
 	return error;
 }
 
@@ -267,24 +297,21 @@ static int take_over(struct sempool *pool, unsigned int slots)
 {
 	if (pool->slots != slots)
 		return -ERANGE;
-	objname_claim(OBJNAME_SHM, pool->name);
 	atomic_store(&pool->memory->manager, *pool->self);
 	return 0;
 }
 
-/* Open or create it, and lock it. -EAGAIN: it was just removed. */
+/* Open or create it, and take the role. -EAGAIN: it was just removed. */
 static int lock_object(struct sempool *pool, struct stat *st)
 {
 	int error = open_object(pool, O_CREAT);
 
 	if (!error)
-		error = inspect(pool, st);
+		error = identity_role_take(&pool->role, MEMORY_MANAGER);
 	if (error)
 		return error;
-	if (flock(pool->fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
 	/* Its size may have changed before we had it. */
-	if (fstat(pool->fd, st) < 0)
+	if (fstat(pool->role.fd, st) < 0)
 		return -errno;
 	return st->st_nlink == 0 ? -EAGAIN : 0;
 }
@@ -310,8 +337,8 @@ static int try_create(struct sempool *pool, unsigned int slots,
 		/* Its manager died on the way out, or in. We have the lock, so
 		 * nobody makes it now; some may just be looking at it, which
 		 * forbids to fill it or cut it down. */
-		shm_unlink(pool->name);
-		return -EAGAIN;
+		error = unlink_ours(pool);
+		return error && error != -ENOENT ? error : -EAGAIN;
 	}
 	return error;
 }
@@ -332,33 +359,17 @@ int sempool_create(struct sempool *pool, const char *name, unsigned int slots,
 	return error == -EBADMSG ? -EEXIST : error;
 }
 
-/* Whether the name is still that of our memory. */
-static bool is_ours(const struct sempool *pool)
-{
-	int fd = shm_open(pool->name, O_RDONLY, 0);
-	struct stat ours, named;
-	bool is_same;
-
-	if (fd < 0)
-		return false;
-	is_same = fstat(fd, &named) == 0 && fstat(pool->fd, &ours) == 0 &&
-		  named.st_ino == ours.st_ino && named.st_dev == ours.st_dev;
-	close(fd);
-	return is_same;
-}
-
 int sempool_remove(struct sempool *pool)
 {
 	struct sempool_memory *memory = pool->memory;
-	const struct place *seats = memory->place + pool->slots;
-	int error = 0;
+	struct place *seats = memory->place + pool->slots;
 
 	atomic_store(&memory->is_closed, 1);
-	for (unsigned int i = 0; i < SEMPOOL_WAITERS; i++)
-		if (holder_process(atomic_load(&seats[i].word)))
-			sem_post(&memory->units);
-	if (is_ours(pool) && shm_unlink(pool->name) < 0)
-		error = -errno;
-	objname_release(OBJNAME_SHM, pool->name);
-	return error;
+	for (unsigned int i = 0; i < SEMPOOL_WAITERS; i++) {
+		if (!holder_process(atomic_load(&seats[i].word)))
+			continue;
+		sem_post(&memory->units);
+		grant_call(&seats[i]);
+	}
+	return unlink_ours(pool);
 }

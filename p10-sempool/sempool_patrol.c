@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "lib/tick.h"
+#include "p10-sempool/grant.h"
 #include "p10-sempool/holder.h"
 #include "p10-sempool/memory.h"
 #include "p10-sempool/sempool.h"
@@ -31,44 +32,87 @@ static bool is_due(struct sempool_memory *memory)
 					      now);
 }
 
-/* Take the dead out of n places. One that is gone is found in any of them; to
- * tell a zombie or the later owner of a pid costs a look into /proc, which so
- * many get, from *next on. freed is called after each. */
-static void sweep(struct sempool_memory *memory, struct place *places,
+/* Whether others have the lock of that slot; in doubt they do. */
+static bool is_locked(const struct sempool *pool, unsigned int slot)
+{
+	bool has_met = false;
+
+	return identity_role_look(&pool->role, MEMORY_SLOTS + (int64_t)slot,
+				  &has_met) != IDENTITY_PEER_ABSENT;
+}
+
+/* Whether the waiter to whom this slot was granted does not come for it: it is
+ * gone, or has not run for a while. Then it is no longer asked for. */
+static bool is_missed(const struct place *slot, struct place *seat,
+		      bool may_look)
+{
+	int64_t now = place_now(), since = atomic_load(&slot->since_ns);
+	uint64_t word;
+
+	if (!seat)
+		return true;
+	word = atomic_load(&seat->word);
+	if ((since <= now && now - since < GRANT_LIMIT_NS) &&
+	    !holder_is_gone(word) && !(may_look && !holder_is_alive(word)))
+		return false;
+	atomic_store(&seat->asks_since_ns, 0);
+	return true;
+}
+
+/* One that is gone is found at once; to tell a zombie or the later owner of a
+ * pid costs a look into /proc. */
+static bool is_dead(uint64_t word, bool may_look)
+{
+	return holder_is_gone(word) || (may_look && !holder_is_alive(word));
+}
+
+static void sweep_slot(const struct sempool *pool, unsigned int i,
+		       uint64_t word, bool may_look)
+{
+	struct sempool_memory *memory = pool->memory;
+	struct place *slot = &memory->place[i], *seat;
+
+	if (grant_is(memory, pool->slots, word, &seat)) {
+		if (is_missed(slot, seat, may_look))
+			grant_return(memory, pool->slots, i, word);
+		return;
+	}
+	if (!is_dead(word, may_look) || is_locked(pool, i))
+		return;
+	/* What the dead owner cannot do any more. One that left in order, and
+	 * had no pid any more, is not to be mourned. */
+	if (grant_return(memory, pool->slots, i, word) == 0 && holder_pid(word))
+		atomic_fetch_add(&memory->reclaimed, 1);
+}
+
+static void sweep_seat(const struct sempool *pool, unsigned int i,
+		       uint64_t word, bool may_look)
+{
+	if (is_dead(word, may_look))
+		place_leave(&pool->memory->place[pool->slots + i], word);
+}
+
+/* Take the dead out of n places, from place on. So many get a thorough look,
+ * from *next on. */
+static void sweep(const struct sempool *pool, const struct place *place,
 		  unsigned int n, _Atomic uint32_t *next, unsigned int checks,
-		  void (*freed)(struct sempool_memory *memory))
+		  void (*sweep_one)(const struct sempool *pool, unsigned int i,
+				    uint64_t word, bool may_look))
 {
 	unsigned int first = atomic_load(next) % n;
 
 	for (unsigned int k = 0; k < n; k++) {
 		unsigned int i = (first + k) % n;
-		uint64_t word = atomic_load(&places[i].word);
-		bool is_dead;
+		uint64_t word = atomic_load(&place[i].word);
 
 		if (!holder_process(word))
 			continue;
-		is_dead = holder_is_gone(word);
-		if (!is_dead && checks > 0) {
-			is_dead = !holder_is_alive(word);
+		sweep_one(pool, i, word, checks > 0);
+		if (checks > 0) {
 			checks--;
 			atomic_store(next, i + 1);
 		}
-		if (is_dead && place_leave(&places[i], word))
-			freed(memory);
 	}
-}
-
-/* What the dead owner cannot do any more: the rest of its release. */
-static void return_slot(struct sempool_memory *memory)
-{
-	atomic_fetch_add(&memory->reclaimed, 1);
-	atomic_fetch_add(&memory->returns, 1);
-	sem_post(&memory->units);
-}
-
-static void return_seat(struct sempool_memory *memory)
-{
-	(void)memory; /* seats are not counted */
 }
 
 /* As many units as free slots. */
@@ -108,10 +152,10 @@ int sempool_patrol(struct sempool *pool)
 
 	if (!is_due(memory))
 		return 0;
-	sweep(memory, memory->place, pool->slots, &memory->next_slot,
-	      SLOT_CHECKS, return_slot);
-	sweep(memory, memory->place + pool->slots, SEMPOOL_WAITERS,
-	      &memory->next_seat, SEAT_CHECKS, return_seat);
+	sweep(pool, memory->place, pool->slots, &memory->next_slot, SLOT_CHECKS,
+	      sweep_slot);
+	sweep(pool, memory->place + pool->slots, SEMPOOL_WAITERS,
+	      &memory->next_seat, SEAT_CHECKS, sweep_seat);
 	return balance(pool);
 }
 
@@ -141,6 +185,7 @@ bool sempool_look_at(const struct sempool *pool, unsigned int i,
 {
 	int64_t now = tick_now(), since;
 	const struct place *place;
+	struct place *seat;
 	uint64_t word;
 
 	if (i >= pool->slots + SEMPOOL_WAITERS)
@@ -149,10 +194,14 @@ bool sempool_look_at(const struct sempool *pool, unsigned int i,
 	word = atomic_load(&place->word);
 	if (!holder_process(word))
 		return false;
+	/* Granted: to who still sits there. */
+	if (grant_is(pool->memory, pool->slots, word, &seat) && seat)
+		word = atomic_load(&seat->word);
 	since = atomic_load_explicit(&place->since_ns, memory_order_relaxed);
 	*holder = (struct sempool_holder){
 		.pid = holder_pid(word),
-		.is_alive = holder_is_alive(word),
+		.is_alive = holder_is_alive(word) ||
+			    (i < pool->slots && is_locked(pool, i)),
 		.since_ns = since > 0 && since < now ? since : now,
 	};
 	return true;

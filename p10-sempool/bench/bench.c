@@ -232,11 +232,13 @@ static void make(struct ground *ground, unsigned int slots)
 				       &is_taken_over);
 	if (error)
 		die_errno(error, "cannot make a pool");
+	objname_made(OBJNAME_SHM, name);
 }
 
 static void unmake(struct ground *ground)
 {
 	sempool_remove(&ground->pool);
+	objname_release(OBJNAME_SHM, ground->pool.name);
 	sempool_close(&ground->pool);
 }
 

@@ -15,6 +15,7 @@
 
 struct launch {
 	char *const *argv;
+	int lock;
 	int report[2]; /* closed by exec, or it has why not */
 };
 
@@ -25,16 +26,19 @@ static int exec_command(void *arg)
 	int error;
 
 	signal(SIGPIPE, SIG_DFL);
-	execvp(launch->argv[0], launch->argv);
-	error = -errno;
+	error = fdio_set_cloexec(launch->lock, false);
+	if (!error) {
+		execvp(launch->argv[0], launch->argv);
+		error = -errno;
+	}
 	fdio_write_full(launch->report[1], &error, sizeof(error));
 	return 1;
 }
 
 /* child_fork(), not child_spawn(): it is to die with us. */
-int command_start(char *const argv[], pid_t *pid)
+int command_start(char *const argv[], int lock, pid_t *pid)
 {
-	struct launch launch = {.argv = argv};
+	struct launch launch = {.argv = argv, .lock = lock};
 	int error = fdio_pipe(launch.report), why = 0;
 	ssize_t n;
 
@@ -65,8 +69,8 @@ int command_wait(pid_t pid, int *status)
 	if (stop_signal() == SIGINT &&
 	    child_wait(pid, tick_after(TICK_S), status) == 0)
 		return 0;
-	/* Not only for a stop: if we cannot wait, the connection is about to be
-	 * given back, and the command must not go on using it. */
+	/* Not only for a stop: if we cannot wait, we are about to end, and
+	 * nobody would wait for it. */
 	ended = child_end(pid, GRACE_NS, status);
 	return stop_signal() ? ended : error;
 }

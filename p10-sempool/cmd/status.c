@@ -19,6 +19,13 @@ static int64_t wall_time(int64_t moment)
 
 /* ---- for people ---- */
 
+static const char *describe_state(const struct sempool_holder *holder)
+{
+	if (!holder->is_alive)
+		return "dead";
+	return holder->pid ? "alive" : "left";
+}
+
 static void add_row(struct out_table *table, const char *what,
 		    const struct sempool_holder *holder)
 {
@@ -30,8 +37,11 @@ static void add_row(struct out_table *table, const char *what,
 		strftime(clock, sizeof(clock), "%F %T", &tm);
 	out_table_row(table);
 	out_table_cell(table, "%s", what);
-	out_table_cell(table, "%d", (int)holder->pid);
-	out_table_cell(table, "%s", holder->is_alive ? "alive" : "dead");
+	if (holder->pid)
+		out_table_cell(table, "%d", (int)holder->pid);
+	else
+		out_table_cell(table, "-");
+	out_table_cell(table, "%s", describe_state(holder));
 	out_table_cell(table, "%s", clock);
 	out_table_cell(table, "%s",
 		       out_duration((double)(tick_now() - holder->since_ns),
@@ -96,7 +106,8 @@ static int print_text(const struct sempool *pool)
 
 static json_t *describe(const struct sempool_holder *holder)
 {
-	return json_pack("{s:i, s:b, s:f, s:f}", "pid", (int)holder->pid,
+	return json_pack("{s:o, s:b, s:f, s:f}", "pid",
+			 holder->pid ? json_integer(holder->pid) : json_null(),
 			 "alive", (int)holder->is_alive, "since",
 			 (double)wall_time(holder->since_ns) / 1e9, "seconds",
 			 (double)(tick_now() - holder->since_ns) / 1e9);

@@ -26,7 +26,9 @@ void target_die(const char *name, int error)
 	case -ENOTSUP:
 		die("pool '%s' is of another version", name);
 	case -EXDEV:
-		die("pool '%s' is of another PID or time namespace", name);
+		die("pool '%s' is of another PID or time namespace: use it "
+		    "there",
+		    name);
 	case -EACCES:
 		die("pool '%s' is of another user", name);
 	case -ENOSYS:

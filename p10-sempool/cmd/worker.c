@@ -133,33 +133,52 @@ static void acquire(struct sempool *pool, struct sempool_lease *lease,
 static void release(struct sempool *pool, struct sempool_lease *lease,
 		    const struct settings *s)
 {
+	unsigned int remaining = sempool_count_free(pool) + 1;
 	int error;
 
 	/* Before it, not after: who waits for this connection prints a line
-	 * too as soon as he has it. */
-	say(s, "Released connection (%u remaining)",
-	    sempool_count_free(pool) + 1);
+	 * too as soon as he has it. Of a command it is not known before. */
+	if (!s->command)
+		say(s, "Released connection (%u remaining)", remaining);
 	error = sempool_release(pool, lease);
+	if (error == SEMPOOL_LEFT)
+		say(s, "Connection stays with what the command left running");
+	else if (!error && s->command)
+		say(s, "Released connection (%u remaining)", remaining);
 	if (error == -EBADMSG)
 		die("pool '%s' is damaged: our connection was given to "
 		    "somebody else",
 		    s->name);
-	if (error)
+	if (error < 0)
 		die_errno(error, "cannot give back a connection of pool '%s'",
 			  s->name);
 }
 
-/* Returns the exit status. */
-static int run_command(const struct settings *s, unsigned int slot)
+static void put_number(const char *variable, unsigned int number)
 {
-	int status = 0, error;
-	char number[16];
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", number);
+	setenv(variable, text, 1);
+}
+
+/* Returns the exit status. */
+static int run_command(struct sempool *pool, struct sempool_lease *lease,
+		       const struct settings *s)
+{
+	int status = 0, error = sempool_hand_down(pool, lease);
 	pid_t pid;
 
-	/* Which of the connections it is, for what each has but once. */
-	snprintf(number, sizeof(number), "%u", slot + 1);
-	setenv("POOL_CONNECTION", number, 1);
-	error = command_start(s->command, &pid);
+	if (error) {
+		die_warn_errno(error, "cannot lock a connection of pool '%s'",
+			       s->name);
+		return DIE_FAILURE;
+	}
+	/* Which of the connections it is, for what each has but once; and the
+	 * lock, for what shall not have it. */
+	put_number("POOL_CONNECTION", lease->slot + 1);
+	put_number("POOL_LOCK", (unsigned int)lease->lock);
+	error = command_start(s->command, lease->lock, &pid);
 	if (error) {
 		die_warn_errno(error, "cannot run '%s'", s->command[0]);
 		return child_spawn_exit_code(error);
@@ -195,7 +214,7 @@ int main(int argc, char **argv)
 		die_errno(error, "cannot handle signals");
 	open_pool(&pool, &settings);
 	acquire(&pool, &lease, &settings);
-	status = settings.command ? run_command(&settings, lease.slot)
+	status = settings.command ? run_command(&pool, &lease, &settings)
 				  : hold(&settings);
 	release(&pool, &lease, &settings);
 	sempool_close(&pool);

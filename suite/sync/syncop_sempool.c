@@ -18,6 +18,7 @@ static void destroy(void *arg)
 	struct state *state = arg;
 
 	sempool_remove(&state->pool);
+	objname_release(OBJNAME_SHM, state->pool.name);
 	sempool_close(&state->pool);
 	free(state);
 }
@@ -33,12 +34,16 @@ static int create(void **arg, int members)
 	if (!state)
 		return -ENOMEM;
 	error = objname_make(name, sizeof(name), "sempool");
-	if (!error)
+	if (!error) {
+		objname_claim(OBJNAME_SHM, name); /* advice: it may fail */
 		error = sempool_create(&state->pool, name, 1, &is_taken_over);
+	}
 	if (error) {
+		objname_release(OBJNAME_SHM, name);
 		free(state);
 		return error;
 	}
+	objname_made(OBJNAME_SHM, name);
 	*arg = state;
 	return 0;
 }

@@ -57,6 +57,41 @@ assert_all_refuse() {
 	assert_nothing_left
 }
 
+@test "a pool of another PID namespace is refused, and left alone" {
+	start_manager --max-connections=2
+	for command in './pool_manager --status' './worker 1'; do
+		run unshare --pid --fork --mount --mount-proc $command
+		assert_failure 1
+		assert_one_line_error "$output"
+		assert_output --partial 'of another PID or time namespace'
+	done
+	run unshare --pid --fork --mount --mount-proc ./pool_manager
+	assert_failure 1
+	assert_output "pool_manager: pool '/pool' has a manager that is running"
+	stop_server manager KILL
+	run unshare --pid --fork --mount --mount-proc ./pool_manager
+	assert_failure 1
+	assert_output --partial 'of another PID or time namespace'
+	run ./pool_manager --status
+	assert_success
+	start_manager --max-connections=2
+	assert_equal "$(<"$SERVER_OUT")" \
+		'Pool manager took over (2 of 2 connections available)'
+	stop_server manager
+	assert_nothing_left
+}
+
+@test "a pool that a manager could not take over is still in the ledger" {
+	start_manager --max-connections=2
+	stop_server manager KILL
+	run ./pool_manager --max-connections=3
+	assert_failure 1
+	[[ $(ls -l "/dev/shm/unixipc.$(id -u)") == *pool_manager* ]]
+	start_manager
+	stop_server manager
+	assert_nothing_left
+}
+
 @test "a full /dev/shm is one line, and nothing is left" {
 	if ! mount -t tmpfs -o size=64k none /dev/shm 2>/dev/null; then
 		skip 'needs root: to mount'

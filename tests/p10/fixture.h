@@ -31,7 +31,7 @@ struct fixture {
 
 static inline void fixture_begin(struct fixture *fixture)
 {
-	fixture->pool = (struct sempool){.fd = -1};
+	fixture->pool = (struct sempool){.role.fd = -1};
 	fixture->before = leftover_count();
 	fixture->fds = support_count_fds();
 	assert_int_equal(

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "p10-sempool/memory.h"
+#include "tests/lib/identity_fixture.h"
 #include "tests/p10/fixture.h"
 
 /* Another user opens: --wrap=geteuid. */
@@ -19,20 +20,6 @@ uid_t __wrap_geteuid(void);
 uid_t __wrap_geteuid(void)
 {
 	return __real_geteuid() + user_offset;
-}
-
-/* In /proc/self is process 1: --wrap=readlink. */
-static bool is_proc_foreign;
-
-ssize_t __real_readlink(const char *path, char *text, size_t size);
-ssize_t __wrap_readlink(const char *path, char *text, size_t size);
-
-ssize_t __wrap_readlink(const char *path, char *text, size_t size)
-{
-	if (!is_proc_foreign || strcmp(path, "/proc/self") != 0)
-		return __real_readlink(path, text, size);
-	text[0] = '1';
-	return 1;
 }
 
 static void bad_numbers_and_names_are_refused(void **state)
@@ -184,8 +171,11 @@ static void put_there(const char *name, const void *bytes, size_t len,
 static void memory_of_something_else_is_left_alone(void **state)
 {
 	/* The third and the fourth could be of a pool. */
-	static const size_t sizes[] = {8, 64, 65536 + 192 + 64, 17 * 4096,
-				       10000000};
+	static const size_t sizes[] = {
+		8, 64,
+		sizeof(struct sempool_memory) +
+			(1 + SEMPOOL_WAITERS) * sizeof(struct place),
+		17 * 4096, 10000000};
 	struct fixture fixture;
 	struct sempool pool;
 	bool is_taken_over;
@@ -229,12 +219,12 @@ static void pools_of_other_versions_and_namespaces_are_refused(void **state)
 	memory->slots++;
 	assert_int_equal(sempool_open(&pool, fixture.name, 0), -EBADMSG);
 	memory->slots--;
-	memory->pid_namespace++;
+	memory->made.pid.inode++;
 	assert_int_equal(sempool_open(&pool, fixture.name, 0), -EXDEV);
-	memory->pid_namespace--;
-	memory->time_namespace++;
+	memory->made.pid.inode--;
+	memory->made.boot[0]++;
 	assert_int_equal(sempool_open(&pool, fixture.name, 0), -EXDEV);
-	memory->time_namespace--;
+	memory->made.boot[0]--;
 	fixture_remove(&fixture);
 }
 
@@ -256,21 +246,145 @@ static void pool_of_another_user_is_refused(void **state)
 	fixture_remove(&fixture);
 }
 
-static void proc_of_another_pid_namespace_is_of_no_use(void **state)
+/* ---- in other namespaces ---- */
+
+static int open_and_create(void *arg)
 {
-	struct fixture fixture;
+	const struct fixture *fixture = arg;
 	struct sempool pool;
 	bool is_taken_over;
-	int opened, made;
+	int opened = sempool_open(&pool, fixture->name, 0);
+	int made = sempool_create(&pool, fixture->name, 2, &is_taken_over);
+
+	EXPECT(opened == -EXDEV);
+	EXPECT(made == (fixture->pool.role.fd < 0 ? -EXDEV : -EBUSY));
+	return 0;
+}
+
+static int open_and_create_blindly(void *arg)
+{
+	const struct fixture *fixture = arg;
+	struct sempool pool;
+	bool is_taken_over;
+
+	EXPECT(sempool_open(&pool, fixture->name, 0) == -ENOSYS);
+	EXPECT(sempool_create(&pool, fixture->name, 2, &is_taken_over) ==
+	       -ENOSYS);
+	return 0;
+}
+
+static void pool_of_another_namespace_is_refused(void **state)
+{
+	static const int flags[] = {CLONE_NEWPID | CLONE_NEWNS, CLONE_NEWTIME};
+	struct fixture fixture;
 
 	(void)state;
 	fixture_make(&fixture, 2);
-	is_proc_foreign = true;
-	opened = sempool_open(&pool, fixture.name, 0);
-	made = sempool_create(&pool, fixture.name, 2, &is_taken_over);
-	is_proc_foreign = false;
-	assert_int_equal(opened, -ENOSYS);
-	assert_int_equal(made, -ENOSYS);
+	for (int i = 0; i < 2; i++) {
+		struct inside inside = {.flags = flags[i],
+					.body = open_and_create,
+					.arg = &fixture};
+		bool is_taken_over;
+
+		/* While its manager lives, which the kernel tells anybody. */
+		assert_int_equal(status_inside(inside), 0);
+		sempool_close(&fixture.pool);
+		/* And when nobody is its manager. */
+		assert_int_equal(status_inside(inside), 0);
+		assert_int_equal(sempool_create(&fixture.pool, fixture.name, 2,
+						&is_taken_over),
+				 0);
+		assert_true(is_taken_over);
+	}
+	fixture_remove(&fixture);
+}
+
+static void proc_of_another_pid_namespace_is_of_no_use(void **state)
+{
+	struct fixture fixture;
+	struct inside inside = {.flags = CLONE_NEWPID,
+				.keeps_proc = true,
+				.body = open_and_create_blindly,
+				.arg = &fixture};
+
+	(void)state;
+	fixture_make(&fixture, 2);
+	assert_int_equal(status_inside(inside), 0);
+	fixture_remove(&fixture);
+}
+
+/* ---- a handle that has lost its descriptor, a name that is another's ---- */
+
+static int lose_the_descriptor(void *arg)
+{
+	struct fixture *fixture = arg;
+	struct sempool *pool = &fixture->pool;
+	int fd = pool->role.fd;
+	struct sempool_lease held, lease;
+
+	EXPECT(sempool_acquire(pool, &held) == 0);
+	close_range(3, ~0U, 0);
+	EXPECT(sempool_check(pool) == -EBADF);
+	EXPECT(sempool_acquire_until(pool, &lease, tick_after(LIMIT)) ==
+	       -EBADF);
+	EXPECT(sempool_hand_down(pool, &held) == -EBADF);
+	/* Another file has the number. */
+	EXPECT(dup2(open("/dev/null", O_RDWR), fd) == fd);
+	EXPECT(sempool_check(pool) == -ESTALE);
+	EXPECT(sempool_acquire_until(pool, &lease, tick_after(LIMIT)) ==
+	       -ESTALE);
+	EXPECT(sempool_release(pool, &held) == 0);
+	sempool_close(pool);
+	EXPECT(fcntl(fd, F_GETFD) >= 0);
+	return 0;
+}
+
+static void lost_descriptor_is_told_and_no_answer_about_the_pool(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	fixture_make(&fixture, 1);
+	assert_int_equal(support_child_status(lose_the_descriptor, &fixture,
+					      LIMIT / TICK_MS),
+			 0);
+	assert_int_equal(sempool_check(&fixture.pool), 0);
+	fixture_assert_whole(&fixture.pool);
+	fixture_remove(&fixture);
+}
+
+static void name_that_is_anothers_by_now_is_told_and_left_alone(void **state)
+{
+	char path[128], aside[160];
+	struct fixture fixture;
+
+	(void)state;
+	fixture_make(&fixture, 1);
+	snprintf(path, sizeof(path), "/dev/shm%s", fixture.name);
+	snprintf(aside, sizeof(aside), "%s.aside", path);
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(sempool_check(&fixture.pool), -EIDRM);
+	put_there(fixture.name, "another", 7, 64);
+	assert_int_equal(sempool_check(&fixture.pool), -EIDRM);
+	assert_int_equal(sempool_remove(&fixture.pool), 0);
+	sempool_close(&fixture.pool);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(aside), 0);
+	fixture_end(&fixture);
+}
+
+static int is_named(const struct objname_entry *entry, void *arg)
+{
+	return strcmp(entry->name, arg) == 0;
+}
+
+static void library_writes_no_ledger(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	fixture_make(&fixture, 1);
+	assert_int_equal(objname_each(is_named, fixture.name), 0);
 	fixture_remove(&fixture);
 }
 
@@ -285,7 +399,13 @@ int main(void)
 		cmocka_unit_test(
 			pools_of_other_versions_and_namespaces_are_refused),
 		cmocka_unit_test(pool_of_another_user_is_refused),
+		cmocka_unit_test(pool_of_another_namespace_is_refused),
 		cmocka_unit_test(proc_of_another_pid_namespace_is_of_no_use),
+		cmocka_unit_test(
+			lost_descriptor_is_told_and_no_answer_about_the_pool),
+		cmocka_unit_test(
+			name_that_is_anothers_by_now_is_told_and_left_alone),
+		cmocka_unit_test(library_writes_no_ledger),
 	};
 	return SUPPORT_MAIN(tests);
 }

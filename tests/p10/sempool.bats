@@ -182,6 +182,58 @@ Worker 7: Released connection (1 remaining)'
 	assert_nothing_left
 }
 
+# Nobody gets the one connection, though patrols look for it.
+assert_is_in_use() {
+	run ./worker 2 -q --timeout=100ms
+	assert_failure 3
+	assert_equal "$(status_of available)" 0
+}
+
+@test "what a command has started keeps the connection of a killed worker" {
+	start_manager --max-connections=1
+	for signal in TERM INT KILL; do
+		start_server --name one --ready started \
+			./worker 1 -q -- sh -c 'sleep 60 & one=$!; sleep 60 & echo started $one $!; wait'
+		read -r _ one two <"$SERVER_OUT"
+		stop_server one $signal
+		assert_equal "$status" $((128 + $(kill -l $signal)))
+		assert_is_in_use
+		kill "$one"
+		wait_until 30 is_ended "$one"
+		assert_is_in_use
+		kill "$two"
+		wait_until 30 status_is available 1
+	done
+	assert_equal "$(status_of reclaimed)" 1
+	stop_server manager
+	assert_nothing_left
+}
+
+@test "what a command left running keeps the connection, and its end gives it back" {
+	start_manager --max-connections=1
+	run --separate-stderr ./worker 1 -- sh -c 'sleep 60 >&- 2>&- 3>&- & echo $!'
+	assert_success
+	child=$output
+	assert_equal "$stderr" 'Worker 1: Acquired connection (0 remaining)
+Worker 1: Connection stays with what the command left running'
+	assert_is_in_use
+	run ./pool_manager --status
+	assert_line --regexp '^1 +- +left '
+	assert_equal "$(./pool_manager --json | tr -d ' \n' | grep -o '"holders":\[{"pid":null,"alive":true,')" \
+		'"holders":[{"pid":null,"alive":true,'
+	kill "$child"
+	wait_until 30 status_is available 1
+	assert_equal "$(status_of reclaimed)" 0
+	# What closes the lock is taken to be done.
+	run --separate-stderr ./worker 1 -- \
+		sh -c 'eval "sleep 60 $POOL_LOCK>&- >&- 2>&- 3>&- &"; echo $!'
+	assert_success
+	assert_equal "${stderr##*$'\n'}" 'Worker 1: Released connection (1 remaining)'
+	kill "$output"
+	stop_server manager
+	assert_nothing_left
+}
+
 @test "a connection of a killed worker is reclaimed, and lent to who waits" {
 	start_manager --max-connections=1
 	out=$SERVER_OUT

@@ -219,11 +219,11 @@ static void removal_ends_all_waits_and_harms_no_holder(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(child_fork(wait_for_it, &waiter, &pid[i]), 0);
 	fixture_wait_for_waiter(&fixture);
-	assert_false(sempool_is_removed(&fixture.pool));
+	assert_int_equal(sempool_check(&fixture.pool), 0);
 	assert_int_equal(sempool_remove(&fixture.pool), 0);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(fixture_reap(&fixture, pid[i]), 0);
-	assert_true(sempool_is_removed(&fixture.pool));
+	assert_int_equal(sempool_check(&fixture.pool), -EIDRM);
 	assert_int_equal(sempool_release(&fixture.pool, &lease), 0);
 	assert_int_equal(sempool_try_acquire(&fixture.pool, &lease), -EIDRM);
 	sempool_close(&fixture.pool);
@@ -244,10 +244,9 @@ static void name_that_somebody_else_removes_ends_the_wait(void **state)
 	fixture_wait_for_waiter(&fixture);
 	assert_int_equal(shm_unlink(fixture.name), 0);
 	assert_int_equal(fixture_reap(&fixture, pid), 0);
-	assert_true(sempool_is_removed(&fixture.pool));
+	assert_int_equal(sempool_check(&fixture.pool), -EIDRM);
 	assert_int_equal(sempool_remove(&fixture.pool), 0);
 	sempool_close(&fixture.pool);
-	objname_release(OBJNAME_SHM, fixture.name);
 	fixture_end(&fixture);
 }
 
