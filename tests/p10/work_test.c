@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "p10-sempool/memory.h"
+#include "tests/lib/identity_fixture.h"
 #include "tests/p10/fixture.h"
 
 /* What a holder and its work tell the test. */
@@ -151,6 +152,62 @@ static void work_that_closed_the_lock_is_taken_to_be_done(void **state)
 	board_remove(board);
 }
 
+/* In a PID namespace of its own: one that takes part by what it inherited
+ * alone, as it may not open the pool. */
+static int keep_in_there(void *arg)
+{
+	struct board *board = arg;
+
+	board->result = 1; /* we are here */
+	while (board->result != 2)
+		tick_sleep_until(tick_after(TICK_MS));
+	return 0;
+}
+
+static int hold_in_another_namespace(void *arg)
+{
+	struct board *board = arg;
+	struct sempool *pool = &board->fixture->pool;
+	struct inside inside = {.flags = CLONE_NEWPID | CLONE_NEWNS,
+				.body = keep_in_there,
+				.arg = board};
+	struct sempool_lease lease;
+
+	if (sempool_acquire(pool, &lease) || sempool_hand_down(pool, &lease))
+		return 1;
+	return make_namespaces(&inside);
+}
+
+static bool is_there(void *arg)
+{
+	return ((struct board *)arg)->result == 1;
+}
+
+static void lock_is_seen_across_namespaces(void **state)
+{
+	struct fixture fixture;
+	struct board *board = board_make(&fixture);
+	int code = -1;
+	pid_t pid = 0;
+
+	(void)state;
+	assert_int_equal(child_fork(hold_in_another_namespace, board, &pid), 0);
+	if (!support_wait_until(is_there, board, LIMIT / TICK_MS))
+		code = fixture_reap(&fixture, pid);
+	if (code != NOT_PERMITTED) {
+		assert_int_equal(code, -1);
+		/* As if the holder were dead, and its work only in there. */
+		atomic_fetch_sub(&fixture.pool.memory->place[0].word,
+				 UINT64_C(1) << 30);
+		assert_is_in_use(&fixture.pool);
+		board->result = 2;
+		assert_int_equal(fixture_reap(&fixture, pid), 0);
+	}
+	board_remove(board);
+	if (code == NOT_PERMITTED)
+		skip();
+}
+
 static void slot_that_was_lent_twice_is_not_handed_down(void **state)
 {
 	struct sempool_lease lease, other;
@@ -179,6 +236,7 @@ int main(void)
 			work_keeps_the_slot_that_its_holder_gives_back),
 		cmocka_unit_test(work_keeps_the_slot_of_a_killed_holder),
 		cmocka_unit_test(work_that_closed_the_lock_is_taken_to_be_done),
+		cmocka_unit_test(lock_is_seen_across_namespaces),
 		cmocka_unit_test(slot_that_was_lent_twice_is_not_handed_down),
 	};
 	return SUPPORT_MAIN(tests);
