@@ -1,6 +1,7 @@
 #include "p11-barrier/set.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "lib/sysv.h"
 #include "lib/tick.h"
@@ -47,4 +48,16 @@ int set_check(int id)
 	if (values[VERSION] != MAGIC || values[COUNT] == 0)
 		return -EBADMSG;
 	return values[COUNT];
+}
+
+int set_creator(int id)
+{
+	struct semid_ds set = {0};
+	union semun arg = {.buf = &set};
+
+	if (semctl(id, 0, IPC_STAT, arg) < 0)
+		return errno == EINVAL ? -EIDRM : -errno;
+	if (set.sem_perm.cuid == geteuid())
+		return SET_OURS;
+	return set.sem_perm.cuid == 0 ? SET_ROOTS : SET_ANOTHERS;
 }

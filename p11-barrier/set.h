@@ -50,4 +50,12 @@ int set_value(int id, int sem);
  * when it is something else, or of another version; -EIDRM. */
 int set_check(int id);
 
+/* Who made it: one of these, or -errno. */
+enum set_creator {
+	SET_ANOTHERS,
+	SET_ROOTS, /* and we are not root */
+	SET_OURS,
+};
+int set_creator(int id);
+
 #endif

@@ -23,6 +23,8 @@
 #include "p11-barrier/sysv_barrier.h"
 
 #include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "lib/sysv.h"
 #include "lib/tick.h"
@@ -32,17 +34,53 @@
 
 int sysv_barrier_open(struct sysv_barrier *barrier, key_t key, int64_t deadline)
 {
-	int id = sysv_sem_open(key, SEMAPHORES, deadline);
+	int id = sysv_sem_open(key, SEMAPHORES, deadline), creator;
 
 	if (id < 0)
 		return id == -EINVAL ? -EBADMSG : id;
+	creator = set_creator(id);
+	if (creator < 0)
+		return creator;
+	if (creator != SET_OURS && creator != SET_ROOTS)
+		return -EACCES;
 	return sysv_barrier_join(barrier, id);
 }
 
-int sysv_barrier_join(struct sysv_barrier *barrier, int id)
+/* The kernel empties it in a forked child, which is no member. A pid would not
+ * tell: the first of another PID namespace may have the same. */
+static int make_page(uint32_t **page)
+{
+	size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int error;
+
+	if (at == MAP_FAILED)
+		return -errno;
+	if (madvise(at, bytes, MADV_WIPEONFORK) < 0) {
+		error = -errno;
+		munmap(at, bytes);
+		return error;
+	}
+	*page = at;
+	**page = 1;
+	return 0;
+}
+
+static void drop_page(uint32_t *page)
+{
+	munmap(page, (size_t)sysconf(_SC_PAGESIZE));
+}
+
+static bool is_member(const struct sysv_barrier *barrier)
+{
+	return barrier->has_joined && *barrier->has_joined;
+}
+
+static int join(struct sysv_barrier *barrier, int id)
 {
 	/* Pairs that come to nothing, but for what the exit takes back. */
-	struct sembuf join[PARTS_MAX] = {
+	struct sembuf ops[PARTS_MAX] = {
 		NOW(BROKEN, 0),  UNDONE(SEATS, -1), /* places */
 		NOW(BROKEN, 1),  UNDONE(BROKEN, -1), UNDONE(GATE_0, 1),
 		NOW(GATE_0, -1), UNDONE(GATE_1, 1),  NOW(GATE_1, -1),
@@ -51,7 +89,7 @@ int sysv_barrier_join(struct sysv_barrier *barrier, int id)
 
 	if (count < 0)
 		return count;
-	error = set_try(id, join, LENGTH(join));
+	error = set_try(id, ops, LENGTH(ops));
 	if (error == -EAGAIN)
 		return set_value(id, BROKEN) > 0 ? SYSV_BARRIER_BROKEN
 						 : -EUSERS;
@@ -61,10 +99,26 @@ int sysv_barrier_join(struct sysv_barrier *barrier, int id)
 	parity = set_value(id, PARITY);
 	if (parity < 0)
 		return parity;
-	*barrier = (struct sysv_barrier){.id = id,
-					 .count = (unsigned int)count,
-					 .phase = (unsigned int)parity};
+	barrier->id = id;
+	barrier->count = (unsigned int)count;
+	barrier->phase = (unsigned int)parity;
 	return 0;
+}
+
+int sysv_barrier_join(struct sysv_barrier *barrier, int id)
+{
+	int error;
+
+	*barrier = (struct sysv_barrier){.id = -1};
+	error = make_page(&barrier->has_joined);
+	if (error)
+		return error;
+	error = join(barrier, id);
+	if (error) {
+		drop_page(barrier->has_joined);
+		barrier->has_joined = NULL;
+	}
+	return error;
 }
 
 int sysv_barrier_close(struct sysv_barrier *barrier)
@@ -75,7 +129,14 @@ int sysv_barrier_close(struct sysv_barrier *barrier)
 		UNDONE(GATE_1, -1),
 	};
 
-	return set_try(barrier->id, leave, LENGTH(leave));
+	int error = is_member(barrier)
+			    ? set_try(barrier->id, leave, LENGTH(leave))
+			    : -EINVAL;
+
+	if (barrier->has_joined)
+		drop_page(barrier->has_joined);
+	*barrier = (struct sysv_barrier){.id = -1};
+	return error;
 }
 
 /* ---- a round ---- */
@@ -187,6 +248,8 @@ int sysv_barrier_wait_until(struct sysv_barrier *barrier, int64_t deadline)
 {
 	int error;
 
+	if (!is_member(barrier))
+		return -EINVAL;
 	for (;;) {
 		error = arrive(barrier);
 		if (!error)

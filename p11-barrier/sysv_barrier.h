@@ -14,8 +14,17 @@
  * joined is not missed by the kernel: a deadline is for that.
  *
  * The kernel counts adjustments for processes, not for threads: a thread that
- * ends without closing breaks nothing. And fork(2) does not hand them down, so
- * every child opens the barrier itself.
+ * ends without closing breaks nothing.
+ *
+ * fork      does not hand them down, so a child is no member: the handle that
+ *           it inherits is none there, and it opens the barrier itself
+ * exec      the same process still: it stays a member until its end, and has no
+ *           handle any more
+ * closefrom, dup     nothing: there is no descriptor
+ * another PID, time or mount namespace    nothing: the kernel counts, no pids
+ *           are noted. Members in several of them are told of each death
+ * another IPC namespace    has other sets: no member finds the barrier there,
+ *           and the same key or id may be that of another
  *
  * All functions return -errno on failure; any thread may call them, one at a
  * time for one handle.
@@ -41,22 +50,28 @@
 #define SYSV_BARRIER_SERIAL PTHREAD_BARRIER_SERIAL_THREAD
 #define SYSV_BARRIER_BROKEN (-EOWNERDEAD)
 
-/* A member's handle. Its owner reads id and count, and writes nothing. */
+/* A member's handle, of which there is no copy. Its owner reads id and count,
+ * and writes nothing. */
 struct sysv_barrier {
-	int id;
+	int id; /* -1: closed */
 	unsigned int count;
-	unsigned int phase; /* which of the two gates is the next round's */
+	unsigned int phase;   /* which of the two gates is the next round's */
+	uint32_t *has_joined; /* a page that is empty in a child */
 };
 
 /* Make a barrier for count members. key may be IPC_PRIVATE; mode as of
  * chmod(2), 0600 for processes of one user. The caller is its creator and not
- * a member. What stands there of a creator and members that are all dead is
- * replaced; a set whose creator died before it was filled is, too, after a
- * second. Returns its id, or -EINVAL (count, or the system's limit of
- * semaphores in a set, semmsl, is below 10), -EBUSY (a barrier in use), -EEXIST
- * (a set of something else, or of another version), -EACCES (of another user),
- * -ENOSPC (the system's limits of sets or semaphores, semmni or semmns), -E2BIG
- * (of operations in a call, semopm, below 8), ... */
+ * a member. What stands there of a creator of this user and of members that are
+ * all dead is replaced. A set that is empty is not: its creator may have died
+ * before it filled it, but it may as well be anybody's. Returns its id, or
+ * -EINVAL (count, or the system's limit of semaphores in a set, semmsl, is below
+ * 10), -EBUSY (a barrier in use), -EEXIST (a set of something else, or of
+ * another version), -ETIMEDOUT (an empty one, for two seconds or more), -EACCES
+ * (of another user), -ENOSPC (the system's limits of sets or semaphores, semmni
+ * or semmns), -E2BIG (of operations in a call, semopm, below 8), ...
+ *
+ * Who is going to remove it later notes it now, identity_of_sysv(), and compares
+ * then: an id is given again. Its ctime does not change any more. */
 int sysv_barrier_create(key_t key, unsigned int count, int mode);
 
 /* Remove what a dead creator and dead members left at this key. Returns 0,
@@ -66,22 +81,27 @@ int sysv_barrier_reap(key_t key);
 /* Join the barrier of this key as a member, waiting until the deadline for its
  * creator to finish making it. Returns 0, -ENOENT (no such barrier, yet),
  * -ETIMEDOUT (half-made), -EBADMSG (something else, or another version),
- * -EUSERS (it has all its members), SYSV_BARRIER_BROKEN, -EACCES. */
+ * -EUSERS (it has all its members), SYSV_BARRIER_BROKEN, -EACCES (its creator
+ * is neither this user nor root: whoever takes a key first could keep us
+ * waiting), -ENOMEM. */
 int sysv_barrier_open(struct sysv_barrier *barrier, key_t key,
 		      int64_t deadline);
 
-/* The same for an id that create gave. */
+/* The same for an id that create gave, whoever its creator is: for who has it
+ * from somebody whom he trusts. */
 int sysv_barrier_join(struct sysv_barrier *barrier, int id);
 
 /* Leave in order: nothing breaks, and the place is free for another member,
  * without whom no round will be completed. Not between two threads' waits on
- * one handle. Returns 0 or -EIDRM. */
+ * one handle. Returns 0, -EIDRM, or -EINVAL for a handle that is closed, or was
+ * joined by another process: a parent's, before fork(2). That is closed here
+ * alone. */
 int sysv_barrier_close(struct sysv_barrier *barrier);
 
 /* Wait for all others. Returns 0, or SYSV_BARRIER_SERIAL for exactly one
  * member of each round; SYSV_BARRIER_BROKEN; -EIDRM (somebody removed the
- * set); -ETIMEDOUT, or -EINTR after a signal handler ran: the caller is then
- * not in the round any more, and may come again. */
+ * set); -EINVAL, as for close; -ETIMEDOUT, or -EINTR after a signal handler ran:
+ * the caller is then not in the round any more, and may come again. */
 int sysv_barrier_wait(struct sysv_barrier *barrier);
 int sysv_barrier_wait_until(struct sysv_barrier *barrier, int64_t deadline);
 
@@ -89,7 +109,8 @@ int sysv_barrier_wait_until(struct sysv_barrier *barrier, int64_t deadline);
  * on their way out of wait: they are waited for, and none sees -EIDRM.
  * Whoever made or joined it may do this, once. Returns 0, -EBUSY after a
  * second when members are still inside (the round is not complete, or one is
- * stopped; nothing is removed then), -EIDRM, -EPERM. */
+ * stopped; nothing is removed then), -EIDRM, -EPERM, -EBADMSG (no barrier has
+ * that id). */
 int sysv_barrier_destroy(int id);
 
 /* A snapshot to show to people. */

@@ -1,6 +1,7 @@
 /* How a barrier comes into being and goes: create, reap, destroy, and look. */
 #include <errno.h>
 #include <sys/ipc.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/sysv.h"
@@ -8,7 +9,7 @@
 #include "p11-barrier/set.h"
 #include "p11-barrier/sysv_barrier.h"
 
-#define HALF_MADE_NS TICK_S /* a creator that takes longer is dead */
+#define HALF_MADE_NS TICK_S /* a creator that takes longer is dead, or none */
 #define LEAVING_NS TICK_S   /* and who takes longer to leave is stopped */
 
 /* A set that was removed meanwhile is as if it had never been. */
@@ -17,9 +18,18 @@ static int error_of_set(void)
 	return errno == EIDRM || errno == EINVAL ? -ENOENT : -errno;
 }
 
-/* The id of this key's set, if that is of our size: for others there is no need
- * to wait until they are made. */
-static int find(key_t key)
+/* Since when the set has been there, by the wall clock: a set that is in the
+ * making is not that old. */
+static int64_t deadline_for(const struct semid_ds *set)
+{
+	int64_t age_s = time(NULL) - set->sem_ctime;
+
+	return tick_after(age_s >= 0 && age_s <= 1 ? HALF_MADE_NS : 0);
+}
+
+/* The id of this key's set, if that is of our size and this user's: for others
+ * there is no need to wait until they are made. */
+static int find(key_t key, int64_t *deadline)
 {
 	struct semid_ds set = {0};
 	union semun arg = {.buf = &set};
@@ -29,44 +39,25 @@ static int find(key_t key)
 		return -errno;
 	if (semctl(id, 0, IPC_STAT, arg) < 0)
 		return error_of_set();
-	return set.sem_nsems == SEMAPHORES ? id : -EEXIST;
-}
-
-/* A set that nobody has given values within a second. Unused, all zero, of our
- * size and of this user: one of ours, whose creator was killed. */
-static int remove_half_made(int id)
-{
-	unsigned short values[SEMAPHORES] = {0};
-	struct semid_ds set = {0};
-	union semun arg = {.buf = &set};
-
-	if (semctl(id, 0, IPC_STAT, arg) < 0)
-		return error_of_set();
-	if (set.sem_otime != 0)
-		return -EEXIST;
-	if (set.sem_perm.uid != geteuid())
+	if (set.sem_perm.cuid != geteuid())
 		return -EACCES;
-	arg.array = values;
-	if (semctl(id, 0, GETALL, arg) < 0)
-		return error_of_set();
-	for (int i = 0; i < SEMAPHORES; i++)
-		if (values[i] != 0)
-			return -EEXIST;
-	return semctl(id, 0, IPC_RMID) < 0 ? error_of_set() : 0;
+	*deadline = deadline_for(&set);
+	return set.sem_nsems == SEMAPHORES ? id : -EEXIST;
 }
 
 int sysv_barrier_reap(key_t key)
 {
-	int found = find(key), id, count, error;
+	int64_t deadline = 0;
+	int found = find(key, &deadline), id, count, error;
 
 	if (found < 0)
 		return found;
-	id = sysv_sem_open(key, 0, tick_after(HALF_MADE_NS));
-	/* That one and no other, which may be in the making just now. */
-	if (id == -ETIMEDOUT)
-		return remove_half_made(found);
+	id = sysv_sem_open(key, 0, deadline);
 	if (id < 0)
 		return id;
+	/* Removed, and there is another: look at that. */
+	if (id != found)
+		return -EBUSY;
 	count = set_check(id);
 	if (count < 0)
 		return count == -EBADMSG ? -EEXIST
@@ -129,8 +120,10 @@ int sysv_barrier_create(key_t key, unsigned int count, int mode)
 int sysv_barrier_destroy(int id)
 {
 	int64_t deadline = tick_after(LEAVING_NS);
-	int error;
+	int error = set_check(id);
 
+	if (error < 0)
+		return error;
 	do
 		error = sysv_sem_op(id, INSIDE, 0, 0, deadline);
 	while (error == -EINTR);

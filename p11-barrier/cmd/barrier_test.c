@@ -35,7 +35,7 @@ struct arguments {
 
 struct run {
 	struct arguments arguments;
-	int id; /* of the barrier */
+	struct place place;
 	int records[2];
 	pid_t *pid;
 	unsigned int started;
@@ -65,8 +65,8 @@ static void parse(struct arguments *a, int argc, char **argv)
 		CLI_COUNT("iterations", 'i', "N", &plan->rounds, 1, 1000000000,
 			  "How often (default 3)"),
 		CLI_COUNT("kill", 'k', "K", &plan->killed, 1, PROCESSES_MAX,
-			  "Have process K killed halfway, and see that the "
-			  "others are told"),
+			  "Have process K killed halfway, before a barrier and "
+			  "then inside, and see that the others are told"),
 		CLI_DURATION("timeout", 't', "DUR", &plan->timeout_ns, TICK_MS,
 			     86400 * TICK_S,
 			     "How long to wait at one barrier (default 10s)"),
@@ -89,6 +89,9 @@ static void parse(struct arguments *a, int argc, char **argv)
 		die_usage("--kill=%u: accepted is 1 to %u, the number of "
 			  "processes",
 			  plan->killed, a->processes);
+	if (plan->killed && a->processes == 1)
+		die_usage("--kill=1: with one process nobody is there to be "
+			  "told");
 }
 
 /* All of them at once, when they are not ending by themselves: nobody reads
@@ -121,7 +124,7 @@ static bool clean_up(struct run *run, bool is_done)
 {
 	bool is_right = end_members(run, is_done);
 
-	is_right &= place_remove(run->id);
+	is_right &= place_remove(&run->place);
 	free(run->pid);
 	return is_right;
 }
@@ -134,7 +137,7 @@ static void start_members(struct run *run)
 		struct member member = {
 			.plan = &run->arguments.plan,
 			.number = run->started + 1,
-			.id = run->id,
+			.id = run->place.id,
 			.records = run->records[1],
 			.other_end = run->records[0],
 		};
@@ -231,11 +234,13 @@ static int judge(const struct run *run, bool is_right)
 		printf("%s. FAIL\n", referee->wrong);
 		is_right = false;
 	} else if (arguments->plan.killed) {
-		is_right &= referee->broken == arguments->processes - 1 &&
+		is_right &= referee->died_ns &&
+			    referee->broken == arguments->processes - 1 &&
 			    referee->slowest_ns <= TOLD_WITHIN;
-		printf("%u of %u others were told that it is broken, the last "
-		       "after %s. %s\n",
+		printf("%u of %u others were told of a death %s the barrier, "
+		       "the last after %s. %s\n",
 		       referee->broken, arguments->processes - 1,
+		       arguments->plan.is_inside ? "inside" : "before",
 		       out_duration((double)referee->slowest_ns, buf,
 				    sizeof(buf)),
 		       is_right ? "PASS" : "FAIL");
@@ -249,25 +254,13 @@ static int judge(const struct run *run, bool is_right)
 	return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int main(int argc, char **argv)
+/* All of it, from making the barrier to removing it; returns the exit status. */
+static int run_once(const struct arguments *arguments)
 {
-	struct run run = {
-		.arguments =
-			{
-				.processes = 5,
-				.plan = {.rounds = 3,
-					 .timeout_ns = 10 * TICK_S,
-					 .seed = 1},
-			},
-	};
-	struct arguments *arguments = &run.arguments;
+	struct run run = {.arguments = *arguments};
 	bool is_right;
-	int rc;
+	int rc = fdio_pipe(run.records);
 
-	parse(arguments, argc, argv);
-	rc = stop_install();
-	if (!rc)
-		rc = fdio_pipe(run.records);
 	if (!rc)
 		rc = referee_init(&run.referee, arguments->processes,
 				  arguments->is_quiet ? NULL : stdout);
@@ -277,13 +270,14 @@ int main(int argc, char **argv)
 	}
 	if (rc)
 		die_errno(rc, "cannot begin");
-	run.id = place_make(arguments->key, arguments->processes);
-	if (!arguments->is_quiet)
+	run.place = place_make(arguments->key, arguments->processes);
+	if (!arguments->is_quiet && !arguments->plan.is_inside)
 		printf("Barrier Test (%u processes, %u iterations)\n",
 		       arguments->processes, arguments->plan.rounds);
 	start_members(&run);
 	rc = watch(&run);
 	is_right = clean_up(&run, rc == 0);
+	close(run.records[0]);
 	if (!rc)
 		rc = run.referee.error;
 	if (!rc && run.referee.broken && !arguments->plan.killed)
@@ -293,4 +287,24 @@ int main(int argc, char **argv)
 	rc = judge(&run, is_right);
 	referee_fini(&run.referee);
 	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {
+		.processes = 5,
+		.plan = {.rounds = 3, .timeout_ns = 10 * TICK_S, .seed = 1},
+	};
+	int rc, status;
+
+	parse(&arguments, argc, argv);
+	rc = stop_install();
+	if (rc)
+		die_errno(rc, "cannot begin");
+	status = run_once(&arguments);
+	if (arguments.plan.killed && status == EXIT_SUCCESS) {
+		arguments.plan.is_inside = true;
+		status = run_once(&arguments);
+	}
+	return status;
 }

@@ -1,5 +1,6 @@
 #include "p11-barrier/cmd/member.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -25,8 +26,75 @@ static bool tell(const struct member *member, enum referee_kind kind,
 	return fdio_write_full(member->records, &record, sizeof(record)) == 0;
 }
 
+static bool dies_in(const struct member *member, unsigned int round)
+{
+	return member->number == member->plan->killed &&
+	       round == (member->plan->rounds + 1) / 2;
+}
+
+/* Whether another dies inside that round, which this one is to keep from being
+ * complete before. */
+static bool comes_late_to(const struct member *member, unsigned int round)
+{
+	const struct member_plan *plan = member->plan;
+
+	return plan->is_inside && member->number == (plan->killed == 1) + 1U &&
+	       round == (plan->rounds + 1) / 2;
+}
+
+/* Until what is asked for is so, or the plan's time is over. */
+static bool await(const struct member *member,
+		  bool (*is_so)(const struct sysv_barrier_state *look))
+{
+	int64_t deadline = tick_after(member->plan->timeout_ns);
+	struct sysv_barrier_state look;
+
+	while (sysv_barrier_look(member->id, &look) == 0 && !is_so(&look)) {
+		if (tick_is_over(deadline))
+			return false;
+		tick_sleep_until(tick_after(TICK_MS));
+	}
+	return true;
+}
+
+static bool is_broken(const struct sysv_barrier_state *look)
+{
+	return look->is_broken;
+}
+
+static bool are_all_but_one_inside(const struct sysv_barrier_state *look)
+{
+	return look->arrived == look->count - 1;
+}
+
+/* A thread of the member that dies: the other one waits at the barrier. */
+static void *die_inside(void *arg)
+{
+	const struct member *member = arg;
+
+	if (await(member, are_all_but_one_inside)) {
+		tell(member, REFEREE_DYING_INSIDE,
+		     (member->plan->rounds + 1) / 2, 0);
+		raise(SIGKILL);
+	}
+	return NULL;
+}
+
+static void prepare_to_die(struct member *member, unsigned int round)
+{
+	pthread_t thread;
+
+	if (!member->plan->is_inside) {
+		tell(member, REFEREE_DYING, round, 0);
+		raise(SIGKILL);
+	}
+	/* Without the thread it lives, which the referee sees. */
+	if (pthread_create(&thread, NULL, die_inside, member) == 0)
+		pthread_detach(thread);
+}
+
 /* One round; whether to go on. */
-static bool meet(const struct member *member, struct sysv_barrier *barrier,
+static bool meet(struct member *member, struct sysv_barrier *barrier,
 		 unsigned int round, struct rng *rng)
 {
 	const struct member_plan *plan = member->plan;
@@ -38,12 +106,14 @@ static bool meet(const struct member *member, struct sysv_barrier *barrier,
 		if (tick_sleep_until(tick_after(pause)))
 			return false;
 	}
-	if (member->number == plan->killed && round == (plan->rounds + 1) / 2) {
-		tell(member, REFEREE_DYING, round, 0);
-		raise(SIGKILL);
-	}
+	if (dies_in(member, round) && !plan->is_inside)
+		prepare_to_die(member, round);
+	if (comes_late_to(member, round))
+		await(member, is_broken);
 	if (!tell(member, REFEREE_REACHED, round, 0))
 		return false;
+	if (dies_in(member, round))
+		prepare_to_die(member, round);
 	rc = sysv_barrier_wait_until(barrier, tick_after(plan->timeout_ns));
 	if (rc == SYSV_BARRIER_SERIAL || rc == 0)
 		return tell(member, rc ? REFEREE_SERIAL : REFEREE_PASSED, round,
@@ -54,7 +124,7 @@ static bool meet(const struct member *member, struct sysv_barrier *barrier,
 
 int member_run(void *arg)
 {
-	const struct member *member = arg;
+	struct member *member = arg;
 	struct sysv_barrier barrier;
 	struct rng rng;
 	int rc;

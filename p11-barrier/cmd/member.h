@@ -2,12 +2,14 @@
 #ifndef UNIXIPC_P11_BARRIER_CMD_MEMBER_H
 #define UNIXIPC_P11_BARRIER_CMD_MEMBER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What all of them are to do. */
 struct member_plan {
 	unsigned int rounds;
-	unsigned int killed; /* the number of the one who is; 0: none */
+	unsigned int killed; /* the number of the one who is; 0: none … */
+	bool is_inside;      /* … after it arrived, and not before */
 	int64_t timeout_ns, jitter_ns;
 	uint64_t seed; /* of the pauses */
 };

@@ -41,7 +41,8 @@ static int make_at_any(unsigned int members)
 		}
 		id = make_at(key + i, members);
 		/* Only these say that another key may do better. */
-		if (id < 0 && id != -EBUSY && id != -EEXIST && id != -EACCES)
+		if (id < 0 && id != -EBUSY && id != -EEXIST && id != -EACCES &&
+		    id != -ETIMEDOUT)
 			return id;
 	}
 	return id;
@@ -56,6 +57,11 @@ static _Noreturn void refuse_key(unsigned int key, int error)
 		die("key 0x%x: a semaphore set of something else, or a barrier "
 		    "of another version",
 		    key);
+	case -ETIMEDOUT:
+		die("key 0x%x: a semaphore set that nobody has filled, of "
+		    "something else or of a run that was killed as it made it "
+		    "(ipcrm -S 0x%x)",
+		    key, key);
 	default:
 		die("key 0x%x: a semaphore set of another user", key);
 	}
@@ -67,6 +73,7 @@ static _Noreturn void fail(key_t key, int error)
 	case -EBUSY:
 	case -EEXIST:
 	case -EACCES:
+	case -ETIMEDOUT:
 		if (key)
 			refuse_key((unsigned int)key, error);
 		die("cannot make a barrier: all %d keys are in use (--key)",
@@ -86,24 +93,46 @@ static _Noreturn void fail(key_t key, int error)
 	}
 }
 
-int place_make(key_t key, unsigned int members)
+struct place place_make(key_t key, unsigned int members)
 {
-	int id = key ? make_at(key, members) : make_at_any(members);
+	struct place place = {.id = key ? make_at(key, members)
+					: make_at_any(members)};
 
-	if (id < 0)
-		fail(key, id);
-	objname_claim_id(OBJNAME_SYSV_SEM, id);
-	return id;
+	if (place.id < 0)
+		fail(key, place.id);
+	identity_of_sysv(IDENTITY_SYSV_SEM, place.id, &place.set);
+	objname_claim_id(OBJNAME_SYSV_SEM, place.id);
+	return place;
 }
 
-bool place_remove(int id)
+/* 0 also when it is gone, be it that another has its id. */
+static int remove_ours(const struct place *place)
 {
-	int rc = sysv_barrier_destroy(id);
+	struct identity_object now;
+	int error = identity_of_sysv(IDENTITY_SYSV_SEM, place->id, &now);
 
-	if (rc && rc != -EIDRM) {
-		die_warn_errno(rc, "cannot remove semaphore set %d", id);
+	switch (identity_compare(&place->set, error, &now)) {
+	case IDENTITY_SAME:
+		error = sysv_barrier_destroy(place->id);
+		return error == -EIDRM ? 0 : error;
+	case IDENTITY_ANOTHER:
+	case IDENTITY_GONE:
+		return 0;
+	case IDENTITY_CANNOT_TELL:
+		break;
+	}
+	return error ? error : -EXDEV;
+}
+
+bool place_remove(const struct place *place)
+{
+	int error = remove_ours(place);
+
+	if (error) {
+		die_warn_errno(error, "cannot remove semaphore set %d",
+			       place->id);
 		return false;
 	}
-	objname_release_id(OBJNAME_SYSV_SEM, id);
+	objname_release_id(OBJNAME_SYSV_SEM, place->id);
 	return true;
 }

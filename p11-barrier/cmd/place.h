@@ -7,12 +7,20 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "lib/identity.h"
+
+struct place {
+	int id;
+	struct identity_object set; /* as we made it */
+};
+
 /* Make a barrier, at this key or (0) at one of sixteen of this user, so that a
  * few can run at a time, and each finds what killed ones left: that is removed
- * first. Returns its id. */
-int place_make(key_t key, unsigned int members);
+ * first. */
+struct place place_make(key_t key, unsigned int members);
 
-/* Remove it; somebody else may have. False when it stays, which is said. */
-bool place_remove(int id);
+/* Remove it; somebody else may have, and another may have its id by now. False
+ * when it stays, which is said. */
+bool place_remove(const struct place *place);
 
 #endif

@@ -64,8 +64,8 @@ static unsigned int find_behind(const struct referee *referee,
 
 static void say_dying(struct referee *referee)
 {
-	say(referee, "[P%u] Killed before barrier %u\n", referee->dying,
-	    referee->round);
+	say(referee, "[P%u] Killed %s barrier %u\n", referee->dying,
+	    referee->is_inside ? "inside" : "before", referee->round);
 	referee->dying = 0;
 }
 
@@ -165,6 +165,8 @@ int referee_take(struct referee *referee, const struct referee_record *record)
 			    record->kind == REFEREE_SERIAL);
 		return 0;
 	case REFEREE_DYING:
+	case REFEREE_DYING_INSIDE:
+		referee->is_inside = record->kind == REFEREE_DYING_INSIDE;
 		referee->died_ns = record->at_ns;
 		referee->dying = record->member;
 		if (record->round == referee->round)

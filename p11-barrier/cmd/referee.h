@@ -14,11 +14,12 @@
 #include <stdio.h>
 
 enum referee_kind {
-	REFEREE_REACHED, /* about to wait */
-	REFEREE_PASSED,  /* wait returned 0 … */
-	REFEREE_SERIAL,  /* … or SYSV_BARRIER_SERIAL */
-	REFEREE_DYING,   /* about to be killed, and not to wait */
-	REFEREE_FAILED,  /* wait returned error */
+	REFEREE_REACHED,      /* about to wait */
+	REFEREE_PASSED,       /* wait returned 0 … */
+	REFEREE_SERIAL,       /* … or SYSV_BARRIER_SERIAL */
+	REFEREE_DYING,        /* about to be killed, and not to wait … */
+	REFEREE_DYING_INSIDE, /* … or waiting, as all others but one */
+	REFEREE_FAILED,       /* wait returned error */
 };
 
 /* What a member writes: below PIPE_BUF, so always whole. */
@@ -37,6 +38,7 @@ struct referee {
 	bool *told;       /* whose wait failed, from [1] */
 	unsigned int *held, n_held;  /* who has reached the next one already */
 	unsigned int dying;          /* whose line is held; 0: nobody's */
+	bool is_inside;              /* that one, or the last that died */
 	unsigned int broken, failed; /* who were told so; other errors */
 	int error;                   /* the first of these */
 	int64_t died_ns, slowest_ns; /* a death, and the last to be told */

@@ -65,15 +65,60 @@ assert_run_fails() {
 	assert_output 'All processes synchronized correctly. PASS'
 }
 
+# All others are told of process $1, killed before the barrier or inside: $2.
+assert_told() {
+	assert_line "[P$1] Killed $2 barrier 2"
+	assert_line --regexp \
+		"^4 of 4 others were told of a death $2 the barrier, the last after [0-9.]+ .s\\. PASS\$"
+}
+
 @test "a killed process breaks the barrier, and all others are told" {
 	for killed in 1 3 5; do
 		run ./barrier_test --processes=5 --iterations=4 --kill=$killed
 		assert_success
-		assert_line "[P$killed] Killed before barrier 2"
-		assert_equal "$(grep -c 'Barrier 2 is BROKEN' <<<"$output")" 4
-		assert_line --regexp \
-			'^4 of 4 others were told .* after [0-9.]+ .s\. PASS$'
+		assert_told $killed before
+		assert_told $killed inside
+		assert_equal "$(grep -c 'Barrier 2 is BROKEN' <<<"$output")" 8
 	done
+	# Inside: it has reached the barrier, and does not pass it.
+	assert_equal "$(grep -c '^\[P5\] Reached barrier 2$' <<<"$output")" 1
+	assert_nothing_left
+}
+
+@test "a death of which nobody is told is not a PASS" {
+	run ./barrier_test --processes=1 --kill=1
+	assert_failure 2
+	assert_one_line_error "$output" barrier_test
+	refute_output --partial PASS
+	assert_nothing_left
+}
+
+@test "an empty set of somebody else is told, and left alone" {
+	id=$(ipcmk -S 10 | grep -o '[0-9]*$')
+	key=$(ipcs -s | awk -v id="$id" '$2 == id { print $1 }')
+	run ./barrier_test --key="$key"
+	assert_failure 1
+	assert_one_line_error "$output" barrier_test
+	assert_output --partial "nobody has filled"
+	assert_output --partial "(ipcrm -S $key)"
+	[[ $(ipcs -s) == *"$key $id "* ]]
+	ipcrm -s "$id"
+	assert_nothing_left
+}
+
+@test "another set that has the id of ours is left alone" {
+	need_writable /proc/sys/kernel/sem_next_id
+	start_long_run run --key=0x4713
+	id=$(ipcs -s | awk '$1 == "0x00004713" { print $2 }')
+	kill -STOP "$SERVER"
+	ipcrm -s "$id"
+	echo "$id" >/proc/sys/kernel/sem_next_id
+	run ipcmk -S 10
+	assert_output "Semaphore id: $id"
+	kill -CONT "$SERVER"
+	assert_run_fails run 'somebody removed the semaphore set$'
+	[[ $(ipcs -s) == *" $id "* ]]
+	ipcrm -s "$id"
 	assert_nothing_left
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/sysv.h"
+#include "tests/lib/identity_fixture.h"
 #include "tests/p11/fixture.h"
 
 enum { KEY = 0x11223344 };
@@ -125,6 +126,114 @@ static void member_that_closed_leaves_its_place_to_another(void **state)
 	assert_int_equal(look.members, 1);
 	assert_false(look.is_broken);
 	assert_int_equal(sysv_barrier_close(&second), 0);
+	ground_remove(ground);
+}
+
+/* ---- who is no member ---- */
+
+static void closing_twice_frees_one_place(void **state)
+{
+	struct ground *ground = ground_make(2, 1);
+	struct sysv_barrier first, second, third, late;
+
+	(void)state;
+	assert_int_equal(sysv_barrier_join(&first, ground->id), 0);
+	assert_int_equal(sysv_barrier_join(&second, ground->id), 0);
+	assert_int_equal(sysv_barrier_close(&first), 0);
+	assert_int_equal(sysv_barrier_close(&first), -EINVAL);
+	assert_int_equal(sysv_barrier_wait_until(&first, tick_after(LIMIT)),
+			 -EINVAL);
+	/* The second one's place is still taken. */
+	assert_int_equal(sysv_barrier_join(&third, ground->id), 0);
+	assert_int_equal(sysv_barrier_join(&late, ground->id), -EUSERS);
+	assert_int_equal(sysv_barrier_close(&late), -EINVAL);
+	/* And no round passes without it. */
+	assert_int_equal(sysv_barrier_wait_until(&third, tick_after(TICK_MS)),
+			 -ETIMEDOUT);
+	assert_int_equal(sysv_barrier_close(&second), 0);
+	assert_int_equal(sysv_barrier_close(&third), 0);
+	ground_remove(ground);
+}
+
+static int use_inherited(void *arg)
+{
+	struct sysv_barrier *barrier = arg;
+
+	if (sysv_barrier_wait_until(barrier, tick_after(LIMIT)) != -EINVAL)
+		return 1;
+	if (sysv_barrier_close(barrier) != -EINVAL)
+		return 2;
+	return sysv_barrier_close(barrier) == -EINVAL ? 0 : 3;
+}
+
+static void forked_child_is_no_member(void **state)
+{
+	struct ground *ground = ground_make(1, 1);
+	struct sysv_barrier_state look;
+	struct sysv_barrier barrier;
+
+	(void)state;
+	assert_int_equal(sysv_barrier_join(&barrier, ground->id), 0);
+	assert_int_equal(support_child_status(use_inherited, &barrier, 20000),
+			 0);
+	assert_int_equal(sysv_barrier_look(ground->id, &look), 0);
+	assert_int_equal(look.members, 1);
+	assert_false(look.is_broken);
+	assert_int_equal(sysv_barrier_wait_until(&barrier, tick_after(LIMIT)),
+			 SYSV_BARRIER_SERIAL);
+	assert_int_equal(sysv_barrier_close(&barrier), 0);
+	ground_remove(ground);
+}
+
+/* The first process of a PID namespace, whose child is the first of another:
+ * both have pid 1. */
+static int fork_into_another(void *arg)
+{
+	struct inside inside = {.flags = CLONE_NEWPID, .keeps_proc = true};
+	int *id = arg;
+	struct sysv_barrier barrier;
+
+	EXPECT(getpid() == 1);
+	EXPECT(sysv_barrier_join(&barrier, *id) == 0);
+	inside.body = use_inherited;
+	inside.arg = &barrier;
+	if (unshare_as_anybody(inside.flags))
+		return NOT_PERMITTED;
+	EXPECT(status_of_fork(use_inherited, &barrier) == 0);
+	EXPECT(sysv_barrier_close(&barrier) == 0);
+	return 0;
+}
+
+static void child_with_the_same_pid_is_no_member(void **state)
+{
+	struct ground *ground = ground_make(1, 1);
+
+	(void)state;
+	assert_int_equal(status_inside((struct inside){
+				 .flags = CLONE_NEWPID | CLONE_NEWNS,
+				 .body = fork_into_another,
+				 .arg = &ground->id,
+			 }),
+			 0);
+	ground_remove(ground);
+}
+
+static void death_in_another_pid_namespace_is_told(void **state)
+{
+	struct ground *ground = ground_make(2, 1);
+	struct sysv_barrier barrier;
+
+	(void)state;
+	assert_int_equal(sysv_barrier_join(&barrier, ground->id), 0);
+	assert_int_equal(status_inside((struct inside){
+				 .flags = CLONE_NEWPID | CLONE_NEWNS,
+				 .body = join_and_die,
+				 .arg = &ground->id,
+			 }),
+			 0);
+	assert_int_equal(sysv_barrier_wait_until(&barrier, tick_after(LIMIT)),
+			 SYSV_BARRIER_BROKEN);
+	assert_int_equal(sysv_barrier_close(&barrier), 0);
 	ground_remove(ground);
 }
 
@@ -275,7 +384,8 @@ static void dead_ones_are_replaced_and_living_ones_are_not(void **state)
 	leftover_assert_same(&before);
 }
 
-static void half_made_one_is_waited_for_and_then_replaced(void **state)
+/* Nothing tells it from a set of somebody else, who has yet to fill it. */
+static void empty_one_is_waited_for_and_left_alone(void **state)
 {
 	struct sysv_barrier barrier;
 	int id;
@@ -294,9 +404,12 @@ static void half_made_one_is_waited_for_and_then_replaced(void **state)
 	assert_int_equal(
 		sysv_barrier_open(&barrier, KEY, tick_after(5 * TICK_MS)),
 		-ETIMEDOUT);
-	id = sysv_barrier_create(KEY, 2, 0600);
-	assert_true(id >= 0);
-	assert_int_equal(sysv_barrier_destroy(id), 0);
+	assert_int_equal(sysv_barrier_reap(KEY), -ETIMEDOUT);
+	assert_int_equal(sysv_barrier_create(KEY, 2, 0600), -ETIMEDOUT);
+	id = semget(KEY, 0, 0);
+	assert_int_equal(semctl(id, 0, GETVAL), 0);
+	assert_int_equal(sysv_barrier_destroy(id), -EBADMSG);
+	assert_int_equal(semctl(id, 0, IPC_RMID), 0);
 	leftover_assert_same(&before);
 }
 
@@ -338,7 +451,11 @@ int main(void)
 		cmocka_unit_test(counts_outside_the_limits_are_refused),
 		cmocka_unit_test(
 			dead_ones_are_replaced_and_living_ones_are_not),
-		cmocka_unit_test(half_made_one_is_waited_for_and_then_replaced),
+		cmocka_unit_test(closing_twice_frees_one_place),
+		cmocka_unit_test(forked_child_is_no_member),
+		cmocka_unit_test(child_with_the_same_pid_is_no_member),
+		cmocka_unit_test(death_in_another_pid_namespace_is_told),
+		cmocka_unit_test(empty_one_is_waited_for_and_left_alone),
 		cmocka_unit_test(set_of_something_else_is_left_alone),
 	};
 	return SUPPORT_MAIN(tests);

@@ -298,6 +298,39 @@ static void what_semget_says_is_passed_on(void **state)
 	semget_fails_with = 0;
 }
 
+/* Whose key it is: --wrap=geteuid. */
+static uid_t user_offset;
+
+uid_t __real_geteuid(void);
+uid_t __wrap_geteuid(void);
+
+uid_t __wrap_geteuid(void)
+{
+	return __real_geteuid() + user_offset;
+}
+
+static void set_of_another_user_is_neither_joined_nor_removed(void **state)
+{
+	struct sysv_barrier barrier;
+	int id = sysv_barrier_create(0x1235, 1, 0600), opened, reaped, made;
+	bool is_root = geteuid() == 0;
+
+	(void)state;
+	assert_true(id >= 0);
+	user_offset = 1;
+	opened = sysv_barrier_open(&barrier, 0x1235, tick_after(LIMIT));
+	reaped = sysv_barrier_reap(0x1235);
+	made = sysv_barrier_create(0x1235, 1, 0600);
+	user_offset = 0;
+	/* Root's is trusted. */
+	assert_int_equal(opened, is_root ? 0 : -EACCES);
+	assert_int_equal(reaped, -EACCES);
+	assert_int_equal(made, -EACCES);
+	if (opened == 0)
+		assert_int_equal(sysv_barrier_close(&barrier), 0);
+	assert_int_equal(sysv_barrier_destroy(id), 0);
+}
+
 static void too_few_operations_a_call_are_an_error_and_leave_nothing(
 	void **state)
 {
@@ -321,6 +354,8 @@ int main(void)
 		cmocka_unit_test(
 			too_few_operations_a_call_are_an_error_and_leave_nothing),
 		cmocka_unit_test(what_semget_says_is_passed_on),
+		cmocka_unit_test(
+			set_of_another_user_is_neither_joined_nor_removed),
 		cmocka_unit_test(creator_whose_set_is_removed_makes_another),
 	};
 	return SUPPORT_MAIN(tests);
