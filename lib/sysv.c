@@ -118,6 +118,26 @@ int sysv_sem_op(int id, unsigned short index, short op, short flags,
 	}
 }
 
+int sysv_sem_remove(int id, const struct identity_object *made)
+{
+	struct identity_object now;
+	int error = identity_of_sysv(IDENTITY_SYSV_SEM, id, &now);
+
+	switch (identity_compare(made, error, &now)) {
+	case IDENTITY_SAME:
+		if (semctl(id, 0, IPC_RMID) < 0)
+			return errno == EIDRM || errno == EINVAL ? 0 : -errno;
+		return 0;
+	case IDENTITY_GONE:
+		return 0;
+	case IDENTITY_ANOTHER:
+		return -ESTALE;
+	case IDENTITY_CANNOT_TELL:
+		break;
+	}
+	return error ? error : -EXDEV;
+}
+
 int sysv_key(const char *path, int project, key_t *key)
 {
 	if ((project & 0xff) == 0)

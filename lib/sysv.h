@@ -14,6 +14,8 @@
 #include <sys/sem.h>
 #include <sys/types.h>
 
+#include "lib/identity.h"
+
 /* Linux leaves this union to the program: semctl(2). */
 union semun {
 	int val;
@@ -41,6 +43,12 @@ int sysv_sem_create_or_open(key_t key, int n, const unsigned short *values,
  * -ETIMEDOUT, -EIDRM, -EINTR, ... */
 int sysv_sem_op(int id, unsigned short index, short op, short flags,
 		int64_t deadline);
+
+/* Remove the set, if it is the one that was noted after our own last SETVAL or
+ * SETALL (identity_of_sysv()): an id is given again. 0, also when it was gone;
+ * -ESTALE: another has that id by now, and keeps it; -EXDEV: that cannot be
+ * told from here; -EPERM, -EACCES. */
+int sysv_sem_remove(int id, const struct identity_object *made);
 
 /* ftok(3) with errors told apart: -ENOENT and so on for the path. Note that
  * two paths may give one key: it keeps 16 bits of the inode number, 8 of the

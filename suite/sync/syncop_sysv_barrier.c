@@ -15,6 +15,7 @@
 /* Each process has its own. */
 struct crossing {
 	int id;
+	struct identity_object set; /* as it was made */
 	bool has_joined;
 	struct sysv_barrier barrier;
 };
@@ -24,7 +25,7 @@ static void destroy(void *state)
 	struct crossing *crossing = state;
 
 	/* Nobody is there any more, so nobody is to be waited for. */
-	semctl(crossing->id, 0, IPC_RMID);
+	sysv_sem_remove(crossing->id, &crossing->set);
 	objname_release_id(OBJNAME_SYSV_SEM, crossing->id);
 	free(crossing);
 }
@@ -41,6 +42,7 @@ static int create(void **state, int members)
 		free(crossing);
 		return id;
 	}
+	identity_of_sysv(IDENTITY_SYSV_SEM, id, &crossing->set);
 	objname_claim_id(OBJNAME_SYSV_SEM, id);
 	crossing->id = id;
 	*state = crossing;

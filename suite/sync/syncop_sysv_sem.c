@@ -11,40 +11,46 @@
 #include "lib/objname.h"
 #include "lib/sysv.h"
 
+struct counter {
+	int id;
+	struct identity_object set; /* as it was made */
+};
+
 static void destroy(void *state)
 {
-	int *id = state;
+	struct counter *counter = state;
 
-	semctl(*id, 0, IPC_RMID);
-	objname_release_id(OBJNAME_SYSV_SEM, *id);
-	free(id);
+	sysv_sem_remove(counter->id, &counter->set);
+	objname_release_id(OBJNAME_SYSV_SEM, counter->id);
+	free(counter);
 }
 
 static int create(void **state, int members)
 {
 	static const unsigned short one[] = {1};
-	int *id = malloc(sizeof(*id));
+	struct counter *counter = calloc(1, sizeof(*counter));
+	int id;
 
 	(void)members;
-	if (!id)
+	if (!counter)
 		return -ENOMEM;
-	*id = sysv_sem_create(IPC_PRIVATE, 1, one, 0600);
-	if (*id < 0) {
-		int error = *id;
-
-		free(id);
-		return error;
+	id = sysv_sem_create(IPC_PRIVATE, 1, one, 0600);
+	if (id < 0) {
+		free(counter);
+		return id;
 	}
-	objname_claim_id(OBJNAME_SYSV_SEM, *id);
-	*state = id;
+	identity_of_sysv(IDENTITY_SYSV_SEM, id, &counter->set);
+	objname_claim_id(OBJNAME_SYSV_SEM, id);
+	counter->id = id;
+	*state = counter;
 	return 0;
 }
 
-static int change(const int *id, short by)
+static int change(const struct counter *counter, short by)
 {
 	struct sembuf op = {.sem_op = by, .sem_flg = SEM_UNDO};
 
-	while (semop(*id, &op, 1))
+	while (semop(counter->id, &op, 1))
 		if (errno != EINTR)
 			return -errno;
 	return 0;

@@ -161,6 +161,29 @@ static void set_removed_before_it_has_values_is_told(void **state)
 
 /* ---- open ---------------------------------------------------------------------------- */
 
+static void set_is_removed_only_if_it_is_the_one_that_was_noted(void **state)
+{
+	const unsigned short one = 1;
+	struct identity_object made, other;
+	int id = sysv_sem_create(key, 1, &one, 0600);
+	int foreign = sysv_sem_create(IPC_PRIVATE, 1, &one, 0600);
+
+	(void)state;
+	assert_int_equal(identity_of_sysv(IDENTITY_SYSV_SEM, id, &made), 0);
+	/* As if the id had been given again. */
+	other = made;
+	other.id = foreign;
+	assert_int_equal(sysv_sem_remove(foreign, &other), -ESTALE);
+	other = made;
+	other.ctime_s--;
+	assert_int_equal(sysv_sem_remove(id, &other), -ESTALE);
+	assert_int_equal(semctl(id, 0, GETVAL), 1);
+	assert_int_equal(sysv_sem_remove(id, &made), 0);
+	assert_int_equal(semctl(id, 0, GETVAL), -1);
+	assert_int_equal(sysv_sem_remove(id, &made), 0);
+	assert_int_equal(semctl(foreign, 0, IPC_RMID), 0);
+}
+
 static void opening_what_is_not_there_fails_at_once(void **state)
 {
 	(void)state;
@@ -327,6 +350,7 @@ int main(void)
 		WITH_KEY(private_set_is_a_new_one_each_time),
 		WITH_KEY(creation_that_fails_leaves_nothing),
 		WITH_KEY(set_removed_before_it_has_values_is_told),
+		WITH_KEY(set_is_removed_only_if_it_is_the_one_that_was_noted),
 		WITH_KEY(opening_what_is_not_there_fails_at_once),
 		WITH_KEY(opening_more_semaphores_than_there_are_is_refused),
 		WITH_KEY(opener_waits_until_the_creator_has_set_the_values),
