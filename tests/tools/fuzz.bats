@@ -150,6 +150,65 @@ make_fuzz_tree() {
 	assert_equal "${lines[-1]}" '1 passed, 3 failed'
 }
 
+@test "a mutant that is caught passes, one that is not fails" {
+	cp "$ROOT/tests/models/run" .
+	cat >mutants.pml <<-'END'
+		/* Counted in one step.
+		 *
+		 * also -DROUNDS=2
+		 * mutant IN_TWO: an update is lost
+		 * mutant STAYS (ltl ends): it never comes to an end
+		 * mutant HARMLESS: nothing is left out
+		 */
+		#ifndef ROUNDS
+		#define ROUNDS 1
+		#endif
+		byte x, ended;
+		proctype P()
+		{
+			byte t, i;
+			do
+			:: i < ROUNDS ->
+		#ifdef IN_TWO
+				t = x; x = t + 1;
+		#else
+				x++;
+		#endif
+				i++
+			:: else -> break
+			od;
+		#ifdef STAYS
+			do :: t = 1 - t od;
+		#endif
+			ended++
+		}
+		init
+		{
+			atomic { run P(); run P() }
+			ended == 2 -> assert(x == 2 * ROUNDS); x = 255
+		}
+		ltl ends { <> (x == 255) }
+	END
+	run ./run
+	assert_failure 1
+	assert_line --partial 'ok      mutants.pml (safety -DROUNDS=2)'
+	assert_line --partial 'ok      mutants.pml (mutant IN_TWO is caught)'
+	assert_line --partial 'ok      mutants.pml (mutant STAYS is caught)'
+	assert_line 'not ok  mutants.pml (mutant HARMLESS is caught)'
+	assert_equal "${lines[-1]}" '5 passed, 1 failed'
+	echo ' * mutant lower: not a macro' >>mutants.pml
+	run ./run mutants.pml
+	assert_line "not ok  mutants.pml: cannot read ' * mutant lower: not a macro'"
+}
+
+@test "a model that spin cannot read fails, with its mutants" {
+	cp "$ROOT/tests/models/run" .
+	printf '/*\n * mutant ANY: of nothing\n */\nactive proctype P() { oops }\n' >bad.pml
+	run ./run
+	assert_failure 1
+	assert_equal "${lines[-1]}" '0 passed, 2 failed'
+}
+
 @test "no models are no failure, and are said to be none" {
 	cp "$ROOT/tests/models/run" .
 	run ./run
