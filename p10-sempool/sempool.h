@@ -102,12 +102,13 @@ int sempool_remove(struct sempool *pool);
  * one attempt is made). A waiter looks after dead holders itself, every 50 ms,
  * so no manager is needed. Those who have waited for 50 ms are served before all
  * others, and in order of arrival, to the clock's 4 ms; before that the quickest
- * is. (Not so when more than SEMPOOL_WAITERS wait, for those without a seat; a
- * unit that was lost with a killed process, and put back, goes to the quickest;
- * and who does not run for 100 ms when it is its turn, is passed over.) Returns
- * 0, -ETIMEDOUT, -EINTR (a handler ran, or is_stopped), -EIDRM (the pool was
- * removed, or another has its name), -EBADMSG (the memory is damaged), -EBADF
- * or -ESTALE. */
+ * is. (But for a release that is just under way when the 50 ms are over; for a
+ * unit that was lost with a killed process, and put back; and for whom there was
+ * no seat, when more than SEMPOOL_WAITERS wait. Who does not run for 100 ms when
+ * it is its turn is passed over.) Returns 0, -ETIMEDOUT, -EINTR (a handler ran,
+ * or is_stopped), -EIDRM (the pool was removed, or another has its name),
+ * -EBADMSG (the memory is damaged), -EBADF or -ESTALE.
+ */
 int sempool_acquire(struct sempool *pool, struct sempool_lease *lease);
 int sempool_acquire_until(struct sempool *pool, struct sempool_lease *lease,
 			  int64_t deadline);
