@@ -1,6 +1,6 @@
 $(call library,sem_ring,p12-shm-ring,sem_ring.c)
 $(call library,shm_ring,p12-shm-ring,ring.c ring_name.c ring_map.c \
-	ring_seat.c ring_wait.c ring_gather.c ring_send.c ring_recv.c)
+	ring_wait.c ring_gather.c ring_send.c ring_recv.c)
 $(call library,shm_ring_bench,p12-shm-ring,bench/ring_mechanism.c \
 	bench/lane.c bench/traffic.c,,shm_ring sem_ring p06)
 # Among the benches, as it takes P06's pipe and socket to compare with.

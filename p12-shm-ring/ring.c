@@ -13,7 +13,6 @@
 
 #include "lib/fdio.h"
 #include "p12-shm-ring/ring_handle.h"
-#include "p12-shm-ring/ring_seat.h"
 
 /* Of the capacity: how much a receiver may owe. */
 #define LAZY_SHARE 8
@@ -65,9 +64,11 @@ static int find_place(struct ring *ring)
 	if (ring->side == RING_SENDER) {
 		ring->at = tail;
 		ring->limit = head + ring->capacity;
+		ring->has_met = head != 0;
 	} else {
 		ring->at = head;
 		ring->limit = tail;
+		ring->has_met = tail != 0;
 		atomic_store_explicit(&header->head, head,
 				      memory_order_release);
 	}
@@ -109,38 +110,62 @@ static void leave_map(struct ring_shared_map *shared)
 	}
 }
 
-int ring_enter(struct ring **result, int fd, enum ring_side side,
+static int take_seat(struct ring *ring)
+{
+	int rc = identity_role_take(&ring->role, RING_BYTE + ring->side);
+
+	if (!rc) {
+		rc = find_place(ring);
+		if (rc)
+			identity_role_give_up(&ring->role,
+					      RING_BYTE + ring->side);
+	}
+	return rc;
+}
+
+int ring_enter(struct ring **result, const struct identity_role *role,
+	       const char *name, enum ring_side side,
 	       const struct ring_options *options,
 	       struct ring_shared_map *shared)
 {
 	struct ring *ring = aligned_alloc(RING_LINE, sizeof(*ring));
+	char *own_name = name ? strdup(name) : NULL;
 	size_t capacity = 0;
-	int rc = ring ? 0 : -ENOMEM;
+	int rc = ring && (own_name || !name) ? 0 : -ENOMEM;
 
 	if (!rc)
-		rc = ring_seat_take(fd, (int)side);
-	if (!rc)
-		rc = ring_map_check(fd, &capacity);
+		rc = ring_map_check(role->fd, &capacity);
 	if (!rc && !shared)
-		rc = open_map(&shared, fd, capacity);
+		rc = open_map(&shared, role->fd, capacity);
 	if (!rc) {
 		memset(ring, 0, sizeof(*ring));
-		ring->fd = fd;
+		ring->role = *role;
+		ring->name = own_name;
 		ring->shared = shared;
 		atomic_fetch_add(&shared->users, 1);
 		set_up(ring, side, options);
-		rc = find_place(ring);
+		rc = take_seat(ring);
 		if (rc)
 			leave_map(shared);
 	}
 	if (rc) {
 		free(ring);
-		ring_seat_leave(fd, (int)side);
+		free(own_name);
 		return rc;
 	}
 	announce(ring, options);
 	*result = ring;
 	return 0;
+}
+
+void ring_forget(struct ring *ring)
+{
+	if (!ring)
+		return;
+	identity_role_close(&ring->role);
+	leave_map(ring->shared);
+	free(ring->name);
+	free(ring);
 }
 
 void ring_abandon(struct ring *ring)
@@ -149,11 +174,9 @@ void ring_abandon(struct ring *ring)
 		return;
 	/* Closing would do it, were there no mapping: that holds the open file
 	 * description too, and may be shared. */
-	ring_seat_leave(ring->fd, (int)ring->side);
-	fdio_close(&ring->fd);
+	identity_role_give_up(&ring->role, RING_BYTE + ring->side);
 	ring_told(ring);
-	leave_map(ring->shared);
-	free(ring);
+	ring_forget(ring);
 }
 
 void ring_close(struct ring *ring)
@@ -208,6 +231,7 @@ static int attach(struct ring **ring, int fd, enum ring_side side,
 		  struct ring_shared_map *shared)
 {
 	int seals = fcntl(fd, F_GET_SEALS), again, rc;
+	struct identity_role role;
 
 	if (seals < 0 && errno != EINVAL)
 		return -errno;
@@ -216,10 +240,15 @@ static int attach(struct ring **ring, int fd, enum ring_side side,
 	again = open_again(fd);
 	if (again < 0)
 		return again;
-	rc = ring_enter(ring, again, side, options ? options : &defaults,
+	rc = identity_role_open(&role, again);
+	if (rc) {
+		fdio_close(&again);
+		return rc;
+	}
+	rc = ring_enter(ring, &role, NULL, side, options ? options : &defaults,
 			shared);
 	if (rc)
-		fdio_close(&again);
+		identity_role_close(&role);
 	return rc;
 }
 
@@ -251,13 +280,15 @@ int ring_pair(struct ring *pair[2], const struct ring_options *options)
 
 static int is_other_there(struct ring *ring, uint64_t unused)
 {
-	const int seat =
-		ring->side == RING_SENDER ? RING_RECEIVER : RING_SENDER;
+	int peer;
 
 	(void)unused;
-	return atomic_load_explicit(&ring->other->state,
-				    memory_order_acquire) == RING_TAKEN &&
-	       ring_seat_is_taken(ring->fd, seat);
+	if (atomic_load_explicit(&ring->other->state, memory_order_acquire) !=
+	    RING_TAKEN)
+		return 0;
+	peer = identity_role_look(&ring->role, ring_other_byte(ring),
+				  &ring->has_met);
+	return peer < 0 ? peer : peer == IDENTITY_PEER_PRESENT;
 }
 
 int ring_wait_peer(struct ring *ring, int64_t deadline)
@@ -269,6 +300,8 @@ int ring_wait_peer(struct ring *ring, int64_t deadline)
 		if (rc != -EPIPE && rc != -EOWNERDEAD)
 			return rc < 0 ? rc : 0;
 		/* Whoever was there: we wait for the next. */
+		if (ring_is_lost(ring))
+			return -EIDRM;
 		if (tick_is_over(deadline))
 			return -ETIMEDOUT;
 		rc = tick_sleep_until(tick_after(TICK_MS));

@@ -20,7 +20,22 @@
  * was released is not given again, what was only peeked at is. In both cases
  * another process may take the seat, and the survivor's next call goes on with
  * it. A survivor that does not wait meanwhile sees no change: who must know
- * tells it in the first message.
+ * tells it in the first message. Who waits for a side that has not come yet,
+ * while the ring's name leads elsewhere, waits for nobody: -EIDRM.
+ *
+ * Life. That a side is there the kernel says, by a lock (identity_role of
+ * lib/identity), in whatever PID namespace it is; what is in the memory is
+ * believed when it says "closed", and never about life. The handle has a
+ * descriptor for that.
+ *	fork       a child has its parent's seat too: it calls ring_forget() if
+ *	           it goes on without exec, or ends. Who goes on with the handle
+ *	           is one of the two; the other's end is then no death
+ *	exec       the seat ends, unless a parent has it
+ *	closefrom and the like    behind our back: a wait that would have to look
+ *	           for the other side says -EBADF, or -ESTALE when the number is
+ *	           another file's by now; the seat is ours until the handle is
+ *	           closed
+ *	unlink     the two that are in the ring go on
  *
  * Trust. Indices and lengths that the other side wrote are checked before use
  * and lead nowhere outside the ring; what cannot be is -EBADMSG. A message
@@ -65,10 +80,13 @@ enum ring_overflow {
 
 /* Zero is a good default, but for capacity where the ring is to be made. */
 struct ring_options {
-	size_t capacity; /* of the ring to make when there is none: bytes,
+	size_t capacity;  /* of the ring to make when there is none: bytes,
 			  * rounded up to a power of two. 0: make none */
-	mode_t mode;     /* of the object to make, as of chmod(2); 0: 0600 */
-	bool is_fresh;   /* only a ring whose seat nobody has had before, and
+	mode_t mode;      /* of the object to make, as of chmod(2); 0: 0600. Who
+			  * may read may write: else -EINVAL */
+	bool is_anybodys; /* also one that another user than us or root made,
+			   * who can truncate it under us; else -EACCES */
+	bool is_fresh;    /* only a ring whose seat nobody has had before, and
 			  * in which the other side, if it has come, still is:
 			  * one that dead or closed sides left is replaced, a
 			  * used one with somebody in it is -EBUSY */
@@ -87,11 +105,11 @@ struct ring; /* a handle */
 
 /* Open the named ring, and take a seat in it. Where there is none and
  * options->capacity is given, it is made; what a creator that died did not
- * finish is made anew. Waits until the deadline for others who are making it
+ * finish is replaced. Waits until the deadline for others who are making it
  * or leaving. Returns 0, -ENOENT (none, and none to make), -EBUSY (the seat is
  * taken), -EBADMSG (not a ring, of another version, damaged or truncated),
- * -EINVAL (a bad name or capacity), -ENOSPC (not enough shared memory),
- * -EACCES, -ETIMEDOUT, ... *ring is to be given to ring_close(). */
+ * -EINVAL (a bad name, capacity or mode), -ENOSPC (not enough shared memory),
+ * -EACCES, -EPERM (its mode lets somebody read who may not write), -ETIMEDOUT, ... *ring is to be given to ring_close(). */
 int ring_open(struct ring **ring, const char *name, enum ring_side side,
 	      const struct ring_options *options, int64_t deadline);
 
@@ -112,6 +130,9 @@ int ring_pair(struct ring *pair[2], const struct ring_options *options);
  * other side sees a death. NULL is allowed. */
 void ring_close(struct ring *ring);
 void ring_abandon(struct ring *ring);
+
+/* In a forked child: let go of the parent's handle, who keeps the seat. */
+void ring_forget(struct ring *ring);
 
 /* Remove the name, if nobody is in the ring: 0, -EBUSY, -ENOENT, -EBADMSG (not
  * a ring: not touched). */
@@ -168,11 +189,17 @@ ssize_t ring_recv(struct ring *ring, void *buf, size_t room, int64_t deadline);
 /* ---- looking ---- */
 
 /* Who has the other seat now: 0 (somebody), -ENOTCONN (nobody has come yet),
- * -EPIPE, -EOWNERDEAD. One system call. */
-int ring_peer(const struct ring *ring);
+ * -EIDRM (nor can), -EPIPE, -EOWNERDEAD, -EBADF, -ESTALE. Two system calls, or
+ * three. */
+int ring_peer(struct ring *ring);
 
-/* Wait until the other seat is taken, by whomever: 0, -ETIMEDOUT, -EINTR. */
+/* Wait until the other seat is taken, by whomever: 0, -ETIMEDOUT, -EINTR,
+ * -EIDRM, -EBADF, -ESTALE. */
 int ring_wait_peer(struct ring *ring, int64_t deadline);
+
+/* Whether the ring's name leads elsewhere by now, so that nobody can come, and
+ * the name is not ours to remove. One system call. */
+bool ring_is_lost(const struct ring *ring);
 
 size_t ring_capacity(const struct ring *ring);
 size_t ring_message_max(const struct ring *ring);

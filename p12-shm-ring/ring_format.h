@@ -27,7 +27,7 @@
 #endif
 
 /* What a seat has seen. Who sits there is not for this word to say, but for
- * the locks of ring_seat.h. */
+ * the kernel: see RING_BYTE in ring_handle.h. */
 enum ring_seat_state { RING_VACANT, RING_TAKEN, RING_CLOSED };
 
 /* Bits of asleep. */

@@ -11,10 +11,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/identity.h"
 #include "lib/tick.h"
 #include "p12-shm-ring/ring.h"
 #include "p12-shm-ring/ring_format.h"
 #include "p12-shm-ring/ring_map.h"
+
+/* Who is in a ring: roles (lib/identity) that the kernel drops at a death, each
+ * a byte far beyond the data. Behind the two sides', that of who makes the object
+ * or removes its name, for moments. */
+#define RING_BYTE ((int64_t)1 << 40)
+enum { RING_BYTE_NAME = RING_RECEIVER + 1 };
 
 struct ring_shared_map {
 	struct ring_map map;
@@ -51,7 +58,10 @@ struct ring {
 	enum ring_overflow overflow;
 	size_t capacity;
 	uint32_t awake; /* what own->asleep holds then */
-	int fd;
+	struct identity_role role;
+	char *name;   /* NULL: it has none */
+	bool has_met; /* the other side was there, as the kernel said, or as
+		       * its index shows */
 	int64_t usual_wait_ns; /* a moving mean */
 	struct ring_calls calls;
 	struct ring_shared_map *shared;
@@ -65,9 +75,10 @@ static inline unsigned char *ring_place(const struct ring *ring,
 
 /* ---- ring.c ---- */
 
-/* Take the seat and make a handle, which then owns fd. shared: a mapping to
- * use, or NULL for one of its own. */
-int ring_enter(struct ring **result, int fd, enum ring_side side,
+/* Take the seat and make a handle, which then owns the role. name may be NULL.
+ * shared: a mapping to use, or NULL for one of its own. */
+int ring_enter(struct ring **result, const struct identity_role *role,
+	       const char *name, enum ring_side side,
 	       const struct ring_options *options,
 	       struct ring_shared_map *shared);
 
@@ -77,6 +88,12 @@ int ring_enter(struct ring **result, int fd, enum ring_side side,
 void ring_gather(struct ring *ring);
 
 /* ---- ring_wait.c ---- */
+
+static inline int64_t ring_other_byte(const struct ring *ring)
+{
+	return RING_BYTE +
+	       (ring->side == RING_SENDER ? RING_RECEIVER : RING_SENDER);
+}
 
 /* Whether both sides last ran on the same processor. */
 bool ring_shares_cpu(const struct ring *ring);

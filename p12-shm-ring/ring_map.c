@@ -79,9 +79,7 @@ int ring_map_make(int fd, size_t capacity)
 	int rc;
 
 	/* A kill between any two of these leaves something empty, or that
-	 * begins with RING_MAKING; both are made again. */
-	if (ftruncate(fd, 0) < 0)
-		return -errno;
+	 * begins with RING_MAKING. */
 	rc = write_at(fd, &making, sizeof(making));
 	if (!rc)
 		rc = allocate(fd, header.header_bytes + capacity);
@@ -107,7 +105,7 @@ int ring_map_check(int fd, size_t *capacity)
 	if (!S_ISREG(st.st_mode))
 		return -EBADMSG;
 	if (st.st_size == 0)
-		return -ENOENT;
+		return -ENODATA;
 	memset(&header, 0, sizeof(header));
 	n = pread(fd, &header, sizeof(header), 0);
 	if (n < 0)

@@ -15,12 +15,12 @@ struct ring_map {
 /* The power of two to use for so many bytes, or 0 when there is none. */
 size_t ring_map_capacity(size_t wanted);
 
-/* Fill an empty object, or one that was left half-made. Whoever calls this
- * must be alone. Returns 0, -ENOSPC (nothing is allocated then), -EINVAL. */
+/* Fill an empty object. Whoever calls this must be alone. Returns 0, -ENOSPC
+ * (nothing is allocated then), -EINVAL. */
 int ring_map_make(int fd, size_t capacity);
 
-/* What the object is, by read(2) and so without a risk: 0 and *capacity, -ENOENT
- * (empty or half-made), -EBADMSG. */
+/* What the object is, by read(2) and so without a risk: 0 and *capacity, -ENODATA
+ * (empty), -ENOENT (half-made), -EBADMSG. */
 int ring_map_check(int fd, size_t *capacity);
 
 /* Map an object that was checked. */

@@ -1,66 +1,49 @@
-/* Coming to a named ring and removing it. All of it happens under the lock
- * RING_SEAT_NAME, so that nobody sees a half-made object, or enters one whose
- * name is being removed.
+/* Coming to a named ring and removing it. All of it happens under the lock of
+ * the name, RING_BYTE_NAME, so that nobody sees a half-made object, or enters one
+ * whose name is being removed. What is to be made anew gets a new object: who
+ * still has the old one mapped reads on in it.
  */
 #include "p12-shm-ring/ring.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/fdio.h"
 #include "lib/objname.h"
+#include "lib/shmname.h"
 #include "p12-shm-ring/ring_handle.h"
-#include "p12-shm-ring/ring_seat.h"
 
 static const struct ring_options defaults;
 
-static int open_object(const char *name, const struct ring_options *options)
-{
-	const mode_t mode = options->mode ? options->mode : 0600;
-	int fd = shm_open(name, O_RDWR, 0);
-	int error = 0;
-
-	if (fd < 0)
-		error = -errno;
-	if (error == -ENOENT && options->capacity) {
-		fd = shm_open(name, O_RDWR | O_CREAT, mode);
-		error = fd < 0 ? -errno : 0;
-	}
-	/* The name is sound: glibc says EINVAL of a folder. */
-	if (error)
-		return error == -EINVAL || error == -ENXIO ? -EBADMSG : error;
-	return fdio_above_std(fd);
-}
-
-static int make_object(int fd, const char *name,
+/* With the name locked, and the object empty. */
+static int make_object(const struct identity_role *role, const char *name,
 		       const struct ring_options *options)
 {
-	size_t capacity = ring_map_capacity(options->capacity);
 	struct stat st;
 	int rc;
 
-	if (!capacity)
-		return -EINVAL;
-	if (fstat(fd, &st) < 0)
+	if (fstat(role->fd, &st) < 0)
 		return -errno;
 	/* Nobody may have prepared it for us. */
 	if (st.st_uid != geteuid())
 		return -EACCES;
-	rc = ring_map_make(fd, capacity);
-	if (!rc && options->mode && fchmod(fd, options->mode) < 0)
+	rc = ring_map_make(role->fd, ring_map_capacity(options->capacity));
+	if (!rc && options->mode && fchmod(role->fd, options->mode) < 0)
 		rc = -errno;
 	if (rc)
-		shm_unlink(name);
+		shmname_remove(role, name);
 	return rc;
 }
 
-static bool is_anybody_in(int fd)
+static bool is_anybody_in(const struct identity_role *role)
 {
-	return ring_seat_is_taken(fd, RING_SENDER) ||
-	       ring_seat_is_taken(fd, RING_RECEIVER);
+	bool has_met = false;
+
+	for (int side = RING_SENDER; side <= RING_RECEIVER; side++)
+		if (identity_role_look(role, RING_BYTE + side, &has_met) !=
+		    IDENTITY_PEER_ABSENT)
+			return true;
+	return false;
 }
 
 /* Whether somebody has sat there, now or before. */
@@ -70,65 +53,79 @@ static bool was_seat_used(int fd, enum ring_side side)
 
 	if (pread(fd, &header, sizeof(header), 0) != sizeof(header))
 		return true;
-	return atomic_load(side == RING_SENDER
-				   ? &header.sender.state
-				   : &header.receiver.state) != RING_VACANT;
+	return side == RING_SENDER
+		       ? atomic_load(&header.sender.state) != RING_VACANT ||
+				 atomic_load(&header.tail) != 0
+		       : atomic_load(&header.receiver.state) != RING_VACANT ||
+				 atomic_load(&header.read) != 0;
 }
 
 /* With the name locked: what is_fresh asks for. 0: this ring will do, as only
  * the living have been in it; 1: it is to be made anew; -EAGAIN. */
-static int look_for_others(int fd, enum ring_side side)
+static int look_for_others(const struct identity_role *role,
+			   enum ring_side side)
 {
 	const enum ring_side other =
 		side == RING_SENDER ? RING_RECEIVER : RING_SENDER;
-	const bool is_used = was_seat_used(fd, side);
+	const bool is_used = was_seat_used(role->fd, side);
 
-	if (is_anybody_in(fd))
+	if (is_anybody_in(role))
 		return is_used ? -EAGAIN : 0;
-	return is_used || was_seat_used(fd, other);
+	return is_used || was_seat_used(role->fd, other);
 }
 
-/* With the name locked. -EAGAIN: later, perhaps. */
-static int prepare_object(int fd, const char *name, enum ring_side side,
+/* With the name locked. -EAGAIN: later, perhaps; -ESTALE: the name has been
+ * freed for another object. */
+static int prepare_object(const struct identity_role *role, const char *name,
+			  enum ring_side side,
 			  const struct ring_options *options)
 {
-	struct stat st;
 	size_t capacity;
-	int rc;
+	int rc = ring_map_check(role->fd, &capacity);
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_nlink == 0)
-		return -EAGAIN; /* removed since we opened it */
-	rc = ring_map_check(fd, &capacity);
-	if (rc == -ENOENT && options->capacity)
-		return make_object(fd, name, options);
-	if (rc || !options->is_fresh)
-		return rc;
-	rc = look_for_others(fd, side);
+	if (rc == -ENODATA && options->capacity)
+		return make_object(role, name, options);
+	if (rc == 0 && options->is_fresh)
+		rc = look_for_others(role, side);
+	else if (rc == -ENOENT || rc == -ENODATA)
+		rc = 1; /* its maker has died */
 	if (rc <= 0)
 		return rc;
-	return options->capacity ? make_object(fd, name, options) : -ENOENT;
+	if (!options->capacity)
+		return -ENOENT;
+	rc = shmname_remove(role, name);
+	return rc ? rc : -ESTALE;
 }
 
 static int open_once(struct ring **ring, const char *name, enum ring_side side,
 		     const struct ring_options *options, int64_t deadline)
 {
-	int fd = open_object(name, options);
+	const int64_t lock = RING_BYTE + RING_BYTE_NAME;
+	struct identity_role role;
 	int rc;
 
-	if (fd < 0)
-		return fd;
-	rc = ring_seat_take_until(fd, RING_SEAT_NAME, deadline);
-	if (!rc) {
-		rc = prepare_object(fd, name, side, options);
+	do {
+		rc = shmname_enter(&role, name, options->capacity ? 0600 : 0,
+				   options->is_anybodys, lock, deadline);
+		if (rc)
+			return rc;
+		rc = prepare_object(&role, name, side, options);
 		if (!rc)
-			rc = ring_enter(ring, fd, side, options, NULL);
-		ring_seat_leave(fd, RING_SEAT_NAME);
-	}
-	if (rc)
-		fdio_close(&fd);
+			rc = ring_enter(ring, &role, name, side, options, NULL);
+		if (!rc)
+			return identity_role_give_up(&role, lock);
+		identity_role_close(&role);
+	} while (rc == -ESTALE);
 	return rc;
+}
+
+static int check_options(const struct ring_options *options)
+{
+	if (options->capacity && !ring_map_capacity(options->capacity))
+		return -EINVAL;
+	/* As identity_role_open() has it. */
+	return options->mode & 0444 & ~((options->mode & 0222) << 1) ? -EINVAL
+								     : 0;
 }
 
 int ring_open(struct ring **ring, const char *name, enum ring_side side,
@@ -138,8 +135,8 @@ int ring_open(struct ring **ring, const char *name, enum ring_side side,
 	int rc = objname_check(name);
 
 	options = options ? options : &defaults;
-	if (!rc && options->capacity && !ring_map_capacity(options->capacity))
-		rc = -EINVAL;
+	if (!rc)
+		rc = check_options(options);
 	if (rc)
 		return rc;
 	for (;;) {
@@ -158,36 +155,31 @@ int ring_open(struct ring **ring, const char *name, enum ring_side side,
 }
 
 /* With the name locked. */
-static int remove_object(int fd, const char *name)
+static int remove_object(const struct identity_role *role, const char *name)
 {
-	struct stat st;
 	size_t capacity;
-	int rc;
+	int rc = ring_map_check(role->fd, &capacity);
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_nlink == 0)
-		return -ENOENT;
-	rc = ring_map_check(fd, &capacity);
-	if (rc && rc != -ENOENT)
+	if (rc && rc != -ENOENT && rc != -ENODATA)
 		return rc;
-	if (is_anybody_in(fd))
+	if (is_anybody_in(role))
 		return -EBUSY;
-	return shm_unlink(name) < 0 ? -errno : 0;
+	rc = shmname_remove(role, name);
+	return rc == -ESTALE ? -ENOENT : rc;
 }
 
 int ring_remove(const char *name)
 {
-	int fd, rc = objname_check(name);
+	struct identity_role role;
+	int rc = objname_check(name);
 
-	if (rc)
-		return rc;
-	fd = open_object(name, &defaults);
-	if (fd < 0)
-		return fd;
-	rc = ring_seat_take_until(fd, RING_SEAT_NAME, tick_after(TICK_S));
 	if (!rc)
-		rc = remove_object(fd, name);
-	fdio_close(&fd);
-	return rc == -ETIMEDOUT ? -EBUSY : rc;
+		rc = shmname_enter(&role, name, 0, true,
+				   RING_BYTE + RING_BYTE_NAME,
+				   tick_after(TICK_S));
+	if (rc)
+		return rc == -ETIMEDOUT ? -EBUSY : rc;
+	rc = remove_object(&role, name);
+	identity_role_close(&role);
+	return rc;
 }

@@ -29,6 +29,7 @@ static int look_at_tail(struct ring *ring, uint64_t unused)
 	    tail - ring->at > ring->capacity || tail % 8 != 0)
 		return -EBADMSG;
 	ring->limit = tail;
+	ring->has_met = true;
 	return ring->limit != ring->at;
 }
 

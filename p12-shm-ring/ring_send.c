@@ -25,8 +25,10 @@ static int take_head(struct ring *ring, uint64_t head)
 	if (used > 2 * ring->capacity || head % 8 != 0)
 		return -EBADMSG;
 	if (used <= ring->capacity &&
-	    ring->capacity - used > ring->limit - ring->at)
+	    ring->capacity - used > ring->limit - ring->at) {
 		ring->limit = head + ring->capacity;
+		ring->has_met = true;
+	}
 	return 0;
 }
 

@@ -22,7 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "p12-shm-ring/ring_seat.h"
+#include "lib/shmname.h"
 
 #define SLICE_NS (200 * TICK_MS)
 
@@ -102,36 +102,41 @@ static void order_both(const struct ring *ring)
 
 /* ---- the other side ---------------------------------------------------------- */
 
-/* 0: it lives, or has not come yet. The state first: whoever it says is there
- * had the lock before. */
-static int look_after_other(const struct ring *ring)
+bool ring_is_lost(const struct ring *ring)
 {
-	const int seat =
-		ring->side == RING_SENDER ? RING_RECEIVER : RING_SENDER;
+	return ring->name && shmname_is_lost(&ring->role, ring->name);
+}
 
-	switch (atomic_load_explicit(&ring->other->state,
-				     memory_order_acquire)) {
-	case RING_VACANT:
-		return 0;
-	case RING_CLOSED:
+/* 0: it lives, or may still come. Who is there the kernel says; what the other
+ * side wrote is believed when it says that it has closed. The state first:
+ * whoever it says is there had the role before. */
+static int look_after_other(struct ring *ring)
+{
+	const uint32_t state =
+		atomic_load_explicit(&ring->other->state, memory_order_acquire);
+	int peer;
+
+	if (state != RING_VACANT)
+		ring->has_met = true;
+	if (state == RING_CLOSED)
 		return -EPIPE;
-	default:
-		break;
-	}
-	if (ring_seat_is_taken(ring->fd, seat))
-		return 0;
+	peer = identity_role_look(&ring->role, ring_other_byte(ring),
+				  &ring->has_met);
+	if (peer < 0 || peer == IDENTITY_PEER_PRESENT)
+		return peer < 0 ? peer : 0;
+	if (peer == IDENTITY_PEER_ABSENT)
+		return ring_is_lost(ring) ? -EIDRM : 0;
 	return atomic_load_explicit(&ring->other->state,
 				    memory_order_acquire) == RING_CLOSED
 		       ? -EPIPE
 		       : -EOWNERDEAD;
 }
 
-int ring_peer(const struct ring *ring)
+int ring_peer(struct ring *ring)
 {
-	if (atomic_load_explicit(&ring->other->state, memory_order_acquire) ==
-	    RING_VACANT)
-		return -ENOTCONN;
-	return look_after_other(ring);
+	int error = look_after_other(ring);
+
+	return error || ring->has_met ? error : -ENOTCONN;
 }
 
 static inline bool has_closed(const struct ring *ring)

@@ -73,15 +73,17 @@ static void parse(struct arguments *a, int argc, char **argv)
 
 /* ---- both sides ------------------------------------------------------------------- */
 
-/* Leave, and take the name along when nobody else is in. */
+/* Leave, and take the name along when nobody else is in: if it is still ours. */
 static void leave(struct ring *ring, const struct arguments *arguments,
 		  bool is_done)
 {
+	const bool is_lost = ring_is_lost(ring);
+
 	if (is_done)
 		ring_close(ring);
 	else
 		ring_abandon(ring);
-	if (ring_remove(arguments->name) == 0)
+	if (is_lost || ring_remove(arguments->name) == 0)
 		objname_release(OBJNAME_SHM, arguments->name);
 }
 
@@ -101,6 +103,10 @@ static _Noreturn void fail(struct ring *ring, const struct arguments *arguments,
 		die("%s: the %s left before the end", arguments->name, other);
 	case -EBADMSG:
 		die("%s: the %s broke the ring", arguments->name, other);
+	case -EIDRM:
+		die("%s: the name was removed, or is another ring's, before a "
+		    "%s came",
+		    arguments->name, other);
 	case -ETIMEDOUT:
 		die_status(DIE_TIMEOUT, "%s: no %s came within --timeout",
 			   arguments->name, other);
@@ -137,6 +143,11 @@ static struct ring *enter(const struct arguments *arguments)
 	case -EBUSY:
 		die("%s: somebody %s already", arguments->name,
 		    arguments->side == RING_SENDER ? "writes" : "reads");
+	case -EPERM:
+	case -EACCES:
+		die("%s: another user's, or one that some may only read: "
+		    "choose another --name, or remove /dev/shm%s",
+		    arguments->name, arguments->name);
 	case -EBADMSG:
 		die("%s: not a ring, or one that is damaged or of another "
 		    "version",
@@ -184,11 +195,11 @@ static int wait_for(wait_fn wait, struct ring *ring, struct step *step,
 }
 
 /* A wait for something else is over without it: has the other side gone? */
-static int look_at_peer(const struct ring *ring)
+static int look_at_peer(struct ring *ring)
 {
 	int peer = ring_peer(ring);
 
-	return peer == -EPIPE || peer == -EOWNERDEAD ? peer : -ETIMEDOUT;
+	return peer && peer != -ENOTCONN ? peer : -ETIMEDOUT;
 }
 
 static int peer(struct ring *ring, struct step *step, int64_t deadline)

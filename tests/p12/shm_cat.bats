@@ -128,6 +128,23 @@ is_asleep() {
 	assert_nothing_left
 }
 
+@test "who waits under a name that is removed is told" {
+	for side in read write; do
+		start_server ./shm_cat --name=/p12.x $side
+		wait_until 30 test -s /dev/shm/p12.x
+		wait_until 30 is_asleep "$SERVER"
+		rm /dev/shm/p12.x
+		[[ $side == read ]] || echo foreign >/dev/shm/p12.x
+		wait_until 10 is_ended "$SERVER"
+		stop_server
+		assert_equal "$status" 1
+		grep -q '/p12.x: the name was removed' "$SERVER_ERR"
+	done
+	assert_equal "$(</dev/shm/p12.x)" foreign
+	rm /dev/shm/p12.x
+	assert_nothing_left
+}
+
 @test "what is not a ring is refused and left alone" {
 	echo garbage >/dev/shm/p12.x
 	run ./shm_cat --name=/p12.x read
