@@ -107,9 +107,10 @@ struct ring; /* a handle */
  * options->capacity is given, it is made; what a creator that died did not
  * finish is replaced. Waits until the deadline for others who are making it
  * or leaving. Returns 0, -ENOENT (none, and none to make), -EBUSY (the seat is
- * taken), -EBADMSG (not a ring, of another version, damaged or truncated),
+ * taken), -EBADMSG (not a ring, of another version, damaged, truncated, or of a
+ * mode that lets somebody read who may not write),
  * -EINVAL (a bad name, capacity or mode), -ENOSPC (not enough shared memory),
- * -EACCES, -EPERM (its mode lets somebody read who may not write), -ETIMEDOUT, ... *ring is to be given to ring_close(). */
+ * -EACCES, -ETIMEDOUT, ... *ring is to be given to ring_close(). */
 int ring_open(struct ring **ring, const char *name, enum ring_side side,
 	      const struct ring_options *options, int64_t deadline);
 

@@ -107,8 +107,8 @@ static int open_once(struct ring **ring, const char *name, enum ring_side side,
 	do {
 		rc = shmname_enter(&role, name, options->capacity ? 0600 : 0,
 				   options->is_anybodys, lock, deadline);
-		if (rc)
-			return rc;
+		if (rc) /* of such a mode we make none */
+			return rc == -EPERM ? -EBADMSG : rc;
 		rc = prepare_object(&role, name, side, options);
 		if (!rc)
 			rc = ring_enter(ring, &role, name, side, options, NULL);
@@ -178,7 +178,7 @@ int ring_remove(const char *name)
 				   RING_BYTE + RING_BYTE_NAME,
 				   tick_after(TICK_S));
 	if (rc)
-		return rc == -ETIMEDOUT ? -EBUSY : rc;
+		return rc == -ETIMEDOUT ? -EBUSY : rc == -EPERM ? -EBADMSG : rc;
 	rc = remove_object(&role, name);
 	identity_role_close(&role);
 	return rc;

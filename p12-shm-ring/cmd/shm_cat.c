@@ -143,11 +143,9 @@ static struct ring *enter(const struct arguments *arguments)
 	case -EBUSY:
 		die("%s: somebody %s already", arguments->name,
 		    arguments->side == RING_SENDER ? "writes" : "reads");
-	case -EPERM:
 	case -EACCES:
-		die("%s: another user's, or one that some may only read: "
-		    "choose another --name, or remove /dev/shm%s",
-		    arguments->name, arguments->name);
+		die("%s: another user's: choose another --name",
+		    arguments->name);
 	case -EBADMSG:
 		die("%s: not a ring, or one that is damaged or of another "
 		    "version",
