@@ -7,7 +7,6 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,8 +21,7 @@ static inline uint32_t futex_cpu(void)
 
 /* Sleep while *word is value. Returns 0 (woken, or it was not), -EINTR or
  * -ETIMEDOUT. */
-static inline int futex_wait(_Atomic uint32_t *word, uint32_t value,
-			     int64_t deadline)
+static inline int futex_wait(uint32_t *word, uint32_t value, int64_t deadline)
 {
 	struct timespec until = tick_to_timespec(deadline);
 
@@ -36,7 +34,7 @@ static inline int futex_wait(_Atomic uint32_t *word, uint32_t value,
 	return -errno;
 }
 
-static inline void futex_wake(_Atomic uint32_t *word)
+static inline void futex_wake(uint32_t *word)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }

@@ -1,4 +1,4 @@
-$(call library,spsc,p15-spsc,spsc.c spsc_wait.c)
+$(call library,spsc,p15-spsc,spsc.c spsc_name.c spsc_role.c spsc_wait.c)
 $(call library,spsc_rig,p15-spsc,bench/ours.c bench/mutex_queue.c \
 	bench/sem_queue.c bench/rig.c,,spsc)
 $(call program,lockfree_bench,p15-spsc,cmd/lockfree_bench.c cmd/report.c,spsc_rig,\

@@ -8,14 +8,9 @@
  * only the two indices and the flags of the other side are looked at. */
 #include "p15-spsc/spsc.h"
 
-#include <stdbool.h>
-#include <unistd.h>
-
-#include "lib/identity.h"
 #include "p15-spsc/internal.h"
 
-#define MAGIC UINT32_C(0x43535053) /* "SPSC" */
-#define VERSION 1
+#define VERSION 2
 #define ITEM_BYTES_MAX (UINT64_C(1) << 40)
 #define DEFER 32
 #define LAG 1024
@@ -23,9 +18,10 @@
 #define AHEAD_BYTES 2048 /* some 30 lines on their way, as many as can be */
 
 /* Against accidents: what is left of another program, a half-written header. */
-static uint64_t check_of(uint64_t item_bytes, uint64_t capacity)
+static uint64_t check_of(uint64_t item_bytes, uint64_t capacity, uint32_t roles)
 {
-	uint64_t check = UINT64_C(0x9e3779b97f4a7c15) ^ VERSION;
+	uint64_t check =
+		UINT64_C(0x9e3779b97f4a7c15) ^ VERSION ^ (uint64_t)roles << 32;
 
 	check = (check ^ item_bytes) * UINT64_C(0xbf58476d1ce4e5b9);
 	check = (check ^ check >> 32 ^ capacity) * UINT64_C(0x94d049bb133111eb);
@@ -51,68 +47,41 @@ int spsc_init(void *memory, size_t bytes, uint64_t item_bytes,
 	return spsc_init_at(memory, bytes, item_bytes, capacity, 0);
 }
 
-int spsc_init_at(void *memory, size_t bytes, uint64_t item_bytes,
-		 uint64_t capacity, uint64_t first)
+void spsc_fill(struct spsc *shared, uint64_t item_bytes, uint64_t capacity,
+	       enum spsc_roles roles, uint64_t first)
 {
-	size_t needed = spsc_bytes(item_bytes, capacity);
-	struct spsc *shared = memory;
-
-	if (!needed || bytes < needed || (uintptr_t)memory % SPSC_LINE != 0)
-		return -EINVAL;
 	memset(shared, 0, sizeof(*shared));
 	shared->version = VERSION;
 	shared->item_bytes = item_bytes;
 	shared->capacity = capacity;
-	shared->check = check_of(item_bytes, capacity);
-	atomic_init(&shared->tail, first);
-	atomic_init(&shared->head, first);
+	shared->roles = roles;
+	shared->check = check_of(item_bytes, capacity, roles);
+	if (roles == SPSC_BY_WORD)
+		spsc_role_note_place(shared);
+	shared->tail = first;
+	shared->head = first;
+}
+
+int spsc_init_at(void *memory, size_t bytes, uint64_t item_bytes,
+		 uint64_t capacity, uint64_t first)
+{
+	size_t needed = spsc_bytes(item_bytes, capacity);
+	struct spsc *shared = (struct spsc *)memory;
+
+	if (!needed || bytes < needed || (uintptr_t)memory % SPSC_LINE != 0)
+		return -EINVAL;
+	spsc_fill(shared, item_bytes, capacity, SPSC_BY_WORD, first);
 	/* Last, so that nothing half-made looks like a queue. How others learn
 	 * of the memory (fork, a file's name) orders the rest. */
-	shared->magic = MAGIC;
+	shared->magic = SPSC_MAGIC;
 	return 0;
 }
 
 /* ---- roles ------------------------------------------------------------------- */
 
-/* A pid in 22 bits, which is all that the kernel gives, and the start time in
- * 42, which last for centuries: together they name a process, so that one word
- * can be compared and swapped. */
-#define PID_SHIFT 42
-#define START_MASK ((UINT64_C(1) << PID_SHIFT) - 1)
-
-static uint64_t owner_word(pid_t pid)
-{
-	return (uint64_t)pid << PID_SHIFT |
-	       (identity_start_time(pid) & START_MASK);
-}
-
-bool spsc_owner_is_dead(const struct spsc *shared, enum spsc_role role)
-{
-	/* Relaxed: a stale answer is as good as one of a moment ago. */
-	uint64_t word = atomic_load_explicit(&shared->owner[role],
-					     memory_order_relaxed);
-
-	return word != 0 && !identity_is_alive((pid_t)(word >> PID_SHIFT),
-					       word & START_MASK);
-}
-
-static int claim(struct spsc *shared, enum spsc_role role)
-{
-	uint64_t found = 0, ours = owner_word(getpid());
-
-	/* Acquire: what the last owner did is behind us. Pairs with the release
-	 * in spsc_give_up(); a dead one's writes are behind its death. */
-	while (!atomic_compare_exchange_strong_explicit(
-		&shared->owner[role], &found, ours, memory_order_acq_rel,
-		memory_order_acquire))
-		if (!spsc_owner_is_dead(shared, role))
-			return -EBUSY;
-	return 0;
-}
-
-/* 0 when it is a queue that fits. *capacity is trustworthy then. */
-static int validate(const struct spsc *shared, size_t bytes,
-		    uint64_t item_bytes, uint64_t *capacity)
+/* *capacity is trustworthy then. */
+int spsc_validate(const struct spsc *shared, size_t bytes, uint64_t item_bytes,
+		  enum spsc_roles roles, uint64_t *capacity)
 {
 	struct spsc header;
 	size_t needed;
@@ -122,59 +91,48 @@ static int validate(const struct spsc *shared, size_t bytes,
 	if (bytes < sizeof(*shared))
 		return -EBADMSG;
 	/* A copy, so that it cannot change between the check and the use. */
-	memcpy(&header, shared, offsetof(struct spsc, owner));
-	if (header.magic != MAGIC)
+	memcpy(&header, shared, offsetof(struct spsc, place));
+	if (header.magic != SPSC_MAGIC)
 		return -EBADMSG;
 	if (header.version != VERSION)
 		return -EPROTONOSUPPORT;
 	needed = spsc_bytes(header.item_bytes, header.capacity);
 	if (!needed || needed > bytes ||
-	    header.check != check_of(header.item_bytes, header.capacity))
+	    header.check !=
+		    check_of(header.item_bytes, header.capacity, header.roles))
 		return -EBADMSG;
+	if (header.roles != (uint32_t)roles)
+		return -EACCES;
 	if (header.item_bytes != item_bytes)
 		return -EMSGSIZE;
 	*capacity = header.capacity;
 	return 0;
 }
 
-/* Validate and claim; both indices, which are sound towards each other. */
-static int take_role(struct spsc *shared, enum spsc_role role, size_t bytes,
-		     uint64_t item_bytes, uint64_t *capacity, uint64_t *tail,
-		     uint64_t *head)
+/* Both indices, which are sound towards each other. */
+static int find_place(struct spsc *shared, enum spsc_role role,
+		      uint64_t capacity, uint64_t *tail, uint64_t *head)
 {
-	int error = validate(shared, bytes, item_bytes, capacity);
-
-	if (!error)
-		error = claim(shared, role);
-	if (error)
-		return error;
 	/* Acquire: see spsc_find_room() and spsc_find_items(). The head first:
 	 * the consumer may go on meanwhile, and must not seem to be ahead. */
-	*head = atomic_load_explicit(&shared->head, memory_order_acquire);
-	*tail = atomic_load_explicit(&shared->tail, memory_order_acquire);
+	*head = __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE);
+	*tail = __atomic_load_n(&shared->tail, __ATOMIC_ACQUIRE);
 	if (role == SPSC_PRODUCER)
-		*head = atomic_load_explicit(&shared->head,
-					     memory_order_acquire);
-	if (*tail - *head > *capacity) {
-		atomic_store_explicit(&shared->owner[role], 0,
-				      memory_order_release);
-		return -EBADMSG;
-	}
-	return 0;
+		*head = __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE);
+	return *tail - *head > capacity ? -EBADMSG : 0;
 }
 
-int spsc_producer_attach(struct spsc_producer *producer, void *memory,
-			 size_t bytes, uint64_t item_bytes)
+int spsc_produce(struct spsc_producer *producer, struct spsc *shared,
+		 uint64_t item_bytes, uint64_t capacity)
 {
-	uint64_t capacity, tail, head;
-	int error = take_role(memory, SPSC_PRODUCER, bytes, item_bytes,
-			      &capacity, &tail, &head);
+	uint64_t tail, head;
+	int error = find_place(shared, SPSC_PRODUCER, capacity, &tail, &head);
 
 	if (error)
 		return error;
 	*producer = (struct spsc_producer){
-		.shared = memory,
-		.slots = (unsigned char *)memory + sizeof(struct spsc),
+		.shared = shared,
+		.slots = (unsigned char *)shared + sizeof(struct spsc),
 		.mask = capacity - 1,
 		.item_bytes = item_bytes,
 		.tail = tail,
@@ -188,23 +146,22 @@ int spsc_producer_attach(struct spsc_producer *producer, void *memory,
 						    : 1,
 		.ahead = AHEAD_BYTES / item_bytes,
 		.claimed = tail,
-		.is_fenced = spsc_join(memory, SPSC_PRODUCER),
+		.is_fenced = spsc_join(shared, SPSC_PRODUCER),
 	};
 	return 0;
 }
 
-int spsc_consumer_attach(struct spsc_consumer *consumer, void *memory,
-			 size_t bytes, uint64_t item_bytes)
+int spsc_consume(struct spsc_consumer *consumer, struct spsc *shared,
+		 uint64_t item_bytes, uint64_t capacity)
 {
-	uint64_t capacity, tail, head;
-	int error = take_role(memory, SPSC_CONSUMER, bytes, item_bytes,
-			      &capacity, &tail, &head);
+	uint64_t tail, head;
+	int error = find_place(shared, SPSC_CONSUMER, capacity, &tail, &head);
 
 	if (error)
 		return error;
 	*consumer = (struct spsc_consumer){
-		.shared = memory,
-		.slots = (unsigned char *)memory + sizeof(struct spsc),
+		.shared = shared,
+		.slots = (unsigned char *)shared + sizeof(struct spsc),
 		.mask = capacity - 1,
 		.item_bytes = item_bytes,
 		.head = head,
@@ -212,33 +169,101 @@ int spsc_consumer_attach(struct spsc_consumer *consumer, void *memory,
 		.released = head,
 		.slack = capacity / 8 ? capacity / 8 : 1,
 		.lag = capacity / 16 < LAG ? capacity / 16 : LAG,
-		.is_fenced = spsc_join(memory, SPSC_CONSUMER),
+		.is_fenced = spsc_join(shared, SPSC_CONSUMER),
 	};
 	return 0;
+}
+
+int spsc_producer_attach(struct spsc_producer *producer, void *memory,
+			 size_t bytes, uint64_t item_bytes)
+{
+	struct spsc *shared = (struct spsc *)memory;
+	uint64_t capacity = 0, owner = 0;
+	int error = spsc_validate(shared, bytes, item_bytes, SPSC_BY_WORD,
+				  &capacity);
+
+	if (!error)
+		error = spsc_role_claim(shared, SPSC_PRODUCER, &owner);
+	if (error)
+		return error;
+	error = spsc_produce(producer, shared, item_bytes, capacity);
+	if (error)
+		spsc_role_give_up(shared, SPSC_PRODUCER, owner, NULL);
+	else
+		producer->owner = owner;
+	return error;
+}
+
+int spsc_consumer_attach(struct spsc_consumer *consumer, void *memory,
+			 size_t bytes, uint64_t item_bytes)
+{
+	struct spsc *shared = (struct spsc *)memory;
+	uint64_t capacity = 0, owner = 0;
+	int error = spsc_validate(shared, bytes, item_bytes, SPSC_BY_WORD,
+				  &capacity);
+
+	if (!error)
+		error = spsc_role_claim(shared, SPSC_CONSUMER, &owner);
+	if (error)
+		return error;
+	error = spsc_consume(consumer, shared, item_bytes, capacity);
+	if (error)
+		spsc_role_give_up(shared, SPSC_CONSUMER, owner, NULL);
+	else
+		consumer->owner = owner;
+	return error;
+}
+
+int spsc_producer_adopt(struct spsc_producer *producer)
+{
+	return producer->seat ? 0
+			      : spsc_role_adopt(producer->shared, SPSC_PRODUCER,
+						&producer->owner);
+}
+
+int spsc_consumer_adopt(struct spsc_consumer *consumer)
+{
+	return consumer->seat ? 0
+			      : spsc_role_adopt(consumer->shared, SPSC_CONSUMER,
+						&consumer->owner);
+}
+
+void spsc_producer_forget(struct spsc_producer *producer)
+{
+	spsc_role_forget(producer->shared, producer->seat);
+	*producer = (struct spsc_producer){0};
+}
+
+void spsc_consumer_forget(struct spsc_consumer *consumer)
+{
+	spsc_role_forget(consumer->shared, consumer->seat);
+	*consumer = (struct spsc_consumer){0};
 }
 
 void spsc_producer_close(struct spsc_producer *producer)
 {
 	spsc_flush(producer);
 	spsc_leave(producer->shared, SPSC_PRODUCER);
-	*producer = (struct spsc_producer){0};
+	spsc_role_give_up(producer->shared, SPSC_PRODUCER, producer->owner,
+			  producer->seat);
+	spsc_producer_forget(producer);
 }
 
 void spsc_consumer_close(struct spsc_consumer *consumer)
 {
 	spsc_consumer_flush(consumer);
 	spsc_leave(consumer->shared, SPSC_CONSUMER);
-	*consumer = (struct spsc_consumer){0};
+	spsc_role_give_up(consumer->shared, SPSC_CONSUMER, consumer->owner,
+			  consumer->seat);
+	spsc_consumer_forget(consumer);
 }
 
 uint64_t spsc_count(const struct spsc *shared)
 {
 	/* Relaxed, and the head first: an estimate, never below what was there
 	 * all the time, and never more than fits. */
-	uint64_t head =
-		atomic_load_explicit(&shared->head, memory_order_relaxed);
-	uint64_t n = atomic_load_explicit(&shared->tail, memory_order_relaxed) -
-		     head;
+	uint64_t head = __atomic_load_n(&shared->head, __ATOMIC_RELAXED);
+	uint64_t n = __atomic_load_n(&shared->tail, __ATOMIC_RELAXED) - head;
 
 	return n > shared->capacity ? shared->capacity : n;
 }
@@ -299,13 +324,16 @@ ssize_t spsc_push_many_until(struct spsc_producer *p, const void *items,
 {
 	for (;;) {
 		ssize_t done = spsc_try_push_many(p, items, n);
+		struct spsc_waited waited;
 
 		if (done != -EAGAIN)
 			return done;
-		done = spsc_wait(p->shared, SPSC_PRODUCER,
-				 p->room - p->mask - 1, deadline);
-		if (done)
-			return done;
+		waited = spsc_wait(p->shared, SPSC_PRODUCER,
+				   p->room - p->mask - 1, deadline, p->seat,
+				   p->peer);
+		p->peer = waited.peer;
+		if (waited.error)
+			return waited.error;
 	}
 }
 
@@ -314,11 +342,14 @@ ssize_t spsc_pop_many_until(struct spsc_consumer *c, void *items, size_t n,
 {
 	for (;;) {
 		ssize_t done = spsc_try_pop_many(c, items, n);
+		struct spsc_waited waited;
 
 		if (done != -EAGAIN)
 			return done;
-		done = spsc_wait(c->shared, SPSC_CONSUMER, c->head, deadline);
-		if (done)
-			return done;
+		waited = spsc_wait(c->shared, SPSC_CONSUMER, c->head, deadline,
+				   c->seat, c->peer);
+		c->peer = waited.peer;
+		if (waited.error)
+			return waited.error;
 	}
 }

@@ -16,8 +16,30 @@
  *	-EBADMSG    the other side's index is nonsense: it has been overwritten
  *	-ETIMEDOUT  the deadline is over
  *	-EINTR	    a signal handler ran while we slept
- *	-EOWNERDEAD the other side's process died while we slept; a new one may
+ *	-EOWNERDEAD the other side's process is dead, or has dropped its role
+ *		    without closing, as we found when we slept; a new one may
  *		    attach and go on where the last had published
+ *	-EIDRM	    the other side has not come, and cannot any more: the name
+ *		    leads elsewhere
+ *	-EBADF, -ESTALE  the handle's descriptor was closed behind our back, or
+ *		    its number is another file's by now
+ *
+ * Who has a role is known in one of two ways.
+ *
+ * By name (spsc_open_producer()): by a lock of the file (lib/identity), which
+ * the kernel drops at a death, and nothing that is written into the memory can
+ * forge or lose; PID namespaces do not matter. A forked child has its parent's
+ * roles too: what it does not go on with it gives to spsc_…_forget(). They end
+ * with exec, and with closefrom(3) once the memory is unmapped, too.
+ *
+ * In memory alone (spsc_producer_attach()): by a word with the process's pid and
+ * start. It means something in the PID and time namespace of the queue's maker,
+ * who is noted in the header, and to who can read /proc; others are refused. It
+ * is the process's that attached: a forked child that is to go on when its
+ * parent ends calls spsc_…_adopt(), and exec keeps the role of who has no
+ * handle any more. A word that was zeroed is noticed by who has seen it before;
+ * a hostile side that writes another living process's word is not: who must
+ * not trust the other side opens by name.
  *
  * What the other side wrote is never used as an address or a length: a
  * process that scribbles over the memory can spoil items and stop the queue,
@@ -47,6 +69,13 @@
 
 #include "p15-spsc/spsc_layout.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a handle by name has: the file with its lock. */
+struct spsc_seat;
+
 /* A side's own: nothing in here is shared, so that nobody can spoil it. */
 struct spsc_producer {
 	struct spsc *shared;
@@ -62,6 +91,8 @@ struct spsc_producer {
 	uint64_t claimed;   /* the lines below this were */
 	int is_ahead;       /* the consumer had some left, last we looked */
 	int is_fenced;      /* must fence by itself, see spsc_wait.c */
+	struct spsc_seat *seat; /* NULL: in memory alone */
+	uint64_t owner, peer;   /* words: our own; the other side's, last met */
 };
 
 struct spsc_consumer {
@@ -75,6 +106,8 @@ struct spsc_consumer {
 	uint64_t lag;      /* items that are worth a look */
 	uint64_t slip;     /* pauses before the next look */
 	int is_fenced;
+	struct spsc_seat *seat;
+	uint64_t owner, peer;
 };
 
 /* ---- life ------------------------------------------------------------------ */
@@ -92,14 +125,46 @@ int spsc_init(void *memory, size_t bytes, uint64_t item_bytes,
  * the size of the memory; item_bytes what we believe to be an item's size.
  * Returns 0, -EINVAL (not aligned), -EBADMSG (no queue, or more of one than
  * there is memory), -EPROTONOSUPPORT (another version's), -EMSGSIZE (items of
- * another size), -EBUSY (a process that lives has the role). What a dead
- * process had is taken over at the index that it last published: what it had
+ * another size), -EBUSY (a process that lives has the role, or may live), -EXDEV
+ * (made in another PID or time namespace), -ENOSYS (/proc does not tell who we
+ * are), -EACCES (made by name: open it so). What a dead process had is taken over at the index that it last published: what it had
  * put and not published is lost, what it had popped and not released comes
  * again. */
 int spsc_producer_attach(struct spsc_producer *producer, void *memory,
 			 size_t bytes, uint64_t item_bytes);
 int spsc_consumer_attach(struct spsc_consumer *consumer, void *memory,
 			 size_t bytes, uint64_t item_bytes);
+
+/* The same for a queue with a name (as of shm_open(3)), which is made if there is
+ * none and capacity is not 0, with mode 0600; what there is keeps its capacity.
+ * Maps the memory, for this handle alone; a process that has both roles calls
+ * both. Waits until the deadline for others who are making it or removing its
+ * name. Besides: -ENOENT, -EINVAL, -ENAMETOOLONG (the name), -ENOSPC (not enough
+ * shared memory), -EACCES (another user's; root's is taken), -ENOMEM,
+ * -ETIMEDOUT, -EINTR, and -EBUSY is certain. Memory that is too short is
+ * -EBADMSG; who truncates it later ends us by SIGBUS. */
+int spsc_open_producer(struct spsc_producer *producer, const char *name,
+		       uint64_t item_bytes, uint64_t capacity,
+		       int64_t deadline);
+int spsc_open_consumer(struct spsc_consumer *consumer, const char *name,
+		       uint64_t item_bytes, uint64_t capacity,
+		       int64_t deadline);
+
+/* Remove the name, if nobody has a role: 0, -EBUSY, -ENOENT, -EBADMSG (no queue:
+ * not touched). */
+int spsc_remove(const char *name);
+
+/* After fork(2), in the child that goes on with the handle: the role is its own
+ * now, and the parent does nothing with the handle any more. 0, -EBUSY (somebody
+ * else has it by now), -EXDEV, -ENOSYS. By name nothing needs to be done, and 0
+ * is returned. */
+int spsc_producer_adopt(struct spsc_producer *producer);
+int spsc_consumer_adopt(struct spsc_consumer *consumer);
+
+/* After fork(2), in the process that does not go on with it: let go of the handle,
+ * and leave the role to the other. */
+void spsc_producer_forget(struct spsc_producer *producer);
+void spsc_consumer_forget(struct spsc_consumer *consumer);
 
 /* Publish what is kept back and give the role up: the other side gets -EPIPE
  * once it has taken what is there, until somebody attaches again. */
@@ -116,9 +181,15 @@ uint64_t spsc_count(const struct spsc *shared);
  * flags say something, or when we must fence first. */
 int spsc_wake(struct spsc *shared, enum spsc_role other);
 
-/* Wait until the other role's index is no longer the one that was seen. */
-int spsc_wait(struct spsc *shared, enum spsc_role self, uint64_t seen,
-	      int64_t deadline);
+/* Wait until the other role's index is no longer the one that was seen. peer is
+ * the handle's, by value, so that a handle in registers can stay there. */
+struct spsc_waited {
+	int error;
+	uint64_t peer;
+};
+struct spsc_waited spsc_wait(struct spsc *shared, enum spsc_role self,
+			     uint64_t seen, int64_t deadline,
+			     struct spsc_seat *seat, uint64_t peer);
 
 /* ---- producer ---------------------------------------------------------------- */
 
@@ -127,16 +198,16 @@ SPSC_INLINE int spsc_flush(struct spsc_producer *p)
 {
 	/* Release: the items are written before the index says so. Pairs with
 	 * the acquire in spsc_find_items(). */
-	atomic_store_explicit(&p->shared->tail, p->tail, memory_order_release);
+	__atomic_store_n(&p->shared->tail, p->tail, __ATOMIC_RELEASE);
 	p->published = p->tail;
 	/* The index has to be out before the flag is looked at, or a consumer
 	 * that is falling asleep is missed. The compiler is told here; the
 	 * processor by the one who falls asleep (spsc_wait.c), or if that cannot
 	 * be, by spsc_wake(). Relaxed: nothing is read on the strength of it. */
-	atomic_signal_fence(memory_order_seq_cst);
-	if (__builtin_expect(p->is_fenced | (int)atomic_load_explicit(
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (__builtin_expect(p->is_fenced | (int)__atomic_load_n(
 						    &p->shared->consumer_flags,
-						    memory_order_relaxed),
+						    __ATOMIC_RELAXED),
 			     0))
 		return spsc_wake(p->shared, SPSC_CONSUMER);
 	return 0;
@@ -184,8 +255,7 @@ SPSC_INLINE int spsc_find_room(struct spsc_producer *p)
 {
 	/* Acquire: the consumer has read the slot before we write it anew. Pairs
 	 * with the release in spsc_consumer_flush(). */
-	uint64_t head =
-		atomic_load_explicit(&p->shared->head, memory_order_acquire);
+	uint64_t head = __atomic_load_n(&p->shared->head, __ATOMIC_ACQUIRE);
 
 	if (__builtin_expect(p->tail - head > p->mask + 1, 0))
 		return -EBADMSG;
@@ -201,8 +271,7 @@ SPSC_INLINE int spsc_find_room(struct spsc_producer *p)
 			return error;
 	}
 	/* Relaxed: that it closed is all we want to know. */
-	return atomic_load_explicit(&p->shared->consumer_flags,
-				    memory_order_relaxed) &
+	return __atomic_load_n(&p->shared->consumer_flags, __ATOMIC_RELAXED) &
 			       SPSC_CLOSED
 		       ? -EPIPE
 		       : -EAGAIN;
@@ -268,13 +337,16 @@ SPSC_INLINE int spsc_push_until(struct spsc_producer *p, const void *item,
 {
 	for (;;) {
 		int error = spsc_try_push(p, item, bytes);
+		struct spsc_waited waited;
 
 		if (__builtin_expect(error != -EAGAIN, 1))
 			return error;
-		error = spsc_wait(p->shared, SPSC_PRODUCER,
-				  p->room - p->mask - 1, deadline);
-		if (error)
-			return error;
+		waited = spsc_wait(p->shared, SPSC_PRODUCER,
+				   p->room - p->mask - 1, deadline, p->seat,
+				   p->peer);
+		p->peer = waited.peer;
+		if (waited.error)
+			return waited.error;
 	}
 }
 
@@ -298,13 +370,13 @@ SPSC_INLINE int spsc_consumer_flush(struct spsc_consumer *c)
 {
 	/* Release: the items are read before the producer may write over them.
 	 * Pairs with the acquire in spsc_find_room(). */
-	atomic_store_explicit(&c->shared->head, c->head, memory_order_release);
+	__atomic_store_n(&c->shared->head, c->head, __ATOMIC_RELEASE);
 	c->released = c->head;
 	/* As in spsc_flush(): the index is out before the flag is looked at. */
-	atomic_signal_fence(memory_order_seq_cst);
-	if (__builtin_expect(c->is_fenced | (int)atomic_load_explicit(
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (__builtin_expect(c->is_fenced | (int)__atomic_load_n(
 						    &c->shared->producer_flags,
-						    memory_order_relaxed),
+						    __ATOMIC_RELAXED),
 			     0))
 		return spsc_wake(c->shared, SPSC_PRODUCER);
 	return 0;
@@ -330,7 +402,7 @@ SPSC_INLINE int spsc_find_items(struct spsc_consumer *c)
 		spsc_relax();
 	/* Acquire: the items are there, and not just the index that says so.
 	 * Pairs with the release in spsc_flush(). */
-	tail = atomic_load_explicit(&c->shared->tail, memory_order_acquire);
+	tail = __atomic_load_n(&c->shared->tail, __ATOMIC_ACQUIRE);
 	if (__builtin_expect(tail - c->head > c->mask + 1, 0))
 		return -EBADMSG;
 	c->limit = tail;
@@ -345,13 +417,12 @@ SPSC_INLINE int spsc_find_items(struct spsc_consumer *c)
 	/* Acquire: a producer that has closed had published everything before,
 	 * so one more look at the tail decides. Pairs with the release in
 	 * spsc_producer_close(). */
-	if (__builtin_expect(!(atomic_load_explicit(&c->shared->producer_flags,
-						    memory_order_acquire) &
+	if (__builtin_expect(!(__atomic_load_n(&c->shared->producer_flags,
+					       __ATOMIC_ACQUIRE) &
 			       SPSC_CLOSED),
 			     1))
 		return -EAGAIN;
-	return atomic_load_explicit(&c->shared->tail, memory_order_acquire) ==
-			       c->head
+	return __atomic_load_n(&c->shared->tail, __ATOMIC_ACQUIRE) == c->head
 		       ? -EPIPE
 		       : -EAGAIN;
 }
@@ -398,12 +469,15 @@ SPSC_INLINE int spsc_pop_until(struct spsc_consumer *c, void *item,
 {
 	for (;;) {
 		int error = spsc_try_pop(c, item, bytes);
+		struct spsc_waited waited;
 
 		if (__builtin_expect(error != -EAGAIN, 1))
 			return error;
-		error = spsc_wait(c->shared, SPSC_CONSUMER, c->head, deadline);
-		if (error)
-			return error;
+		waited = spsc_wait(c->shared, SPSC_CONSUMER, c->head, deadline,
+				   c->seat, c->peer);
+		c->peer = waited.peer;
+		if (waited.error)
+			return waited.error;
 	}
 }
 
@@ -416,5 +490,9 @@ SPSC_INLINE int spsc_pop(struct spsc_consumer *c, void *item, size_t bytes)
 ssize_t spsc_try_pop_many(struct spsc_consumer *c, void *items, size_t n);
 ssize_t spsc_pop_many_until(struct spsc_consumer *c, void *items, size_t n,
 			    int64_t deadline);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

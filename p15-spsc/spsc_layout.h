@@ -3,44 +3,63 @@
 #ifndef UNIXIPC_P15_SPSC_SPSC_LAYOUT_H
 #define UNIXIPC_P15_SPSC_SPSC_LAYOUT_H
 
-#include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Two lines, as processors fetch a line's neighbour along with it. */
 #ifndef SPSC_LINE /* the bench tries another */
 #define SPSC_LINE 128
 #endif
+#define SPSC_ALIGNED __attribute__((aligned(SPSC_LINE)))
 #define SPSC_CAPACITY_MAX (UINT64_C(1) << 40)
 #define SPSC_SLIP_MAX 64 /* pauses: some 2 us */
 #define SPSC_FEW 4       /* items: not a stream */
 
 enum spsc_role { SPSC_PRODUCER, SPSC_CONSUMER };
 
+/* How it is known who has a role. */
+enum spsc_roles {
+	SPSC_BY_WORD = 1, /* by owner[] */
+	SPSC_BY_LOCK = 2, /* by a lock of the file, which the kernel drops */
+};
+
 /* What a role's word of flags may hold. */
 enum { SPSC_SLEEPS = 1, SPSC_CLOSED = 2 };
 
-/* The layout; the slots follow. Only offsets and fixed widths. */
+/* The layout; the slots follow. Only offsets and fixed widths; each word that both
+ * sides see is read and written by __atomic builtins alone, which C and C++ have
+ * in common. */
 struct spsc {
 	uint32_t magic, version;
-	uint64_t item_bytes, capacity, check;
-	_Atomic uint64_t owner[2];     /* which process has the role; 0: none */
-	_Atomic uint32_t is_remote[2]; /* membarrier(2) reaches it */
-	_Atomic uint32_t cpu[2]; /* where it last waited or woke, plus 1 */
+	uint64_t item_bytes, capacity;
+	uint32_t roles; /* enum spsc_roles */
+	uint32_t reserved;
+	uint64_t check;
+	uint8_t place[48];     /* of the maker: struct identity_place */
+	uint64_t owner[2];     /* which process has the role; 0: none */
+	uint32_t is_remote[2]; /* membarrier(2) reaches it */
+	uint32_t cpu[2];       /* where it last waited or woke, plus 1 */
 
 	/* Each index on a line of its own, written by one side alone. Counts of
 	 * items since the beginning, modulo 2^64: slots by their low bits. */
-	_Alignas(SPSC_LINE) _Atomic uint64_t tail; /* published */
-	_Alignas(SPSC_LINE) _Atomic uint64_t head; /* released */
+	SPSC_ALIGNED uint64_t tail; /* published */
+	SPSC_ALIGNED uint64_t head; /* released */
 
 	/* Read with every item, written only by who is about to sleep, or who
 	 * ends. */
-	_Alignas(SPSC_LINE) _Atomic uint32_t producer_flags;
-	_Alignas(SPSC_LINE) _Atomic uint32_t consumer_flags;
+	SPSC_ALIGNED uint32_t producer_flags;
+	SPSC_ALIGNED uint32_t consumer_flags;
 };
-_Static_assert(SPSC_LINE < 128 || sizeof(struct spsc) == 5 * SPSC_LINE,
-	       "the layout");
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
-	       "atomics that are locks do not work between processes");
+#ifdef __cplusplus
+#define SPSC_STATIC_ASSERT static_assert
+#else
+#define SPSC_STATIC_ASSERT _Static_assert
+#endif
+SPSC_STATIC_ASSERT(SPSC_LINE < 128 || sizeof(struct spsc) == 5 * SPSC_LINE,
+		   "the layout");
+SPSC_STATIC_ASSERT(__atomic_always_lock_free(8, 0) &&
+			   __atomic_always_lock_free(4, 0),
+		   "atomics that are locks do not work between processes");
 
 /* Always: a handle in registers must have its address given to no function, and
  * some of these are longer than a compiler likes to inline by itself. */

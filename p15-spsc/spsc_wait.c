@@ -29,7 +29,7 @@
 #define SLICE_BLIND TICK_MS /* when no fence can be had */
 #define SPINS 500           /* some 10 us, less than a sleep and a wake-up */
 
-static _Atomic uint32_t *flags_of(struct spsc *shared, enum spsc_role role)
+static uint32_t *flags_of(struct spsc *shared, enum spsc_role role)
 {
 	return role == SPSC_PRODUCER ? &shared->producer_flags
 				     : &shared->consumer_flags;
@@ -39,9 +39,9 @@ static _Atomic uint32_t *flags_of(struct spsc *shared, enum spsc_role role)
  * it; the functions in spsc.h look again anyway. */
 static uint64_t index_of(struct spsc *shared, enum spsc_role role)
 {
-	return atomic_load_explicit(role == SPSC_PRODUCER ? &shared->tail
-							  : &shared->head,
-				    memory_order_acquire);
+	return __atomic_load_n(role == SPSC_PRODUCER ? &shared->tail
+						     : &shared->head,
+			       __ATOMIC_ACQUIRE);
 }
 
 static enum spsc_role other_of(enum spsc_role role)
@@ -55,10 +55,8 @@ static uint32_t note_cpu(struct spsc *shared, enum spsc_role self)
 {
 	uint32_t cpu = futex_cpu();
 
-	if (atomic_load_explicit(&shared->cpu[self], memory_order_relaxed) !=
-	    cpu)
-		atomic_store_explicit(&shared->cpu[self], cpu,
-				      memory_order_relaxed);
+	if (__atomic_load_n(&shared->cpu[self], __ATOMIC_RELAXED) != cpu)
+		__atomic_store_n(&shared->cpu[self], cpu, __ATOMIC_RELAXED);
 	return cpu;
 }
 
@@ -66,18 +64,17 @@ static uint32_t note_cpu(struct spsc *shared, enum spsc_role self)
 
 int spsc_wake(struct spsc *shared, enum spsc_role other)
 {
-	_Atomic uint32_t *flags = flags_of(shared, other);
+	uint32_t *flags = flags_of(shared, other);
 	/* A read-modify-write that changes nothing: either it comes first, and
 	 * the sleeper's own, which reads from it, shows that the index has moved
 	 * (release, acquire); or it comes second and sees the flag. */
-	uint32_t seen =
-		atomic_fetch_or_explicit(flags, 0, memory_order_acq_rel);
+	uint32_t seen = __atomic_fetch_or(flags, 0, __ATOMIC_ACQ_REL);
 
 	/* Whoever takes the flag down calls futex: one wake-up for one sleep.
 	 * Acq_rel, as above. */
 	if (seen & SPSC_SLEEPS &&
-	    atomic_fetch_and_explicit(flags, ~(uint32_t)SPSC_SLEEPS,
-				      memory_order_acq_rel) &
+	    __atomic_fetch_and(flags, ~(uint32_t)SPSC_SLEEPS,
+			       __ATOMIC_ACQ_REL) &
 		    SPSC_SLEEPS) {
 		note_cpu(shared, other_of(other));
 		futex_wake(flags);
@@ -91,8 +88,7 @@ static bool has_news(struct spsc *shared, enum spsc_role other, uint64_t seen)
 {
 	/* Acquire: who finds it closed sees all that was published before. */
 	return index_of(shared, other) != seen ||
-	       atomic_load_explicit(flags_of(shared, other),
-				    memory_order_acquire) &
+	       __atomic_load_n(flags_of(shared, other), __ATOMIC_ACQUIRE) &
 		       SPSC_CLOSED;
 }
 
@@ -100,9 +96,8 @@ static bool has_news(struct spsc *shared, enum spsc_role other, uint64_t seen)
  * Relaxed, as it is a guess. */
 static bool shares_cpu(struct spsc *shared, enum spsc_role self)
 {
-	return atomic_load_explicit(&shared->cpu[other_of(self)],
-				    memory_order_relaxed) ==
-	       note_cpu(shared, self);
+	return __atomic_load_n(&shared->cpu[other_of(self)],
+			       __ATOMIC_RELAXED) == note_cpu(shared, self);
 }
 
 static bool spin(struct spsc *shared, enum spsc_role self, uint64_t seen)
@@ -122,30 +117,28 @@ static int sleep_once(struct spsc *shared, enum spsc_role self, uint64_t seen,
 		      int64_t deadline)
 {
 	enum spsc_role other = other_of(self);
-	_Atomic uint32_t *flags = flags_of(shared, self);
+	uint32_t *flags = flags_of(shared, self);
 	int64_t slice = tick_after(SLICE);
 	/* Acq_rel: pairs with the read-modify-write in spsc_wake(). Seq_cst
 	 * besides, towards spsc_join() and spsc_leave(). */
-	uint32_t now = atomic_fetch_or_explicit(flags, SPSC_SLEEPS,
-						memory_order_seq_cst);
+	uint32_t now = __atomic_fetch_or(flags, SPSC_SLEEPS, __ATOMIC_SEQ_CST);
 	int error = 0;
 
 	now |= SPSC_SLEEPS;
-	if (atomic_load_explicit(&shared->is_remote[other],
-				 memory_order_seq_cst) &&
+	if (__atomic_load_n(&shared->is_remote[other], __ATOMIC_SEQ_CST) &&
 	    futex_fence_others())
 		slice = tick_after(SLICE_BLIND);
 	if (!has_news(shared, other, seen))
 		error = futex_wait(flags, now,
 				   slice < deadline ? slice : deadline);
 	/* Relaxed: nobody concludes anything from its being gone. */
-	atomic_fetch_and_explicit(flags, ~(uint32_t)SPSC_SLEEPS,
-				  memory_order_relaxed);
+	__atomic_fetch_and(flags, ~(uint32_t)SPSC_SLEEPS, __ATOMIC_RELAXED);
 	return error;
 }
 
-int spsc_wait(struct spsc *shared, enum spsc_role self, uint64_t seen,
-	      int64_t deadline)
+static int wait_in_slices(struct spsc *shared, enum spsc_role self,
+			  uint64_t seen, int64_t deadline,
+			  struct spsc_seat *seat, uint64_t *peer)
 {
 	enum spsc_role other = other_of(self);
 	int error;
@@ -158,11 +151,22 @@ int spsc_wait(struct spsc *shared, enum spsc_role self, uint64_t seen,
 			return 0;
 		if (error == -EINTR)
 			return error;
-		if (error == -ETIMEDOUT && spsc_owner_is_dead(shared, other))
+		if (error == -ETIMEDOUT)
+			error = spsc_role_look(shared, other, seen, seat, peer);
+		if (error)
 			/* It may have published in between. */
-			return has_news(shared, other, seen) ? 0 : -EOWNERDEAD;
+			return has_news(shared, other, seen) ? 0 : error;
 	}
 	return -ETIMEDOUT;
+}
+
+struct spsc_waited spsc_wait(struct spsc *shared, enum spsc_role self,
+			     uint64_t seen, int64_t deadline,
+			     struct spsc_seat *seat, uint64_t peer)
+{
+	int error = wait_in_slices(shared, self, seen, deadline, seat, &peer);
+
+	return (struct spsc_waited){.error = error, .peer = peer};
 }
 
 /* ---- begin and end of a role -------------------------------------------------- */
@@ -172,9 +176,8 @@ int spsc_join(struct spsc *shared, enum spsc_role role)
 	bool is_remote = futex_accept_fences() == 0;
 
 	/* What a dead predecessor left. */
-	atomic_store_explicit(flags_of(shared, role), 0, memory_order_seq_cst);
-	atomic_store_explicit(&shared->is_remote[role], is_remote,
-			      memory_order_seq_cst);
+	__atomic_store_n(flags_of(shared, role), 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&shared->is_remote[role], is_remote, __ATOMIC_SEQ_CST);
 	note_cpu(shared, role);
 	/* A sleeper that has not seen is_remote has its flag up: this reads it,
 	 * or comes first, and then the sleeper sees is_remote. Same reasoning
@@ -186,9 +189,7 @@ int spsc_join(struct spsc *shared, enum spsc_role role)
 void spsc_leave(struct spsc *shared, enum spsc_role role)
 {
 	/* Release and more: see spsc_find_items() and sleep_once(). */
-	atomic_fetch_or_explicit(flags_of(shared, role), SPSC_CLOSED,
-				 memory_order_seq_cst);
+	__atomic_fetch_or(flags_of(shared, role), SPSC_CLOSED,
+			  __ATOMIC_SEQ_CST);
 	spsc_wake(shared, other_of(role));
-	/* Release: pairs with the acquire in claim(). */
-	atomic_store_explicit(&shared->owner[role], 0, memory_order_release);
 }

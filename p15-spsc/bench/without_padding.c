@@ -13,7 +13,14 @@
 #define spsc_push_many_until packed_push_many_until
 #define spsc_try_pop_many packed_try_pop_many
 #define spsc_pop_many_until packed_pop_many_until
-#define spsc_owner_is_dead packed_owner_is_dead
+#define spsc_producer_adopt packed_producer_adopt
+#define spsc_consumer_adopt packed_consumer_adopt
+#define spsc_producer_forget packed_producer_forget
+#define spsc_consumer_forget packed_consumer_forget
+#define spsc_fill packed_fill
+#define spsc_validate packed_validate
+#define spsc_produce packed_produce
+#define spsc_consume packed_consume
 #define spsc_join packed_join
 #define spsc_leave packed_leave
 #define spsc_wake packed_wake

@@ -195,46 +195,31 @@ static bool explore_all(void)
 
 #define EXPLORE_TYPE(at) __typeof__(*(at) + 0)
 /* The result may be of no use, and no compiler is to mind. */
-#define EXPLORE_CHANGE(at, how, operand, order)                             \
-	__extension__({                                                     \
-		EXPLORE_TYPE(at)                                            \
-		explore_old = (EXPLORE_TYPE(at))explore_change(             \
-			(at), sizeof(*(at)), (how), (operand), 0, (order)); \
-		explore_old;                                                \
+#define EXPLORE_CHANGE(at, how, operand, order)                          \
+	__extension__({                                                  \
+		EXPLORE_TYPE(at)                                         \
+		explore_old = (EXPLORE_TYPE(at))explore_change(          \
+			(at), sizeof(*(at)), (how), (operand), (order)); \
+		explore_old;                                             \
 	})
 
-#undef atomic_load_explicit
-#define atomic_load_explicit(at, order) \
+#undef __atomic_load_n
+#define __atomic_load_n(at, order) \
 	((EXPLORE_TYPE(at))explore_load((at), sizeof(*(at)), (order)))
-#undef atomic_store_explicit
-#define atomic_store_explicit(at, value, order) \
+#undef __atomic_store_n
+#define __atomic_store_n(at, value, order) \
 	explore_store((at), sizeof(*(at)), (value), (order))
-#undef atomic_fetch_or_explicit
-#define atomic_fetch_or_explicit(at, operand, order) \
+#undef __atomic_fetch_or
+#define __atomic_fetch_or(at, operand, order) \
 	EXPLORE_CHANGE(at, CHANGE_OR, operand, order)
-#undef atomic_fetch_and_explicit
-#define atomic_fetch_and_explicit(at, operand, order) \
+#undef __atomic_fetch_and
+#define __atomic_fetch_and(at, operand, order) \
 	EXPLORE_CHANGE(at, CHANGE_AND, operand, order)
-#undef atomic_compare_exchange_strong_explicit
-#define atomic_compare_exchange_strong_explicit(at, expected, value, order, \
-						failing)                    \
-	explore_swap((at), (expected), (value), (order))
-#undef atomic_signal_fence
-#define atomic_signal_fence(order) ((void)(order))
+#undef __atomic_signal_fence
+#define __atomic_signal_fence(order) ((void)(order))
 #define memcpy(to, from, bytes) explore_copy((to), (from), (bytes))
 /* Who asks for the time is about to sleep: see explore_is_over(). */
 #define tick_is_over(deadline) ((void)(deadline), explore_is_over())
-
-static inline bool explore_swap(void *at, uint64_t *expected, uint64_t value,
-				memory_order order)
-{
-	uint64_t old = explore_change(at, sizeof(value), CHANGE_SWAP, value,
-				      *expected, order);
-	bool is_swapped = old == *expected;
-
-	*expected = old;
-	return is_swapped;
-}
 
 /* In the place of p15-spsc/futex.h. */
 #define UNIXIPC_P15_SPSC_FUTEX_H

@@ -214,13 +214,11 @@ static void explore_store(void *at, size_t bytes, uint64_t value,
 		land_all(side);
 }
 
-enum explore_change { CHANGE_OR, CHANGE_AND, CHANGE_SWAP };
+enum explore_change { CHANGE_OR, CHANGE_AND };
 
-/* A read-modify-write: the buffer is emptied by it. CHANGE_SWAP puts operand in
- * if the word is expected. */
+/* A read-modify-write: the buffer is emptied by it. */
 static uint64_t explore_change(void *at, size_t bytes, enum explore_change how,
-			       uint64_t operand, uint64_t expected,
-			       memory_order order)
+			       uint64_t operand, memory_order order)
 {
 	struct side *side = explore_step();
 	uint64_t old, value;
@@ -229,10 +227,7 @@ static uint64_t explore_change(void *at, size_t bytes, enum explore_change how,
 	if (side)
 		land_all(side);
 	old = peek(at, bytes);
-	value = how == CHANGE_OR    ? old | operand
-		: how == CHANGE_AND ? old & operand
-		: old == expected   ? operand
-				    : old;
+	value = how == CHANGE_OR ? old | operand : old & operand;
 	memcpy(at, &value, bytes);
 	if (!side)
 		return old;

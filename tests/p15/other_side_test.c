@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "lib/child.h"
 #include "lib/tick.h"
@@ -147,12 +148,16 @@ static void waits_end_at_their_deadline(void **state)
 
 static bool consumer_sleeps(void *arg)
 {
-	return atomic_load(&((struct spsc *)arg)->consumer_flags) & SPSC_SLEEPS;
+	return __atomic_load_n(&((struct spsc *)arg)->consumer_flags,
+			       __ATOMIC_SEQ_CST) &
+	       SPSC_SLEEPS;
 }
 
 static bool producer_sleeps(void *arg)
 {
-	return atomic_load(&((struct spsc *)arg)->producer_flags) & SPSC_SLEEPS;
+	return __atomic_load_n(&((struct spsc *)arg)->producer_flags,
+			       __ATOMIC_SEQ_CST) &
+	       SPSC_SLEEPS;
 }
 
 static int pop_one_from_sleep(void *arg)
@@ -269,16 +274,21 @@ static void nonsense_of_the_other_side_is_noticed(void **state)
 	(void)state;
 	make_both(&f, 8, 8);
 	shared = f.memory;
-	atomic_store(&shared->tail, atomic_load(&shared->head) + 9);
+	__atomic_store_n(&shared->tail,
+			 __atomic_load_n(&shared->head, __ATOMIC_SEQ_CST) + 9,
+			 __ATOMIC_SEQ_CST);
 	assert_int_equal(spsc_try_pop(&f.c, &item, 8), -EBADMSG);
 	assert_int_equal(spsc_try_pop_many(&f.c, items, 16), -EBADMSG);
 	assert_int_equal(spsc_pop(&f.c, &item, 8), -EBADMSG);
-	atomic_store(&shared->tail, atomic_load(&shared->head) - 1);
+	__atomic_store_n(&shared->tail,
+			 __atomic_load_n(&shared->head, __ATOMIC_SEQ_CST) - 1,
+			 __ATOMIC_SEQ_CST);
 	assert_int_equal(spsc_try_pop(&f.c, &item, 8), -EBADMSG);
 
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(spsc_try_push(&f.p, &item, 8), 0);
-	atomic_store(&shared->head, f.p.tail + 1); /* more than was put */
+	__atomic_store_n(&shared->head, f.p.tail + 1,
+			 __ATOMIC_SEQ_CST); /* more than was put */
 	assert_int_equal(spsc_try_push(&f.p, &item, 8), -EBADMSG);
 	assert_int_equal(spsc_try_push_many(&f.p, items, 3), -EBADMSG);
 	assert_int_equal(spsc_push(&f.p, &item, 8), -EBADMSG);

@@ -60,11 +60,11 @@ static void what_is_no_queue_is_not_attached_to(void **state)
 	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8),
 			 -EBADMSG);
 	shared->magic--;
-	atomic_store(&shared->tail, 17);
-	atomic_store(&shared->head, 0);
+	__atomic_store_n(&shared->tail, 17, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&shared->head, 0, __ATOMIC_SEQ_CST);
 	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8),
 			 -EBADMSG);
-	atomic_store(&shared->tail, 16);
+	__atomic_store_n(&shared->tail, 16, __ATOMIC_SEQ_CST);
 	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8), 0);
 	unmake(&f);
 }
