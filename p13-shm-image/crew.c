@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 
 #include "lib/child.h"
-#include "lib/objname.h"
+#include "lib/identity.h"
 #include "lib/sysv.h"
 #include "lib/tick.h"
 #include "p13-shm-image/crew_death.h"
@@ -25,6 +25,7 @@
 struct master {
 	const struct crew_job *job;
 	int set;
+	struct identity_object identity; /* of the set */
 	uint32_t bands;
 	unsigned int started, running; /* of all slots */
 	pid_t pid[CREW_SLOTS + 1];
@@ -323,10 +324,23 @@ static int make_set(struct master *master)
 		return set == -EINVAL ? -ENOSPC : set;
 	master->set = set;
 	/* Not marked for removal like the segment: semaphores know no such
-	 * thing. So a kill -9 leaves it, and the ledger tells whose it was;
-	 * nobody removes it by its number, which may be another's by then. */
-	objname_claim_id(OBJNAME_SYSV_SEM, set);
+	 * thing. So a kill -9 leaves it, and nobody removes it by its number,
+	 * which may be another's by then. */
+	if (master->job->note_set)
+		master->job->note_set(set, true);
+	identity_of_sysv(IDENTITY_SYSV_SEM, set, &master->identity);
 	return 0;
+}
+
+static void remove_set(const struct master *master)
+{
+	struct identity_object now;
+	int error = identity_of_sysv(IDENTITY_SYSV_SEM, master->set, &now);
+
+	if (identity_compare(&master->identity, error, &now) == IDENTITY_SAME)
+		semctl(master->set, 0, IPC_RMID);
+	if (master->job->note_set)
+		master->job->note_set(master->set, false);
 }
 
 int crew_run(const struct crew_job *job)
@@ -338,6 +352,9 @@ int crew_run(const struct crew_job *job)
 		return -ENOMEM;
 	master->job = job;
 	master->bands = crew_bands(job->rows);
+	job->board->magic = CREW_MAGIC;
+	job->board->version = CREW_VERSION;
+	job->board->bytes = sizeof(*job->board);
 	error = make_set(master);
 	if (!error) {
 		error = start_all(master);
@@ -348,8 +365,7 @@ int crew_run(const struct crew_job *job)
 			error = watch(master);
 		}
 		end_all(master);
-		semctl(master->set, 0, IPC_RMID);
-		objname_release_id(OBJNAME_SYSV_SEM, master->set);
+		remove_set(master);
 	}
 	free(master);
 	return error;

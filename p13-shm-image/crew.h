@@ -42,9 +42,15 @@ struct crew_slot {
 	_Atomic uint32_t moves, gate, stage;
 };
 
+#define CREW_MAGIC UINT32_C(0x57455243) /* "CREW" */
+#define CREW_VERSION UINT32_C(1)
+
 /* A band is 0 (free), 2w (worker w has it) or 2w+1 (w has done it). All
- * zeros is a new board. */
+ * zeros is a new board; crew_run() writes the head, and a worker that finds
+ * another does nothing. */
 struct crew_board {
+	uint32_t magic, version;
+	uint64_t bytes; /* of all of it */
 	struct crew_slot slot[CREW_SLOTS + 1];
 	_Atomic uint32_t band[CREW_STAGES_MAX][CREW_BANDS_MAX];
 };
@@ -86,6 +92,9 @@ struct crew_job {
 	void (*tell)(void *arg, const struct crew_event *event);
 	/* In the master: whether to stop; may be NULL. */
 	int (*is_stopped)(void);
+	/* In the master: the semaphore set, which a kill -9 would leave, is
+	 * there, or will not be there in a moment; may be NULL. */
+	void (*note_set)(int id, bool is_there);
 	void *arg;
 	int64_t stall_ns;    /* a band may take that long; 0: CREW_STALL_S */
 	unsigned int killed; /* this worker kills itself in its first band; 0 */
@@ -100,8 +109,9 @@ uint32_t crew_bands(uint32_t rows);
  * band for longer than stall_ns while the master runs, is killed, and then
  * made good for as one that died by itself. The caller's process is the
  * master; nothing is left of workers and semaphores, whatever is returned (a
- * master that is killed leaves the semaphores, and their id in the ledger): 0,
- * -EINTR (stopped), -EOWNERDEAD (workers die again and again), -ENOSPC (no
+ * master that is killed leaves the semaphores: see note_set). A set that
+ * somebody removed, so that its id is another's by now, is not touched. Returns 0,
+ * -EINTR (stopped), -EIDRM (the semaphores were removed), -EOWNERDEAD (workers die again and again), -ENOSPC (no
  * semaphores, or not so many in a set: see kernel.sem), an error of work, or
  * -errno of fork and waitpid: SIGCHLD must not be ignored. */
 int crew_run(const struct crew_job *job);

@@ -204,6 +204,14 @@ static int pass_gate(const struct crew_worker *worker, unsigned int stage)
 	return error;
 }
 
+static int check_board(const struct crew_board *board)
+{
+	return board->magic == CREW_MAGIC && board->version == CREW_VERSION &&
+			       board->bytes == sizeof(*board)
+		       ? 0
+		       : -EBADMSG;
+}
+
 int crew_worker_run(void *arg)
 {
 	const struct crew_worker *worker = arg;
@@ -221,7 +229,9 @@ int crew_worker_run(void *arg)
 	 * back to the system, and touched for the first time again. */
 	mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, INT_MAX);
-	error = semop(worker->set, announce, 2) < 0 ? -errno : 0;
+	error = check_board(job->board);
+	if (!error && semop(worker->set, announce, 2) < 0)
+		error = -errno;
 	for (unsigned int stage = 0; !error && stage < job->stages; stage++) {
 		error = do_stage(worker, stage);
 		if (!error && stage + 1 < job->stages)

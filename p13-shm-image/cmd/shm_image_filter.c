@@ -14,6 +14,7 @@
 #include "lib/cmd/outfile.h"
 #include "lib/cmd/stop.h"
 #include "lib/fdio.h"
+#include "lib/objname.h"
 #include "lib/tick.h"
 #include "p13-shm-image/cmd/arguments.h"
 #include "p13-shm-image/cmd/report.h"
@@ -151,6 +152,9 @@ static _Noreturn void fail(int error, const char *outcome)
 		exit(stop_exit_code());
 	if (error == -EOWNERDEAD)
 		die("workers die again and again; %s", outcome);
+	if (error == -EIDRM)
+		die("somebody removed the semaphore set of the run; %s",
+		    outcome);
 	if (error == -ENOSPC)
 		die_errno(error, "cannot make a semaphore set: see "
 				 "kernel.sem");
@@ -173,6 +177,15 @@ static int64_t busy_in(const struct job *job, unsigned int first,
 	return most;
 }
 
+/* Advice for who finds it when we were killed: it may fail. */
+static void note_set(int id, bool is_there)
+{
+	if (is_there)
+		objname_claim_id(OBJNAME_SYSV_SEM, id);
+	else
+		objname_release_id(OBJNAME_SYSV_SEM, id);
+}
+
 static void run(struct arguments *arguments, struct report *report)
 {
 	struct job *job = &arguments->job;
@@ -181,6 +194,7 @@ static void run(struct arguments *arguments, struct report *report)
 
 	arguments->crew.tell = report_event;
 	arguments->crew.is_stopped = stop_signal;
+	arguments->crew.note_set = note_set;
 	arguments->crew.arg = report;
 	error = job_run(job, &arguments->crew);
 	report->run_ns = tick_now() - start;
@@ -230,6 +244,7 @@ static void compare(struct arguments *arguments, struct report *report)
 		.stall_ns = arguments->crew.stall_ns,
 		.tell = report_comparison,
 		.is_stopped = stop_signal,
+		.note_set = note_set,
 		.arg = report,
 	};
 	int64_t start;

@@ -2,9 +2,13 @@
 #include "tests/support/support.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/sem.h>
 
 #include "p13-shm-image/crew.h"
+#include "p13-shm-image/crew_worker.h"
 #include "tests/p13/crew_ground.h"
 
 static void every_row_is_done_once_after_those_it_reads(void **state)
@@ -115,6 +119,76 @@ static void stop_ends_all_workers(void **state)
 	assert_int_equal(crew_run(&job), -EINTR);
 }
 
+static int noted_set, noted_calls, foreign_set;
+
+static void note_set(int id, bool is_there)
+{
+	noted_calls = is_there ? 1 : noted_calls + 1;
+	noted_set = id;
+}
+
+/* The set goes, and another's gets its id. */
+static int replace_set(void)
+{
+	char text[16];
+	int fd = open("/proc/sys/kernel/sem_next_id", O_WRONLY | O_CLOEXEC);
+	int len = snprintf(text, sizeof(text), "%d", noted_set);
+
+	if (foreign_set >= 0)
+		return SIGINT;
+	semctl(noted_set, 0, IPC_RMID);
+	if (fd >= 0 && write(fd, text, (size_t)len) == len)
+		foreign_set =
+			semget(0x70313301, 1, IPC_CREAT | IPC_EXCL | 0600);
+	if (fd >= 0)
+		close(fd);
+	return SIGINT;
+}
+
+static void set_that_has_our_id_and_is_not_ours_stays(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 2, CREW_DYNAMIC);
+
+	job.note_set = note_set;
+	job.is_stopped = replace_set;
+	foreign_set = -1;
+	assert_true(crew_run(&job) < 0);
+	assert_int_equal(noted_calls, 2);
+	if (foreign_set < 0) {
+		print_message("no right to choose the next id\n");
+		skip();
+	}
+	assert_int_equal(foreign_set, noted_set);
+	assert_int_equal(semctl(foreign_set, 0, GETVAL), 0);
+	assert_int_equal(semctl(foreign_set, 0, IPC_RMID), 0);
+}
+
+static void board_of_another_version_is_not_worked_on(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 1, CREW_DYNAMIC);
+	struct crew_worker worker = {.job = &job, .set = -1, .number = 1};
+
+	assert_int_equal(crew_run(&job), 0);
+	assert_int_equal(ground->board.magic, CREW_MAGIC);
+	assert_int_equal(ground->board.bytes, sizeof(ground->board));
+	for (int i = 0; i < 3; i++) {
+		struct crew_board *board = &ground->board;
+
+		board->magic ^= i == 0;
+		board->version ^= i == 1;
+		board->bytes ^= i == 2;
+		assert_int_equal(
+			support_child_status(crew_worker_run, &worker, 20000),
+			1);
+		assert_int_equal(board->slot[1].error, -EBADMSG);
+		board->magic ^= i == 0;
+		board->version ^= i == 1;
+		board->bytes ^= i == 2;
+	}
+}
+
 static void bands_cover_all_rows_and_fit_the_board(void **state)
 {
 	static const uint32_t rows[] = {1,    2,      15,      16,       1023,
@@ -139,6 +213,8 @@ int main(void)
 		CASE(feed_that_fails_ends_the_run),
 		CASE(error_of_the_work_is_the_result),
 		CASE(stop_ends_all_workers),
+		CASE(set_that_has_our_id_and_is_not_ours_stays),
+		CASE(board_of_another_version_is_not_worked_on),
 		cmocka_unit_test(bands_cover_all_rows_and_fit_the_board),
 	};
 

@@ -143,6 +143,56 @@ children() {
 	assert_nothing_left
 }
 
+# kill_run: what a run leaves that was killed is in $set, and noted.
+kill_run() {
+	start_long_run run
+	stop_server run KILL
+	wait_until 30 no_segment_is_left
+	set=$(ipcs -s | awk '/^0x/ { print $2 }')
+	assert_regex "$(readlink "/dev/shm/unixipc.$UID"/*)" \
+		" shm_image_filter $set\$"
+}
+
+no_segment_is_left() {
+	[[ $(ipcs -m | grep -c ^0x) == 0 ]]
+}
+
+@test "another's set with the number of one that we left is not touched" {
+	kill_run
+	make_picture 20 20 >in.ppm
+	# A restarted container: numbers begin anew, /dev/shm is the same.
+	SET=$set SUITE=$ROOT/ipc_suite run unshare --ipc bash -c '
+		until id=$(ipcmk -S 1 | grep -o "[0-9]*$"); ((id == SET)); do
+			((id < SET)) || exit 77
+		done
+		before=$(ipcs -s)
+		./shm_image_filter in.ppm out.png >/dev/null || exit 1
+		"$SUITE" clean || exit 2
+		[[ $(ipcs -s) == "$before" ]]'
+	assert_success
+	ipcrm -s "$set"
+	rm -rf "/dev/shm/unixipc.$UID"
+	assert_nothing_left
+}
+
+@test "a run in another PID namespace goes on beside a run and a clean" {
+	make_picture 2000 2000 >large.ppm
+	start_server --ready 'Worker 2. Processing' --name other \
+		unshare --pid --fork --kill-child --mount-proc \
+		./shm_image_filter large.ppm other.png --sigma=100 \
+		--no-compare --filter={blur,blur,blur,blur}
+	make_picture 20 20 >in.ppm
+	./shm_image_filter in.ppm out.png >/dev/null
+	run "$ROOT/ipc_suite" clean
+	[[ $(ipcs -s | grep -c ^0x) == 1 ]] || fail 'its set is gone'
+	[[ $(ipcs -m) == *dest* ]] || fail 'it does not run any more'
+	wait_until 60 is_ended "${SERVER_PID[other]}"
+	stop_server other
+	assert_equal "$status" 0
+	[[ -s other.png ]] || fail 'there is no output'
+	assert_nothing_left
+}
+
 @test "kill -9 of the master leaves no segment, and its set to who knows it" {
 	start_long_run run
 	[[ $(ipcs -m) == *dest* ]] || fail 'not marked for removal'
