@@ -1,41 +1,51 @@
-/* myrwlock.c - locking and unlocking. What the thread itself holds decides
- * first (held.h), then those inside and in line (counted.h, turn.h).
- *
- * Counting a reader takes the mutex on the way in and on the way out. Under the
- * fair policy one reader at a time is spared that: it holds the mutex `alone`
- * while it reads, which is half the work, and most of the time there is one
- * reader only. A writer holds it too, so that neither can be there with the
- * other. */
+/* myrwlock.c - locking and unlocking: what the calling thread holds itself
+ * decides first (held.h), then whether there is a short way (short.h), and then
+ * those who are inside and in line (turn.h). */
 #include "p08-rwlock/myrwlock.h"
 
 #include <errno.h>
 #include <stdbool.h>
 
 #include "lib/tick.h"
-#include "p08-rwlock/counted.h"
 #include "p08-rwlock/held.h"
+#include "p08-rwlock/roster.h"
+#include "p08-rwlock/short.h"
 #include "p08-rwlock/turn.h"
 
-static bool is_lock(const struct myrwlock *lock)
+static inline bool is_lock(const struct myrwlock *lock)
 {
 	return lock->magic == MYRWLOCK_MAGIC;
 }
 
-static inline bool read_alone(struct myrwlock *lock)
+/* Who the caller is to this lock. */
+static inline int identify(const struct myrwlock *lock, uint64_t *me)
 {
-	if (lock->policy != MYRWLOCK_FAIR ||
-	    pthread_mutex_trylock(&lock->alone))
-		return false;
-	if (!lock->passes)
-		return counted_allows_alone(lock);
-	lock->passes--;
-	return true;
+	if (lock->is_shared)
+		return roster_self(lock, me);
+	*me = held_self();
+	return 0;
 }
 
-static int read_again(struct held *held, bool is_try)
+/* Relaxed: that it is me only I could have written, or unwritten. */
+static inline bool is_writer(const struct myrwlock *lock, uint64_t me)
 {
-	if (held->how == HELD_WRITING)
-		return is_try ? EBUSY : EDEADLK;
+	return __atomic_load_n(&lock->writer, __ATOMIC_RELAXED) == me;
+}
+
+static inline void note_writer(struct myrwlock *lock, uint64_t me)
+{
+	__atomic_store_n(&lock->writer, me, __ATOMIC_RELAXED);
+}
+
+static inline bool is_in(int rc)
+{
+	return rc == 0 || rc == EOWNERDEAD;
+}
+
+/* ---- reading ---- */
+
+static int read_again(struct held *held)
+{
 	if (held->count == UINT32_MAX)
 		return EAGAIN;
 	/* Not to wait for a writer, who waits for us. */
@@ -44,125 +54,114 @@ static int read_again(struct held *held, bool is_try)
 }
 
 static int read_lock(struct myrwlock *lock, bool is_try,
-		     const struct turn_limit *limit)
+		     const struct inner_limit *limit)
 {
 	struct held *held;
+	uint64_t me;
 	int rc;
 
 	if (!is_lock(lock))
 		return EINVAL;
-	held = held_find(lock);
-	if (held)
-		return read_again(held, is_try);
-	rc = held_reserve(lock);
+	rc = identify(lock, &me);
 	if (rc)
 		return rc;
-	if (read_alone(lock)) {
-		held_add(lock, HELD_ALONE);
-		return 0;
-	}
-	rc = counted_read(lock, is_try, limit);
-	if (!rc)
-		held_add(lock, HELD_COUNTED);
+	if (is_writer(lock, me))
+		return is_try ? EBUSY : EDEADLK;
+	held = held_find(lock);
+	if (held)
+		return read_again(held);
+	if (held_is_full())
+		return EAGAIN;
+	if (!short_enter(lock, SHORT_READS))
+		rc = turn_read(lock, me, is_try, limit);
+	if (is_in(rc))
+		held_add(lock);
 	return rc;
 }
 
-static int write_lock(struct myrwlock *lock, bool is_try,
-		      const struct turn_limit *limit)
+static int give_back(struct myrwlock *lock, struct held *held, uint64_t me)
 {
+	if (--held->count)
+		return 0;
+	held_remove(held);
+	return short_leave(lock, SHORT_READS) ? 0
+					      : turn_leave_reading(lock, me);
+}
+
+/* ---- writing ---- */
+
+static int write_lock(struct myrwlock *lock, bool is_try,
+		      const struct inner_limit *limit)
+{
+	uint64_t me;
 	int rc;
 
 	if (!is_lock(lock))
 		return EINVAL;
-	if (held_find(lock))
+	rc = identify(lock, &me);
+	if (rc)
+		return rc;
+	if (is_writer(lock, me) || held_find(lock))
 		return is_try ? EBUSY : EDEADLK;
-	rc = held_reserve(lock);
-	if (!rc)
-		rc = counted_write(lock, is_try, limit);
-	if (!rc)
-		held_add(lock, HELD_WRITING);
-	return rc;
+	if (!short_enter(lock, SHORT_WRITES))
+		return turn_write(lock, me, is_try, limit);
+	note_writer(lock, me);
+	return 0;
 }
 
-static inline int give_back(struct myrwlock *lock, enum held_how how)
-{
-	return how == HELD_ALONE ? pthread_mutex_unlock(&lock->alone)
-				 : counted_leave(lock, how == HELD_WRITING);
-}
+/* ---- both ---- */
 
-/* Not inline, as what it saves on the stack is half of what the short way
- * costs. */
-__attribute__((noinline)) static int unlock(struct myrwlock *lock)
+int myrwlock_unlock(struct myrwlock *lock)
 {
-	enum held_how how;
 	struct held *held;
+	uint64_t me;
+	int rc;
 
 	if (!is_lock(lock))
 		return EINVAL;
-	held = held_find(lock);
-	if (!held)
-		return EPERM;
-	if (--held->count)
-		return 0;
-	how = held->how;
-	held_remove(held);
-	return give_back(lock, how);
+	rc = identify(lock, &me);
+	if (rc)
+		return rc;
+	if (!is_writer(lock, me)) {
+		held = held_find(lock);
+		return held ? give_back(lock, held, me) : EPERM;
+	}
+	if (lock->is_shared)
+		return turn_leave_writing(lock, me);
+	note_writer(lock, 0);
+	return short_leave(lock, SHORT_WRITES) ? 0
+					       : turn_leave_writing(lock, me);
 }
 
 int myrwlock_downgrade(struct myrwlock *lock)
 {
-	struct held *held;
+	uint64_t me;
+	int rc;
 
 	if (!is_lock(lock))
 		return EINVAL;
-	held = held_find(lock);
-	if (!held || held->how != HELD_WRITING)
+	rc = identify(lock, &me);
+	if (rc)
+		return rc;
+	if (!is_writer(lock, me))
 		return EPERM;
-	counted_downgrade(lock);
-	held->how = HELD_COUNTED;
-	return 0;
+	if (held_is_full())
+		return EAGAIN;
+	rc = turn_downgrade(lock, me);
+	if (!rc)
+		held_add(lock);
+	return rc;
 }
 
-/* ---- the short way ---- */
-
-/* Most threads hold nothing else and mean to wait: the same without what only
- * others need. */
-static inline bool is_simple(const struct myrwlock *lock)
+int myrwlock_consistent(struct myrwlock *lock)
 {
-	return is_lock(lock) && !lock->is_shared && held_is_nothing();
-}
+	uint64_t me;
+	int rc;
 
-int myrwlock_rdlock(struct myrwlock *lock)
-{
-	if (!is_simple(lock))
-		return read_lock(lock, false, NULL);
-	if (read_alone(lock)) {
-		held_set_sole(lock, HELD_ALONE);
-		return 0;
-	}
-	counted_read(lock, false, NULL);
-	held_set_sole(lock, HELD_COUNTED);
-	return 0;
-}
-
-int myrwlock_wrlock(struct myrwlock *lock)
-{
-	if (!is_simple(lock))
-		return write_lock(lock, false, NULL);
-	counted_write(lock, false, NULL);
-	held_set_sole(lock, HELD_WRITING);
-	return 0;
-}
-
-int myrwlock_unlock(struct myrwlock *lock)
-{
-	enum held_how how;
-
-	if (!held_is_sole(lock))
-		return unlock(lock);
-	how = held_list.sole.how;
-	held_list.sole.lock = NULL;
-	return give_back(lock, how);
+	if (!is_lock(lock) || !lock->is_shared)
+		return EINVAL;
+	rc = roster_self(lock, &me);
+	return rc ? rc : turn_mend(lock, me);
 }
 
 /* ---- the forms ---- */
@@ -171,6 +170,16 @@ static bool is_time(clockid_t clock, const struct timespec *until)
 {
 	return (clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC) &&
 	       until->tv_nsec >= 0 && until->tv_nsec < TICK_S;
+}
+
+int myrwlock_rdlock(struct myrwlock *lock)
+{
+	return read_lock(lock, false, NULL);
+}
+
+int myrwlock_wrlock(struct myrwlock *lock)
+{
+	return write_lock(lock, false, NULL);
 }
 
 int myrwlock_tryrdlock(struct myrwlock *lock)
@@ -186,7 +195,7 @@ int myrwlock_trywrlock(struct myrwlock *lock)
 int myrwlock_clockrdlock(struct myrwlock *lock, clockid_t clock,
 			 const struct timespec *until)
 {
-	const struct turn_limit limit = {.clock = clock, .until = until};
+	const struct inner_limit limit = {.clock = clock, .until = until};
 
 	return is_time(clock, until) ? read_lock(lock, false, &limit) : EINVAL;
 }
@@ -194,7 +203,7 @@ int myrwlock_clockrdlock(struct myrwlock *lock, clockid_t clock,
 int myrwlock_clockwrlock(struct myrwlock *lock, clockid_t clock,
 			 const struct timespec *until)
 {
-	const struct turn_limit limit = {.clock = clock, .until = until};
+	const struct inner_limit limit = {.clock = clock, .until = until};
 
 	return is_time(clock, until) ? write_lock(lock, false, &limit) : EINVAL;
 }

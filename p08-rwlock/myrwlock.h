@@ -1,4 +1,4 @@
-/* myrwlock.h - a reader-writer lock made of a mutex and condition variables.
+/* myrwlock.h - a reader-writer lock made of a mutex and three queues.
  *
  * Many may hold it for reading, or one for writing (POSIX pthread_rwlock_*,
  * UNP2 8). Threads of one process may use it, and with MYRWLOCK's shared
@@ -18,11 +18,8 @@
  * The bound, for MYRWLOCK_FAIR, with M threads that write, read sections of
  * at most R and write sections of at most W, and what the scheduler takes:
  *
- *	a reader waits at most PATIENCE + (1 + PASSES) R + 2 M W
- *	a writer waits at most PATIENCE + (2 + PASSES) R + 2 M W
- *
- * PASSES is for lone readers, who are not asked each time whether somebody
- * waits; where readers overlap it is 0.
+ *	a reader waits at most PATIENCE + R + 2 M W
+ *	a writer waits at most PATIENCE + 2 R + 2 M W
  *
  * A thread that holds it for reading is let in again at once, under each
  * policy: it would wait for a writer who waits for it.
@@ -36,14 +33,49 @@
  *	         reading, reading while writing
  *	EBUSY    to destroy what is held or waited for
  *	EINVAL   a lock that was not made, or was destroyed
- *	EAGAIN   to hold more than MYRWLOCK_HELD_MAX locks in one thread
+ *	EAGAIN   to read more than MYRWLOCK_HELD_MAX locks in one thread; writing
+ *	         has no such limit
  *
- * A process that is killed while it holds or waits for a shared lock leaves it
- * so: only the forms with a deadline return then. If it is killed in one of
- * the moments in which it holds the lock's own mutex, they do too for who comes
- * later. But who is asleep in line already can hang past its deadline, as
- * waking up takes that mutex and has no deadline for it; and so can unlock and
- * the try forms.
+ * Between processes
+ *
+ * Whoever is killed, in whatever moment, keeps nobody from going on. As long
+ * as a thread that holds it lives, stopped or not, the lock is its own, as is
+ * any lock. A death is noticed by the kernel's word (pid and start,
+ * lib/identity.h): within 0.02 s by who comes, within 0.1 s by who waits.
+ *
+ *	while it waits, killed or stopped    the others go on without it, after
+ *		0.4 s at the most if it was its turn; if it is continued, it
+ *		waits on, behind those who wait then
+ *	a reader, killed     is not counted any more
+ *	a writer, killed     the next ones are told, as by a robust mutex
+ *		(pthread_mutexattr_setrobust(3)): locking returns EOWNERDEAD
+ *		instead of 0, and they hold it. A writer mends the data and
+ *		calls myrwlock_consistent(); until then each is told. A writer
+ *		that was told and unlocks without that gives the lock up: every
+ *		call returns ENOTRECOVERABLE from then on, also those who wait,
+ *		until it is destroyed and made anew
+ *	killed inside these functions        as killed before or after them
+ *	stopped inside these functions, which takes microseconds    all wait for
+ *		it to be continued; the forms with a deadline return within
+ *		0.1 s after it, the others do not
+ *
+ * More:
+ *	fork     the child holds nothing of what it shares with its parent. It has
+ *		to be fork(3): who calls clone(2) by himself is taken for his parent
+ *	exec     what the first thread holds stays held until the process ends
+ *	a thread that ends holding it    as killed; of a process's first thread
+ *		that is noticed when the process ends
+ *	another PID or time namespace than where it was made, or another boot
+ *		EXDEV: pids tell nothing there
+ *	/proc missing    ENOSYS, also when it is made
+ *	descriptors      none are used
+ *	more than MYRWLOCK_MEMBERS threads that hold or wait    the rest waits, until
+ *		one of these has gone, in no order
+ *	somebody writes over it    ENOTRECOVERABLE or EINVAL where that is noticed,
+ *		and calls with a deadline return; but a process can crash by what
+ *		is written into a robust mutex, as by any shared memory that
+ *		somebody else may write. So only those share a lock who trust
+ *		each other with their data; who cannot, opens no such memory
  */
 #ifndef UNIXIPC_P08_RWLOCK_MYRWLOCK_H
 #define UNIXIPC_P08_RWLOCK_MYRWLOCK_H
@@ -53,9 +85,12 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "lib/identity.h"
+#include "lib/park.h"
+
 #define MYRWLOCK_PATIENCE_NS 1000000 /* 1 ms */
-#define MYRWLOCK_PASSES 8
-#define MYRWLOCK_HELD_MAX 64
+#define MYRWLOCK_HELD_MAX 64         /* locks that one thread reads */
+#define MYRWLOCK_MEMBERS 64          /* threads at one shared lock */
 
 enum myrwlock_policy {
 	MYRWLOCK_FAIR,
@@ -68,41 +103,46 @@ struct myrwlock {
 	uint32_t magic;
 	uint16_t policy;
 	uint16_t is_shared;
-	uint64_t born; /* of two locks in one place, which */
+	uint64_t born;   /* of two locks in one place, which */
+	uint64_t writer; /* which thread writes, or 0 */
+	uint32_t door;   /* a short way, past the mutex: short.h */
 
-	/* Held by the writer, or by the one reader who is not counted. */
-	pthread_mutex_t alone;
-	uint32_t passes; /* of such readers to come; guarded by alone */
-
+	uint32_t calls;        /* whom to wake when the mutex is given back */
 	pthread_mutex_t mutex; /* guards what follows; held for moments */
-	uint32_t readers;      /* who hold it, and are counted */
-	uint32_t writers;      /* who holds it, or is about to: 0 or 1 */
-	uint32_t is_entering;  /* that one waits for alone */
-	uint32_t is_crowded;   /* readers met */
+	uint32_t readers;      /* who hold it */
+	uint32_t writers;      /* who holds it: 0 or 1 */
 
 	/* Who wait: readers in one batch, writers in two groups, of which
 	 * one is served while the other gathers. */
 	uint32_t served;    /* which of the two */
 	uint32_t is_called; /* one of it was woken, and is on its way */
 	uint32_t batch;     /* how often all waiting readers were let in */
+	uint32_t torn;      /* a writer died inside */
 	struct myrwlock_line {
 		uint32_t waiting;
 		uint32_t is_due;  /* the first ran out of patience */
 		uint64_t arrived; /* the number of the first … */
-		pthread_cond_t turn;
+		struct park turn;
 	} reading, writing[2];
 	uint64_t arrivals; /* … counted here */
+
+	/* Of a shared lock: where it was made, and who is there (roster.h). */
+	struct identity_place place;
+	uint32_t patrolled_ms;
+	struct myrwlock_member {
+		uint64_t who;   /* pid and start, or 0 */
+		uint32_t state; /* what it is about */
+		uint32_t looked_ms;
+	} members[MYRWLOCK_MEMBERS];
 };
 
 #define MYRWLOCK_MAGIC 0x6d795257
-#define MYRWLOCK_INITIALIZER_OF(of_policy)                       \
-	{                                                        \
-		.magic = MYRWLOCK_MAGIC, .policy = (of_policy),  \
-		.alone = PTHREAD_MUTEX_INITIALIZER,              \
-		.mutex = PTHREAD_MUTEX_INITIALIZER,              \
-		.reading = {.turn = PTHREAD_COND_INITIALIZER},   \
-		.writing = {{.turn = PTHREAD_COND_INITIALIZER},  \
-			    {.turn = PTHREAD_COND_INITIALIZER}}, \
+#define MYRWLOCK_DOOR_OPEN 1
+#define MYRWLOCK_INITIALIZER_OF(of_policy)                      \
+	{                                                       \
+		.magic = MYRWLOCK_MAGIC, .policy = (of_policy), \
+		.door = MYRWLOCK_DOOR_OPEN,                     \
+		.mutex = PTHREAD_MUTEX_INITIALIZER,             \
 	}
 #define MYRWLOCK_INITIALIZER MYRWLOCK_INITIALIZER_OF(MYRWLOCK_FAIR)
 
@@ -123,16 +163,17 @@ int myrwlock_attr_setpshared(struct myrwlock_attr *attr, int pshared);
 int myrwlock_attr_getpolicy(const struct myrwlock_attr *attr, int *policy);
 int myrwlock_attr_setpolicy(struct myrwlock_attr *attr, int policy);
 
-/* attr may be NULL, for the defaults. Returns 0, EINVAL (attr), ENOMEM,
- * EAGAIN. */
+/* attr may be NULL, for the defaults. Returns 0, EINVAL (attr), ENOSYS (shared,
+ * and /proc does not tell where we are), ENOMEM, EAGAIN. */
 int myrwlock_init(struct myrwlock *lock, const struct myrwlock_attr *attr);
 
-/* Returns 0, EBUSY, EINVAL. */
+/* Returns 0, EBUSY, EINVAL. What only the dead hold can be destroyed. */
 int myrwlock_destroy(struct myrwlock *lock);
 
 /* ---- locking ---- */
 
-/* Wait. Return 0, EDEADLK, EAGAIN, EINVAL. */
+/* Wait. Return 0, EDEADLK, EAGAIN (reading), EINVAL; of a shared one also
+ * EOWNERDEAD, which is a success, ENOTRECOVERABLE, EXDEV, ENOSYS, ENOMEM. */
 int myrwlock_rdlock(struct myrwlock *lock);
 int myrwlock_wrlock(struct myrwlock *lock);
 
@@ -158,6 +199,11 @@ int myrwlock_unlock(struct myrwlock *lock);
 /* From writing to reading; no writer comes between. Returns as unlock. */
 int myrwlock_downgrade(struct myrwlock *lock);
 
+/* By a writer that was told EOWNERDEAD: the data are sound again. Returns 0;
+ * EINVAL when nobody died, or it is no lock; EPERM when the caller does not
+ * write. */
+int myrwlock_consistent(struct myrwlock *lock);
+
 /* ---- looking ---- */
 
 struct myrwlock_state {
@@ -165,7 +211,7 @@ struct myrwlock_state {
 	unsigned int waiting_readers, waiting_writers;
 };
 
-/* How it is at this moment. Returns 0 or EINVAL. */
+/* How it is at this moment. Returns 0, EINVAL, ENOTRECOVERABLE. */
 int myrwlock_look(struct myrwlock *lock, struct myrwlock_state *state);
 
 /* The bound of the fair policy, in nanoseconds, for sections of at most read_ns

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 
 #include "lib/tick.h"
+#include "p08-rwlock/inner.h"
+#include "p08-rwlock/roster.h"
+#include "p08-rwlock/short.h"
 
 enum { ATTR_MAGIC = 0x6d795241 };
 
@@ -65,86 +68,77 @@ int myrwlock_attr_setpolicy(struct myrwlock_attr *attr, int policy)
 	return 0;
 }
 
-/* One mutex and three condition variables for these processes. Returns 0 or
- * an error, with nothing left to destroy. */
-static int make_parts(struct myrwlock *lock, int pshared)
+static int make_mutex(pthread_mutex_t *mutex, bool is_shared)
 {
-	pthread_mutexattr_t mutexattr;
-	pthread_condattr_t condattr;
+	pthread_mutexattr_t attr;
 	int rc;
 
-	pthread_mutexattr_init(&mutexattr);
-	pthread_mutexattr_setpshared(&mutexattr, pshared);
-	rc = pthread_mutex_init(&lock->mutex, &mutexattr);
-	if (!rc)
-		rc = pthread_mutex_init(&lock->alone, &mutexattr);
-	pthread_mutexattr_destroy(&mutexattr);
-	if (rc)
-		return rc;
-	/* Each wait names its clock, so the attribute for that stays. */
-	pthread_condattr_init(&condattr);
-	pthread_condattr_setpshared(&condattr, pshared);
-	rc = pthread_cond_init(&lock->reading.turn, &condattr);
-	for (int i = 0; !rc && i < 2; i++)
-		rc = pthread_cond_init(&lock->writing[i].turn, &condattr);
-	pthread_condattr_destroy(&condattr);
+	pthread_mutexattr_init(&attr);
+	if (is_shared) {
+		pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+		pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	}
+	rc = pthread_mutex_init(mutex, &attr);
+	pthread_mutexattr_destroy(&attr);
 	return rc;
 }
 
 int myrwlock_init(struct myrwlock *lock, const struct myrwlock_attr *attr)
 {
-	int pshared = attr ? attr->pshared : PTHREAD_PROCESS_PRIVATE, rc;
+	int rc = 0;
 
 	if (attr && !is_attr(attr))
 		return EINVAL;
 	*lock = (struct myrwlock){
 		.policy = attr ? (uint16_t)attr->policy : MYRWLOCK_FAIR,
-		.is_shared = pshared == PTHREAD_PROCESS_SHARED,
+		.is_shared = attr && attr->pshared == PTHREAD_PROCESS_SHARED,
 		.born = (uint64_t)tick_now(),
+		.door = SHORT_OPEN,
 	};
-	rc = make_parts(lock, pshared);
+	if (lock->is_shared) {
+		lock->door = SHORT_SHUT;
+		rc = -identity_place_here(&lock->place);
+	}
+	if (!rc)
+		rc = make_mutex(&lock->mutex, lock->is_shared);
 	if (!rc)
 		lock->magic = MYRWLOCK_MAGIC;
 	return rc;
 }
 
-/* Whether a reader is inside who is not counted. With the mutex held. */
-static bool is_read_alone(struct myrwlock *lock)
-{
-	if (lock->writers && !lock->is_entering)
-		return false;
-	if (pthread_mutex_trylock(&lock->alone))
-		return true;
-	pthread_mutex_unlock(&lock->alone);
-	return false;
-}
-
+/* With the mutex held. Who came by the short way stays where it is. */
 static void look(struct myrwlock *lock, struct myrwlock_state *state)
 {
+	const uint32_t door = __atomic_load_n(&lock->door, __ATOMIC_RELAXED);
+
+	roster_patrol(lock);
 	*state = (struct myrwlock_state){
-		.readers = lock->readers + is_read_alone(lock),
-		.writers = lock->writers - lock->is_entering,
+		.readers = lock->readers + (door == SHORT_READS),
+		.writers = lock->writers + (door == SHORT_WRITES),
 		.waiting_readers = lock->reading.waiting,
-		.waiting_writers = lock->writing[0].waiting +
-				   lock->writing[1].waiting + lock->is_entering,
+		.waiting_writers =
+			lock->writing[0].waiting + lock->writing[1].waiting,
 	};
 }
 
 int myrwlock_look(struct myrwlock *lock, struct myrwlock_state *state)
 {
+	int rc;
+
 	if (lock->magic != MYRWLOCK_MAGIC)
 		return EINVAL;
-	pthread_mutex_lock(&lock->mutex);
+	rc = inner_take(lock, NULL);
+	if (rc)
+		return rc;
 	look(lock, state);
-	pthread_mutex_unlock(&lock->mutex);
+	inner_drop(lock);
 	return 0;
 }
 
 int64_t myrwlock_bound_ns(bool is_writer, unsigned int writers, int64_t read_ns,
 			  int64_t write_ns)
 {
-	return MYRWLOCK_PATIENCE_NS +
-	       (MYRWLOCK_PASSES + 1 + is_writer) * read_ns +
+	return MYRWLOCK_PATIENCE_NS + (1 + is_writer) * read_ns +
 	       2 * (int64_t)writers * write_ns;
 }
 
@@ -152,22 +146,23 @@ int myrwlock_destroy(struct myrwlock *lock)
 {
 	struct myrwlock_state state;
 	bool is_used;
+	int rc;
 
 	if (lock->magic != MYRWLOCK_MAGIC)
 		return EINVAL;
-	pthread_mutex_lock(&lock->mutex);
+	rc = inner_take(lock, NULL);
+	if (rc)
+		return rc;
+	short_shut(lock);
 	look(lock, &state);
-	is_used = state.readers || state.writers || state.waiting_readers ||
-		  state.waiting_writers;
+	is_used = state.readers || state.waiting_readers ||
+		  state.waiting_writers ||
+		  (state.writers && lock->torn != ROSTER_LOST);
 	if (!is_used)
 		lock->magic = 0;
-	pthread_mutex_unlock(&lock->mutex);
+	inner_drop(lock);
 	if (is_used)
 		return EBUSY;
-	for (int i = 0; i < 2; i++)
-		pthread_cond_destroy(&lock->writing[i].turn);
-	pthread_cond_destroy(&lock->reading.turn);
 	pthread_mutex_destroy(&lock->mutex);
-	pthread_mutex_destroy(&lock->alone);
 	return 0;
 }

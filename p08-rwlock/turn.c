@@ -14,28 +14,65 @@
  * Writers wait in two groups. One of the group that is served is called, and
  * enters if nobody was faster; who comes meanwhile joins the other group,
  * which is served when the first has gone in whole. So nobody waits for
- * another writer more than twice, whomever the condition variable wakes.
+ * another writer more than twice, whichever of them the kernel wakes.
  *
  * Invariant: writers <= 1, and writers == 0 or readers == 0. When the lock is
  * free and somebody waits, somebody who waits has been woken and is on the way
- * here. */
+ * here. Between processes a wake-up can be lost with one that is killed: who
+ * waits looks ten times a second, notes that it did, and sees who is not there
+ * any more (roster.h). The model is tests/models/p08_queue.pml. */
 #include "p08-rwlock/turn.h"
 
 #include <errno.h>
 
 #include "lib/tick.h"
+#include "p08-rwlock/roster.h"
+#include "p08-rwlock/short.h"
 
-/* How long to trust in being woken. A signal can be spent on a process that
- * was killed, and the C library before 2.41 loses one now and then (its bug
- * 25847): who waits looks for itself after that time. */
-#define LOOK_AGAIN_NS (100 * TICK_MS)
+/* How often who finds no room for an entry looks again. */
+#define ROOM_AGAIN_NS (2 * TICK_MS)
 
-/* ---- whose turn it is ---- */
+/* ---- the policies ---- */
+
+/* The group of writers that is served is empty only if both are. */
+static const struct myrwlock_line *served(const struct myrwlock *lock)
+{
+	return &lock->writing[lock->served];
+}
+
+/* Whether somebody is not to be overtaken any more. Not only the first in line:
+ * it may not have woken yet to say that it is due, when others behind it have. */
+static bool is_due(const struct myrwlock *lock)
+{
+	return served(lock)->is_due ||
+	       (lock->policy == MYRWLOCK_FAIR &&
+		(lock->reading.is_due || lock->writing[!lock->served].is_due));
+}
+
+/* Whether one who comes now may enter without waiting. */
+static bool may_read(const struct myrwlock *lock)
+{
+	if (lock->writers)
+		return false;
+	switch (lock->policy) {
+	case MYRWLOCK_READER:
+		return true;
+	case MYRWLOCK_WRITER:
+		return !served(lock)->waiting;
+	default:
+		return !is_due(lock);
+	}
+}
+
+static bool may_write(const struct myrwlock *lock)
+{
+	return !lock->writers && !lock->readers && !is_due(lock);
+}
 
 /* Of those who wait, whose turn is it? */
 static bool are_readers_next(const struct myrwlock *lock)
 {
-	if (!turn_served(lock)->waiting)
+	if (!served(lock)->waiting)
 		return true;
 	switch (lock->policy) {
 	case MYRWLOCK_READER:
@@ -43,26 +80,36 @@ static bool are_readers_next(const struct myrwlock *lock)
 	case MYRWLOCK_WRITER:
 		return false;
 	default:
-		return lock->reading.arrived < turn_served(lock)->arrived;
+		return lock->reading.arrived < served(lock)->arrived;
 	}
+}
+
+/* ---- whose turn it is ---- */
+
+static void call_readers(struct myrwlock *lock)
+{
+	if (park_claim(&lock->reading.turn))
+		lock->calls |= INNER_CALL_READERS;
 }
 
 static void let_readers_in(struct myrwlock *lock)
 {
+	roster_let_in(lock);
 	lock->readers += lock->reading.waiting;
 	lock->reading.waiting = 0;
 	lock->reading.is_due = false;
 	lock->batch++;
-	pthread_cond_broadcast(&lock->reading.turn);
+	call_readers(lock);
 }
 
 static void call_writer(struct myrwlock *lock)
 {
 	lock->is_called = true;
-	pthread_cond_signal(&lock->writing[lock->served].turn);
+	if (park_claim(&lock->writing[lock->served].turn))
+		lock->calls |= (uint32_t)INNER_CALL_WRITER << lock->served;
 }
 
-void turn_call_next(struct myrwlock *lock)
+static void call_next(struct myrwlock *lock)
 {
 	if (lock->writers)
 		return;
@@ -70,19 +117,50 @@ void turn_call_next(struct myrwlock *lock)
 		if (lock->policy == MYRWLOCK_READER || lock->reading.is_due)
 			let_readers_in(lock);
 		else
-			pthread_cond_broadcast(&lock->reading.turn);
-	} else if (!lock->readers && turn_served(lock)->waiting &&
+			call_readers(lock);
+	} else if (!lock->readers && served(lock)->waiting &&
 		   !lock->is_called) {
 		call_writer(lock);
 	}
 }
 
-/* ---- waiting ---- */
-
-static void join(struct myrwlock *lock, struct myrwlock_line *line)
+/* Whether who comes may enter without asking, by the short way, until the next
+ * one who has the mutex shuts it. Those who wait are on their way then, or wake
+ * when they are out of patience. */
+static bool may_all_enter(const struct myrwlock *lock)
 {
-	if (line->waiting++ == 0)
-		line->arrived = lock->arrivals++;
+	return !lock->readers && !lock->writers && !is_due(lock) &&
+	       (lock->policy != MYRWLOCK_WRITER || !served(lock)->waiting);
+}
+
+/* Somebody has left, the lock or a line. */
+static void pass_on(struct myrwlock *lock)
+{
+	if (lock->reading.waiting || served(lock)->waiting)
+		call_next(lock);
+	if (may_all_enter(lock))
+		short_open(lock);
+}
+
+/* ---- the lines ---- */
+
+/* One who waits, until it goes in or gives up. */
+struct wait {
+	uint64_t me;
+	const struct inner_limit *limit;
+	struct myrwlock_line *line;
+	enum roster_state state;
+	uint32_t batch;  /* how often readers had been let in when it came */
+	int64_t due;     /* when it is out of patience */
+	int rc;          /* why it gives up, or 0 as yet */
+	bool is_outside; /* it gave up without the mutex */
+};
+
+static void join(struct myrwlock *lock, struct wait *wait)
+{
+	wait->batch = lock->batch;
+	if (wait->line->waiting++ == 0)
+		wait->line->arrived = lock->arrivals++;
 }
 
 static void leave(struct myrwlock *lock, struct myrwlock_line *line)
@@ -90,99 +168,299 @@ static void leave(struct myrwlock *lock, struct myrwlock_line *line)
 	if (--line->waiting)
 		return;
 	line->is_due = false;
-	if (line == turn_served(lock)) {
+	if (line == served(lock)) {
 		lock->served ^= 1;
 		lock->is_called = false;
 	}
 }
 
-static bool is_before(const struct timespec *a, const struct timespec *b)
+/* The call may have been for us, and readers may have waited for us alone. */
+static void give_up(struct myrwlock *lock, struct wait *wait)
 {
-	return a->tv_sec < b->tv_sec ||
-	       (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+	roster_leave(lock, wait->me);
+	leave(lock, wait->line);
+	pass_on(lock);
 }
 
-/* Sleep until woken, or out of patience, or long enough to look again. Returns
- * 0, or ETIMEDOUT at the limit. */
-static int sleep_in(struct myrwlock *lock, struct myrwlock_line *line,
-		    int64_t due, const struct turn_limit *limit)
+/* Sleep until called, or out of patience, or long enough to look again. */
+static void sleep_in_line(struct myrwlock *lock, struct wait *wait)
 {
-	clockid_t clock = limit ? limit->clock : CLOCK_MONOTONIC;
-	int64_t left = tick_left(due);
-	struct timespec wake;
-	bool is_last;
-	int cancel, rc;
+	const uint32_t ticket = park_announce(&wait->line->turn);
+	const int64_t limit_ns = inner_left(wait->limit);
+	const int64_t due_ns = tick_left(wait->due);
+	const int64_t ns = due_ns ? due_ns : INNER_LOOK_AGAIN_NS;
 
-	clock_gettime(clock, &wake);
-	wake = tick_to_timespec(tick_from_timespec(wake) +
-				(left ? left : LOOK_AGAIN_NS));
-	is_last = limit && !is_before(&wake, limit->until);
-	/* pthread_cancel() would leave us counted among those who wait. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	rc = pthread_cond_clockwait(&line->turn, &lock->mutex, clock,
-				    is_last ? limit->until : &wake);
-	pthread_setcancelstate(cancel, NULL);
-	return is_last ? rc : 0;
-}
-
-int turn_wait_to_read(struct myrwlock *lock, const struct turn_limit *limit)
-{
-	struct myrwlock_line *line = &lock->reading;
-	const int64_t due = tick_after(MYRWLOCK_PATIENCE_NS);
-	const uint32_t batch = lock->batch;
-	int rc = 0;
-
-	join(lock, line);
-	while (!turn_may_read(lock)) {
-		if (!lock->writers && are_readers_next(lock)) {
-			let_readers_in(lock);
-			return 0;
-		}
-		if (rc)
-			break;
-		rc = sleep_in(lock, line, due, limit);
-		/* Late or not: who has been let in is in. */
-		if (lock->batch != batch)
-			return 0;
-		if (tick_is_over(due))
-			line->is_due = true;
+	inner_drop(lock);
+	park_sleep(&wait->line->turn, ticket,
+		   tick_after(ns < limit_ns ? ns : limit_ns), lock->is_shared);
+	/* Who owns the mutex of a lock that is not shared gives it back soon;
+	 * that of another may be stopped. */
+	wait->rc = inner_take(lock, lock->is_shared ? wait->limit : NULL);
+	if (wait->rc) {
+		wait->is_outside = true;
+		roster_leave_behind();
+		return;
 	}
-	leave(lock, line);
-	if (!rc)
-		lock->readers++;
+	short_shut(lock);
+	park_awake(&wait->line->turn);
+	if (inner_left(wait->limit) == 0)
+		wait->rc = ETIMEDOUT;
+}
+
+/* Whether we have been let in. If we were taken for absent, we join anew. */
+static bool was_let_in(struct myrwlock *lock, struct wait *wait)
+{
+	uint32_t state;
+
+	if (!lock->is_shared)
+		return wait->batch != lock->batch;
+	state = roster_look(lock, wait->me);
+	if (state == ROSTER_LET_IN)
+		return true;
+	if (state != (uint32_t)wait->state) {
+		roster_leave(lock, wait->me);
+		roster_enter(lock, wait->me, wait->state);
+		join(lock, wait);
+	}
+	roster_note(lock, wait->me, wait->state);
+	return false;
+}
+
+static void look_around(struct myrwlock *lock, struct wait *wait)
+{
+	if (tick_is_over(wait->due))
+		wait->line->is_due = true;
+	roster_patrol(lock);
+	if (lock->torn == ROSTER_LOST)
+		wait->rc = ENOTRECOVERABLE;
+}
+
+/* ---- coming ---- */
+
+/* The mutex, and room to note who we are. In a shared lock there may be none,
+ * and who comes then waits for it without a place in line. */
+static int come(struct myrwlock *lock, const struct wait *wait, bool is_try)
+{
+	int rc;
+
+	for (;;) {
+		rc = inner_take(lock, wait->limit);
+		if (rc)
+			return rc;
+		short_shut(lock);
+		if (lock->torn == ROSTER_LOST)
+			rc = ENOTRECOVERABLE;
+		else if (roster_has_room(lock, wait->me))
+			return 0;
+		else if (is_try)
+			rc = EBUSY;
+		else if (inner_left(wait->limit) == 0)
+			rc = ETIMEDOUT;
+		roster_patrol(lock);
+		inner_drop(lock);
+		if (rc)
+			return rc;
+		tick_sleep_until(tick_after(ROOM_AGAIN_NS));
+	}
+}
+
+/* The end of coming, whether it led inside or not. */
+static int finish(struct myrwlock *lock, const struct wait *wait)
+{
+	int rc = wait->rc;
+
+	if (wait->is_outside)
+		return rc;
+	if (!rc && lock->torn)
+		rc = EOWNERDEAD;
+	inner_drop(lock);
 	return rc;
 }
+
+/* ---- reading ---- */
+
+static void wait_to_read(struct myrwlock *lock, struct wait *wait)
+{
+	roster_enter(lock, wait->me, wait->state);
+	join(lock, wait);
+	while (!may_read(lock)) {
+		if (!lock->writers && are_readers_next(lock)) {
+			let_readers_in(lock);
+			break;
+		}
+		if (wait->rc) {
+			give_up(lock, wait);
+			return;
+		}
+		sleep_in_line(lock, wait);
+		if (wait->is_outside)
+			return;
+		/* Late or not: who has been let in is in. */
+		if (was_let_in(lock, wait))
+			break;
+		look_around(lock, wait);
+	}
+	if (!was_let_in(lock, wait)) {
+		leave(lock, wait->line);
+		lock->readers++;
+	}
+	roster_note(lock, wait->me, ROSTER_READS);
+	wait->rc = 0;
+}
+
+int turn_read(struct myrwlock *lock, uint64_t me, bool is_try,
+	      const struct inner_limit *limit)
+{
+	struct wait wait = {
+		.me = me,
+		.limit = limit,
+		.line = &lock->reading,
+		.state = ROSTER_WAITS,
+	};
+	int rc = come(lock, &wait, is_try);
+
+	if (rc)
+		return rc;
+	if (!may_read(lock))
+		roster_patrol(lock);
+	if (may_read(lock)) {
+		roster_enter(lock, me, ROSTER_READS);
+		lock->readers++;
+	} else if (is_try) {
+		wait.rc = EBUSY;
+	} else {
+		wait.due = tick_after(MYRWLOCK_PATIENCE_NS);
+		wait_to_read(lock, &wait);
+	}
+	return finish(lock, &wait);
+}
+
+/* ---- writing ---- */
 
 static bool is_my_turn_to_write(const struct myrwlock *lock,
 				const struct myrwlock_line *line)
 {
 	return !lock->writers && !lock->readers &&
-	       (line == turn_served(lock) || !turn_is_due(lock));
+	       (line == served(lock) || !is_due(lock));
 }
 
-int turn_wait_to_write(struct myrwlock *lock, const struct turn_limit *limit)
+static void wait_to_write(struct myrwlock *lock, struct wait *wait)
 {
-	struct myrwlock_line *line =
-		&lock->writing[turn_served(lock)->waiting ? !lock->served
-							  : lock->served];
-	const int64_t due = tick_after(MYRWLOCK_PATIENCE_NS);
-	int rc = 0;
-
-	join(lock, line);
-	while (!is_my_turn_to_write(lock, line)) {
-		if (rc) {
-			leave(lock, line);
-			/* The call may have been for us, and readers may
-			 * have waited for us alone. */
-			turn_pass_on(lock);
-			return rc;
+	roster_enter(lock, wait->me, wait->state);
+	join(lock, wait);
+	while (!is_my_turn_to_write(lock, wait->line)) {
+		if (wait->rc) {
+			give_up(lock, wait);
+			return;
 		}
-		rc = sleep_in(lock, line, due, limit);
-		if (line == turn_served(lock))
+		sleep_in_line(lock, wait);
+		if (wait->is_outside)
+			return;
+		was_let_in(lock, wait);
+		if (wait->line == served(lock))
 			lock->is_called = false;
-		if (tick_is_over(due))
-			line->is_due = true;
+		look_around(lock, wait);
 	}
-	leave(lock, line);
+	leave(lock, wait->line);
+	roster_note(lock, wait->me, ROSTER_WRITES);
+	wait->rc = 0;
+}
+
+int turn_write(struct myrwlock *lock, uint64_t me, bool is_try,
+	       const struct inner_limit *limit)
+{
+	struct wait wait = {.me = me, .limit = limit};
+	int rc = come(lock, &wait, is_try);
+
+	if (rc)
+		return rc;
+	if (!may_write(lock))
+		roster_patrol(lock);
+	if (may_write(lock)) {
+		roster_enter(lock, me, ROSTER_WRITES);
+	} else if (is_try) {
+		wait.rc = EBUSY;
+	} else {
+		/* Not the group that is served, if there is one. */
+		uint32_t group =
+			served(lock)->waiting ? !lock->served : lock->served;
+
+		wait.line = &lock->writing[group];
+		wait.state = ROSTER_WAITS_0 + group;
+		wait.due = tick_after(MYRWLOCK_PATIENCE_NS);
+		wait_to_write(lock, &wait);
+	}
+	if (!wait.rc) {
+		lock->writers = 1;
+		__atomic_store_n(&lock->writer, me, __ATOMIC_RELAXED);
+	}
+	return finish(lock, &wait);
+}
+
+/* ---- leaving ---- */
+
+int turn_leave_reading(struct myrwlock *lock, uint64_t me)
+{
+	int rc = inner_take(lock, NULL);
+
+	if (rc)
+		return rc;
+	roster_leave(lock, me);
+	if (lock->readers && --lock->readers == 0)
+		pass_on(lock);
+	inner_drop(lock);
 	return 0;
+}
+
+/* Who was told that a writer died, and leaves without a word, says that the
+ * data are beyond repair: then this counts as a writer who stays. */
+int turn_leave_writing(struct myrwlock *lock, uint64_t me)
+{
+	int rc = inner_take(lock, NULL);
+
+	if (rc)
+		return rc;
+	roster_leave(lock, me);
+	__atomic_store_n(&lock->writer, 0, __ATOMIC_RELAXED);
+	if (lock->torn) {
+		lock->torn = ROSTER_LOST;
+		inner_call_all(lock);
+	} else {
+		lock->writers = 0;
+		pass_on(lock);
+	}
+	inner_drop(lock);
+	return 0;
+}
+
+int turn_downgrade(struct myrwlock *lock, uint64_t me)
+{
+	int rc = inner_take(lock, NULL);
+
+	if (rc)
+		return rc;
+	short_shut(lock);
+	roster_note(lock, me, ROSTER_READS);
+	__atomic_store_n(&lock->writer, 0, __ATOMIC_RELAXED);
+	lock->writers = 0;
+	lock->readers++;
+	pass_on(lock);
+	inner_drop(lock);
+	return 0;
+}
+
+int turn_mend(struct myrwlock *lock, uint64_t me)
+{
+	int rc = inner_take(lock, NULL);
+
+	if (rc)
+		return rc;
+	if (!lock->torn)
+		rc = EINVAL;
+	else if (__atomic_load_n(&lock->writer, __ATOMIC_RELAXED) != me)
+		rc = EPERM;
+	else
+		lock->torn = 0;
+	inner_drop(lock);
+	return rc;
 }

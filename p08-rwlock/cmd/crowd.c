@@ -44,20 +44,24 @@ static int take_lock(struct crowd_member *member)
 	return myrwlock_clockwrlock(crowd->lock, CLOCK_MONOTONIC, &until);
 }
 
-static void rest(struct crowd *crowd, struct rng *rng, int64_t ns)
-{
-	uint64_t jitter_ns = (uint64_t)crowd->plan->jitter_ns;
-
-	if (jitter_ns)
-		ns += (int64_t)rng_below(rng, jitter_ns + 1);
-	if (ns)
-		tick_sleep_until(tick_after(ns));
-}
-
 static void keep_most(int64_t *most, int64_t value)
 {
 	if (value > *most)
 		*most = value;
+}
+
+static void rest(struct crowd_member *member, struct rng *rng, int64_t ns)
+{
+	uint64_t jitter_ns = (uint64_t)member->crowd->plan->jitter_ns;
+	int64_t until;
+
+	if (jitter_ns)
+		ns += (int64_t)rng_below(rng, jitter_ns + 1);
+	if (!ns)
+		return;
+	until = tick_after(ns);
+	tick_sleep_until(until);
+	keep_most(&member->latest_ns, tick_now() - until);
 }
 
 /* Once in and out. Returns 0 or an error of the lock. */
@@ -77,7 +81,7 @@ static int visit(struct crowd_member *member, struct rng *rng)
 	keep_most(&member->longest_wait_ns, entered - asked);
 	member->wrong += !scene_enter(&crowd->scene, member->is_writer);
 	tell(member, CROWD_ACQUIRED);
-	rest(crowd, rng,
+	rest(member, rng,
 	     member->is_writer ? plan->write_hold_ns : plan->read_hold_ns);
 	tell(member, CROWD_RELEASED);
 	member->wrong += !scene_leave(&crowd->scene, member->is_writer);
@@ -101,7 +105,7 @@ static void *run_member(void *arg)
 	while (!member->error && !atomic_load(&crowd->is_over)) {
 		member->error = visit(member, &rng);
 		if (!member->error)
-			rest(crowd, &rng,
+			rest(member, &rng,
 			     member->is_writer ? plan->write_pause_ns
 					       : plan->read_pause_ns);
 	}
@@ -186,6 +190,7 @@ struct crowd_sum crowd_sum(const struct crowd *crowd, bool is_writer)
 		sum.entries += member->entries;
 		sum.wrong += member->wrong;
 		keep_most(&sum.longest_hold_ns, member->longest_hold_ns);
+		keep_most(&sum.latest_ns, member->latest_ns);
 		if (member->longest_wait_ns > sum.longest_wait_ns) {
 			sum.longest_wait_ns = member->longest_wait_ns;
 			sum.waited_longest = member->number;

@@ -51,8 +51,9 @@ struct crowd_member {
 	unsigned int number;
 	uint64_t entries, wrong; /* wrong: others were there */
 	int64_t longest_wait_ns, longest_hold_ns;
-	int error;        /* of the lock, or 0 */
-	atomic_int doing; /* enum crowd_doing */
+	int64_t latest_ns; /* how late the scheduler woke it, at most */
+	int error;         /* of the lock, or 0 */
+	atomic_int doing;  /* enum crowd_doing */
 };
 
 struct crowd {
@@ -86,7 +87,7 @@ int crowd_end(struct crowd *crowd);
 /* Of all readers or all writers. */
 struct crowd_sum {
 	uint64_t entries, wrong;
-	int64_t longest_wait_ns, longest_hold_ns;
+	int64_t longest_wait_ns, longest_hold_ns, latest_ns;
 	unsigned int waited_longest; /* whose number that is */
 };
 struct crowd_sum crowd_sum(const struct crowd *crowd, bool is_writer);

@@ -21,7 +21,8 @@ struct verdict {
 };
 
 /* Of a crowd that has ended. late_ns is how late the scheduler woke a thread
- * during the run, at most: a wait is made of several such wake-ups. */
+ * during the run, at most, besides what the members saw of that: a wait is made
+ * of several such wake-ups. */
 struct verdict verdict_of(const struct crowd *crowd, int64_t late_ns);
 
 #endif

@@ -204,6 +204,25 @@ static void who_waited_longer_than_the_bound_has_starved(void **state)
 	crowd_fini(&crowd);
 }
 
+/* A lock that is patient for 50 ms instead of 1 is another lock. */
+static void fifty_milliseconds_too_many_are_seen(void **state)
+{
+	struct myrwlock lock = MYRWLOCK_INITIALIZER;
+	struct crowd crowd;
+
+	(void)state;
+	pretend(&crowd, &lock);
+	crowd.members[0].longest_wait_ns = 50 * TICK_MS;
+	assert_true(verdict_of(&crowd, TICK_MS).readers.has_starved);
+	/* Unless they all are woken that late. */
+	crowd.members[3].latest_ns = 10 * TICK_MS;
+	assert_true(verdict_of(&crowd, TICK_MS).is_pass);
+	crowd.members[3].latest_ns = 0;
+	crowd.members[1].latest_ns = 10 * TICK_MS;
+	assert_true(verdict_of(&crowd, TICK_MS).is_pass);
+	crowd_fini(&crowd);
+}
+
 static void one_wrong_entry_fails(void **state)
 {
 	struct myrwlock lock = MYRWLOCK_INITIALIZER;
@@ -226,6 +245,7 @@ int main(void)
 		cmocka_unit_test(crowd_reads_and_writes_and_tells_in_order),
 		cmocka_unit_test(deadlock_is_told_with_who_waits),
 		cmocka_unit_test(who_waited_longer_than_the_bound_has_starved),
+		cmocka_unit_test(fifty_milliseconds_too_many_are_seen),
 		cmocka_unit_test(one_wrong_entry_fails),
 	};
 	return SUPPORT_MAIN(tests);

@@ -281,22 +281,23 @@ static void attributes_take_their_values_and_no_others(void **state)
 	assert_int_equal(myrwlock_attr_destroy(&attr), 0);
 }
 
-static void thread_holds_many_locks_and_not_too_many(void **state)
+static void thread_reads_many_locks_and_not_too_many(void **state)
 {
 	static struct myrwlock locks[MYRWLOCK_HELD_MAX + 1];
+	struct myrwlock *last = &locks[MYRWLOCK_HELD_MAX];
 
 	(void)state;
-	/* Not the fair policy: a lone reader holds a mutex, and ThreadSanitizer
-	 * knows no thread with 64 of them. */
 	for (int i = 0; i <= MYRWLOCK_HELD_MAX; i++)
-		make(&locks[i], MYRWLOCK_READER);
+		make(&locks[i], MYRWLOCK_FAIR);
 	for (int i = 0; i < MYRWLOCK_HELD_MAX; i++)
-		assert_int_equal(i % 2 ? myrwlock_wrlock(&locks[i])
-				       : myrwlock_rdlock(&locks[i]),
-				 0);
-	assert_int_equal(myrwlock_rdlock(&locks[MYRWLOCK_HELD_MAX]), EAGAIN);
-	assert_int_equal(myrwlock_wrlock(&locks[MYRWLOCK_HELD_MAX]), EAGAIN);
-	assert_int_equal(by_another(&locks[MYRWLOCK_HELD_MAX], TRY_WRITE), 0);
+		assert_int_equal(myrwlock_rdlock(&locks[i]), 0);
+	assert_int_equal(myrwlock_rdlock(last), EAGAIN);
+	/* A writer that turned reader would be one too many. */
+	assert_int_equal(myrwlock_wrlock(last), 0);
+	assert_int_equal(myrwlock_downgrade(last), EAGAIN);
+	assert_int_equal(by_another(last, TRY_READ), EBUSY);
+	assert_int_equal(myrwlock_unlock(last), 0);
+	assert_int_equal(by_another(last, TRY_WRITE), 0);
 	/* In the order of taking, not the reverse. */
 	for (int i = 0; i < MYRWLOCK_HELD_MAX; i++)
 		assert_int_equal(myrwlock_unlock(&locks[i]), 0);
@@ -304,12 +305,30 @@ static void thread_holds_many_locks_and_not_too_many(void **state)
 		assert_int_equal(myrwlock_destroy(&locks[i]), 0);
 }
 
+/* POSIX knows no limit to that, and no error for it. */
+static void thread_writes_as_many_locks_as_it_likes(void **state)
+{
+	enum { LOCKS = 3 * MYRWLOCK_HELD_MAX };
+	static struct myrwlock locks[LOCKS];
+
+	(void)state;
+	for (int i = 0; i < LOCKS; i++) {
+		make(&locks[i], policies[i % POLICIES]);
+		assert_int_equal(myrwlock_wrlock(&locks[i]), 0);
+		assert_int_equal(myrwlock_wrlock(&locks[i]), EDEADLK);
+	}
+	for (int i = 0; i < LOCKS; i++) {
+		assert_int_equal(by_another(&locks[i], UNLOCK), EPERM);
+		assert_int_equal(myrwlock_unlock(&locks[i]), 0);
+		assert_int_equal(myrwlock_destroy(&locks[i]), 0);
+	}
+}
+
 static void lock_made_anew_in_the_same_place_is_another(void **state)
 {
 	struct myrwlock lock;
 
 	(void)state;
-	/* A reader who is counted: no mutex is locked meanwhile. */
 	make(&lock, MYRWLOCK_READER);
 	assert_int_equal(myrwlock_rdlock(&lock), 0);
 	/* As of memory that was freed with a lock held in it. */
@@ -389,7 +408,8 @@ int main(void)
 		cmocka_unit_test(what_is_used_is_not_destroyed),
 		cmocka_unit_test(memory_that_is_no_lock_is_refused),
 		cmocka_unit_test(attributes_take_their_values_and_no_others),
-		cmocka_unit_test(thread_holds_many_locks_and_not_too_many),
+		cmocka_unit_test(thread_reads_many_locks_and_not_too_many),
+		cmocka_unit_test(thread_writes_as_many_locks_as_it_likes),
 		cmocka_unit_test(lock_made_anew_in_the_same_place_is_another),
 		cmocka_unit_test(handlers_do_not_end_a_wait),
 		cmocka_unit_test(cancelled_thread_waits_to_the_end),

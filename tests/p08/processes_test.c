@@ -12,6 +12,7 @@
 #include "lib/rng.h"
 #include "lib/tick.h"
 #include "p08-rwlock/cmd/scene.h"
+#include "p08-rwlock/roster.h"
 #include "tests/support/leftover.h"
 #include "tests/support/support.h"
 
@@ -152,6 +153,17 @@ static int hold_for_ever(void *arg)
 		pause();
 }
 
+static int read_for_ever(void *arg)
+{
+	struct ground *ground = arg;
+
+	if (myrwlock_rdlock(&ground->lock))
+		return 1;
+	atomic_store(&ground->is_inside, true);
+	for (;;)
+		pause();
+}
+
 static bool is_inside(void *arg)
 {
 	return atomic_load(&((struct ground *)arg)->is_inside);
@@ -166,7 +178,150 @@ static void kill_and_reap(pid_t pid)
 	assert_true(WIFSIGNALED(status));
 }
 
-static void killed_writer_keeps_it_and_deadlines_still_end(void **state)
+/* EOWNERDEAD comes when the death is noticed, which takes some tens of ms. */
+static int take(struct ground *ground, bool is_writer)
+{
+	struct timespec until = in_ms(1000);
+
+	return is_writer ? myrwlock_clockwrlock(&ground->lock, CLOCK_MONOTONIC,
+						&until)
+			 : myrwlock_clockrdlock(&ground->lock, CLOCK_MONOTONIC,
+						&until);
+}
+
+static void kill_while_it_is_inside(struct ground *ground, int (*hold)(void *))
+{
+	pid_t pid;
+
+	atomic_store(&ground->is_inside, false);
+	assert_int_equal(child_fork(hold, ground, &pid), 0);
+	assert_true(support_wait_until(is_inside, ground, MS));
+	assert_int_equal(myrwlock_trywrlock(&ground->lock), EBUSY);
+	kill_and_reap(pid);
+}
+
+static void killed_reader_is_not_counted_any_more(void **state)
+{
+	(void)state;
+	for (int policy = 0; policy < 3; policy++) {
+		struct ground *ground = make_ground(policy);
+
+		kill_while_it_is_inside(ground, read_for_ever);
+		assert_int_equal(take(ground, true), 0);
+		assert_int_equal(myrwlock_unlock(&ground->lock), 0);
+		assert_int_equal(myrwlock_destroy(&ground->lock), 0);
+		remove_ground(ground);
+	}
+}
+
+static void next_ones_are_told_of_a_killed_writer_until_one_mends(void **state)
+{
+	(void)state;
+	for (int policy = 0; policy < 3; policy++) {
+		struct ground *ground = make_ground(policy);
+
+		kill_while_it_is_inside(ground, hold_for_ever);
+		assert_int_equal(take(ground, false), EOWNERDEAD);
+		assert_int_equal(myrwlock_consistent(&ground->lock), EPERM);
+		assert_int_equal(myrwlock_unlock(&ground->lock), 0);
+		assert_int_equal(myrwlock_trywrlock(&ground->lock), EOWNERDEAD);
+		assert_int_equal(myrwlock_consistent(&ground->lock), 0);
+		assert_int_equal(myrwlock_consistent(&ground->lock), EINVAL);
+		assert_int_equal(myrwlock_downgrade(&ground->lock), 0);
+		assert_int_equal(myrwlock_unlock(&ground->lock), 0);
+		assert_int_equal(take(ground, false), 0);
+		assert_int_equal(myrwlock_unlock(&ground->lock), 0);
+		assert_int_equal(myrwlock_destroy(&ground->lock), 0);
+		remove_ground(ground);
+	}
+}
+
+static int wait_to_be_told(void *arg)
+{
+	struct ground *ground = arg;
+	struct timespec until = in_ms(MS);
+
+	return myrwlock_clockrdlock(&ground->lock, CLOCK_MONOTONIC, &until);
+}
+
+static bool is_somebody_waiting(void *arg)
+{
+	struct ground *ground = arg;
+	struct myrwlock_state state;
+
+	return myrwlock_look(&ground->lock, &state) == 0 &&
+	       state.waiting_readers == 1;
+}
+
+static void writer_that_does_not_mend_gives_the_lock_up(void **state)
+{
+	struct ground *ground = make_ground(MYRWLOCK_FAIR);
+	int status;
+	pid_t pid;
+
+	(void)state;
+	kill_while_it_is_inside(ground, hold_for_ever);
+	assert_int_equal(take(ground, true), EOWNERDEAD);
+	assert_int_equal(child_fork(wait_to_be_told, ground, &pid), 0);
+	assert_true(support_wait_until(is_somebody_waiting, ground, MS));
+	assert_int_equal(myrwlock_unlock(&ground->lock), 0);
+	assert_int_equal(child_wait(pid, tick_after(MS * TICK_MS), &status), 0);
+	assert_int_equal(WEXITSTATUS(status), ENOTRECOVERABLE);
+	assert_int_equal(take(ground, false), ENOTRECOVERABLE);
+	assert_int_equal(myrwlock_trywrlock(&ground->lock), ENOTRECOVERABLE);
+	assert_int_equal(myrwlock_destroy(&ground->lock), 0);
+	assert_int_equal(myrwlock_init(&ground->lock, NULL), 0);
+	assert_int_equal(myrwlock_wrlock(&ground->lock), 0);
+	assert_int_equal(myrwlock_unlock(&ground->lock), 0);
+	remove_ground(ground);
+}
+
+static void *write_and_end(void *arg)
+{
+	struct ground *ground = arg;
+
+	return (void *)(intptr_t)myrwlock_wrlock(&ground->lock);
+}
+
+static void thread_that_ends_holding_it_is_as_dead_as_a_process(void **state)
+{
+	struct ground *ground = make_ground(MYRWLOCK_FAIR);
+	pthread_t thread;
+	void *rc;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, write_and_end, ground),
+			 0);
+	pthread_join(thread, &rc);
+	assert_null(rc);
+	assert_int_equal(take(ground, true), EOWNERDEAD);
+	assert_int_equal(myrwlock_consistent(&ground->lock), 0);
+	assert_int_equal(myrwlock_unlock(&ground->lock), 0);
+	remove_ground(ground);
+}
+
+/* The number of a dead holder, given to another process. */
+static void another_process_with_its_pid_is_not_the_holder(void **state)
+{
+	struct ground *ground = make_ground(MYRWLOCK_FAIR);
+	struct myrwlock_member *member = NULL;
+
+	(void)state;
+	assert_int_equal(myrwlock_wrlock(&ground->lock), 0);
+	for (int i = 0; i < MYRWLOCK_MEMBERS; i++)
+		if (ground->lock.members[i].who)
+			member = &ground->lock.members[i];
+	assert_non_null(member);
+	/* One that started a tick earlier. */
+	member->who -= UINT64_C(1) << IDENTITY_PID_BITS;
+	ground->lock.writer = member->who;
+	assert_int_equal(take(ground, true), EOWNERDEAD);
+	assert_int_equal(myrwlock_consistent(&ground->lock), 0);
+	assert_int_equal(myrwlock_unlock(&ground->lock), 0);
+	remove_ground(ground);
+}
+
+static void holder_that_is_stopped_holds_it(void **state)
 {
 	struct ground *ground = make_ground(MYRWLOCK_FAIR);
 	struct timespec soon;
@@ -175,69 +330,144 @@ static void killed_writer_keeps_it_and_deadlines_still_end(void **state)
 	(void)state;
 	assert_int_equal(child_fork(hold_for_ever, ground, &pid), 0);
 	assert_true(support_wait_until(is_inside, ground, MS));
-	kill_and_reap(pid);
-	soon = in_ms(20);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
+	/* Longer than who waits would be taken for absent. */
+	soon = in_ms(500);
 	assert_int_equal(
 		myrwlock_clockrdlock(&ground->lock, CLOCK_MONOTONIC, &soon),
 		ETIMEDOUT);
-	soon = in_ms(20);
-	assert_int_equal(
-		myrwlock_clockwrlock(&ground->lock, CLOCK_MONOTONIC, &soon),
-		ETIMEDOUT);
-	assert_int_equal(myrwlock_tryrdlock(&ground->lock), EBUSY);
-	assert_int_equal(myrwlock_destroy(&ground->lock), EBUSY);
-	/* Nobody uses it: to make it anew is all that helps. */
-	assert_int_equal(myrwlock_init(&ground->lock, NULL), 0);
-	assert_int_equal(myrwlock_wrlock(&ground->lock), 0);
+	kill_and_reap(pid);
+	assert_int_equal(take(ground, true), EOWNERDEAD);
 	assert_int_equal(myrwlock_unlock(&ground->lock), 0);
+	remove_ground(ground);
+}
+
+static int hold_in_two_processes(void *arg)
+{
+	struct ground *ground = arg;
+	struct timespec soon = in_ms(300);
+
+	return myrwlock_tryrdlock(&ground->lock) == EBUSY &&
+			       myrwlock_clockwrlock(&ground->lock,
+						    CLOCK_MONOTONIC,
+						    &soon) == ETIMEDOUT
+		       ? 0
+		       : 1;
+}
+
+/* It is not the child's, and the parent is alive: nobody else gets it. */
+static void fork_gives_the_child_nothing_and_takes_nothing(void **state)
+{
+	struct ground *ground = make_ground(MYRWLOCK_FAIR);
+
+	(void)state;
+	assert_int_equal(myrwlock_wrlock(&ground->lock), 0);
+	assert_int_equal(
+		support_child_status(hold_in_two_processes, ground, MS), 0);
+	assert_int_equal(myrwlock_unlock(&ground->lock), 0);
+	assert_int_equal(myrwlock_destroy(&ground->lock), 0);
+	remove_ground(ground);
+}
+
+static int do_nothing_for_ever(void *arg)
+{
+	(void)arg;
+	while (pause() < 0)
+		continue;
+	return 0;
+}
+
+static void more_than_there_is_room_for_wait_outside(void **state)
+{
+	struct ground *ground = make_ground(MYRWLOCK_READER);
+	struct identity_process other;
+	struct timespec soon;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(child_fork(do_nothing_for_ever, NULL, &pid), 0);
+	assert_int_equal(identity_of(pid, &other), 0);
+	for (int i = 0; i < MYRWLOCK_MEMBERS; i++) {
+		ground->lock.members[i].who =
+			identity_word(&other, 64 - IDENTITY_PID_BITS);
+		ground->lock.members[i].state = ROSTER_READS;
+	}
+	soon = in_ms(20);
+	assert_int_equal(myrwlock_tryrdlock(&ground->lock), EBUSY);
+	assert_int_equal(
+		myrwlock_clockrdlock(&ground->lock, CLOCK_MONOTONIC, &soon),
+		ETIMEDOUT);
+	/* All the room there is comes free. */
+	kill_and_reap(pid);
+	assert_int_equal(take(ground, true), 0);
+	assert_int_equal(myrwlock_unlock(&ground->lock), 0);
+	assert_int_equal(myrwlock_destroy(&ground->lock), 0);
 	remove_ground(ground);
 }
 
 static int lock_and_unlock_for_ever(void *arg)
 {
 	struct ground *ground = arg;
+	struct rng rng;
+	int rc;
 
+	rng_seed(&rng, (uint64_t)getpid());
 	for (;;) {
-		if (myrwlock_wrlock(&ground->lock) ||
-		    myrwlock_unlock(&ground->lock) ||
-		    myrwlock_rdlock(&ground->lock) ||
-		    myrwlock_unlock(&ground->lock))
+		bool is_writer = rng_below(&rng, 2) == 0;
+
+		rc = is_writer ? myrwlock_wrlock(&ground->lock)
+			       : myrwlock_rdlock(&ground->lock);
+		if (rc == EOWNERDEAD && is_writer)
+			rc = myrwlock_consistent(&ground->lock);
+		if (rc && rc != EOWNERDEAD)
 			return 1;
+		if (myrwlock_unlock(&ground->lock))
+			return 2;
 		atomic_store(&ground->is_inside, true);
 	}
 }
 
-/* Also within the moments when the lock's own mutexes are held. */
-static void deadlines_end_whenever_others_were_killed(void **state)
+/* Also within the moments when the lock's own mutex is held: whoever comes gets
+ * in within a second. */
+static void who_comes_gets_in_whenever_others_were_killed(void **state)
 {
-	const int kills = support_is_stress() ? 2000 : 30;
+	const int kills = support_is_stress() ? 1000 : 15;
+	int64_t begun, worst = 0;
 	struct rng rng;
 
 	(void)state;
 	rng_seed(&rng, 8);
 	for (int i = 0; i < kills; i++) {
 		struct ground *ground = make_ground(i % 3);
-		struct timespec soon;
-		pid_t pid[2];
+		pid_t pid[3];
 		int rc;
 
-		for (int k = 0; k < 2; k++)
+		for (int k = 0; k < 3; k++)
 			assert_int_equal(child_fork(lock_and_unlock_for_ever,
 						    ground, &pid[k]),
 					 0);
 		assert_true(support_wait_until(is_inside, ground, MS));
 		tick_sleep_until(
 			tick_after((int64_t)rng_below(&rng, 300) * TICK_US));
-		for (int k = 0; k < 2; k++)
-			kill_and_reap(pid[k]);
-		soon = in_ms(2);
-		rc = myrwlock_clockwrlock(&ground->lock, CLOCK_MONOTONIC,
-					  &soon);
-		assert_true(rc == 0 || rc == ETIMEDOUT);
-		if (rc == 0)
+		kill_and_reap(pid[0]);
+		kill_and_reap(pid[1]);
+		for (int n = 0; n < 4; n++) {
+			begun = tick_now();
+			rc = take(ground, n % 2 == 0);
+			if (tick_now() - begun > worst)
+				worst = tick_now() - begun;
+			assert_true(rc == 0 || rc == EOWNERDEAD);
+			if (rc && n % 2 == 0)
+				assert_int_equal(
+					myrwlock_consistent(&ground->lock), 0);
 			assert_int_equal(myrwlock_unlock(&ground->lock), 0);
+		}
+		kill_and_reap(pid[2]);
 		remove_ground(ground);
 	}
+	print_message("%d kills, worst wait %.0f ms\n", 2 * kills,
+		      (double)worst / TICK_MS);
 }
 
 int main(void)
@@ -246,8 +476,18 @@ int main(void)
 		cmocka_unit_test(processes_keep_each_other_out),
 		cmocka_unit_test(child_does_not_hold_what_its_parent_holds),
 		cmocka_unit_test(
-			killed_writer_keeps_it_and_deadlines_still_end),
-		cmocka_unit_test(deadlines_end_whenever_others_were_killed),
+			fork_gives_the_child_nothing_and_takes_nothing),
+		cmocka_unit_test(killed_reader_is_not_counted_any_more),
+		cmocka_unit_test(
+			next_ones_are_told_of_a_killed_writer_until_one_mends),
+		cmocka_unit_test(writer_that_does_not_mend_gives_the_lock_up),
+		cmocka_unit_test(
+			thread_that_ends_holding_it_is_as_dead_as_a_process),
+		cmocka_unit_test(
+			another_process_with_its_pid_is_not_the_holder),
+		cmocka_unit_test(holder_that_is_stopped_holds_it),
+		cmocka_unit_test(more_than_there_is_room_for_wait_outside),
+		cmocka_unit_test(who_comes_gets_in_whenever_others_were_killed),
 	};
 	return SUPPORT_MAIN(tests);
 }

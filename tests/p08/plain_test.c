@@ -1,0 +1,12 @@
+/* The lock without its short ways: all forms at random, as in stress_test.c, of
+ * which this is another build, with the sources of the lock. */
+#define MYRWLOCK_PLAIN
+
+#include "p08-rwlock/held.c"
+#include "p08-rwlock/inner.c"
+#include "p08-rwlock/myrwlock.c"
+#include "p08-rwlock/myrwlock_make.c"
+#include "p08-rwlock/roster.c"
+#include "p08-rwlock/turn.c"
+
+#include "tests/p08/stress_test.c"
