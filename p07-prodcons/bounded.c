@@ -36,7 +36,7 @@ int bounded_init(struct bounded *buffer, void *memory, uint32_t capacity,
 {
 	struct bounded_state *state = memory;
 	size_t size = bounded_bytes(capacity, item_bytes);
-	int error;
+	int error = 0;
 
 	if (size == 0)
 		return -EINVAL;
@@ -45,7 +45,10 @@ int bounded_init(struct bounded *buffer, void *memory, uint32_t capacity,
 	state->lock_bytes = sizeof(state->lock);
 	state->capacity = capacity;
 	state->item_bytes = item_bytes;
-	error = bounded_lock_init(&state->lock, is_shared);
+	if (is_shared)
+		error = identity_place_here(&state->place);
+	if (!error)
+		error = bounded_lock_init(&state->lock, is_shared);
 	if (error)
 		return error;
 	/* Publishes all of it; pairs with the acquire in bounded_layout_attach(). */

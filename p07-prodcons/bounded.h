@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define BOUNDED_CAPACITY_MAX (UINT32_C(1) << 24) /* items */
 #define BOUNDED_ITEM_MAX (UINT32_C(1) << 20)     /* bytes of one */
@@ -44,7 +45,8 @@ size_t bounded_bytes(uint32_t capacity, uint32_t item_bytes);
 
 /* Make an empty one in that much memory, aligned as by malloc(3). is_shared:
  * the memory is mapped MAP_SHARED, and forked processes use copies of this
- * handle. Returns 0, -EINVAL (sizes) or what pthread_mutex_init(3) says. */
+ * handle, all in one PID namespace. Returns 0, -EINVAL (sizes), -ENOSYS (shared,
+ * and /proc does not tell where we are) or what pthread_mutex_init(3) says. */
 int bounded_init(struct bounded *buffer, void *memory, uint32_t capacity,
 		 uint32_t item_bytes, bool is_shared);
 
@@ -55,15 +57,36 @@ void bounded_fini(struct bounded *buffer);
 
 /* Make a shared one that others open by its name ("/jobs", in /dev/shm) and
  * with these permissions; it stays until bounded_remove(). Returns 0, -EINVAL
- * (sizes, or no name for an object), -EEXIST, -ENOSPC, -EACCES, ... */
+ * (sizes, or no name for an object), -EEXIST, -ENOSPC, -EACCES, -ENOSYS, ...
+ *
+ * Who may write it, by these permissions, is trusted with the processes that
+ * use it: see bounded_open_of(). */
 int bounded_create(struct bounded *buffer, const char *name, uint32_t capacity,
 		   uint32_t item_bytes, unsigned int mode);
 
-/* Open one, and wait until the deadline for its creator to finish making it.
- * Returns 0, -ENOENT, -ETIMEDOUT (half-made: its creator seems to have died;
- * remove it), -EBADMSG (something else, of another version, or of a program
- * whose words have another size), -EACCES, ... */
+/* Open one that this user made (geteuid(2)), and wait until the deadline for its
+ * creator to finish making it. Returns 0, -ENOENT, -ETIMEDOUT (half-made: its
+ * creator seems to have died; remove it), -EBADMSG (something else, of another
+ * version, or of a program whose words have another size), -EACCES (also:
+ * another user made it), -EXDEV, -ENOSYS, ...
+ *
+ * -EXDEV: it was made in another PID namespace. The kernel tells of a dead owner
+ * of the lock by its thread id, as its own namespace counts: a process that is
+ * killed while it waits, and has the number that the owner has elsewhere, would
+ * have the owner taken for dead while it lives. */
 int bounded_open(struct bounded *buffer, const char *name, int64_t deadline);
+
+/* The same of one that the user owner made; that it is his is checked. Whoever
+ * can write the memory, that is its owner and whom its mode lets, can make the
+ * processes that use it
+ *	abort or crash, as the C library believes what a mutex says
+ *	die of SIGBUS, by truncating the object
+ *	wait beyond their deadlines: no call here is sure to return
+ *	take any items, or none
+ * but not read or write anything else. So insist only on what belongs to a user
+ * whom you would let do this, and then in a process that may die. */
+int bounded_open_of(struct bounded *buffer, const char *name, uid_t owner,
+		    int64_t deadline);
 
 /* Of a handle from create or open; the buffer stays as it is. */
 void bounded_close(struct bounded *buffer);

@@ -7,10 +7,11 @@
 #include <stdint.h>
 
 #include "p07-prodcons/bounded.h"
+#include "lib/identity.h"
 #include "lib/park.h"
 #include "p07-prodcons/bounded_lock.h"
 
-enum { BOUNDED_LAYOUT_VERSION = 1 };
+enum { BOUNDED_LAYOUT_VERSION = 2 };
 #define BOUNDED_LAYOUT_MAGIC UINT32_C(0x66754250) /* "PBuf" */
 
 /* Slots follow. Items are counted from the first ever, and never wrap: item n
@@ -21,6 +22,7 @@ struct bounded_state {
 	uint16_t version;
 	uint16_t lock_bytes; /* differs between 32 and 64 bits */
 	uint32_t capacity, item_bytes;
+	struct identity_place place; /* of a shared one: where it was made */
 	struct bounded_lock lock;
 	_Atomic uint64_t taken; /* taken <= put <= taken + capacity */
 	_Atomic uint64_t put;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/identity.h"
 #include "lib/objname.h"
 #include "lib/tick.h"
 #include "p07-prodcons/bounded_layout.h"
@@ -58,6 +59,18 @@ int bounded_create(struct bounded *buffer, const char *name, uint32_t capacity,
 	return error;
 }
 
+/* Whose it is, before a byte of it is believed. */
+static int check_owner(int fd, uid_t owner)
+{
+	struct stat file;
+
+	if (fstat(fd, &file) < 0)
+		return -errno;
+	if (file.st_uid != owner)
+		return -EACCES;
+	return S_ISREG(file.st_mode) ? 0 : -EBADMSG;
+}
+
 /* Whether its creator has come to the end: 1, 0 for not yet, or -errno. */
 static int is_made(int fd, size_t *size)
 {
@@ -92,7 +105,16 @@ static int wait_until_made(int fd, int64_t deadline, size_t *size)
 	return is < 0 ? is : 0;
 }
 
-int bounded_open(struct bounded *buffer, const char *name, int64_t deadline)
+/* A handle for the memory of a buffer. */
+static int attach(struct bounded *buffer, void *memory, size_t size)
+{
+	int error = bounded_layout_attach(buffer, memory, size, true);
+
+	return error ? error : identity_place_check(&buffer->state->place);
+}
+
+int bounded_open_of(struct bounded *buffer, const char *name, uid_t owner,
+		    int64_t deadline)
 {
 	size_t size = 0;
 	void *memory;
@@ -103,16 +125,23 @@ int bounded_open(struct bounded *buffer, const char *name, int64_t deadline)
 	fd = shm_open(name, O_RDWR, 0);
 	if (fd < 0)
 		return -errno;
-	error = wait_until_made(fd, deadline, &size);
+	error = check_owner(fd, owner);
+	if (!error)
+		error = wait_until_made(fd, deadline, &size);
 	if (!error)
 		error = map(fd, size, &memory);
 	close(fd);
 	if (error)
 		return error;
-	error = bounded_layout_attach(buffer, memory, size, true);
+	error = attach(buffer, memory, size);
 	if (error)
 		munmap(memory, size);
 	return error;
+}
+
+int bounded_open(struct bounded *buffer, const char *name, int64_t deadline)
+{
+	return bounded_open_of(buffer, name, geteuid(), deadline);
 }
 
 void bounded_close(struct bounded *buffer)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "p07-prodcons/bounded_layout.h"
+#include "tests/lib/identity_fixture.h"
 #include "tests/support/leftover.h"
 
 #define NAME "/p07.test"
@@ -188,25 +189,103 @@ static void header_that_lies_is_refused(void **state)
 	EXPECT_REFUSED(uint32_t, item_bytes, UINT32_MAX);
 }
 
+/* What another user gets who may write it, by its mode, or may not. */
 static int open_as_nobody(void *arg)
+{
+	const mode_t *mode = arg;
+	uid_t owner = geteuid();
+	struct bounded buffer;
+	uint32_t item = 7;
+
+	if (setgid(65534) || setuid(65534) ||
+	    bounded_open(&buffer, NAME, PAST) != -EACCES ||
+	    bounded_open_of(&buffer, NAME, owner + 1, PAST) != -EACCES)
+		return 1;
+	if (*mode == 0600)
+		return bounded_open_of(&buffer, NAME, owner, PAST) == -EACCES
+			       ? 0
+			       : 2;
+	if (bounded_open_of(&buffer, NAME, owner, PAST) ||
+	    bounded_put(&buffer, &item, tick_after(LIMIT)))
+		return 3;
+	bounded_close(&buffer);
+	return 0;
+}
+
+/* As what it writes into a mutex can abort us, whoever it is. */
+static void another_users_is_refused_unless_that_user_is_named(void **state)
+{
+	mode_t modes[] = {0600, 0666};
+	struct bounded buffer;
+
+	(void)state;
+	support_need_second_user();
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(bounded_create(&buffer, NAME, 7, 4, modes[i]),
+				 0);
+		assert_int_equal(
+			fixture_end(fixture_start(open_as_nobody, &modes[i])),
+			0);
+		assert_int_equal(fixture_look(&buffer).put, i);
+		bounded_close(&buffer);
+		assert_int_equal(bounded_remove(NAME), 0);
+	}
+}
+
+/* One that they left in our way; root is no exception. */
+static int make_as_nobody(void *arg)
 {
 	struct bounded buffer;
 
 	(void)arg;
-	if (setgid(65534) || setuid(65534))
-		return 1;
-	return bounded_open(&buffer, NAME, PAST) == -EACCES ? 0 : 2;
+	umask(0);
+	return setgid(65534) || setuid(65534) ||
+			       bounded_create(&buffer, NAME, 7, 4, 0666)
+		       ? 1
+		       : 0;
 }
 
-static void another_users_is_refused(void **state)
+static void what_another_user_put_in_our_way_is_not_opened(void **state)
 {
 	struct bounded buffer;
 
 	(void)state;
 	support_need_second_user();
-	assert_int_equal(bounded_create(&buffer, NAME, 7, 4, 0600), 0);
-	assert_int_equal(fixture_end(fixture_start(open_as_nobody, NULL)), 0);
+	assert_int_equal(fixture_end(fixture_start(make_as_nobody, NULL)), 0);
+	assert_int_equal(bounded_open(&buffer, NAME, PAST), -EACCES);
+	assert_int_equal(bounded_open_of(&buffer, NAME, 65534, PAST), 0);
 	bounded_close(&buffer);
+}
+
+static int open_elsewhere(void *wanted)
+{
+	struct bounded buffer;
+
+	EXPECT(bounded_open(&buffer, NAME, PAST) == *(int *)wanted);
+	return 0;
+}
+
+static void one_of_another_pid_namespace_is_refused(void **state)
+{
+	int elsewhere = -EXDEV, nowhere = -ENOSYS;
+	struct bounded buffer;
+
+	(void)state;
+	assert_int_equal(bounded_create(&buffer, NAME, 7, 4, 0600), 0);
+	bounded_close(&buffer);
+	assert_int_equal(status_inside((struct inside){
+				 .flags = CLONE_NEWPID | CLONE_NEWNS,
+				 .body = open_elsewhere,
+				 .arg = &elsewhere,
+			 }),
+			 0);
+	assert_int_equal(status_inside((struct inside){
+				 .flags = CLONE_NEWPID | CLONE_NEWNS,
+				 .keeps_proc = true,
+				 .body = open_elsewhere,
+				 .arg = &nowhere,
+			 }),
+			 0);
 }
 
 /* ---- half-made ---- */
@@ -272,7 +351,9 @@ int main(void)
 		CASE(full_memory_is_an_error_and_leaves_nothing),
 		CASE(something_else_is_left_alone),
 		CASE(header_that_lies_is_refused),
-		CASE(another_users_is_refused),
+		CASE(another_users_is_refused_unless_that_user_is_named),
+		CASE(what_another_user_put_in_our_way_is_not_opened),
+		CASE(one_of_another_pid_namespace_is_refused),
 		CASE(half_made_one_is_waited_for_until_the_deadline),
 		CASE(opener_waits_for_its_creator),
 	};
