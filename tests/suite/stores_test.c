@@ -13,6 +13,7 @@
 
 #include "lib/child.h"
 #include "lib/fdio.h"
+#include "lib/identity.h"
 #include "lib/measure/machine.h"
 #include "lib/tick.h"
 #include "suite/storage/kv_servers.h"
@@ -158,13 +159,13 @@ static void servers_of_one_who_is_killed_end(void **state)
 	assert_int_equal(fdio_read_until(ends[0], pids, sizeof(pids), deadline),
 			 sizeof(pids));
 	for (int i = 0; i < KV_SERVERS; i++) {
-		started[i] = child_start_time(pids[i]);
-		assert_true(child_is_alive(pids[i], started[i]));
+		started[i] = identity_start_time(pids[i]);
+		assert_true(identity_is_alive(pids[i], started[i]));
 	}
 	kill(pid, SIGKILL);
 	assert_int_equal(child_wait(pid, deadline, &status), 0);
 	for (int i = 0; i < KV_SERVERS; i++)
-		while (child_is_alive(pids[i], started[i])) {
+		while (identity_is_alive(pids[i], started[i])) {
 			assert_false(tick_is_over(deadline));
 			tick_sleep_until(tick_after(TICK_MS));
 		}
