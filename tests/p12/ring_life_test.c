@@ -355,7 +355,7 @@ static void death_is_seen_though_a_forked_child_lives_that_forgot(void **state)
 
 	(void)state;
 	/* Who becomes an orphan is ours then, to be ended. */
-	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 	for (int forgets = 0; forgets < 2; forgets++) {
 		struct peer peer = {.forgets = forgets};
 		pid_t pid = support_start(sit_and_fork, &peer, &peer.ready,
@@ -382,7 +382,7 @@ static void death_is_seen_though_a_forked_child_lives_that_forgot(void **state)
 		kill_and_reap(child);
 		assert_int_equal(ring_recv(rx, buf, 8, second()), -EOWNERDEAD);
 	}
-	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
 	leave(rx);
 }
 

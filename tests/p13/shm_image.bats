@@ -161,6 +161,7 @@ no_segment_is_left() {
 	kill_run
 	make_picture 20 20 >in.ppm
 	# A restarted container: numbers begin anew, /dev/shm is the same.
+	# shellcheck disable=SC2016 # a script
 	SET=$set SUITE=$ROOT/ipc_suite run unshare --ipc bash -c '
 		until id=$(ipcmk -S 1 | grep -o "[0-9]*$"); ((id == SET)); do
 			((id < SET)) || exit 77

@@ -210,7 +210,7 @@ static void child_that_adopted_the_role_has_it_after_its_parent(void **state)
 	struct fixture f;
 
 	(void)state;
-	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 	make(&f, 8, CAPACITY);
 	child.f = &f;
 	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8), 0);
@@ -219,7 +219,7 @@ static void child_that_adopted_the_role_has_it_after_its_parent(void **state)
 	f.p.owner++;
 	assert_int_equal(spsc_producer_adopt(&f.p), -EBUSY);
 	unmake(&f);
-	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
 }
 
 static int open_another(struct child *child)
@@ -236,7 +236,7 @@ static int open_another(struct child *child)
 static void child_has_the_role_after_its_parent_by_name(void **state)
 {
 	(void)state;
-	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 	for (int forgets = 0; forgets < 2; forgets++) {
 		struct child child = {.names = true, .forgets = forgets};
 		struct spsc_consumer c;
@@ -246,7 +246,7 @@ static void child_has_the_role_after_its_parent_by_name(void **state)
 		spsc_consumer_close(&c);
 		assert_int_equal(spsc_remove(NAME), 0);
 	}
-	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
 }
 
 /* ---- by name ----------------------------------------------------------------------- */
