@@ -57,8 +57,8 @@ struct spsc {
 #endif
 SPSC_STATIC_ASSERT(SPSC_LINE < 128 || sizeof(struct spsc) == 5 * SPSC_LINE,
 		   "the layout");
-SPSC_STATIC_ASSERT(__atomic_always_lock_free(8, 0) &&
-			   __atomic_always_lock_free(4, 0),
+SPSC_STATIC_ASSERT(__GCC_ATOMIC_LLONG_LOCK_FREE == 2 &&
+			   __GCC_ATOMIC_INT_LOCK_FREE == 2,
 		   "atomics that are locks do not work between processes");
 
 /* Always: a handle in registers must have its address given to no function, and
