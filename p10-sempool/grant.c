@@ -105,6 +105,8 @@ int grant_return(struct sempool_memory *memory, unsigned int slots,
 		if (seat < 0)
 			break;
 		asker = &memory->place[slots + (unsigned int)seat];
+		/* First: without it the grant would look like an old one. */
+		place_date(place);
 		if (!place_pass(place, &word,
 				name_of((unsigned int)seat, seat_word)))
 			return is_granted ? 0 : -EBADMSG;

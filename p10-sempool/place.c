@@ -14,15 +14,19 @@ int64_t place_now(void)
 	return tick_from_timespec(now);
 }
 
+void place_date(struct place *place)
+{
+	atomic_store_explicit(&place->since_ns, place_now(),
+			      memory_order_relaxed);
+}
+
 bool place_pass(struct place *place, uint64_t *word, uint64_t holder)
 {
 	uint64_t found = *word, next = holder | holder_turn_after(*word);
 
-	/* First, as a grant without its time would look like an old one. */
-	atomic_store_explicit(&place->since_ns, place_now(),
-			      memory_order_relaxed);
 	if (!atomic_compare_exchange_strong(&place->word, &found, next))
 		return false;
+	place_date(place);
 	*word = next;
 	return true;
 }

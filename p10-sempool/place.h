@@ -26,6 +26,7 @@ static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "locks are not shared");
 /* The clock of the last timer interrupt: it is for people, and to tell who came
  * first; the exact one would be half the cost of an acquire. */
 int64_t place_now(void);
+void place_date(struct place *place);
 
 /* Take a free one of n places for that holder, looking from first on. Returns
  * its index and *word, or -EAGAIN when each was taken as we looked at it. */

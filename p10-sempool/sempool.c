@@ -301,7 +301,7 @@ static int open_again(const struct sempool *pool, struct identity_role *role)
 
 int sempool_hand_down(struct sempool *pool, struct sempool_lease *lease)
 {
-	struct identity_role role;
+	struct identity_role role = {.fd = -1};
 	int error = check_lease(pool, lease);
 
 	if (!error && lease->lock)
