@@ -226,7 +226,7 @@ Worker 1: Connection stays with what the command left running'
 	assert_equal "$(status_of reclaimed)" 0
 	# What closes the lock is taken to be done.
 	run --separate-stderr ./worker 1 -- \
-		sh -c 'eval "sleep 60 $POOL_LOCK>&- >&- 2>&- 3>&- &"; echo $!'
+		sh -c 'eval "exec $POOL_LOCK>&-"; sleep 60 >&- 2>&- 3>&- & echo $!'
 	assert_success
 	assert_equal "${stderr##*$'\n'}" 'Worker 1: Released connection (1 remaining)'
 	kill "$output"
