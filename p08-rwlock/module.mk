@@ -6,8 +6,8 @@ $(call program,test_myrwlock,p08-rwlock,cmd/test_myrwlock.c cmd/report.c,\
 	rwlock_crowd,jansson)
 $(call bench,p08-rwlock,bench/bench.c,myrwlock)
 HEADERS += p08-rwlock/myrwlock.h p08-rwlock/pthread_shim.h
-P08_TSAN_TESTS := p08/myrwlock_test p08/turn_test p08/bound_test p08/crowd_test p08/plain_test \
-	p08/stress_test
+P08_TSAN_TESTS := p08/myrwlock_test p08/turn_test p08/bound_test p08/crowd_test \
+	p08/plain_test p08/stress_test
 TSAN_TESTS += $(P08_TSAN_TESTS)
 # See tests/p08/clocklock.h.
 $(foreach t,$(P08_TSAN_TESTS),$(eval TEST_LDFLAGS_$(t) := -Wl,--wrap=pthread_mutex_clocklock))
