@@ -163,6 +163,9 @@ $(foreach t,$(TEXTS),$(call declare,TEXTBOOK,$(if $(filter \
 # run.
 # A fuzz target replays files, or searches by itself in MODE=fuzz.
 
+# They trace processes and make namespaces (tests/support/survivors.h).
+VALGRIND_SKIP += $(patsubst tests/%.c,%,$(wildcard tests/*/survivors_test.c))
+
 $(call library,support,tests/support,$(notdir $(wildcard \
 	tests/support/*.c)),cmocka)
 $(call library,replay,tests/fuzz,replay.c)
