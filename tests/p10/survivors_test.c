@@ -1,0 +1,149 @@
+/* A worker or the manager of a pool is struck wherever it is: all others get a
+ * connection within a second, nobody gets one that is lent, and there is one
+ * manager. Who comes from another PID namespace is refused.
+ * timeout: 900 */
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+
+#include "tests/p10/fixture.h"
+#include "tests/support/survivors.h"
+
+enum { WORKERS = 4, SLOTS = 2 };
+
+struct stage {
+	_Atomic uint32_t user[SLOTS]; /* survivors_self() */
+	uint32_t victim;
+};
+
+static struct fixture fixture;
+
+static int enter_worker(struct survivors_actor *self)
+{
+	static struct sempool pool;
+	struct stage *stage = self->stage;
+
+	if (self->is_victim)
+		stage->victim = survivors_self(self);
+	self->own = &pool;
+	return sempool_open(&pool, fixture.name, tick_after(TICK_S));
+}
+
+static bool may_be_taken_from(const struct survivors_actor *self,
+			      uint32_t before)
+{
+	const struct stage *stage = self->stage;
+
+	return before == 0 ||
+	       (before == stage->victim && survivors_victim_is_dead(self));
+}
+
+static int borrow(struct survivors_actor *self)
+{
+	struct stage *stage = self->stage;
+	struct sempool_lease lease;
+	const uint32_t me = survivors_self(self);
+	uint32_t before;
+	int error =
+		sempool_acquire_until(self->own, &lease, tick_after(LIMIT / 4));
+
+	if (error)
+		return error;
+	before = atomic_exchange(&stage->user[lease.slot], me);
+	if (!may_be_taken_from(self, before))
+		return -EBADE;
+	tick_sleep_until(
+		tick_after((int64_t)rng_below(&self->rng, 200) * TICK_US));
+	if (atomic_exchange(&stage->user[lease.slot], 0) != me)
+		return -EBADE;
+	return sempool_release(self->own, &lease);
+}
+
+static int enter_manager(struct survivors_actor *self)
+{
+	static struct sempool pool;
+	bool is_taken_over = false;
+	int error = sempool_create(&pool, fixture.name, SLOTS, &is_taken_over);
+
+	self->own = &pool;
+	if (error)
+		return error;
+	return is_taken_over ? 0 : -ENOENT;
+}
+
+static int patrol(struct survivors_actor *self)
+{
+	tick_sleep_until(tick_after(SEMPOOL_PATROL_NS / 10));
+	return sempool_patrol(self->own);
+}
+
+static void leave(struct survivors_actor *self)
+{
+	sempool_close(self->own);
+}
+
+/* Only opened here: the manager is one of the actors. */
+static void prepare(void *stage)
+{
+	(void)stage;
+	fixture_make(&fixture, SLOTS);
+	sempool_close(&fixture.pool);
+	assert_int_equal(sempool_open(&fixture.pool, fixture.name, 0), 0);
+}
+
+static void check(void *stage)
+{
+	(void)stage;
+	fixture_assert_whole(&fixture.pool);
+}
+
+static void clear(void *stage)
+{
+	bool is_taken_over;
+
+	(void)stage;
+	sempool_close(&fixture.pool);
+	assert_int_equal(sempool_create(&fixture.pool, fixture.name, SLOTS,
+					&is_taken_over),
+			 0);
+	fixture_remove(&fixture);
+}
+
+static const struct survivors_play play = {
+	.name = "P10 pool",
+	.role = {{.name = "manager",
+		  .count = 1,
+		  .enter = enter_manager,
+		  .step = patrol,
+		  .leave = leave,
+		  .refusal = -EBUSY,
+		  .refusal_elsewhere = -EXDEV},
+		 {.name = "worker",
+		  .count = WORKERS,
+		  .enter = enter_worker,
+		  .step = borrow,
+		  .leave = leave,
+		  .refusal_elsewhere = -EXDEV}},
+	.stage_bytes = sizeof(struct stage),
+	.promise_ns = TICK_S,
+	.calls = {SYS_futex},
+	.prepare = prepare,
+	.check = check,
+	.clear = clear,
+};
+
+static void connections_come_back_within_a_second_of_a_death(void **state)
+{
+	(void)state;
+	survivors_play(&play);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			connections_come_back_within_a_second_of_a_death),
+	};
+
+	return SUPPORT_MAIN(tests);
+}
