@@ -162,12 +162,51 @@ static int remove_stale(const struct sockaddr_un *address)
 	return 0;
 }
 
+/* What the umask took away, of the very file that is open (O_PATH, of which
+ * fchmod(2) wants to know nothing). */
+static int give_mode(int fd, const struct stat *status, mode_t mode)
+{
+	char path[64];
+
+	if ((status->st_mode & 07777) == mode)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return chmod(path, mode) ? -errno : 0;
+}
+
+/* Which file it is that bind(2) has made. Who may write the folder can have put
+ * something else there since: a socket of ours at most gets a mode, and one that
+ * has it already unless the umask took something away. */
+static int note_file(struct rpc_listener *listener, const char *path,
+		     mode_t mode)
+{
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc;
+	struct stat status;
+
+	if (fd < 0)
+		return errno == ENOENT ? -ESTALE : -errno;
+	rc = fstat(fd, &status) ? -errno : 0;
+	if (!rc && (!S_ISSOCK(status.st_mode) || status.st_uid != geteuid()))
+		rc = -ESTALE;
+	if (!rc)
+		rc = give_mode(fd, &status, mode);
+	if (!rc)
+		rc = identity_of_fd(fd, &listener->file);
+	close(fd);
+	if (!rc)
+		listener->path = path;
+	return rc;
+}
+
 static int bind_unix(struct rpc_listener *listener,
 		     const struct sockaddr_un *address, mode_t mode)
 {
-	struct stat status;
 	int rc;
 
+	/* A socket's file has the mode of the socket, less the umask: from its
+	 * birth, and whoever is called what it was by the time we look. */
+	if (fchmod(listener->fd, mode))
+		return -errno;
 	if (bind(listener->fd, (const struct sockaddr *)address,
 		 sizeof(*address))) {
 		if (errno != EADDRINUSE)
@@ -179,15 +218,11 @@ static int bind_unix(struct rpc_listener *listener,
 			 sizeof(*address)))
 			return -errno;
 	}
-	if (lstat(address->sun_path, &status))
-		return -errno;
-	listener->path = address->sun_path;
-	listener->device = status.st_dev;
-	listener->inode = status.st_ino;
-	/* Nobody can connect before listen(2), so the mode is in time. */
-	if (chmod(address->sun_path, mode) || listen(listener->fd, BACKLOG))
-		return -errno;
-	return 0;
+	rc = note_file(listener, address->sun_path, mode);
+	if (rc)
+		return rc;
+	/* Nobody can connect before this, so the mode is in time. */
+	return listen(listener->fd, BACKLOG) ? -errno : 0;
 }
 
 int rpc_listen_unix(struct rpc_listener *listener, const char *path,
@@ -255,12 +290,15 @@ int rpc_listen_accept(const struct rpc_listener *listener,
 
 void rpc_listen_close(struct rpc_listener *listener)
 {
-	struct stat status;
+	struct identity_object now;
+	int error;
 
-	if (listener->path && lstat(listener->path, &status) == 0 &&
-	    status.st_dev == listener->device &&
-	    status.st_ino == listener->inode)
-		unlink(listener->path);
+	if (listener->path) {
+		error = identity_of_path(AT_FDCWD, listener->path, &now);
+		if (identity_compare(&listener->file, error, &now) ==
+		    IDENTITY_SAME)
+			unlink(listener->path);
+	}
 	listener->path = NULL;
 	fdio_close(&listener->fd);
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/identity.h"
 #include "lib/rpc/rpc_auth.h"
 
 struct rpc_listener {
@@ -13,8 +14,7 @@ struct rpc_listener {
 	uint16_t port; /* as bound; 0 for RPC_UNIX */
 	/* RPC_UNIX: where its file is, and which file that is. */
 	const char *path;
-	dev_t device;
-	ino_t inode;
+	struct identity_object file;
 };
 
 /* TCP or UDP at host (numeric; NULL: any IPv4) and port (0: any). Returns 0,
@@ -23,8 +23,14 @@ int rpc_listen_inet(struct rpc_listener *listener, enum rpc_transport transport,
 		    const char *host, uint16_t port);
 
 /* A Unix socket at path, which must outlive the listener. One that nobody
- * listens to is replaced. Returns 0, -EADDRINUSE (somebody does), -ENOTSOCK
- * (another kind of file), -ENAMETOOLONG, … */
+ * listens to is replaced. It has this mode, whatever the umask. Returns 0,
+ * -EADDRINUSE (somebody does), -ENOTSOCK (another kind of file), -ESTALE
+ * (somebody put another file there meanwhile, which stays as it is),
+ * -ENAMETOOLONG, …
+ *
+ * A name can be looked at and removed only in two steps: who may write the
+ * folder, and puts a file there within those microseconds, loses it, as a
+ * socket that nobody listens to. */
 int rpc_listen_unix(struct rpc_listener *listener, const char *path,
 		    mode_t mode);
 
@@ -33,7 +39,7 @@ int rpc_listen_unix(struct rpc_listener *listener, const char *path,
 int rpc_listen_accept(const struct rpc_listener *listener,
 		      struct rpc_peer *peer);
 
-/* Close, and remove the file if it is still ours. */
+/* Close, and remove the file if it is still the same. */
 void rpc_listen_close(struct rpc_listener *listener);
 
 #endif
