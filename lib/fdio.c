@@ -248,6 +248,19 @@ int fdio_open_std(void)
 	return 0;
 }
 
+int fdio_check_trusted(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
+		return 0;
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return -EPERM;
+	return st.st_mode & (S_IWGRP | S_IWOTH) ? -EPERM : 0;
+}
+
 int fdio_set_cloexec(int fd, bool on)
 {
 	int flags = fcntl(fd, F_GETFD);

@@ -59,6 +59,11 @@ int fdio_above_std(int fd);
  * command. */
 int fdio_open_std(void);
 
+/* Whether what is read from a file can be believed: 0 when nobody but us and root
+ * may write it, else -EPERM. Files and FIFOs alone are asked; a directory or a
+ * device is 0. Who owns a folder above can still put another file there. */
+int fdio_check_trusted(int fd);
+
 int fdio_set_cloexec(int fd, bool on);
 int fdio_set_nonblock(int fd, bool on);
 

@@ -169,6 +169,8 @@ int policy_load(struct policy *policy, const char *path, size_t *line)
 		return -errno;
 	text = malloc(POLICY_FILE_MAX + 1);
 	if (text)
+		error = fdio_check_trusted(fd);
+	if (!error)
 		error = read_text(fd, text);
 	close(fd);
 	if (!error)

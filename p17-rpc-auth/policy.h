@@ -54,7 +54,8 @@ void policy_init(struct policy *policy, const char *const *procedures);
  * with nothing added -EINVAL (no such procedure or word) or -ENOSPC. */
 int policy_add(struct policy *policy, const char *line);
 
-/* Add all lines of a file. Returns 0, -errno of opening or reading, -EFBIG, or
+/* Add all lines of a file. Returns 0, -errno of opening or reading, -EPERM (others
+ * may write it: fdio_check_trusted()), -EFBIG, or
  * as policy_add(), *line then being the number of the line (0 otherwise). */
 int policy_load(struct policy *policy, const char *path, size_t *line);
 

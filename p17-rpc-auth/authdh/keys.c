@@ -167,7 +167,9 @@ int keys_load(struct keys *keys, const char *path, size_t *line)
 		*line = 0;
 	if (fd < 0)
 		return fd;
-	error = load(keys, fd, line);
+	error = fdio_check_trusted(fd);
+	if (!error)
+		error = load(keys, fd, line);
 	close(fd);
 	return error;
 }

@@ -35,8 +35,9 @@ struct keys {
 };
 
 /* Returns 0, -errno of open(2) or read(2), -EBADMSG (a line is not of that
- * form, or a name is there twice; *line says which if it is not NULL), -EFBIG,
- * -EISDIR, -ENOMEM. */
+ * form, or a name is there twice; *line says which if it is not NULL), -EPERM
+ * (others may write it, and have any key under any name), -EFBIG, -EISDIR,
+ * -ENOMEM. */
 int keys_load(struct keys *keys, const char *path, size_t *line);
 void keys_free(struct keys *keys);
 

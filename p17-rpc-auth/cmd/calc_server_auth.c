@@ -87,6 +87,9 @@ static void load_policy(struct settings *s)
 			die("policy '%s', line %zu: %s", s->policy_path, line,
 			    error == -ENOSPC ? "too many rules"
 					     : "no such procedure or word");
+		if (error == -EPERM)
+			die("policy '%s': others may change it: chmod go-w it",
+			    s->policy_path);
 		if (error)
 			die_errno(error, "cannot read policy '%s'",
 				  s->policy_path);

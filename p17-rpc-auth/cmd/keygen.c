@@ -76,6 +76,9 @@ static void store(const struct settings *s, const struct keys_entry *secret,
 	error = keys_store_public(public, s->keys, tick_after(LOCK_NS));
 	if (error == -EBADMSG)
 		die("'%s' is no file of public keys", s->keys);
+	if (error == -EPERM)
+		die("public keys '%s': others may change them: chmod go-w it",
+		    s->keys);
 	if (error)
 		die_errno(error, "cannot write public keys '%s'", s->keys);
 }

@@ -22,6 +22,9 @@ void options_load_keys(struct keys *keys, const char *path)
 	if (error == -EBADMSG)
 		die("'%s': a netname stands there twice, or it is no text",
 		    path);
+	if (error == -EPERM)
+		die("public keys '%s': others may change them: chmod go-w it",
+		    path);
 	if (error)
 		die_errno(error, "cannot read public keys from '%s'", path);
 }

@@ -102,6 +102,10 @@ refuses() {
 	refuses 1 "policy 'rules', line 2" ./calc_server_auth --policy=rules
 	refuses 1 "cannot read policy 'none'" ./calc_server_auth --policy=none
 	refuses 1 "cannot read policy '.'" ./calc_server_auth --policy=.
+	printf '* anybody\n' >rules
+	chmod 666 rules
+	refuses 1 "policy 'rules': others may change it: chmod go-w it" \
+		./calc_server_auth --policy=rules
 }
 
 @test "nobody there, on each way to find that out" {

@@ -160,6 +160,29 @@ static void what_is_no_file_of_keys_is_refused(void **state)
 	assert_int_equal(keys_load(&keys, "keys", NULL), -EFBIG);
 }
 
+/* Who can write there can have his own key under anybody's name. */
+static void public_keys_that_others_may_change_are_refused(void **state)
+{
+	static const mode_t modes[] = {0666, 0664, 0646};
+	struct keys_entry entry;
+	struct keys keys;
+
+	(void)state;
+	make_entry(&entry, 1);
+	assert_int_equal(keys_store_public(&entry, "keys", tick_after(TICK_S)),
+			 0);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		assert_int_equal(chmod("keys", modes[i]), 0);
+		assert_int_equal(keys_load(&keys, "keys", NULL), -EPERM);
+		assert_int_equal(
+			keys_store_public(&entry, "keys", tick_after(TICK_S)),
+			-EPERM);
+	}
+	assert_int_equal(chmod("keys", 0644), 0);
+	assert_int_equal(keys_load(&keys, "keys", NULL), 0);
+	keys_free(&keys);
+}
+
 static void public_key_is_added_or_replaced(void **state)
 {
 	struct keys_entry first, second;
@@ -300,6 +323,7 @@ int main(void)
 		CASE(public_keys_are_found_by_name),
 		CASE(bad_lines_are_told),
 		CASE(what_is_no_file_of_keys_is_refused),
+		CASE(public_keys_that_others_may_change_are_refused),
 		CASE(public_key_is_added_or_replaced),
 		CASE(many_add_at_the_same_time_and_none_is_lost),
 		CASE(secret_is_for_its_owner_alone),

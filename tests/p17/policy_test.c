@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "p17-rpc-auth/authsys.h"
@@ -156,6 +157,25 @@ static void file_is_read_line_by_line(void **state)
 	assert_int_equal(policy_load(&policy, path, &line), -ENOENT);
 }
 
+static void file_that_others_may_change_says_nothing(void **state)
+{
+	static const mode_t modes[] = {0666, 0620, 0602, 0644, 0400};
+	char path[] = "/tmp/policy_test.XXXXXX";
+	int fd = mkstemp(path);
+	size_t line;
+
+	(void)state;
+	assert_int_equal(write(fd, "add uid=1\n", 10), 10);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		assert_int_equal(fchmod(fd, modes[i]), 0);
+		assert_int_equal(policy_load(&policy, path, &line),
+				 modes[i] & 022 ? -EPERM : 0);
+		policy_init(&policy, procedures);
+	}
+	close(fd);
+	unlink(path);
+}
+
 /* ---- AUTH_SYS ---- */
 
 /* A credential of AUTH_SYS: stamp, name of the machine "m", uid, gid, one
@@ -216,6 +236,7 @@ int main(void)
 		CASE(host_is_a_name_that_was_proved),
 		CASE(slips_are_refused),
 		CASE(file_is_read_line_by_line),
+		CASE(file_that_others_may_change_says_nothing),
 		cmocka_unit_test(spoofed_uid_is_seen_on_a_unix_socket_alone),
 	};
 	return SUPPORT_MAIN(tests);
