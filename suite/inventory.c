@@ -21,6 +21,7 @@
 #include "lib/parse.h"
 #include "lib/sysv.h"
 #include "suite/holders.h"
+#include "suite/inventory_foreign.h"
 
 static void note_file(struct holders *file, const struct stat *st)
 {
@@ -183,26 +184,71 @@ static void (*const look_at[OBJNAME_KINDS])(struct inventory_item *item,
 	[OBJNAME_SYSV_MSG] = look_at_sysv_msg,
 };
 
-static int append(const struct objname_entry *entry, void *arg)
+/* One more, of which nothing is known; NULL when memory is short. */
+static struct inventory_item *add(struct inventory *inventory,
+				  const struct objname_entry *entry)
 {
-	struct inventory *inventory = arg;
 	struct inventory_item *item;
 
 	item = reallocarray(inventory->item, inventory->n + 1, sizeof(*item));
 	if (!item)
-		return -ENOMEM;
+		return NULL;
 	inventory->item = item;
 	item += inventory->n++;
 	*item = (struct inventory_item){
 		.entry = *entry,
-		.match = objname_match(entry),
-		.exists = objname_exists(entry),
-		.owner = objname_judge_owner(entry),
 		.bytes = -1,
 		.users = -1,
 		.waiting = -1,
 		.age_s = time(NULL) - entry->created,
 	};
+	return item;
+}
+
+static int append(const struct objname_entry *entry, void *arg)
+{
+	struct inventory_item *item = add(arg, entry);
+
+	if (!item)
+		return -ENOMEM;
+	item->match = objname_match(entry);
+	item->exists = objname_exists(entry);
+	item->owner = objname_judge_owner(entry);
+	return 0;
+}
+
+static bool is_in_ledger(const struct inventory *inventory,
+			 const struct inventory_foreign *found)
+{
+	const struct objname_entry *entry;
+
+	for (size_t i = 0; i < inventory->n; i++) {
+		entry = &inventory->item[i].entry;
+		if (!inventory->item[i].is_foreign &&
+		    entry->kind == found->kind &&
+		    strcmp(entry->name, found->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int append_foreign(const struct inventory_foreign *found, void *arg)
+{
+	struct objname_entry entry = {.kind = found->kind,
+				      .created = found->changed};
+	struct inventory_item *item;
+
+	if (is_in_ledger(arg, found))
+		return 0;
+	memcpy(entry.name, found->name, sizeof(entry.name));
+	item = add(arg, &entry);
+	if (!item)
+		return -ENOMEM;
+	item->is_foreign = true;
+	item->uid = found->uid;
+	item->match = IDENTITY_CANNOT_TELL;
+	item->exists = true;
+	item->owner = OBJNAME_UNKNOWN;
 	return 0;
 }
 
@@ -240,17 +286,29 @@ static int look(struct inventory *inventory)
 	return error;
 }
 
-int inventory_take(struct inventory *inventory)
+static int take(struct inventory *inventory, bool with_foreign)
 {
 	int error;
 
 	*inventory = (struct inventory){0};
 	error = objname_each(append, inventory);
+	if (!error && with_foreign)
+		error = inventory_foreign_each(append_foreign, inventory);
 	if (!error)
 		error = look(inventory);
 	if (error)
 		inventory_free(inventory);
 	return error;
+}
+
+int inventory_take(struct inventory *inventory)
+{
+	return take(inventory, false);
+}
+
+int inventory_take_all(struct inventory *inventory)
+{
+	return take(inventory, true);
 }
 
 int inventory_remove(const struct inventory_item *item)
@@ -311,6 +369,10 @@ const char *inventory_state(const struct inventory_item *item, char *buf,
 {
 	const char *object = "";
 
+	if (item->is_foreign) {
+		snprintf(buf, size, "foreign, of uid %u", item->uid);
+		return buf;
+	}
 	if (item->match == IDENTITY_ANOTHER)
 		object = ", another object by now";
 	else if (!item->exists && item->match != IDENTITY_CANNOT_TELL)
@@ -383,18 +445,24 @@ json_t *inventory_to_json(const struct inventory *inventory)
 		const struct inventory_item *item = &inventory->item[i];
 		const struct objname_entry *entry = &item->entry;
 		json_t *object = json_pack(
-			"{s:s, s:o, s:o, s:{s:i, s:o}, s:b, s:o, s:o, s:o, "
-			"s:o, s:I, s:I}",
+			"{s:s, s:o, s:o, s:{s:o, s:o}, s:b, s:o, s:o, s:o, "
+			"s:o, s:I, s:I, s:b, s:o}",
 			"kind", objname_kind_word(entry->kind), "name",
 			text_to_json(entry->name), "program",
-			text_to_json(entry->program), "owner", "pid",
-			(int)entry->owner.pid, "alive",
-			alive_to_json(item->owner), "exists", item->exists,
-			"size_bytes", known(item->bytes), "users",
+			item->is_foreign ? json_null()
+					 : text_to_json(entry->program),
+			"owner", "pid",
+			item->is_foreign ? json_null()
+					 : json_integer(entry->owner.pid),
+			"alive", alive_to_json(item->owner), "exists",
+			item->exists, "size_bytes", known(item->bytes), "users",
 			known(item->users), "messages", known(item->waiting),
 			"values", values_to_json(item), "created",
 			(json_int_t)entry->created, "age_s",
-			(json_int_t)item->age_s);
+			(json_int_t)item->age_s, "foreign", item->is_foreign,
+			"uid",
+			item->is_foreign ? json_integer(item->uid)
+					 : json_null());
 
 		if (!object || json_array_append_new(objects, object)) {
 			json_decref(objects);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "lib/objname.h"
 
@@ -30,6 +31,8 @@ struct inventory_item {
 	int values;      /* semaphores in it; the first few are in value */
 	int value[INVENTORY_VALUES];
 	int64_t age_s;
+	bool is_foreign; /* not in the ledger: of another program */
+	uid_t uid;       /* whose it is, if it is foreign */
 };
 
 struct inventory {
@@ -40,6 +43,11 @@ struct inventory {
 /* Look at everything in the ledger, in order of name. Returns 0 or -errno with
  * *inventory empty. inventory_free() is allowed in any case. */
 int inventory_take(struct inventory *inventory);
+
+/* The same and, behind it, the foreign objects that can be seen from here: of both
+ * families, of whomever. Never removed: inventory_keeps(). */
+int inventory_take_all(struct inventory *inventory);
+
 void inventory_free(struct inventory *inventory);
 
 /* What is in it, for people: "3 messages", "value 1", "values 1 0 1", "". buf
@@ -61,8 +69,9 @@ const char *inventory_age(const struct inventory_item *item, char *buf,
 
 /* {"schema": "unixipc-objects/1", "objects": [{"kind", "name", "program",
  * "owner": {"pid", "alive"}, "exists", "size_bytes", "users", "messages",
- * "values", "created", "age_s"}]}; what a kind does not have is null, and so
- * is "alive" of an owner that cannot be judged from here. A new reference, or NULL when memory is short. */
+ * "values", "created", "age_s", "foreign", "uid"}]}; what a kind does not have is
+ * null, and so are "alive" of an owner that cannot be judged from here, "program"
+ * and "pid" of what is foreign, and "uid" of what is not. A new reference, or NULL when memory is short. */
 json_t *inventory_to_json(const struct inventory *inventory);
 
 /* Why it is kept, for people: its owner may be alive, somebody may use it (as

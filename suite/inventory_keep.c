@@ -43,6 +43,8 @@ bool inventory_is_forgotten(const struct inventory_item *item)
 
 const char *inventory_keeps(const struct inventory_item *item)
 {
+	if (item->is_foreign)
+		return "it is not of this project";
 	if (item->owner == OBJNAME_ALIVE)
 		return "its owner lives";
 	if (item->owner == OBJNAME_UNKNOWN)

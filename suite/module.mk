@@ -1,5 +1,6 @@
 # The suite is a library, which its tests link, and the command at the root.
-SUITE_SOURCES := holders.c inventory.c inventory_keep.c limits.c nearest.c \
+SUITE_SOURCES := holders.c inventory.c inventory_foreign.c inventory_keep.c \
+	limits.c nearest.c \
 	outcome.c registry.c site.c tools.c $(patsubst suite/%,%,$(wildcard \
 	suite/adapters/*.c suite/sync/*.c suite/storage/*.c suite/html/*.c))
 

@@ -4,16 +4,16 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
 #include "p06-bench/cmd/print.h"
 #include "suite/inventory.h"
-#include "suite/json_option.h"
 
 static const char doc[] =
 	"List the IPC objects of this project, of both families, with their "
 	"owners. Changes nothing.\v"
-	"Example: ipc_suite objects\n\n"
+	"Example: ipc_suite objects --all\n\n"
 	"Users are the processes that have the object open or mapped (for "
 	"System V memory: its attachments), as far as /proc may be read. "
 	"The state is unknown where the owner is of other namespaces or "
@@ -22,7 +22,8 @@ static const char doc[] =
 
 static void add_row(struct out_table *table, const struct inventory_item *item)
 {
-	char size[32] = "", users[32] = "", holds[128], age[32], state[64];
+	char size[32] = "", users[32] = "", owner[16] = "", holds[128], age[32],
+	     state[64];
 
 	if (item->bytes >= 0)
 		print_size((uint64_t)item->bytes, size, sizeof(size));
@@ -32,7 +33,10 @@ static void add_row(struct out_table *table, const struct inventory_item *item)
 	out_table_cell(table, "%s", objname_kind_word(item->entry.kind));
 	out_table_cell(table, "%s", item->entry.name);
 	out_table_cell(table, "%s", item->entry.program);
-	out_table_cell(table, "%d", (int)item->entry.owner.pid);
+	if (!item->is_foreign)
+		snprintf(owner, sizeof(owner), "%d",
+			 (int)item->entry.owner.pid);
+	out_table_cell(table, "%s", owner);
 	out_table_cell(table, "%s",
 		       inventory_state(item, state, sizeof(state)));
 	out_table_cell(table, "%s", size);
@@ -42,7 +46,7 @@ static void add_row(struct out_table *table, const struct inventory_item *item)
 	out_table_cell(table, "%s", inventory_age(item, age, sizeof(age)));
 }
 
-static int print_table(const struct inventory *inventory)
+static int print_table(const struct inventory *inventory, bool is_all)
 {
 	static const struct out_column columns[] = {
 		{"Kind", OUT_LEFT},    {"Name or id", OUT_LEFT},
@@ -55,7 +59,8 @@ static int print_table(const struct inventory *inventory)
 	int error;
 
 	if (inventory->n == 0) {
-		puts("no IPC objects of this project");
+		puts(is_all ? "no IPC objects"
+			    : "no IPC objects of this project");
 		return 0;
 	}
 	table = out_table_new(columns, sizeof(columns) / sizeof(columns[0]));
@@ -83,15 +88,27 @@ _Noreturn void objects_die(int error)
 
 int objects_command(int argc, char **argv)
 {
+	bool is_json = false, is_all = false;
+	const struct cli_option options[] = {
+		CLI_ON("all", 'a', &is_all,
+		       "Also those of other programs and users, which clean "
+		       "never touches"),
+		CLI_ON("json", 'j', &is_json,
+		       "One JSON object instead of the table"),
+		{0},
+	};
+	const struct cli_command command = {
+		.word = "objects", .doc = doc, .options = options};
 	struct inventory inventory;
-	bool json = json_option_parse("objects", doc, argc, argv);
 	int error;
 
-	error = inventory_take(&inventory);
+	cli_parse(&command, argc, argv);
+	error = is_all ? inventory_take_all(&inventory)
+		       : inventory_take(&inventory);
 	if (error)
 		objects_die(error);
-	error = json ? out_json(inventory_to_json(&inventory), stdout)
-		     : print_table(&inventory);
+	error = is_json ? out_json(inventory_to_json(&inventory), stdout)
+			: print_table(&inventory, is_all);
 	inventory_free(&inventory);
 	if (error && !ferror(stdout)) /* that is said at exit: lib/cmd/out */
 		die_errno(error, "cannot print the objects");

@@ -255,6 +255,76 @@ leave_queue() {
 	rmdir "/tmp/unixipc.$UID"
 }
 
+# is_told COMMAND: with the path, and what to do.
+is_told() {
+	run --separate-stderr ./ipc_suite "$1"
+	[[ $output$stderr == *"ls -ld /dev/shm/unixipc.$UID"* ]] ||
+		fail "$1 says: $output $stderr"
+}
+
+@test "whatever squats the place of the ledger is told by all three" {
+	local place=/dev/shm/unixipc.$UID command thing
+	for thing in "mkdir -m 770" "touch" "ln -s /tmp" "mkfifo"; do
+		$thing "$place"
+		for command in objects clean doctor; do
+			is_told $command
+		done
+		rm -rf "$place"
+	done
+	((UID)) || {
+		mkdir -m 700 "$place"
+		chown 65534 "$place"
+		for command in objects clean doctor; do
+			is_told $command
+		done
+		rmdir "$place"
+	}
+	assert_nothing_left
+}
+
+@test "a queue survives clean in another PID namespace" {
+	start_server --ready '^Dispatcher running' --name dispatcher \
+		"$ROOT/p04-posix-mq/job_dispatcher" --queue=/left \
+		--state=/tmp/journal
+	run "${unshare[@]}" --pid --fork --kill-child --mount-proc ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^keep    mq /left .*: its owner cannot be judged'
+	[[ -e /dev/mqueue/left ]]
+	stop_server dispatcher KILL
+	rm -r /tmp/journal
+	./ipc_suite clean
+	assert_nothing_left
+}
+
+has_users() {
+	[[ $(./ipc_suite objects --json | jq '.objects[0].users') == "$1" ]]
+}
+
+# The writer came first, and claimed it. (A reader that is not stopped would end by
+# itself when its writer is dead.)
+@test "a ring whose receiver lives on survives clean" {
+	mkfifo /tmp/in
+	start_server --name writer bash -c \
+		"exec '$ROOT/p12-shm-ring/shm_cat' --name=/left write <>/tmp/in"
+	wait_until 30 has_users 1
+	start_server --name reader "$ROOT/p12-shm-ring/shm_cat" --name=/left read
+	wait_until 30 has_users 2
+	kill -STOP "$SERVER"
+	wait_until 30 is_stopped "$SERVER"
+	stop_server writer KILL
+	run --separate-stderr ./ipc_suite objects
+	assert_line --regexp '^shm +/left +shm_cat +[0-9]+ +dead +[0-9A-Z.]+ +1 '
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line --regexp '^keep    shm /left .*, dead\): somebody uses it$'
+	[[ -e /dev/shm/left ]]
+	stop_server reader KILL
+	run --separate-stderr ./ipc_suite clean
+	assert_line '1 object removed, 0 kept'
+	rm /tmp/in
+	assert_nothing_left
+}
+
 @test "a FIFO of the dead that somebody has open survives clean" {
 	leave_fifo
 	start_server --ready open --name user bash -c \
@@ -305,6 +375,51 @@ leave_queue() {
 	assert_equal "$(grep -c 'dead, object gone' <<<"$output")" 2
 	run --separate-stderr ./ipc_suite clean
 	assert_success
+	assert_nothing_left
+}
+
+# One of each kind, as others make them: sets the ids.
+make_foreign() {
+	shm=$(ipcmk -M 4096) sem=$(ipcmk -S 2) msg=$(ipcmk -Q)
+	shm=${shm##* } sem=${sem##* } msg=${msg##* }
+	python3 - <<-'END'
+		import ctypes
+		libc = ctypes.CDLL(None, use_errno=True)
+		libc.sem_open.restype = ctypes.c_void_p
+		assert libc.shm_open(b"/foreign", 0o102, 0o600) >= 0
+		assert libc.sem_open(b"/foreign", 0o100, 0o600, 3)
+		assert libc.mq_open(b"/foreign", 0o102, 0o600, None) >= 0
+	END
+}
+
+remove_foreign() {
+	ipcrm -m "$shm" -s "$sem" -q "$msg"
+	rm /dev/shm/foreign /dev/shm/sem.foreign /dev/mqueue/foreign
+}
+
+@test "objects --all shows foreign ones of both families, and clean touches none" {
+	run --separate-stderr ./ipc_suite objects --all
+	assert_output 'no IPC objects'
+	make_foreign
+	leave_fifo
+	run --separate-stderr ./ipc_suite objects
+	refute_output --partial foreign
+	run --separate-stderr ./ipc_suite objects --all
+	assert_success
+	assert_line --regexp '^fifo +/tmp/left .* dead '
+	assert_line --regexp "^shm +/foreign +foreign, of uid $UID "
+	assert_line --regexp "^sem +/foreign +foreign, of uid $UID .* value 3 "
+	assert_line --regexp "^mq +/foreign +foreign, of uid $UID .* 0 messages "
+	assert_line --regexp "^sysv-shm +$shm +foreign, of uid $UID +4KB +0 "
+	assert_line --regexp "^sysv-sem +$sem +foreign, of uid $UID .* values 0 0 "
+	assert_line --regexp "^sysv-msg +$msg +foreign, of uid $UID .* 0 messages "
+	run --separate-stderr ./ipc_suite clean
+	assert_line '1 object removed, 0 kept'
+	run --separate-stderr ./ipc_suite objects --all --json
+	assert_equal "$(jq '[.objects[] | select(.foreign)] | length' <<<"$output")" 6
+	assert_equal "$(jq '.objects[0] | .program, .owner.pid, .uid' <<<"$output")" \
+		"null"$'\n'"null"$'\n'"$UID"
+	remove_foreign
 	assert_nothing_left
 }
 
