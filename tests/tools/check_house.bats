@@ -131,3 +131,32 @@ assert_refused() {
 	echo 'print-HEADERS:; @echo p01-fix/fix.h p01-fix/cmd/report.h' >Makefile
 	assert_finding 'p01-fix/cmd/report.h: is for commands, and installed, one or the other'
 }
+
+# ---- who lives -----------------------------------------------------------------
+
+@test "who asks for lives outside of lib/identity is found" {
+	local line
+	local -A wants=(
+		['kill(pid, 0);']='signals a number, identity_signal(), or a place among CHILDREN'
+		['killpg(group, SIGTERM);']='signals a number, identity_signal(), or a place among CHILDREN'
+		['syscall(SYS_pidfd_send_signal, fd, 9);']='signals a number, identity_signal(), or a place among CHILDREN'
+		['identity_start_time(pid);']='asks for a start time, identity_judge()'
+		['open("/proc/%d/stat", pid);']='asks for a start time, identity_judge()'
+		['stat("/proc/self/ns/pid", &st);']='looks at a namespace or boot, identity_place_check()'
+		['open("/proc/sys/kernel/random/boot_id");']='looks at a namespace or boot, identity_place_check()'
+	)
+	for line in "${!wants[@]}"; do
+		echo "$line" >p01-fix/fix.c
+		assert_finding "p01-fix/fix.c: ${wants[$line]}"
+	done
+}
+
+@test "who kills itself or its own children, or says so, is not found" {
+	printf '/* kill(pid, 0) tells nothing */\nkill(getpid(), SIGKILL);\n' >p01-fix/fix.c
+	echo 'x = 1; /* not by kill(2), nor identity_start_time() */' >>p01-fix/fix.c
+	echo 'kill(pid, SIGTERM);' >lib/child.c
+	echo 'kill(pid, 0);' | tee tests/p01/fix_test.c >p01-fix/textbook/myfix.c
+	echo 'open("/proc/self/ns/pid"); kill(pid, 0);' >lib/identity_proc.c
+	run -0 scripts/check-house
+	assert_output ''
+}
