@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
@@ -130,7 +131,7 @@ static int set_up(void **state)
 	scratch_make(&ground.scratch);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		snprintf(ground.path[i], sizeof(ground.path[i]), "%s/%s",
-			 ground.scratch.dir, i < 2 ? words[i] : words[i]);
+			 ground.scratch.dir, words[i]);
 	snprintf(ground.path[2], sizeof(ground.path[2]), "%s/in.pgm",
 		 ground.scratch.dir);
 	snprintf(ground.path[3], sizeof(ground.path[3]), "%s/out.pgm",
@@ -144,7 +145,7 @@ static int set_up(void **state)
 
 static void remove_sysv(const struct inventory_foreign *found)
 {
-	const int id = atoi(found->name);
+	const int id = (int)strtol(found->name, NULL, 10);
 
 	if (found->kind == OBJNAME_SYSV_SHM)
 		shmctl(id, IPC_RMID, NULL);
@@ -261,7 +262,7 @@ static int inherit(const struct objname_entry *entry, void *arg)
 	if (entry->kind < OBJNAME_SYSV_SHM)
 		foreign_make_as(heir->foreign, entry->kind, entry->name);
 	else if (!foreign_make_id(heir->foreign, entry->kind,
-				  atoi(entry->name)))
+				  (int)strtol(entry->name, NULL, 10)))
 		return 0;
 	heir->heirs++;
 	return 0;
