@@ -1,6 +1,7 @@
 /* Several processes put items into one buffer and take items out of it; one is
- * struck wherever it is, here or in a PID namespace of its own. All others put
- * and take one more within a second, and no item comes twice.
+ * struck wherever it is. All others put and take one more within a second, and no
+ * item comes twice. Who comes from another PID namespace is refused. And who
+ * scribbles over the buffer and dies keeps nobody for longer.
  * timeout: 900 */
 #include <errno.h>
 #include <stdatomic.h>
@@ -8,6 +9,7 @@
 
 #include "lib/tick.h"
 #include "p07-prodcons/bounded.h"
+#include "p07-prodcons/bounded_layout.h"
 #include "tests/support/support.h"
 #include "tests/support/survivors.h"
 
@@ -97,7 +99,8 @@ static void puts_and_takes_end_within_a_second_of_a_death(void **state)
 			  .count = MEMBERS,
 			  .enter = enter,
 			  .step = put_and_take,
-			  .leave = leave}},
+			  .leave = leave,
+			  .refusal_elsewhere = -EXDEV}},
 		.stage_bytes = sizeof(struct stage),
 		.promise_ns = TICK_S,
 		.calls = {SYS_futex},
@@ -109,9 +112,71 @@ static void puts_and_takes_end_within_a_second_of_a_death(void **state)
 	survivors_play(&play);
 }
 
+/* ---- a scribbler -------------------------------------------------------------------- */
+
+/* All but the C library's mutex, by which it can crash who locks it. */
+static int scribble(struct survivors_actor *self)
+{
+	struct bounded *buffer = self->own;
+	char *from = (char *)&buffer->state->taken;
+
+	if (!self->is_successor)
+		survivors_scribble(
+			self, from,
+			(size_t)((char *)(buffer->state + 1) - from));
+	return tick_sleep_until(
+		tick_after((int64_t)rng_below(&self->rng, 100) * TICK_US));
+}
+
+static int enter_to_scribble(struct survivors_actor *self)
+{
+	int error = enter(self);
+
+	return self->is_successor ? 0 : error;
+}
+
+/* Whatever they are told, they are told in time. */
+static int put_and_take_anything(struct survivors_actor *self)
+{
+	struct item item = {0};
+
+	bounded_put(self->own, &item, tick_after(TICK_S / 2));
+	bounded_take(self->own, &item, tick_after(TICK_S / 4));
+	return 0;
+}
+
+static void who_scribbles_over_the_buffer_keeps_nobody_for_a_second(
+	void **state)
+{
+	static const struct survivors_play play = {
+		.name = "P07 scribbler",
+		.role = {{.name = "member",
+			  .count = MEMBERS,
+			  .enter = enter,
+			  .step = put_and_take_anything,
+			  .leave = leave,
+			  .is_never_struck = true},
+			 {.name = "scribbler",
+			  .count = 1,
+			  .enter = enter_to_scribble,
+			  .step = scribble,
+			  .refusal_elsewhere = -EXDEV}},
+		.stage_bytes = sizeof(struct stage),
+		.promise_ns = TICK_S,
+		.life_ns = 5 * TICK_MS,
+		.prepare = prepare,
+		.clear = clear,
+	};
+
+	(void)state;
+	survivors_play(&play);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			who_scribbles_over_the_buffer_keeps_nobody_for_a_second),
 		cmocka_unit_test(puts_and_takes_end_within_a_second_of_a_death),
 	};
 
