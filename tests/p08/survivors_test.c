@@ -1,7 +1,7 @@
 /* Readers and writers of one lock are struck wherever they are, waiting, holding it,
  * or inside its functions: all others have it within a second, the next one is
- * told that a writer died, and nobody reads what a writer is writing.
- * Who comes from another PID namespace is refused.
+ * told that a writer died, and nobody reads what a writer is writing. Who comes from
+ * another PID namespace is refused.
  * timeout: 900 */
 #include "p08-rwlock/myrwlock.h"
 
