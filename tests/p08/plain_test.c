@@ -2,6 +2,7 @@
  * which this is another build, with the sources of the lock. */
 #define MYRWLOCK_PLAIN
 
+/* NOLINTBEGIN(bugprone-suspicious-include) */
 #include "p08-rwlock/held.c"
 #include "p08-rwlock/inner.c"
 #include "p08-rwlock/myrwlock.c"
@@ -10,3 +11,4 @@
 #include "p08-rwlock/turn.c"
 
 #include "tests/p08/stress_test.c"
+/* NOLINTEND(bugprone-suspicious-include) */

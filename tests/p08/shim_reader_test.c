@@ -95,7 +95,7 @@ static void readers_meet_past_a_writer_that_waits(void **state)
 static void no_kind_is_that_of_readers_and_the_others_are_as_ever(void **state)
 {
 	pthread_rwlockattr_t attr;
-	pthread_rwlock_t lock;
+	pthread_rwlock_t lock = {0};
 
 	(void)state;
 	assert_int_equal(pthread_rwlockattr_init(&attr), 0);

@@ -58,7 +58,7 @@ static void kind_of_pthread_is_the_policy(void **state)
 		{PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP, MYRWLOCK_WRITER},
 	};
 	pthread_rwlockattr_t attr;
-	pthread_rwlock_t lock;
+	pthread_rwlock_t lock = {0};
 	int value;
 
 	(void)state;

@@ -60,6 +60,7 @@ assert_all_refuse() {
 @test "a pool of another PID namespace is refused, and left alone" {
 	start_manager --max-connections=2
 	for command in './pool_manager --status' './worker 1'; do
+		# shellcheck disable=SC2086 # words
 		run unshare --pid --fork --mount --mount-proc $command
 		assert_failure 1
 		assert_one_line_error "$output"

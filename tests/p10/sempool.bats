@@ -194,14 +194,14 @@ assert_is_in_use() {
 	for signal in TERM INT KILL; do
 		start_server --name one --ready started \
 			./worker 1 -q -- sh -c 'sleep 60 & one=$!; sleep 60 & echo started $one $!; wait'
-		read -r _ one two <"$SERVER_OUT"
+		read -r _ first second <"$SERVER_OUT"
 		stop_server one $signal
 		assert_equal "$status" $((128 + $(kill -l $signal)))
 		assert_is_in_use
-		kill "$one"
-		wait_until 30 is_ended "$one"
+		kill "$first"
+		wait_until 30 is_ended "$first"
 		assert_is_in_use
-		kill "$two"
+		kill "$second"
 		wait_until 30 status_is available 1
 	done
 	assert_equal "$(status_of reclaimed)" 1

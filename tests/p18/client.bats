@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # kv_client as a user runs it, and three servers.
 
-# shellcheck disable=SC2154 # run sets stderr, status and output
+# shellcheck disable=SC2030,SC2031,SC2154 # run sets stderr, status and output
 
 load ../support/common
 
