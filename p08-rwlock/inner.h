@@ -36,6 +36,13 @@ enum inner_call {
 /* With the mutex held: wake everybody then. */
 void inner_call_all(struct myrwlock *lock);
 
+/* Which of the two groups of writers is served. An index that somebody may have
+ * written over leads nowhere else. */
+static inline uint32_t inner_served(const struct myrwlock *lock)
+{
+	return lock->served & 1;
+}
+
 int inner_take_shared(struct myrwlock *lock, const struct inner_limit *limit);
 int inner_take_until(struct myrwlock *lock, const struct inner_limit *limit);
 void inner_wake(struct myrwlock *lock, uint32_t calls, bool is_shared);

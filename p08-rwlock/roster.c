@@ -9,6 +9,7 @@
 #include "lib/identity.h"
 #include "lib/tick.h"
 #include "p08-rwlock/held.h"
+#include "p08-rwlock/inner.h"
 
 enum { START_BITS = 64 - IDENTITY_PID_BITS };
 
@@ -179,11 +180,15 @@ static void see(struct myrwlock *lock, struct myrwlock_member *member,
 		member->state = ROSTER_ABSENT;
 }
 
+/* The state is read once: it is an index, and others may write over it. */
 static void count(struct myrwlock *lock, const struct myrwlock_member *member)
 {
+	const uint32_t state =
+		__atomic_load_n(&member->state, __ATOMIC_RELAXED);
+
 	if (!member->who)
 		return;
-	switch (member->state) {
+	switch (state) {
 	case ROSTER_READS:
 	case ROSTER_LET_IN:
 		lock->readers++;
@@ -196,7 +201,7 @@ static void count(struct myrwlock *lock, const struct myrwlock_member *member)
 		break;
 	case ROSTER_WAITS_0:
 	case ROSTER_WAITS_1:
-		lock->writing[member->state - ROSTER_WAITS_0].waiting++;
+		lock->writing[state - ROSTER_WAITS_0].waiting++;
 		break;
 	default:
 		break;
@@ -223,7 +228,7 @@ static void close_empty_lines(struct myrwlock *lock)
 	for (int i = 0; i < 2; i++)
 		if (!lock->writing[i].waiting)
 			lock->writing[i].is_due = false;
-	if (!lock->writing[lock->served].waiting)
+	if (!lock->writing[inner_served(lock)].waiting)
 		lock->served ^= 1;
 	/* Whoever was called may be the one. */
 	lock->is_called = false;

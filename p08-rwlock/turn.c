@@ -37,7 +37,7 @@
 /* The group of writers that is served is empty only if both are. */
 static const struct myrwlock_line *served(const struct myrwlock *lock)
 {
-	return &lock->writing[lock->served];
+	return &lock->writing[inner_served(lock)];
 }
 
 /* Whether somebody is not to be overtaken any more. Not only the first in line:
@@ -46,7 +46,8 @@ static bool is_due(const struct myrwlock *lock)
 {
 	return served(lock)->is_due ||
 	       (lock->policy == MYRWLOCK_FAIR &&
-		(lock->reading.is_due || lock->writing[!lock->served].is_due));
+		(lock->reading.is_due ||
+		 lock->writing[!inner_served(lock)].is_due));
 }
 
 /* Whether one who comes now may enter without waiting. */
@@ -105,8 +106,9 @@ static void let_readers_in(struct myrwlock *lock)
 static void call_writer(struct myrwlock *lock)
 {
 	lock->is_called = true;
-	if (park_claim(&lock->writing[lock->served].turn))
-		lock->calls |= (uint32_t)INNER_CALL_WRITER << lock->served;
+	if (park_claim(&lock->writing[inner_served(lock)].turn))
+		lock->calls |= (uint32_t)INNER_CALL_WRITER
+			       << inner_served(lock);
 }
 
 static void call_next(struct myrwlock *lock)
@@ -382,8 +384,8 @@ int turn_write(struct myrwlock *lock, uint64_t me, bool is_try,
 		wait.rc = EBUSY;
 	} else {
 		/* Not the group that is served, if there is one. */
-		uint32_t group =
-			served(lock)->waiting ? !lock->served : lock->served;
+		uint32_t group = served(lock)->waiting ? !inner_served(lock)
+						       : inner_served(lock);
 
 		wait.line = &lock->writing[group];
 		wait.state = ROSTER_WAITS_0 + group;

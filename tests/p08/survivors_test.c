@@ -1,7 +1,8 @@
 /* Readers and writers of one lock are struck wherever they are, waiting, holding it,
  * or inside its functions: all others have it within a second, the next one is
  * told that a writer died, and nobody reads what a writer is writing. Who comes from
- * another PID namespace is refused.
+ * another PID namespace is refused. Who scribbles over the lock and dies keeps nobody
+ * from ending by its deadline.
  * timeout: 900 */
 #include "p08-rwlock/myrwlock.h"
 
@@ -16,7 +17,7 @@
 #include "tests/support/survivors.h"
 
 enum { READERS = 2, WRITERS = 2 };
-enum { READING, WRITING };
+enum { READING, WRITING, SCRIBBLING };
 
 /* What the lock guards: two words that are always equal, but for a writer's
  * moment. */
@@ -141,10 +142,79 @@ static void lock_is_had_within_a_second_of_a_death(void **state)
 	survivors_play(&play);
 }
 
+/* ---- a scribbler -------------------------------------------------------------------- */
+
+static int enter_to_scribble(struct survivors_actor *self)
+{
+	(void)self;
+	return 0;
+}
+
+static int scribble(struct survivors_actor *self)
+{
+	struct stage *stage = self->stage;
+	const size_t front = offsetof(struct myrwlock, mutex);
+	char *behind = (char *)(&stage->lock.mutex + 1);
+
+	/* Not over the C library's mutex, by which it can crash who locks it. */
+	if (!self->is_successor) {
+		survivors_scribble(self, &stage->lock, front);
+		survivors_scribble(
+			self, behind,
+			(size_t)((char *)(&stage->lock + 1) - behind));
+	}
+	stay(self);
+	return 0;
+}
+
+/* Whatever they are told, they are told in time. */
+static int read_anything(struct survivors_actor *self)
+{
+	const struct timespec until = deadline(TICK_S / 2);
+	struct stage *stage = self->stage;
+
+	if (myrwlock_clockrdlock(&stage->lock, CLOCK_MONOTONIC, &until) == 0)
+		myrwlock_unlock(&stage->lock);
+	return 0;
+}
+
+static int write_anything(struct survivors_actor *self)
+{
+	const struct timespec until = deadline(TICK_S / 2);
+	struct stage *stage = self->stage;
+
+	if (myrwlock_clockwrlock(&stage->lock, CLOCK_MONOTONIC, &until) == 0)
+		myrwlock_unlock(&stage->lock);
+	return 0;
+}
+
+static void who_scribbles_over_the_lock_keeps_nobody_for_a_second(void **state)
+{
+	struct survivors_play scribbled = play;
+
+	(void)state;
+	scribbled.name = "P08 scribbler";
+	scribbled.role[READING].is_never_struck = true;
+	scribbled.role[READING].step = read_anything;
+	scribbled.role[WRITING].is_never_struck = true;
+	scribbled.role[WRITING].step = write_anything;
+	scribbled.role[SCRIBBLING] =
+		(struct survivors_role){.name = "scribbler",
+					.count = 1,
+					.enter = enter_to_scribble,
+					.step = scribble};
+	scribbled.life_ns = 5 * TICK_MS;
+	scribbled.calls[0] = 0;
+	scribbled.clear = NULL;
+	survivors_play(&scribbled);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lock_is_had_within_a_second_of_a_death),
+		cmocka_unit_test(
+			who_scribbles_over_the_lock_keeps_nobody_for_a_second),
 	};
 
 	return SUPPORT_MAIN(tests);
