@@ -133,7 +133,11 @@ static struct identity_object ground_of(enum objname_kind kind,
 {
 	struct identity_object found = {0}, ground = {0};
 
-	objname_entry_look(kind, name, &found);
+	/* To look at a queue is to open it, and its namespace is all we want. */
+	if (kind == OBJNAME_MQ)
+		identity_of_fd(-1, &found);
+	else
+		objname_entry_look(kind, name, &found);
 	memcpy(ground.boot, found.boot, sizeof(ground.boot));
 	ground.ipc = found.ipc;
 	ground.folder = found.folder;
