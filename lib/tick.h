@@ -13,10 +13,6 @@
 #include <stdint.h>
 #include <time.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define TICK_NEVER INT64_MAX
 #define TICK_US INT64_C(1000)
 #define TICK_MS INT64_C(1000000)

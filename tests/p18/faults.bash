@@ -97,7 +97,7 @@ teardown() {
 		"$FAULTS_KEEP"
 	remove_disks
 	remove_networks
-	rm -rf /dev/shm/*ipc.kv_server* /tmp/unixipc.*
+	rm -rf /dev/shm/*ipc.kv_server* /dev/shm/unixipc.*
 }
 
 # ---- faults ------------------------------------------------------------------------

@@ -13,7 +13,7 @@ setup() {
 
 teardown() {
 	end_servers
-	rm -f /dev/shm/*ipc.kv_server* # of those that were killed
+	rm -rf /dev/shm/*ipc.kv_server* /dev/shm/unixipc.* # of those that were killed
 	rm -rf /tmp/unixipc.*
 }
 
