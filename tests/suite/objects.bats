@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # `ipc_suite objects` and `ipc_suite clean`, on what a benchmark and a server
 # own: alive, and killed.
-# shellcheck disable=SC2154 # run sets stderr
+# shellcheck disable=SC2030,SC2031,SC2154 # run sets output and stderr
 
 bats_require_minimum_version 1.5.0
 load ../support/common
