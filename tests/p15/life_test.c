@@ -452,14 +452,18 @@ static int scribble(void *arg)
 	struct spsc_producer p;
 	const size_t bytes = spsc_bytes(8, CAPACITY);
 	struct rng rng;
-	uint64_t *words;
+	uint64_t *words, item = 1;
 	int fd;
 
 	EXPECT(produce(&p) == 0);
+	EXPECT(spsc_push_until(&p, &item, 8, second()) == 0);
 	fd = shm_open(NAME, O_RDWR | O_CLOEXEC, 0);
 	words = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	EXPECT(words != MAP_FAILED);
 	EXPECT(write(child->ready, "", 1) == 1);
+	/* Not before the consumer has met us: it has made room for the last. */
+	for (int i = 0; i < CAPACITY; i++)
+		EXPECT(spsc_push_until(&p, &item, 8, second()) == 0);
 	rng_seed(&rng, 1);
 	for (;;) {
 		const uint64_t few[] = {0,        1,          2,
@@ -483,6 +487,7 @@ static void scribbler_holds_nobody_up(void **state)
 
 		assert_int_equal(consume(&c), 0);
 		pid = support_start(scribble, &child, &child.ready, LONG_MS);
+		assert_int_equal(spsc_pop_until(&c, &item, 8, soon()), 0);
 		until = tick_after(20 * TICK_MS);
 		while (!tick_is_over(until))
 			spsc_pop_until(&c, &item, 8, until);
