@@ -41,6 +41,8 @@ struct cache {
 	uint64_t uses;        /* puts so far: a clock */
 	int64_t looked_at_ns; /* whether the name is ours */
 	struct cache_stat stat;
+	void (*made)(void *arg); /* NULL: nobody wants to know */
+	void *arg;
 };
 
 int64_t cache_now(void)
@@ -201,6 +203,12 @@ static int make_table(struct cache *cache, size_t slots)
 	return 0;
 }
 
+static void tell_made(const struct cache *cache)
+{
+	if (cache->made)
+		cache->made(cache->arg);
+}
+
 static int replace_table(struct cache *cache, size_t slots)
 {
 	int error;
@@ -208,6 +216,8 @@ static int replace_table(struct cache *cache, size_t slots)
 	cache_gate_shut(cache->gate);
 	error = make_table(cache, slots);
 	cache_gate_open(cache->gate);
+	if (!error)
+		tell_made(cache);
 	return error;
 }
 
@@ -276,6 +286,8 @@ static int take_options(struct cache *cache,
 	cache->identity.server = options->server;
 	memcpy(cache->identity.cluster, options->cluster, CACHE_CLUSTER);
 	cache_name(cache->name, geteuid(), options->port);
+	cache->made = options->made;
+	cache->arg = options->arg;
 	if (getrandom(&cache->identity.epoch, sizeof(cache->identity.epoch),
 		      0) != (ssize_t)sizeof(cache->identity.epoch))
 		return -EIO;
@@ -302,6 +314,7 @@ int cache_create(struct cache **cache, const struct cache_options *options)
 	/* After the object, whose lock says that the gate is ours, too. */
 	new->gate = cache_gate_make(new->name);
 	cache_gate_open(new->gate);
+	tell_made(new);
 	*cache = new;
 	return 0;
 }

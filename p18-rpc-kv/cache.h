@@ -84,6 +84,11 @@ struct cache_options {
 	size_t slots_max; /* 0: 16384. A slot is 1 KiB. */
 	mode_t mode;      /* 0: 0640; only 0600, 0640, 0644. The gate is
 			   * always 0600: others come without it. */
+	/* Object and gate are there: called by cache_create(), and by
+	 * cache_note() when it has made the object anew, for who keeps a note
+	 * of what was made. NULL: nobody. */
+	void (*made)(void *arg);
+	void *arg;
 };
 
 /* Make the object and open the gate. One that a dead server of this user left

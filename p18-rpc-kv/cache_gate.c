@@ -30,7 +30,6 @@ sem_t *cache_gate_make(const char *name)
 		sem_close(gate);
 		return NULL;
 	}
-	objname_claim(OBJNAME_SEM, name); /* advice: it may fail */
 	cache_gate_shut(gate);
 	return gate;
 }
@@ -57,7 +56,6 @@ void cache_gate_remove(sem_t *gate, const char *name)
 	sem_close(gate);
 	if (is_ours(name))
 		sem_unlink(name);
-	objname_release(OBJNAME_SEM, name);
 }
 
 int cache_gate_pass(const char *name, int64_t deadline)

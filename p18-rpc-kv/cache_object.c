@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "lib/fdio.h"
-#include "lib/objname.h"
 
 enum { TRIES = 16 }; /* when others come in between, each time anew */
 
@@ -116,10 +115,8 @@ bool cache_object_is_named(const char *name, int fd)
 
 void cache_object_unname(const char *name, int fd)
 {
-	if (!cache_object_is_named(name, fd))
-		return;
-	shm_unlink(name);
-	objname_release(OBJNAME_SHM, name);
+	if (cache_object_is_named(name, fd))
+		shm_unlink(name);
 }
 
 /* ---- the server's way ---- */
@@ -208,7 +205,6 @@ int cache_object_make(const char *name, size_t slots, struct cache_map *map)
 
 	if (fd < 0)
 		return fd;
-	objname_claim(OBJNAME_SHM, name); /* advice: it may fail */
 	error = allocate(fd, bytes_for(slots));
 	if (!error)
 		error = map_object(fd, slots, PROT_READ | PROT_WRITE, map);

@@ -86,6 +86,8 @@ static struct cache *open_cache(const struct cluster *cluster)
 	struct cache_options options = {
 		.port = cluster->options.port,
 		.server = cluster->options.id,
+		.made = cluster->options.cache_made,
+		.arg = cluster->options.arg,
 	};
 	struct cache *cache = NULL;
 	char line[128];

@@ -54,6 +54,7 @@ struct cluster_options {
 	/* Lines for a log; and the end: as in node.h. */
 	void (*note)(const char *line, void *arg);
 	void (*fail)(const char *why, void *arg);
+	void (*cache_made)(void *arg); /* as made in cache.h, or NULL */
 	void *arg;
 };
 

@@ -13,8 +13,10 @@
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/stop.h"
+#include "lib/objname.h"
 #include "lib/rpc/rpc_server.h"
 #include "lib/tick.h"
+#include "p18-rpc-kv/cache.h"
 #include "p18-rpc-kv/cluster.h"
 #include "p18-rpc-kv/cmd/logger.h"
 #include "p18-rpc-kv/cmd/members.h"
@@ -347,12 +349,34 @@ static struct engine *open_etcd(char *endpoints)
 	return engine;
 }
 
+/* The cache's object and gate have one name. The ledger is advice: what goes
+ * wrong there stops nobody. */
+static void note_cache(const struct arguments *a,
+		       int (*note_it)(enum objname_kind kind, const char *name))
+{
+	char name[CACHE_NAME_MAX];
+
+	if (a->engine != ENGINE_RAFT || !a->cluster.has_cache)
+		return;
+	cache_name(name, geteuid(), a->cluster.port);
+	note_it(OBJNAME_SHM, name);
+	note_it(OBJNAME_SEM, name);
+}
+
+static void note_made(void *arg)
+{
+	note_cache(arg, objname_made);
+}
+
 static void open_raft(struct service *service, const struct arguments *a)
 {
 	char why[CLUSTER_WHY];
-	int error = cluster_open(&service->cluster, &a->cluster, why);
+	int error;
 
+	note_cache(a, objname_claim);
+	error = cluster_open(&service->cluster, &a->cluster, why);
 	if (error) {
+		note_cache(a, objname_release);
 		logger_close();
 		if (error == -EINVAL)
 			die_usage("%s", why);
@@ -373,7 +397,8 @@ int main(int argc, char **argv)
 			    .slow_ns = 100 * TICK_MS,
 			    .snapshot_entries = 20000,
 			    .note = note,
-			    .fail = fail},
+			    .fail = fail,
+			    .cache_made = note_made},
 	};
 	struct server servers[2] = {0};
 	struct service service = {0};
@@ -400,6 +425,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 2; i++)
 		rpc_server_close(servers[i].rpc);
 	service.engine->calls->close(service.engine);
+	note_cache(&a, objname_release);
 	free(endpoints);
 	note("event=stopped", &a);
 	logger_close();

@@ -15,6 +15,7 @@
 
 #include "lib/child.h"
 #include "lib/crc32c.h"
+#include "lib/objname.h"
 #include "lib/rng.h"
 #include "lib/tick.h"
 #include "p18-rpc-kv/cache_object.h"
@@ -1017,6 +1018,44 @@ static void what_is_no_object_is_refused(void **state)
 	end(&f);
 }
 
+static void count(void *arg)
+{
+	++*(int *)arg;
+}
+
+/* Whether the ledger has an entry of this name, of either kind. */
+static bool is_in_ledger(const char *name)
+{
+	struct objname_entry entry;
+
+	return objname_find(OBJNAME_SHM, name, &entry) != -ENOENT ||
+	       objname_find(OBJNAME_SEM, name, &entry) != -ENOENT;
+}
+
+/* Commands do, and are told when there is something to be noted. */
+static void the_library_writes_no_ledger_and_says_what_it_made(void **state)
+{
+	struct fixture f;
+	int made = 0;
+
+	(void)state;
+	prepare(&f);
+	f.options.made = count;
+	f.options.arg = &made;
+	create(&f);
+	assert_int_equal(made, 1);
+	assert_false(is_in_ledger(f.name));
+	pass_ms(1000);
+	assert_int_equal(cache_note(f.cache, 1, cache_now()), 0);
+	assert_int_equal(made, 1);
+	assert_int_equal(shm_unlink(f.name), 0);
+	pass_ms(1000);
+	assert_int_equal(cache_note(f.cache, 1, cache_now()), 0);
+	assert_int_equal(made, 2);
+	assert_false(is_in_ledger(f.name));
+	end(&f);
+}
+
 static void options_out_of_range_are_refused(void **state)
 {
 	struct fixture f;
@@ -1074,6 +1113,8 @@ int main(void)
 		cmocka_unit_test(what_another_program_put_there_stays),
 		cmocka_unit_test(nobody_waits_at_another_users_gate),
 		cmocka_unit_test(what_is_no_object_is_refused),
+		cmocka_unit_test(
+			the_library_writes_no_ledger_and_says_what_it_made),
 		cmocka_unit_test(options_out_of_range_are_refused),
 	};
 

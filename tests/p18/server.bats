@@ -140,6 +140,7 @@ refused() {
 	printf '\2' | dd of=kv-data-1/identity bs=1 seek=8 conv=notrunc status=none
 	cp -a kv-data-1 same
 	refused 1 "'kv-data-1' was made by another version" --id=1 --port=9001
+	assert_equal "$(ls /dev/shm)" ''
 	rm kv-data-1/lock same/lock
 	diff -r kv-data-1 same
 }

@@ -89,6 +89,30 @@ leave_fifo() {
 	assert_nothing_left
 }
 
+# What the ledger has, as text.
+ledger() {
+	local entry
+	for entry in "/dev/shm/unixipc.$UID"/*; do
+		readlink "$entry"
+	done
+}
+
+@test "of a killed server's cache clean removes what it made last" {
+	local cache="/dev/shm/ipc.kv_server.$UID.9001"
+	start_server --ready ' event=leader ' "$ROOT/p18-rpc-kv/kv_server" \
+		--id=1 --port=9001 --log=events
+	before=$(ledger)
+	rm "$cache"
+	# The ledger is changed after the object is there.
+	wait_until 20 eval '[[ -e $cache && $(ledger) != "$before" ]]'
+	stop_server server KILL
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line '2 objects removed, 0 kept'
+	assert [ ! -e "$cache" ]
+	assert_nothing_left
+}
+
 @test "objects of a killed owner are dead, and clean removes them" {
 	leave_fifo
 	run --separate-stderr ./ipc_suite objects
