@@ -1,10 +1,12 @@
 /* cluster.h - the engine "raft": this server, and the others that it makes one
  * store with.
  *
- * Any server takes any request. One that is not the leader asks the leader, once,
- * and answers with what that says; while there is none it waits for one, until the
+ * Any server takes any request. One that is not the leader asks the leader, and
+ * answers with what that says; while there is none it waits for one, until the
  * request's deadline. A write that may have been done is asked for again only if it
- * has a name (kv_request_id), as the state machine does that once.
+ * has a name (kv_request_id), as the state machine does that once: so only such a
+ * write, and a read, does not wait for a leader that is silent while there may be
+ * another.
  *
  * A folder that is new belongs to no cluster yet. In the background its server
  * asks the others that it was told of for their shares (folder.h), or, if it is to

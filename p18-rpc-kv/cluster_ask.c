@@ -15,6 +15,10 @@
 /* For the leader's answer to come back in: of what is left a tenth, up to this. */
 #define BACK_NS (20 * TICK_MS)
 
+/* With a silent leader, at first: an election lasts up to two election timeouts,
+ * and then votes are counted. */
+enum { PATIENCE_TIMEOUTS = 3 };
+
 static struct cluster *cluster_of(struct engine *engine)
 {
 	return (struct cluster *)engine;
@@ -84,7 +88,8 @@ struct attempt {
 	const kv_status *status; /* in its result */
 	bool is_repeatable;      /* may be done twice, or is done once */
 	bool may_be_done;
-	bool is_elsewhere; /* the result is the leader's */
+	bool is_elsewhere;   /* the result is the leader's */
+	int64_t patience_ns; /* with a leader that is silent */
 	/* What here() needs. */
 	char *command;
 	u_int len;
@@ -135,18 +140,36 @@ static enum next take_answer(struct attempt *attempt)
 	return NEXT_AGAIN;
 }
 
+/* Until when a leader is waited for. One that is silent may be none any more, and
+ * by then another is known: who may ask again does so. */
+static int64_t deadline_elsewhere(const struct attempt *attempt)
+{
+	const int64_t deadline = attempt->wait.deadline;
+
+	return attempt->is_repeatable &&
+			       attempt->patience_ns < tick_left(deadline)
+		       ? tick_after(attempt->patience_ns)
+		       : deadline;
+}
+
 static enum next go_elsewhere(struct attempt *attempt)
 {
-	int64_t left = tick_left(attempt->wait.deadline);
+	const int64_t deadline = deadline_elsewhere(attempt);
+	int64_t left = tick_left(deadline);
+	enum rpc_fault_kind kind;
 	struct rpc_fault fault;
 
 	left -= left / 10 < BACK_NS ? left / 10 : BACK_NS;
 	*attempt->timeout_ms = (u_int)(left / TICK_MS);
 	attempt->wait.avoided = attempt->wait.leader;
 	attempt->wait.avoided_term = attempt->wait.term;
-	if (forward_make(attempt->cluster->forward, attempt->wait.address,
-			 &attempt->call, attempt->wait.deadline,
-			 &fault) == RPC_FAULT_NONE)
+	kind = forward_make(attempt->cluster->forward, attempt->wait.address,
+			    &attempt->call, deadline, &fault);
+	/* It may be the majority that is slow, or the disk. */
+	if (deadline != attempt->wait.deadline &&
+	    tick_left(deadline) < attempt->patience_ns / 2)
+		attempt->patience_ns *= 2;
+	if (kind == RPC_FAULT_NONE)
 		return take_answer(attempt);
 	clear_result(attempt);
 	return rpc_fault_outcome(&fault) == RPC_OUTCOME_UNKNOWN ? doubt(attempt)
@@ -182,6 +205,8 @@ static bool try_all(struct attempt *attempt)
 	attempt->node = cluster_node(attempt->cluster, attempt->wait.deadline);
 	if (!attempt->node)
 		return false;
+	attempt->patience_ns =
+		PATIENCE_TIMEOUTS * attempt->cluster->options.election_ns;
 	do
 		next = try_once(attempt);
 	while (next == NEXT_AGAIN && !is_over(attempt));

@@ -202,6 +202,28 @@ sees_mykey() {
 	assert_equal "$(client incr n --request-id="$said")" 3
 }
 
+# Asked of a server that has not missed its leader yet. Who waits for that one is
+# still waiting after a quarter of the time that it was given.
+@test "a write and a read by a follower do not wait for a leader that is stopped" {
+	local led ask
+	three_servers
+	client put key value
+	led=$(client --servers=localhost:9002,localhost:9003 --json status |
+		jq '[.servers[] | select(.role == "leader")] | max_by(.term) | .id')
+	ask=(timeout 15 ./kv_client --server="localhost:900$((led % 3 + 1))"
+		--timeout=60s)
+	# Its connection to the leader is there.
+	"${ask[@]}" get key
+	kill -STOP "${SERVER_PID[$led]}"
+	"${ask[@]}" get key >got 3>&- &
+	assert_equal "$("${ask[@]}" incr n)" 1
+	wait $!
+	assert_equal "$(<got)" value
+	kill -CONT "${SERVER_PID[$led]}"
+	# Nor was it done by the old leader, too.
+	assert_equal "$(client incr n)" 2
+}
+
 # A leader that has an entry that nobody else acknowledges; it knows that it leads
 # nobody only after an election timeout, and before that has to be asked.
 unknown_incr() {
