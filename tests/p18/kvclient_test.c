@@ -22,7 +22,7 @@ enum { LONG_MS = 60000, SHORT_MS = 400, LATE_MS = 20000, WRITES = 64 };
 
 /* ---- a server that does as it is told ----------------------------------------- */
 
-/* What it makes of the next write or get; a script ends in DO_IT. */
+/* What it makes of the next write or read; a script ends in DO_IT. */
 enum act {
 	DO_IT,
 	LOSE_REPLY, /* does it, and closes the connection */
@@ -49,7 +49,7 @@ struct fake {
 	kv_request_id ids[WRITES];
 	bool is_done[WRITES];
 	unsigned int n_ids, done;
-	kv_freshness freshness; /* of the last get */
+	kv_freshness freshness; /* of the last read */
 	uint32_t timeout_ms;    /* of the last write */
 };
 
@@ -141,9 +141,27 @@ int kv_get_1_svc(const struct rpc_request *request, kv_get_args *args,
 int kv_list_1_svc(const struct rpc_request *request, kv_list_args *args,
 		  kv_list_result *result)
 {
-	(void)request, (void)args;
+	struct fake *fake = request->arg;
+	int error;
+
+	pthread_mutex_lock(&fake->lock);
+	fake->freshness = args->freshness;
+	error = act(fake, &result->status);
+	result->applied = fake->revision;
+	pthread_mutex_unlock(&fake->lock);
+	/* What it was asked for: from=to in place of a pair. */
+	result->pairs.pairs_val = calloc(1, sizeof(kv_pair));
+	result->pairs.pairs_len = 1;
+	*result->pairs.pairs_val = (kv_pair){
+		.key = {args->from.kv_key_len,
+			strndup(args->from.kv_key_val, args->from.kv_key_len)},
+		.value = {args->to.kv_key_len,
+			  strndup(args->to.kv_key_val, args->to.kv_key_len)},
+		.revision = args->limit,
+	};
+	result->more = args->keys_only;
 	result->text = strdup("");
-	return 0;
+	return error;
 }
 
 int kv_status_1_svc(const struct rpc_request *request, kv_status_result *result)
@@ -646,21 +664,28 @@ static void what_may_have_been_done_stays_unknown(void **state)
 	close_fake(&fake);
 }
 
-static void a_refusal_does_not_undo_a_lost_reply(void **state)
+/* Whatever is said of it later, unless that is its answer. */
+static void assert_unknown_when_then_told(kv_status later)
 {
 	struct kvclient_report report;
 	struct kvclient *kv;
 	struct fake fake;
 
-	(void)state;
 	open_fake(&fake);
 	fake.script[0] = LOSE_REPLY;
-	fake.script[1] = SAY + KV_TOO_LARGE;
+	fake.script[1] = (unsigned char)(SAY + later);
 	kv = open_one(&fake, LONG_MS);
 	assert_int_equal(KVCLIENT_UNKNOWN, put(kv, &report));
 	assert_int_equal(1, fake.done);
+	assert_int_equal(2, fake.n_ids);
 	kvclient_close(kv);
 	close_fake(&fake);
+}
+
+static void a_refusal_does_not_undo_a_lost_reply(void **state)
+{
+	(void)state;
+	assert_unknown_when_then_told(KV_TOO_LARGE);
 }
 
 static void silence_is_unknown_at_the_deadline(void **state)
@@ -745,19 +770,8 @@ static void a_new_name_that_is_forgotten_is_replaced(void **state)
 
 static void a_sent_name_that_is_forgotten_is_unknown(void **state)
 {
-	struct kvclient_report report;
-	struct kvclient *kv;
-	struct fake fake;
-
 	(void)state;
-	open_fake(&fake);
-	fake.script[0] = LOSE_REPLY;
-	fake.script[1] = SAY + KV_FORGOTTEN;
-	kv = open_one(&fake, LONG_MS);
-	assert_int_equal(KVCLIENT_UNKNOWN, put(kv, &report));
-	assert_int_equal(2, fake.n_ids);
-	kvclient_close(kv);
-	close_fake(&fake);
+	assert_unknown_when_then_told(KV_FORGOTTEN);
 }
 
 static void the_callers_name_is_kept(void **state)
@@ -842,6 +856,59 @@ static void a_session_sees_what_it_has_seen(void **state)
 	/* The others have no such promise to keep. */
 	assert_int_equal(KVCLIENT_DONE, get(kv, KV_STALE, &report));
 	assert_int_equal(0, fresh.freshness.revision);
+	kvclient_close(kv);
+	close_fake(&old);
+	close_fake(&fresh);
+}
+
+static void a_list_is_read_as_a_get_is(void **state)
+{
+	const kv_list_args args = {
+		.freshness.consistency = KV_SESSION,
+		.from = {4, (char[]){"from"}},
+		.to = {2, (char[]){"to"}},
+		.limit = 12,
+		.keys_only = true,
+	};
+	struct kvclient_report report;
+	kv_list_result result;
+	struct kvclient *kv;
+	struct fake old, fresh;
+	uint16_t ports[2];
+
+	(void)state;
+	open_fake(&old);
+	open_fake(&fresh);
+	ports[0] = port_of(&old);
+	ports[1] = port_of(&fresh);
+	kv = open_client(ports, 2, LONG_MS, false);
+	kvclient_see(kv, 5);
+	/* It is sent again, also where a reply was lost, and elsewhere. */
+	old.script[0] = LOSE_REPLY;
+	fresh.script[0] = SAY + KV_NOT_FRESH;
+	assert_int_equal(KVCLIENT_DONE,
+			 kvclient_list(kv, &args, &result, &report));
+	assert_int_equal(3, report.attempts);
+	assert_int_equal(5, old.freshness.revision);
+	assert_in_range(old.freshness.timeout_ms, 1, LONG_MS);
+	assert_int_equal(7, kvclient_revision(kv));
+	assert_int_equal(1, result.pairs.pairs_len);
+	assert_int_equal(4, result.pairs.pairs_val->key.kv_key_len);
+	assert_memory_equal("from", result.pairs.pairs_val->key.kv_key_val, 4);
+	assert_int_equal(2, result.pairs.pairs_val->value.kv_value_len);
+	assert_memory_equal("to", result.pairs.pairs_val->value.kv_value_val,
+			    2);
+	assert_int_equal(12, result.pairs.pairs_val->revision);
+	assert_true(result.more);
+	xdr_free((xdrproc_t)xdr_kv_list_result, (char *)&result);
+	/* It changes nothing: who has no answer knows that it was not done. */
+	memset(old.script, HANG, sizeof(old.script));
+	memset(fresh.script, HANG, sizeof(fresh.script));
+	kvclient_set_timeout(kv, SHORT_MS * TICK_MS);
+	assert_int_equal(KVCLIENT_NOT_DONE,
+			 kvclient_list(kv, &args, &result, &report));
+	assert_int_equal(0, result.pairs.pairs_len);
+	xdr_free((xdrproc_t)xdr_kv_list_result, (char *)&result);
 	kvclient_close(kv);
 	close_fake(&old);
 	close_fake(&fresh);
@@ -978,6 +1045,7 @@ int main(void)
 		cmocka_unit_test(
 			an_engine_without_names_gets_none_and_nothing_twice),
 		cmocka_unit_test(a_session_sees_what_it_has_seen),
+		cmocka_unit_test(a_list_is_read_as_a_get_is),
 		cmocka_unit_test(status_and_hash_are_of_one_server),
 		cmocka_unit_test(lies_are_no_answers),
 		cmocka_unit_test(unknown_host_and_no_host_are_refused),
