@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/fdio.h"
+#include "lib/identity.h"
 #include "p14-mmapdb/map.h"
 #include "p14-mmapdb/meta.h"
 #include "p14-mmapdb/reader.h"
@@ -36,9 +37,9 @@ int handle_fail(struct mmapdb *db, int error, const char *format, ...)
  * tell people, and nothing else relies on it. */
 static uint32_t own_pid_ns(void)
 {
-	struct stat st;
+	struct identity_place here;
 
-	return stat("/proc/self/ns/pid", &st) ? 0 : (uint32_t)st.st_ino;
+	return identity_place_here(&here) ? 0 : (uint32_t)here.pid.inode;
 }
 
 int32_t handle_pid(const struct mmapdb *db, int32_t pid, uint32_t pid_ns)

@@ -215,6 +215,8 @@ int cache_object_make(const char *name, size_t slots, struct cache_map *map)
 	return error ? error : fd;
 }
 
+/* Its inode: another namespace has it only after the last who lived in this one has
+ * died, and the server, which does, is known to live by its lock. */
 static uint64_t namespace_of(const char *path)
 {
 	struct stat st;
