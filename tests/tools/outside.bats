@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # Programs outside of the tree, with what `make install` gives away and pkg-config.
-# sandbox: none
 # timeout: 600
 # needs: pkg-config rpcgen perl g++
 
