@@ -35,9 +35,10 @@ cell() {
 	fi
 }
 
+# Not by +([[:blank:]]), which takes bash seconds at the end of a long row.
 trim() {
-	local text=${1##+([[:blank:]])}
-	echo "${text%%+([[:blank:]])}"
+	local text=${1#"${1%%[![:blank:]]*}"}
+	echo "${text%"${text##*[![:blank:]]}"}"
 }
 
 # The code spans of standard input, a line each.
