@@ -97,14 +97,23 @@ ledger() {
 	done
 }
 
+# stands_still_with_cache FILE LEDGER: it has made that anew, and noted both.
+stands_still_with_cache() {
+	kill -STOP "$SERVER"
+	wait_until 30 is_stopped "$SERVER"
+	[[ -e $1 && $(ledger) != "$2" && $(ledger | wc -l) == 2 ]] || {
+		kill -CONT "$SERVER"
+		return 1
+	}
+}
+
 @test "of a killed server's cache clean removes what it made last" {
-	local cache="/dev/shm/ipc.kv_server.$UID.9001"
+	local cache="/dev/shm/ipc.kv_server.$UID.9001" before
 	start_server --ready ' event=leader ' "$ROOT/p18-rpc-kv/kv_server" \
 		--id=1 --port=9001 --log=events
 	before=$(ledger)
 	rm "$cache"
-	# The ledger is changed after the object is there.
-	wait_until 20 eval '[[ -e $cache && $(ledger) != "$before" ]]'
+	wait_until 30 stands_still_with_cache "$cache" "$before"
 	stop_server server KILL
 	run --separate-stderr ./ipc_suite clean
 	assert_success
