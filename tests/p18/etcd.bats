@@ -13,8 +13,8 @@ setup() {
 
 teardown() {
 	end_servers
-	rm -rf /dev/shm/*ipc.kv_server* /dev/shm/unixipc.* # of those that were killed
-	rm -rf /tmp/unixipc.*
+	# What was killed has left it.
+	rm -rf /dev/shm/{,sem.}ipc.kv_server."$UID".* "/dev/shm/unixipc.$UID"
 }
 
 start_raft() {

@@ -97,7 +97,7 @@ teardown() {
 		"$FAULTS_KEEP"
 	remove_disks
 	remove_networks
-	rm -rf /dev/shm/*ipc.kv_server* /dev/shm/unixipc.*
+	rm -rf /dev/shm/{,sem.}ipc.kv_server."$UID".* "/dev/shm/unixipc.$UID"
 }
 
 # ---- faults ------------------------------------------------------------------------
