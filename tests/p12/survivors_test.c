@@ -30,6 +30,7 @@ struct stage {
 	_Atomic uint64_t begun, committed, released;
 	_Atomic uint64_t next_sender; /* begins with this one, if the last one
 				       * of its predecessor may be lost */
+	_Atomic bool has_left[2];     /* of a side: it did its part */
 };
 
 static const struct ring_options options = {.capacity = CAPACITY,
@@ -58,13 +59,19 @@ static int enter(struct survivors_actor *self)
 
 static void leave(struct survivors_actor *self)
 {
+	struct stage *stage = self->stage;
+
+	atomic_store(&stage->has_left[self->role], true);
 	ring_close(self->own);
 }
 
-/* The other side has done its part, and left; or it is missed. */
-static bool is_end(int64_t rc)
+/* The other side has left, and was not killed. */
+static bool is_end(const struct survivors_actor *self, int64_t rc)
 {
-	return rc == -EPIPE;
+	const struct stage *stage = self->stage;
+
+	return rc == -EPIPE &&
+	       atomic_load(&stage->has_left[SENDING + RECEIVING - self->role]);
 }
 
 /* A message, which may be the first that a successor gets. */
@@ -81,7 +88,7 @@ static int send_one(struct survivors_actor *self)
 		rc = ring_reserve(self->own, len, &message, deadline);
 	while (rc == -EOWNERDEAD);
 	if (rc)
-		return is_end(rc) ? 0 : rc;
+		return is_end(self, rc) ? 0 : rc;
 	payload_write(message, len, number);
 	atomic_store(&stage->begun, number + 1);
 	ring_commit(self->own, len);
@@ -114,7 +121,7 @@ static int receive_one(struct survivors_actor *self)
 		len = ring_peek(self->own, &message, deadline);
 	while (len == -EOWNERDEAD);
 	if (len < 0)
-		return is_end(len) ? 0 : (int)len;
+		return is_end(self, len) ? 0 : (int)len;
 	if (payload_check(message, (size_t)len, &number) ||
 	    (size_t)len != length_of(number))
 		return -EILSEQ;
@@ -150,6 +157,7 @@ static void one_message_gets_through_within_a_second_of_a_death(void **state)
 		.stage_bytes = sizeof(struct stage),
 		.promise_ns = TICK_S,
 		.calls = {SYS_futex},
+		.more = 32, /* more than there is room for */
 		.clear = clear,
 	};
 

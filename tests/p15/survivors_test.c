@@ -21,8 +21,26 @@ enum { PRODUCING, CONSUMING, SCRIBBLING };
 enum { CAPACITY = 64 };
 
 struct stage {
-	_Atomic uint64_t taken; /* the index behind what was popped last */
+	_Atomic uint64_t taken;   /* the index behind what was popped last */
+	_Atomic bool has_left[2]; /* of a side: it did its part */
 };
+
+static void note_leaving(const struct survivors_actor *self)
+{
+	struct stage *stage = self->stage;
+
+	atomic_store(&stage->has_left[self->role], true);
+}
+
+/* The other side has left, and was not killed. */
+static bool is_end(const struct survivors_actor *self, int error)
+{
+	const struct stage *stage = self->stage;
+
+	return error == -EPIPE &&
+	       atomic_load(
+		       &stage->has_left[PRODUCING + CONSUMING - self->role]);
+}
 
 /* ---- the producer ------------------------------------------------------------------- */
 
@@ -46,11 +64,12 @@ static int push(struct survivors_actor *self)
 		error = spsc_push_until(producer, &item, sizeof(item),
 					tick_after(5 * TICK_S));
 	while (error == -EOWNERDEAD);
-	return error == -EPIPE ? 0 : error;
+	return is_end(self, error) ? 0 : error;
 }
 
 static void leave_producer(struct survivors_actor *self)
 {
+	note_leaving(self);
 	spsc_producer_close(self->own);
 }
 
@@ -88,13 +107,14 @@ static int pop(struct survivors_actor *self)
 				       tick_after(5 * TICK_S));
 	while (error == -EOWNERDEAD);
 	if (error)
-		return error == -EPIPE ? 0 : error;
+		return is_end(self, error) ? 0 : error;
 	atomic_store(&stage->taken, index + 1);
 	return item == index ? 0 : -EBADE;
 }
 
 static void leave_consumer(struct survivors_actor *self)
 {
+	note_leaving(self);
 	spsc_consumer_close(self->own);
 }
 
@@ -121,6 +141,7 @@ static const struct survivors_play play = {
 	.stage_bytes = sizeof(struct stage),
 	.promise_ns = TICK_S,
 	.calls = {SYS_futex},
+	.more = CAPACITY + 5, /* more than there is room for */
 	.clear = clear,
 };
 
@@ -182,6 +203,7 @@ static void who_scribbles_over_the_queue_keeps_nobody_for_a_second(void **state)
 					.step = scribble};
 	scribbled.life_ns = 5 * TICK_MS;
 	scribbled.calls[0] = 0;
+	scribbled.more = 0;
 	scribbled.clear = clear_anything;
 	survivors_play(&scribbled);
 }

@@ -57,9 +57,10 @@ enum strike { AT_RANDOM, AT_ANY_CALL, AT_NAMED_CALL };
 
 struct plan {
 	enum strike strike;
-	long call;       /* AT_NAMED_CALL */
-	uint64_t nth;    /* stop of the tracer that is the last */
-	int64_t life_ns; /* AT_RANDOM */
+	long call;          /* AT_NAMED_CALL */
+	uint64_t nth;       /* stop of the tracer that is the last */
+	int64_t life_ns;    /* AT_RANDOM */
+	int64_t absence_ns; /* from its death to its successor */
 	bool is_stopped_first, stays_zombie, is_elsewhere;
 };
 
@@ -654,6 +655,8 @@ static struct plan make_plan(struct theatre *theatre)
 		.nth = 1 + rng_below(rng, 30),
 		.is_stopped_first = rng_below(rng, 2),
 		.stays_zombie = rng_below(rng, 2),
+		.absence_ns =
+			theatre->round % 8 == 5 ? play->promise_ns / 4 : 0,
 	};
 	int n = 0;
 
@@ -749,7 +752,8 @@ static bool let_all_enter(struct theatre *theatre)
 
 static void judge_delays(struct theatre *theatre)
 {
-	const int64_t limit = theatre->play->promise_ns + 2 * theatre->late_ns;
+	const int64_t limit = theatre->play->promise_ns +
+			      theatre->plan.absence_ns + 2 * theatre->late_ns;
 	int64_t worst;
 
 	for (unsigned int i = 0; i < SEATS; i++) {
@@ -791,8 +795,11 @@ static void go_on_without_it(struct theatre *theatre)
 	strike(theatre);
 	if (!theatre->fault[0])
 		see_it_dead(theatre);
-	if (!theatre->fault[0])
-		let_successor_enter(theatre);
+	if (theatre->fault[0])
+		return;
+	/* So that who waits is told of the death, and not of the successor. */
+	tick_sleep_until(tick_after(theatre->plan.absence_ns));
+	let_successor_enter(theatre);
 }
 
 static void wait_for_all(struct theatre *theatre, bool stays)

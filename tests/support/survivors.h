@@ -12,7 +12,9 @@
  * is asked for while the victim is stopped, and must not be given. Then it is
  * killed, and in half of the rounds stays a zombie to the end. The survivors do
  * some more steps, each within the promise; a successor is given the role within
- * the promise, and does as many. Foreign objects stand beside.
+ * the promise, and does as many. In every eighth round it comes a quarter of the
+ * promise later, so that those who wait are told of the death first, and have as
+ * much more time. Foreign objects stand beside.
  *
  * The promise is kept when a step ended no later after its beginning or the
  * death, whichever was later, than promised. What the machine itself was late
