@@ -112,8 +112,12 @@ static int open_once(struct ring **ring, const char *name, enum ring_side side,
 		rc = prepare_object(&role, name, side, options);
 		if (!rc)
 			rc = ring_enter(ring, &role, name, side, options, NULL);
-		if (!rc)
-			return identity_role_give_up(&role, lock);
+		if (!rc) {
+			rc = identity_role_give_up(&role, lock);
+			if (rc) /* else nobody could come or go any more */
+				ring_abandon(*ring);
+			return rc;
+		}
 		identity_role_close(&role);
 	} while (rc == -ESTALE);
 	return rc;

@@ -159,8 +159,12 @@ static int enter(const struct wanted *wanted, struct spsc_seat **seat,
 		error = prepare(&role, wanted, &bytes, capacity);
 		if (!error)
 			error = sit_down(&role, wanted, bytes, seat, shared);
-		if (!error)
-			return identity_role_give_up(&role, lock);
+		if (!error) {
+			error = identity_role_give_up(&role, lock);
+			if (error) /* else nobody could come or go any more */
+				spsc_role_forget(*shared, *seat);
+			return error;
+		}
 		identity_role_close(&role);
 	} while (error == -ESTALE);
 	return error;

@@ -1,5 +1,7 @@
 /* Who is in a ring: what the kernel says of it counts, whatever the memory holds,
- * and whatever became of names, descriptors and processes. */
+ * and whatever became of names, descriptors and processes. Linked with --wrap for
+ * identity_role_give_up, which fails for the lock of the name when it is told to.
+ */
 #include "p12-shm-ring/ring.h"
 
 #include "tests/support/support.h"
@@ -17,6 +19,7 @@
 #include "lib/rng.h"
 #include "lib/tick.h"
 #include "p12-shm-ring/ring_format.h"
+#include "p12-shm-ring/ring_handle.h"
 #include "tests/lib/identity_fixture.h"
 #include "tests/support/leftover.h"
 
@@ -440,6 +443,34 @@ static void sides_see_each_other_across_pid_namespaces(void **state)
 	leave(rx);
 }
 
+/* ---- an error at the last step --------------------------------------------- */
+
+static bool name_stays_locked;
+
+int __real_identity_role_give_up(const struct identity_role *role,
+				 int64_t byte);
+int __wrap_identity_role_give_up(const struct identity_role *role,
+				 int64_t byte);
+int __wrap_identity_role_give_up(const struct identity_role *role, int64_t byte)
+{
+	if (name_stays_locked && byte == RING_BYTE + RING_BYTE_NAME)
+		return -ENOLCK;
+	return __real_identity_role_give_up(role, byte);
+}
+
+static void who_cannot_unlock_the_name_has_no_seat(void **state)
+{
+	struct ring *ring = NULL;
+
+	(void)state;
+	name_stays_locked = true;
+	assert_int_equal(ring_open(&ring, NAME, RING_SENDER, &make_it, soon()),
+			 -ENOLCK);
+	name_stays_locked = false;
+	ring = enter(RING_SENDER);
+	leave(ring);
+}
+
 static struct leftover before;
 
 static int note(void **state)
@@ -472,6 +503,7 @@ int main(void)
 		CASE(lost_descriptor_is_told_and_says_nothing_of_the_peer),
 		CASE(death_is_seen_though_a_forked_child_lives_that_forgot),
 		CASE(sides_see_each_other_across_pid_namespaces),
+		CASE(who_cannot_unlock_the_name_has_no_seat),
 	};
 
 	return SUPPORT_MAIN(tests);

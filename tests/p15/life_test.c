@@ -1,5 +1,6 @@
 /* Who has a role of a queue: by a word in the memory, or by name, by a lock that
- * the kernel drops. */
+ * the kernel drops. Linked with --wrap for identity_role_give_up, which fails for
+ * the lock of the name when it is told to. */
 #include "p15-spsc/spsc.h"
 
 #include "tests/support/support.h"
@@ -284,6 +285,36 @@ static void queue_by_name_is_made_once_and_removed_when_nobody_is_in(
 	assert_int_equal(spsc_remove(NAME), 0);
 }
 
+static bool name_stays_locked;
+
+int __real_identity_role_give_up(const struct identity_role *role,
+				 int64_t byte);
+int __wrap_identity_role_give_up(const struct identity_role *role,
+				 int64_t byte);
+int __wrap_identity_role_give_up(const struct identity_role *role, int64_t byte)
+{
+	if (name_stays_locked && byte == SPSC_BYTE + SPSC_BYTE_NAME)
+		return -ENOLCK;
+	return __real_identity_role_give_up(role, byte);
+}
+
+static void who_cannot_unlock_the_name_has_no_role(void **state)
+{
+	struct spsc_producer p;
+	struct spsc_consumer c;
+
+	(void)state;
+	name_stays_locked = true;
+	assert_int_equal(produce(&p), -ENOLCK);
+	assert_int_equal(consume(&c), -ENOLCK);
+	name_stays_locked = false;
+	assert_int_equal(produce(&p), 0);
+	assert_int_equal(consume(&c), 0);
+	spsc_producer_close(&p);
+	spsc_consumer_close(&c);
+	assert_int_equal(spsc_remove(NAME), 0);
+}
+
 static void put_file(const void *bytes, size_t len, mode_t mode)
 {
 	int fd = shm_open(NAME, O_RDWR | O_CREAT | O_EXCL, mode);
@@ -528,6 +559,7 @@ int main(void)
 		CASE(child_that_adopted_the_role_has_it_after_its_parent),
 		CASE(child_has_the_role_after_its_parent_by_name),
 		CASE(queue_by_name_is_made_once_and_removed_when_nobody_is_in),
+		CASE(who_cannot_unlock_the_name_has_no_role),
 		CASE(what_is_no_queue_is_left_alone_and_half_a_one_replaced),
 		CASE(queue_of_another_user_is_refused),
 		CASE(who_waits_under_a_name_that_is_gone_is_told),
