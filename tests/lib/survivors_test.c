@@ -10,11 +10,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/identity.h"
 #include "lib/tick.h"
+#include "tests/support/scribbler.h"
 
 #define LOCK_FILE "/dev/shm/survivors-test"
 
@@ -262,6 +264,46 @@ static void step_that_fails_is_found_with_its_error(void **state)
 	assert_found(&play, strerror(EPIPE));
 }
 
+/* ---- a scribbler ----------------------------------------------------------------- */
+
+static bool is_zero(const char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+static void scribbler_writes_where_it_may_and_its_successor_does_not(
+	void **state)
+{
+	struct survivors_actor actor = {.is_successor = true};
+	int fd = shm_open("/survivors-test", O_CREAT | O_EXCL | O_RDWR, 0600);
+	static char front[512], behind[64];
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, front, sizeof(front), 0), sizeof(front));
+	rng_seed(&actor.rng, 1);
+	for (int i = 0; i < 2; i++) {
+		actor.is_successor = i == 0;
+		assert_int_equal(scribbler_enter(&actor, "/survivors-test"), 0);
+		for (int n = 0; n < 10; n++)
+			assert_int_equal(scribbler_step(&actor), 0);
+		assert_int_equal(pread(fd, front, sizeof(front), 0),
+				 sizeof(front));
+		assert_int_equal(is_zero(front, sizeof(front)), i == 0);
+		assert_int_equal(pread(fd, behind, sizeof(behind), 512), 0);
+	}
+	memset(front, 0, sizeof(front));
+	for (int n = 0; n < 100; n++)
+		scribbler_scribble(&actor, front, 256);
+	assert_false(is_zero(front, 256));
+	assert_true(is_zero(front + 256, 256));
+	close(fd);
+	assert_int_equal(shm_unlink("/survivors-test"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +318,8 @@ int main(void)
 			survivors_that_wait_for_a_stopped_one_are_found),
 		cmocka_unit_test(use_of_a_foreign_object_is_found),
 		cmocka_unit_test(step_that_fails_is_found_with_its_error),
+		cmocka_unit_test(
+			scribbler_writes_where_it_may_and_its_successor_does_not),
 	};
 
 	return SUPPORT_MAIN(tests);

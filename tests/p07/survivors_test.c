@@ -10,6 +10,7 @@
 #include "lib/tick.h"
 #include "p07-prodcons/bounded.h"
 #include "p07-prodcons/bounded_layout.h"
+#include "tests/support/scribbler.h"
 #include "tests/support/support.h"
 #include "tests/support/survivors.h"
 
@@ -120,10 +121,8 @@ static int scribble(struct survivors_actor *self)
 	struct bounded *buffer = self->own;
 	char *from = (char *)&buffer->state->taken;
 
-	if (!self->is_successor)
-		survivors_scribble(
-			self, from,
-			(size_t)((char *)(buffer->state + 1) - from));
+	scribbler_scribble(self, from,
+			   (size_t)((char *)(buffer->state + 1) - from));
 	return tick_sleep_until(
 		tick_after((int64_t)rng_below(&self->rng, 100) * TICK_US));
 }

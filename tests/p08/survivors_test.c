@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "lib/tick.h"
+#include "tests/support/scribbler.h"
 #include "tests/support/survivors.h"
 
 enum { READERS = 2, WRITERS = 2 };
@@ -157,12 +158,9 @@ static int scribble(struct survivors_actor *self)
 	char *behind = (char *)(&stage->lock.mutex + 1);
 
 	/* Not over the C library's mutex, by which it can crash who locks it. */
-	if (!self->is_successor) {
-		survivors_scribble(self, &stage->lock, front);
-		survivors_scribble(
-			self, behind,
-			(size_t)((char *)(&stage->lock + 1) - behind));
-	}
+	scribbler_scribble(self, &stage->lock, front);
+	scribbler_scribble(self, behind,
+			   (size_t)((char *)(&stage->lock + 1) - behind));
 	stay(self);
 	return 0;
 }

@@ -18,6 +18,7 @@
 
 #include "lib/measure/payload.h"
 #include "lib/tick.h"
+#include "tests/support/scribbler.h"
 #include "tests/support/survivors.h"
 
 #define NAME "/p12-survivors-test"
@@ -170,12 +171,7 @@ static void one_message_gets_through_within_a_second_of_a_death(void **state)
 /* It has the ring's memory, and no seat. */
 static int enter_to_scribble(struct survivors_actor *self)
 {
-	return self->is_successor ? 0 : survivors_map(self, NAME);
-}
-
-static int scribble(struct survivors_actor *self)
-{
-	return self->is_successor ? 0 : survivors_scribble_over_it(self);
+	return scribbler_enter(self, NAME);
 }
 
 /* Whatever it is told, it is told in time. */
@@ -220,7 +216,7 @@ static void who_scribbles_over_the_ring_keeps_nobody_for_a_second(void **state)
 			 [SCRIBBLING] = {.name = "scribbler",
 					 .count = 1,
 					 .enter = enter_to_scribble,
-					 .step = scribble}},
+					 .step = scribbler_step}},
 		.stage_bytes = sizeof(struct stage),
 		.promise_ns = TICK_S,
 		.life_ns = 5 * TICK_MS,

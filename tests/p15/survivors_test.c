@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "lib/tick.h"
+#include "tests/support/scribbler.h"
 #include "tests/support/survivors.h"
 
 #define NAME "/p15-survivors-test"
@@ -155,12 +156,7 @@ static void one_item_goes_through_within_a_second_of_a_death(void **state)
 
 static int enter_to_scribble(struct survivors_actor *self)
 {
-	return self->is_successor ? 0 : survivors_map(self, NAME);
-}
-
-static int scribble(struct survivors_actor *self)
-{
-	return self->is_successor ? 0 : survivors_scribble_over_it(self);
+	return scribbler_enter(self, NAME);
 }
 
 /* Whatever it is told, it is told in time. */
@@ -200,7 +196,7 @@ static void who_scribbles_over_the_queue_keeps_nobody_for_a_second(void **state)
 		(struct survivors_role){.name = "scribbler",
 					.count = 1,
 					.enter = enter_to_scribble,
-					.step = scribble};
+					.step = scribbler_step};
 	scribbled.life_ns = 5 * TICK_MS;
 	scribbled.calls[0] = 0;
 	scribbled.more = 0;

@@ -20,7 +20,6 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -957,69 +956,4 @@ unsigned int survivors_self(const struct survivors_actor *self)
 {
 	return 1 +
 	       (self->is_successor ? (unsigned int)SUCCESSOR : self->number);
-}
-
-void survivors_scribble(struct survivors_actor *self, void *memory,
-			size_t bytes)
-{
-	_Atomic uint32_t *words = memory;
-	const size_t n = bytes / sizeof(*words);
-	uint32_t value = 0;
-
-	for (int i = 0; i < 4; i++) {
-		switch (rng_below(&self->rng, 4)) {
-		case 0:
-			value = 0;
-			break;
-		case 1:
-			value = UINT32_MAX;
-			break;
-		case 2:
-			value = atomic_load_explicit(
-				&words[rng_below(&self->rng, n)],
-				memory_order_relaxed);
-			break;
-		default:
-			value = (uint32_t)rng_next(&self->rng);
-			break;
-		}
-		atomic_store_explicit(&words[rng_below(&self->rng, n)], value,
-				      memory_order_relaxed);
-	}
-}
-
-struct mapped {
-	void *memory;
-	size_t bytes;
-};
-
-int survivors_map(struct survivors_actor *self, const char *name)
-{
-	static struct mapped mapped;
-	int fd = shm_open(name, O_RDWR, 0);
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) == 0) {
-		mapped.bytes = (size_t)st.st_size;
-		mapped.memory = mmap(NULL, mapped.bytes, PROT_READ | PROT_WRITE,
-				     MAP_SHARED, fd, 0);
-	}
-	close(fd);
-	self->own = &mapped;
-	return mapped.bytes == 0 || mapped.memory == MAP_FAILED ? -ENOMEM : 0;
-}
-
-/* Most of what is shared lies in front. With pauses, so that the others get
- * somewhere between two of them. */
-int survivors_scribble_over_it(struct survivors_actor *self)
-{
-	const struct mapped *mapped = self->own;
-	const size_t front = mapped->bytes < 512 ? mapped->bytes : 512;
-
-	survivors_scribble(self, mapped->memory,
-			   rng_below(&self->rng, 4) ? front : mapped->bytes);
-	return tick_sleep_until(
-		tick_after((int64_t)rng_below(&self->rng, 200) * TICK_US));
 }

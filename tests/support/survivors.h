@@ -108,13 +108,4 @@ bool survivors_victim_is_dead(const struct survivors_actor *self);
  * has another than the victim. From 1 on. */
 unsigned int survivors_self(const struct survivors_actor *self);
 
-/* For the step of a scribbler, a victim that writes what it likes where it may:
- * a few words of the memory become 0, all ones, those of others, or random. */
-void survivors_scribble(struct survivors_actor *self, void *memory,
-			size_t bytes);
-
-/* The same over all of POSIX shared memory, for its enter() and step(). */
-int survivors_map(struct survivors_actor *self, const char *name);
-int survivors_scribble_over_it(struct survivors_actor *self);
-
 #endif
