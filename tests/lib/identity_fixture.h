@@ -27,6 +27,7 @@
 #include "lib/child.h"
 #include "lib/identity_proc.h"
 #include "lib/tick.h"
+#include "tests/support/unshare.h"
 
 enum {
 	CHILD_MS = 20000,
@@ -43,36 +44,6 @@ enum {
 			return 1;                                          \
 		}                                                          \
 	} while (0)
-
-static inline int put_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool is_put;
-
-	if (fd < 0)
-		return -errno;
-	is_put = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return is_put ? 0 : -EIO;
-}
-
-/* An ordinary user may make namespaces only in a user namespace of its own. */
-static inline int unshare_as_anybody(int flags)
-{
-	unsigned int user = geteuid(), group = getegid();
-	char map[64];
-
-	if (unshare(flags) == 0)
-		return 0;
-	if (errno != EPERM || unshare(flags | CLONE_NEWUSER) < 0)
-		return -errno;
-	snprintf(map, sizeof(map), "0 %u 1", user);
-	put_text("/proc/self/uid_map", map);
-	put_text("/proc/self/setgroups", "deny");
-	snprintf(map, sizeof(map), "0 %u 1", group);
-	put_text("/proc/self/gid_map", map);
-	return 0;
-}
 
 struct inside {
 	int flags; /* of unshare(2) */
@@ -119,7 +90,7 @@ static inline int make_namespaces(void *arg)
 	if (unshare_as_anybody(inside->flags))
 		return NOT_PERMITTED;
 	if (inside->time_offset &&
-	    put_text("/proc/self/timens_offsets", inside->time_offset))
+	    support_put_text("/proc/self/timens_offsets", inside->time_offset))
 		return NOT_PERMITTED;
 	return status_of_fork(mount_proc, arg);
 }

@@ -214,14 +214,10 @@ bool foreign_make_id(struct foreign *foreign, enum objname_kind kind, int id)
 		kind == OBJNAME_SYSV_SHM   ? "/proc/sys/kernel/shm_next_id"
 		: kind == OBJNAME_SYSV_SEM ? "/proc/sys/kernel/sem_next_id"
 					   : "/proc/sys/kernel/msg_next_id";
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool is_set;
+	char text[16];
 
-	if (fd < 0)
-		return false;
-	is_set = dprintf(fd, "%d\n", id) > 0;
-	close(fd);
-	if (!is_set)
+	snprintf(text, sizeof(text), "%d\n", id);
+	if (support_put_text(path, text))
 		return false;
 	foreign_make_key(foreign, kind, IPC_PRIVATE);
 	return foreign->object[foreign->n - 1].id == id;

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,4 +248,16 @@ long support_resident_bytes(void)
 	resident = strchr(line, ' ');
 	assert_non_null(resident);
 	return strtol(resident, NULL, 10) * sysconf(_SC_PAGESIZE);
+}
+
+int support_put_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool is_put;
+
+	if (fd < 0)
+		return -errno;
+	is_put = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return is_put ? 0 : -EIO;
 }

@@ -80,4 +80,7 @@ int support_count_fds(void);
 /* How much of this process is in memory. */
 long support_resident_bytes(void);
 
+/* Write a text to a file that is there, as those of /proc/sys are. 0 or -errno. */
+int support_put_text(const char *path, const char *text);
+
 #endif

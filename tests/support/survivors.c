@@ -8,7 +8,6 @@
 #include "tests/support/support.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -28,6 +27,7 @@
 #include "lib/fdio.h"
 #include "lib/tick.h"
 #include "tests/support/scratch.h"
+#include "tests/support/unshare.h"
 
 /* Of what has no promise: that somebody starts, comes, or ends at all. */
 #define PATIENCE (20 * TICK_S)
@@ -212,28 +212,6 @@ static int act_here(void *arg)
 	return act(arg);
 }
 
-static void put_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, text, strlen(text)) < 0)
-		perror(path);
-	close(fd);
-}
-
-static void map_users(unsigned int user, unsigned int group)
-{
-	char map[64];
-
-	snprintf(map, sizeof(map), "0 %u 1", user);
-	put_text("/proc/self/uid_map", map);
-	put_text("/proc/self/setgroups", "deny");
-	snprintf(map, sizeof(map), "0 %u 1", group);
-	put_text("/proc/self/gid_map", map);
-}
-
 static int act_elsewhere(const struct entrance *entrance)
 {
 	struct survivors_board *board = entrance->theatre->board;
@@ -251,20 +229,6 @@ static int act_elsewhere(const struct entrance *entrance)
 	return act(entrance);
 }
 
-/* An ordinary user may make namespaces only in a user namespace of its own. */
-static int make_namespaces(void)
-{
-	const int flags = CLONE_NEWPID | CLONE_NEWNS;
-	const unsigned int user = geteuid(), group = getegid();
-
-	if (unshare(flags) == 0)
-		return 0;
-	if (errno != EPERM || unshare(flags | CLONE_NEWUSER) < 0)
-		return -errno;
-	map_users(user, group);
-	return 0;
-}
-
 /* Its child is process 1 of a new PID namespace, with its own /proc. By fork(2),
  * and not by clone(2) with flags, of which the C library knows nothing: its
  * mutexes would go on with the parent's thread id. */
@@ -273,7 +237,7 @@ static int make_child_elsewhere(void *arg)
 	const struct entrance *entrance = arg;
 	pid_t pid;
 
-	if (make_namespaces())
+	if (unshare_as_anybody(CLONE_NEWPID | CLONE_NEWNS))
 		return NO_NAMESPACE;
 	pid = fork();
 	if (pid == 0)
