@@ -2,7 +2,6 @@
 #include "tests/support/support.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sem.h>
@@ -10,6 +9,7 @@
 #include "p13-shm-image/crew.h"
 #include "p13-shm-image/crew_worker.h"
 #include "tests/p13/crew_ground.h"
+#include "tests/support/foreign.h"
 
 static void every_row_is_done_once_after_those_it_reads(void **state)
 {
@@ -119,7 +119,8 @@ static void stop_ends_all_workers(void **state)
 	assert_int_equal(crew_run(&job), -EINTR);
 }
 
-static int noted_set, noted_calls, foreign_set;
+static int noted_set, noted_calls;
+static struct foreign foreign;
 
 static void note_set(int id, bool is_there)
 {
@@ -127,21 +128,18 @@ static void note_set(int id, bool is_there)
 	noted_set = id;
 }
 
-/* The set goes, and another's gets its id. */
+/* The set goes, and another's gets its id. Their keys differ, as their times may
+ * not. */
 static int replace_set(void)
 {
 	char text[16];
-	int fd = open("/proc/sys/kernel/sem_next_id", O_WRONLY | O_CLOEXEC);
-	int len = snprintf(text, sizeof(text), "%d", noted_set);
 
-	if (foreign_set >= 0)
+	if (foreign.n > 0)
 		return SIGINT;
+	snprintf(text, sizeof(text), "%d", noted_set);
 	semctl(noted_set, 0, IPC_RMID);
-	if (fd >= 0 && write(fd, text, (size_t)len) == len)
-		foreign_set =
-			semget(0x70313301, 1, IPC_CREAT | IPC_EXCL | 0600);
-	if (fd >= 0)
-		close(fd);
+	if (support_put_text("/proc/sys/kernel/sem_next_id", text) == 0)
+		foreign_make_key(&foreign, OBJNAME_SYSV_SEM, 0x70313301);
 	return SIGINT;
 }
 
@@ -149,19 +147,19 @@ static void set_that_has_our_id_and_is_not_ours_stays(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
 	struct crew_job job = job_of(ground, 2, CREW_DYNAMIC);
+	bool has_our_id;
 
 	job.note_set = note_set;
 	job.is_stopped = replace_set;
-	foreign_set = -1;
 	assert_true(crew_run(&job) < 0);
 	assert_int_equal(noted_calls, 2);
-	if (foreign_set < 0) {
+	has_our_id = foreign.n == 1 && foreign.object[0].id == noted_set;
+	foreign_assert_unharmed(&foreign);
+	foreign_remove(&foreign);
+	if (!has_our_id) {
 		print_message("no right to choose the next id\n");
 		skip();
 	}
-	assert_int_equal(foreign_set, noted_set);
-	assert_int_equal(semctl(foreign_set, 0, GETVAL), 0);
-	assert_int_equal(semctl(foreign_set, 0, IPC_RMID), 0);
 }
 
 static void board_of_another_version_is_not_worked_on(void **state)
