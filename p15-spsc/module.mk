@@ -26,6 +26,7 @@ $(B)/p15-spsc/bench/peer_dpdk.o: CPPFLAGS += \
 LD_$(B)/p15-spsc/bench/bench := -Wl,--no-as-needed -lrte_ring -Wl,--as-needed
 endif
 TSAN_TESTS += p15/stress_test
-TEST_LDFLAGS_p15/life_test := -Wl,--wrap=identity_role_give_up
+TEST_LDFLAGS_p15/life_test := -Wl,--wrap=identity_role_give_up \
+	-Wl,--wrap=posix_fallocate,--wrap=shmname_remove
 # It switches stacks by itself.
 VALGRIND_SKIP += p15/steps_test

@@ -97,9 +97,12 @@ static int prepare(const struct identity_role *role,
 		error = fill(role->fd, wanted);
 	if (!error)
 		return inspect(role->fd, wanted->item_bytes, bytes, capacity);
-	if (shmname_remove(role, wanted->name) < 0 || error != -ENOENT)
+	if (error != -ENOENT) {
+		shmname_remove(role, wanted->name);
 		return error;
-	return -ESTALE; /* its maker had died */
+	}
+	error = shmname_remove(role, wanted->name);
+	return error ? error : -ESTALE; /* its maker had died */
 }
 
 /* Map it and take the role. */

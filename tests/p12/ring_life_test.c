@@ -1,7 +1,7 @@
 /* Who is in a ring: what the kernel says of it counts, whatever the memory holds,
  * and whatever became of names, descriptors and processes. Linked with --wrap for
- * identity_role_give_up, which fails for the lock of the name when it is told to.
- */
+ * what fails when it is told to: identity_role_give_up for the lock of the name,
+ * and posix_fallocate. */
 #include "p12-shm-ring/ring.h"
 
 #include "tests/support/support.h"
@@ -443,7 +443,7 @@ static void sides_see_each_other_across_pid_namespaces(void **state)
 	leave(rx);
 }
 
-/* ---- an error at the last step --------------------------------------------- */
+/* ---- errors of the system --------------------------------------------- */
 
 static bool name_stays_locked;
 
@@ -469,6 +469,27 @@ static void who_cannot_unlock_the_name_has_no_seat(void **state)
 	name_stays_locked = false;
 	ring = enter(RING_SENDER);
 	leave(ring);
+}
+
+static bool is_disk_full;
+
+int __real_posix_fallocate(int fd, off_t at, off_t len);
+int __wrap_posix_fallocate(int fd, off_t at, off_t len);
+int __wrap_posix_fallocate(int fd, off_t at, off_t len)
+{
+	return is_disk_full ? ENOSPC : __real_posix_fallocate(fd, at, len);
+}
+
+static void ring_that_has_no_room_leaves_no_name(void **state)
+{
+	struct ring *ring = NULL;
+
+	(void)state;
+	is_disk_full = true;
+	assert_int_equal(ring_open(&ring, NAME, RING_SENDER, &make_it, soon()),
+			 -ENOSPC);
+	is_disk_full = false;
+	assert_int_equal(ring_remove(NAME), -ENOENT);
 }
 
 static struct leftover before;
@@ -504,6 +525,7 @@ int main(void)
 		CASE(death_is_seen_though_a_forked_child_lives_that_forgot),
 		CASE(sides_see_each_other_across_pid_namespaces),
 		CASE(who_cannot_unlock_the_name_has_no_seat),
+		CASE(ring_that_has_no_room_leaves_no_name),
 	};
 
 	return SUPPORT_MAIN(tests);

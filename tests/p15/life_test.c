@@ -1,6 +1,7 @@
 /* Who has a role of a queue: by a word in the memory, or by name, by a lock that
- * the kernel drops. Linked with --wrap for identity_role_give_up, which fails for
- * the lock of the name when it is told to. */
+ * the kernel drops. Linked with --wrap for what fails when it is told to:
+ * identity_role_give_up for the lock of the name, posix_fallocate; and
+ * shmname_remove, before which another may come. */
 #include "p15-spsc/spsc.h"
 
 #include "tests/support/support.h"
@@ -315,6 +316,26 @@ static void who_cannot_unlock_the_name_has_no_role(void **state)
 	assert_int_equal(spsc_remove(NAME), 0);
 }
 
+static bool is_disk_full;
+
+int __real_posix_fallocate(int fd, off_t at, off_t len);
+int __wrap_posix_fallocate(int fd, off_t at, off_t len);
+int __wrap_posix_fallocate(int fd, off_t at, off_t len)
+{
+	return is_disk_full ? ENOSPC : __real_posix_fallocate(fd, at, len);
+}
+
+static void queue_that_has_no_room_leaves_no_name(void **state)
+{
+	struct spsc_producer p;
+
+	(void)state;
+	is_disk_full = true;
+	assert_int_equal(produce(&p), -ENOSPC);
+	is_disk_full = false;
+	assert_int_equal(spsc_remove(NAME), -ENOENT);
+}
+
 static void put_file(const void *bytes, size_t len, mode_t mode)
 {
 	int fd = shm_open(NAME, O_RDWR | O_CREAT | O_EXCL, mode);
@@ -348,6 +369,32 @@ static void what_is_no_queue_is_left_alone_and_half_a_one_replaced(void **state)
 	assert_int_equal(mkdir("/dev/shm" NAME, 0700), 0);
 	assert_int_equal(produce(&p), -EBADMSG);
 	assert_int_equal(rmdir("/dev/shm" NAME), 0);
+}
+
+static bool comes_another;
+
+int __real_shmname_remove(const struct identity_role *role, const char *name);
+int __wrap_shmname_remove(const struct identity_role *role, const char *name);
+int __wrap_shmname_remove(const struct identity_role *role, const char *name)
+{
+	if (comes_another)
+		shm_unlink(name);
+	comes_another = false;
+	return __real_shmname_remove(role, name);
+}
+
+static void half_a_queue_that_somebody_else_removes_is_made_anew(void **state)
+{
+	const uint32_t making = SPSC_MAKING;
+	struct spsc_producer p;
+
+	(void)state;
+	put_file(&making, sizeof(making), 0600);
+	comes_another = true;
+	assert_int_equal(produce(&p), 0);
+	assert_false(comes_another);
+	spsc_producer_close(&p);
+	assert_int_equal(spsc_remove(NAME), 0);
 }
 
 static void queue_of_another_user_is_refused(void **state)
@@ -560,6 +607,8 @@ int main(void)
 		CASE(child_has_the_role_after_its_parent_by_name),
 		CASE(queue_by_name_is_made_once_and_removed_when_nobody_is_in),
 		CASE(who_cannot_unlock_the_name_has_no_role),
+		CASE(queue_that_has_no_room_leaves_no_name),
+		CASE(half_a_queue_that_somebody_else_removes_is_made_anew),
 		CASE(what_is_no_queue_is_left_alone_and_half_a_one_replaced),
 		CASE(queue_of_another_user_is_refused),
 		CASE(who_waits_under_a_name_that_is_gone_is_told),
