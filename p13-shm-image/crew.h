@@ -110,10 +110,11 @@ uint32_t crew_bands(uint32_t rows);
  * made good for as one that died by itself. The caller's process is the
  * master; nothing is left of workers and semaphores, whatever is returned (a
  * master that is killed leaves the semaphores: see note_set). A set that
- * somebody removed, so that its id is another's by now, is not touched. Returns 0,
- * -EINTR (stopped), -EIDRM (the semaphores were removed), -EOWNERDEAD (workers die again and again), -ENOSPC (no
- * semaphores, or not so many in a set: see kernel.sem), an error of work, or
- * -errno of fork and waitpid: SIGCHLD must not be ignored. */
+ * somebody removed, so that its id is another's by now, is not touched.
+ * Returns 0, -EINTR (stopped), -EIDRM (the semaphores were removed),
+ * -EOWNERDEAD (workers die again and again), -ENOSPC (no semaphores, or not so
+ * many in a set: see kernel.sem), an error of work, or -errno of fork and
+ * waitpid: SIGCHLD must not be ignored. */
 int crew_run(const struct crew_job *job);
 
 #endif

@@ -127,9 +127,9 @@ int spsc_init(void *memory, size_t bytes, uint64_t item_bytes,
  * there is memory), -EPROTONOSUPPORT (another version's), -EMSGSIZE (items of
  * another size), -EBUSY (a process that lives has the role, or may live), -EXDEV
  * (made in another PID or time namespace), -ENOSYS (/proc does not tell who we
- * are), -EACCES (made by name: open it so). What a dead process had is taken over at the index that it last published: what it had
- * put and not published is lost, what it had popped and not released comes
- * again. */
+ * are), -EACCES (made by name: open it so). What a dead process had is taken
+ * over at the index that it last published: what it had put and not published
+ * is lost, what it had popped and not released comes again. */
 int spsc_producer_attach(struct spsc_producer *producer, void *memory,
 			 size_t bytes, uint64_t item_bytes);
 int spsc_consumer_attach(struct spsc_consumer *consumer, void *memory,
