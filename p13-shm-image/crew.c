@@ -332,14 +332,12 @@ static int make_set(struct master *master)
 	return 0;
 }
 
+/* Noted is what may be ours and stays, where nobody can tell. */
 static void remove_set(const struct master *master)
 {
-	struct identity_object now;
-	int error = identity_of_sysv(IDENTITY_SYSV_SEM, master->set, &now);
+	int error = sysv_sem_remove(master->set, &master->identity);
 
-	if (identity_compare(&master->identity, error, &now) == IDENTITY_SAME)
-		semctl(master->set, 0, IPC_RMID);
-	if (master->job->note_set)
+	if ((!error || error == -ESTALE) && master->job->note_set)
 		master->job->note_set(master->set, false);
 }
 

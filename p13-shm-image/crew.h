@@ -110,7 +110,8 @@ uint32_t crew_bands(uint32_t rows);
  * made good for as one that died by itself. The caller's process is the
  * master; nothing is left of workers and semaphores, whatever is returned (a
  * master that is killed leaves the semaphores: see note_set). A set that
- * somebody removed, so that its id is another's by now, is not touched.
+ * somebody removed, so that its id is another's by now, is not touched; where
+ * that cannot be told, as there is no /proc, the set stays, and noted.
  * Returns 0, -EINTR (stopped), -EIDRM (the semaphores were removed),
  * -EOWNERDEAD (workers die again and again), -ENOSPC (no semaphores, or not so
  * many in a set: see kernel.sem), an error of work, or -errno of fork and

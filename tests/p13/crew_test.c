@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/sem.h>
 
 #include "p13-shm-image/crew.h"
 #include "p13-shm-image/crew_worker.h"
 #include "tests/p13/crew_ground.h"
 #include "tests/support/foreign.h"
+#include "tests/support/unshare.h"
 
 static void every_row_is_done_once_after_those_it_reads(void **state)
 {
@@ -162,6 +164,33 @@ static void set_that_has_our_id_and_is_not_ours_stays(void **state)
 	}
 }
 
+/* In an IPC namespace, which takes along what stays. */
+static int run_without_proc(void *arg)
+{
+	struct crew_job job = job_of(arg, 2, CREW_DYNAMIC);
+
+	if (unshare_as_anybody(CLONE_NEWNS | CLONE_NEWIPC) ||
+	    mount("", "/", "", MS_REC | MS_PRIVATE, "") ||
+	    mount("none", "/proc", "tmpfs", 0, ""))
+		return 77;
+	job.note_set = note_set;
+	if (crew_run(&job) || noted_calls != 1)
+		return 1;
+	return semctl(noted_set, 0, GETVAL) < 0;
+}
+
+static void set_that_cannot_be_told_stays_and_is_noted(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	int status = support_child_status(run_without_proc, ground, 20000);
+
+	if (status == 77) {
+		print_message("namespaces are not permitted here\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
+}
+
 static void board_of_another_version_is_not_worked_on(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
@@ -212,6 +241,7 @@ int main(void)
 		CASE(error_of_the_work_is_the_result),
 		CASE(stop_ends_all_workers),
 		CASE(set_that_has_our_id_and_is_not_ours_stays),
+		CASE(set_that_cannot_be_told_stays_and_is_noted),
 		CASE(board_of_another_version_is_not_worked_on),
 		cmocka_unit_test(bands_cover_all_rows_and_fit_the_board),
 	};
