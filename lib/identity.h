@@ -271,6 +271,12 @@ enum identity_match identity_compare(const struct identity_object *noted,
 				     int error,
 				     const struct identity_object *now);
 
+/* Whether a socket is bound to the Unix socket file at that path, listening or
+ * not, of whatever type and in whatever network namespace. IDENTITY_DEAD:
+ * nobody; no bind(2) comes back to such a file. IDENTITY_UNKNOWN: the path is too
+ * long, or may not be written. Nobody notices that he is looked at. */
+enum identity_life identity_judge_socket(const char *path);
+
 /* As identity_format() and identity_parse(): words in one form, without blanks. */
 #define IDENTITY_OBJECT_TEXT 288
 void identity_format_object(const struct identity_object *object,

@@ -9,8 +9,10 @@
 #include <string.h>
 #include <sys/msg.h>
 #include <sys/shm.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -139,6 +141,38 @@ int identity_of_path(int dir, const char *path, struct identity_object *object)
 	error = note_file(fd, object);
 	close(fd);
 	return error;
+}
+
+/* The kernel's list of sockets has those of one network namespace, with the
+ * text that they were bound to, and a stream's connect(2) fails alike where
+ * nobody is bound and where who is does not listen yet. So it is asked by a
+ * datagram socket, whose connect(2) only sets an address. */
+enum identity_life identity_judge_socket(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	size_t size = strlen(path) + 1;
+	int fd, error;
+
+	if (size == 1 || size > sizeof(address.sun_path))
+		return IDENTITY_UNKNOWN;
+	memcpy(address.sun_path, path, size);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return IDENTITY_UNKNOWN;
+	error = connect(fd, (const struct sockaddr *)&address, sizeof(address))
+			? errno
+			: 0;
+	close(fd);
+	switch (error) {
+	case ECONNREFUSED:
+		return IDENTITY_DEAD;
+	case 0:
+	case EPROTOTYPE: /* of another type than ours */
+	case EPERM:      /* of ours, and has a peer */
+		return IDENTITY_ALIVE;
+	default:
+		return IDENTITY_UNKNOWN;
+	}
 }
 
 /* Linux knows no other way to a queue than opening it; a queue descriptor is

@@ -12,9 +12,7 @@
 #include <string.h>
 #include <sys/msg.h>
 #include <sys/shm.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -97,34 +95,13 @@ static void look_at_fifo(struct inventory_item *item, struct holders *file)
 		note_file(file, &st);
 }
 
-/* The kernel's list of sockets has those of one network namespace, with the
- * text that they were bound to; so it is asked by a datagram socket, whose
- * connect(2) only sets an address, and fails so where nobody is bound. */
-static bool is_nobody_bound(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd, error;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return false;
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	error = connect(fd, (const struct sockaddr *)&address, sizeof(address))
-			? errno
-			: 0;
-	close(fd);
-	return error == ECONNREFUSED;
-}
-
 static void look_at_socket(struct inventory_item *item, struct holders *file)
 {
 	struct stat st;
 
 	if (lstat(item->entry.name, &st))
 		return;
-	if (is_nobody_bound(item->entry.name))
+	if (identity_judge_socket(item->entry.name) == IDENTITY_DEAD)
 		item->users = 0;
 	else
 		holders_socket(item->entry.name, file);

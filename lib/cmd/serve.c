@@ -79,7 +79,8 @@ static _Noreturn void refuse(const struct rpc_server_options *server, int error)
 {
 	const char *path = server->unix_path;
 
-	if (path && (error == -ENOTSOCK || error == -ENAMETOOLONG))
+	if (path &&
+	    (error == -ENOTSOCK || error == -ENAMETOOLONG || error == -EPERM))
 		die_errno(error, "cannot listen on '%s'", path);
 	if (error == -EINVAL && server->host)
 		die_usage("--listen '%s': wanted an address like 127.0.0.1 or "

@@ -1,7 +1,7 @@
 /* rpc_listen.c - the file of a Unix socket outlives a killed server, and
- * bind(2) does not replace it. Whether anybody is behind it only connect(2)
- * tells; between that and unlink(2) no other server may do the same, which a
- * lock on the directory sees to. */
+ * bind(2) does not replace it. Between the look whether anybody is behind it and
+ * unlink(2) no other server may do the same, which a lock on the directory sees
+ * to. */
 #include "lib/rpc/rpc_listen.h"
 
 #include <errno.h>
@@ -138,28 +138,20 @@ static int lock_directory(const char *path)
 	return fd;
 }
 
-/* Remove what a dead server left. Returns 0 when the name is free. */
-static int remove_stale(const struct sockaddr_un *address)
+/* Remove what a dead server of ours left. Returns 0 when the name is free. */
+static int remove_stale(const char *path)
 {
 	struct stat status;
-	int fd, rc;
 
-	if (lstat(address->sun_path, &status))
+	if (lstat(path, &status))
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(status.st_mode))
 		return -ENOTSOCK;
-	fd = open_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK);
-	if (fd < 0)
-		return fd;
-	rc = connect(fd, (const struct sockaddr *)address, sizeof(*address))
-		     ? -errno
-		     : 0;
-	close(fd);
-	if (rc != -ECONNREFUSED)
+	if (identity_judge_socket(path) != IDENTITY_DEAD)
 		return -EADDRINUSE;
-	if (unlink(address->sun_path) && errno != ENOENT)
-		return -errno;
-	return 0;
+	if (status.st_uid != geteuid())
+		return -EPERM;
+	return unlink(path) && errno != ENOENT ? -errno : 0;
 }
 
 /* What the umask took away, of the very file that is open (O_PATH, of which
@@ -211,7 +203,7 @@ static int bind_unix(struct rpc_listener *listener,
 		 sizeof(*address))) {
 		if (errno != EADDRINUSE)
 			return -errno;
-		rc = remove_stale(address);
+		rc = remove_stale(address->sun_path);
 		if (rc)
 			return rc;
 		if (bind(listener->fd, (const struct sockaddr *)address,

@@ -22,15 +22,15 @@ struct rpc_listener {
 int rpc_listen_inet(struct rpc_listener *listener, enum rpc_transport transport,
 		    const char *host, uint16_t port);
 
-/* A Unix socket at path, which must outlive the listener. One that nobody
- * listens to is replaced. It has this mode, whatever the umask. Returns 0,
- * -EADDRINUSE (somebody does), -ENOTSOCK (another kind of file), -ESTALE
- * (somebody put another file there meanwhile, which stays as it is),
- * -ENAMETOOLONG, …
+/* A Unix socket at path, which must outlive the listener. What a dead server of
+ * the same user left there is replaced. It has this mode, whatever the umask.
+ * Returns 0, -EADDRINUSE (somebody is bound to it, be it without listening, or
+ * that cannot be told), -EPERM (nobody is, but it is another user's), -ENOTSOCK
+ * (another kind of file), -ESTALE (somebody put another file there meanwhile,
+ * which stays as it is), -ENAMETOOLONG, …
  *
  * A name can be looked at and removed only in two steps: who may write the
- * folder, and puts a file there within those microseconds, loses it, as a
- * socket that nobody listens to. */
+ * folder, and puts a file there within those microseconds, loses it. */
 int rpc_listen_unix(struct rpc_listener *listener, const char *path,
 		    mode_t mode);
 

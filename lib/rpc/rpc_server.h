@@ -114,10 +114,10 @@ struct rpc_server; /* opaque */
 
 /* Bind and listen: clients may connect when it returns, and are served once
  * rpc_server_run() is called. *options is copied, what it points to must
- * outlive the server. A Unix socket that a dead server left at unix_path is
- * replaced. Returns 0, -EADDRINUSE (a live server has it), -EINVAL (no
- * transport, host is no address), -ENAMETOOLONG (unix_path), -ENOTSOCK
- * (something else lies there), -EACCES, -ENOMEM, … */
+ * outlive the server. A Unix socket that a dead server of ours left at unix_path
+ * is replaced. Returns 0, -EADDRINUSE (a live server has it), -EINVAL (no
+ * transport, host is no address), -ENAMETOOLONG (unix_path), -ENOTSOCK or -EPERM
+ * (something else lies there, or another user's), -EACCES, -ENOMEM, … */
 int rpc_server_open(struct rpc_server **out,
 		    const struct rpc_server_options *options);
 

@@ -31,10 +31,21 @@ int __wrap_bind(int fd, const struct sockaddr *address, socklen_t len)
 	return rc;
 }
 
+/* As if what lies there now were another user's. */
+static bool is_another_user;
+
+uid_t __real_geteuid(void);
+uid_t __wrap_geteuid(void);
+uid_t __wrap_geteuid(void)
+{
+	return __real_geteuid() + is_another_user;
+}
+
 static int set_up(void **state)
 {
 	(void)state;
 	intrude = NULL;
+	is_another_user = false;
 	scratch_make(&scratch);
 	snprintf(path, sizeof(path), "%s", scratch_path(&scratch, "socket"));
 	snprintf(victim, sizeof(victim), "%s", scratch_path(&scratch, "key"));
@@ -164,6 +175,67 @@ static void file_of_another_under_our_name_stays_when_we_close(void **state)
 	}
 }
 
+/* A socket with that name, of whoever does not listen at it. */
+static int bind_another(int type)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)),
+			 0);
+	return fd;
+}
+
+static void assert_it_is_refused_and_stays(int wanted)
+{
+	struct rpc_listener listener;
+	struct stat before, after;
+
+	assert_int_equal(lstat(path, &before), 0);
+	assert_int_equal(rpc_listen_unix(&listener, path, 0600), wanted);
+	assert_int_equal(listener.fd, -1);
+	assert_int_equal(lstat(path, &after), 0);
+	assert_int_equal(after.st_ino, before.st_ino);
+}
+
+static void what_a_dead_server_left_is_replaced(void **state)
+{
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+	struct rpc_listener listener;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		close(bind_another(types[i]));
+		assert_int_equal(rpc_listen_unix(&listener, path, 0600), 0);
+		rpc_listen_close(&listener);
+	}
+}
+
+/* It refuses connections, as what the dead leave does. */
+static void socket_of_who_does_not_listen_yet_stays(void **state)
+{
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		fd = bind_another(types[i]);
+		assert_it_is_refused_and_stays(-EADDRINUSE);
+		close(fd);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
+static void what_a_dead_server_of_another_user_left_stays(void **state)
+{
+	(void)state;
+	close(bind_another(SOCK_STREAM));
+	is_another_user = true;
+	assert_it_is_refused_and_stays(-EPERM);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -174,6 +246,9 @@ int main(void)
 		CASE(socket_has_no_moment_with_more_than_was_asked_for),
 		CASE(mode_is_as_asked_for_whatever_the_umask),
 		CASE(file_of_another_under_our_name_stays_when_we_close),
+		CASE(what_a_dead_server_left_is_replaced),
+		CASE(socket_of_who_does_not_listen_yet_stays),
+		CASE(what_a_dead_server_of_another_user_left_stays),
 	};
 
 	return SUPPORT_MAIN(tests);
