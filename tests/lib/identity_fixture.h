@@ -159,19 +159,20 @@ static inline void make_zombie(pid_t pid)
 	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
 }
 
+static inline bool has_later_start(void *arg)
+{
+	const uint64_t *start = arg;
+	const pid_t child = start_sleeper(0);
+	const uint64_t now = identity_start_time(child);
+
+	kill_and_reap(child);
+	return now != *start;
+}
+
 /* Until processes that start now have another start time than that. */
 static inline void wait_for_next_tick(uint64_t start)
 {
-	const struct timespec pause = {.tv_nsec = 1000000};
-	pid_t child;
-	uint64_t now;
-
-	do {
-		nanosleep(&pause, NULL);
-		child = start_sleeper(0);
-		now = identity_start_time(child);
-		kill_and_reap(child);
-	} while (now == start);
+	assert_true(support_wait_until(has_later_start, &start, 20000));
 }
 
 #endif

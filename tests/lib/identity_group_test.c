@@ -251,26 +251,37 @@ static void wait_is_bounded_by_its_deadline(void **state)
 	end(&group);
 }
 
+/* In the wait: between two looks. */
+static bool is_parent_asleep(void *arg)
+{
+	struct identity_proc proc;
+
+	(void)arg;
+	return identity_proc_read(getppid(), &proc) == 0 && proc.state == 'S';
+}
+
 static void wait_ends_with_the_last_member(void **state)
 {
 	struct group group = {.pidfd = -1};
 	pid_t killer;
+	int status;
 
 	(void)state;
 	assert_int_equal(start_group(&group, 0), 0);
 	make_zombie(group.leader);
 	killer = fork();
 	if (killer == 0) {
-		const struct timespec pause = {.tv_nsec = 50000000};
+		bool is_asleep =
+			support_wait_until(is_parent_asleep, NULL, 10000);
 
-		nanosleep(&pause, NULL);
-		_exit(kill(group.member, SIGKILL) < 0);
+		_exit(kill(group.member, SIGKILL) < 0 || !is_asleep);
 	}
 	assert_int_equal(identity_wait_group(&group.identity, -1,
 					     tick_after(20 * TICK_S)),
 			 0);
 	assert_false(is_alive(group.member));
-	waitpid(killer, NULL, 0);
+	assert_int_equal(waitpid(killer, &status, 0), killer);
+	assert_int_equal(status, 0);
 	end(&group);
 }
 

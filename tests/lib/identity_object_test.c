@@ -404,13 +404,15 @@ static void remove_sysv(enum identity_kind kind, int id)
 	}
 }
 
+static bool is_later_second(void *arg)
+{
+	return time(NULL) > *(const int64_t *)arg;
+}
+
 /* The ctime has seconds. */
 static void wait_for_next_second(int64_t second)
 {
-	const struct timespec pause = {.tv_nsec = 1000000};
-
-	while (time(NULL) <= second)
-		nanosleep(&pause, NULL);
+	assert_true(support_wait_until(is_later_second, &second, 20000));
 }
 
 static void sysv_object_is_gone_when_removed(void **state)
