@@ -172,11 +172,24 @@ static void inherit(struct objname_entry *self,
 		self->object = present->object;
 }
 
+/* Remove the entry that is in the way of self's. -EAGAIN, or -EEXIST when it is
+ * to stay. */
+static int make_room(int fd, const char *file, struct objname_entry *self)
+{
+	struct objname_entry present;
+
+	if (read_entry(fd, file, &present)) {
+		if (!may_be_replaced(&present, self))
+			return -EEXIST;
+		inherit(self, &present);
+	}
+	return unlinkat(fd, file, 0) < 0 && errno != ENOENT ? -errno : -EAGAIN;
+}
+
 /* One attempt: -EAGAIN when it has to be made once more. */
 static int try_claim(struct objname_entry *self)
 {
 	char file[OBJNAME_ENTRY_FILE], text[OBJNAME_ENTRY_TEXT];
-	struct objname_entry present;
 	int fd = open_ledger(0, true), error = 0;
 
 	if (fd == -ENOENT)
@@ -187,20 +200,12 @@ static int try_claim(struct objname_entry *self)
 	objname_entry_format(self, text);
 	if (symlinkat(text, fd, file) < 0)
 		error = errno == ENOENT ? -EAGAIN : -errno;
-	if (error == -EEXIST) {
-		bool is_sound = read_entry(fd, file, &present);
-
-		if (is_sound && !may_be_replaced(&present, self)) {
-			close(fd);
-			return error;
-		}
-		if (is_sound)
-			inherit(self, &present);
-		error = -EAGAIN;
-		if (unlinkat(fd, file, 0) < 0 && errno != ENOENT)
-			error = -errno;
-	}
-	close(fd);
+	if (error == -EEXIST)
+		error = make_room(fd, file, self);
+	if (error && error != -EAGAIN)
+		leave_ledger(0, fd); /* it may be there for nothing */
+	else
+		close(fd);
 	return error;
 }
 

@@ -13,6 +13,7 @@
 #include "lib/tick.h"
 
 static int removals; /* of the folder by others, still to come */
+static bool is_disk_full;
 
 int __real_symlinkat(const char *text, int fd, const char *name);
 int __wrap_symlinkat(const char *text, int fd, const char *name);
@@ -20,6 +21,10 @@ int __wrap_symlinkat(const char *text, int fd, const char *name)
 {
 	if (removals > 0 && removals--)
 		__real_rmdir(ledger);
+	if (is_disk_full) {
+		errno = ENOSPC;
+		return -1;
+	}
 	return __real_symlinkat(text, fd, name);
 }
 
@@ -239,6 +244,21 @@ static void folder_that_goes_before_the_claim_is_made_again(void **state)
 	removals = 0;
 }
 
+static void claim_on_a_full_disk_leaves_no_folder(void **state)
+{
+	(void)state;
+	is_disk_full = true;
+	assert_int_equal(objname_claim(OBJNAME_SHM, "/x"), -ENOSPC);
+	is_disk_full = false;
+	assert_false(is_there(ledger));
+	/* One that others need stays. */
+	assert_int_equal(objname_claim(OBJNAME_SHM, "/y"), 0);
+	is_disk_full = true;
+	assert_int_equal(objname_claim(OBJNAME_SHM, "/x"), -ENOSPC);
+	is_disk_full = false;
+	assert_int_equal(look().n, 1);
+}
+
 static int claim_and_release_often(void *arg)
 {
 	char name[32];
@@ -286,6 +306,7 @@ int main(void)
 		IN_SCRATCH(entry_of_the_old_form_is_read_and_unknown),
 		IN_SCRATCH(entry_in_the_old_place_is_seen_and_struck_off),
 		IN_SCRATCH(folder_that_goes_before_the_claim_is_made_again),
+		IN_SCRATCH(claim_on_a_full_disk_leaves_no_folder),
 		IN_SCRATCH(processes_that_come_and_go_lose_no_claim),
 	};
 
