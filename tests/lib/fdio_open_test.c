@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/scratch.h"
+
 enum { CHILD_MS = 20000 };
 
 static void make_pipe(int fds[2])
@@ -185,6 +187,78 @@ static void flags_are_set_and_cleared(void **state)
 	assert_int_equal(fdio_set_nonblock(-1, true), -EBADF);
 }
 
+/* ---- what can be believed ---- */
+
+static int open_one(struct scratch *scratch, bool is_fifo)
+{
+	const char *path = scratch_path(scratch, is_fifo ? "fifo" : "file");
+
+	if (is_fifo)
+		assert_int_equal(mkfifo(path, 0600), 0);
+	return open(path, O_RDWR | O_CLOEXEC | (is_fifo ? 0 : O_CREAT), 0600);
+}
+
+static void what_others_may_write_is_not_trusted(void **state)
+{
+	static const mode_t modes[] = {0600, 0644, 0400, 0620, 0602, 0666};
+	struct scratch scratch;
+	int fd;
+
+	(void)state;
+	scratch_make(&scratch);
+	for (int is_fifo = 0; is_fifo < 2; is_fifo++) {
+		fd = open_one(&scratch, is_fifo);
+		assert_true(fd >= 0);
+		for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+			assert_int_equal(fchmod(fd, modes[i]), 0);
+			assert_int_equal(fdio_check_trusted(fd),
+					 modes[i] & 022 ? -EPERM : 0);
+		}
+		close(fd);
+	}
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fdio_check_trusted(fd), 0);
+	close(fd);
+	assert_int_equal(fdio_check_trusted(-1), -EBADF);
+	scratch_remove(&scratch);
+}
+
+/* Whose a file is: root's, ours, and another user's. */
+static int trust_as_another_user(void *arg)
+{
+	const int *fds = arg;
+
+	if (setuid(65534))
+		return 1;
+	if (fdio_check_trusted(fds[0]) || fdio_check_trusted(fds[1]))
+		return 2;
+	return fdio_check_trusted(fds[2]) == -EPERM ? 0 : 3;
+}
+
+static void what_another_user_has_is_not_trusted(void **state)
+{
+	struct scratch scratch;
+	int fds[3];
+
+	(void)state;
+	support_need_second_user();
+	scratch_make(&scratch);
+	for (uid_t i = 0; i < 3; i++) {
+		fds[i] = open_one(&scratch, false);
+		assert_true(fds[i] >= 0);
+		assert_int_equal(unlink(scratch_path(&scratch, "file")), 0);
+	}
+	assert_int_equal(fchown(fds[1], 65534, (gid_t)-1), 0);
+	assert_int_equal(fchown(fds[2], 65533, (gid_t)-1), 0);
+	assert_int_equal(fdio_check_trusted(fds[0]), 0);
+	assert_int_equal(fdio_check_trusted(fds[1]), -EPERM);
+	assert_int_equal(
+		support_child_status(trust_as_another_user, fds, CHILD_MS), 0);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	scratch_remove(&scratch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +268,8 @@ int main(void)
 		cmocka_unit_test(above_std_leaves_others_alone),
 		cmocka_unit_test(open_std_fills_the_gaps),
 		cmocka_unit_test(flags_are_set_and_cleared),
+		cmocka_unit_test(what_others_may_write_is_not_trusted),
+		cmocka_unit_test(what_another_user_has_is_not_trusted),
 	};
 
 	return SUPPORT_MAIN(tests);
