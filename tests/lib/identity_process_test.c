@@ -8,6 +8,10 @@
 
 static bool has_no_proc, has_no_pidfd;
 
+/* Who had the number that the next pidfd is asked for, until right after that;
+ * 0: whoever has it. */
+static pid_t had_it_before;
+
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
 
@@ -43,6 +47,10 @@ long __wrap_syscall(long number, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
+	if (number == SYS_pidfd_open && had_it_before) {
+		a[0] = had_it_before;
+		had_it_before = 0;
+	}
 	return __real_syscall(number, a[0], a[1], a[2], a[3]);
 }
 
@@ -668,6 +676,29 @@ static void without_pidfds_the_start_decides(void **state)
 	assert_life(with, IDENTITY_DEAD);
 }
 
+static void number_that_changes_hands_meanwhile_is_of_nobody(void **state)
+{
+	pid_t before = start_sleeper(0), pid = start_sleeper(0);
+	struct identity_process process = note(pid), other;
+
+	(void)state;
+	if (process.pidfs) {
+		had_it_before = before;
+		assert_int_equal(identity_of(pid, &other), -ESRCH);
+		had_it_before = before;
+		assert_int_equal(identity_open(&process), -ESRCH);
+		had_it_before = before;
+		assert_int_equal(identity_signal(&process, SIGKILL), -ESRCH);
+		assert_int_equal(had_it_before, 0);
+		assert_life(note(before), IDENTITY_ALIVE);
+		assert_life(process, IDENTITY_ALIVE);
+	}
+	kill_and_reap(before);
+	kill_and_reap(pid);
+	if (!process.pidfs)
+		skip(); /* before Linux 6.9 nothing tells */
+}
+
 static void pidfd_is_of_the_process_and_close_on_exec(void **state)
 {
 	pid_t pid = start_sleeper(0);
@@ -810,6 +841,7 @@ int main(void)
 		CASE(mount_over_proc_makes_all_unknown),
 		CASE(what_hidepid_hides_is_not_dead),
 		CASE(without_pidfds_the_start_decides),
+		CASE(number_that_changes_hands_meanwhile_is_of_nobody),
 		CASE(pidfd_is_of_the_process_and_close_on_exec),
 		CASE(text_comes_back_as_it_was),
 		CASE(other_text_is_refused),
