@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "lib/fdio.h"
+#include "lib/objname_entry.h"
 #include "lib/sysv.h"
 
 /* What is in each: bytes, one message, or the value of a semaphore. */
@@ -121,30 +122,12 @@ static int make_sysv(enum objname_kind kind, key_t key, int *id)
 static int look(const struct foreign_object *object,
 		struct identity_object *identity)
 {
-	char path[OBJNAME_MAX + 32];
+	char id[16];
 
-	switch (object->kind) {
-	case OBJNAME_SHM:
-		snprintf(path, sizeof(path), "/dev/shm%s", object->name);
-		return identity_of_path(AT_FDCWD, path, identity);
-	case OBJNAME_SEM:
-		snprintf(path, sizeof(path), "/dev/shm/sem.%s",
-			 object->name + 1);
-		return identity_of_path(AT_FDCWD, path, identity);
-	case OBJNAME_MQ:
-		return identity_of_queue(object->name, identity);
-	case OBJNAME_SYSV_SHM:
-		return identity_of_sysv(IDENTITY_SYSV_SHM, object->id,
-					identity);
-	case OBJNAME_SYSV_SEM:
-		return identity_of_sysv(IDENTITY_SYSV_SEM, object->id,
-					identity);
-	case OBJNAME_SYSV_MSG:
-		return identity_of_sysv(IDENTITY_SYSV_MSG, object->id,
-					identity);
-	default:
-		return identity_of_path(AT_FDCWD, object->name, identity);
-	}
+	snprintf(id, sizeof(id), "%d", object->id);
+	return objname_entry_look(object->kind,
+				  is_sysv(object->kind) ? id : object->name,
+				  identity);
 }
 
 static struct foreign_object *add(struct foreign *foreign,
