@@ -73,10 +73,10 @@ int objname_make(char *buf, size_t size, const char *word);
 int objname_check(const char *name);
 
 /* Note the caller as owner of an object. What a dead owner had is taken over,
- * and what an unknown one had, if it is not there; else -EEXIST. -EINVAL or -ENAMETOOLONG: no name for that
- * kind, or one with control characters; -EPERM: the folder is not to be
- * trusted. None of it is a reason to stop. A relative path is noted as an
- * absolute one. */
+ * and what an unknown one had, if it is not there; else -EEXIST. -EINVAL or
+ * -ENAMETOOLONG: no name for that kind, or one with control characters; -EPERM:
+ * the folder is not to be trusted. None of it is a reason to stop. A relative
+ * path is noted as an absolute one. */
 int objname_claim(enum objname_kind kind, const char *name);
 
 /* Note the object itself, for who has just made it; of an id, which is known

@@ -1,6 +1,6 @@
 /* objname_entry.h - one entry of the ledger as text, and under which name.
  *
- * For objname.c alone. Nothing here touches the ledger. All functions may be
+ * For objname*.c and tests. Nothing here touches the ledger. All functions may be
  * called by any thread.
  */
 #ifndef UNIXIPC_LIB_OBJNAME_ENTRY_H
@@ -20,8 +20,8 @@ enum {
 void objname_entry_program(char *buf, size_t size);
 
 /* The entry by which the caller would claim this object before it is made, a
- * path made absolute. Returns 0, -EINVAL when an object of that kind cannot be called
- * so or has control characters in its name, -ENAMETOOLONG, or -errno of
+ * path made absolute. Returns 0, -EINVAL when an object of that kind cannot be
+ * called so or has control characters in its name, -ENAMETOOLONG, or -errno of
  * getcwd(3). */
 int objname_entry_self(enum objname_kind kind, const char *name,
 		       struct objname_entry *entry);

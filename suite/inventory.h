@@ -69,9 +69,10 @@ const char *inventory_age(const struct inventory_item *item, char *buf,
 
 /* {"schema": "unixipc-objects/1", "objects": [{"kind", "name", "program",
  * "owner": {"pid", "alive"}, "exists", "size_bytes", "users", "messages",
- * "values", "created", "age_s", "foreign", "uid"}]}; what a kind does not have is
- * null, and so are "alive" of an owner that cannot be judged from here, "program"
- * and "pid" of what is foreign, and "uid" of what is not. A new reference, or NULL when memory is short. */
+ * "values", "created", "age_s", "foreign", "uid"}]}; what a kind does not have
+ * is null, and so are "alive" of an owner that cannot be judged from here,
+ * "program" and "pid" of what is foreign, and "uid" of what is not. A new
+ * reference, or NULL when memory is short. */
 json_t *inventory_to_json(const struct inventory *inventory);
 
 /* Why it is kept, for people: its owner may be alive, somebody may use it (as
