@@ -18,7 +18,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,8 +234,6 @@ int objname_made(enum objname_kind kind, const char *name)
 	return claim(kind, name, true);
 }
 
-static void forget_at_exit(const struct objname_entry *entry);
-
 /* Whether others may strike this off: the owner is dead, or the object is no
  * more. */
 static bool is_stale(const struct objname_entry *present)
@@ -271,7 +268,6 @@ int objname_release(enum objname_kind kind, const char *name)
 
 	if (error)
 		return error;
-	forget_at_exit(&self);
 	for (int place = 0; place < PLACES && !error; place++)
 		error = release_in(place, &self);
 	return error;
@@ -388,79 +384,4 @@ int objname_find(enum objname_kind kind, const char *name,
 	if (search.is_found)
 		return 0;
 	return error < 0 ? error : -ENOENT;
-}
-
-/* ---- at exit ------------------------------------------------------------------------ */
-
-static struct {
-	pthread_mutex_t lock; /* leaf: nothing is called while it is held */
-	bool is_registered;
-	struct objname_entry entries[64]; /* owner.pid 0: free */
-} at_exit = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-enum { AT_EXIT_MAX = sizeof(at_exit.entries) / sizeof(at_exit.entries[0]) };
-
-/* A copy, so that the lock is not held while objects are removed. */
-static struct objname_entry entry_at_exit(int i)
-{
-	struct objname_entry entry;
-
-	pthread_mutex_lock(&at_exit.lock);
-	entry = at_exit.entries[i];
-	pthread_mutex_unlock(&at_exit.lock);
-	return entry;
-}
-
-/* A forked child has the table too, but what is in it is not the child's. */
-static void remove_all(void)
-{
-	for (int i = 0; i < AT_EXIT_MAX; i++) {
-		struct objname_entry entry = entry_at_exit(i);
-
-		if (entry.owner.pid == getpid())
-			objname_remove(&entry);
-	}
-}
-
-static void forget_at_exit(const struct objname_entry *entry)
-{
-	pthread_mutex_lock(&at_exit.lock);
-	for (int i = 0; i < AT_EXIT_MAX; i++)
-		if (at_exit.entries[i].owner.pid == entry->owner.pid &&
-		    compare_entries(&at_exit.entries[i], entry) == 0)
-			at_exit.entries[i].owner.pid = 0;
-	pthread_mutex_unlock(&at_exit.lock);
-}
-
-static int remember_at_exit(const struct objname_entry *entry)
-{
-	int i = 0, error = 0;
-
-	pthread_mutex_lock(&at_exit.lock);
-	while (i < AT_EXIT_MAX && at_exit.entries[i].owner.pid != 0)
-		i++;
-	if (i == AT_EXIT_MAX)
-		error = -ENOBUFS;
-	else if (!at_exit.is_registered && atexit(remove_all) != 0)
-		error = -ENOMEM;
-	else
-		at_exit.entries[i] = *entry;
-	at_exit.is_registered |= error == 0;
-	pthread_mutex_unlock(&at_exit.lock);
-	return error;
-}
-
-int objname_remove_at_exit(enum objname_kind kind, const char *name)
-{
-	struct objname_entry self;
-	int error = objname_entry_self(kind, name, &self);
-
-	if (error)
-		return error;
-	forget_at_exit(&self); /* twice is once */
-	error = remember_at_exit(&self);
-	if (error)
-		return error;
-	objname_claim(kind, name); /* advice: it may fail */
-	return 0;
 }

@@ -118,9 +118,4 @@ void objname_ledger(char path[OBJNAME_LEDGER]);
  * stays; -EBUSY when another owner claimed it after entry was read. */
 int objname_remove(const struct objname_entry *entry);
 
-/* For commands: claim now, remove and release at exit(3) of this very
- * process (not of forked children). At most 64, then -ENOBUFS. Release takes
- * it off again. Call it after cli_parse(), in front of making the object. */
-int objname_remove_at_exit(enum objname_kind kind, const char *name);
-
 #endif

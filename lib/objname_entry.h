@@ -1,7 +1,7 @@
 /* objname_entry.h - one entry of the ledger as text, and under which name.
  *
- * For objname*.c and tests. Nothing here touches the ledger. All functions may be
- * called by any thread.
+ * For objname*.c and tests. Nothing here touches the ledger. All functions may
+ * be called by any thread.
  */
 #ifndef UNIXIPC_LIB_OBJNAME_ENTRY_H
 #define UNIXIPC_LIB_OBJNAME_ENTRY_H

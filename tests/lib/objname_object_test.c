@@ -14,9 +14,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "lib/child.h"
 #include "lib/objname_entry.h"
-#include "lib/tick.h"
 
 static bool may_not_read;
 
@@ -250,109 +248,17 @@ static void object_that_was_claimed_anew_is_not_removed(void **state)
 	assert_int_equal(look().n, 1);
 }
 
-/* ---- at exit ----------------------------------------------------------------------------------- */
-
 static const char *fifo_path(void)
 {
 	return scratch_path(&scratch, "fifo");
 }
 
-static int exit_with_a_fifo(void *arg)
-{
-	(void)arg;
-	if (objname_remove_at_exit(OBJNAME_FIFO, fifo_path()) ||
-	    objname_remove_at_exit(OBJNAME_FIFO, fifo_path()) ||
-	    mkfifo(fifo_path(), 0600))
-		_exit(2);
-	exit(look().n == 1 ? 0 : 3);
-}
-
-static void exit_removes_what_was_registered(void **state)
-{
-	(void)state;
-	assert_int_equal(support_child_status(exit_with_a_fifo, NULL, 10000),
-			 0);
-	assert_false(is_there(fifo_path()));
-	assert_false(is_there(ledger));
-}
-
-/* This one ends by exit(3) too, after a child of its own did. */
-static int exit_after_a_child(void *arg)
-{
-	int status;
-	pid_t pid;
-
-	(void)arg;
-	if (objname_remove_at_exit(OBJNAME_FIFO, fifo_path()) ||
-	    mkfifo(fifo_path(), 0600))
-		_exit(2);
-	pid = fork();
-	if (pid == 0)
-		exit(0);
-	if (pid < 0 || child_wait(pid, TICK_NEVER, &status) || status)
-		_exit(3);
-	/* The child had registered nothing and must have left it alone. */
-	exit(is_there(fifo_path()) ? 0 : 4);
-}
-
-static void exit_of_a_forked_child_removes_nothing(void **state)
-{
-	(void)state;
-	assert_int_equal(support_child_status(exit_after_a_child, NULL, 10000),
-			 0);
-	assert_false(is_there(fifo_path()));
-}
-
-static int release_and_exit(void *arg)
-{
-	(void)arg;
-	if (objname_remove_at_exit(OBJNAME_FIFO, fifo_path()) ||
-	    mkfifo(fifo_path(), 0600) ||
-	    objname_release(OBJNAME_FIFO, fifo_path()))
-		_exit(2);
-	exit(0);
-}
-
-static void exit_leaves_what_was_released(void **state)
-{
-	(void)state;
-	assert_int_equal(support_child_status(release_and_exit, NULL, 10000),
-			 0);
-	assert_true(is_there(fifo_path()));
-}
-
-static int register_too_many(void *arg)
-{
-	char path[160];
-	int error = 0, n = 0;
-
-	(void)arg;
-	for (; n < 1000 && !error; n++) {
-		snprintf(path, sizeof(path), "%s/%d", scratch.dir, n);
-		error = objname_remove_at_exit(OBJNAME_FIFO, path);
-	}
-	if (error != -ENOBUFS || n != 65)
-		_exit(2);
-	/* One that is released makes room. */
-	snprintf(path, sizeof(path), "%s/7", scratch.dir);
-	objname_release(OBJNAME_FIFO, path);
-	exit(objname_remove_at_exit(OBJNAME_FIFO, path) ? 3 : 0);
-}
-
-static void more_than_64_at_exit_are_refused(void **state)
-{
-	(void)state;
-	assert_int_equal(support_child_status(register_too_many, NULL, 20000),
-			 0);
-	assert_false(is_there(ledger));
-}
-
 static int be_killed_with_a_fifo(void *arg)
 {
 	(void)arg;
-	if (objname_remove_at_exit(OBJNAME_FIFO, fifo_path()) ||
+	if (objname_claim(OBJNAME_FIFO, fifo_path()) ||
 	    mkfifo(fifo_path(), 0600))
-		_exit(2);
+		return 2;
 	raise(SIGKILL);
 	return 3;
 }
@@ -386,10 +292,6 @@ int main(void)
 		IN_SCRATCH(object_of_another_user_stays),
 		IN_SCRATCH(what_is_taken_over_keeps_its_identity),
 		IN_SCRATCH(object_that_was_claimed_anew_is_not_removed),
-		IN_SCRATCH(exit_removes_what_was_registered),
-		IN_SCRATCH(exit_of_a_forked_child_removes_nothing),
-		IN_SCRATCH(exit_leaves_what_was_released),
-		IN_SCRATCH(more_than_64_at_exit_are_refused),
 		IN_SCRATCH(
 			what_a_killed_owner_left_is_listed_and_can_be_removed),
 	};
