@@ -193,6 +193,23 @@ static void what_an_unknown_owner_has_stays_its_own(void **state)
 	assert_false(is_there(ledger));
 }
 
+/* From here it is as if the object were gone. */
+static void what_is_in_another_ipc_namespace_stays_its_owners(void **state)
+{
+	struct objname_entry entry = entry_elsewhere(0);
+
+	(void)state;
+	entry.kind = OBJNAME_MQ;
+	entry.object.kind = IDENTITY_FILE;
+	entry.object.flags = IDENTITY_IS_QUEUE;
+	entry.object.ipc.inode++;
+	put_entry(&entry);
+	assert_int_equal(objname_match(&entry), IDENTITY_CANNOT_TELL);
+	assert_int_equal(objname_release(OBJNAME_MQ, entry.name), -EBUSY);
+	assert_int_equal(objname_claim(OBJNAME_MQ, entry.name), -EEXIST);
+	assert_int_equal(look().entries[0].owner.pid, entry.owner.pid);
+}
+
 static void entry_of_the_old_form_is_read_and_unknown(void **state)
 {
 	char file[OBJNAME_ENTRY_FILE], path[256], text[100];
@@ -303,6 +320,7 @@ int main(void)
 		IN_SCRATCH(owner_of_another_place_or_boot_is_unknown),
 		IN_SCRATCH(owner_is_unknown_without_proc),
 		IN_SCRATCH(what_an_unknown_owner_has_stays_its_own),
+		IN_SCRATCH(what_is_in_another_ipc_namespace_stays_its_owners),
 		IN_SCRATCH(entry_of_the_old_form_is_read_and_unknown),
 		IN_SCRATCH(entry_in_the_old_place_is_seen_and_struck_off),
 		IN_SCRATCH(folder_that_goes_before_the_claim_is_made_again),

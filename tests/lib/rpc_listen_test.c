@@ -17,6 +17,16 @@
 static struct scratch scratch;
 static char path[100], victim[100], moved[100];
 
+/* As if what lies there now were another user's. */
+static bool is_another_user;
+
+uid_t __real_geteuid(void);
+uid_t __wrap_geteuid(void);
+uid_t __wrap_geteuid(void)
+{
+	return __real_geteuid() + is_another_user;
+}
+
 /* What somebody who may write the folder does right behind bind(2). */
 static void (*intrude)(void);
 
@@ -29,16 +39,6 @@ int __wrap_bind(int fd, const struct sockaddr *address, socklen_t len)
 	if (rc == 0 && intrude)
 		intrude();
 	return rc;
-}
-
-/* As if what lies there now were another user's. */
-static bool is_another_user;
-
-uid_t __real_geteuid(void);
-uid_t __wrap_geteuid(void);
-uid_t __wrap_geteuid(void)
-{
-	return __real_geteuid() + is_another_user;
 }
 
 static int set_up(void **state)
@@ -81,6 +81,19 @@ static void swap_in_a_file(void)
 		perror("swap");
 }
 
+static void swap_in_a_socket(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (rename(path, moved) || fchmod(fd, 0600) ||
+	    __real_bind(fd, (struct sockaddr *)&address, sizeof(address)))
+		perror("swap");
+	close(fd);
+	is_another_user = true;
+}
+
 static void take_away(void)
 {
 	if (rename(path, moved))
@@ -110,6 +123,15 @@ static void file_that_is_swapped_in_keeps_its_mode(void **state)
 	intrude = swap_in_a_file;
 	assert_nothing_else_is_changed();
 	assert_int_equal(access(path, F_OK), 0);
+}
+
+static void socket_of_another_user_that_is_swapped_in_keeps_its_mode(
+	void **state)
+{
+	(void)state;
+	intrude = swap_in_a_socket;
+	assert_nothing_else_is_changed();
+	assert_int_equal(mode_of(path), 0600);
 }
 
 static void socket_whose_name_is_taken_away_serves_nobody(void **state)
@@ -242,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(link_that_is_swapped_in_changes_no_other_files_mode),
 		CASE(file_that_is_swapped_in_keeps_its_mode),
+		CASE(socket_of_another_user_that_is_swapped_in_keeps_its_mode),
 		CASE(socket_whose_name_is_taken_away_serves_nobody),
 		CASE(socket_has_no_moment_with_more_than_was_asked_for),
 		CASE(mode_is_as_asked_for_whatever_the_umask),
