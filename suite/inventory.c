@@ -291,7 +291,7 @@ int inventory_take_all(struct inventory *inventory)
 int inventory_remove(const struct inventory_item *item)
 {
 	struct inventory now = {0};
-	int error = append(&item->entry, &now);
+	int error = item->is_foreign ? -EBUSY : append(&item->entry, &now);
 
 	if (!error)
 		error = look(&now);

@@ -593,6 +593,25 @@ static void only_the_ledger_remembers_what_is_gone(void **state)
 	inventory_free(&inventory);
 }
 
+static void what_is_foreign_is_kept_also_when_it_is_gone(void **state)
+{
+	struct inventory inventory;
+	const struct inventory_item *item;
+	int fd = shm_open(NAME, O_RDWR | O_CREAT | O_EXCL, 0600);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(inventory_take_all(&inventory), 0);
+	item = find(&inventory, OBJNAME_SHM);
+	assert_true(item->is_foreign);
+	assert_string_equal(inventory_keeps(item), "it is not of this project");
+	assert_int_equal(inventory_remove(item), -EBUSY);
+	assert_int_equal(shm_unlink(NAME), 0);
+	assert_int_equal(inventory_remove(item), -EBUSY);
+	inventory_free(&inventory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -604,6 +623,7 @@ int main(void)
 			a_dead_owners_objects_go_if_they_are_surely_its),
 		cmocka_unit_test(what_was_made_anew_stays_and_is_forgotten),
 		cmocka_unit_test(what_was_not_noted_is_kept),
+		cmocka_unit_test(what_is_foreign_is_kept_also_when_it_is_gone),
 		cmocka_unit_test(what_somebody_uses_is_kept),
 		cmocka_unit_test(a_socket_bound_by_another_text_is_kept),
 		cmocka_unit_test(what_an_unknown_owner_has_is_kept),
