@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "p08-rwlock/kind.h"
 #include "p08-rwlock/myrwlock.h"
 
 struct held {
@@ -59,7 +60,7 @@ static inline void held_add(const struct myrwlock *lock)
 		.lock = lock,
 		.born = lock->born,
 		.count = 1,
-		.is_shared = lock->is_shared,
+		.is_shared = kind_is_shared(lock),
 	};
 }
 

@@ -54,8 +54,7 @@ int inner_take_until(struct myrwlock *lock, const struct inner_limit *limit)
  * it; all else that can be wrong leads to waiting in vain. */
 static bool is_sound(const struct myrwlock *lock)
 {
-	return lock->magic == MYRWLOCK_MAGIC && lock->is_shared &&
-	       lock->served <= 1;
+	return lock->magic == MYRWLOCK_MAGIC_SHARED && lock->served <= 1;
 }
 
 int inner_take_shared(struct myrwlock *lock, const struct inner_limit *limit)

@@ -8,19 +8,15 @@
 
 #include "lib/tick.h"
 #include "p08-rwlock/held.h"
+#include "p08-rwlock/kind.h"
 #include "p08-rwlock/roster.h"
 #include "p08-rwlock/short.h"
 #include "p08-rwlock/turn.h"
 
-static inline bool is_lock(const struct myrwlock *lock)
-{
-	return lock->magic == MYRWLOCK_MAGIC;
-}
-
 /* Who the caller is to this lock. */
 static inline int identify(const struct myrwlock *lock, uint64_t *me)
 {
-	if (lock->is_shared)
+	if (kind_is_shared(lock))
 		return roster_self(lock, me);
 	*me = held_self();
 	return 0;
@@ -60,7 +56,7 @@ static int read_lock(struct myrwlock *lock, bool is_try,
 	uint64_t me;
 	int rc;
 
-	if (!is_lock(lock))
+	if (!kind_is_lock(lock))
 		return EINVAL;
 	rc = identify(lock, &me);
 	if (rc)
@@ -96,7 +92,7 @@ static int write_lock(struct myrwlock *lock, bool is_try,
 	uint64_t me;
 	int rc;
 
-	if (!is_lock(lock))
+	if (!kind_is_lock(lock))
 		return EINVAL;
 	rc = identify(lock, &me);
 	if (rc)
@@ -117,7 +113,7 @@ int myrwlock_unlock(struct myrwlock *lock)
 	uint64_t me;
 	int rc;
 
-	if (!is_lock(lock))
+	if (!kind_is_lock(lock))
 		return EINVAL;
 	rc = identify(lock, &me);
 	if (rc)
@@ -126,7 +122,7 @@ int myrwlock_unlock(struct myrwlock *lock)
 		held = held_find(lock);
 		return held ? give_back(lock, held, me) : EPERM;
 	}
-	if (lock->is_shared)
+	if (kind_is_shared(lock))
 		return turn_leave_writing(lock, me);
 	note_writer(lock, 0);
 	return short_leave(lock, SHORT_WRITES) ? 0
@@ -138,7 +134,7 @@ int myrwlock_downgrade(struct myrwlock *lock)
 	uint64_t me;
 	int rc;
 
-	if (!is_lock(lock))
+	if (!kind_is_lock(lock))
 		return EINVAL;
 	rc = identify(lock, &me);
 	if (rc)
@@ -158,7 +154,7 @@ int myrwlock_consistent(struct myrwlock *lock)
 	uint64_t me;
 	int rc;
 
-	if (!is_lock(lock) || !lock->is_shared)
+	if (!kind_is_lock(lock) || !kind_is_shared(lock))
 		return EINVAL;
 	rc = roster_self(lock, &me);
 	return rc ? rc : turn_mend(lock, me);

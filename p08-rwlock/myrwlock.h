@@ -100,9 +100,8 @@ enum myrwlock_policy {
 
 /* All in it is the lock's own. */
 struct myrwlock {
-	uint32_t magic;
-	uint16_t policy;
-	uint16_t is_shared;
+	uint32_t magic; /* and whether it is shared */
+	uint32_t policy;
 	uint64_t born;   /* of two locks in one place, which */
 	uint64_t writer; /* which thread writes, or 0 */
 	uint32_t door;   /* a short way, past the mutex: short.h */
@@ -136,7 +135,8 @@ struct myrwlock {
 	} members[MYRWLOCK_MEMBERS];
 };
 
-#define MYRWLOCK_MAGIC 0x6d795257
+#define MYRWLOCK_MAGIC 0x6d795257        /* of one process */
+#define MYRWLOCK_MAGIC_SHARED 0x53795257 /* of several */
 #define MYRWLOCK_DOOR_OPEN 1
 #define MYRWLOCK_INITIALIZER_OF(of_policy)                      \
 	{                                                       \

@@ -6,6 +6,7 @@
 
 #include "lib/tick.h"
 #include "p08-rwlock/inner.h"
+#include "p08-rwlock/kind.h"
 #include "p08-rwlock/roster.h"
 #include "p08-rwlock/short.h"
 
@@ -85,24 +86,25 @@ static int make_mutex(pthread_mutex_t *mutex, bool is_shared)
 
 int myrwlock_init(struct myrwlock *lock, const struct myrwlock_attr *attr)
 {
+	const bool is_shared = attr && attr->pshared == PTHREAD_PROCESS_SHARED;
 	int rc = 0;
 
 	if (attr && !is_attr(attr))
 		return EINVAL;
 	*lock = (struct myrwlock){
-		.policy = attr ? (uint16_t)attr->policy : MYRWLOCK_FAIR,
-		.is_shared = attr && attr->pshared == PTHREAD_PROCESS_SHARED,
+		.policy = attr ? (uint32_t)attr->policy : MYRWLOCK_FAIR,
 		.born = (uint64_t)tick_now(),
 		.door = SHORT_OPEN,
 	};
-	if (lock->is_shared) {
+	if (is_shared) {
 		lock->door = SHORT_SHUT;
 		rc = -identity_place_here(&lock->place);
 	}
 	if (!rc)
-		rc = make_mutex(&lock->mutex, lock->is_shared);
+		rc = make_mutex(&lock->mutex, is_shared);
 	if (!rc)
-		lock->magic = MYRWLOCK_MAGIC;
+		lock->magic =
+			is_shared ? MYRWLOCK_MAGIC_SHARED : MYRWLOCK_MAGIC;
 	return rc;
 }
 
@@ -125,7 +127,7 @@ int myrwlock_look(struct myrwlock *lock, struct myrwlock_state *state)
 {
 	int rc;
 
-	if (lock->magic != MYRWLOCK_MAGIC)
+	if (!kind_is_lock(lock))
 		return EINVAL;
 	rc = inner_take(lock, NULL);
 	if (rc)
@@ -148,7 +150,7 @@ int myrwlock_destroy(struct myrwlock *lock)
 	bool is_used;
 	int rc;
 
-	if (lock->magic != MYRWLOCK_MAGIC)
+	if (!kind_is_lock(lock))
 		return EINVAL;
 	rc = inner_take(lock, NULL);
 	if (rc)

@@ -10,6 +10,7 @@
 #include "lib/tick.h"
 #include "p08-rwlock/held.h"
 #include "p08-rwlock/inner.h"
+#include "p08-rwlock/kind.h"
 
 enum { START_BITS = 64 - IDENTITY_PID_BITS };
 
@@ -91,7 +92,7 @@ bool roster_has_room(struct myrwlock *lock, uint64_t me)
 {
 	struct myrwlock_member *left;
 
-	if (!lock->is_shared)
+	if (!kind_is_shared(lock))
 		return true;
 	left = self.has_left ? find(lock, me, me) : NULL;
 	if (left) {
@@ -118,7 +119,7 @@ static void change(struct myrwlock_member *member, enum roster_state state)
 void roster_enter(struct myrwlock *lock, uint64_t me, enum roster_state state)
 {
 	struct myrwlock_member *member =
-		lock->is_shared ? find(lock, 0, me) : NULL;
+		kind_is_shared(lock) ? find(lock, 0, me) : NULL;
 
 	if (!member)
 		return;
@@ -129,7 +130,7 @@ void roster_enter(struct myrwlock *lock, uint64_t me, enum roster_state state)
 void roster_note(struct myrwlock *lock, uint64_t me, enum roster_state state)
 {
 	struct myrwlock_member *member =
-		lock->is_shared ? find(lock, me, me) : NULL;
+		kind_is_shared(lock) ? find(lock, me, me) : NULL;
 
 	if (member)
 		change(member, state);
@@ -138,7 +139,7 @@ void roster_note(struct myrwlock *lock, uint64_t me, enum roster_state state)
 void roster_leave(struct myrwlock *lock, uint64_t me)
 {
 	struct myrwlock_member *member =
-		lock->is_shared ? find(lock, me, me) : NULL;
+		kind_is_shared(lock) ? find(lock, me, me) : NULL;
 
 	if (member)
 		member->who = 0;
@@ -147,14 +148,14 @@ void roster_leave(struct myrwlock *lock, uint64_t me)
 uint32_t roster_look(const struct myrwlock *lock, uint64_t me)
 {
 	const struct myrwlock_member *member =
-		lock->is_shared ? find(lock, me, me) : NULL;
+		kind_is_shared(lock) ? find(lock, me, me) : NULL;
 
 	return member ? member->state : 0;
 }
 
 void roster_let_in(struct myrwlock *lock)
 {
-	for (int i = 0; lock->is_shared && i < MYRWLOCK_MEMBERS; i++)
+	for (int i = 0; kind_is_shared(lock) && i < MYRWLOCK_MEMBERS; i++)
 		if (lock->members[i].who &&
 		    lock->members[i].state == ROSTER_WAITS)
 			lock->members[i].state = ROSTER_LET_IN;
@@ -254,6 +255,7 @@ void roster_count_anew(struct myrwlock *lock)
 
 void roster_patrol(struct myrwlock *lock)
 {
-	if (lock->is_shared && now_ms() - lock->patrolled_ms > ROSTER_PATROL_MS)
+	if (kind_is_shared(lock) &&
+	    now_ms() - lock->patrolled_ms > ROSTER_PATROL_MS)
 		roster_count_anew(lock);
 }
