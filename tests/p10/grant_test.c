@@ -168,22 +168,37 @@ static void who_came_first_is_served_first(void **state)
 	table_remove(table);
 }
 
-static void waiter_that_is_killed_with_a_grant_costs_nothing(void **state)
+static void stop_waiter(struct table *table, int i)
+{
+	kill(table->pid[i], SIGSTOP);
+	assert_int_equal(waitpid(table->pid[i], NULL, WUNTRACED),
+			 table->pid[i]);
+}
+
+/* The slot is granted to waiter 0, which is stopped and cannot take it; waiter 1
+ * asks, too, and is stopped until that has been seen. */
+static struct table *table_make_with_stopped_grantee(void)
 {
 	struct table *table = table_make(1);
 	struct sempool *pool = &table->fixture.pool;
 	struct sempool_lease lease;
 
-	(void)state;
 	assert_int_equal(sempool_acquire(pool, &lease), 0);
-	start_waiter(table, 0);
-	start_waiter(table, 1);
-	/* It is given the slot, and cannot take it. */
-	kill(table->pid[0], SIGSTOP);
-	assert_int_equal(waitpid(table->pid[0], NULL, WUNTRACED),
-			 table->pid[0]);
+	for (int i = 0; i < 2; i++)
+		start_waiter(table, i);
+	for (int i = 0; i < 2; i++)
+		stop_waiter(table, i);
 	assert_int_equal(sempool_release(pool, &lease), 0);
 	assert_int_equal(sempool_count_free(pool), 0);
+	kill(table->pid[1], SIGCONT);
+	return table;
+}
+
+static void waiter_that_is_killed_with_a_grant_costs_nothing(void **state)
+{
+	struct table *table = table_make_with_stopped_grantee();
+
+	(void)state;
 	kill(table->pid[0], SIGKILL);
 	assert_int_equal(fixture_reap(&table->fixture, table->pid[0]),
 			 128 + SIGKILL);
@@ -194,18 +209,11 @@ static void waiter_that_is_killed_with_a_grant_costs_nothing(void **state)
 
 static void waiter_that_is_stopped_is_passed_over(void **state)
 {
-	struct table *table = table_make(1);
+	struct table *table = table_make_with_stopped_grantee();
 	struct sempool *pool = &table->fixture.pool;
 	struct sempool_lease lease;
 
 	(void)state;
-	assert_int_equal(sempool_acquire(pool, &lease), 0);
-	start_waiter(table, 0);
-	start_waiter(table, 1);
-	kill(table->pid[0], SIGSTOP);
-	assert_int_equal(waitpid(table->pid[0], NULL, WUNTRACED),
-			 table->pid[0]);
-	assert_int_equal(sempool_release(pool, &lease), 0);
 	assert_int_equal(fixture_reap(&table->fixture, table->pid[1]), 0);
 	/* Nor does it delay those who come now. */
 	assert_null(find_asker(table, table->pid[0]));
