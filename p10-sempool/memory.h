@@ -1,10 +1,12 @@
 /* memory.h - what lies in the shared memory of a pool, for the files of
  * sempool.h alone and for tests that damage it.
  *
- * Nothing in it is trusted. The head is checked when the pool is opened, and
- * not read again; the rest may say anything at any time, and the worst that
- * comes of it is a wrong number on a screen, a slot lent twice (which its
- * first holder is told when it releases), or -EBADMSG.
+ * Nothing in it is trusted but the semaphore. The head is checked when the pool is
+ * opened, and not read again; the rest may say anything at any time, and the
+ * worst that comes of it is a wrong number on a screen, a slot lent twice (which
+ * its first holder is told when it releases), or -EBADMSG. The semaphore is the
+ * C library's: a look at its bytes before each use would be a race with who
+ * writes them, and only bind us to one library's layout.
  */
 #ifndef UNIXIPC_P10_SEMPOOL_MEMORY_H
 #define UNIXIPC_P10_SEMPOOL_MEMORY_H

@@ -27,6 +27,12 @@
  *           at the door. Who entered one later (setns(2), unshare(2)) must not
  *           use the handle
  * another IPC namespace    nothing: what counts is a shared /dev/shm
+ * somebody writes over the pool    a slot may be lent twice, which its first holder
+ *           is told when it releases, or calls return -EBADMSG; waits end by their
+ *           deadlines. But for the semaphore itself, of which the C library
+ *           believes every byte: who writes over that can make it abort those who
+ *           wait, or post, or keep them beyond their deadlines; and who truncates
+ *           the memory has them die of SIGBUS. Only processes of the same user can
  *
  * No library function writes into the ledger of IPC objects (lib/objname):
  * commands do.

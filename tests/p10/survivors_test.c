@@ -1,9 +1,12 @@
 /* A worker or the manager of a pool is struck wherever it is: all others get a
  * connection within a second, nobody gets one that is lent, and there is one
- * manager. Who comes from another PID namespace is refused.
+ * manager. Who comes from another PID namespace is refused. Who scribbles over
+ * the pool and dies keeps nobody from ending by its deadline.
  * timeout: 900 */
 #include <errno.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "tests/p10/fixture.h"
@@ -138,11 +141,88 @@ static void connections_come_back_within_a_second_of_a_death(void **state)
 	survivors_play(&play);
 }
 
+/* ---- a scribbler ---- */
+
+static int enter_to_scribble(struct survivors_actor *self)
+{
+	return self->is_successor ? 0 : enter_worker(self);
+}
+
+/* All but the C library's semaphore, by which it can crash who waits there. */
+static int scribble(struct survivors_actor *self)
+{
+	const struct sempool *pool = self->own;
+	struct sempool_memory *memory;
+	const size_t front = offsetof(struct sempool_memory, units);
+	size_t behind;
+
+	if (self->is_successor)
+		return tick_sleep_until(tick_after(TICK_MS));
+	memory = pool->memory;
+	behind = rng_below(&self->rng, 4) ? 512 : pool->bytes;
+	survivors_scribble(self, memory, front);
+	survivors_scribble(self, &memory->units + 1,
+			   behind - front - sizeof(memory->units));
+	return tick_sleep_until(
+		tick_after((int64_t)rng_below(&self->rng, 200) * TICK_US));
+}
+
+/* Whatever they are told, they are told in time. */
+static int borrow_anything(struct survivors_actor *self)
+{
+	struct sempool_lease lease;
+
+	if (sempool_acquire_until(self->own, &lease, tick_after(TICK_S / 2)) ==
+	    0)
+		sempool_release(self->own, &lease);
+	return 0;
+}
+
+static int patrol_anything(struct survivors_actor *self)
+{
+	sempool_patrol(self->own);
+	return tick_sleep_until(tick_after(TICK_MS));
+}
+
+/* Nobody is left in it, and what it says is of no use. */
+static void clear_anything(void *stage)
+{
+	(void)stage;
+	sempool_close(&fixture.pool);
+	assert_int_equal(shm_unlink(fixture.name), 0);
+	fixture_end(&fixture);
+}
+
+static void who_scribbles_over_the_pool_keeps_nobody_for_a_second(void **state)
+{
+	struct survivors_play scribbled = play;
+
+	(void)state;
+	scribbled.name = "P10 scribbler";
+	for (int i = 0; i < 2; i++) {
+		scribbled.role[i].is_never_struck = true;
+		scribbled.role[i].step = i ? borrow_anything : patrol_anything;
+	}
+	scribbled.role[2] =
+		(struct survivors_role){.name = "scribbler",
+					.count = 1,
+					.enter = enter_to_scribble,
+					.step = scribble,
+					.refusal_elsewhere = -EXDEV};
+	scribbled.life_ns = 5 * TICK_MS;
+	scribbled.calls[0] = 0;
+	scribbled.check = NULL;
+	scribbled.clear = clear_anything;
+	survivors_play(&scribbled);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			connections_come_back_within_a_second_of_a_death),
+		cmocka_unit_test(
+			who_scribbles_over_the_pool_keeps_nobody_for_a_second),
 	};
 
 	return SUPPORT_MAIN(tests);
