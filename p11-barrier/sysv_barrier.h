@@ -66,7 +66,7 @@ struct sysv_barrier {
  * before it filled it, but it may as well be anybody's. Returns its id, or
  * -EINVAL (count, or the system's limit of semaphores in a set, semmsl, is below
  * 10), -EBUSY (a barrier in use), -EEXIST (a set of something else, or of
- * another version), -ETIMEDOUT (an empty one, for two seconds or more), -EACCES
+ * another version), -ETIMEDOUT (an empty one, for a second or more), -EACCES
  * (of another user), -ENOSPC (the system's limits of sets or semaphores, semmni
  * or semmns), -E2BIG (of operations in a call, semopm, below 8), ...
  *
