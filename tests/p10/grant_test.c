@@ -176,7 +176,7 @@ static void stop_waiter(struct table *table, int i)
 }
 
 /* The slot is granted to waiter 0, which is stopped and cannot take it; waiter 1
- * asks, too, and is stopped until that has been seen. */
+ * asks, too, and is stopped until the test lets it go. */
 static struct table *table_make_with_stopped_grantee(void)
 {
 	struct table *table = table_make(1);
@@ -190,7 +190,6 @@ static struct table *table_make_with_stopped_grantee(void)
 		stop_waiter(table, i);
 	assert_int_equal(sempool_release(pool, &lease), 0);
 	assert_int_equal(sempool_count_free(pool), 0);
-	kill(table->pid[1], SIGCONT);
 	return table;
 }
 
@@ -199,6 +198,7 @@ static void waiter_that_is_killed_with_a_grant_costs_nothing(void **state)
 	struct table *table = table_make_with_stopped_grantee();
 
 	(void)state;
+	kill(table->pid[1], SIGCONT);
 	kill(table->pid[0], SIGKILL);
 	assert_int_equal(fixture_reap(&table->fixture, table->pid[0]),
 			 128 + SIGKILL);
@@ -207,13 +207,12 @@ static void waiter_that_is_killed_with_a_grant_costs_nothing(void **state)
 	table_remove(table);
 }
 
-static void waiter_that_is_stopped_is_passed_over(void **state)
+static void pass_over_who_is_stopped(struct table *table)
 {
-	struct table *table = table_make_with_stopped_grantee();
 	struct sempool *pool = &table->fixture.pool;
 	struct sempool_lease lease;
 
-	(void)state;
+	kill(table->pid[1], SIGCONT);
 	assert_int_equal(fixture_reap(&table->fixture, table->pid[1]), 0);
 	/* Nor does it delay those who come now. */
 	assert_null(find_asker(table, table->pid[0]));
@@ -223,6 +222,21 @@ static void waiter_that_is_stopped_is_passed_over(void **state)
 	kill(table->pid[0], SIGCONT);
 	assert_int_equal(fixture_reap(&table->fixture, table->pid[0]), 0);
 	table_remove(table);
+}
+
+static void waiter_that_is_stopped_is_passed_over(void **state)
+{
+	(void)state;
+	pass_over_who_is_stopped(table_make_with_stopped_grantee());
+}
+
+static void grant_of_a_time_to_come_is_passed_on_too(void **state)
+{
+	struct table *table = table_make_with_stopped_grantee();
+
+	(void)state;
+	atomic_store(&table->fixture.pool.memory->place[0].since_ns, INT64_MAX);
+	pass_over_who_is_stopped(table);
 }
 
 static int give_and_die(void *arg)
@@ -312,6 +326,7 @@ int main(void)
 		cmocka_unit_test(
 			waiter_that_is_killed_with_a_grant_costs_nothing),
 		cmocka_unit_test(waiter_that_is_stopped_is_passed_over),
+		cmocka_unit_test(grant_of_a_time_to_come_is_passed_on_too),
 		cmocka_unit_test(
 			giver_that_is_killed_before_its_call_costs_nothing),
 		cmocka_unit_test(grants_to_nobody_are_given_back),
