@@ -163,6 +163,9 @@ static int scribble(struct survivors_actor *self)
 	survivors_scribble(self, memory, front);
 	survivors_scribble(self, &memory->units + 1,
 			   behind - front - sizeof(memory->units));
+	/* Or all would soon be told that it was removed, and look no further. */
+	if (rng_below(&self->rng, 8))
+		atomic_store(&memory->is_closed, 0);
 	return tick_sleep_until(
 		tick_after((int64_t)rng_below(&self->rng, 200) * TICK_US));
 }
@@ -184,7 +187,15 @@ static int patrol_anything(struct survivors_actor *self)
 	return tick_sleep_until(tick_after(TICK_MS));
 }
 
-/* Nobody is left in it, and what it says is of no use. */
+/* What nobody living has is given back, whatever was written there; only that the
+ * pool was removed is believed. */
+static void check_anything(void *stage)
+{
+	atomic_store(&fixture.pool.memory->is_closed, 0);
+	check(stage);
+}
+
+/* Its head may be that of no pool. */
 static void clear_anything(void *stage)
 {
 	(void)stage;
@@ -211,7 +222,7 @@ static void who_scribbles_over_the_pool_keeps_nobody_for_a_second(void **state)
 					.refusal_elsewhere = -EXDEV};
 	scribbled.life_ns = 5 * TICK_MS;
 	scribbled.calls[0] = 0;
-	scribbled.check = NULL;
+	scribbled.check = check_anything;
 	scribbled.clear = clear_anything;
 	survivors_play(&scribbled);
 }
