@@ -10,4 +10,4 @@ P08_TSAN_TESTS := p08/myrwlock_test p08/turn_test p08/bound_test p08/crowd_test 
 	p08/plain_test p08/stress_test
 TSAN_TESTS += $(P08_TSAN_TESTS)
 # See tests/p08/clocklock.h.
-$(foreach t,$(P08_TSAN_TESTS),$(eval TEST_LDFLAGS_$(t) := -Wl,--wrap=pthread_mutex_clocklock))
+$(foreach t,$(P08_TSAN_TESTS) p08/inner_test,$(eval TEST_LDFLAGS_$(t) := -Wl,--wrap=pthread_mutex_clocklock))

@@ -3,7 +3,6 @@
 #include "p08-rwlock/myrwlock.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -13,11 +12,9 @@
 #include <unistd.h>
 
 #include "lib/child.h"
-#include "lib/tick.h"
-#include "tests/support/support.h"
+#include "tests/p08/fixture.h"
 
 enum {
-	MS = 30000,
 	WORDS = offsetof(struct myrwlock, mutex) / sizeof(uint32_t),
 	LOCKS = 2 * WORDS, /* each word becomes 0 in one, ones in another */
 	WAITERS = 2,       /* a reader and a writer */
@@ -56,7 +53,7 @@ static void remove_ground(struct ground *ground)
 
 /* ---- who is stopped ---- */
 
-static bool are_in_line(void *arg)
+static bool are_all_in_line(void *arg)
 {
 	struct ground *ground = arg;
 	struct myrwlock_state state;
@@ -84,7 +81,7 @@ static int stop_with_the_mutexes(void *arg)
 		if (myrwlock_wrlock(&ground->lock[i]))
 			return 1;
 	atomic_store(&ground->is_inside, true);
-	if (!support_wait_until(are_in_line, ground, MS))
+	if (!support_wait_until(are_all_in_line, ground, MS))
 		return 2;
 	for (unsigned int i = 0; i < ground->locks; i++)
 		if (pthread_mutex_lock(&ground->lock[i].mutex))
@@ -130,9 +127,9 @@ static void kill_and_reap(pid_t pid)
 
 /* ---- one who waits ---- */
 
-static int take(struct myrwlock *lock, bool is_writer, int64_t ns)
+static int take(struct myrwlock *lock, bool is_writer, int64_t ms)
 {
-	const struct timespec until = tick_to_timespec(tick_after(ns));
+	struct timespec until = in_ms(CLOCK_MONOTONIC, ms);
 
 	return is_writer ? myrwlock_clockwrlock(lock, CLOCK_MONOTONIC, &until)
 			 : myrwlock_clockrdlock(lock, CLOCK_MONOTONIC, &until);
@@ -157,12 +154,12 @@ static bool is_nobody_in_line(void *arg)
 }
 
 /* Returns false if the time was over before the child was stopped. */
-static bool give_up_outside(bool is_writer, bool comes_again, int64_t ns)
+static bool give_up_outside(bool is_writer, bool comes_again, int64_t ms)
 {
 	struct ground *ground = make_ground(1, 1);
 	struct myrwlock *lock = &ground->lock[0];
 	pid_t pid = start_holder(ground);
-	int rc = take(lock, is_writer, ns);
+	int rc = take(lock, is_writer, ms);
 	bool was_stopped = atomic_load(&ground->has_mutexes);
 
 	if (was_stopped) {
@@ -181,7 +178,7 @@ static bool give_up_outside(bool is_writer, bool comes_again, int64_t ns)
 	}
 	kill_and_reap(pid);
 	if (was_stopped) {
-		assert_int_equal(take(lock, true, TICK_S), EOWNERDEAD);
+		assert_int_equal(take(lock, true, 1000), EOWNERDEAD);
 		assert_int_equal(count_members(lock), 1);
 		assert_int_equal(myrwlock_consistent(lock), 0);
 		assert_int_equal(myrwlock_unlock(lock), 0);
@@ -195,48 +192,27 @@ static void deadline_holds_while_the_owner_of_the_mutex_is_stopped(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 4; i++) {
-		int64_t ns = TICK_S / 10;
+		int64_t ms = 100;
 
-		while (!give_up_outside(i & 1, i & 2, ns))
-			ns *= 2;
+		while (!give_up_outside(i & 1, i & 2, ms))
+			ms *= 2;
 	}
 }
 
 /* ---- many, at locks that are written over ---- */
 
-struct waiter {
-	struct myrwlock *lock;
-	pthread_t thread;
-	bool is_writer;
-	int64_t ns;
-	atomic_bool is_done;
-};
-
-static void *wait_in_line(void *arg)
-{
-	struct waiter *waiter = arg;
-
-	take(waiter->lock, waiter->is_writer, waiter->ns);
-	atomic_store(&waiter->is_done, true);
-	return NULL;
-}
-
 struct crowd {
-	struct waiter waiter[LOCKS][WAITERS];
+	struct helper waiter[LOCKS][WAITERS];
 };
 
-static void start_crowd(struct crowd *crowd, struct ground *ground, int64_t ns)
+static void start_crowd(struct crowd *crowd, struct ground *ground, int64_t ms)
 {
+	static const enum act acts[WAITERS] = {READ_LATE, WRITE_LATE};
+
 	for (int i = 0; i < LOCKS; i++)
 		for (int k = 0; k < WAITERS; k++) {
-			struct waiter *waiter = &crowd->waiter[i][k];
-
-			*waiter = (struct waiter){.lock = &ground->lock[i],
-						  .is_writer = k == 1,
-						  .ns = ns};
-			assert_int_equal(pthread_create(&waiter->thread, NULL,
-							wait_in_line, waiter),
-					 0);
+			crowd->waiter[i][k] = (struct helper){.ms = ms};
+			start(&crowd->waiter[i][k], &ground->lock[i], acts[k]);
 		}
 }
 
@@ -246,16 +222,16 @@ static bool is_crowd_done(void *arg)
 
 	for (int i = 0; i < LOCKS; i++)
 		for (int k = 0; k < WAITERS; k++)
-			if (!atomic_load(&crowd->waiter[i][k].is_done))
+			if (!is_done(&crowd->waiter[i][k]))
 				return false;
 	return true;
 }
 
-static void join_crowd(struct crowd *crowd)
+static void finish_crowd(struct crowd *crowd)
 {
 	for (int i = 0; i < LOCKS; i++)
 		for (int k = 0; k < WAITERS; k++)
-			pthread_join(crowd->waiter[i][k].thread, NULL);
+			finish(&crowd->waiter[i][k]);
 }
 
 static void assert_mutex_is_not_kept(struct myrwlock *lock)
@@ -271,7 +247,7 @@ static void assert_mutex_is_not_kept(struct myrwlock *lock)
 }
 
 /* Returns false if a deadline was over before the child was stopped. */
-static bool wait_at_what_is_written_over(int64_t ns)
+static bool wait_at_what_is_written_over(int64_t ms)
 {
 	static struct crowd crowd;
 	struct ground *ground = make_ground(LOCKS, WAITERS);
@@ -280,12 +256,12 @@ static bool wait_at_what_is_written_over(int64_t ns)
 
 	ground->scribbles = true;
 	pid = start_holder(ground);
-	start_crowd(&crowd, ground, ns);
+	start_crowd(&crowd, ground, ms);
 	are_done = support_wait_until(is_crowd_done, &crowd, MS);
 	was_stopped = atomic_load(&ground->has_mutexes);
 	kill_and_reap(pid);
 	assert_true(are_done);
-	join_crowd(&crowd);
+	finish_crowd(&crowd);
 	for (int i = 0; was_stopped && i < LOCKS; i++)
 		assert_mutex_is_not_kept(&ground->lock[i]);
 	remove_ground(ground);
@@ -294,11 +270,11 @@ static bool wait_at_what_is_written_over(int64_t ns)
 
 static void deadline_holds_whatever_is_written_before_the_mutex(void **state)
 {
-	int64_t ns = TICK_S / 4;
+	int64_t ms = 250;
 
 	(void)state;
-	while (!wait_at_what_is_written_over(ns))
-		ns *= 2;
+	while (!wait_at_what_is_written_over(ms))
+		ms *= 2;
 }
 
 int main(void)
