@@ -413,6 +413,36 @@ static void empty_one_is_waited_for_and_left_alone(void **state)
 	leftover_assert_same(&before);
 }
 
+static int create_as_nobody(void *arg)
+{
+	(void)arg;
+	return setgid(65534) || setuid(65534) ||
+	       sysv_barrier_create(KEY, 1, 0666) < 0;
+}
+
+/* Root is no exception; who has the id from somebody whom he trusts may join. */
+static void what_another_user_put_in_our_way_is_not_joined(void **state)
+{
+	struct sysv_barrier barrier;
+	int id;
+
+	(void)state;
+	support_need_second_user();
+	before = leftover_count();
+	assert_int_equal(support_child_status(create_as_nobody, NULL, 20000),
+			 0);
+	id = semget(KEY, 0, 0);
+	assert_true(id >= 0);
+	assert_int_equal(sysv_barrier_open(&barrier, KEY, tick_after(LIMIT)),
+			 -EACCES);
+	assert_int_equal(sysv_barrier_reap(KEY), -EACCES);
+	assert_int_equal(sysv_barrier_create(KEY, 1, 0600), -EACCES);
+	assert_int_equal(sysv_barrier_join(&barrier, id), 0);
+	assert_int_equal(sysv_barrier_close(&barrier), 0);
+	assert_int_equal(sysv_barrier_destroy(id), 0);
+	leftover_assert_same(&before);
+}
+
 static void set_of_something_else_is_left_alone(void **state)
 {
 	const unsigned short values[16] = {1, 2, 3};
@@ -456,6 +486,8 @@ int main(void)
 		cmocka_unit_test(child_with_the_same_pid_is_no_member),
 		cmocka_unit_test(death_in_another_pid_namespace_is_told),
 		cmocka_unit_test(empty_one_is_waited_for_and_left_alone),
+		cmocka_unit_test(
+			what_another_user_put_in_our_way_is_not_joined),
 		cmocka_unit_test(set_of_something_else_is_left_alone),
 	};
 	return SUPPORT_MAIN(tests);
