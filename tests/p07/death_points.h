@@ -26,6 +26,9 @@ static enum point {
  * or NULL. */
 static _Atomic int *announced;
 
+/* How often this process has woken somebody. */
+static int wakes;
+
 void __real_bounded_lock_drop(struct bounded_lock *lock);
 void __wrap_bounded_lock_drop(struct bounded_lock *lock);
 void __real_park_wake(const struct park *park, bool is_shared);
@@ -52,6 +55,7 @@ void __wrap_bounded_lock_drop(struct bounded_lock *lock)
 void __wrap_park_wake(const struct park *park, bool is_shared)
 {
 	die_if(BEFORE_WAKE);
+	wakes++;
 	__real_park_wake(park, is_shared);
 }
 

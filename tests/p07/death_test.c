@@ -171,6 +171,23 @@ static void one_death_after_another_is_mended(void **state)
 
 /* ---- wake-ups ---- */
 
+/* The dead one had claimed it, perhaps: nobody can tell any more. */
+static void who_mends_wakes_both_sides_at_once(void **state)
+{
+	struct bounded buffer = fixture_make(2, ITEM, true);
+	pid_t pid = start_to_die(&buffer, put_one, BEFORE_DROP);
+
+	(void)state;
+	assert_int_equal(fixture_end(pid), 128 + SIGKILL);
+	wakes = 0;
+	assert_int_equal(fixture_look(&buffer).mended, 1);
+	assert_int_equal(wakes, 2);
+	/* And once is enough. */
+	assert_int_equal(fixture_look(&buffer).put, 1);
+	assert_int_equal(wakes, 2);
+	fixture_drop(&buffer);
+}
+
 static bool is_taken(void *arg)
 {
 	return fixture_look(arg).taken > 0;
@@ -338,6 +355,7 @@ int main(void)
 			consumer_that_dies_while_copying_leaves_its_item),
 		cmocka_unit_test(what_was_counted_before_the_death_stays),
 		cmocka_unit_test(one_death_after_another_is_mended),
+		cmocka_unit_test(who_mends_wakes_both_sides_at_once),
 		cmocka_unit_test(
 			wake_up_that_died_with_its_sender_is_made_up_for),
 		cmocka_unit_test(
