@@ -3,7 +3,9 @@
  * Our reply FIFO says that an answer is there. The server's FIFO, which we
  * hold open for writing, says that nobody reads it any more: poll(2) reports
  * POLLERR on a write end without a reader. So a server that dies is noticed
- * at once and not at the deadline.
+ * at once and not at the deadline. Where the next one has opened the FIFO before
+ * we look there is no POLLERR, and we sleep on: so we also look now and then
+ * whether its reader still has the life that it had when we asked.
  */
 #include "p02-fifo/client.h"
 
@@ -22,10 +24,18 @@
 #include "p02-fifo/inbox.h"
 #include "p02-fifo/message.h"
 
+/* How often to look for what wakes nobody. */
+static const int64_t LOOK_AGAIN_NS = 50 * TICK_MS;
+/* How old what is known of the server may be when it is asked: to look before
+ * each request would cost a twentieth of it. */
+static const int64_t LIFE_IS_NEW_NS = TICK_MS;
+
 struct client {
 	struct client_options options;
-	struct fifo fifo; /* where answers come */
-	int server_fd;    /* the server's FIFO; -1 while there is none */
+	struct fifo fifo;    /* where answers come */
+	int server_fd;       /* the server's FIFO; -1 while there is none */
+	int64_t server_life; /* fifo_reader_life() when we asked */
+	int64_t life_until;  /* how long that is new */
 	struct inbox inbox;
 	struct message_request request; /* of the next question */
 };
@@ -79,6 +89,11 @@ const char *client_reply_path(const struct client *client)
 	return client->fifo.path;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 enum { OURS, STOP, SERVER, WATCHED };
 
 /* Wait until fd is readable or the server's end has lost its reader. Returns
@@ -99,12 +114,18 @@ static int wait_for(const struct client *client, int fd, int64_t deadline)
 	return n == 0 ? -ETIMEDOUT : 0;
 }
 
-/* Whether somebody reads the FIFO that our request went to. */
-static bool has_server(const struct client *client)
+/* Whether the FIFO that our request went to has the same reader as then. */
+static bool has_same_server(struct client *client)
 {
 	int events = fdio_wait(client->server_fd, POLLOUT, tick_now());
+	int64_t life = fifo_reader_life(client->server_fd);
 
-	return events < 0 || !(events & POLLERR);
+	if (events >= 0 && events & POLLERR)
+		return false;
+	/* It had just begun when we asked, and had not marked its life yet. */
+	if (client->server_life == 0)
+		client->server_life = life;
+	return life == client->server_life;
 }
 
 static bool is_stopped(const struct client *client)
@@ -132,13 +153,12 @@ static int watch_directory(const char *path)
 /* Open the server's FIFO, once there is a server. */
 static int connect_to_server(struct client *client, int64_t deadline)
 {
-	/* Where there is no watch to be had (-1 in poll), look again. */
-	const int64_t look_again_ns = 50 * TICK_MS;
 	int watch = -1, rc;
 	char events[4096];
 
 	for (;;) {
-		int64_t again = tick_after(look_again_ns);
+		/* Where there is no watch to be had (-1 in poll). */
+		int64_t again = tick_after(LOOK_AGAIN_NS);
 
 		rc = fifo_open_writer(client->options.path,
 				      client->options.owner);
@@ -153,8 +173,7 @@ static int connect_to_server(struct client *client, int64_t deadline)
 			watch = watch_directory(client->options.path);
 			again = tick_now();
 		}
-		rc = wait_for(client, watch,
-			      again < deadline ? again : deadline);
+		rc = wait_for(client, watch, earlier(again, deadline));
 		if (rc < 0 && rc != -ETIMEDOUT)
 			break;
 		while (watch >= 0 && read(watch, events, sizeof(events)) > 0)
@@ -162,7 +181,19 @@ static int connect_to_server(struct client *client, int64_t deadline)
 	}
 	fdio_close(&watch);
 	client->server_fd = rc;
+	client->life_until = 0;
 	return rc < 0 ? rc : 0;
+}
+
+/* Before the request, as a server that dies behind it may have read it. One that
+ * dies between this look and the request has not, and is told, too: asking again
+ * does no harm. */
+static void note_life(struct client *client)
+{
+	if (!tick_is_over(client->life_until))
+		return;
+	client->server_life = fifo_reader_life(client->server_fd);
+	client->life_until = tick_after(LIFE_IS_NEW_NS);
 }
 
 /* Make room for the whole of it or fail: POSIX says that a write(2) of up to
@@ -170,9 +201,13 @@ static int connect_to_server(struct client *client, int64_t deadline)
 static int write_at_once(struct client *client, const void *frame, size_t size,
 			 int64_t deadline)
 {
-	while (write(client->server_fd, frame, size) < 0) {
-		int rc = -errno;
+	for (;;) {
+		int rc;
 
+		note_life(client);
+		if (write(client->server_fd, frame, size) >= 0)
+			return 0;
+		rc = -errno;
 		if (rc == -EAGAIN)
 			rc = fdio_wait(client->server_fd, POLLOUT, deadline);
 		if (rc == -EPIPE)
@@ -180,7 +215,6 @@ static int write_at_once(struct client *client, const void *frame, size_t size,
 		if (rc < 0 && (rc != -EINTR || is_stopped(client)))
 			return rc;
 	}
-	return 0;
 }
 
 static int send_request(struct client *client, const char *expression,
@@ -237,15 +271,15 @@ static int receive_answer(struct client *client, struct message_reply *reply,
 			return rc;
 		if (take_answer(client, reply))
 			return 0;
-		rc = wait_for(client, client->fifo.read_fd, deadline);
-		if (rc == -EINTR && !is_stopped(client)) {
-			rc = 0;
-			continue;
-		}
+		rc = wait_for(client, client->fifo.read_fd,
+			      earlier(deadline, tick_after(LOOK_AGAIN_NS)));
+		if ((rc == -ETIMEDOUT && !tick_is_over(deadline)) ||
+		    (rc == -EINTR && !is_stopped(client)))
+			rc = 0; /* time to look */
 		if (rc < 0)
 			return rc;
 		rc = inbox_fill(&client->inbox);
-		if (rc || has_server(client))
+		if (rc || has_same_server(client))
 			continue;
 		/* Once more: it may have answered and ended since. */
 		rc = inbox_fill(&client->inbox);

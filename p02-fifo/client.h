@@ -36,8 +36,9 @@ const char *client_reply_path(const struct client *client);
  * expr_evaluate(), or
  *	-ENOENT		there was no server until the deadline
  *	-ETIMEDOUT	there is one, but no answer came
- *	-EPIPE		the server ended before it answered; asking again
- *			waits for the next one
+ *	-EPIPE		the server ended before it answered, or a moment
+ *			before it was asked; asking again waits for the next
+ *			one
  *	-EMSGSIZE	longer than MESSAGE_EXPRESSION_MAX
  *	-ENOTUNIQ	what has the server's name is no FIFO of its owner
  *	-EACCES, -EINTR, ... */

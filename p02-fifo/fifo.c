@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,6 +69,21 @@ static bool is_read(const char *path)
 	return fd >= 0;
 }
 
+/* We hold the write lock of one byte, and its number is our life: any writer can
+ * ask for it, and the kernel drops it with the last of our write end. */
+static int mark_life(int write_fd)
+{
+	struct flock life = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+
+	if (getrandom(&life.l_start, sizeof(life.l_start), 0) < 0)
+		return -errno;
+	life.l_start = 1 + (life.l_start & INT64_MAX >> 1);
+	if (fcntl(write_fd, F_OFD_SETLK, &life) == 0)
+		return 0;
+	return errno == EAGAIN || errno == EACCES ? -EADDRINUSE : -errno;
+}
+
 /* Returns 0, -EAGAIN when the name changed hands meanwhile, or -errno. */
 static int make_and_lock(struct fifo *fifo, const char *path, mode_t mode,
 			 bool is_exclusive)
@@ -90,7 +106,9 @@ static int make_and_lock(struct fifo *fifo, const char *path, mode_t mode,
 	if (fifo->write_fd < 0)
 		return fifo->write_fd == -ENOENT ? -EAGAIN : fifo->write_fd;
 	/* Both ends, or we would hear ourselves only. */
-	return is_still_at(fifo->write_fd, path) ? 0 : -EAGAIN;
+	if (!is_still_at(fifo->write_fd, path))
+		return -EAGAIN;
+	return mark_life(fifo->write_fd);
 }
 
 static int create(struct fifo *fifo, const char *path, mode_t mode,
@@ -144,6 +162,16 @@ void fifo_remove(struct fifo *fifo)
 int fifo_open_writer(const char *path, uid_t owner)
 {
 	return open_checked(path, O_WRONLY, owner);
+}
+
+int64_t fifo_reader_life(int fd)
+{
+	/* As for reading, all bytes: a writer's lock is in the way. */
+	struct flock life = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_OFD_GETLK, &life) < 0)
+		return -errno;
+	return life.l_type == F_UNLCK ? 0 : life.l_start;
 }
 
 /* The length of the directory part, with its slash. */

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Any user's: for FIFOs whose mode was widened on purpose. */
@@ -51,6 +52,12 @@ void fifo_remove(struct fifo *fifo);
 /* Open the write end of another process's FIFO, at once: -ENXIO when nobody
  * reads it, -ENOENT when there is none. */
 int fifo_open_writer(const char *path, uid_t owner);
+
+/* Which life of a reader the FIFO behind fd has: a number that fifo_create() drew
+ * at random, 0 while nobody of our sort reads it, or -errno. Another number than
+ * before: another reader took it over, which poll(2) says only to who looks in
+ * between. Who may write to the FIFO can forge it. */
+int64_t fifo_reader_life(int fd);
 
 /* PATH with its last part replaced by "calc_client_PID": where the server at
  * PATH answers that client. Returns 0 or -ENAMETOOLONG. */

@@ -1,7 +1,11 @@
 /* A client whose server is not there yet, says nothing, or dies. */
 #include "tests/p02/fixture.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "lib/fdio.h"
 #include "lib/frame.h"
@@ -118,6 +122,97 @@ static void server_that_dies_before_the_answer_is_noticed_at_once(void **state)
 	assert_int_equal(ask_sum(f->client, 1, 1, 20000), 0);
 }
 
+/* ---- a server in the place of another ---- */
+
+struct asked {
+	struct client *client;
+	struct fifo server; /* in the test's process: here, it is another's */
+	int timeout_ms;
+};
+
+/* Ends with what client_ask() returned. */
+static int ask_another(void *arg)
+{
+	struct asked *asked = arg;
+
+	fifo_close(&asked->server);
+	return -ask_sum(asked->client, 1, 1, asked->timeout_ms);
+}
+
+static bool has_request(void *arg)
+{
+	const struct asked *asked = arg;
+
+	return fdio_wait(asked->server.read_fd, POLLIN, tick_now()) > 0;
+}
+
+/* The client does not run between the end of the one and the start of the next,
+ * and so poll(2) has nothing to tell it. */
+static void server_that_dies_is_noticed_when_the_next_was_quicker(void **state)
+{
+	struct fixture *f = *state;
+	struct asked asked = {.timeout_ms = 3600 * 1000};
+	char request[FRAME_ATOMIC_MAX];
+	int status;
+	pid_t pid;
+
+	asked.client = f->client = open_client(f);
+	assert_int_equal(fifo_create(&asked.server, f->path, 0600), 0);
+	assert_int_equal(child_fork(ask_another, &asked, &pid), 0);
+	assert_true(support_wait_until(has_request, &asked, 20000));
+	assert_true(fdio_read(asked.server.read_fd, request, sizeof(request)) >
+		    0);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	fifo_close(&asked.server);
+	assert_int_equal(fifo_create(&asked.server, f->path, 0600), 0);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	assert_int_equal(child_wait(pid, tick_after(20 * TICK_S), &status), 0);
+	assert_int_equal(child_exit_code(status), EPIPE);
+	fifo_remove(&asked.server);
+}
+
+/* It had no request of ours in hand: the next one, which is slow, has. */
+static void server_that_died_before_we_asked_is_no_matter(void **state)
+{
+	struct fixture *f = *state;
+	struct fifo server = FIFO_CLOSED;
+
+	start(f);
+	f->client = open_client(f);
+	assert_int_equal(ask_sum(f->client, 1, 1, 20000), 0);
+	support_kill(&f->server);
+	assert_int_equal(fifo_create(&server, f->path, 0600), 0);
+	tick_sleep_until(
+		tick_after(2 * TICK_MS)); /* client.c, LIFE_IS_NEW_NS */
+	assert_int_equal(ask_sum(f->client, 1, 1, 200), -ETIMEDOUT);
+	fifo_remove(&server);
+}
+
+/* Its FIFO is open, and its life not marked yet. */
+static void server_that_has_just_begun_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	struct flock life = {.l_type = F_WRLCK, .l_start = 7, .l_len = 1};
+	struct asked asked = {.server = FIFO_CLOSED, .timeout_ms = 1000};
+	struct fifo *server = &asked.server;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(mkfifo(f->path, 0600), 0);
+	server->read_fd = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	server->write_fd = fifo_open_writer(f->path, geteuid());
+	assert_int_equal(fifo_reader_life(server->write_fd), 0);
+	asked.client = f->client = open_client(f);
+	assert_int_equal(child_fork(ask_another, &asked, &pid), 0);
+	assert_true(support_wait_until(has_request, &asked, 20000));
+	assert_int_equal(fcntl(server->write_fd, F_OFD_SETLK, &life), 0);
+	assert_int_equal(child_wait(pid, tick_after(20 * TICK_S), &status), 0);
+	assert_int_equal(child_exit_code(status), ETIMEDOUT);
+	fifo_close(server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +220,9 @@ int main(void)
 		CASE(client_started_first_waits_for_the_server),
 		CASE(server_that_does_not_answer_is_a_timeout),
 		CASE(server_that_dies_before_the_answer_is_noticed_at_once),
+		CASE(server_that_dies_is_noticed_when_the_next_was_quicker),
+		CASE(server_that_died_before_we_asked_is_no_matter),
+		CASE(server_that_has_just_begun_is_waited_for),
 	};
 
 	return SUPPORT_MAIN(tests);
