@@ -394,6 +394,60 @@ static void a_burst_is_waited_for_while_it_lasts_but_not_for_ever(void **state)
 	assert_int_equal(strncmp(events(), first, strlen(first)), 0);
 }
 
+/* ---- the queue's name ------------------------------------------------------------- */
+
+static bool is_renewed(void *unused)
+{
+	(void)unused;
+	return strstr(events(), "renewed") != NULL;
+}
+
+/* Each second it looks, which comes soon: so nothing more seldom keeps this. */
+static void a_queue_that_was_removed_is_made_anew_within_a_second(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	submit("true", 0);
+	is_hasty = true;
+	assert_int_equal(child_fork(fixture_dispatch, &d, &pid), 0);
+	wait_for_event("ended 1 0;");
+	assert_int_equal(mq_unlink(f.queue_name), 0);
+	support_wait_promised(is_renewed, NULL, TICK_S);
+	is_hasty = false;
+	submit("true", 0);
+	wait_for_event("ended 2 0;");
+	assert_int_equal(child_end(pid, 20 * TICK_S, &status), 0);
+}
+
+static void a_dispatcher_ends_within_a_second_when_another_has_its_name(
+	void **state)
+{
+	int status;
+	pid_t pid;
+	mqd_t mq;
+
+	(void)state;
+	submit("true", 0);
+	is_hasty = true;
+	assert_int_equal(child_fork(fixture_dispatch, &d, &pid), 0);
+	is_hasty = false;
+	wait_for_event("ended 1 0;");
+	/* It must not look in between. */
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_int_equal(mq_unlink(f.queue_name), 0);
+	mq = mq_open(f.queue_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600,
+		     NULL);
+	assert_true(mq != (mqd_t)-1);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	support_wait_promised(support_has_ended, &pid, TICK_S);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(child_exit_code(status), EEXIST);
+	mq_close(mq);
+}
+
 /* ---- what a last run has left ----------------------------------------------------- */
 
 static int times(const char *event)
@@ -500,6 +554,8 @@ int main(void)
 		CASE(workers_that_die_are_counted_up_to_the_limit),
 		CASE(deaths_are_counted_over_restarts),
 		CASE(aging_starts_an_old_job_before_an_urgent_one),
+		CASE(a_queue_that_was_removed_is_made_anew_within_a_second),
+		CASE(a_dispatcher_ends_within_a_second_when_another_has_its_name),
 		CASE(a_job_whose_last_run_has_not_ended_is_held_and_told_once),
 		CASE(a_burst_is_waited_for_while_it_lasts_but_not_for_ever),
 		CASE(a_report_that_fails_ends_the_run_and_keeps_the_job),

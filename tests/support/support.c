@@ -225,6 +225,39 @@ bool support_wait_until(bool (*is_true)(void *arg), void *arg, int timeout_ms)
 	return true;
 }
 
+void support_wait_promised(bool (*is_true)(void *arg), void *arg,
+			   int64_t promise_ns)
+{
+	const int64_t begin = tick_now();
+	int64_t late_ns = 0, took_ns = 0;
+
+	while (!is_true(arg) && took_ns < promise_ns + 20 * TICK_S) {
+		const int64_t moment = tick_after(TICK_MS);
+		int64_t now;
+
+		tick_sleep_until(moment);
+		now = tick_now();
+		took_ns = now - begin;
+		if (now - moment > late_ns)
+			late_ns = now - moment;
+	}
+	if (took_ns > promise_ns + 2 * late_ns)
+		fail_msg("it took %lld ms, %lld are promised, and the machine "
+			 "was %lld late",
+			 (long long)(took_ns / TICK_MS),
+			 (long long)(promise_ns / TICK_MS),
+			 (long long)(late_ns / TICK_MS));
+}
+
+bool support_has_ended(void *pid)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	return waitid(P_PID, (id_t) * (const pid_t *)pid, &info,
+		      WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid != 0;
+}
+
 int support_count_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");

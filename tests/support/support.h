@@ -74,6 +74,16 @@ void support_kill(pid_t *pid);
  * last answer. */
 bool support_wait_until(bool (*is_true)(void *arg), void *arg, int timeout_ms);
 
+/* The same, but within promise_ns, or it fails the case: what the machine itself
+ * was late meanwhile is measured here and allowed for, as in survivors.h. For
+ * what a right program does in a small part of that. */
+void support_wait_promised(bool (*is_true)(void *arg), void *arg,
+			   int64_t promise_ns);
+
+/* For those two: whether the child *(pid_t *)pid has ended; it is still there to
+ * be waited for. */
+bool support_has_ended(void *pid);
+
 /* How many descriptors this process has open. */
 int support_count_fds(void);
 
