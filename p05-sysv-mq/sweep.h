@@ -25,10 +25,10 @@ int sweep_purge(int queue, struct sweep_counts *counts);
  * deadline, or in another time namespace, it stays. */
 #define SWEEP_UNKNOWN_NS (60 * TICK_S)
 
-/* Take out replies to clients that are dead, judged from here, by thread id and start time, and
- * what is neither reply nor request. Replies to the living are taken out and
- * put back: nobody else is served from there in between, for the room is
- * reserved. Does not block. Returns 0 or -errno. */
+/* Take out replies to clients that are dead, judged from here, by thread id and
+ * start time, and what is neither reply nor request. Replies to the living are
+ * taken out and put back: nobody else is served from there in between, for the
+ * room is reserved. Does not block. Returns 0 or -errno. */
 int sweep_dead(int queue, const struct letter_place *here,
 	       struct sweep_counts *counts);
 

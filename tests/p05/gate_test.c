@@ -228,7 +228,8 @@ static void server_killed_while_it_made_the_set_is_recovered(void **state)
 	bool is_new = false;
 
 	(void)state;
-	/* The state after semget(2) of the creator; ten semaphores, and a mode that nobody gives. */
+	/* The state after semget(2) of the creator: ten semaphores, and a mode
+	 * that nobody gives. */
 	assert_true(semget(key, 10, IPC_CREAT | IPC_EXCL | 0621) >= 0);
 	assert_true(take(GATE_NO_FILE, &is_new) >= 0);
 	assert_true(is_new);
