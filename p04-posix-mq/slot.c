@@ -118,12 +118,11 @@ static int note_death(const struct dispatcher_options *options, int record,
 		      const struct record_head *head, enum slot_result *result,
 		      long *n)
 {
-	int error = 0;
+	int error;
 
 	*n = (long)head->attempts + 1;
 	*result = *n < options->max_attempts ? SLOT_DIED : SLOT_FAILED;
-	if (!error)
-		error = record_note_attempts(record, (uint32_t)*n);
+	error = record_note_attempts(record, (uint32_t)*n);
 	if (!error && *result == SLOT_FAILED)
 		error = record_note_outcome(record, RECORD_FAILED);
 	return error;
