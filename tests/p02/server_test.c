@@ -4,6 +4,7 @@
 #include "tests/p02/fixture.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -285,6 +286,65 @@ static void fifo_that_is_removed_under_the_server_is_made_anew(void **state)
 	assert_still_serves(f);
 }
 
+int __real_fifo_create_new(struct fifo *fifo, const char *path, mode_t mode);
+int __wrap_fifo_create_new(struct fifo *fifo, const char *path, mode_t mode);
+
+/* Where the server says that it has found its name gone, and waits. */
+static int renewing[2] = {-1, -1}, go_on[2] = {-1, -1};
+
+int __wrap_fifo_create_new(struct fifo *fifo, const char *path, mode_t mode)
+{
+	char byte = 0;
+
+	if (renewing[1] >= 0 &&
+	    (fdio_write_full(renewing[1], &byte, 1) ||
+	     fdio_read_until(go_on[0], &byte, 1, tick_after(20 * TICK_S)) != 1))
+		return -EIO;
+	return __real_fifo_create_new(fifo, path, mode);
+}
+
+static int ask_once(void *arg)
+{
+	return -ask_sum(arg, 1, 1, 20000);
+}
+
+static bool holds_a_request(void *arg)
+{
+	int bytes = 0;
+
+	return ioctl(*(const int *)arg, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+/* The server has looked already, and reads the old FIFO no more. */
+static void last_request_to_a_fifo_that_was_removed_is_answered(void **state)
+{
+	struct fixture *f = *state;
+	int status, old;
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(fdio_pipe(renewing), 0);
+	assert_int_equal(fdio_pipe(go_on), 0);
+	start_hasty(f);
+	f->client = open_client(f);
+	assert_int_equal(ask_sum(f->client, 1, 1, 20000), 0);
+	old = fifo_open_writer(f->path, geteuid());
+	assert_int_equal(unlink(f->path), 0);
+	assert_int_equal(
+		fdio_read_until(renewing[0], &byte, 1, tick_after(20 * TICK_S)),
+		1);
+	assert_int_equal(child_fork(ask_once, f->client, &pid), 0);
+	assert_true(support_wait_until(holds_a_request, &old, 20000));
+	assert_int_equal(fdio_write_full(go_on[1], "", 1), 0);
+	assert_int_equal(child_wait(pid, tick_after(20 * TICK_S), &status), 0);
+	assert_int_equal(child_exit_code(status), 0);
+	close(old);
+	for (int i = 0; i < 2; i++) {
+		fdio_close(&renewing[i]);
+		fdio_close(&go_on[i]);
+	}
+}
+
 static void server_ends_when_another_has_its_name(void **state)
 {
 	struct fixture *f = *state;
@@ -319,6 +379,7 @@ int main(void)
 		CASE(fifo_that_has_only_a_clients_name_is_left_alone),
 		CASE(fifo_in_the_place_of_a_killed_clients_is_left_alone),
 		CASE(fifo_that_is_removed_under_the_server_is_made_anew),
+		CASE(last_request_to_a_fifo_that_was_removed_is_answered),
 		CASE(server_ends_when_another_has_its_name),
 	};
 
