@@ -195,7 +195,7 @@ static void server_that_has_just_begun_is_waited_for(void **state)
 {
 	struct fixture *f = *state;
 	struct flock life = {.l_type = F_WRLCK, .l_start = 7, .l_len = 1};
-	struct asked asked = {.server = FIFO_CLOSED, .timeout_ms = 1000};
+	struct asked asked = {.server = FIFO_CLOSED, .timeout_ms = 300};
 	struct fifo *server = &asked.server;
 	int status;
 	pid_t pid;
