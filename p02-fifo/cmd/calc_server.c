@@ -50,13 +50,15 @@ static void print_clean(const char *text)
 }
 
 /* What a client left that was killed: the ledger knows which FIFO that was, and
- * whose. A name alone would prove nothing. */
+ * whose, unless it was killed before it noted it: a name alone proves nothing.
+ * Of what is another by now only the entry goes. */
 static int clean_up(const struct objname_entry *entry, void *unused)
 {
 	(void)unused;
 	if (entry->kind == OBJNAME_FIFO &&
 	    strcmp(entry->program, "calc_client") == 0 &&
-	    objname_judge_owner(entry) == OBJNAME_DEAD)
+	    objname_judge_owner(entry) == OBJNAME_DEAD &&
+	    objname_match(entry) != IDENTITY_CANNOT_TELL)
 		objname_remove(entry);
 	return 0;
 }

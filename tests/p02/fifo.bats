@@ -197,6 +197,23 @@ Error: not an expression (column 3)"
 	assert_nothing_left
 }
 
+# Whether the ledger knows which FIFO that client has made: device and inode.
+is_noted() {
+	readlink /dev/shm/unixipc.*/fifo.* |
+		grep -q " file:[1-9][0-9]*:[1-9].* /tmp/calc_client_$1\$"
+}
+
+# The entry as it was before: claimed, and of no object yet.
+unnote() {
+	local entry text
+	for entry in /dev/shm/unixipc.*/fifo.*; do
+		text=$(readlink "$entry")
+		[[ $text == *" /tmp/calc_client_$1" ]] || continue
+		ln -sfn "$(sed -E 's/ file:[0-9]+:[0-9]+:([0-9]+):[0-9.]+:[0-9]+:/ file:0:0:\1:0.000000000:0:/' <<<"$text")" \
+			"$entry"
+	done
+}
+
 @test "what killed clients left is removed by the next server, and nothing else" {
 	local pids=() pid i
 	for i in 1 2 3; do
@@ -204,19 +221,29 @@ Error: not an expression (column 3)"
 		pids+=($!)
 	done
 	for pid in "${pids[@]}"; do
-		wait_until 20 test -p "/tmp/calc_client_$pid"
+		wait_until 20 is_noted "$pid"
 		kill -KILL "$pid"
 		wait "$pid" || true
 	done
-	# Another has the name of the first, and the second was noted.
+	# Another has the name of the first, and of one that died before it had
+	# noted what it made.
 	rm "/tmp/calc_client_${pids[0]}"
 	mkfifo "/tmp/calc_client_${pids[0]}"
+	./calc_client --timeout=60s 1+1 3>&- &
+	pid=$!
+	wait_until 20 is_noted "$pid"
+	kill -KILL "$pid"
+	wait "$pid" || true
+	unnote "$pid"
 	start_server --ready listening ./calc_server -q
 	assert [ -p "/tmp/calc_client_${pids[0]}" ]
+	assert [ -p "/tmp/calc_client_$pid" ]
+	rm "/tmp/calc_client_$pid"
 	assert [ ! -e "/tmp/calc_client_${pids[1]}" ]
 	assert [ ! -e "/tmp/calc_client_${pids[2]}" ]
 	rm "/tmp/calc_client_${pids[0]}"
 	stop_server
+	rm -r "/dev/shm/unixipc.$(id -u)"
 	assert_nothing_left
 }
 
