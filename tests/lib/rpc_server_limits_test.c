@@ -174,10 +174,8 @@ static void without_descriptors_those_who_are_there_are_served(void **state)
 	int fds[3];
 
 	(void)state;
-	/* Who does not call for 100 ms is idle, and valgrind, which runs one
-	 * thread at a time, may keep the caller from it for longer. */
-	if (support_is_valgrind())
-		skip();
+	/* Who does not call for 100 ms is idle. */
+	support_need_no_valgrind("its one thread at a time delays the caller");
 	start_server(&f);
 	caller.client = open_client(&f, RPC_TCP);
 	assert_int_equal(call_null(caller.client, &fault), 0);

@@ -372,8 +372,7 @@ static void members_without_a_leader_are_ended_by_its_pidfd(void **state)
 	int guard[2], pidfd = -1;
 
 	(void)state;
-	if (support_is_valgrind())
-		skip(); /* it knows no pidfds */
+	support_need_no_valgrind("it knows no pidfds");
 	prepare("sleep 60 & echo up >>$said; wait");
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, guard), 0);

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "tests/p10/fixture.h"
+#include "tests/support/scribbler.h"
 #include "tests/support/survivors.h"
 
 enum { WORKERS = 4, SLOTS = 2 };
@@ -160,8 +161,8 @@ static int scribble(struct survivors_actor *self)
 		return tick_sleep_until(tick_after(TICK_MS));
 	memory = pool->memory;
 	behind = rng_below(&self->rng, 4) ? 512 : pool->bytes;
-	survivors_scribble(self, memory, front);
-	survivors_scribble(self, &memory->units + 1,
+	scribbler_scribble(self, memory, front);
+	scribbler_scribble(self, &memory->units + 1,
 			   behind - front - sizeof(memory->units));
 	/* Or all would soon be told that it was removed, and look no further. */
 	if (rng_below(&self->rng, 8))

@@ -620,9 +620,7 @@ static void who_may_only_read_can_read(void **state)
 	struct base base;
 
 	(void)state;
-	/* It would look for leaks in the handle that the child inherits. */
-	if (support_is_valgrind())
-		return;
+	support_need_no_valgrind("it takes the child's handle for a leak");
 	support_need_second_user();
 	base_make(&base, 0);
 	put(base.db, "a", "1");
@@ -720,12 +718,10 @@ static void few_addresses_are_enough(void **state)
 	struct base base;
 
 	(void)state;
-	/* These have reserved more than that themselves. */
 #ifdef __SANITIZE_ADDRESS__
-	return;
+	return; /* it has reserved more than that itself */
 #endif
-	if (support_is_valgrind())
-		return;
+	support_need_no_valgrind("it has reserved more than that itself");
 	getrlimit(RLIMIT_AS, &old);
 	limit.rlim_max = old.rlim_max;
 	assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);

@@ -138,6 +138,16 @@ bool support_is_valgrind(void)
 	return preload && strstr(preload, "vgpreload");
 }
 
+void support_need_no_valgrind(const char *why)
+{
+	if (!support_is_valgrind())
+		return;
+	say("not under valgrind: ");
+	say(why);
+	say("\n");
+	skip();
+}
+
 static int become_nobody(void *arg)
 {
 	(void)arg;

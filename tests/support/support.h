@@ -48,6 +48,9 @@ bool support_is_sanitized(void);
 /* Whether valgrind runs us, which lacks some of the kernel's behaviour. */
 bool support_is_valgrind(void);
 
+/* Skip the case under valgrind, and say why it cannot run there. */
+void support_need_no_valgrind(const char *why);
+
 /* Skip the case, and say that it needs root, where this process cannot become
  * another user: the namespaces of an ordinary user have no second one. */
 void support_need_second_user(void);

@@ -192,6 +192,14 @@ run_all() {
 	assert_line --partial 'which CI does not allow'
 }
 
+@test "case may say that valgrind cannot run it, in CI too" {
+	unit lib/a_test 'if (getenv("LD_PRELOAD")) {
+			puts("not under valgrind: it knows no moon"); skip(); }' \
+		'assert_true(1);'
+	CI=true run_all 0 '5 passed, 0 failed, 1 skipped'
+	assert_line '      skipped: case_1'
+}
+
 @test "what needs root may be skipped by an ordinary user, in CI too" {
 	no_valgrind lib/a_test
 	unit lib/a_test 'puts("needs root: a second user"); skip();' \
