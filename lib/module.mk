@@ -57,7 +57,7 @@ TSAN_TESTS += lib/rpc_server_test lib/rpc_server_limits_test \
 	lib/rpc_memory_test lib/rpc_flavor_test lib/rpc_loop_test lib/rpc_udp_test \
 	lib/rpc_layer_test
 TEST_LDFLAGS_lib/rpc_loop_test := -Wl,--wrap=sched_getcpu,--wrap=getsockopt,--wrap=identity_processor
-TEST_LDFLAGS_lib/rpc_server_limits_test := -Wl,--wrap=accept4
+TEST_LDFLAGS_lib/rpc_server_limits_test := -Wl,--wrap=accept4,--wrap=shutdown
 TEST_LDFLAGS_lib/rpc_listen_test := -Wl,--wrap=bind,--wrap=geteuid
 TEST_LDFLAGS_lib/measure_disturb_test := -Wl,--wrap=pread
 # The harness of the power-cut tests, which has no tests/ folder of its own.

@@ -19,6 +19,7 @@
 enum {
 	PATIENCE_MS = 250, /* to wait for memory, before another is ended */
 	IDLE_MS = 100,     /* less is no idleness but a pause between calls */
+	LEAVING_MS = 1000, /* to wait for one that was ended, before the next */
 };
 
 void rpc_conn_tell(struct rpc_conns *conns, enum rpc_server_event event,
@@ -475,16 +476,18 @@ void rpc_conn_end(struct rpc_conn *conn, int why)
 
 bool rpc_conn_evict(struct rpc_conns *conns)
 {
-	const int64_t before = tick_now() - IDLE_MS * TICK_MS;
+	const int64_t now = tick_now(), before = now - IDLE_MS * TICK_MS;
 	int64_t idle_at, oldest_at = INT64_MAX;
 	struct rpc_conn *found = NULL;
 	uint32_t share, largest = 0;
+	bool is_one_leaving = false;
 
 	pthread_mutex_lock(&conns->lock);
 	for (struct rpc_conn *c = conns->living; c; c = c->next) {
 		idle_at =
 			atomic_load_explicit(&c->idle_at, memory_order_relaxed);
 		share = *rpc_share_count(&conns->share, c->owner);
+		is_one_leaving |= c->is_evicted;
 		if (idle_at == 0 || c->fd < 0 || c->is_evicted ||
 		    share < largest ||
 		    (share == largest && idle_at >= oldest_at))
@@ -493,12 +496,16 @@ bool rpc_conn_evict(struct rpc_conns *conns)
 		largest = share;
 		oldest_at = idle_at;
 	}
-	if (oldest_at > before)
+	/* Or who is slow to leave would cost those of other peers theirs. */
+	is_one_leaving &= now - conns->evicted_at < LEAVING_MS * TICK_MS;
+	if (is_one_leaving || oldest_at > before)
 		found = NULL;
-	if (found)
+	if (found) {
 		shut_down(found, RPC_SERVER_EVICTED);
+		conns->evicted_at = now;
+	}
 	pthread_mutex_unlock(&conns->lock);
-	return found;
+	return found || is_one_leaving;
 }
 
 unsigned int rpc_conn_reap(struct rpc_conns *conns)

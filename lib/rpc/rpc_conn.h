@@ -83,6 +83,7 @@ struct rpc_conns {
 	struct rpc_conn *living, *ended;
 	unsigned int n; /* in both lists */
 	struct rpc_share share;
+	int64_t evicted_at; /* when rpc_conn_evict() last ended one */
 	atomic_bool is_stopping;
 	atomic_uint_least64_t calls, repeated, accepted, open, closed_by_us;
 	/* Starts to serve one that was opened. Returns 0 or -errno. */
@@ -98,8 +99,9 @@ size_t rpc_conn_largest_bytes(const struct rpc_conns *conns);
 int rpc_conn_open(struct rpc_conns *conns, int fd, const struct rpc_peer *peer);
 
 /* End one, so that soon it can be reaped: of the peer with the most
- * connections, that which has been without a call for longest. False when all
- * are being served, or were a moment ago. */
+ * connections, that which has been without a call for longest; none while the
+ * one before has not gone, for a second. False when all are being served, or
+ * were a moment ago. */
 bool rpc_conn_evict(struct rpc_conns *conns);
 
 /* Release what has ended. Returns how many. */

@@ -1,5 +1,5 @@
 /* What a server gives up when there are too many connections, or they idle.
- * Linked with --wrap for accept4, which fails as often as a case says. */
+ * Linked with --wrap for accept4 and shutdown, which fail when a case says so. */
 #include <sys/socket.h>
 
 #include "tests/lib/rpc_hostile_fixture.h"
@@ -20,6 +20,26 @@ int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 		return -1;
 	}
 	return __real_accept4(fd, address, len, flags);
+}
+
+static atomic_bool is_slow_to_leave;
+static atomic_int endings;
+static int64_t ended_at[2];
+
+/* What the server ends stays, while is_slow_to_leave. */
+int __real_shutdown(int fd, int how);
+int __wrap_shutdown(int fd, int how);
+int __wrap_shutdown(int fd, int how)
+{
+	int n;
+
+	if (!atomic_load(&is_slow_to_leave))
+		return __real_shutdown(fd, how);
+	n = atomic_load(&endings);
+	if (n < 2)
+		ended_at[n] = tick_now();
+	atomic_store(&endings, n + 1);
+	return 0;
 }
 
 static void idle_connection_is_closed(void **state)
@@ -127,6 +147,34 @@ static void one_address_loses_its_own_connections(void **state)
 		rpc_client_close(honest[i]);
 	}
 	for (int i = 0; i < MANY; i++)
+		close(fds[i]);
+	stop_server(&f);
+}
+
+static bool are_two_ended(void *unused)
+{
+	(void)unused;
+	return atomic_load(&endings) >= 2;
+}
+
+/* A loop that gets no processor, say: meanwhile others are not ended instead. */
+static void who_is_slow_to_leave_costs_no_other_its_connection(void **state)
+{
+	enum { ROOM = 4 };
+	struct fixture f = special();
+	int fds[ROOM + 1];
+
+	(void)state;
+	f.options.max_connections = ROOM;
+	start_server(&f);
+	atomic_store(&endings, 0);
+	atomic_store(&is_slow_to_leave, true);
+	for (int i = 0; i < ROOM + 1; i++)
+		fds[i] = connect_from(&f, "127.0.0.2");
+	assert_true(support_wait_until(are_two_ended, NULL, 60000));
+	atomic_store(&is_slow_to_leave, false);
+	assert_true(ended_at[1] - ended_at[0] >= TICK_S);
+	for (int i = 0; i < ROOM + 1; i++)
 		close(fds[i]);
 	stop_server(&f);
 }
@@ -292,6 +340,7 @@ int main(void)
 		MODES_CASE(longest_idle_makes_room_for_the_next),
 		MODES_CASE(want_of_descriptors_passes),
 		MODES_CASE(one_address_loses_its_own_connections),
+		MODES_CASE(who_is_slow_to_leave_costs_no_other_its_connection),
 		MODES_CASE(without_descriptors_those_who_are_there_are_served),
 		cmocka_unit_test(calls_of_a_connection_in_flight_are_limited),
 		MODES_CASE(calls_are_answered_in_their_order),
