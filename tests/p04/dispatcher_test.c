@@ -379,7 +379,7 @@ int64_t __wrap_tick_after(int64_t timeout_ns)
 	if (timeout_ns != LINGER_NS)
 		return __real_tick_after(timeout_ns);
 	fixture_submit(&f, &f.journal, "true", ++lingers);
-	return __real_tick_after(TICK_MS);
+	return __real_tick_after(20 * TICK_MS);
 }
 
 static void a_burst_is_waited_for_while_it_lasts_but_not_for_ever(void **state)
