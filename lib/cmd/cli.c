@@ -14,6 +14,7 @@
 
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
+#include "lib/cmd/stop.h"
 #include "lib/fdio.h"
 
 /* ---- rows and operands --------------------------------------------------- */
@@ -294,6 +295,7 @@ int cli_parse(const struct cli_command *command, int argc, char **argv)
 
 	if (fdio_open_std() < 0)
 		_exit(DIE_FAILURE); /* there is nowhere to say it */
+	stop_survive_file_limit();
 	out_check_at_exit();
 	argp_program_version_hook = print_version;
 	argp_err_exit_status = DIE_USAGE;

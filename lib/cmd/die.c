@@ -11,9 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "lib/fdio.h"
+#include "lib/cmd/out.h"
 
 enum { LINE_MAX_BYTES = 2048 };
 
@@ -36,8 +35,7 @@ static void say(int error, const char *format, va_list ap)
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			line[i] = '?';
 	line[len++] = '\n'; /* in place of the NUL */
-	/* There is nobody left to tell when this fails. */
-	(void)fdio_write_full(STDERR_FILENO, line, len);
+	out_put_error(line, len);
 }
 
 static bool is_dying;

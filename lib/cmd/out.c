@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/cmd/die.h"
-
 /* ---- tables --------------------------------------------------------------- */
 
 struct row {
@@ -322,39 +320,12 @@ const char *out_duration(double ns, char *buf, size_t size)
 	return SCALED(ns, units, buf, size);
 }
 
-/* ---- the stream itself --------------------------------------------------------- */
-
 bool out_has_colour(FILE *stream)
 {
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	return isatty(fileno(stream)) && !(no && *no) && term &&
-	       strcmp(term, "dumb") != 0;
-}
+	/* Ours is no file to stdio: out_stream.c. */
+	int fd = stream == stdout ? STDOUT_FILENO : fileno(stream);
 
-/* Runs inside exit(3), which must not be called again: hence _exit. Closing
- * is part of the check, since some file systems report a full disk only
- * then. */
-static void check_stdout(void)
-{
-	bool has_failed = ferror(stdout);
-
-	errno = 0;
-	if (fclose(stdout) != 0)
-		has_failed = true;
-	if (!has_failed || die_is_dying()) /* once is enough */
-		return;
-	if (errno)
-		die_warn_errno(errno, "cannot write to standard output");
-	else
-		die_warn("cannot write all of standard output");
-	_exit(DIE_FAILURE);
-}
-
-void out_check_at_exit(void)
-{
-	static bool is_registered;
-
-	if (!is_registered && atexit(check_stdout) == 0)
-		is_registered = true;
+	return isatty(fd) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }

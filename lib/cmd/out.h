@@ -1,8 +1,8 @@
-/* out.h - results on standard output: aligned tables, JSON, CSV.
+/* out.h - results on standard output: aligned tables, JSON, CSV; and the two
+ * standard streams, whose readers may be slow, or gone.
  *
- * For commands, and not for threads. Cells are UTF-8; their width is counted
- * in characters. What could not be written (a full disk, a closed pipe) is
- * noticed at exit and makes the status 1.
+ * For commands, and not for threads, unless a function says so. Cells are
+ * UTF-8; their width is counted in characters.
  */
 #ifndef UNIXIPC_LIB_CMD_OUT_H
 #define UNIXIPC_LIB_CMD_OUT_H
@@ -59,8 +59,32 @@ const char *out_duration(double ns, char *buf, size_t size);  /* 12.3 us */
  * TERM set and not "dumb". */
 bool out_has_colour(FILE *stream);
 
-/* Check standard output at exit: cannot be written = a line and status 1.
- * cli_parse() calls it. */
+/* ---- the streams themselves ---- */
+
+/* Watch standard output; cli_parse() calls it. From then on, whatever is printed
+ * to stdout, by any thread:
+ *  - What cannot be written (a reader that has gone, a full disk, a limit of
+ *    the size of files) ends the work: who has called stop_install() is asked
+ *    to stop, as by a signal (stop_signal() is SIGPIPE), and others end at
+ *    once. It is said in one line, unless die.h says what is wrong, and the
+ *    status is 1.
+ *  - A reader that does not read is waited for, but not beyond a stop: then
+ *    for 300 ms in all, and what is not written is lost.
+ * What is written to descriptor 1 by other ways is not watched. fileno(stdout)
+ * is -1 from then on. */
 void out_check_at_exit(void);
+
+/* For services, before the first thread: both standard streams are a log from
+ * now on, and nobody who reads it, or does not, holds us up. A reader that has
+ * stopped reading is waited for once, for 100 ms; then lines are dropped until
+ * it reads again, and a line says how many ("calc_server: 12 lines dropped:
+ * nobody read them"). So flush whole lines. What can not be written at all (a
+ * reader that has gone) is as above. stderr is a stream of ours as well, and
+ * children inherit the descriptors as they were: O_NONBLOCK is set on none that
+ * others have. Any thread may print. */
+void out_as_log(void);
+
+/* Write a line to standard error, as die.h does: waiting as above. Any thread. */
+void out_put_error(const char *line, size_t len);
 
 #endif

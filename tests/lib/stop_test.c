@@ -7,8 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +20,7 @@
 #include "lib/child.h"
 #include "lib/fdio.h"
 #include "lib/tick.h"
+#include "tests/support/capture.h"
 
 enum { CHILD_MS = 20000 };
 
@@ -66,10 +71,10 @@ static int raise_each(void *arg)
 
 static void signal_becomes_a_flag_and_a_readable_descriptor(void **state)
 {
-	int numbers[] = {SIGINT, SIGTERM};
+	int numbers[] = {SIGINT, SIGTERM, SIGHUP};
 
 	(void)state;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		assert_int_equal(
 			support_child_status(raise_each, &numbers[i], CHILD_MS),
 			0);
@@ -360,7 +365,132 @@ static void child_of_a_stopped_parent_is_stopped_too(void **state)
 	assert_int_equal(run(fork_after_stop), 0);
 }
 
-int main(void)
+/* ---- the end: this program once more as a command (be_command()) ----------- */
+
+static char self[PATH_MAX];
+
+static void tell_end(void)
+{
+	puts("atexit");
+}
+
+/* As a command that is ended by signal number; at its end it says what it does. */
+static int be_command(const char *how, const char *text)
+{
+	int number = atoi(text);
+
+	if (strcmp(how, "waits itself") == 0)
+		stop_exit(number);
+	if (stop_install() || atexit(tell_end))
+		return 99;
+	raise(number);
+	puts("main");
+	if (strcmp(how, "ends well") == 0)
+		return 0;
+	if (strcmp(how, "ends otherwise") == 0)
+		return 100 + stop_signal();
+	return stop_exit_code();
+}
+
+/* Its wait status; what it printed must be all there, though died. */
+static int run_command(char *how, int number, const char *printed)
+{
+	struct child_spec spec = CHILD_SPEC_INIT;
+	char text[16], got[64] = "";
+	char *argv[] = {self, how, text, NULL};
+	int fds[2], status;
+	ssize_t len;
+	pid_t pid;
+
+	snprintf(text, sizeof(text), "%d", number);
+	assert_int_equal(fdio_pipe(fds), 0);
+	spec.argv = argv;
+	spec.out = fds[1];
+	assert_int_equal(child_spawn(&spec, &pid), 0);
+	close(fds[1]);
+	len = fdio_read_until(fds[0], got, sizeof(got) - 1,
+			      tick_after(20 * TICK_S));
+	close(fds[0]);
+	assert_int_equal(len, strlen(printed));
+	assert_string_equal(got, printed);
+	assert_int_equal(child_wait(pid, tick_after(20 * TICK_S), &status), 0);
+	return status;
+}
+
+static void who_exits_as_ended_by_a_signal_dies_by_it(void **state)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		int status = run_command("ends", numbers[i], "main\natexit\n");
+
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), numbers[i]);
+		status = run_command("waits itself", numbers[i], "");
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), numbers[i]);
+	}
+}
+
+static void who_exits_otherwise_does_not(void **state)
+{
+	int status = run_command("ends well", SIGTERM, "main\natexit\n");
+
+	(void)state;
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	status = run_command("ends otherwise", SIGINT, "main\natexit\n");
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 100 + SIGINT);
+}
+
+/* The first process of a PID namespace has no default action for signals. */
+static void process_1_exits_with_the_status(void **state)
+{
+	char *argv[] = {"unshare", "--user", "--map-root-user",
+			"--pid",   "--fork", self,
+			"ends",    "2",      NULL};
+	struct capture c;
+
+	(void)state;
+	capture_run(&c, argv, NULL, CHILD_MS);
+	assert_int_equal(c.status, 130);
+	assert_string_equal(c.out, "main\natexit\n");
+	capture_free(&c);
+}
+
+/* ---- files that may grow no further ---------------------------------------- */
+
+static int outgrow(void *arg)
+{
+	const struct rlimit none = {0, RLIM_INFINITY};
+	const bool is_ignored = arg != NULL;
+	FILE *file = tmpfile();
+	struct sigaction now;
+
+	signal(SIGXFSZ, is_ignored ? SIG_IGN : SIG_DFL);
+	stop_survive_file_limit();
+	if (!file || setrlimit(RLIMIT_FSIZE, &none))
+		return 1;
+	if (write(fileno(file), "x", 1) != -1 || errno != EFBIG)
+		return 2;
+	sigaction(SIGXFSZ, NULL, &now);
+	if (is_ignored != (now.sa_handler == SIG_IGN))
+		return 3;
+	/* What is started gets what we were started with. */
+	execlp("sh", "sh", "-c",
+	       "sh -c 'kill -XFSZ $$; exit 7'; [ $? = 7 ] && exit 7; exit 8",
+	       (char *)NULL);
+	return 4;
+}
+
+static void file_that_may_not_grow_is_an_error(void **state)
+{
+	(void)state;
+	assert_int_equal(run(outgrow), 8);
+	assert_int_equal(support_child_status(outgrow, "ignored", CHILD_MS), 7);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
@@ -376,7 +506,15 @@ int main(void)
 		cmocka_unit_test(stopping_a_child_does_not_stop_its_parent),
 		cmocka_unit_test(child_stopped_as_it_starts_misses_nothing),
 		cmocka_unit_test(child_of_a_stopped_parent_is_stopped_too),
+		cmocka_unit_test(who_exits_as_ended_by_a_signal_dies_by_it),
+		cmocka_unit_test(who_exits_otherwise_does_not),
+		cmocka_unit_test(process_1_exits_with_the_status),
+		cmocka_unit_test(file_that_may_not_grow_is_an_error),
 	};
 
+	if (argc > 2)
+		return be_command(argv[1], argv[2]);
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		return EXIT_FAILURE;
 	return SUPPORT_MAIN(tests);
 }
