@@ -288,8 +288,7 @@ int cli_parse(const struct cli_command *command, int argc, char **argv)
 	const char *word = command->word;
 	char name[128];
 	struct complaint complaint = {.name = name};
-	FILE *const real_stderr = stderr;
-	FILE *complaints;
+	FILE *real_stderr, *complaints;
 	struct line line;
 	int error, next;
 
@@ -309,6 +308,7 @@ int cli_parse(const struct cli_command *command, int argc, char **argv)
 	complaints = fopencookie(&complaint, "w", functions);
 	if (!complaints)
 		die_errno(errno, "cannot read the command line");
+	real_stderr = stderr;
 	stderr = complaints;
 	prepare(&line, command);
 	error = argp_parse(&line.argp, argc, argv, ARGP_IN_ORDER, &next, &line);

@@ -324,8 +324,10 @@ bool out_has_colour(FILE *stream)
 {
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	/* Ours is no file to stdio: out_stream.c. */
-	int fd = stream == stdout ? STDOUT_FILENO : fileno(stream);
+	/* Ours are no files to stdio: out_stream.c. */
+	int fd = stream == stdout   ? STDOUT_FILENO
+		 : stream == stderr ? STDERR_FILENO
+				    : fileno(stream);
 
 	return isatty(fd) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }

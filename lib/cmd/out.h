@@ -61,26 +61,25 @@ bool out_has_colour(FILE *stream);
 
 /* ---- the streams themselves ---- */
 
-/* Watch standard output; cli_parse() calls it. From then on, whatever is printed
- * to stdout, by any thread:
- *  - What cannot be written (a reader that has gone, a full disk, a limit of
- *    the size of files) ends the work: who has called stop_install() is asked
- *    to stop, as by a signal (stop_signal() is SIGPIPE), and others end at
- *    once. It is said in one line, unless die.h says what is wrong, and the
- *    status is 1.
+/* Watch both; cli_parse() calls it. From then on, whatever is printed to stdout or
+ * stderr, by any thread:
  *  - A reader that does not read is waited for, but not beyond a stop: then
  *    for 300 ms in all, and what is not written is lost.
- * What is written to descriptor 1 by other ways is not watched. fileno(stdout)
- * is -1 from then on. */
+ *  - What cannot be written to standard output (its reader has gone, a full
+ *    disk, a limit of the size of files) ends the work: who has called
+ *    stop_install() is asked to stop, as by a signal (stop_signal() is
+ *    SIGPIPE), and others end at once. It is said in one line, unless die.h
+ *    says what is wrong, and the status is 1.
+ * What is written to descriptors 1 and 2 by other ways is not watched. Of
+ * stdout and stderr fileno(3) is -1 then. */
 void out_check_at_exit(void);
 
-/* For services, before the first thread: both standard streams are a log from
- * now on, and nobody who reads it, or does not, holds us up. A reader that has
- * stopped reading is waited for once, for 100 ms; then lines are dropped until
- * it reads again, and a line says how many ("calc_server: 12 lines dropped:
- * nobody read them"). So flush whole lines. What can not be written at all (a
- * reader that has gone) is as above. stderr is a stream of ours as well, and
- * children inherit the descriptors as they were: O_NONBLOCK is set on none that
+/* For services, once, before the first thread: both are a log from now on, and
+ * nobody who reads it, or does not, holds us up. A reader that has stopped
+ * reading is waited for once, for 100 ms; then lines are dropped until it reads
+ * again, and a line says how many ("calc_server: 12 lines dropped: nobody read
+ * them"). So flush whole lines. What cannot be written at all is as above.
+ * Children inherit the descriptors as they were: O_NONBLOCK is set on none that
  * others have. Any thread may print. */
 void out_as_log(void);
 

@@ -47,7 +47,7 @@ struct stream {
 static struct stream output = {.fd = STDOUT_FILENO, .log_fd = -1};
 static struct stream errors = {.fd = STDERR_FILENO, .log_fd = -1};
 
-static FILE *error_log; /* standard error, once it is a log */
+static FILE *output_file, *errors_file; /* stdout and stderr */
 
 /* ---- data -------------------------------------------------------------------- */
 
@@ -242,25 +242,39 @@ static int close_output(void *unused)
 	return fdio_close(&fd) ? -1 : 0;
 }
 
-/* Nobody is told when standard error fails. */
+/* Where it fails there is nobody to tell: who wants to know asks ferror(3). */
 static ssize_t write_errors(void *unused, const char *text, size_t len)
 {
+	int error = put(&errors, text, len);
+
 	(void)unused;
-	(void)put(&errors, text, len);
-	return (ssize_t)len;
+	if (!error)
+		return (ssize_t)len;
+	errno = -error;
+	return 0;
 }
 
 void out_put_error(const char *line, size_t len)
 {
-	if (error_log)
-		fwrite(line, 1, len, error_log);
+	if (errors_file)
+		fwrite(line, 1, len, errors_file);
 	else
 		(void)put(&errors, line, len);
 }
 
+/* Of who was told to stop and still had something to say: a terminal or a reader
+ * may have gone for the same reason, or nobody reads. */
+static bool is_excused(void)
+{
+	int number = stop_signal();
+
+	return number && number != SIGPIPE &&
+	       (output.error == -ETIMEDOUT || output.error == -EIO ||
+		output.error == -EPIPE);
+}
+
 /* Closing is part of the check, since some file systems report a full disk only
- * then. Who was told to stop and had no reader ends as told; and what die.h says
- * is enough. */
+ * then. What die.h says is enough. */
 static void check_output(void)
 {
 	is_ending = true;
@@ -269,40 +283,32 @@ static void check_output(void)
 		output.error = errno ? -errno : -EIO;
 	if (errors.log_fd >= 0)
 		(void)write_arrears(&errors);
-	if (output.error && output.error != -ETIMEDOUT && !die_is_dying())
+	if (output.error && !is_excused() && !die_is_dying())
 		end();
 }
 
 void out_check_at_exit(void)
 {
-	const cookie_io_functions_t functions = {.write = write_output,
+	const cookie_io_functions_t to_output = {.write = write_output,
 						 .close = close_output};
-	static FILE *ours;
+	const cookie_io_functions_t to_errors = {.write = write_errors};
 
-	if (ours)
+	if (output_file)
 		return;
-	ours = fopencookie(NULL, "w", functions);
-	if (!ours || atexit(check_output) != 0)
+	output_file = fopencookie(NULL, "w", to_output);
+	errors_file = fopencookie(NULL, "w", to_errors);
+	if (!output_file || !errors_file || atexit(check_output) != 0)
 		die_errno(ENOMEM, "cannot begin");
 	if (isatty(STDOUT_FILENO))
-		setvbuf(ours, NULL, _IOLBF, 0);
-	stdout = ours;
+		setvbuf(output_file, NULL, _IOLBF, 0);
+	setvbuf(errors_file, NULL, _IONBF, 0);
+	stdout = output_file;
+	stderr = errors_file;
 }
 
 void out_as_log(void)
 {
-	const cookie_io_functions_t functions = {.write = write_errors};
-	struct stream *const streams[] = {&output, &errors};
-
 	fflush(stdout);
-	for (int i = 0; i < 2; i++)
-		if (streams[i]->log_fd < 0)
-			streams[i]->log_fd = open_log(streams[i]->fd);
-	if (error_log)
-		return;
-	error_log = fopencookie(NULL, "w", functions);
-	if (!error_log)
-		die_errno(ENOMEM, "cannot begin");
-	setvbuf(error_log, NULL, _IONBF, 0);
-	stderr = error_log;
+	output.log_fd = open_log(output.fd);
+	errors.log_fd = open_log(errors.fd);
 }
