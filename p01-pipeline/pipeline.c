@@ -81,14 +81,22 @@ static int make_pipe(const struct pipeline *p, struct pipeline_wiring *wiring)
 	return 0;
 }
 
-/* Take the next stage and wire it. NULL when there is none left. Done under
- * the lock because the read end passes from each stage to the next. */
+static bool is_stopped(const struct pipeline *p)
+{
+	return p->is_stopped && p->is_stopped();
+}
+
+/* Take the next stage and wire it. NULL when there is none left, or a stop was
+ * asked for. Done under the lock because the read end passes from each stage to
+ * the next. */
 static struct pipeline_stage *take_stage(struct start *start)
 {
 	struct pipeline *p = start->p;
 	struct pipeline_stage *stage = NULL;
 
 	pthread_mutex_lock(&start->lock);
+	if (!start->error && is_stopped(p))
+		start->error = -EINTR;
 	if (!start->error && start->taken < p->n) {
 		stage = &p->stages[start->taken++];
 		stage->wiring = (struct pipeline_wiring){start->in, -1, -1};

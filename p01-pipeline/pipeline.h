@@ -64,7 +64,10 @@ struct pipeline {
 			    * up to PIPELINE_SMALL stages, else the kernel's */
 	bool one_by_one;   /* start with one thread only: descriptors get the
 			    * same numbers in every run */
-	size_t running;    /* stages not yet waited for */
+	int (*is_stopped)(void); /* whether to end the start; asked, one call
+				  * at a time, by whichever thread starts the
+				  * next stage. NULL: never */
+	size_t running;          /* stages not yet waited for */
 };
 
 /* Start all stages. At most PIPELINE_START_FDS descriptors are open for it at
@@ -73,8 +76,11 @@ struct pipeline {
  * the others run: its neighbours meet the end of file and EPIPE. Where the system
  * ends (-EAGAIN: processes, -EMFILE, -ENOMEM; -EPERM for pipe_bytes) what was
  * started is ended and waited for, the stage concerned has the error, and so
- * does the return value. Blocks as long as the starts last. Returns 0 or that
- * -errno. */
+ * does the return value. The same is done, with -EINTR, when is_stopped() says
+ * so, before a stage or after the last: a signal that comes in between, to us or
+ * to our group, has not reached stages that were not there yet. Blocks as long as
+ * the starts last, and then no longer than pipeline_end() with a second's grace.
+ * Returns 0 or that -errno. */
 int pipeline_start(struct pipeline *p);
 
 /* Wait until every stage has ended, or the deadline. A stage is seen to have

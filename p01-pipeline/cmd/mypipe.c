@@ -137,14 +137,17 @@ static void free_stages(struct pipeline *p)
 
 /* ---- the whole ----------------------------------------------------------------- */
 
-static void start(struct pipeline *p)
+/* Returns the signal that ended it, or 0. */
+static int start(struct pipeline *p, const sigset_t *signals)
 {
-	int rc = pipeline_start(p);
+	int rc = pipeline_start(p), stop;
 	size_t i = 0;
 
 	if (rc == 0)
-		return;
-	watch_give_up();
+		return 0;
+	stop = watch_give_up(signals);
+	if (rc == -EINTR)
+		return stop;
 	if (rc == -EPERM && p->pipe_bytes)
 		die_errno(rc,
 			  "cannot make a pipe of %zu bytes, more than "
@@ -172,9 +175,12 @@ int main(int argc, char **argv)
 	make_stages(&p, &options);
 	p.pipe_bytes = options.pipe_bytes;
 	p.one_by_one = options.trace;
+	p.is_stopped = watch_is_stopped;
 
 	watch_begin(&signals);
-	start(&p);
+	stop = start(&p, &signals);
+	if (stop)
+		return 128 + stop;
 	report_failed_starts(&p);
 	if (options.trace && report_trace(&p) < 0)
 		die("cannot print the trace");

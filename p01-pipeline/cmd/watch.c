@@ -16,32 +16,45 @@ static const int64_t GRACE = 5 * TICK_S;
 static const int64_t TERMINAL_GRACE = TICK_S;
 
 static bool is_adopting;
+static sigset_t stops; /* what asks us to stop */
 
 void watch_begin(sigset_t *set)
 {
-	static const int stops[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 	const struct sigaction by_default = {.sa_handler = SIG_DFL};
 	struct sigaction old;
 
 	/* Ignored by whoever started us, it would make wait(2) useless. */
 	sigaction(SIGCHLD, &by_default, NULL);
-	sigemptyset(set);
-	sigaddset(set, SIGCHLD);
-	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
-		if (sigaction(stops[i], NULL, &old) == 0 &&
+	sigemptyset(&stops);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (sigaction(numbers[i], NULL, &old) == 0 &&
 		    old.sa_handler != SIG_IGN)
-			sigaddset(set, stops[i]);
+			sigaddset(&stops, numbers[i]);
+	*set = stops;
+	sigaddset(set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, set, NULL);
 	is_adopting = orphans_adopt();
+}
+
+int watch_is_stopped(void)
+{
+	sigset_t pending;
+
+	if (sigpending(&pending) < 0)
+		return 0;
+	sigandset(&pending, &pending, &stops);
+	return !sigisemptyset(&pending);
 }
 
 /* What the terminal sends (Ctrl-C) every process of the pipeline has got, being
  * in our process group: passed on, it would come twice, and whether to end is
  * theirs to decide, as with less(1). What a process sends has reached us
- * alone. */
+ * alone, and so has the hangup of a terminal whose session we lead. */
 static bool is_for_stages(const siginfo_t *info)
 {
-	return info->si_signo != SIGCHLD && info->si_code != SI_KERNEL;
+	return info->si_signo == SIGHUP ||
+	       (info->si_signo != SIGCHLD && info->si_code != SI_KERNEL);
 }
 
 /* Whether a stage was ended by that signal. */
@@ -62,13 +75,8 @@ static void end_orphans(int64_t term_at, int64_t kill_at)
 		die_errno(rc, "cannot end all that the commands have started");
 }
 
-void watch_give_up(void)
-{
-	end_orphans(tick_now(), tick_after(GRACE));
-}
-
-/* A signal that came when the last stages had ended already, or 0. */
-static int take_late_one(const sigset_t *set)
+/* A signal that has come and that nobody has taken yet, or 0. */
+static int take_pending(const sigset_t *set)
 {
 	const struct timespec at_once = {0};
 	int number;
@@ -77,6 +85,12 @@ static int take_late_one(const sigset_t *set)
 		number = sigtimedwait(set, NULL, &at_once);
 	while (number == SIGCHLD);
 	return number > 0 ? number : 0;
+}
+
+int watch_give_up(const sigset_t *set)
+{
+	end_orphans(tick_now(), tick_after(GRACE));
+	return take_pending(set);
 }
 
 int watch_stages(struct pipeline *p, const sigset_t *set)
@@ -104,7 +118,7 @@ int watch_stages(struct pipeline *p, const sigset_t *set)
 			other = info.si_signo;
 		}
 	}
-	other = other ? other : take_late_one(set);
+	other = other ? other : take_pending(set);
 	if (stop)
 		end_orphans(tick_now(), deadline);
 	else if (other && has_ended_one(other, p))

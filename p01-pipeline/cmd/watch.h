@@ -11,14 +11,18 @@
  * start stays so (nohup, a background job of a script). */
 void watch_begin(sigset_t *set);
 
+/* Whether one that asks us to stop has come since: for pipeline_start(). */
+int watch_is_stopped(void);
+
 /* Wait for all stages. A signal that a process has sent to us is passed on to
- * them; who has not ended after five seconds is killed. When a signal has
+ * them, and a hangup always; who has not ended after five seconds is killed. When a signal has
  * ended the pipeline, be it this one or the terminal's, all that the stages
  * had started ends too. Returns the signal that was passed on, or 0. No
  * descriptor is open meanwhile but 0, 1, 2 and what we inherited. */
 int watch_stages(struct pipeline *p, const sigset_t *set);
 
-/* After a start that failed halfway: end what the stages have left. */
-void watch_give_up(void);
+/* After a start that failed halfway: end what the stages have left. Returns the
+ * signal that asked us to stop, or 0. */
+int watch_give_up(const sigset_t *set);
 
 #endif

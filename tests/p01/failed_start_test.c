@@ -1,4 +1,5 @@
-/* A fork or a pipe fails halfway through the start: nothing is left of it.
+/* A fork or a pipe fails halfway through the start, or a stop is asked for:
+ * nothing is left of it.
  * Linked with --wrap for child_spawn and fdio_pipe, which fail when a countdown
  * is over. */
 #include "tests/p01/fixture.h"
@@ -87,6 +88,63 @@ static void failed_pipe_halfway_leaves_nothing_running(void **state)
 	assert_start_fails(f, -EMFILE);
 }
 
+/* The stages between which a stop is asked for; -1: never. */
+static int stop_countdown;
+
+static int is_stopped(void)
+{
+	return stop_countdown-- <= 0;
+}
+
+static size_t count_started(const struct fixture *f)
+{
+	size_t n = 0;
+
+	while (n < f->p.n && f->stages[n].pid)
+		n++;
+	return n;
+}
+
+static void stop_during_the_start_leaves_nothing_running(void **state)
+{
+	struct fixture *f = *state;
+
+	f->p.is_stopped = is_stopped;
+	while (f->p.n < 100)
+		add_argv(f, "sleep", "100", NULL);
+	stop_countdown = 50;
+	assert_int_equal(pipeline_start(&f->p), -EINTR);
+	assert_int_equal(f->p.running, 0);
+	assert_in_range(count_started(f), 1, 50);
+	assert_int_equal(code_of(f, 0), 128 + SIGTERM);
+}
+
+/* One that has come while the last stage was being started. */
+static void stop_after_the_last_stage_is_heeded(void **state)
+{
+	struct fixture *f = *state;
+
+	f->p.is_stopped = is_stopped;
+	add_argv(f, "sleep", "100", NULL);
+	add_argv(f, "sleep", "100", NULL);
+	stop_countdown = 2;
+	assert_int_equal(pipeline_start(&f->p), -EINTR);
+	assert_int_equal(f->p.running, 0);
+	assert_int_equal(count_started(f), 2);
+	assert_int_equal(code_of(f, 1), 128 + SIGTERM);
+}
+
+static void stop_before_the_first_stage_starts_none(void **state)
+{
+	struct fixture *f = *state;
+
+	f->p.is_stopped = is_stopped;
+	add_argv(f, "sleep", "100", NULL);
+	stop_countdown = 0;
+	assert_int_equal(pipeline_start(&f->p), -EINTR);
+	assert_int_equal(count_started(f), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -99,6 +157,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			failed_pipe_halfway_leaves_nothing_running,
 			set_up_calls, tear_down),
+		CASE(stop_during_the_start_leaves_nothing_running),
+		CASE(stop_after_the_last_stage_is_heeded),
+		CASE(stop_before_the_first_stage_starts_none),
 	};
 
 	return SUPPORT_MAIN(tests);

@@ -139,6 +139,37 @@ on_terminal() {
 	assert_equal "$status" 130
 }
 
+# The terminal tells those that are there. What is started afterwards has not
+# heard of it.
+@test "Ctrl-C while 1,500 commands are started leaves nothing running" {
+	cat >many <<-'END'
+		readarray -t more < <(yes 'sleep 309' | head -n 1500)
+		exec ./mypipe 'sh -c "echo up >&2; exec sleep 309"' "${more[@]}"
+	END
+	on_terminal <<-'END'
+		spawn bash many
+		await "up\r"
+		send "\003"
+	END
+	run pgrep -cfx 'sleep 309'
+	assert_output 0
+	assert_none_runs 309
+}
+
+# Of a terminal that is closed the kernel tells the leader of its session alone.
+@test "a hangup ends the pipeline of a session's leader" {
+	on_terminal <<-'END'
+		spawn ./mypipe "sleep 310" "sleep 310"
+		await_processes 2 "sleep 310"
+		close
+		await_processes 0 "sleep 310"
+		await_processes 0 "./mypipe sleep 310 sleep 310"
+		exit 0
+	END
+	assert_success
+	assert_none_runs 310
+}
+
 @test "Ctrl-C leaves nothing running that the commands have started" {
 	on_terminal <<-'END'
 		spawn ./mypipe --shell {trap '' INT; (sleep 302; true) &
