@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/fdio.h"
@@ -108,6 +109,7 @@ static void note_status(int status, void *unused)
  * outlives it, and exits as before. */
 __attribute__((destructor)) static void end_by_signal(void)
 {
+	const struct rlimit none = {0, 0};
 	int number = atomic_load(&last_number);
 	sigset_t set;
 
@@ -118,6 +120,7 @@ __attribute__((destructor)) static void end_by_signal(void)
 		__lsan_do_leak_check();
 	if (__gcov_dump)
 		__gcov_dump();
+	setrlimit(RLIMIT_CORE, &none); /* of SIGQUIT */
 	signal(number, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, number);

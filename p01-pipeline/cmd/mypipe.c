@@ -8,6 +8,7 @@
 
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
+#include "lib/cmd/stop.h"
 #include "p01-pipeline/cmd/report.h"
 #include "p01-pipeline/cmd/watch.h"
 #include "p01-pipeline/pipeline.h"
@@ -180,7 +181,7 @@ int main(int argc, char **argv)
 	watch_begin(&signals);
 	stop = start(&p, &signals);
 	if (stop)
-		return 128 + stop;
+		stop_exit(stop);
 	report_failed_starts(&p);
 	if (options.trace && report_trace(&p) < 0)
 		die("cannot print the trace");
@@ -188,6 +189,8 @@ int main(int argc, char **argv)
 	code = stop ? 128 + stop : pipeline_exit_code(&p, options.pipefail);
 	if (options.status && report_status(&p) < 0)
 		die("cannot print the status");
+	if (stop || (code > 128 && watch_has_ended(&p, code - 128)))
+		stop_exit(code - 128);
 	free_stages(&p);
 	free(pieces);
 	return code;

@@ -1,5 +1,24 @@
 /* watch.c - signals are waited for, not handled: nothing runs at odd moments, and
- * the wait for children and for signals is one. */
+ * the wait for children and for signals is one.
+ *
+ *   who sends it            who has got it          what we do
+ *
+ *   terminal: Ctrl-C, -\    all of our process      start no more; what each stage
+ *   (SI_KERNEL)             group that exist then   does is its own to say
+ *   terminal: Ctrl-Z        the same                nothing: all stand still, and
+ *                                                   `fg` wakes all
+ *   terminal closed:        the leader of its       pass it on, always, as we may
+ *   SIGHUP                  session, alone; a       be the leader; who gets it from
+ *                           shell tells its jobs    the shell too has it twice
+ *   kill(1), timeout(1),    we alone                pass it on; SIGKILL for who has
+ *   a service manager                               not ended after GRACE
+ *   kill to the group       all, but it looks like  pass it on: who handles it gets
+ *                           the line above          it twice
+ *
+ * In all of them, when the pipeline was ended by the signal: what the stages had
+ * started ends too, and so do we, by that signal, as a shell's loop goes by how
+ * we end (mypipe.c:main). SIGKILL to us reaches nobody else: stages end with
+ * their input. */
 #include "p01-pipeline/cmd/watch.h"
 
 #include <stdbool.h>
@@ -17,6 +36,7 @@ static const int64_t TERMINAL_GRACE = TICK_S;
 
 static bool is_adopting;
 static sigset_t stops; /* what asks us to stop */
+static sigset_t come;  /* those that have come */
 
 void watch_begin(sigset_t *set)
 {
@@ -27,6 +47,7 @@ void watch_begin(sigset_t *set)
 	/* Ignored by whoever started us, it would make wait(2) useless. */
 	sigaction(SIGCHLD, &by_default, NULL);
 	sigemptyset(&stops);
+	sigemptyset(&come);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (sigaction(numbers[i], NULL, &old) == 0 &&
 		    old.sa_handler != SIG_IGN)
@@ -47,10 +68,7 @@ int watch_is_stopped(void)
 	return !sigisemptyset(&pending);
 }
 
-/* What the terminal sends (Ctrl-C) every process of the pipeline has got, being
- * in our process group: passed on, it would come twice, and whether to end is
- * theirs to decide, as with less(1). What a process sends has reached us
- * alone, and so has the hangup of a terminal whose session we lead. */
+/* By the table above. */
 static bool is_for_stages(const siginfo_t *info)
 {
 	return info->si_signo == SIGHUP ||
@@ -65,6 +83,11 @@ static bool has_ended_one(int number, const struct pipeline *p)
 		    WTERMSIG(p->stages[i].status) == number)
 			return true;
 	return false;
+}
+
+bool watch_has_ended(const struct pipeline *p, int number)
+{
+	return sigismember(&come, number) == 1 && has_ended_one(number, p);
 }
 
 static void end_orphans(int64_t term_at, int64_t kill_at)
@@ -84,7 +107,10 @@ static int take_pending(const sigset_t *set)
 	do
 		number = sigtimedwait(set, NULL, &at_once);
 	while (number == SIGCHLD);
-	return number > 0 ? number : 0;
+	if (number <= 0)
+		return 0;
+	sigaddset(&come, number);
+	return number;
 }
 
 int watch_give_up(const sigset_t *set)
@@ -108,8 +134,11 @@ int watch_stages(struct pipeline *p, const sigset_t *set)
 			rc = pipeline_end(p, 0);
 			if (rc)
 				die_errno(rc, "cannot end all commands");
-		} else if (sigtimedwait(set, &info, &left) > 0 &&
-			   is_for_stages(&info)) {
+			continue;
+		}
+		if (sigtimedwait(set, &info, &left) > 0)
+			sigaddset(&come, info.si_signo);
+		if (is_for_stages(&info)) {
 			pipeline_kill(p, info.si_signo);
 			if (!stop)
 				deadline = tick_after(GRACE);

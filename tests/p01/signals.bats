@@ -108,7 +108,10 @@ on_terminal() {
 				eof {}
 				timeout { exit 97 }
 			}
-			exit [lindex [wait] 3]
+			set end [wait]
+			# Died by it, and not an exit with a number.
+			if {[lindex $end 5] eq "SIGINT"} { exit 130 }
+			exit [lindex $end 3]
 		END
 	} >terminal
 	run timeout 120 expect terminal
@@ -180,6 +183,17 @@ on_terminal() {
 	END
 	assert_none_runs 302
 	assert_equal "$status" 130
+}
+
+@test "one Ctrl-C ends a loop of the shell" {
+	on_terminal <<-'END'
+		spawn bash -c {for i in 1 2 3; do
+			./mypipe "sleep 309" cat; echo went $i; done}
+		await_processes 1 "sleep 309"
+		send "\003"
+	END
+	refute_output --partial 'went 1'
+	assert_none_runs 309
 }
 
 @test "a signal to mypipe alone ends what the commands have started" {
