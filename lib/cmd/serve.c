@@ -10,6 +10,7 @@
 #include "lib/cmd/call.h"
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
 #include "lib/cmd/stop.h"
 #include "lib/objname.h"
 #include "lib/rpc/rpc_bind.h"
@@ -43,6 +44,7 @@ void serve_check(struct serve *serve)
 {
 	struct rpc_server_options *server = &serve->server;
 
+	out_as_log();
 	if (serve->has_unix && !server->unix_path)
 		die_usage("--transport=unix: say where by --socket=PATH");
 	server->udp_port = server->tcp_port;

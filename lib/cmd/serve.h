@@ -48,7 +48,8 @@ struct serve {
 
 void serve_take_transports(const char *list, void *where); /* of a row */
 
-/* Whether they fit together, and what follows from them. */
+/* Whether they fit together, and what follows from them. What is printed from
+ * then on is a log (lib/cmd/out), whose readers hold nobody up. */
 void serve_check(struct serve *serve);
 
 /* For on_event of the server's options: say which connection is closed, and

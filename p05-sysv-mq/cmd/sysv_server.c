@@ -10,6 +10,7 @@
 
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
 #include "lib/cmd/stop.h"
 #include "lib/identity.h"
 #include "lib/objname.h"
@@ -219,6 +220,7 @@ int main(int argc, char **argv)
 	int rc;
 
 	parse(&arguments, argc, argv);
+	out_as_log();
 	rc = stop_install();
 	if (rc)
 		die_errno(rc, "cannot handle signals");

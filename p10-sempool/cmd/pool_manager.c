@@ -8,6 +8,7 @@
 
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
 #include "lib/cmd/stop.h"
 #include "lib/objname.h"
 #include "lib/tick.h"
@@ -218,6 +219,7 @@ int main(int argc, char **argv)
 	parse(&settings, argc, argv);
 	if (settings.is_status)
 		return print_status(&settings);
+	out_as_log();
 	error = stop_install();
 	if (error)
 		die_errno(error, "cannot handle signals");
