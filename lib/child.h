@@ -27,7 +27,8 @@ struct child_spec {
 	pid_t group;        /* -1: the caller's group; 0: one of its own;
 			    * otherwise that group */
 	bool keeps_signals; /* the thread's signal mask, and what is ignored */
-	const int *closed;  /* n_closed descriptors it must not have */
+	const sigset_t *mask; /* kept instead of the thread's; NULL: that */
+	const int *closed;    /* n_closed descriptors it must not have */
 	size_t n_closed;
 };
 #define CHILD_SPEC_INIT                                  \

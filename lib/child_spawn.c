@@ -276,7 +276,7 @@ static int run(struct launch *launch, pid_t *pid)
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
 	if (launch->spec->keeps_signals)
-		launch->mask = old;
+		launch->mask = launch->spec->mask ? *launch->spec->mask : old;
 	child = borrow(launch);
 	news.error = child < 0 ? -errno : 0;
 	if (launch->is_shared)

@@ -4,4 +4,5 @@ $(call bench,p03-popen,bench/bench.c,mypopen)
 HEADERS += p03-popen/mypopen.h
 TSAN_TESTS += p03/mypopen_test p03/failed_start_test p03/descriptors_test \
 	p03/threads_test
-TEST_LDFLAGS_p03/failed_start_test := -Wl,--wrap=child_spawn,--wrap=fdopen
+TEST_LDFLAGS_p03/failed_start_test := -Wl,--wrap=child_spawn,--wrap=fdopen \
+	-Wl,--wrap=fdio_set_cloexec

@@ -9,17 +9,21 @@
  *
  * A fork(2) in another thread copies the lock. If it were held at that moment,
  * nobody in the new process would ever release it; so fork waits for the lock
- * (pthread_atfork), which is never held for longer than one exec takes.
+ * (pthread_atfork), which is never held for longer than one exec takes. A signal
+ * handler may fork, too: so no handler runs in the thread that holds the lock.
  */
 #include "p03-popen/mypopen.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "lib/child.h"
 #include "lib/fdio.h"
@@ -32,6 +36,7 @@ struct entry {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct entry *entries; /* guarded by lock */
+static sigset_t mask;         /* of the thread that holds it, before that */
 
 /* This thread starts a child, with the lock held. */
 static _Thread_local bool is_starting;
@@ -40,17 +45,28 @@ static _Thread_local bool is_starting;
  * start of our own (ThreadSanitizer makes it one). */
 static void acquire(void)
 {
-	if (!is_starting)
-		pthread_mutex_lock(&lock);
+	sigset_t all, old;
+
+	if (is_starting)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	pthread_mutex_lock(&lock);
+	mask = old;
 }
 
 static void release(void)
 {
-	if (!is_starting)
-		pthread_mutex_unlock(&lock);
+	const sigset_t old = mask;
+
+	if (is_starting)
+		return;
+	pthread_mutex_unlock(&lock);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-static void survive_forks(void)
+/* Before main(): pthread_atfork(3) has a lock, too. */
+__attribute__((constructor)) static void survive_forks(void)
 {
 	pthread_atfork(acquire, release, release);
 }
@@ -101,6 +117,7 @@ static int spawn(const char *file, char *const argv[], int end, bool reads,
 		.err = CHILD_AS_IS,
 		.group = -1,
 		.keeps_signals = true,
+		.mask = &mask,
 	};
 	int *closed = list_ends(&spec.n_closed);
 	int rc = -ENOMEM;
@@ -117,15 +134,15 @@ static int spawn(const char *file, char *const argv[], int end, bool reads,
 
 static FILE *start(const char *file, char *const argv[], const char *mode_text)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct entry *entry = NULL;
 	struct mode mode;
 	int ends[2] = {-1, -1};
-	int error = EINVAL, mine, theirs;
+	int error = EINVAL, cancel, mine, theirs;
 
+	/* Else a stream that nobody has heard of could be left. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	if (!argv[0] || !mode_text || !parse_mode(mode_text, &mode))
 		goto failed;
-	pthread_once(&once, survive_forks);
 	error = ENOMEM;
 	entry = malloc(sizeof(*entry));
 	if (!entry)
@@ -140,6 +157,7 @@ static FILE *start(const char *file, char *const argv[], const char *mode_text)
 	error = errno;
 	if (!entry->stream)
 		goto failed;
+	fwide(entry->stream, -1);
 
 	acquire();
 	error = -spawn(file, argv, ends[theirs], mode.reads, &entry->pid);
@@ -152,6 +170,7 @@ static FILE *start(const char *file, char *const argv[], const char *mode_text)
 	release();
 	if (!error) {
 		fdio_close(&ends[theirs]);
+		pthread_setcancelstate(cancel, NULL);
 		return entry->stream;
 	}
 	fclose(entry->stream);
@@ -160,6 +179,7 @@ failed:
 	fdio_close(&ends[0]);
 	fdio_close(&ends[1]);
 	free(entry);
+	pthread_setcancelstate(cancel, NULL);
 	errno = error;
 	return NULL;
 }
@@ -203,10 +223,22 @@ static struct entry *take(FILE *stream)
 	return entry;
 }
 
+/* Write what fclose(3) would: that gives up when a handler has run, and the rest
+ * of the buffer is lost. The names are glibc's, which offers no others. */
+static int flush(FILE *stream)
+{
+	const char *at = stream->_IO_write_base;
+	size_t len = (size_t)(stream->_IO_write_ptr - at);
+	int error = len ? fdio_write_full(fileno(stream), at, len) : 0;
+
+	__fpurge(stream);
+	return error;
+}
+
 int mypclose(FILE *stream)
 {
 	struct entry *entry = take(stream);
-	int status, flush_error;
+	int status, flush_error, cancel;
 	pid_t pid, got;
 
 	if (!entry) {
@@ -215,15 +247,19 @@ int mypclose(FILE *stream)
 	}
 	pid = entry->pid;
 	free(entry);
+	/* From here on the child is nobody's but ours. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	/* Without the lock: flushing waits for the command to read. */
-	flush_error = fclose(stream) == 0 ? 0 : errno;
+	flush_error = flush(stream);
+	fclose(stream);
 	do
 		got = waitpid(pid, &status, 0);
 	while (got < 0 && errno == EINTR);
+	pthread_setcancelstate(cancel, NULL);
 	if (got < 0)
 		return -1;
 	if (status == 0 && flush_error) {
-		errno = flush_error;
+		errno = -flush_error;
 		return -1;
 	}
 	return status;

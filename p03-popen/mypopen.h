@@ -7,7 +7,9 @@
  *     that each command sees end of file when its own stream is closed;
  *   - mypclose() waits for its own child and for nobody else's;
  *   - all functions may be called by any thread, and in a child forked by any
- *     thread at any moment;
+ *     thread at any moment; a signal handler may fork meanwhile;
+ *   - none is a cancellation point: a thread that is cancelled in the middle
+ *     goes on to the end of the call;
  *   - the cost of a call does not grow with the memory of the caller.
  *
  * As with the original, errors are NULL or -1 with errno set.
@@ -23,9 +25,9 @@
  * inherit it; commands started here never do. Everything else the child
  * inherits: signal mask, ignored signals, other descriptors.
  *
- * The stream is fully buffered. It is the caller's, and ends by mypclose() and
- * nothing else. Does not wait for the command; a command that the shell cannot
- * find shows as exit status 127 at mypclose().
+ * The stream is byte-oriented and fully buffered. It is the caller's, and ends
+ * by mypclose() and nothing else. Does not wait for the command; a command that
+ * the shell cannot find shows as exit status 127 at mypclose().
  *
  * EINVAL: another mode, or no command; nothing was started. Else what pipe(2),
  * vfork(2), execve(2) or fdopen(3) said (EMFILE, EAGAIN, E2BIG, ENOMEM). */
@@ -36,9 +38,9 @@ FILE *mypopen(const char *command, const char *mode);
  * error here and now (ENOENT, EACCES). */
 FILE *mypopenv(char *const argv[], const char *mode);
 
-/* Close the stream and wait until its command has ended, however long that
- * takes and however many signals are handled meanwhile. Returns the status as
- * of waitpid(2), or -1:
+/* Write what is buffered, close the stream and wait until its command has ended,
+ * however long that takes and however many signals are handled meanwhile.
+ * Returns the status as of waitpid(2), or -1:
  *
  *   ECHILD  the stream is none of ours (closed before, or made by fopen; it is
  *           not touched), or somebody else has waited for the child (a SIGCHLD

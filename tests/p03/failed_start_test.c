@@ -1,11 +1,13 @@
 /* What mypopen refuses to start, or cannot start: no child and no descriptor is
  * left of it. Linked with --wrap for child_spawn and fdopen, which fail when a
- * case says so. */
+ * case says so, and for fdio_set_cloexec. */
 #include "tests/p03/fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/child.h"
@@ -101,6 +103,48 @@ static void descriptor_limit_is_an_error_and_no_leak(void **state)
 		support_child_status(use_up_descriptors, NULL, CHILD_MS), 0);
 }
 
+/* Called while the list of streams changes. */
+static int signal_at_change;
+
+int __real_fdio_set_cloexec(int fd, bool on);
+int __wrap_fdio_set_cloexec(int fd, bool on);
+int __wrap_fdio_set_cloexec(int fd, bool on)
+{
+	if (signal_at_change)
+		raise(signal_at_change);
+	return __real_fdio_set_cloexec(fd, on);
+}
+
+static void fork_and_wait(int number)
+{
+	pid_t child = fork();
+
+	(void)number;
+	if (child == 0)
+		_exit(0);
+	waitpid(child, NULL, 0);
+}
+
+/* In a child, which can be ended when it hangs. */
+static int open_with_a_forking_handler(void *arg)
+{
+	FILE *stream;
+
+	(void)arg;
+	signal(SIGUSR1, fork_and_wait);
+	signal_at_change = SIGUSR1;
+	stream = mypopen("exit 3", "r");
+	return stream && WEXITSTATUS(mypclose(stream)) == 3 ? 0 : 1;
+}
+
+static void handler_that_forks_in_the_middle_does_not_hang(void **state)
+{
+	(void)state;
+	assert_int_equal(support_child_status(open_with_a_forking_handler, NULL,
+					      CHILD_MS),
+			 0);
+}
+
 static void program_that_cannot_be_run_fails_at_once(void **state)
 {
 	char *const none[] = {"no-such-program-anywhere", NULL};
@@ -145,6 +189,8 @@ int main(void)
 		cmocka_unit_test(invalid_mode_fails_before_anything_starts),
 		cmocka_unit_test(failed_start_leaves_no_descriptor),
 		cmocka_unit_test(descriptor_limit_is_an_error_and_no_leak),
+		cmocka_unit_test(
+			handler_that_forks_in_the_middle_does_not_hang),
 		cmocka_unit_test(program_that_cannot_be_run_fails_at_once),
 		cmocka_unit_test(a_megabyte_command_is_refused_by_the_system),
 	};

@@ -4,8 +4,12 @@
 #include "tests/p03/fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
+#include <wchar.h>
 
 #include "lib/child.h"
 #include "lib/tick.h"
@@ -87,6 +91,74 @@ static void data_that_nobody_read_is_an_error_unless_status_tells(void **state)
 	signal(SIGPIPE, SIG_DFL);
 }
 
+static void streams_are_byte_oriented(void **state)
+{
+	FILE *reader = mypopen("echo x", "r");
+	FILE *writer = mypopen("cat >/dev/null", "w");
+
+	(void)state;
+	assert_non_null(reader);
+	assert_non_null(writer);
+	assert_true(fwide(reader, 0) < 0);
+	assert_true(fwide(writer, 0) < 0);
+	assert_int_equal(mypclose(reader), 0);
+	assert_int_equal(mypclose(writer), 0);
+}
+
+/* The gate that a command waits at, as its descriptor GATE; the handler opens it
+ * when it has run some times. */
+#define GATE "9"
+static int gate[2], ticks;
+
+static void open_gate_at_the_third_tick(int number)
+{
+	ssize_t n = 0;
+
+	(void)number;
+	if (++ticks == 3)
+		n = write(gate[1], "\n", 1);
+	(void)n;
+}
+
+/* One that interrupts what waits meanwhile, again and again. */
+static void start_ticking(void)
+{
+	const struct sigaction action = {.sa_handler =
+						 open_gate_at_the_third_tick};
+
+	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+	assert_int_equal(dup2(gate[0], atoi(GATE)), atoi(GATE));
+	ticks = 0;
+	interrupt_start();
+	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+}
+
+static void stop_ticking(void)
+{
+	interrupt_stop();
+	close(gate[0]);
+	close(gate[1]);
+	close(atoi(GATE));
+}
+
+/* More than the pipe holds, so that it waits in the middle of it. */
+static void what_is_buffered_arrives_through_signals(void **state)
+{
+	static char text[75536], buffer[1 << 17];
+	FILE *stream;
+	int status;
+
+	(void)state;
+	start_ticking();
+	stream = mypopen("read x <&" GATE "; test $(wc -c) = 75536", "w");
+	assert_non_null(stream);
+	setvbuf(stream, buffer, _IOFBF, sizeof(buffer));
+	assert_int_equal(fwrite(text, 1, sizeof(text), stream), sizeof(text));
+	status = mypclose(stream);
+	stop_ticking();
+	assert_int_equal(status, 0);
+}
+
 /* ---- waiting ---- */
 
 static void close_waits_on_through_signals(void **state)
@@ -101,6 +173,38 @@ static void close_waits_on_through_signals(void **state)
 	interrupt_stop();
 	assert_int_not_equal(status, -1);
 	assert_int_equal(WEXITSTATUS(status), 7);
+}
+
+/* A cancellation that is pending ends a thread at the first wait that heeds it. */
+static void *open_and_close_while_cancelled(void *has_closed)
+{
+	FILE *stream;
+
+	pthread_cancel(pthread_self());
+	stream = mypopen("exit 3", "r");
+	*(bool *)has_closed = stream && WEXITSTATUS(mypclose(stream)) == 3;
+	pthread_testcancel();
+	return NULL;
+}
+
+static void cancelled_thread_leaves_no_child_and_no_descriptor(void **state)
+{
+	int fds = support_count_fds();
+	bool has_closed = false;
+	pthread_t thread;
+	void *result;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL,
+					open_and_close_while_cancelled,
+					&has_closed),
+			 0);
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_ptr_equal(result, PTHREAD_CANCELED);
+	assert_true(has_closed);
+	assert_int_equal(support_count_fds(), fds);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
 }
 
 static int return_9(void *arg)
@@ -175,6 +279,25 @@ static void ignored_signals_are_inherited_as_with_popen(void **state)
 	assert_prints(stream, "alive\n");
 }
 
+static void signal_mask_is_inherited_and_stays_as_it_was(void **state)
+{
+	/* A shell may clear it. */
+	char *const argv[] = {"grep", "SigBlk", "/proc/self/status", NULL};
+	sigset_t mask, old, now;
+	FILE *stream;
+
+	(void)state;
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGUSR1);
+	pthread_sigmask(SIG_SETMASK, &mask, &old);
+	stream = mypopenv(argv, "r");
+	pthread_sigmask(SIG_SETMASK, &old, &now);
+	assert_int_equal(sigismember(&now, SIGUSR1), 1);
+	sigdelset(&now, SIGUSR1);
+	assert_true(sigisemptyset(&now));
+	assert_prints(stream, "SigBlk:\t0000000000000200\n");
+}
+
 /* ---- without a shell ---- */
 
 static void arguments_reach_the_program_as_they_are(void **state)
@@ -197,12 +320,17 @@ int main(void)
 		cmocka_unit_test(command_that_begins_with_a_dash_is_no_option),
 		cmocka_unit_test(
 			data_that_nobody_read_is_an_error_unless_status_tells),
+		cmocka_unit_test(streams_are_byte_oriented),
+		cmocka_unit_test(what_is_buffered_arrives_through_signals),
 		cmocka_unit_test(close_waits_on_through_signals),
+		cmocka_unit_test(
+			cancelled_thread_leaves_no_child_and_no_descriptor),
 		cmocka_unit_test(close_leaves_other_children_alone),
 		cmocka_unit_test(
 			foreign_or_closed_stream_is_echild_and_untouched),
 		cmocka_unit_test(child_that_somebody_else_reaped_is_echild),
 		cmocka_unit_test(ignored_signals_are_inherited_as_with_popen),
+		cmocka_unit_test(signal_mask_is_inherited_and_stays_as_it_was),
 		cmocka_unit_test(arguments_reach_the_program_as_they_are),
 	};
 
