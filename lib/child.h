@@ -36,13 +36,14 @@ struct child_spec {
 		.in = 0, .out = 1, .err = 2, .group = -1 \
 	}
 
-/* Start it. The child has 0, 1, 2, and of the caller's other descriptors only
- * those that are not close-on-exec; an empty signal mask; every handled or
- * ignored signal back at its default, but for SIGHUP, SIGINT and SIGQUIT that
- * were ignored (nohup(1), a shell's background jobs). A first start has two
- * descriptors of its own open meanwhile, if they are to be had. Returns 0 and
- * *pid, or -errno with nothing started: -ENOENT (no such program), -EACCES (may
- * not be run), -E2BIG, -EAGAIN (no more processes), ... */
+/* Start it, as execvp(3) would: a file that is no program to the kernel is a
+ * script for /bin/sh. The child has 0, 1, 2, and of the caller's other
+ * descriptors only those that are not close-on-exec; an empty signal mask; every
+ * handled or ignored signal back at its default, but for SIGHUP, SIGINT and
+ * SIGQUIT that were ignored (nohup(1), a shell's background jobs). A first start
+ * has two descriptors of its own open meanwhile, if they are to be had. Returns
+ * 0 and *pid, or -errno with nothing started: -ENOENT (no such program), -EACCES
+ * (may not be run), -E2BIG, -EAGAIN (no more processes), ... */
 int child_spawn(const struct child_spec *spec, pid_t *pid);
 
 /* Run body(arg) in a child of ours, which ends by child_exit() with what body

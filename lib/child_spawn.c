@@ -51,6 +51,7 @@ struct news {
 struct launch {
 	const struct child_spec *spec;
 	const char *path;
+	char *const *argv;
 	sigset_t mask; /* the child's */
 	int sources[STREAMS];
 	int report; /* the child's end of the pipe; -1: none could be made */
@@ -182,7 +183,7 @@ __attribute__((noinline)) static _Noreturn void leave(struct launch *launch)
 		if (stop)
 			tell(launch, 0, stop);
 		sigprocmask(SIG_SETMASK, &launch->mask, NULL);
-		execve(launch->path, spec->argv,
+		execve(launch->path, launch->argv,
 		       spec->envp ? spec->envp : environ);
 		rc = -errno;
 	}
@@ -297,16 +298,51 @@ static int run(struct launch *launch, pid_t *pid)
 	return news.error;
 }
 
-int child_spawn(const struct child_spec *spec, pid_t *pid)
+static int start(const struct child_spec *spec, const char *path,
+		 char *const argv[], pid_t *pid)
 {
-	char path[PATH_MAX];
 	struct launch launch = {
 		.spec = spec,
 		.path = path,
+		.argv = argv,
 		.sources = {spec->in, spec->out, spec->err},
 	};
-	int rc = find_program(spec->file ? spec->file : spec->argv[0], path);
 
 	sigemptyset(&launch.mask);
-	return rc ? rc : run(&launch, pid);
+	return run(&launch, pid);
+}
+
+/* What is no program to the kernel: a script without #!. */
+static int start_script(const struct child_spec *spec, const char *path,
+			pid_t *pid)
+{
+	/* The path may begin with a dash. */
+	const char *const first[] = {"/bin/sh", "--", path};
+	size_t n = 0, words = sizeof(first) / sizeof(first[0]);
+	const char **argv;
+	int rc;
+
+	while (spec->argv[n])
+		n++;
+	argv = calloc(words + n + 1, sizeof(*argv));
+	if (!argv)
+		return -ENOMEM;
+	memcpy(argv, first, sizeof(first));
+	if (n > 1)
+		memcpy(argv + words, spec->argv + 1, (n - 1) * sizeof(*argv));
+	rc = start(spec, first[0], (char *const *)argv, pid);
+	free(argv);
+	return rc;
+}
+
+int child_spawn(const struct child_spec *spec, pid_t *pid)
+{
+	char path[PATH_MAX];
+	int rc = find_program(spec->file ? spec->file : spec->argv[0], path);
+
+	if (!rc)
+		rc = start(spec, path, spec->argv, pid);
+	if (rc == -ENOEXEC)
+		rc = start_script(spec, path, pid);
+	return rc;
 }

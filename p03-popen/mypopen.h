@@ -34,8 +34,9 @@
 FILE *mypopen(const char *command, const char *mode);
 
 /* The same without a shell: argv[0], searched in PATH, gets the arguments as
- * they are, whatever characters they hold. A program that cannot be run is an
- * error here and now (ENOENT, EACCES). */
+ * they are, whatever characters they hold; a script without #! is run by sh, as
+ * by execvp(3). A program that cannot be run is an error here and now (ENOENT,
+ * EACCES). */
 FILE *mypopenv(char *const argv[], const char *mode);
 
 /* Write what is buffered, close the stream and wait until its command has ended,

@@ -28,9 +28,8 @@ static int wait_for(pid_t pid)
 	return child_exit_code(status);
 }
 
-static int spawn_name(const char *name)
+static int spawn(char *const argv[])
 {
-	char *const argv[] = {(char *)name, NULL};
 	struct child_spec spec = CHILD_SPEC_INIT;
 	pid_t pid = 0;
 	int rc;
@@ -39,6 +38,11 @@ static int spawn_name(const char *name)
 	spec.out = -1;
 	rc = child_spawn(&spec, &pid);
 	return rc ? rc : wait_for(pid);
+}
+
+static int spawn_name(const char *name)
+{
+	return spawn((char *[]){(char *)name, NULL});
 }
 
 /* ---- which program ------------------------------------------------------------ */
@@ -98,6 +102,40 @@ static void name_is_searched_in_path(void **state)
 	assert_int_equal(spawn_name("prog-of-no-name"), -ENOENT);
 	write_script(scratch, "c/prog", "#!/bin/sh\nexit 7\n", 0700);
 	assert_int_equal(spawn_name("prog"), 7);
+}
+
+/* As execvp(3) and every shell do it. */
+static void script_without_a_first_line_is_for_the_shell(void **state)
+{
+	struct path_fixture *fixture = *state;
+	struct scratch *scratch = &fixture->scratch;
+	char *const argv[] = {(char *)"script", (char *)"a b", (char *)"-c",
+			      NULL};
+
+	write_script(scratch, "script",
+		     "[ $# = 2 ] && [ \"$1\" = 'a b' ] && [ \"$2\" = -c ] &&\n"
+		     "exit 11\n",
+		     0700);
+	write_script(scratch, "empty", "", 0700);
+	setenv("PATH", scratch->dir, 1);
+	assert_int_equal(spawn(argv), 11);
+	assert_int_equal(spawn_name("empty"), 0);
+}
+
+/* Not even of the shell. */
+static void path_that_begins_with_a_dash_is_no_option(void **state)
+{
+	struct path_fixture *fixture = *state;
+	struct scratch *scratch = &fixture->scratch;
+	int old = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), code;
+
+	assert_int_equal(mkdir(scratch_path(scratch, "-c"), 0700), 0);
+	write_script(scratch, "-c/script", "exit 12\n", 0700);
+	assert_int_equal(chdir(scratch->dir), 0);
+	code = spawn_name("-c/script");
+	assert_int_equal(fchdir(old), 0);
+	close(old);
+	assert_int_equal(code, 12);
 }
 
 static void empty_entry_of_path_is_the_current_directory(void **state)
@@ -197,6 +235,8 @@ int main(void)
 	cmocka_unit_test_setup_teardown(test, set_up_path, tear_down_path)
 	const struct CMUnitTest tests[] = {
 		WITH_PATH(name_is_searched_in_path),
+		WITH_PATH(script_without_a_first_line_is_for_the_shell),
+		WITH_PATH(path_that_begins_with_a_dash_is_no_option),
 		WITH_PATH(empty_entry_of_path_is_the_current_directory),
 		WITH_PATH(without_path_the_system_is_searched),
 		WITH_PATH(bad_names_are_refused),

@@ -255,6 +255,14 @@ capacity() {
 	assert_equal "$status" 126
 }
 
+@test "a script without #! is run as every shell runs it" {
+	echo 'cat; echo "$#: $1"' >script
+	chmod +x script
+	run ./mypipe "echo in" "./script 'a b'" cat
+	assert_success
+	assert_output $'in\n1: a b'
+}
+
 @test "--status tells how each command ended, and its times" {
 	run ./mypipe --status --shell 'exit 3' 'kill -TERM $$' 'exit 0'
 	assert_line --regexp \

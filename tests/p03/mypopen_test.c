@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -14,6 +15,7 @@
 #include "lib/child.h"
 #include "lib/tick.h"
 #include "tests/support/interrupt.h"
+#include "tests/support/scratch.h"
 
 /* ---- reading, writing, statuses ---- */
 
@@ -93,7 +95,7 @@ static void data_that_nobody_read_is_an_error_unless_status_tells(void **state)
 
 static void streams_are_byte_oriented(void **state)
 {
-	FILE *reader = mypopen("echo x", "r");
+	FILE *reader = mypopen("exit 0", "r");
 	FILE *writer = mypopen("cat >/dev/null", "w");
 
 	(void)state;
@@ -309,6 +311,21 @@ static void arguments_reach_the_program_as_they_are(void **state)
 	assert_prints(mypopenv(argv, "r"), "a b|$(id)|; rm -rf /|'\"\\|");
 }
 
+static void script_without_a_first_line_is_for_the_shell(void **state)
+{
+	static const char text[] = "echo \"$# $1\"\n";
+	char *argv[] = {NULL, "a b", NULL};
+	struct scratch scratch;
+
+	(void)state;
+	scratch_make(&scratch);
+	scratch_write(&scratch, "script", text, strlen(text));
+	argv[0] = (char *)scratch_path(&scratch, "script");
+	assert_int_equal(chmod(argv[0], 0700), 0);
+	assert_prints(mypopenv(argv, "r"), "1 a b\n");
+	scratch_remove(&scratch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +349,7 @@ int main(void)
 		cmocka_unit_test(ignored_signals_are_inherited_as_with_popen),
 		cmocka_unit_test(signal_mask_is_inherited_and_stays_as_it_was),
 		cmocka_unit_test(arguments_reach_the_program_as_they_are),
+		cmocka_unit_test(script_without_a_first_line_is_for_the_shell),
 	};
 
 	return SUPPORT_MAIN(tests);
