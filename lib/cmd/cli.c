@@ -7,6 +7,7 @@
 
 #include <argp.h>
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -139,9 +140,13 @@ static void take_value(const struct cli_option *o, const char *text)
 	}
 }
 
-static bool is_negative_number(const char *word)
+/* -5, "-(5 + 3)", --5: all options begin with a letter, but for -? (--help). */
+static bool is_no_option(const char *word)
 {
-	return word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+	const char *name = word + strspn(word, "-");
+
+	return name > word && *name && *name != '?' &&
+	       !isalpha((unsigned char)*name);
 }
 
 /* state->next is the word behind this one. The place for it, among the words
@@ -163,12 +168,14 @@ static error_t take_operand(struct line *line, char *word,
 	return 0;
 }
 
-/* To getopt -5 is an option: take such words before it sees them. */
-static void take_negative_numbers(struct line *line, struct argp_state *state)
+/* To getopt these are options: take such words before it sees them. */
+static void take_operands_ahead(struct line *line, struct argp_state *state)
 {
-	while (state->next < state->argc &&
-	       line->operands < line->command->most &&
-	       is_negative_number(state->argv[state->next]))
+	const struct cli_command *command = line->command;
+
+	while (state->next < state->argc && line->operands < command->most &&
+	       ((command->options_first && line->operands) ||
+		is_no_option(state->argv[state->next])))
 		state->argv[++line->operands] = state->argv[state->next++];
 }
 
@@ -192,7 +199,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		error = 0;
 	}
 	if (!error)
-		take_negative_numbers(line, state);
+		take_operands_ahead(line, state);
 	return error;
 }
 

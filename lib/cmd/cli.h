@@ -138,13 +138,15 @@ struct cli_command {
 	const char *operands; /* of its usage line, or lines; NULL: none */
 	int most;             /* how many of them are accepted */
 	const struct cli_option *options; /* 32 at most; NULL: none */
-	char ***behind; /* NULL, or where the words behind -- go: another
+	bool options_first; /* what stands behind the first operand is one, too,
+			     * be it --help: the words of other programs */
+	char ***behind;     /* NULL, or where the words behind -- go: another
 			 * program's, and not operands */
 };
 
 /* Parse the command line. Returns the number of operands, which are argv[1] and
- * so on now, a NULL behind them; words may stand in any order, and a negative
- * number is an operand. --help and --version exit 0; what is not accepted is
+ * so on now, a NULL behind them; words may stand in any order, and one that has no
+ * letter behind its dashes is an operand: -5, or "-(5 + 3)". --help and --version exit 0; what is not accepted is
  * one line and exit 2. Also opens 0, 1 and 2 where they are closed (lib/fdio)
  * and has standard output checked at exit (lib/cmd/out). Call it first in main();
  * of a word of a larger command, argv[0] is that word. */

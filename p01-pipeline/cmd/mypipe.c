@@ -60,6 +60,7 @@ static void parse(struct options *o, int argc, char **argv)
 		.doc = doc,
 		.operands = "COMMAND...\n-c LINE",
 		.most = INT_MAX,
+		.options_first = true,
 		.options = options,
 	};
 

@@ -146,6 +146,29 @@ static inline int run_worker(int argc, char **argv, const char *word)
 	return EXIT_SUCCESS;
 }
 
+/* prefix [-v] WORD…, which are another program's. */
+static inline int run_prefix(int argc, char **argv)
+{
+	bool is_verbose = false;
+	const struct cli_option options[] = {
+		CLI_ON("verbose", 'v', &is_verbose, "More"),
+		{0},
+	};
+	const struct cli_command command = {
+		.operands = "WORD...",
+		.most = INT_MAX,
+		.options_first = true,
+		.options = options,
+	};
+	int n = cli_parse(&command, argc, argv);
+
+	if (is_verbose)
+		puts("verbose");
+	for (int i = 1; i <= n; i++)
+		printf("operand %s\n", argv[i]);
+	return EXIT_SUCCESS;
+}
+
 /* A table with a mistake: no count of that size fits. */
 static inline int run_narrow(int argc, char **argv)
 {
@@ -166,7 +189,7 @@ static inline int run_narrow(int argc, char **argv)
 
 static char self[PATH_MAX];
 
-/* Run "demo …", "worker …", "work …" or "narrow". */
+/* Run "demo …", "worker …", "work …", "prefix …" or "narrow". */
 static inline void run_words(struct capture *capture, const char *const words[])
 {
 	char *argv[MAX_WORDS + 2] = {self};
@@ -213,6 +236,8 @@ static inline int run_command(int argc, char **argv)
 		return run_demo(argc, argv);
 	if (strcmp(argv[0], "worker") == 0)
 		return run_worker(argc, argv, NULL);
+	if (strcmp(argv[0], "prefix") == 0)
+		return run_prefix(argc, argv);
 	if (strcmp(argv[0], "narrow") == 0)
 		return run_narrow(argc, argv);
 	return run_worker(argc, argv, "work");

@@ -119,6 +119,41 @@ static void negative_number_is_an_operand(void **state)
 	assert_refused(&c, "invalid option -- '5' (see --help)");
 }
 
+/* As expressions have them: no option begins so. */
+static void word_with_no_letter_behind_its_dashes_is_an_operand(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	RUN(&c, "demo", "-5 + 3", "-q", "-(5 + 3)");
+	assert_printed(&c, "quiet\noperand -5 + 3\noperand -(5 + 3)\ndone\n");
+	RUN(&c, "demo", "- 5", "-.5");
+	assert_printed(&c, "operand - 5\noperand -.5\ndone\n");
+	RUN(&c, "demo", "--5", "-");
+	assert_printed(&c, "operand --5\noperand -\ndone\n");
+	RUN(&c, "demo", "---quiet");
+	assert_refused(&c, "unrecognized option '---quiet' (see --help)");
+	RUN(&c, "demo", "-?");
+	assert_int_equal(c.status, 0);
+	capture_free(&c);
+}
+
+static void words_behind_the_first_operand_may_be_operands(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	RUN(&c, "prefix", "-v", "one", "-v", "--", "-5", "--help");
+	assert_printed(&c, "verbose\noperand one\noperand -v\noperand --\n"
+			   "operand -5\noperand --help\n");
+	RUN(&c, "prefix", "-v", "--", "-v", "-x");
+	assert_printed(&c, "verbose\noperand -v\noperand -x\n");
+	RUN(&c, "prefix", "-5", "-v");
+	assert_printed(&c, "operand -5\noperand -v\n");
+	RUN(&c, "prefix", "-x", "one");
+	assert_refused(&c, "invalid option -- 'x' (see --help)");
+}
+
 static void superfluous_operand_is_named(void **state)
 {
 	struct capture c;
@@ -272,6 +307,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(
 			operands_stand_among_options_and_keep_their_order),
 		cmocka_unit_test(negative_number_is_an_operand),
+		cmocka_unit_test(
+			word_with_no_letter_behind_its_dashes_is_an_operand),
+		cmocka_unit_test(
+			words_behind_the_first_operand_may_be_operands),
 		cmocka_unit_test(superfluous_operand_is_named),
 		cmocka_unit_test(
 			subcommand_is_named_in_usage_but_not_in_complaints),

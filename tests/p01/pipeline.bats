@@ -94,7 +94,7 @@ has_only_std() {
 }
 
 @test "no zombie while it waits, and none afterwards" {
-	start_server --ready ready ./mypipe true --shell \
+	start_server --ready ready ./mypipe --shell true \
 		'cat; echo ready; exec sleep 100'
 	wait_until 30 has_no_zombie
 	stop_server
@@ -226,7 +226,7 @@ capacity() {
 	assert_equal "$status" 0
 	run ./mypipe true "sh -c 'exit 42'"
 	assert_equal "$status" 42
-	run ./mypipe true --shell 'kill -KILL $$'
+	run ./mypipe --shell true 'kill -KILL $$'
 	assert_equal "$status" 137
 }
 
@@ -261,6 +261,17 @@ capacity() {
 	run ./mypipe "echo in" "./script 'a b'" cat
 	assert_success
 	assert_output $'in\n1: a b'
+}
+
+@test "options stand in front of the first command alone" {
+	printf '#!/bin/sh\necho "option of its own" "$@"\n' >--status
+	chmod +x ./--status
+	PATH=.:$PATH run ./mypipe "echo x" "--status one"
+	assert_output 'option of its own one'
+	run ./mypipe true -- cat
+	assert_output --partial "cannot run '--' (stage 2)"
+	run ./mypipe --pipefail -- false cat
+	assert_equal "$status" 1
 }
 
 @test "--status tells how each command ended, and its times" {

@@ -62,6 +62,10 @@ teardown() {
 	assert_output "Error: not an expression (column 1)"
 	run ./calc_client "-5 + 3"
 	assert_output "Result: -2"
+	run ./calc_client -q "-(5 + 3) * -1"
+	assert_output 8
+	run ./calc_client "--5"
+	assert_output "Result: 5"
 	run ./calc_client -- "-(5 + 3)"
 	assert_output "Result: -8"
 }
