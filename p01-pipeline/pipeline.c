@@ -206,7 +206,7 @@ static void reap(struct pipeline *p, struct pipeline_stage *stage)
 	if (got == 0)
 		return;
 	if (got < 0)
-		stage->error = -errno; /* somebody else has waited for it */
+		stage->is_lost = true;
 	else
 		stage->cpu_ns =
 			(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * TICK_S +
@@ -241,7 +241,7 @@ static int wait_for(pid_t pid, int64_t deadline)
 	return rc < 0 ? rc : 0;
 }
 
-int pipeline_wait(struct pipeline *p, int64_t deadline)
+static int wait_for_all(struct pipeline *p, int64_t deadline)
 {
 	int rc = 0;
 
@@ -259,6 +259,16 @@ int pipeline_wait(struct pipeline *p, int64_t deadline)
 	return 0;
 }
 
+int pipeline_wait(struct pipeline *p, int64_t deadline)
+{
+	int rc = wait_for_all(p, deadline);
+
+	for (size_t i = 0; rc == 0 && i < p->n; i++)
+		if (p->stages[i].is_lost)
+			rc = -ECHILD;
+	return rc;
+}
+
 void pipeline_kill(const struct pipeline *p, int number)
 {
 	for (size_t i = 0; i < p->n; i++)
@@ -266,13 +276,13 @@ void pipeline_kill(const struct pipeline *p, int number)
 			kill(p->stages[i].pid, number);
 }
 
-/* pipeline_wait() that nothing but the deadline ends. */
+/* Handlers that run meanwhile do not end it. */
 static int wait_through(struct pipeline *p, int64_t deadline)
 {
 	int rc;
 
 	do
-		rc = pipeline_wait(p, deadline);
+		rc = wait_for_all(p, deadline);
 	while (rc == -EINTR);
 	return rc;
 }
@@ -294,6 +304,8 @@ int pipeline_stage_exit_code(const struct pipeline_stage *stage)
 {
 	if (stage->error)
 		return child_spawn_exit_code(stage->error);
+	if (stage->is_lost)
+		return -ECHILD;
 	return child_exit_code(stage->status);
 }
 

@@ -52,6 +52,7 @@ struct pipeline_stage {
 	int error;          /* -errno of pipe(2), fork or exec */
 	int status;         /* as of waitpid(2), when it has ended */
 	bool is_running;    /* started, and not yet waited for */
+	bool is_lost;       /* ended, and nobody can tell how: see below */
 	int64_t start, end; /* moments of lib/tick */
 	int64_t cpu_ns;     /* user and system time, with its children */
 	struct pipeline_wiring wiring;
@@ -85,7 +86,9 @@ int pipeline_start(struct pipeline *p);
 
 /* Wait until every stage has ended, or the deadline. A stage is seen to have
  * ended when those before it have. Returns 0, -ETIMEDOUT, -EINTR when a handler
- * ran, or -errno of pidfd_open(2). May be called again after each of them. */
+ * ran, or -errno of pidfd_open(2), and may be called again after each of them; or
+ * -ECHILD: all have ended, but how some did is lost, as SIGCHLD is ignored or
+ * somebody else has waited for them. */
 int pipeline_wait(struct pipeline *p, int64_t deadline);
 
 /* Collect the stages that have ended, without waiting. Called at each SIGCHLD
@@ -103,7 +106,8 @@ void pipeline_kill(const struct pipeline *p, int number);
 int pipeline_end(struct pipeline *p, int64_t grace_ns);
 
 /* What a shell would say of a stage, and of all: the last stage's exit
- * status, or with pipefail that of the last one that failed. */
+ * status, or with pipefail that of the last one that failed; -ECHILD when it is
+ * lost. */
 int pipeline_stage_exit_code(const struct pipeline_stage *stage);
 int pipeline_exit_code(const struct pipeline *p, bool pipefail);
 

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -291,6 +292,8 @@ static ssize_t hear(void *cookie, const char *text, size_t len)
 
 int cli_parse(const struct cli_command *command, int argc, char **argv)
 {
+	/* Ignored by who started us, it would leave no child to be waited for. */
+	const struct sigaction by_default = {.sa_handler = SIG_DFL};
 	const cookie_io_functions_t functions = {.write = hear};
 	const char *word = command->word;
 	char name[128];
@@ -302,6 +305,7 @@ int cli_parse(const struct cli_command *command, int argc, char **argv)
 	if (fdio_open_std() < 0)
 		_exit(DIE_FAILURE); /* there is nowhere to say it */
 	stop_survive_file_limit();
+	sigaction(SIGCHLD, &by_default, NULL);
 	out_check_at_exit();
 	argp_program_version_hook = print_version;
 	argp_err_exit_status = DIE_USAGE;

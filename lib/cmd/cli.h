@@ -148,8 +148,9 @@ struct cli_command {
  * so on now, a NULL behind them; words may stand in any order, and one that has no
  * letter behind its dashes is an operand: -5, or "-(5 + 3)". --help and --version exit 0; what is not accepted is
  * one line and exit 2. Also opens 0, 1 and 2 where they are closed (lib/fdio)
- * and has standard output checked at exit (lib/cmd/out). Call it first in main();
- * of a word of a larger command, argv[0] is that word. */
+ * and has standard output checked at exit (lib/cmd/out); SIGCHLD is at its
+ * default from then on. Call it first in main(); of a word of a larger command,
+ * argv[0] is that word. */
 int cli_parse(const struct cli_command *command, int argc, char **argv);
 
 /* The core of it, for fuzz targets: no --help, no words of argp and nothing

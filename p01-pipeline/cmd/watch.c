@@ -41,11 +41,8 @@ static sigset_t come;  /* those that have come */
 void watch_begin(sigset_t *set)
 {
 	static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-	const struct sigaction by_default = {.sa_handler = SIG_DFL};
 	struct sigaction old;
 
-	/* Ignored by whoever started us, it would make wait(2) useless. */
-	sigaction(SIGCHLD, &by_default, NULL);
 	sigemptyset(&stops);
 	sigemptyset(&come);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)

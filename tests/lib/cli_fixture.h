@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,16 @@ static inline void print_wait(const char *text, void *where)
 {
 	(void)where;
 	printf("wait %s\n", text ? text : "for any");
+}
+
+static inline void print_children(const char *text, void *where)
+{
+	struct sigaction action;
+
+	(void)text;
+	(void)where;
+	sigaction(SIGCHLD, NULL, &action);
+	puts(action.sa_handler == SIG_DFL ? "told" : "not told");
 }
 
 /* What was given is printed in the order of the table. */
@@ -77,6 +88,8 @@ static inline int run_demo(int argc, char **argv)
 		CLI_ON("processes", 0, &is_shared, "Shared"),
 		CLI_TEXT("file", 'f', "FILE", &file, "Any word"),
 		CLI_CALL("open", 0, "FILE", try_open, NULL, "As a command"),
+		CLI_CALL_MAYBE("children", 0, "", print_children, NULL,
+			       "Whether their ends are told"),
 		CLI_CALL_MAYBE("wait", 'w', "ID", print_wait, NULL, "Or not"),
 		{0},
 	};

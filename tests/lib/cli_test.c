@@ -295,6 +295,17 @@ static void what_a_command_opens_is_no_standard_stream(void **state)
 	assert_printed(&c, "above\ndone\n");
 }
 
+/* Else nobody could wait for a child of the command. */
+static void sigchld_that_was_ignored_is_so_no_more(void **state)
+{
+	struct capture c;
+
+	(void)state;
+	run_to(&c, "exec env --ignore-signal=CHLD \"$0\" demo \"$1\"",
+	       "--children");
+	assert_printed(&c, "told\ndone\n");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +331,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(help_and_version_go_to_standard_output),
 		cmocka_unit_test(output_that_cannot_be_written_is_an_error),
 		cmocka_unit_test(what_a_command_opens_is_no_standard_stream),
+		cmocka_unit_test(sigchld_that_was_ignored_is_so_no_more),
 	};
 
 	if (argc > 1)

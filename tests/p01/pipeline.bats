@@ -237,6 +237,12 @@ capacity() {
 	assert_equal "$status" 0
 }
 
+@test "an ignored SIGCHLD does not hide how the commands ended" {
+	run env --ignore-signal=CHLD ./mypipe --status true "sh -c 'exit 42'"
+	assert_equal "$status" 42
+	assert_line --regexp '^ +1 +[0-9]+ +exited with status 0 '
+}
+
 @test "a command that is not found is named, and the others end" {
 	run timeout 10 ./mypipe yes sotr "wc -l"
 	assert_success

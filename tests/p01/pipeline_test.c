@@ -161,6 +161,37 @@ static void end_times_are_exact_when_reaped_at_sigchld(void **state)
 	assert_true(f->stages[1].cpu_ns > 0);
 }
 
+/* Nobody can tell then how its children have ended. */
+static void ignored_sigchld_is_echild_and_no_failure_to_run(void **state)
+{
+	struct fixture *f = *state;
+
+	signal(SIGCHLD, SIG_IGN);
+	add_argv(f, "true", NULL, NULL);
+	add_argv(f, "program-of-no-name", NULL, NULL);
+	add_argv(f, "cat", NULL, NULL);
+	start(f);
+	assert_int_equal(pipeline_wait(&f->p, limit()), -ECHILD);
+	assert_int_equal(f->p.running, 0);
+	assert_int_equal(f->stages[0].error, 0);
+	assert_int_equal(code_of(f, 0), -ECHILD);
+	assert_int_equal(code_of(f, 1), 127);
+	assert_int_equal(pipeline_exit_code(&f->p, false), -ECHILD);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+static void ending_under_an_ignored_sigchld_is_no_error(void **state)
+{
+	struct fixture *f = *state;
+
+	signal(SIGCHLD, SIG_IGN);
+	add_argv(f, "sleep", "100", NULL);
+	start(f);
+	assert_int_equal(pipeline_end(&f->p, LIMIT_S * TICK_S), 0);
+	assert_int_equal(f->p.running, 0);
+	signal(SIGCHLD, SIG_DFL);
+}
+
 static void other_children_are_left_to_the_caller(void **state)
 {
 	struct fixture *f = *state;
@@ -254,6 +285,8 @@ int main(void)
 		CASE(pipelines_of_two_threads_do_not_disturb_each_other),
 		CASE(wait_ends_at_its_deadline),
 		CASE(end_times_are_exact_when_reaped_at_sigchld),
+		CASE(ignored_sigchld_is_echild_and_no_failure_to_run),
+		CASE(ending_under_an_ignored_sigchld_is_no_error),
 		CASE(other_children_are_left_to_the_caller),
 		CASE(end_kills_what_ignores_sigterm),
 		CASE(end_reaches_what_is_stopped),
