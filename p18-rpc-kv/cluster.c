@@ -163,9 +163,10 @@ static int refuse_folder(const char *data, int error, pid_t holder,
 			 data);
 		break;
 	case -EPERM:
-		snprintf(why, CLUSTER_WHY,
-			 "'%s' is another user's, or others may write to it",
-			 data);
+		snprintf(why, CLUSTER_WHY, "cannot use '%s': %s", data,
+			 damage->text[0] ? damage->text
+					 : "it is another user's, or others "
+					   "may write to it");
 		break;
 	default:
 		snprintf(why, CLUSTER_WHY, "cannot use '%s': %s", data,

@@ -13,3 +13,13 @@ int damage_note(struct damage *damage, const char *name, uint64_t offset,
 			 "%s: at byte %" PRIu64 ": %s", name, offset, what);
 	return -EBADMSG;
 }
+
+int damage_of_open(struct damage *damage, const char *name, int error)
+{
+	if (error == -ELOOP || error == -EBADMSG)
+		return damage_note(damage, name, 0, "it is not a file");
+	if (error == -EPERM)
+		damage_note(damage, name, 0,
+			    "it is another user's, or others may write to it");
+	return error;
+}

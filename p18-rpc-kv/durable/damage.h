@@ -17,4 +17,8 @@ struct damage {
 int damage_note(struct damage *damage, const char *name, uint64_t offset,
 		const char *what);
 
+/* What file_open() has failed with: that it is no file, or one that others may
+ * write to, is noted. Returns -EBADMSG, -EPERM, or error. */
+int damage_of_open(struct damage *damage, const char *name, int error);
+
 #endif

@@ -34,9 +34,12 @@ int file_open(int dir, const char *name)
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		error = -EBADMSG;
+	else
+		error = fdio_check_trusted(fd);
+	if (!error)
 		return fdio_above_std(fd);
-	error = -EBADMSG;
 	close(fd);
 	return error;
 }

@@ -13,7 +13,8 @@
 /* A new file; one of that name that is there is removed. The descriptor. */
 int file_make(int dir, const char *name);
 
-/* One that is there, to read and write. -EBADMSG: it is not a file. */
+/* One that is there, to read and write. -EBADMSG: it is not a file; -EPERM: others
+ * than us and root may write to it. */
 int file_open(int dir, const char *name);
 
 /* Its size. */

@@ -49,7 +49,7 @@ static pid_t read_holder(int fd)
 
 /* An open file description lock (fcntl(2)): whatever else of this process opens
  * and closes the file does not release it. */
-static int lock(struct folder *folder, pid_t *holder)
+static int lock(struct folder *folder, pid_t *holder, struct damage *damage)
 {
 	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	char text[LOCK_TEXT + 1];
@@ -61,6 +61,9 @@ static int lock(struct folder *folder, pid_t *holder)
 	if (fd < 0)
 		return fd;
 	folder->lock = fd;
+	error = fdio_check_trusted(fd);
+	if (error)
+		return damage_of_open(damage, "lock", error);
 	if (fcntl(fd, F_OFD_SETLK, &range) == 0) {
 		n = snprintf(text, sizeof(text), "%-*d", LOCK_TEXT,
 			     (int)getpid());
@@ -232,10 +235,8 @@ static int find_identity(struct folder *folder, struct damage *damage)
 		fdio_close(&fd);
 		return error;
 	}
-	if (fd == -ELOOP || fd == -EBADMSG)
-		return damage_note(damage, NAME, 0, "it is not a file");
 	if (fd != -ENOENT)
-		return fd;
+		return damage_of_open(damage, NAME, fd);
 	error = file_each(folder->fd, is_of_a_server, NULL);
 	if (error > 0)
 		return damage_note(damage, NAME, 0,
@@ -273,7 +274,7 @@ int folder_open(struct folder *folder, const char *path, pid_t *holder,
 	folder->fd = error;
 	error = check_owner(folder->fd);
 	if (!error)
-		error = lock(folder, holder);
+		error = lock(folder, holder, damage);
 	if (!error)
 		error = tidy(folder->fd);
 	if (!error)

@@ -22,8 +22,8 @@
  * members behind that index has added this folder, and not one that had its id
  * before (`since`).
  *
- * Files are 0600, the folder 0700, both of the effective user; a folder that
- * others may write to is refused, as they could take its votes back. */
+ * Files are 0600, the folder 0700, both of the effective user; a folder or a file
+ * that others may write to is refused, as they could take its votes back. */
 #ifndef UNIXIPC_P18_RPC_KV_DURABLE_FOLDER_H
 #define UNIXIPC_P18_RPC_KV_DURABLE_FOLDER_H
 
@@ -69,7 +69,7 @@ struct folder {
  * names there are in it are durable on return.
  * -EBUSY: another process has it; *holder is the pid that it gave, 0 when it did
  * not (to be shown, never to be signalled). -EPERM: of another user, or others
- * may write to it. -EBADMSG: the identity is damaged, or missing while there are
+ * may write to it (to a file of it, which damage names). -EBADMSG: the identity is damaged, or missing while there are
  * other files. -EPROTONOSUPPORT: it was made by another version. */
 int folder_open(struct folder *folder, const char *path, pid_t *holder,
 		struct damage *damage);

@@ -116,9 +116,7 @@ static int open_file(int dir, struct damage *damage, int *fd)
 	*fd = file_open(dir, NAME);
 	if (*fd == -ENOENT)
 		return damage_note(damage, NAME, 0, "it is missing");
-	if (*fd == -ELOOP || *fd == -EBADMSG)
-		return damage_note(damage, NAME, 0, "it is not a file");
-	return *fd < 0 ? *fd : 0;
+	return *fd < 0 ? damage_of_open(damage, NAME, *fd) : 0;
 }
 
 int hardstate_open(struct hardstate *hardstate, int dir, struct damage *damage)

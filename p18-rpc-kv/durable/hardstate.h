@@ -27,7 +27,8 @@ struct hardstate {
  * away. */
 int hardstate_create(int dir);
 
-/* -EBADMSG and damage; a file that is missing is damage, too. A bad copy
+/* -EBADMSG and damage; a file that is missing is damage, too, and -EPERM has it
+ * where others may write to it. A bad copy
  * is made again from the good one. */
 int hardstate_open(struct hardstate *hardstate, int dir, struct damage *damage);
 void hardstate_close(struct hardstate *hardstate);

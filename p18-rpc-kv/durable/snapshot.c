@@ -275,10 +275,8 @@ int snapshot_open_at(struct snapshot **snapshot, int dir, uint64_t index,
 	*snapshot = NULL;
 	if (damage)
 		damage->text[0] = '\0';
-	if (fd == -ELOOP || fd == -EBADMSG)
-		return damage_note(damage, name, 0, "it is not a file");
 	if (fd < 0)
-		return fd;
+		return damage_of_open(damage, name, fd);
 	error = open_file(snapshot, fd, name, damage);
 	if (!error && (*snapshot)->info.index != index) {
 		error = damage_note(damage, name, 0, "it is another one");

@@ -240,10 +240,8 @@ static int open_segment(struct reading *reading)
 	wal->fd = file_open(wal->dir, segment_name(number, name));
 	if (wal->fd == -ENOENT)
 		return blame(reading, 0, "it is missing");
-	if (wal->fd == -ELOOP || wal->fd == -EBADMSG)
-		return blame(reading, 0, "it is not a file");
 	if (wal->fd < 0)
-		return wal->fd;
+		return damage_of_open(reading->damage, name, wal->fd);
 	n = file_read(wal->fd, bytes, sizeof(bytes), 0);
 	if (n < 0)
 		return (int)n;

@@ -699,6 +699,67 @@ static void what_is_no_snapshot_is_not_received(void **unused)
 	end(&to);
 }
 
+/* ---- whose files they are ----------------------------------------------------- */
+
+/* The bytes are as they were; who else may write there could change them. */
+static void assert_distrusted(struct base *base, const char *name,
+			      int (*open_it)(struct base *base))
+{
+	char wanted[64];
+
+	snprintf(wanted, sizeof(wanted), "%s: at byte 0: it is another", name);
+	assert_int_equal(open_it(base), 0);
+	for (mode_t mode = 0602; mode <= 0620; mode += 016) {
+		assert_int_equal(fchmodat(base->dir, name, mode, 0), 0);
+		assert_int_equal(open_it(base), -EPERM);
+		if (!strstr(base->damage.text, strchr(wanted, ':')))
+			fail_msg("'%s', not '%s'", base->damage.text, wanted);
+	}
+	assert_int_equal(fchmodat(base->dir, name, 0644, 0), 0);
+	assert_int_equal(open_it(base), 0);
+}
+
+static int open_it_again(struct base *base)
+{
+	return try_folder(base, NULL);
+}
+
+static int open_vote(struct base *base)
+{
+	struct hardstate hardstate;
+	const int error = hardstate_open(&hardstate, base->dir, &base->damage);
+
+	if (!error)
+		hardstate_close(&hardstate);
+	return error;
+}
+
+static int open_snapshot(struct base *base)
+{
+	return try_snapshot(base, 77, 100);
+}
+
+static void a_file_that_others_may_change_is_refused(void **unused)
+{
+	const struct folder_identity identity = three();
+	struct folder folder;
+	struct base base;
+
+	(void)unused;
+	make(&base);
+	open_folder(&base, &folder);
+	assert_int_equal(folder_claim(&folder, &identity), 0);
+	folder_close(&folder);
+	assert_distrusted(&base, "kv-data-2/identity", open_it_again);
+	assert_distrusted(&base, "kv-data-2/lock", open_it_again);
+	assert_int_equal(hardstate_create(base.dir), 0);
+	assert_distrusted(&base, "vote", open_vote);
+	make_snapshot(&base, 77, 100);
+	assert_distrusted(&base, "snapshot-00000000000000000077",
+			  open_snapshot);
+	end(&base);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -718,6 +779,7 @@ int main(void)
 		cmocka_unit_test(a_snapshot_with_any_bit_wrong_is_refused),
 		cmocka_unit_test(a_snapshot_is_received_in_chunks),
 		cmocka_unit_test(what_is_no_snapshot_is_not_received),
+		cmocka_unit_test(a_file_that_others_may_change_is_refused),
 	};
 
 	return SUPPORT_MAIN(tests);

@@ -298,3 +298,30 @@ is_level() {
 	run ./stock
 	assert_output value
 }
+
+# ---- limits, and what nobody reads -------------------------------------------
+
+one_server() {
+	start_server --ready ' event=leader ' "$@" ./kv_server --id=1 \
+		--port=9001 --segment-size=256K "${quick[@]}"
+}
+
+put() {
+	timeout -s KILL 30 ./kv_client --server=localhost:9001 \
+		--timeout=20s put "$@"
+}
+
+@test "files that others may write to are not believed" {
+	one_server
+	put key value
+	stop_server
+	local file
+	for file in identity lock vote wal-0000000001; do
+		chmod 666 "kv-data-1/$file"
+		refused 1 "kv-data-1': $file: .*others may write to it" --id=1 \
+			--port=9001
+		chmod 600 "kv-data-1/$file"
+	done
+	one_server
+	assert_equal "$(./kv_client --server=localhost:9001 get key)" value
+}
