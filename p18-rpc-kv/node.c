@@ -145,7 +145,7 @@ static void note_slow(int64_t took_ns, void *arg)
 
 static void note_full(int error, void *arg)
 {
-	node_note(arg, "event=disk_full error=\"%s\"", strerror(-error));
+	node_note(arg, "event=no_room error=\"%s\"", strerror(-error));
 }
 
 static void fail(const char *what, int error, void *arg)

@@ -136,25 +136,25 @@ static bool write_job(struct writer *writer, const struct job *job)
 {
 	const struct writer_options *o = &writer->options;
 	const struct raft_write *write = &job->write;
+	bool is_reset = write->is_reset;
 	int error = 0;
 
 	if (write->has_vote)
 		error = hardstate_set(o->hardstate, write->term, write->vote);
 	if (error)
 		o->fail("cannot write term and vote", error, o->arg);
-	if (write->is_reset)
-		error = wal_reset(o->wal, job->position);
-	while (!error && write->n > 0) {
-		error = wal_append(o->wal, job->entries, write->n);
-		if (error != -ENOSPC)
-			break;
-		if (!wait_for_room(writer, error))
+	for (;;) {
+		error = is_reset ? wal_reset(o->wal, job->position)
+				 : wal_append(o->wal, job->entries, write->n);
+		if (!error && !is_reset)
+			return true;
+		if (!error)
+			is_reset = false;
+		else if (!wal_may_try_again(o->wal, error))
+			o->fail("cannot write to the log", error, o->arg);
+		else if (!wait_for_room(writer, error))
 			return false;
-		error = 0;
 	}
-	if (error)
-		o->fail("cannot write to the log", error, o->arg);
-	return true;
 }
 
 static void sync_all(struct writer *writer)

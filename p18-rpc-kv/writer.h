@@ -5,8 +5,9 @@
  * is busy with one sync, the next is filled. Term and vote are written before the
  * entries that came with them.
  *
- * A disk without room is waited for, and everything behind it waits too: nothing
- * is told to be durable that is not. Any other failure is the end of the process,
+ * Room on the disk, or a descriptor, for the next segment of the log is waited for
+ * where there is none, and everything behind it waits too: nothing is told to be
+ * durable that is not. Any other failure is the end of the process,
  * as nobody knows what is on the disk then, and a sync that is tried again may
  * lie.
  *
@@ -31,8 +32,8 @@ struct writer_options {
 	int64_t slow_ns;             /* a sync that takes longer is counted */
 	/* All writes up to this number are durable; by the thread. */
 	void (*persisted)(uint64_t number, void *arg);
-	/* A sync was slow; or (-ENOSPC) there is no room, and this is tried again:
-	 * told once a second. By the thread. */
+	/* A sync was slow; or there is no room (wal_may_try_again()), and this is
+	 * tried again: told once a second. By the thread. */
 	void (*note_slow)(int64_t took_ns, void *arg);
 	void (*note_full)(int error, void *arg);
 	/* It must not return. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/cmd/cli.h"
@@ -27,6 +28,7 @@
 enum {
 	CLIENTS = 1000,     /* connections */
 	MEMORY = 256 << 20, /* for calls, of clients and again of peers */
+	OWN_FDS = 64,       /* files, listeners, connections to peers */
 };
 
 static const char *const engines[] = {"raft", "etcd", NULL};
@@ -250,6 +252,21 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* Of connections: two servers, and what is forwarded for clients, share what the
+ * limit of descriptors leaves beside our own. It is raised as far as it can be. */
+static unsigned int share_of(unsigned int wanted)
+{
+	struct rlimit files;
+	rlim_t share;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return wanted;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	share = files.rlim_max > OWN_FDS ? (files.rlim_max - OWN_FDS) / 3 : 0;
+	return share < wanted ? (unsigned int)share + 1 : wanted;
+}
+
 static void open_server(struct server *server, struct arguments *a,
 			struct rpc_dispatch dispatch, bool is_for_peers)
 {
@@ -260,8 +277,9 @@ static void open_server(struct server *server, struct arguments *a,
 		.host = a->listen,
 		.has_tcp = true,
 		.tcp_port = port,
-		.max_connections = is_for_peers ? service_peer_connections()
-						: a->max_connections,
+		.max_connections =
+			share_of(is_for_peers ? service_peer_connections()
+					      : a->max_connections),
 		.memory_bytes = MEMORY,
 		.record_ns = is_for_peers ? 2 * TICK_S : 0,
 		.on_event = note_event,

@@ -47,43 +47,40 @@ int wal_sync(struct wal *wal)
 
 /* ---- appending --------------------------------------------------------------- */
 
-/* Nothing has been written yet when one of these is not as it should be. */
+/* Nothing has been written yet when one of these is not as it should be. *bytes is
+ * what they take. */
 static int check(const struct wal *wal, const struct wal_entry *entries,
-		 size_t n)
+		 size_t n, size_t *bytes)
 {
 	const size_t most = wal->segment_bytes - WAL_HEAD_BYTES;
-	size_t bytes = 0;
 
 	if (entries[0].index <= wal->pieces[0].before.index ||
 	    entries[0].index > wal->last.index + 1)
 		return -EINVAL;
+	*bytes = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (entries[i].index != entries[0].index + i)
 			return -EINVAL;
 		if (entries[i].len > most)
 			return -EMSGSIZE;
-		bytes += segment_record_bytes(entries[i].len);
-		if (bytes > most)
+		*bytes += segment_record_bytes(entries[i].len);
+		if (*bytes > most)
 			return -EMSGSIZE;
 	}
 	return 0;
 }
 
-/* How many of them the last segment has room for; *bytes is what they take. */
+/* How many of them the last segment has room for. */
 static size_t count_fitting(const struct wal *wal,
-			    const struct wal_entry *entries, size_t n,
-			    size_t *bytes)
+			    const struct wal_entry *entries, size_t n)
 {
-	const size_t room = wal->head.bytes - wal->end;
-	size_t i;
+	size_t room = wal->head.bytes - wal->end, i, more;
 
-	*bytes = 0;
 	for (i = 0; i < n; i++) {
-		const size_t more = segment_record_bytes(entries[i].len);
-
-		if (more > room - *bytes)
+		more = segment_record_bytes(entries[i].len);
+		if (more > room)
 			break;
-		*bytes += more;
+		room -= more;
 	}
 	return i;
 }
@@ -102,15 +99,15 @@ static int grow_buffer(struct wal *wal, size_t bytes)
 	return 0;
 }
 
-/* These fit. One write. */
+/* These fit, here and into the buffer. One write. */
 static int write_records(struct wal *wal, const struct wal_entry *entries,
-			 size_t n, size_t bytes)
+			 size_t n)
 {
 	size_t at = 0;
-	int error = grow_buffer(wal, bytes);
+	int error;
 
-	if (error || !n)
-		return error;
+	if (!n)
+		return 0;
 	for (size_t i = 0; i < n; i++)
 		at += segment_put(wal->buffer + at, wal->head.salt,
 				  wal->end + (uint32_t)at, wal->durable,
@@ -127,18 +124,15 @@ static int write_records(struct wal *wal, const struct wal_entry *entries,
 /* The rest goes into the next segment. This one is durable before that has a name:
  * a tail may be torn in the last segment only. */
 static int write_both(struct wal *wal, const struct wal_entry *entries,
-		      size_t n, size_t n_here, size_t bytes)
+		      size_t n, size_t n_here)
 {
-	int error = write_records(wal, entries, n_here, bytes);
+	int error = write_records(wal, entries, n_here);
 
 	if (!error)
 		error = wal_sync(wal);
 	if (!error)
 		error = wal_go_on(wal, wal->last, false);
-	if (error)
-		return error;
-	count_fitting(wal, entries + n_here, n - n_here, &bytes);
-	return write_records(wal, entries + n_here, n - n_here, bytes);
+	return error ? error : write_records(wal, entries + n_here, n - n_here);
 }
 
 int wal_append(struct wal *wal, const struct wal_entry *entries, size_t n)
@@ -148,18 +142,33 @@ int wal_append(struct wal *wal, const struct wal_entry *entries, size_t n)
 
 	if (!n)
 		return 0;
-	error = check(wal, entries, n);
+	error = check(wal, entries, n, &bytes);
+	if (!error)
+		error = grow_buffer(wal, bytes);
 	if (error)
 		return error;
-	n_here = count_fitting(wal, entries, n, &bytes);
-	if (n_here == n) {
-		error = write_records(wal, entries, n, bytes);
-	} else {
+	n_here = count_fitting(wal, entries, n);
+	if (n_here < n)
 		error = wal_prepare(wal);
-		if (error)
-			return error;
-		error = write_both(wal, entries, n, n_here, bytes);
+	if (error)
+		return error;
+	error = n_here == n ? write_records(wal, entries, n)
+			    : write_both(wal, entries, n, n_here);
+	wal->is_half_done = error;
+	return error;
+}
+
+bool wal_may_try_again(const struct wal *wal, int error)
+{
+	switch (error) {
+	case -ENOSPC:
+	case -EDQUOT:
+	case -EFBIG:
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOMEM:
+		return !wal->is_half_done;
+	default:
+		return false;
 	}
-	/* That word is for when nothing was written. */
-	return error == -ENOSPC ? -EIO : error;
 }

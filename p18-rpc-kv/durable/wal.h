@@ -27,8 +27,9 @@
  *
  * One thread at a time, save for wal_prepare(). Blocks for as long as the disk
  * takes. After fork(2) only one of both processes goes on with it. After any
- * failure but -ENOSPC and -EMSGSIZE of wal_append() the caller ends the process:
- * what is on the disk nobody knows, and a sync that is tried again may lie. */
+ * failure but one that wal_may_try_again(), and -EMSGSIZE of wal_append(), the
+ * caller ends the process: what is on the disk nobody knows, and a sync that is
+ * tried again may lie. */
 #ifndef UNIXIPC_P18_RPC_KV_DURABLE_WAL_H
 #define UNIXIPC_P18_RPC_KV_DURABLE_WAL_H
 
@@ -89,9 +90,14 @@ struct wal_position wal_before(const struct wal *wal);
 
 /* Append entries, whose indexes follow one another; the first one follows one
  * that the log has, or is the last one of the snapshot. Not durable yet.
- * Nothing is written on -ENOSPC (no room for the next segment; it may be tried
- * again), -EMSGSIZE (larger than a segment takes) and -EINVAL (a gap). */
+ * Nothing is written on -EMSGSIZE (larger than a segment takes) and -EINVAL (a
+ * gap). */
 int wal_append(struct wal *wal, const struct wal_entry *entries, size_t n);
+
+/* Whether what wal_append() or wal_reset() has failed with is a want of room (also
+ * by a quota, or the limit of a file's size), descriptors or memory for the next
+ * segment: nothing was written, and it may be tried again. */
+bool wal_may_try_again(const struct wal *wal, int error);
 
 /* All that was appended is durable on return. */
 int wal_sync(struct wal *wal);

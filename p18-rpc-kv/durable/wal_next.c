@@ -135,7 +135,13 @@ int wal_drop(struct wal *wal, uint64_t index)
 
 int wal_reset(struct wal *wal, struct wal_position snapshot)
 {
-	const int error = wal_go_on(wal, snapshot, true);
+	int error = wal_prepare(wal);
 
-	return error ? error : wal_remove(wal, wal->n_pieces - 1);
+	if (error)
+		return error;
+	error = wal_go_on(wal, snapshot, true);
+	if (!error)
+		error = wal_remove(wal, wal->n_pieces - 1);
+	wal->is_half_done = error;
+	return error;
 }

@@ -30,6 +30,7 @@ struct wal {
 
 	struct wal_position last;
 	uint64_t torn;
+	bool is_half_done; /* what failed has written something */
 	uint8_t *buffer;
 	size_t buffer_bytes;
 

@@ -221,7 +221,7 @@ static int live_a_round(struct life *life, int round)
 	life->tried_index = life->index + BATCH;
 	error = log_append(life->log.wal, life->index + 1, life->tried_index,
 			   1);
-	if (error == -ENOSPC)
+	if (error && wal_may_try_again(life->log.wal, error))
 		life->tried_index = life->index;
 	if (!error)
 		error = wal_sync(life->log.wal);

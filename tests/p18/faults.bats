@@ -117,5 +117,5 @@ assert_old_leader_serves_nothing_old() {
 # With more than its segments hold.
 has_no_room() {
 	client --timeout=2s put large - <value >out
-	grep -q ' event=disk_full ' "$BATS_TEST_TMPDIR/$1.err"
+	grep -q ' event=no_room ' "$BATS_TEST_TMPDIR/$1.err"
 }

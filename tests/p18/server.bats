@@ -325,3 +325,75 @@ put() {
 	one_server
 	assert_equal "$(./kv_client --server=localhost:9001 get key)" value
 }
+
+limit() {
+	prlimit --pid "$SERVER" "$@"
+}
+
+@test "without descriptors who is there is served, and all goes on when there are some" {
+	one_server
+	# Asks for more files of the log than there are so far.
+	./kv_client --server=localhost:9001 --timeout=20s bench put \
+		--for=500ms --value-size=4K >out 3>&- &
+	local bench=$!
+	wait_until 20 test -e kv-data-1/wal-0000000002
+	limit --nofile=8:
+	wait_for_line "$SERVER_ERR" ' event=no_room error="Too many open files"' 20
+	refute is_ended "$SERVER"
+	limit --nofile=1000:
+	wait $bench
+	assert_regex "$(<out)" 'not done 0, unknown 0'
+}
+
+@test "a crowd at both ports leaves descriptors for the server itself" {
+	local fd
+	# shellcheck disable=SC2016 # the inner shell's
+	one_server bash -c 'ulimit -n 100; exec "$@"' bash
+	for _ in {1..90}; do
+		exec {fd}<>/dev/tcp/127.0.0.1/9001 {fd}<>/dev/tcp/127.0.0.1/19001
+	done
+	# All that came is there, or was sent away for one that came later.
+	wait_until 20 has_no_newcomers
+	fd=("/proc/$SERVER/fd"/*)
+	assert [ ${#fd[@]} -le 60 ]
+	assert_equal "$(put key value)" 'OK (replicated to 1 node)'
+}
+
+# The first column of /proc/net/tcp behind the addresses is the state, 0A a
+# listener's, of which the next has how many wait to be accepted.
+has_no_newcomers() {
+	awk '$4 == "0A" && $5 !~ /:00000000$/ { exit 1 }' /proc/net/tcp
+}
+
+# A file that may not grow is as a disk without room: when it may, all goes on.
+@test "a limit of file sizes is waited for, and is said where nothing else helps" {
+	# shellcheck disable=SC2016 # the inner shell's
+	run --separate-stderr timeout 20 bash -c 'ulimit -f 100; exec "$@"' bash \
+		./kv_server --id=1 --port=9001
+	assert_equal "$status" 1
+	assert_one_line_error "$stderr" kv_server
+	assert_regex "$stderr" 'File too large'
+	# The log's first file is made before, and those behind it are larger.
+	one_server
+	stop_server
+	# shellcheck disable=SC2016 # the inner shell's
+	start_server --ready ' event=leader ' bash -c \
+		'ulimit -S -f 500; exec "$@"' bash ./kv_server --id=1 \
+		--port=9001 --segment-size=1M "${quick[@]}"
+	put key value
+	./kv_client --server=localhost:9001 --timeout=20s bench put \
+		--for=10ms --value-size=1K >out 3>&- &
+	local bench=$!
+	wait_for_line "$SERVER_ERR" ' event=no_room error="File too large"' 20
+	assert_equal "$(./kv_client --server=localhost:9001 \
+		--consistency=stale get key)" value
+	limit --fsize=unlimited
+	wait $bench
+	assert_regex "$(<out)" 'not done 0, unknown 0'
+	limit --fsize=1000
+	timeout -s KILL 30 ./kv_client --server=localhost:9001 --timeout=1s \
+		put key other || true
+	wait_until 20 is_ended "$SERVER"
+	assert_equal "$(tail -n 1 "$SERVER_ERR")" \
+		'kv_server: cannot write to the log: File too large'
+}

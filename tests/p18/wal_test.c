@@ -10,15 +10,15 @@
 
 /* ---- a disk without room ----------------------------------------------------- */
 
-static bool is_full;
+static int want; /* what there is none of; 0: nothing */
 
 int __real_fallocate(int fd, int mode, off_t from, off_t len);
 int __wrap_fallocate(int fd, int mode, off_t from, off_t len);
 int __wrap_fallocate(int fd, int mode, off_t from, off_t len)
 {
-	if (!is_full)
+	if (!want)
 		return __real_fallocate(fd, mode, from, len);
-	errno = ENOSPC;
+	errno = want;
 	return -1;
 }
 
@@ -351,6 +351,12 @@ static void a_log_with_something_missing_is_refused(void **unused)
 	assert_int_equal(mkfifoat(log.dir, "wal-0000000002", 0600), 0);
 	assert_refused(&log, "wal-0000000002: at byte 0: it is not a file");
 	assert_int_equal(renameat(log.dir, "x", log.dir, "wal-0000000002"), 0);
+	assert_int_equal(fchmodat(log.dir, "wal-0000000002", 0620, 0), 0);
+	assert_int_equal(log_try_open(&log, 0, 0), -EPERM);
+	assert_string_equal(log.damage.text,
+			    "wal-0000000002: at byte 0: it is another user's, "
+			    "or others may write to it");
+	assert_int_equal(fchmodat(log.dir, "wal-0000000002", 0600, 0), 0);
 	assert_int_equal(truncate(scratch_path(&log.scratch, "wal-0000000002"),
 				  LOG_SEGMENT - 512),
 			 0);
@@ -508,17 +514,16 @@ static void a_log_that_begins_anew_forgets_what_was_before(void **unused)
 
 /* ---- the next segment -------------------------------------------------------- */
 
-static void a_full_disk_is_told_before_anything_is_written(void **unused)
+static void assert_want_passes(int wanted)
 {
 	struct log log;
 	uint64_t i = 1, n;
 	int error = 0;
 
-	(void)unused;
 	log_make(&log);
 	assert_int_equal(wal_prepare(log.wal), 0);
 	assert_true(wal_is_prepared(log.wal));
-	is_full = true;
+	want = wanted;
 	assert_int_equal(wal_prepare(log.wal), 0);
 	for (; !error; i += 3) {
 		error = log_append(log.wal, i, i + 2, 1);
@@ -528,20 +533,36 @@ static void a_full_disk_is_told_before_anything_is_written(void **unused)
 			i -= 3;
 	}
 	n = i - 1;
-	assert_int_equal(error, -ENOSPC);
-	assert_int_equal(wal_prepare(log.wal), -ENOSPC);
+	assert_int_equal(error, -wanted);
+	assert_true(wal_may_try_again(log.wal, error));
+	assert_int_equal(wal_prepare(log.wal), -wanted);
 	assert_int_equal(wal_last(log.wal).index, n);
-	is_full = false;
+	want = 0;
 	log_reopen(&log);
 	assert_int_equal(log.n, n);
-	is_full = true;
-	assert_int_equal(log_append(log.wal, n + 1, n + 3, 1), -ENOSPC);
+	want = wanted;
+	assert_int_equal(log_append(log.wal, n + 1, n + 3, 1), -wanted);
+	assert_int_equal(wal_reset(log.wal, (struct wal_position){n + 100, 9}),
+			 -wanted);
+	assert_true(wal_may_try_again(log.wal, -wanted));
+	assert_int_equal(wal_last(log.wal).index, n);
 	/* Room again: the same log goes on. */
-	is_full = false;
+	want = 0;
 	log_put(&log, n + 1, n + 3, 1);
 	log_reopen(&log);
 	assert_int_equal(log.n, n + 3);
 	log_remove(&log);
+}
+
+/* Of room, by whatever limit, descriptors and memory there may be some again. */
+static void a_want_is_told_before_anything_is_written(void **unused)
+{
+	static const int wants[] = {ENOSPC, EDQUOT, EFBIG,
+				    EMFILE, ENFILE, ENOMEM};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(wants) / sizeof(wants[0]); i++)
+		assert_want_passes(wants[i]);
 }
 
 struct preparing {
@@ -622,8 +643,7 @@ int main(void)
 		cmocka_unit_test(a_log_without_the_snapshots_entry_begins_anew),
 		cmocka_unit_test(
 			a_log_that_begins_anew_forgets_what_was_before),
-		cmocka_unit_test(
-			a_full_disk_is_told_before_anything_is_written),
+		cmocka_unit_test(a_want_is_told_before_anything_is_written),
 		cmocka_unit_test(
 			another_thread_prepares_segments_while_one_appends),
 		cmocka_unit_test(a_log_can_be_made_anew),
