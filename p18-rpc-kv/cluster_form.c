@@ -91,6 +91,9 @@ static unsigned int meet_all(struct cluster *cluster, struct met *met)
 
 	met->formed = NULL;
 	for (uint32_t i = 0; i < we->n_members; i++) {
+		/* Each may be silent for a second. */
+		if (cluster_pause(cluster, 0))
+			return 0;
 		if (we->members[i].id == we->server) {
 			memcpy(met->shares[i], we->share, FOLDER_CLUSTER_BYTES);
 			met->is_met[i] = true;
@@ -278,7 +281,8 @@ static bool join_once(struct cluster *cluster)
 		create(cluster, NULL);
 		return true;
 	}
-	for (uint32_t i = 0; i < cluster->options.n; i++)
+	for (uint32_t i = 0;
+	     i < cluster->options.n && !cluster_pause(cluster, 0); i++)
 		if (cluster->members[i].id != cluster->options.id &&
 		    join_by(cluster, cluster->members[i].address))
 			return true;

@@ -20,7 +20,7 @@ $(call library,kvserver,$(KV),node.c node_carry.c node_peers.c node_request.c \
 	raft kvcache kvtable kvwire)
 $(call program,kv_client,$(KV),cmd/kv_client.c cmd/client.c cmd/writes.c \
 	cmd/reads.c cmd/look.c cmd/load.c cmd/session.c cmd/text.c,kvclient rpccmd)
-$(call program,kv_server,$(KV),cmd/kv_server.c cmd/members.c cmd/logger.c,kvserver kvetcd)
+$(call program,kv_server,$(KV),cmd/kv_server.c cmd/members.c,kvserver kvetcd)
 
 # What rpcgen alone makes of the textbook's own kv.x.
 KV_TEXT := $(KV)/textbook

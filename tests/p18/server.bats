@@ -230,21 +230,18 @@ is_level() {
 	assert_output value
 }
 
-@test "SIGTERM ends it with 0, and nothing is left" {
+@test "SIGTERM, SIGINT and SIGHUP end it with 0, and nothing is left" {
 	start_three
-	local i
+	local signals=(HUP INT TERM) i
 	for i in 1 2 3; do
-		stop_server "$i"
+		stop_server "$i" "${signals[i - 1]}"
 		assert_equal "$status" 0
 	done
 	assert_equal "$(ls /dev/shm)" ''
 }
 
 @test "a log that nobody reads does not stop it" {
-	mkfifo log
-	exec 7<>log
-	# So full that a line does not fit.
-	dd if=/dev/zero of=log bs=4096 count=16 status=none
+	full_log
 	start_server --name quiet bash -c "exec ./kv_server --id=1 --port=9001 \
 		--log=commits 2>log"
 	for _ in {1..50}; do
@@ -396,4 +393,38 @@ has_no_newcomers() {
 	wait_until 20 is_ended "$SERVER"
 	assert_equal "$(tail -n 1 "$SERVER_ERR")" \
 		'kv_server: cannot write to the log: File too large'
+}
+
+# So full that a line does not fit.
+full_log() {
+	mkfifo log
+	exec 7<>log
+	dd if=/dev/zero of=log bs=4096 count=16 status=none
+}
+
+@test "a server that must end does so though nobody reads its log" {
+	full_log
+	start_one 1
+	# At the start, and later by a thread.
+	: >file
+	local arguments
+	for arguments in '--data=file' '--peers=localhost:9001 --data=other'; do
+		run timeout -s KILL 20 bash -c \
+			"exec ./kv_server --id=1 --port=9004 $arguments 2>log"
+		assert_equal "$status" 1
+	done
+}
+
+@test "SIGTERM ends one that waits for servers which are silent" {
+	local before
+	start_server --name silent --ready ' event=serving ' ./kv_server --id=9 \
+		--port=9009 --listen=0.0.0.0 --advertise=localhost:9009 "${quick[@]}"
+	kill -STOP "$SERVER"
+	start_server --ready ' event=serving ' ./kv_server --id=1 --port=9001 \
+		--peers="$(printf '127.0.0.%d:9009,' {2..8})127.0.0.9:9009" \
+		"${quick[@]}"
+	before=${EPOCHREALTIME/./}
+	stop_server
+	assert_equal "$status" 0
+	assert [ $((${EPOCHREALTIME/./} - before)) -lt 4000000 ]
 }
