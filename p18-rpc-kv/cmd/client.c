@@ -7,6 +7,7 @@
 
 #include "lib/cmd/die.h"
 #include "lib/fdio.h"
+#include "lib/tick.h"
 #include "p18-rpc-kv/cmd/session.h"
 #include "p18-rpc-kv/cmd/text.h"
 
@@ -31,18 +32,20 @@ void client_open(struct client *client)
 	kvclient_see(client->kv, revision);
 }
 
-void client_close(struct client *client)
+bool client_close(struct client *client)
 {
 	int error = 0;
 
 	if (client->session && kvclient_revision(client->kv) > 0)
 		error = session_note(client->session,
-				     kvclient_revision(client->kv));
+				     kvclient_revision(client->kv),
+				     tick_after(client->timeout_ns));
 	if (error)
 		die_warn_errno(error, "cannot note the session in '%s'",
 			       client->session);
 	kvclient_close(client->kv);
 	client->kv = NULL;
+	return !error;
 }
 
 /* ---- keys and values ---- */

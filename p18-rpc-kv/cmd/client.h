@@ -50,8 +50,9 @@ struct client {
 /* Open client->kv; --session's file has been read then. */
 void client_open(struct client *client);
 
-/* Note in --session's file what was seen, and close. */
-void client_close(struct client *client);
+/* Note in --session's file what was seen, and close. Returns whether it is noted;
+ * if not, that is said. */
+bool client_close(struct client *client);
 
 /* A key of an operand or option, which becomes part of a request as it is. */
 kv_key client_key(const char *what, const char *text);

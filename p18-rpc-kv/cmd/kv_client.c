@@ -229,7 +229,7 @@ int main(int argc, char **argv)
 	const struct verb *verb = parse(&client, argc, argv);
 	int status = verb->run(&client);
 
-	if (client.kv)
-		client_close(&client);
+	if (client.kv && !client_close(&client) && status == EXIT_SUCCESS)
+		status = DIE_FAILURE;
 	return status;
 }

@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/fdio.h"
+#include "lib/tick.h"
 
 enum { DIGITS = 20 };
 
@@ -32,27 +34,60 @@ static int parse(int fd, uint64_t *revision)
 		       : 0;
 }
 
+/* Who opens a FIFO would wait for somebody else, hence O_NONBLOCK. */
+static int open_file(const char *path, int flags)
+{
+	int fd = open(path, flags | O_NONBLOCK | O_CLOEXEC, 0600), error;
+	struct stat st;
+
+	if (fd == -1)
+		return -errno;
+	error = fstat(fd, &st) == -1 ? -errno : 0;
+	if (!error && !S_ISREG(st.st_mode))
+		error = -EBADMSG;
+	if (!error)
+		error = fdio_check_trusted(fd);
+	if (error)
+		fdio_close(&fd);
+	return error ? error : fd;
+}
+
+/* Anybody who may read the file can keep its lock. */
+static int lock(int fd, int64_t deadline)
+{
+	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (tick_is_over(deadline))
+			return -ETIMEDOUT;
+		tick_sleep_until(tick_after(TICK_MS));
+	}
+	return 0;
+}
+
 int session_read(const char *path, uint64_t *revision)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), error;
+	int fd = open_file(path, O_RDONLY), error;
 
 	*revision = 0;
-	if (fd == -1)
-		return errno == ENOENT ? 0 : -errno;
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
 	error = parse(fd, revision);
 	fdio_close(&fd);
 	return error;
 }
 
-int session_note(const char *path, uint64_t revision)
+int session_note(const char *path, uint64_t revision, int64_t deadline)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), error, closed;
+	int fd = open_file(path, O_RDWR | O_CREAT), error, closed;
 	char text[DIGITS + 2];
 	uint64_t now = 0;
 
-	if (fd == -1)
-		return -errno;
-	error = flock(fd, LOCK_EX) == -1 ? -errno : parse(fd, &now);
+	if (fd < 0)
+		return fd;
+	error = lock(fd, deadline);
+	if (!error)
+		error = parse(fd, &now);
 	if (!error && now < revision) {
 		snprintf(text, sizeof(text), "%020" PRIu64 "\n", revision);
 		if (lseek(fd, 0, SEEK_SET) == -1)

@@ -269,6 +269,39 @@ unknown_incr() {
 	no 1 "cannot read the session in 'seen'" --session=seen get a
 }
 
+@test "a session's file that others may write, or keep locked, is told in time" {
+	one_server
+	mkfifo pipe
+	no 1 "cannot read the session in 'pipe'" --session=pipe get ready
+	client --session=seen get ready
+	chmod 620 seen
+	no 1 "session in 'seen': Operation not permitted" --session=seen get ready
+	chmod 600 seen
+	exec 8<seen
+	flock 8
+	run --separate-stderr client --timeout=300ms --session=seen put a 1
+	exec 8>&-
+	assert_equal "$status" 1
+	assert_output 'OK (replicated to 1 node)'
+	assert_equal "$stderr" "kv_client: cannot note the session in 'seen': Connection timed out"
+}
+
+reads() {
+	client --json status | jq '.servers[0].reads'
+}
+
+# 64 keys an answer.
+@test "a list that cannot be printed asks for no more of it" {
+	one_server
+	client bench put --for=10ms --value-size=1K
+	local before
+	before=$(reads)
+	run bash -c './kv_client --server=localhost:9001 list >/dev/full'
+	assert_failure 1
+	assert_one_line_error "$output" kv_client
+	assert_equal "$(($(reads) - before))" 1
+}
+
 @test "--local reads the server's shared memory, and says so" {
 	one_server
 	client put hot 1
