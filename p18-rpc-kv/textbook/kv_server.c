@@ -1,10 +1,10 @@
-/* kv_server --id=N --port=PORT [--peers=HOST:PORT,...]: a store in memory that
- * forwards each write to its peers and waits for their acknowledgements. One
- * thread does it all, in svc_run() (UNP2 16.2).
+/* kv_server --id=N --port=PORT [--peers=HOST:PORT,...]: a store in memory. Each
+ * write is forwarded to all peers, and waited for, by one thread (UNP2 16.2).
  *
  *	rpcgen kv.x && rpcgen -m -o kv_svc.c kv.x
  *	gcc -o kv_server kv_server.c kv_svc.c kv_clnt.c kv_xdr.c \
  *		$(pkg-config --cflags --libs libtirpc) */
+#include <err.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -29,10 +29,11 @@ void kv_prog_1(struct svc_req *request, SVCXPRT *transport); /* in kv_svc.c */
 
 static struct item *find(const char *key)
 {
-	for (struct item *item = items; item; item = item->next)
-		if (strcmp(item->key, key) == 0)
-			return item;
-	return NULL;
+	struct item *item = items;
+
+	while (item && strcmp(item->key, key) != 0)
+		item = item->next;
+	return item;
 }
 
 /* ---- procedures: what they return is static, as rpcgen's dispatch wants ---- */
@@ -44,9 +45,8 @@ int *store_1_svc(pair *p, struct svc_req *request)
 
 	(void)request;
 	if (!item) {
-		item = calloc(1, sizeof(*item));
-		item->key = strdup(p->key);
-		item->next = items;
+		item = malloc(sizeof(*item));
+		*item = (struct item){items, strdup(p->key), NULL};
 		items = item;
 	}
 	free(item->value);
@@ -60,24 +60,22 @@ answer *get_1_svc(name *key, struct svc_req *request)
 	struct item *item = find(*key);
 
 	(void)request;
-	result.is_there = item != NULL;
-	result.value = item ? item->value : "";
+	result = (answer){item != NULL, item ? item->value : ""};
 	return &result;
 }
 
-/* Returns 1 when it has it, and 0 when it cannot be reached for a second, as it
- * may have been started just now, or is silent for one. */
+/* Whether it has it: not when it cannot be reached for a second, as it may have
+ * been started just now, or is silent for one. */
 static int forward(pair *p, struct sockaddr_in *peer)
 {
 	struct timeval patience = {.tv_sec = PEER_SECONDS};
 	CLIENT *client = NULL;
-	int is_stored;
+	int is_stored, fd;
 
 	for (int i = 0; !client && i < TRIES; i++) {
-		int fd = RPC_ANYSOCK;
-
 		if (i > 0)
 			usleep(PEER_SECONDS * 1000000 / TRIES);
+		fd = RPC_ANYSOCK;
 		client = clnttcp_create(peer, KV_PROG, KV_VERS, &fd, 0, 0);
 	}
 	if (!client)
@@ -110,22 +108,16 @@ int *incr_1_svc(name *key, struct svc_req *request)
 	return &number;
 }
 
-/* ---- the command ---- */
-
 static void add_peers(char *list)
 {
-	const struct addrinfo hints = {.ai_family = AF_INET,
-				       .ai_socktype = SOCK_STREAM};
+	const struct addrinfo hints = {.ai_family = AF_INET};
 	struct addrinfo *found;
-	char *host, *port;
+	char *host;
 
 	while ((host = strsep(&list, ":"))) {
-		port = strsep(&list, ",");
-		if (!port || n_peers == PEERS_MAX ||
-		    getaddrinfo(host, port, &hints, &found)) {
-			fprintf(stderr, "kv_server: no peer '%s'\n", host);
-			exit(2);
-		}
+		if (!list || n_peers == PEERS_MAX ||
+		    getaddrinfo(host, strsep(&list, ","), &hints, &found))
+			errx(2, "no peer '%s'", host);
 		memcpy(&peers[n_peers++], found->ai_addr, sizeof(peers[0]));
 		freeaddrinfo(found);
 	}
@@ -133,7 +125,6 @@ static void add_peers(char *list)
 
 int main(int argc, char **argv)
 {
-	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
 	SVCXPRT *transport;
@@ -146,18 +137,14 @@ int main(int argc, char **argv)
 			add_peers(argv[i] + 8);
 		else if (strncmp(argv[i], "--id=", 5) != 0)
 			return 2;
-	sigaction(SIGPIPE, &ignore, NULL);
+	signal(SIGPIPE, SIG_IGN);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == -1 ||
-	    listen(fd, SOMAXCONN) == -1) {
-		perror("kv_server: cannot listen");
-		return 1;
-	}
 	/* 0 in place of a protocol: rpcbind is not told. */
-	transport = svc_vc_create(fd, 0, 0);
-	if (!transport ||
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == -1 ||
+	    listen(fd, SOMAXCONN) == -1 ||
+	    !(transport = svc_vc_create(fd, 0, 0)) ||
 	    !svc_register(transport, KV_PROG, KV_VERS, kv_prog_1, 0))
-		return 1;
+		err(1, "cannot listen");
 	svc_run();
 	return 1;
 }
