@@ -23,7 +23,8 @@ uint64_t layout_hash(uint64_t id, const void *key, size_t len)
 		hash = mix(hash, value);
 	}
 	value = 0;
-	memcpy(&value, bytes, len);
+	if (len)
+		memcpy(&value, bytes, len);
 	hash = mix(hash, value);
 	/* Once more with another factor: one alone spreads what counts up too
 	 * evenly, and other keys not evenly enough. */

@@ -7,7 +7,8 @@
 
 #include "lib/cmd/die.h"
 
-struct reclock *arguments_open(const struct arguments *a, unsigned int flags)
+struct reclock *arguments_try_open(const struct arguments *a,
+				   unsigned int flags)
 {
 	const struct reclock_options options = {
 		.flags = flags | (a->is_sync ? RECLOCK_SYNC : 0U),
@@ -21,13 +22,25 @@ struct reclock *arguments_open(const struct arguments *a, unsigned int flags)
 	if (!error)
 		return store;
 	if (why)
-		die("cannot use '%s': %s", a->file, why);
-	if (error == -ENOENT && strcmp(a->verb, "get") == 0)
-		die("no key '%s': there is no file '%s'", a->operands[0],
-		    a->file);
-	if (error == -ENOENT && !(flags & RECLOCK_CREATE))
-		die("there is no file '%s': `kvstore set` makes it", a->file);
-	die_errno(error, "cannot open '%s'", a->file);
+		die_warn("cannot use '%s': %s", a->file, why);
+	else if (error == -ENOENT && strcmp(a->verb, "get") == 0)
+		die_warn("no key '%s': there is no file '%s'", a->operands[0],
+			 a->file);
+	else if (error == -ENOENT && !(flags & RECLOCK_CREATE))
+		die_warn("there is no file '%s': `kvstore set` makes it",
+			 a->file);
+	else
+		die_warn_errno(error, "cannot open '%s'", a->file);
+	return NULL;
+}
+
+struct reclock *arguments_open(const struct arguments *a, unsigned int flags)
+{
+	struct reclock *store = arguments_try_open(a, flags);
+
+	if (!store)
+		exit(DIE_FAILURE);
+	return store;
 }
 
 /* Whether it is stopped (SIGSTOP), as far as /proc tells. */

@@ -19,7 +19,11 @@ struct arguments {
 	const char *prefix;
 };
 
-/* Open the file, or end the program. */
+/* Open the file. NULL: it could not be, which is said. */
+struct reclock *arguments_try_open(const struct arguments *a,
+				   unsigned int flags);
+
+/* The same, or end the program. */
 struct reclock *arguments_open(const struct arguments *a, unsigned int flags);
 
 /* "set 'key1': why", and what is to be done; key may be NULL. */

@@ -157,24 +157,35 @@ static int run_stat(const struct arguments *a)
 	return 0;
 }
 
-static void print_finding(void *arg, const char *what)
+static void add_finding(void *arg, const char *what)
 {
-	(void)arg;
-	puts(what);
+	fprintf(arg, "%s\n", what);
 }
 
+/* It keeps all writers out, and whoever reads what it prints may be slow: so that
+ * comes afterwards. */
 static int run_check(const struct arguments *a)
 {
 	struct reclock *store =
 		arguments_open(a, a->to_repair ? 0 : RECLOCK_READ_ONLY);
-	int found = reclock_check_until(store, a->to_repair, print_finding,
-					NULL, tick_after(a->timeout_ns));
+	char *findings = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&findings, &len);
+	int found;
 
+	if (!to)
+		die_errno(errno, "check");
+	found = reclock_check_until(store, a->to_repair, add_finding, to,
+				    tick_after(a->timeout_ns));
 	if (found < 0)
 		arguments_die(a, store, NULL, found);
+	reclock_close(store);
+	if (fclose(to))
+		die_errno(errno, "check: %d things are wrong", found);
+	fwrite(findings, 1, len, stdout);
+	free(findings);
 	if (found == 0)
 		puts("nothing is wrong");
-	reclock_close(store);
 	return found && !a->to_repair ? DIE_FAILURE : 0;
 }
 

@@ -63,7 +63,9 @@ static int run_1(void *arg)
 
 	close(pair->to_2[0]);
 	close(pair->to_1[1]);
-	store = arguments_open(pair->a, 0);
+	store = arguments_try_open(pair->a, 0);
+	if (!store)
+		return DIE_FAILURE;
 	error = lock_key(pair, store, deadline);
 	if (error)
 		return fail(pair, store, error);
@@ -93,7 +95,9 @@ static int run_2(void *arg)
 
 	close(pair->to_2[1]);
 	close(pair->to_1[0]);
-	store = arguments_open(pair->a, 0);
+	store = arguments_try_open(pair->a, 0);
+	if (!store)
+		return DIE_FAILURE;
 	error = await(pair->to_2[0], deadline);
 	if (!error && lock_key(pair, store, tick_now()) != -ETIMEDOUT)
 		error = -EPROTO; /* it is locked */

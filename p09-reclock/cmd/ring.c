@@ -84,9 +84,12 @@ static int lock_next(const struct ring *ring, struct reclock *store)
 static int be_member(void *arg)
 {
 	struct ring *ring = arg;
-	struct reclock *store = arguments_open(&ring->scratch, 0);
-	int error = lock_next(ring, store);
+	struct reclock *store = arguments_try_open(&ring->scratch, 0);
+	int error;
 
+	if (!store)
+		return DIE_FAILURE;
+	error = lock_next(ring, store);
 	reclock_close(store);
 	return error ? DIE_TIMEOUT : 0;
 }
@@ -147,6 +150,12 @@ static void choose_keys(struct ring *ring, struct reclock *store)
 	memcpy(ring->key[n], ring->key[0], sizeof(ring->key[0]));
 }
 
+static void remove_file(const struct ring *ring)
+{
+	unlink(ring->file);
+	rmdir(ring->dir);
+}
+
 static void make_file(struct ring *ring)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -163,12 +172,15 @@ static void make_file(struct ring *ring)
 	ring->scratch.file = ring->file;
 	ring->scratch.record = RECLOCK_RECORD_MIN;
 	ring->scratch.records = 16 * 10 * ring->a->ring;
-	store = arguments_open(&ring->scratch, RECLOCK_CREATE);
+	store = arguments_try_open(&ring->scratch, RECLOCK_CREATE);
+	if (!store) {
+		remove_file(ring);
+		exit(DIE_FAILURE);
+	}
 	choose_keys(ring, store);
 	reclock_close(store);
-	if (stat(ring->file, &st))
-		die_errno(errno, "'%s'", ring->file);
-	ring->ino = st.st_ino;
+	if (stat(ring->file, &st) == 0)
+		ring->ino = st.st_ino;
 }
 
 /* Signals come when there is nothing to remove any more. */
@@ -185,13 +197,12 @@ static int start(struct ring *ring, pid_t *pid)
 	for (ring->me = 0; ring->me < (int)ring->a->ring && !error; ring->me++)
 		error = child_fork(is_bare ? be_bare_member : be_member, ring,
 				   &pid[ring->me]);
-	close(ring->ready[1]);
-	close(ring->go[0]);
+	fdio_close(&ring->ready[1]);
+	fdio_close(&ring->go[0]);
 	if (!error && fdio_read_until(ring->ready[0], ready, ring->a->ring,
 				      ring->deadline) != (int)ring->a->ring)
 		error = -ETIMEDOUT;
-	unlink(ring->file);
-	rmdir(ring->dir);
+	remove_file(ring);
 	return error;
 }
 
@@ -244,6 +255,8 @@ int lock_test_ring(const struct arguments *a)
 {
 	struct ring ring = {
 		.a = a,
+		.ready = {-1, -1},
+		.go = {-1, -1},
 		.deadline = tick_after(a->timeout_ns),
 	};
 	pid_t pid[RING_MAX];

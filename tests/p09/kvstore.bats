@@ -416,6 +416,33 @@ start_holder() {
 	assert_equal "$(find . -type f)" ''
 }
 
+# Whoever reads its findings may take as long as he likes.
+@test "a check that nobody reads keeps no writer out" {
+	seq -f 'set key%.0f value' 3000 | ./kvstore batch
+	dd if=/dev/zero of=kvstore.db bs=4096 seek=5 conv=notrunc status=none \
+		count=$(($(stat -c %s kvstore.db) / 4096 - 5))
+	mkfifo pipe
+	exec 7<>pipe
+	./kvstore check >pipe 3>&- 7>&- &
+	read -r -N 1 -t 20 -u 7
+	run ./kvstore --timeout=3s set key1 value
+	assert_failure 1
+	assert_output --partial 'damaged'
+	refute is_ended $!
+	kill $!
+	exec 7>&-
+}
+
+@test "a ring that cannot begin leaves nothing" {
+	run bash -c 'ulimit -f 0; ./kvstore lock-test --ring=3'
+	assert_failure 1
+	assert_one_line_error "$output" kvstore
+	run bash -c 'ulimit -n 5; ./kvstore lock-test --ring=3'
+	assert_failure 1
+	assert_output --partial 'Too many open files'
+	assert_equal "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'kvstore.*')" ''
+}
+
 @test "output that cannot be written is an error" {
 	./kvstore set a 1
 	run bash -c './kvstore get a >/dev/full'
