@@ -139,6 +139,31 @@ log_events() {
 	done
 }
 
+has_no_room() {
+	! dd if=/dev/zero of="$1" bs=4096 count=1 oflag=nonblock status=none 2>/dev/null
+}
+
+# Events are printed by who holds the lock, and all others wait for it.
+@test "a stop is heeded though nobody reads what is printed" {
+	mkfifo pipe
+	exec 7<>pipe
+	start_server bash -c 'exec ./test_myrwlock --verbose --duration=1h >pipe 7>&-'
+	wait_until 20 has_no_room pipe
+	SERVER_SECONDS=5
+	stop_server
+	assert_equal "$status" 143
+	exec 7>&-
+}
+
+@test "a reader that has gone ends it at once" {
+	run timeout 20 bash -c 'trap "" PIPE
+		./test_myrwlock --verbose --duration=1h 2>err | head -n 1
+		exit ${PIPESTATUS[0]}'
+	assert_failure 1
+	assert_line -n 0 'My RWLock Test (10 readers, 3 writers, 3600 seconds)'
+	assert_one_line_error "$(<err)" test_myrwlock
+}
+
 @test "numbers that are none, or beyond the limits, are refused" {
 	for arguments in --readers=0 --readers=-1 --readers=501 --readers=x \
 		--writers=0 --writers=-3 --writers= --duration=0 \
