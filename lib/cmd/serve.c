@@ -40,6 +40,14 @@ void serve_take_transports(const char *list, void *where)
 	}
 }
 
+/* The note in the ledger is of the file that is gone. */
+static void note_anew(const char *path, void *arg)
+{
+	(void)arg;
+	objname_made(OBJNAME_SOCKET, path);
+	die_warn("socket '%s' was gone: made anew", path);
+}
+
 void serve_check(struct serve *serve)
 {
 	struct rpc_server_options *server = &serve->server;
@@ -48,6 +56,7 @@ void serve_check(struct serve *serve)
 	if (serve->has_unix && !server->unix_path)
 		die_usage("--transport=unix: say where by --socket=PATH");
 	server->udp_port = server->tcp_port;
+	server->on_renewed = note_anew;
 	if (serve->is_traced)
 		server->trace = call_trace;
 }
@@ -207,7 +216,11 @@ int serve_run(const struct serve *serve, struct rpc_server *server,
 	}
 	tell(server, uses_rpcbind && !error, arg);
 	error = fflush(stdout) == 0 ? rpc_server_run(server, stop_fd()) : 0;
-	if (error)
+	if (error == -ESTALE)
+		die_warn("socket '%s' is not ours any more: somebody has put "
+			 "another file there",
+			 serve->server.unix_path);
+	else if (error)
 		die_warn_errno(error, "cannot go on serving");
 	if (uses_rpcbind && rpc_bind_unset(&bind, tick_after(RPCBIND_NS)))
 		die_warn("rpcbind did not take the registration back");

@@ -242,6 +242,29 @@ int rpc_listen_unix(struct rpc_listener *listener, const char *path,
 	return rc;
 }
 
+int rpc_listen_renew(struct rpc_listener *listener, mode_t mode)
+{
+	struct rpc_listener anew;
+	struct identity_object now;
+	int error = identity_of_path(AT_FDCWD, listener->path, &now);
+
+	switch (identity_compare(&listener->file, error, &now)) {
+	case IDENTITY_SAME:
+	case IDENTITY_CANNOT_TELL:
+		return 0;
+	case IDENTITY_ANOTHER:
+		return -ESTALE;
+	case IDENTITY_GONE:
+		break;
+	}
+	error = rpc_listen_unix(&anew, listener->path, mode);
+	if (error)
+		return error;
+	fdio_close(&listener->fd);
+	*listener = anew;
+	return 1;
+}
+
 /* ---- connections ---- */
 
 static void get_ids(int fd, struct rpc_peer *peer)

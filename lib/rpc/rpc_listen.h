@@ -34,6 +34,14 @@ int rpc_listen_inet(struct rpc_listener *listener, enum rpc_transport transport,
 int rpc_listen_unix(struct rpc_listener *listener, const char *path,
 		    mode_t mode);
 
+/* For a server that goes on serving, now and then: see whether the path still
+ * leads to this socket, as it may have been removed, or replaced, and then no
+ * client finds it. What is gone is made anew, as rpc_listen_unix() does it and
+ * with what it returns; clients that still wait at the old one are dropped.
+ * Returns 0 (it is ours, or that cannot be told), 1 (it is made anew: fd and file
+ * are others now), or -ESTALE (another file is there, which stays). */
+int rpc_listen_renew(struct rpc_listener *listener, mode_t mode);
+
 /* Take a connection, blocking and close-on-exec, with its peer; never waits.
  * Returns the descriptor, -EAGAIN, -EMFILE, … */
 int rpc_listen_accept(const struct rpc_listener *listener,

@@ -37,6 +37,8 @@ enum {
 	ACCEPTS = 64,       /* before we look at other things */
 	PAUSE_MS = 50,      /* when there is no room */
 	PATIENCE_MS = 1000, /* before those who wait are refused */
+	LOOK_MS = 500,      /* between looks at the Unix socket's file, as
+			     * within a second its name is to be back */
 	GRACE_MS = 1000,    /* at a stop, for clients that do not read */
 };
 
@@ -46,6 +48,7 @@ struct rpc_server {
 	struct rpc_conns conns;
 	struct rpc_udp datagram;
 	int64_t paused_until;
+	int64_t look_at;    /* when the Unix socket's file is due */
 	int64_t full_since; /* nobody could come, nor made room; 0: has not */
 	int reserve_fd;     /* for one more, to be refused by; -1: none */
 };
@@ -283,6 +286,23 @@ static void accept_some(struct rpc_server *server,
 	}
 }
 
+/* Who waits at a socket whose name is gone was there before, and is taken first. */
+static int look_at_file(struct rpc_server *server)
+{
+	const struct rpc_server_options *options = &server->options;
+	struct rpc_listener *local = &server->listeners[RPC_UNIX];
+	int rc;
+
+	if (!local->path || !tick_is_over(server->look_at))
+		return 0;
+	accept_some(server, local);
+	rc = rpc_listen_renew(local, options->unix_mode);
+	if (rc > 0 && options->on_renewed)
+		options->on_renewed(local->path, options->arg);
+	server->look_at = tick_after(LOOK_MS * TICK_MS);
+	return rc < 0 ? rc : 0;
+}
+
 static int accept_until_stop(struct rpc_server *server, int stop_fd)
 {
 	const struct rpc_listener *tcp = &server->listeners[RPC_TCP];
@@ -293,14 +313,20 @@ static int accept_until_stop(struct rpc_server *server, int stop_fd)
 		{.events = POLLIN},
 		{.events = POLLIN},
 	};
+	const int timeout_ms = local->path ? LOOK_MS : -1;
 	bool is_paused;
 	uint64_t count;
+	int rc;
 
+	server->look_at = tick_after(LOOK_MS * TICK_MS);
 	for (;;) {
+		rc = look_at_file(server);
+		if (rc)
+			return rc;
 		is_paused = !tick_is_over(server->paused_until);
 		fds[2].fd = is_paused ? -1 : tcp->fd;
 		fds[3].fd = is_paused ? -1 : local->fd;
-		if (poll(fds, 4, is_paused ? PAUSE_MS : -1) < 0) {
+		if (poll(fds, 4, is_paused ? PAUSE_MS : timeout_ms) < 0) {
 			if (errno != EINTR)
 				return -errno;
 			continue;

@@ -98,7 +98,11 @@ struct rpc_server_options {
 	 * is closed. NULL: no layers. */
 	int (*secure)(const struct rpc_peer *peer, struct rpc_layer *layer,
 		      void *arg);
-	void *arg; /* of these four */
+	/* The Unix socket's file was gone and is made anew: another file, for
+	 * who keeps a note of it. The thread that runs the server calls it.
+	 * NULL: nobody keeps one. */
+	void (*on_renewed)(const char *unix_path, void *arg);
+	void *arg; /* of these five */
 };
 
 struct rpc_server_counts {
@@ -131,7 +135,11 @@ void rpc_server_service(const struct rpc_server *server,
 
 /* Serve until stop_fd (-1: never) is readable; from the thread that calls,
  * once. Its threads block all signals. Calls in hand are then finished and
- * answered. Returns 0 when all threads have ended, or -errno. */
+ * answered. Returns 0 when all threads have ended, or -errno.
+ *
+ * Meanwhile it looks whether the Unix socket's path still leads to it: within a
+ * second a file that was removed is made anew; where that fails, or another lies
+ * there (-ESTALE), the serving ends. Connections that are there do not notice. */
 int rpc_server_run(struct rpc_server *server, int stop_fd);
 
 /* Any thread, also while it runs. */

@@ -258,6 +258,83 @@ static void what_a_dead_server_of_another_user_left_stays(void **state)
 	assert_it_is_refused_and_stays(-EPERM);
 }
 
+/* ---- a name that is gone, while the server lives ---- */
+
+static void name_that_is_ours_stays_as_it_is(void **state)
+{
+	struct rpc_listener listener, before;
+
+	(void)state;
+	assert_int_equal(rpc_listen_unix(&listener, path, 0600), 0);
+	before = listener;
+	assert_int_equal(rpc_listen_renew(&listener, 0600), 0);
+	assert_memory_equal(&listener, &before, sizeof(before));
+	rpc_listen_close(&listener);
+}
+
+static void name_that_is_gone_is_made_anew(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct rpc_listener listener;
+	int fd;
+
+	(void)state;
+	assert_int_equal(rpc_listen_unix(&listener, path, 0640), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(rpc_listen_renew(&listener, 0640), 1);
+		assert_int_equal(mode_of(path), 0640);
+		assert_int_equal(rpc_listen_renew(&listener, 0640), 0);
+	}
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(
+		connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd);
+	rpc_listen_close(&listener);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void name_that_is_anothers_is_told_and_stays(void **state)
+{
+	struct rpc_listener listener;
+	int fd;
+
+	(void)state;
+	assert_int_equal(rpc_listen_unix(&listener, path, 0600), 0);
+	assert_int_equal(unlink(path), 0);
+	fd = bind_another(SOCK_STREAM);
+	assert_int_equal(rpc_listen_renew(&listener, 0600), -ESTALE);
+	close(fd); /* what the dead have left is another's all the same */
+	assert_int_equal(rpc_listen_renew(&listener, 0600), -ESTALE);
+	assert_true(listener.fd >= 0);
+	rpc_listen_close(&listener);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void name_whose_folder_is_gone_is_told(void **state)
+{
+	struct rpc_listener listener;
+	char folder[100], within[120];
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "%s", scratch_path(&scratch, "d"));
+	snprintf(within, sizeof(within), "%s/socket", folder);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	assert_int_equal(rpc_listen_unix(&listener, within, 0600), 0);
+	assert_int_equal(unlink(within), 0);
+	assert_int_equal(rmdir(folder), 0);
+	assert_int_equal(rpc_listen_renew(&listener, 0600), -ENOENT);
+	rpc_listen_close(&listener);
+	/* A file in its place: nobody can say what is in it. */
+	assert_int_equal(mkdir(folder, 0700), 0);
+	assert_int_equal(rpc_listen_unix(&listener, within, 0600), 0);
+	assert_int_equal(rename(folder, moved), 0);
+	scratch_write(&scratch, "d", "", 0);
+	assert_true(rpc_listen_renew(&listener, 0600) <= 0);
+	rpc_listen_close(&listener);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -272,6 +349,10 @@ int main(void)
 		CASE(what_a_dead_server_left_is_replaced),
 		CASE(socket_of_who_does_not_listen_yet_stays),
 		CASE(what_a_dead_server_of_another_user_left_stays),
+		CASE(name_that_is_ours_stays_as_it_is),
+		CASE(name_that_is_gone_is_made_anew),
+		CASE(name_that_is_anothers_is_told_and_stays),
+		CASE(name_whose_folder_is_gone_is_told),
 	};
 
 	return SUPPORT_MAIN(tests);

@@ -321,10 +321,10 @@ static void successors_socket_is_left_alone(void **state)
 	struct rpc_fault fault;
 
 	(void)state;
-	start_server(&old);
+	assert_int_equal(rpc_server_open(&old.server, &old.options), 0);
 	assert_int_equal(unlink(UNIX_PATH), 0);
 	start_server(&new);
-	stop_server(&old);
+	rpc_server_close(old.server);
 	client = open_client(&new, RPC_UNIX);
 	assert_int_equal(call_null(client, &fault), 0);
 	rpc_client_close(client);
@@ -332,16 +332,91 @@ static void successors_socket_is_left_alone(void **state)
 	assert_int_equal(access(UNIX_PATH, F_OK), -1);
 }
 
+static unsigned int mode_of(const char *path)
+{
+	struct stat status;
+
+	assert_int_equal(stat(path, &status), 0);
+	return status.st_mode & 07777;
+}
+
+static atomic_int renewals;
+
+static void count_renewal(const char *path, void *arg)
+{
+	assert_string_equal(path, UNIX_PATH);
+	assert_ptr_equal(arg, &renewals);
+	atomic_fetch_add(&renewals, 1);
+}
+
+static bool is_served_at_its_path(void *arg)
+{
+	struct rpc_client_options options = client_options(arg, RPC_UNIX);
+	struct rpc_client *client;
+	struct rpc_fault fault;
+	bool is_served;
+
+	if (rpc_client_open(&client, &options, &fault))
+		return false;
+	is_served = call_null(client, &fault) == 0;
+	rpc_client_close(client);
+	return is_served;
+}
+
+static bool has_ended(void *thread)
+{
+	return pthread_tryjoin_np(*(pthread_t *)thread, NULL) == 0;
+}
+
+/* Who is connected goes on; others find it again. */
+static void socket_whose_name_is_gone_is_there_again_within_a_second(
+	void **state)
+{
+	struct fixture f = special();
+	struct rpc_client *client;
+	struct rpc_fault fault;
+
+	(void)state;
+	atomic_store(&renewals, 0);
+	f.options.on_renewed = count_renewal;
+	f.options.arg = &renewals;
+	f.options.unix_mode = 0640;
+	start_server(&f);
+	client = open_client(&f, RPC_UNIX);
+	assert_int_equal(call_null(client, &fault), 0);
+	assert_int_equal(unlink(UNIX_PATH), 0);
+	support_wait_promised(is_served_at_its_path, &f, TICK_S);
+	assert_int_equal(atomic_load(&renewals), 1);
+	assert_int_equal(mode_of(UNIX_PATH), 0640);
+	assert_int_equal(call_null(client, &fault), 0);
+	rpc_client_close(client);
+	stop_server(&f);
+	assert_int_equal(access(UNIX_PATH, F_OK), -1);
+}
+
+static void server_whose_name_is_anothers_ends_within_a_second(void **state)
+{
+	struct fixture f = special();
+
+	(void)state;
+	start_server(&f);
+	assert_int_equal(unlink(UNIX_PATH), 0);
+	assert_int_equal(mkdir(UNIX_PATH, 0700), 0);
+	support_wait_promised(has_ended, &f.thread, TICK_S);
+	assert_int_equal(f.result, -ESTALE);
+	rpc_server_close(f.server);
+	fdio_close(&f.stop_fd);
+	assert_int_equal(rmdir(UNIX_PATH), 0); /* and stays */
+}
+
 static void socket_has_the_mode_that_was_asked_for(void **state)
 {
 	struct fixture f = special();
-	struct stat status;
 
 	(void)state;
 	f.options.unix_mode = 0600;
 	start_server(&f);
-	assert_int_equal(stat(UNIX_PATH, &status), 0);
-	assert_int_equal(status.st_mode & 0777, 0600);
+	assert_int_equal(mode_of(UNIX_PATH), 0600);
 	stop_server(&f);
 }
 
@@ -361,6 +436,10 @@ int main(void)
 		SERVED_CASE(living_servers_sockets_are_left_alone),
 		MODES_CASE(other_files_are_left_alone),
 		MODES_CASE(successors_socket_is_left_alone),
+		cmocka_unit_test(
+			socket_whose_name_is_gone_is_there_again_within_a_second),
+		cmocka_unit_test(
+			server_whose_name_is_anothers_ends_within_a_second),
 		MODES_CASE(socket_has_the_mode_that_was_asked_for),
 	};
 

@@ -97,6 +97,33 @@ assert_all_registered() {
 	refute [ -e socket ]
 }
 
+@test "a socket whose name is removed is there again, and in the ledger" {
+	start --socket="$PWD/socket" --transport=unix --no-rpcbind
+	rm socket
+	wait_until 30 test -S socket
+	run ./calc_client --transport=unix "$PWD/socket" add 5 3
+	assert_output "Result: 8"
+	wait_for_line "$SERVER_ERR" \
+		"^calc_server: socket '.*/socket' was gone: made anew$" 30
+	stop_server server KILL
+	"$ROOT/ipc_suite" clean
+	refute [ -e socket ]
+	assert_nothing_left
+}
+
+@test "a server whose socket's name is another's says so, and ends" {
+	start --socket="$PWD/socket" --transport=tcp,unix
+	rm socket
+	echo precious >socket
+	wait_until 30 is_ended "$SERVER"
+	stop_server
+	assert_equal "$status" 1
+	assert_one_line_error "$(<"$SERVER_ERR")" calc_server
+	assert_equal "$(<socket)" precious
+	assert_equal "$(registered)" ''
+	assert_nothing_left
+}
+
 # Killed at any moment of its start, of its work, and of its end.
 @test "twenty kills at random moments, each followed by a clean start" {
 	for i in {1..20}; do
