@@ -86,6 +86,18 @@ static void release(const struct serve *serve)
 		objname_release(OBJNAME_SOCKET, serve->server.unix_path);
 }
 
+/* Of a start that failed. What a dead server left and we took the note of, and is
+ * there still, would be nobody's without it: `ipc_suite clean` would leave it. */
+static void release_unless_left(const struct serve *serve)
+{
+	const char *path = serve->server.unix_path;
+	struct objname_entry entry;
+
+	if (!path || objname_find(OBJNAME_SOCKET, path, &entry) ||
+	    objname_match(&entry) != IDENTITY_SAME)
+		release(serve);
+}
+
 static _Noreturn void refuse(const struct rpc_server_options *server, int error)
 {
 	const char *path = server->unix_path;
@@ -115,7 +127,7 @@ struct rpc_server *serve_open(const struct serve *serve)
 		objname_claim(OBJNAME_SOCKET, serve->server.unix_path);
 	error = rpc_server_open(&server, &serve->server);
 	if (error) {
-		release(serve);
+		release_unless_left(serve);
 		refuse(&serve->server, error);
 	}
 	if (serve->server.unix_path)

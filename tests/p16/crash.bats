@@ -124,6 +124,23 @@ assert_all_registered() {
 	assert_nothing_left
 }
 
+@test "a start that fails leaves the note of what a killed server left" {
+	start --socket="$PWD/socket" --transport=unix --no-rpcbind
+	stop_server server KILL
+	start --transport=tcp --port=2049 --no-rpcbind
+	run ./calc_server --socket="$PWD/socket" --transport=tcp,unix \
+		--port=2049 --no-rpcbind
+	assert_failure 1
+	assert [ -S socket ]
+	"$ROOT/ipc_suite" clean
+	refute [ -e socket ]
+	# And none of what never was.
+	run ./calc_server --socket="$PWD/socket" --transport=tcp,unix \
+		--port=2049 --no-rpcbind
+	assert_failure 1
+	assert_nothing_left
+}
+
 # Killed at any moment of its start, of its work, and of its end.
 @test "twenty kills at random moments, each followed by a clean start" {
 	for i in {1..20}; do
