@@ -150,6 +150,7 @@ int authdh_client_create(AUTH **auth,
 		return -ENOMEM;
 	error = prepare(c, options);
 	if (error) {
+		dh_wipe(c, sizeof(*c));
 		free(c);
 		return error;
 	}

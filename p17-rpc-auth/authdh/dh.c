@@ -24,6 +24,16 @@ static void export(uint8_t bytes[DH_KEY], const mpz_t number)
 		mpz_export(bytes + DH_KEY - n, NULL, 1, 1, 1, 0, number);
 }
 
+/* mpz_clear() leaves in the heap what was there. */
+static void wipe_and_clear(mpz_t secret)
+{
+	const size_t limbs = mpz_size(secret);
+
+	dh_wipe(mpz_limbs_modify(secret, (mp_size_t)limbs),
+		limbs * sizeof(mp_limb_t));
+	mpz_clear(secret);
+}
+
 /* base to the power of secret. A secret of 0 is none, and mpz_powm_sec() would
  * divide by zero: its power is 1. */
 static void power(mpz_t result, const mpz_t base, const uint8_t secret[DH_KEY],
@@ -37,7 +47,7 @@ static void power(mpz_t result, const mpz_t base, const uint8_t secret[DH_KEY],
 		mpz_set_ui(result, 1);
 	else
 		mpz_powm_sec(result, base, exponent, modulus);
-	mpz_clear(exponent);
+	wipe_and_clear(exponent);
 }
 
 /* getrandom(2) gives fewer than 256 bytes at once, or none. */
@@ -65,7 +75,8 @@ static bool is_secret(const uint8_t secret[DH_KEY])
 	import(number, secret);
 	mpz_sub_ui(modulus, modulus, 1);
 	is_one = mpz_sgn(number) > 0 && mpz_cmp(number, modulus) < 0;
-	mpz_clears(modulus, number, NULL);
+	wipe_and_clear(number);
+	mpz_clear(modulus);
 	return is_one;
 }
 
@@ -108,7 +119,8 @@ int dh_common(const uint8_t secret[DH_KEY], const uint8_t their_public[DH_KEY],
 		export(common, result);
 		error = 0;
 	}
-	mpz_clears(modulus, last, theirs, result, NULL);
+	wipe_and_clear(result);
+	mpz_clears(modulus, last, theirs, NULL);
 	return error;
 }
 

@@ -22,8 +22,8 @@
 
 /* ---- reading ---- */
 
-/* All of an open file, with a '\0' behind it. */
-static int read_all(int fd, char **text)
+/* All of an open file, with a '\0' behind it; *bytes, of which we made room. */
+static int read_all(int fd, char **text, size_t *bytes)
 {
 	struct stat st;
 	ssize_t n;
@@ -37,15 +37,13 @@ static int read_all(int fd, char **text)
 		return -EINVAL;
 	if (st.st_size > KEYS_FILE_MAX)
 		return -EFBIG;
-	*text = malloc((size_t)st.st_size + 1);
+	*bytes = (size_t)st.st_size + 1;
+	*text = malloc(*bytes);
 	if (!*text)
 		return -ENOMEM;
 	n = fdio_read_full(fd, *text, (size_t)st.st_size);
-	if (n < 0) {
-		free(*text);
-		*text = NULL;
+	if (n < 0)
 		return (int)n;
-	}
 	(*text)[n] = '\0';
 	/* A '\0' within would hide what is behind it. */
 	return memchr(*text, '\0', (size_t)n) ? -EBADMSG : 0;
@@ -76,21 +74,33 @@ static int compare(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
+/* Not by realloc(3), which would leave a secret behind. */
+static int grow(struct keys *keys)
+{
+	const size_t room = keys->n ? 2 * keys->n : 1;
+	struct keys more = {calloc(room, sizeof(*more.entries)), keys->n};
+
+	if (!more.entries)
+		return -ENOMEM;
+	if (keys->n)
+		memcpy(more.entries, keys->entries,
+		       keys->n * sizeof(*more.entries));
+	keys_free(keys);
+	*keys = more;
+	return 0;
+}
+
 static int add(struct keys *keys, const struct keys_entry *entry)
 {
-	struct keys_entry *more;
+	int error = 0;
 
 	if (keys->n == KEYS_MAX)
 		return -EFBIG;
 	/* Doubled at each power of two. */
-	if ((keys->n & (keys->n - 1)) == 0) {
-		size_t room = keys->n ? 2 * keys->n : 1;
-
-		more = reallocarray(keys->entries, room, sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		keys->entries = more;
-	}
+	if ((keys->n & (keys->n - 1)) == 0)
+		error = grow(keys);
+	if (error)
+		return error;
 	keys->entries[keys->n++] = *entry;
 	return 0;
 }
@@ -131,19 +141,20 @@ static int sort(struct keys *keys)
 
 static int load(struct keys *keys, int fd, size_t *line)
 {
+	size_t bytes;
 	char *text;
 	int error;
 
 	*keys = (struct keys){0};
 	if (line)
 		*line = 0;
-	error = read_all(fd, &text);
+	error = read_all(fd, &text, &bytes);
 	if (!error)
 		error = parse(keys, text, line);
 	if (!error)
 		error = sort(keys);
 	if (text)
-		dh_wipe(text, strlen(text));
+		dh_wipe(text, bytes);
 	free(text);
 	if (error)
 		keys_free(keys);
