@@ -7,9 +7,9 @@ static enum auth_stat verify(void *state, const struct rpc_call *call,
 {
 	enum auth_stat why = rpc_auth_sys.verify(state, call, peer, who, verf);
 
-	if (why != AUTH_OK || !peer->has_ids)
+	if (why != AUTH_OK || peer->transport != RPC_UNIX)
 		return why;
-	if (who->uid != peer->uid || who->gid != peer->gid)
+	if (!peer->has_ids || who->uid != peer->uid || who->gid != peer->gid)
 		return AUTH_BADCRED;
 	who->n_gids = 0;
 	who->is_proved = true;

@@ -64,7 +64,8 @@ static void try_call(const struct rpc_call *call)
 
 static void try_sys(struct rpc_call *call)
 {
-	const struct rpc_peer peer = {.has_ids = true, .uid = 1, .gid = 1};
+	const struct rpc_peer peer = {
+		.transport = RPC_UNIX, .has_ids = true, .uid = 1, .gid = 1};
 	struct rpc_identity who = {.flavor = AUTH_SYS};
 	struct rpc_verifier verf = {0};
 

@@ -211,6 +211,8 @@ static void spoofed_uid_is_seen_on_a_unix_socket_alone(void **state)
 				       .uid = 1000,
 				       .gid = 100};
 	const struct rpc_peer distant = {.transport = RPC_TCP};
+	const struct rpc_peer unknown = {
+		.transport = RPC_UNIX, .uid = 1000, .gid = 100};
 	struct rpc_identity who;
 
 	(void)state;
@@ -220,6 +222,9 @@ static void spoofed_uid_is_seen_on_a_unix_socket_alone(void **state)
 	assert_int_equal(who.n_gids, 0);
 	assert_int_equal(verify_sys(&local, 0, 100, &who), AUTH_BADCRED);
 	assert_int_equal(verify_sys(&local, 1000, 0, &who), AUTH_BADCRED);
+	/* Of whom the kernel says nothing. */
+	assert_int_equal(verify_sys(&unknown, 1000, 100, &who), AUTH_BADCRED);
+	assert_int_equal(verify_sys(&unknown, 0, 0, &who), AUTH_BADCRED);
 	assert_int_equal(verify_sys(&distant, 0, 0, &who), AUTH_OK);
 	assert_false(who.is_proved);
 	assert_int_equal(who.n_gids, 1);
