@@ -162,6 +162,7 @@ static int read_text(int fd, char *text)
 int policy_load(struct policy *policy, const char *path, size_t *line)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error = -ENOMEM;
+	const size_t before = policy->n;
 	char *text;
 
 	*line = 0;
@@ -175,6 +176,8 @@ int policy_load(struct policy *policy, const char *path, size_t *line)
 	close(fd);
 	if (!error)
 		error = add_lines(policy, text, line);
+	if (!error && policy->n == before)
+		error = -ENODATA;
 	free(text);
 	return error;
 }

@@ -55,8 +55,9 @@ void policy_init(struct policy *policy, const char *const *procedures);
 int policy_add(struct policy *policy, const char *line);
 
 /* Add all lines of a file. Returns 0, -errno of opening or reading, -EPERM (others
- * may write it: fdio_check_trusted()), -EFBIG, or
- * as policy_add(), *line then being the number of the line (0 otherwise). */
+ * may write it: fdio_check_trusted()), -EFBIG, -ENODATA (no line says anything,
+ * which is a slip too), or as policy_add(), *line then being the number of the
+ * line (0 otherwise). */
 int policy_load(struct policy *policy, const char *path, size_t *line);
 
 /* May who call the procedure? AUTH_OK; AUTH_TOOWEAK when he might, but has not

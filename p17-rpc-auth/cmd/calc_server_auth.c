@@ -29,13 +29,15 @@ static const char doc[] =
 	"  ./calc_server_auth --auth=des --policy=rules\n\n"
 	"Exit status: 0 stopped, 1 failed, 2 usage.";
 
-static void allow(const char *rule, void *policy)
+static void allow(const char *rule, void *where)
 {
+	struct policy *policy = where;
+	const size_t before = policy->n;
 	int error = policy_add(policy, rule);
 
 	if (error == -ENOSPC)
 		die_usage("--allow: more than %d rules", POLICY_RULES);
-	if (error)
+	if (error || policy->n == before)
 		die_usage("--allow '%s': wanted a procedure or *, and then "
 			  "anybody, uid=N, gid=N, host=NETNAME, proved",
 			  rule);
@@ -87,6 +89,10 @@ static void load_policy(struct settings *s)
 			die("policy '%s', line %zu: %s", s->policy_path, line,
 			    error == -ENOSPC ? "too many rules"
 					     : "no such procedure or word");
+		if (error == -ENODATA)
+			die("policy '%s': has no rule, so that nobody could "
+			    "call: '* anybody' would let all",
+			    s->policy_path);
 		if (error == -EPERM)
 			die("policy '%s': others may change it: chmod go-w it",
 			    s->policy_path);

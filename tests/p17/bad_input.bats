@@ -28,6 +28,8 @@ refuses() {
 	refuses 2 '--idle-timeout' ./calc_server_auth --idle-timeout=0
 	refuses 2 '--allow' ./calc_server_auth --allow='divide anybody'
 	refuses 2 '--allow' ./calc_server_auth --allow='add uid=me'
+	refuses 2 '--allow' ./calc_server_auth --allow=''
+	refuses 2 '--allow' ./calc_server_auth --auth=none --allow='# add uid=1'
 	refuses 2 'give a host' ./calc_client_auth
 	refuses 2 'give a host' ./calc_client_auth localhost
 	refuses 2 'multiply' ./calc_client_auth localhost divide 1 2
@@ -106,6 +108,13 @@ refuses() {
 	chmod 666 rules
 	refuses 1 "policy 'rules': others may change it: chmod go-w it" \
 		./calc_server_auth --policy=rules
+	# One that was emptied does not let everybody in.
+	chmod 644 rules
+	echo '# none' >rules
+	for auth in none sys des; do
+		refuses 1 "policy 'rules': has no rule" \
+			./calc_server_auth --policy=rules --auth=$auth
+	done
 }
 
 @test "nobody there, on each way to find that out" {

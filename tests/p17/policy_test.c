@@ -157,6 +157,26 @@ static void file_is_read_line_by_line(void **state)
 	assert_int_equal(policy_load(&policy, path, &line), -ENOENT);
 }
 
+static void file_that_says_nothing_is_a_slip(void **state)
+{
+	static const char *const texts[] = {"", "\n", "# * anybody\n\n"};
+	char path[] = "/tmp/policy_test.XXXXXX";
+	int fd = mkstemp(path);
+	size_t line;
+
+	(void)state;
+	allow("add uid=1"); /* is not the file's */
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, texts[i], strlen(texts[i]), 0),
+				 strlen(texts[i]));
+		assert_int_equal(policy_load(&policy, path, &line), -ENODATA);
+		assert_int_equal(line, 0);
+	}
+	close(fd);
+	unlink(path);
+}
+
 static void file_that_others_may_change_says_nothing(void **state)
 {
 	static const mode_t modes[] = {0666, 0620, 0602, 0644, 0400};
@@ -241,6 +261,7 @@ int main(void)
 		CASE(host_is_a_name_that_was_proved),
 		CASE(slips_are_refused),
 		CASE(file_is_read_line_by_line),
+		CASE(file_that_says_nothing_is_a_slip),
 		CASE(file_that_others_may_change_says_nothing),
 		cmocka_unit_test(spoofed_uid_is_seen_on_a_unix_socket_alone),
 	};
