@@ -118,12 +118,18 @@ static AUTH *make_sys(struct settings *s)
 	uid_t uid = s->uid < 0 ? geteuid() : (uid_t)s->uid;
 	gid_t gid = s->gid < 0 ? getegid() : (gid_t)s->gid;
 	char host[256] = "";
-	gid_t gids[NGROUPS_MAX > 1024 ? 1024 : NGROUPS_MAX];
-	int n = getgroups((int)(sizeof(gids) / sizeof(gids[0])), gids);
+	static gid_t gids[NGROUPS_MAX];
+	int n = getgroups(NGROUPS_MAX, gids);
 
-	/* More than 16 do not fit, and some are better than none. */
-	if (n > RPC_AUTH_GIDS)
+	if (n < 0)
+		die_warn_errno(-errno, "no supplementary group is sent");
+	/* Some are better than none. */
+	if (n > RPC_AUTH_GIDS) {
+		die_warn("of %d supplementary groups the first %d are sent: "
+			 "AUTH_SYS has no room for more",
+			 n, RPC_AUTH_GIDS);
 		n = RPC_AUTH_GIDS;
+	}
 	gethostname(host, sizeof(host) - 1);
 	snprintf(s->using, sizeof(s->using), "uid=%u, gid=%u", uid, gid);
 	return authunix_create(host, uid, gid, n < 0 ? 0 : n, gids);

@@ -2,6 +2,8 @@
 # calc_server_auth, calc_client_auth and keygen as a user runs them.
 # sandbox: --rpcbind
 
+# shellcheck disable=SC2154 # run sets stderr
+
 load ../support/common
 
 setup() {
@@ -120,6 +122,19 @@ refused() {
 	run ./calc_client_auth --auth=none localhost null
 	assert_success
 	assert_line 'The server is there'
+}
+
+@test "more than 16 groups are not left out in silence" {
+	need_second_user
+	start_auth --allow='* gid=4001-4020'
+	run --separate-stderr setpriv --groups="$(seq -s, 4001 4016)" \
+		./calc_client_auth localhost add 7 9
+	assert_success
+	assert_equal "$stderr" ''
+	run --separate-stderr setpriv --groups="$(seq -s, 4001 4017)" \
+		./calc_client_auth localhost add 7 9
+	assert_success
+	assert_equal "$stderr" 'calc_client_auth: of 17 supplementary groups the first 16 are sent: AUTH_SYS has no room for more'
 }
 
 @test "a client that was given another key of the server is refused" {
