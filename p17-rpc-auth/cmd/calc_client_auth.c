@@ -17,12 +17,18 @@
 #include "p17-rpc-auth/service.h"
 #include "p17-rpc-auth/sums.h"
 
-enum { WORDS = 4 }; /* host, operation, operands */
+enum {
+	WORDS = 4,             /* host, operation, operands */
+	ANY = SERVICE_DES + 1, /* of --auth: the next one, if it is too weak */
+};
+
+static const char *const auths[] = {"none", "sys", "des", "any", NULL};
 
 struct settings {
 	struct call call;
 	const char *keys_path, *secret_path, *server;
-	enum service_auth auth;
+	int auth;         /* enum service_auth, or ANY at first */
+	bool may_climb;   /* from AUTH_SYS to AUTH_DES */
 	int64_t uid, gid; /* -1: ours */
 	int64_t window_ns;
 	uint64_t repeat;
@@ -68,8 +74,14 @@ static void take_words(struct settings *s, int n, char **words)
 
 static void check(struct settings *s)
 {
-	if (s->auth != SERVICE_SYS && (s->uid >= 0 || s->gid >= 0))
+	const bool is_claim = s->uid >= 0 || s->gid >= 0;
+
+	if (is_claim && s->auth != SERVICE_SYS && s->auth != ANY)
 		die_usage("--uid and --gid are for --auth=sys");
+	if (s->auth == ANY) {
+		s->auth = SERVICE_SYS;
+		s->may_climb = !is_claim;
+	}
 	if (netname_check(s->server))
 		die_usage("--server=%s: not of the form unix.NAME@DOMAIN",
 			  s->server);
@@ -78,8 +90,9 @@ static void check(struct settings *s)
 static void parse(struct settings *s, int argc, char **argv)
 {
 	const struct cli_option options[] = {
-		CLI_WORD("auth", 'a', "NAME", &s->auth, options_auth,
-			 "none, sys (the default) or des"),
+		CLI_WORD("auth", 'a', "NAME", &s->auth, auths,
+			 "none, sys, des, or any (the default): sys, and des "
+			 "when the server says that that is too weak"),
 		CLI_INTEGER("uid", 'u', "N", &s->uid, 0, UINT32_MAX,
 			    "sys: claim to be this user"),
 		CLI_INTEGER("gid", 'g', "N", &s->gid, 0, UINT32_MAX,
@@ -166,6 +179,17 @@ static AUTH *make_des(struct settings *s)
 	return auth;
 }
 
+/* Whether there is a key to prove ourselves with. */
+static bool has_secret(const struct settings *s)
+{
+	char ours[NETNAME_MAX + 1], path[NETNAME_MAX + 16];
+
+	if (s->secret_path)
+		return true;
+	netname_of_user(ours, geteuid(), NETNAME_DOMAIN);
+	return access(options_secret_path(ours, path, sizeof(path)), F_OK) == 0;
+}
+
 static AUTH *make_auth(struct settings *s)
 {
 	AUTH *auth;
@@ -176,6 +200,21 @@ static AUTH *make_auth(struct settings *s)
 	if (!auth)
 		die("cannot make a credential: no memory");
 	return auth;
+}
+
+/* Whether the call is worth another try, by the next flavor. RPC has no other way
+ * to agree on one; and it only goes up, as the answer proves nothing: who sits in
+ * between could else have us say less and less. */
+static bool climbs(struct settings *s, struct rpc_client *client,
+		   const struct rpc_fault *fault)
+{
+	if (!s->may_climb || fault->kind != RPC_FAULT_AUTH ||
+	    fault->why != AUTH_TOOWEAK || !has_secret(s))
+		return false;
+	s->may_climb = false;
+	s->auth = SERVICE_DES;
+	rpc_client_set_auth(client, make_auth(s));
+	return true;
 }
 
 /* ---- the call ---- */
@@ -221,14 +260,16 @@ static void print(const struct settings *s, quad_t number,
 		printf("Result: %" PRId64 "\n", (int64_t)number);
 }
 
-static void call_and_print(const struct settings *s, struct rpc_client *client,
+static void call_and_print(struct settings *s, struct rpc_client *client,
 			   bool is_first)
 {
 	sums_caller caller = {0};
 	struct rpc_fault fault;
 	quad_t number = 0;
 
-	if (call(s, client, &number, &caller, &fault)) {
+	while (call(s, client, &number, &caller, &fault)) {
+		if (climbs(s, client, &fault))
+			continue;
 		rpc_client_close(client);
 		fail(s, &fault);
 	}
@@ -252,7 +293,7 @@ int main(int argc, char **argv)
 			 .server = "calc_server_auth"},
 		.keys_path = OPTIONS_KEYS,
 		.server = "unix." OPTIONS_HOST "@" NETNAME_DOMAIN,
-		.auth = SERVICE_SYS,
+		.auth = ANY,
 		.uid = -1,
 		.gid = -1,
 		.repeat = 1,

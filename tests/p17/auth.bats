@@ -124,6 +124,32 @@ refused() {
 	assert_line 'The server is there'
 }
 
+@test "a client goes on to AUTH_DES when less is too weak, and never down" {
+	make_keys
+	start_auth --auth=des --verbose
+	run ./calc_client_auth localhost add 7 9 --repeat=2
+	assert_success
+	assert_line --index 0 "Using AUTH_DES (netname=unix.$(id -u)@localdomain)"
+	assert_line --index 1 'Result: 16'
+	assert_line --index 2 'Result: 16'
+	# It is asked for each call, in this order.
+	assert_equal "$(grep -c "^add by AUTH_SYS .*: Client credential too weak" \
+		"$SERVER_OUT")" 1
+	assert_equal "$(grep -c '^add by AUTH_DH .*: allowed' "$SERVER_OUT")" 2
+	# Not where a flavor was named, or another uid, or there is no key.
+	refused 'Client credential too weak' \
+		./calc_client_auth localhost add 7 9 --auth=sys
+	refused 'Client credential too weak' \
+		./calc_client_auth localhost add 7 9 --uid=9999
+	rm "secret.$(id -u)"
+	refused 'Client credential too weak' ./calc_client_auth localhost add 7 9
+	stop_server
+	# What it has said is enough for a server that asks for less.
+	start_auth --auth=sys
+	run ./calc_client_auth localhost add 7 9
+	assert_line --index 0 "Using AUTH_SYS (uid=$(id -u), gid=$(id -g))"
+}
+
 @test "more than 16 groups are not left out in silence" {
 	need_second_user
 	start_auth --allow='* gid=4001-4020'

@@ -20,7 +20,7 @@ refuses() {
 
 @test "command lines that make no sense" {
 	refuses 2 'none, sys or des' ./calc_server_auth --auth=kerberos
-	refuses 2 'none, sys or des' ./calc_client_auth --auth=4 localhost add 1 2
+	refuses 2 'none, sys, des or any' ./calc_client_auth --auth=4 localhost add 1 2
 	refuses 2 '--transport' ./calc_server_auth --transport=tcp,smtp
 	refuses 2 '--socket=PATH' ./calc_server_auth --transport=unix
 	refuses 2 '--port' ./calc_server_auth --port=65536
