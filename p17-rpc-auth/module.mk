@@ -1,6 +1,6 @@
 $(call library,rpcauth,p17-rpc-auth,netname.c authsys.c policy.c service.c \
-	authdh/dh.c authdh/keys.c authdh/authdh_cred.c authdh/authdh_server.c \
-	authdh/authdh_client.c sums_xdr.c sums_clnt.c sums_svc.c,libtirpc nettle gmp,rpc)
+	authdh/dh.c authdh/keys.c authdh/floor.c authdh/authdh_cred.c \
+	authdh/authdh_server.c authdh/authdh_client.c sums_xdr.c sums_clnt.c sums_svc.c,libtirpc nettle gmp,rpc)
 $(call program,calc_server_auth,p17-rpc-auth,cmd/calc_server_auth.c \
 	cmd/options.c,rpcauth rpccmd)
 $(call program,calc_client_auth,p17-rpc-auth,cmd/calc_client_auth.c \
@@ -9,6 +9,7 @@ $(call program,keygen,p17-rpc-auth,cmd/keygen.c cmd/options.c,rpcauth)
 HEADERS += $(addprefix p17-rpc-auth/,netname.h authsys.h policy.h \
 	authdh/dh.h authdh/keys.h authdh/authdh_cred.h authdh/authdh_server.h \
 	authdh/authdh_client.h)
+TEST_LDFLAGS_p17/floor_test := -Wl,--wrap=fdatasync
 TEST_LDFLAGS_p17/secret_test := -Wl,--wrap=free,--wrap=reallocarray
 TSAN_TESTS += p17/client_test p17/flavors_test
 $(call bench,p17-rpc-auth,bench/bench.c,rpcauth)

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "p17-rpc-auth/authdh/authdh_cred.h"
+#include "p17-rpc-auth/authdh/floor.h"
 
 enum { CONVERSATIONS = 256, MAX_WINDOW_S = 300 };
 
@@ -40,7 +41,8 @@ struct authdh_server {
 	struct authdh_server_options options;
 	struct keys_entry secret;
 	struct rpc_auth_flavor flavor;
-	pthread_mutex_t lock; /* of all below */
+	struct floors *floors; /* NULL: none */
+	pthread_mutex_t lock;  /* of all below */
 	struct user *users;
 	struct conversation *table;
 	size_t used;
@@ -141,8 +143,10 @@ static bool is_in_window(const struct authdh_server *server, int64_t time_us,
 static int find_common(struct authdh_server *server, size_t index,
 		       uint8_t key[DH_DES])
 {
+	const uint8_t *public = server->options.publics->entries[index].key;
 	struct user *user = &server->users[index];
 	uint8_t common[DH_KEY];
+	int64_t floor_us = 0;
 	bool is_known;
 	int error;
 
@@ -152,15 +156,19 @@ static int find_common(struct authdh_server *server, size_t index,
 	pthread_mutex_unlock(&server->lock);
 	if (is_known)
 		return 0;
-	error = dh_common(server->secret.key,
-			  server->options.publics->entries[index].key, common);
+	error = dh_common(server->secret.key, public, common);
 	if (error)
 		return error;
 	dh_des_key(common, key);
 	dh_wipe(common, sizeof(common));
+	if (server->floors)
+		floor_us = floor_get(server->floors, public);
 	pthread_mutex_lock(&server->lock);
-	memcpy(user->common, key, DH_DES);
-	user->has_common = true;
+	if (!user->has_common) {
+		memcpy(user->common, key, DH_DES);
+		user->floor_us = floor_us;
+		user->has_common = true;
+	}
 	pthread_mutex_unlock(&server->lock);
 	return 0;
 }
@@ -216,6 +224,10 @@ static enum auth_stat verify_fullname(struct authdh_server *server,
 		return AUTH_REJECTEDVERF;
 	why = take_fullname(server, *user, key, time_us, window_s * SECOND,
 			    &nickname);
+	/* Before it is served: we may be killed while it is. */
+	if (why == AUTH_OK && server->floors &&
+	    floor_raise(server->floors, entry->key, time_us))
+		why = AUTH_FAILED;
 	if (why == AUTH_OK)
 		authdh_cred_seal_reply(verf, key, time_us, nickname);
 	return why;
@@ -292,7 +304,6 @@ static enum auth_stat verify(void *state, const struct rpc_call *call,
 static int fill(struct authdh_server *server)
 {
 	size_t n = server->options.conversations;
-	int64_t now = server->options.now_us(server->options.arg);
 	uint32_t start = 0;
 
 	if (getrandom(&start, sizeof(start), 0) != sizeof(start))
@@ -302,8 +313,6 @@ static int fill(struct authdh_server *server)
 	server->table = calloc(n, sizeof(*server->table));
 	if (!server->users || !server->table)
 		return -ENOMEM;
-	for (size_t i = 0; i < server->options.publics->n; i++)
-		server->users[i].floor_us = now;
 	/* Half of the numbers are left for later. */
 	start = start / 2 / (uint32_t)n * (uint32_t)n;
 	for (size_t i = 0; i < n; i++)
@@ -333,9 +342,12 @@ int authdh_server_open(struct authdh_server **server,
 		.name = "AUTH_DH",
 		.verify = verify,
 		.state = s,
+		.may_block = options->floors_path != NULL,
 	};
 	pthread_mutex_init(&s->lock, NULL);
 	error = fill(s);
+	if (!error && options->floors_path)
+		error = floor_open(&s->floors, options->floors_path);
 	if (error) {
 		authdh_server_close(s);
 		return error;
@@ -356,6 +368,7 @@ void authdh_server_close(struct authdh_server *server)
 			server->options.publics->n * sizeof(*server->users));
 	free(server->table);
 	free(server->users);
+	floor_close(server->floors);
 	pthread_mutex_destroy(&server->lock);
 	dh_wipe(&server->secret, sizeof(server->secret));
 	free(server);

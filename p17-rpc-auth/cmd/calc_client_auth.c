@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/cmd/call.h"
@@ -219,6 +220,21 @@ static bool climbs(struct settings *s, struct rpc_client *client,
 
 /* ---- the call ---- */
 
+/* A timestamp that is refused has a clock behind it, mostly. */
+static void tell_clock(const struct settings *s)
+{
+	const time_t now = time(NULL);
+	struct tm utc;
+	char text[32];
+
+	gmtime_r(&now, &utc);
+	strftime(text, sizeof(text), "%F %T", &utc);
+	fprintf(stderr,
+		" (it is %s UTC here: the server's clock may differ by %" PRId64
+		" s, and ours may not have been set back)",
+		text, s->window_ns / TICK_S);
+}
+
 static _Noreturn void fail(const struct settings *s,
 			   const struct rpc_fault *fault)
 {
@@ -226,8 +242,11 @@ static _Noreturn void fail(const struct settings *s,
 
 	if (fault->kind != RPC_FAULT_AUTH)
 		call_fail(&s->call, fault);
-	fprintf(stderr, "AUTH failed: %s\n",
+	fprintf(stderr, "AUTH failed: %s",
 		rpc_fault_text(fault, text, sizeof(text)));
+	if (fault->why == AUTH_REJECTEDVERF)
+		tell_clock(s);
+	fputc('\n', stderr);
 	exit(rpc_fault_status(fault));
 }
 
@@ -294,6 +313,7 @@ int main(int argc, char **argv)
 		.keys_path = OPTIONS_KEYS,
 		.server = "unix." OPTIONS_HOST "@" NETNAME_DOMAIN,
 		.auth = ANY,
+		.window_ns = 60 * TICK_S,
 		.uid = -1,
 		.gid = -1,
 		.repeat = 1,

@@ -1,5 +1,6 @@
 /* calc_server_auth - the calculator that asks who is calling. */
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -57,7 +58,7 @@ static void parse(struct settings *s, int argc, char **argv)
 			 "The file of public keys (default " OPTIONS_KEYS ")"),
 		CLI_TEXT("secret", 'S', "FILE", &s->secret_path,
 			 "The server's secret key (default "
-			 "secret." OPTIONS_HOST ")"),
+			 "secret." OPTIONS_HOST "); FILE.floor is made"),
 		SERVE_OPTIONS(&s->serve),
 		CLI_ON("verbose", 'v', &s->is_verbose,
 		       "Say of each call who made it, and which connections "
@@ -112,9 +113,26 @@ static void load_policy(struct settings *s)
 	policy_add(policy, rule);
 }
 
+static _Noreturn void refuse_floors(const char *path, int error)
+{
+	switch (error) {
+	case -EBUSY:
+		die("'%s': another server with this key runs", path);
+	case -EPERM:
+		die("'%s': others may change it: chmod go-w it", path);
+	case -EBADMSG:
+		die("'%s' does not say which calls were taken: remove it, and "
+		    "begin in ten minutes, when none of them is valid any more",
+		    path);
+	default:
+		die_errno(error, "cannot prepare AUTH_DES, or read '%s'", path);
+	}
+}
+
 static void load_keys(struct settings *s, struct keys *keys)
 {
 	struct keys_entry secret;
+	char floors[PATH_MAX];
 	int error;
 
 	if (s->service.auth != SERVICE_DES)
@@ -123,14 +141,17 @@ static void load_keys(struct settings *s, struct keys *keys)
 	options_load_secret(&secret, s->secret_path,
 			    "unix." OPTIONS_HOST "@" NETNAME_DOMAIN, keys,
 			    s->keys_path);
+	snprintf(floors, sizeof(floors), "%s.floor",
+		 s->secret_path ? s->secret_path : "secret." OPTIONS_HOST);
 	error = authdh_server_open(&s->service.dh,
 				   &(struct authdh_server_options){
 					   .publics = keys,
 					   .secret = &secret,
+					   .floors_path = floors,
 				   });
 	dh_wipe(&secret, sizeof(secret));
 	if (error)
-		die_errno(error, "cannot prepare AUTH_DES");
+		refuse_floors(floors, error);
 }
 
 static void print_call(const struct rpc_request *request, enum auth_stat why)

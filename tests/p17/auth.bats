@@ -150,6 +150,44 @@ refused() {
 	assert_line --index 0 "Using AUTH_SYS (uid=$(id -u), gid=$(id -g))"
 }
 
+@test "whose clock is wrong is told what time it is here" {
+	make_keys
+	start_auth --auth=des
+	"${CC:-cc}" -shared -fPIC -o clock.so -x c - <<-'END'
+		#define _GNU_SOURCE
+		#include <dlfcn.h>
+		#include <stdlib.h>
+		#include <time.h>
+
+		int clock_gettime(clockid_t id, struct timespec *now)
+		{
+			int (*next)(clockid_t, struct timespec *) =
+				(int (*)(clockid_t, struct timespec *))dlsym(
+					RTLD_NEXT, "clock_gettime");
+			int rc = next(id, now);
+
+			if (id == CLOCK_REALTIME)
+				now->tv_sec += atoi(getenv("AHEAD"));
+			return rc;
+		}
+	END
+	for ahead in -50 50; do
+		AHEAD=$ahead LD_PRELOAD=$PWD/clock.so run ./calc_client_auth \
+			--auth=des localhost add 1 2
+		assert_line 'Result: 3'
+		# As the next server sees it.
+		stop_server
+		start_auth --auth=des
+	done
+	# The last: set back, by less than the window.
+	for ahead in 90 -90 40; do
+		AHEAD=$ahead LD_PRELOAD=$PWD/clock.so run ./calc_client_auth \
+			--auth=des localhost add 1 2
+		assert_failure 7
+		assert_output --regexp '^AUTH failed: RPC: Authentication error; why = Server rejected verifier \(it is [-0-9]+ [:0-9]+ UTC here: .*'
+	done
+}
+
 @test "more than 16 groups are not left out in silence" {
 	need_second_user
 	start_auth --allow='* gid=4001-4020'

@@ -3,7 +3,12 @@
 #include "tests/p17/fixture.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 
+#include "tests/support/scratch.h"
+
+static struct scratch scratch;
 static struct people people;
 static struct rpc_identity who;
 static struct rpc_verifier verf;
@@ -11,7 +16,9 @@ static struct rpc_verifier verf;
 static int open_server(void **state)
 {
 	(void)state;
+	scratch_make(&scratch);
 	people_init(&people);
+	people.floors = scratch_path(&scratch, "floors");
 	people_open_server(&people, 0);
 	return 0;
 }
@@ -21,7 +28,14 @@ static int close_server(void **state)
 	(void)state;
 	authdh_server_close(people.server);
 	people.server = NULL;
+	scratch_remove(&scratch);
 	return 0;
+}
+
+static void open_next_server(void)
+{
+	authdh_server_close(people.server);
+	people_open_server(&people, 0);
 }
 
 /* ---- what is taken ---- */
@@ -123,19 +137,170 @@ static void copy_is_refused_also_when_its_conversation_is_forgotten(
 		auth_destroy(alice[i]);
 }
 
+/* The copy is within its window, as the next server sees it, each time. */
 static void copy_is_refused_by_the_next_server_too(void **state)
 {
-	AUTH *alice = people_client(&people, ALICE);
-	struct message first;
+	static const struct {
+		int64_t client_ahead_s, server_set_s;
+	} cases[] = {{0, 0},   {0, 5},   {0, -59}, {50, 0},    {50, 5},
+		     {50, -9}, {-50, 0}, {-50, 5}, {-50, -100}};
+	struct message copy;
+	AUTH *alice;
 
 	(void)state;
-	message_make(&first, alice);
-	assert_int_equal(message_ask(&people, &first, &who, &verf), AUTH_OK);
-	authdh_server_close(people.server);
-	people_open_server(&people, 0);
-	assert_int_equal(message_ask(&people, &first, &who, &verf),
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		people.clocks.server += 1000 * SECOND;
+		people.clocks.client =
+			people.clocks.server + cases[i].client_ahead_s * SECOND;
+		alice = people_client(&people, ALICE);
+		message_make(&copy, alice);
+		assert_int_equal(message_ask(&people, &copy, &who, &verf),
+				 AUTH_OK);
+		people.clocks.server += cases[i].server_set_s * SECOND;
+		open_next_server();
+		assert_int_equal(message_ask(&people, &copy, &who, &verf),
+				 AUTH_REJECTEDVERF);
+		assert_int_equal(people_call(&people, alice, &who), AUTH_OK);
+		auth_destroy(alice);
+	}
+}
+
+/* The same, once time has come that far again. */
+static void copy_is_refused_when_a_clock_set_back_comes_there_again(
+	void **state)
+{
+	AUTH *alice = people_client(&people, ALICE);
+	struct message copy;
+
+	(void)state;
+	message_make(&copy, alice);
+	assert_int_equal(message_ask(&people, &copy, &who, &verf), AUTH_OK);
+	people.clocks.server -= 3600 * SECOND;
+	open_next_server();
+	people.clocks.server += 3600 * SECOND;
+	assert_int_equal(message_ask(&people, &copy, &who, &verf),
 			 AUTH_REJECTEDVERF);
+	assert_int_equal(people_call(&people, alice, &who), AUTH_OK);
 	auth_destroy(alice);
+}
+
+static void copy_is_refused_where_the_next_server_knows_more_users(void **state)
+{
+	AUTH *bob = people_client(&people, BOB);
+	struct message copy;
+
+	(void)state;
+	people.publics.entries++; /* without Alice */
+	people.publics.n--;
+	open_next_server();
+	message_make(&copy, bob);
+	assert_int_equal(message_ask(&people, &copy, &who, &verf), AUTH_OK);
+	people.publics = (struct keys){people.public_, PEOPLE};
+	open_next_server();
+	assert_int_equal(message_ask(&people, &copy, &who, &verf),
+			 AUTH_REJECTEDVERF);
+	auth_destroy(bob);
+}
+
+static void call_that_cannot_be_noted_is_not_served(void **state)
+{
+	const struct rlimit none = {.rlim_cur = 32, .rlim_max = RLIM_INFINITY};
+	AUTH *alice = people_client(&people, ALICE);
+	struct rlimit before;
+	enum auth_stat why;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	why = people_call(&people, alice, &who);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(why, AUTH_FAILED);
+	assert_int_equal(people_call(&people, alice, &who), AUTH_OK);
+	auth_destroy(alice);
+}
+
+static void second_server_with_the_same_file_is_refused(void **state)
+{
+	const struct authdh_server_options options = {
+		.publics = &people.publics,
+		.secret = &people.secret[SERVER],
+		.floors_path = people.floors,
+	};
+	struct authdh_server *second;
+
+	(void)state;
+	assert_int_equal(authdh_server_open(&second, &options), -EBUSY);
+	assert_null(second);
+}
+
+/* ---- clocks that differ ---- */
+
+static void clocks_may_differ_by_the_window(void **state)
+{
+	static const struct {
+		int64_t ahead_us;
+		enum auth_stat why;
+	} cases[] = {
+		{0, AUTH_OK},
+		{60 * SECOND, AUTH_OK},
+		{60 * SECOND + 1, AUTH_REJECTEDVERF},
+		{-60 * SECOND, AUTH_OK},
+		{-60 * SECOND - 1, AUTH_REJECTEDVERF},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTH *alice = people_client(&people, ALICE);
+
+		/* A server that has just been started asks no more of it. */
+		people.clocks.server += 1000 * SECOND;
+		open_next_server();
+		people.clocks.client = people.clocks.server + cases[i].ahead_us;
+		assert_int_equal(people_call(&people, alice, &who),
+				 cases[i].why);
+		auth_destroy(alice);
+	}
+}
+
+/* While it runs, its conversations go on as far as the window reaches. */
+static void servers_clock_may_be_set_back_by_the_window(void **state)
+{
+	AUTH *alice = people_client(&people, ALICE);
+	struct message copy;
+
+	(void)state;
+	assert_int_equal(people_call(&people, alice, &who), AUTH_OK);
+	message_make(&copy, alice);
+	assert_int_equal(message_ask(&people, &copy, &who, &verf), AUTH_OK);
+	people.clocks.server -= 30 * SECOND;
+	assert_int_equal(message_ask(&people, &copy, &who, &verf),
+			 AUTH_REJECTEDVERF);
+	assert_int_equal(people_call(&people, alice, &who), AUTH_OK);
+	people.clocks.server -= 31 * SECOND;
+	assert_int_equal(people_call(&people, alice, &who), AUTH_REJECTEDVERF);
+	auth_destroy(alice);
+}
+
+/* A second machine of the same user, whose clock is behind the first's. */
+static void second_machine_waits_for_its_clock_after_a_restart(void **state)
+{
+	AUTH *first = people_client(&people, ALICE);
+	AUTH *second = people_client(&people, ALICE);
+
+	(void)state;
+	people.clocks.client += 10 * SECOND;
+	assert_int_equal(people_call(&people, first, &who), AUTH_OK);
+	people.clocks.client -= 10 * SECOND;
+	assert_int_equal(people_call(&people, second, &who), AUTH_OK);
+	open_next_server();
+	assert_true(AUTH_REFRESH(second, NULL));
+	assert_int_equal(people_call(&people, second, &who), AUTH_REJECTEDVERF);
+	people.clocks.client += 11 * SECOND;
+	assert_int_equal(people_call(&people, second, &who), AUTH_OK);
+	auth_destroy(first);
+	auth_destroy(second);
 }
 
 /* ---- windows ---- */
@@ -370,6 +535,13 @@ int main(void)
 		CASE(copy_of_a_call_is_refused),
 		CASE(copy_is_refused_also_when_its_conversation_is_forgotten),
 		CASE(copy_is_refused_by_the_next_server_too),
+		CASE(copy_is_refused_when_a_clock_set_back_comes_there_again),
+		CASE(copy_is_refused_where_the_next_server_knows_more_users),
+		CASE(call_that_cannot_be_noted_is_not_served),
+		CASE(second_server_with_the_same_file_is_refused),
+		CASE(clocks_may_differ_by_the_window),
+		CASE(servers_clock_may_be_set_back_by_the_window),
+		CASE(second_machine_waits_for_its_clock_after_a_restart),
 		CASE(call_outside_its_window_is_refused),
 		CASE(window_of_a_client_is_cut_to_the_servers),
 		CASE(name_without_a_key_is_refused),

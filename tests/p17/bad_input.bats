@@ -117,6 +117,23 @@ refuses() {
 	done
 }
 
+@test "a file of calls that were taken that is damaged, open or in use" {
+	./keygen --host=calc >/dev/null
+	echo rubbish >secret.calc.floor
+	refuses 1 "'secret.calc.floor' does not say which calls were taken" \
+		./calc_server_auth --auth=des
+	assert_equal "$(<secret.calc.floor)" rubbish
+	chmod 666 secret.calc.floor
+	refuses 1 "'secret.calc.floor': others may change it" \
+		./calc_server_auth --auth=des
+	rm secret.calc.floor
+	start_server --ready ^Listening ./calc_server_auth --auth=des --no-rpcbind
+	refuses 1 "'secret.calc.floor': another server with this key runs" \
+		./calc_server_auth --auth=des --no-rpcbind
+	stop_server server KILL
+	start_server --ready ^Listening ./calc_server_auth --auth=des --no-rpcbind
+}
+
 @test "nobody there, on each way to find that out" {
 	refuses 5 'calc_server_auth running' ./calc_client_auth localhost add 1 2
 	refuses 4 'refused' ./calc_client_auth --port=9 localhost add 1 2

@@ -29,6 +29,7 @@ struct people {
 	struct keys_entry public_[PEOPLE]; /* sorted as keys are */
 	struct keys publics;
 	struct clocks clocks;
+	const char *floors; /* path, or NULL */
 	struct authdh_server *server;
 };
 
@@ -81,15 +82,13 @@ static inline void people_open_server(struct people *people,
 	const struct authdh_server_options options = {
 		.publics = &people->publics,
 		.secret = &people->secret[SERVER],
+		.floors_path = people->floors,
 		.conversations = conversations,
 		.now_us = server_clock,
 		.arg = &people->clocks,
 	};
 
 	assert_int_equal(authdh_server_open(&people->server, &options), 0);
-	/* Clients begin after it was started. */
-	people->clocks.server += SECOND;
-	people->clocks.client = people->clocks.server;
 }
 
 static inline AUTH *people_client(struct people *people, int who)
