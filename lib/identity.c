@@ -171,6 +171,13 @@ int identity_processor(pid_t pid)
 	return identity_proc_read(pid, &proc) == 0 ? proc.processor : -1;
 }
 
+bool identity_is_stopped(pid_t pid)
+{
+	struct identity_proc proc;
+
+	return identity_proc_read(pid, &proc) == 0 && proc.state == 'T';
+}
+
 /* start_mask: the bits of the start that were noted. */
 static enum identity_life judge_start(pid_t id, uint64_t start,
 				      uint64_t start_mask)

@@ -131,6 +131,10 @@ uint64_t identity_start_time(pid_t id);
  * ran last: a hint, as it may be on another by now. -1 when nobody knows. */
 int identity_processor(pid_t pid);
 
+/* Whether that process is stopped (SIGSTOP): a hint, too; false when nobody
+ * knows. */
+bool identity_is_stopped(pid_t pid);
+
 /* Whether the process or thread with that id and start lives, for formats that
  * note no more than this: they are good for one PID and time namespace and one
  * boot, and who reads them from elsewhere is misled. In doubt it does. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/cmd/die.h"
+#include "lib/identity.h"
 
 struct reclock *arguments_try_open(const struct arguments *a,
 				   unsigned int flags)
@@ -43,28 +44,12 @@ struct reclock *arguments_open(const struct arguments *a, unsigned int flags)
 	return store;
 }
 
-/* Whether it is stopped (SIGSTOP), as far as /proc tells. */
-static bool is_stopped(pid_t pid)
-{
-	char path[32], line[512];
-	const char *end;
-	FILE *stat;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	stat = fopen(path, "re");
-	if (!stat)
-		return false;
-	end = fgets(line, sizeof(line), stat) ? strrchr(line, ')') : NULL;
-	fclose(stat);
-	return end && end[1] == ' ' && end[2] == 'T';
-}
-
 static void warn_timeout(const char *what, pid_t holder)
 {
 	if (holder > 0)
 		die_warn("%s: timed out: process %d has the lock%s", what,
 			 (int)holder,
-			 is_stopped(holder) ? " and is stopped" : "");
+			 identity_is_stopped(holder) ? " and is stopped" : "");
 	else if (holder < 0)
 		die_warn("%s: timed out: somebody has the lock", what);
 	else

@@ -98,9 +98,11 @@ static void process_lives_until_it_is_a_zombie(void **state)
 	assert_life(process, IDENTITY_ALIVE);
 	assert_true(identity_is_alive(pid, process.start));
 	assert_false(identity_is_alive(pid, process.start + 1));
+	assert_false(identity_is_stopped(pid));
 	assert_int_equal(identity_signal(&process, SIGSTOP), 0);
 	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
 	assert_life(process, IDENTITY_ALIVE);
+	assert_true(identity_is_stopped(pid));
 
 	make_zombie(pid);
 	assert_life(process, IDENTITY_DEAD);
@@ -108,6 +110,7 @@ static void process_lives_until_it_is_a_zombie(void **state)
 	assert_int_equal(identity_signal(&process, 0), -ESRCH);
 	kill_and_reap(pid);
 	assert_life(process, IDENTITY_DEAD);
+	assert_false(identity_is_stopped(pid));
 	assert_false(identity_is_alive(pid, process.start));
 	assert_int_equal(identity_start_time(pid), 0);
 	assert_int_equal(identity_processor(pid), -1);

@@ -137,13 +137,13 @@ assert_refused() {
 @test "who asks for lives outside of lib/identity is found" {
 	local line
 	local -A wants=(
-		['kill(pid, 0);']='signals a number, identity_signal(), or a place among CHILDREN'
-		['killpg(group, SIGTERM);']='signals a number, identity_signal(), or a place among CHILDREN'
-		['syscall(SYS_pidfd_send_signal, fd, 9);']='signals a number, identity_signal(), or a place among CHILDREN'
-		['identity_start_time(pid);']='asks for a start time, identity_judge()'
-		['open("/proc/%d/stat", pid);']='asks for a start time, identity_judge()'
-		['stat("/proc/self/ns/pid", &st);']='looks at a namespace or boot, identity_place_check()'
-		['open("/proc/sys/kernel/random/boot_id");']='looks at a namespace or boot, identity_place_check()'
+		['kill(pid, 0);']='signals a number, identity_signal(), or a line in scripts/check-house'
+		['killpg(group, SIGTERM);']='signals a number, identity_signal(), or a line in scripts/check-house'
+		['syscall(SYS_pidfd_send_signal, fd, 9);']='signals a number, identity_signal(), or a line in scripts/check-house'
+		['identity_start_time(pid);']='asks for a start time, identity_judge(), or a line in scripts/check-house'
+		['open("/proc/%d/stat", pid);']='asks for a start time, identity_judge(), or a line in scripts/check-house'
+		['stat("/proc/self/ns/pid", &st);']='looks at a namespace or boot, identity_place_check(), or a line in scripts/check-house'
+		['open("/proc/sys/kernel/random/boot_id");']='looks at a namespace or boot, identity_place_check(), or a line in scripts/check-house'
 	)
 	for line in "${!wants[@]}"; do
 		echo "$line" >p01-fix/fix.c
@@ -159,4 +159,14 @@ assert_refused() {
 	echo 'open("/proc/self/ns/pid"); kill(pid, 0);' >lib/identity_proc.c
 	run -0 scripts/check-house
 	assert_output ''
+}
+
+@test "who may do one of them may not do the others" {
+	printf 'kill(pid, SIGTERM);\nidentity_start_time(pid);\n' >lib/child.c
+	assert_finding 'lib/child.c: asks for a start time, identity_judge(), or a line in scripts/check-house'
+}
+
+@test "a line for somebody who does not need it is found" {
+	: >lib/child.c
+	assert_finding 'lib/child.c: has a line in scripts/check-house (signals), none'
 }
