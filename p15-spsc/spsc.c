@@ -242,6 +242,8 @@ void spsc_consumer_forget(struct spsc_consumer *consumer)
 
 void spsc_producer_close(struct spsc_producer *producer)
 {
+	if (!producer->shared)
+		return;
 	spsc_flush(producer);
 	spsc_leave(producer->shared, SPSC_PRODUCER);
 	spsc_role_give_up(producer->shared, SPSC_PRODUCER, producer->owner,
@@ -251,6 +253,8 @@ void spsc_producer_close(struct spsc_producer *producer)
 
 void spsc_consumer_close(struct spsc_consumer *consumer)
 {
+	if (!consumer->shared)
+		return;
 	spsc_consumer_flush(consumer);
 	spsc_leave(consumer->shared, SPSC_CONSUMER);
 	spsc_role_give_up(consumer->shared, SPSC_CONSUMER, consumer->owner,
@@ -276,11 +280,15 @@ ssize_t spsc_try_push_many(struct spsc_producer *p, const void *items, size_t n)
 	uint64_t room = p->room - p->tail, first, slot;
 	int error;
 
+	if (n == 0)
+		return 0;
+	if (!spsc_has_consumer(p))
+		return -EPIPE;
 	if (room < n) {
 		error = spsc_find_room(p);
 		room = p->room - p->tail;
-		if (error && room == 0)
-			return n ? error : 0;
+		if (room == 0)
+			return error;
 	}
 	if (n > room)
 		n = (size_t)room;
@@ -290,9 +298,9 @@ ssize_t spsc_try_push_many(struct spsc_producer *p, const void *items, size_t n)
 	memcpy(p->slots, (const char *)items + first * p->item_bytes,
 	       (n - first) * p->item_bytes);
 	p->tail += n;
-	error = n ? spsc_flush(p) : 0;
+	spsc_flush(p);
 	spsc_stride(p);
-	return error ? error : (ssize_t)n;
+	return (ssize_t)n;
 }
 
 ssize_t spsc_try_pop_many(struct spsc_consumer *c, void *items, size_t n)
@@ -300,11 +308,13 @@ ssize_t spsc_try_pop_many(struct spsc_consumer *c, void *items, size_t n)
 	uint64_t there = c->limit - c->head, first, slot;
 	int error;
 
+	if (n == 0)
+		return 0;
 	if (there < n) {
 		error = spsc_find_items(c);
 		there = c->limit - c->head;
-		if (error && there == 0)
-			return n ? error : 0;
+		if (there == 0)
+			return error;
 	}
 	if (n > there)
 		n = (size_t)there;

@@ -9,10 +9,14 @@
  * handle of its own that it alone uses. No call allocates. Calls named try_
  * never wait and make no system call, except to wake a partner that sleeps;
  * the bare names wait for as long as it takes, those named _until until a
- * deadline (lib/tick). All return 0, or a count, or
+ * deadline (lib/tick). All return 0, or a count, or an error, after which the
+ * item that was to be pushed is not in, and none was popped:
  *
  *	-EAGAIN	    full, or empty: try again
- *	-EPIPE	    the other side has closed (and all its items were taken)
+ *	-EMSGSIZE   bytes is not the size of this queue's items
+ *	-EPIPE	    the other side had closed (and all its items were taken).
+ *		    What it did not take, or closed too late to refuse, is for
+ *		    the next consumer
  *	-EBADMSG    the other side's index is nonsense: it has been overwritten
  *	-ETIMEDOUT  the deadline is over
  *	-EINTR	    a signal handler ran while we slept
@@ -167,7 +171,9 @@ void spsc_producer_forget(struct spsc_producer *producer);
 void spsc_consumer_forget(struct spsc_consumer *consumer);
 
 /* Publish what is kept back and give the role up: the other side gets -EPIPE
- * once it has taken what is there, until somebody attaches again. */
+ * once it has taken what is there, until somebody attaches again. Nothing is done
+ * to a handle that is closed already, was forgotten, or is all zeros; no other
+ * call takes one. */
 void spsc_producer_close(struct spsc_producer *producer);
 void spsc_consumer_close(struct spsc_consumer *consumer);
 
@@ -177,9 +183,9 @@ uint64_t spsc_count(const struct spsc *shared);
 
 /* ---- what the inline functions need ----------------------------------------- */
 
-/* Wake the other role if it sleeps; -EPIPE when it has closed. Called when its
- * flags say something, or when we must fence first. */
-int spsc_wake(struct spsc *shared, enum spsc_role other);
+/* Wake the other role if it sleeps. Called when its flags say something, or when
+ * we must fence first. */
+void spsc_wake(struct spsc *shared, enum spsc_role other);
 
 /* Wait until the other role's index is no longer the one that was seen. peer is
  * the handle's, by value, so that a handle in registers can stay there. */
@@ -194,7 +200,7 @@ struct spsc_waited spsc_wait(struct spsc *shared, enum spsc_role self,
 /* ---- producer ---------------------------------------------------------------- */
 
 /* Let the consumer see all that was put. */
-SPSC_INLINE int spsc_flush(struct spsc_producer *p)
+SPSC_INLINE void spsc_flush(struct spsc_producer *p)
 {
 	/* Release: the items are written before the index says so. Pairs with
 	 * the acquire in spsc_find_items(). */
@@ -209,8 +215,7 @@ SPSC_INLINE int spsc_flush(struct spsc_producer *p)
 						    &p->shared->consumer_flags,
 						    __ATOMIC_RELAXED),
 			     0))
-		return spsc_wake(p->shared, SPSC_CONSUMER);
-	return 0;
+		spsc_wake(p->shared, SPSC_CONSUMER);
 }
 
 /* The consumer's processor still has the lines that it read the last time round.
@@ -264,23 +269,26 @@ SPSC_INLINE int spsc_find_room(struct spsc_producer *p)
 	if (p->tail != p->room)
 		return 0;
 	/* Full: what was only put must become visible, or both sides wait. */
-	if (p->published != p->tail) {
-		int error = spsc_flush(p);
+	if (p->published != p->tail)
+		spsc_flush(p);
+	return -EAGAIN;
+}
 
-		if (error)
-			return error;
-	}
+/* Asked before each item is written, as later it could not be taken back: the
+ * next consumer may have come. */
+SPSC_INLINE int spsc_has_consumer(const struct spsc_producer *p)
+{
 	/* Relaxed: that it closed is all we want to know. */
-	return __atomic_load_n(&p->shared->consumer_flags, __ATOMIC_RELAXED) &
-			       SPSC_CLOSED
-		       ? -EPIPE
-		       : -EAGAIN;
+	return !(__atomic_load_n(&p->shared->consumer_flags, __ATOMIC_RELAXED) &
+		 SPSC_CLOSED);
 }
 
 /* In place: where the next item is to be written, before spsc_commit(). Aligned
  * as a multiple of item_bytes from SPSC_LINE is. */
 SPSC_INLINE int spsc_try_reserve(struct spsc_producer *p, void **slot)
 {
+	if (__builtin_expect(!spsc_has_consumer(p), 0))
+		return -EPIPE;
 	if (__builtin_expect(p->tail == p->limit, 0)) {
 		int error = p->tail == p->room ? spsc_find_room(p) : 0;
 
@@ -293,26 +301,27 @@ SPSC_INLINE int spsc_try_reserve(struct spsc_producer *p, void **slot)
 }
 
 /* The reserved item is written: let the consumer have it. */
-SPSC_INLINE int spsc_commit(struct spsc_producer *p)
+SPSC_INLINE void spsc_commit(struct spsc_producer *p)
 {
 	p->tail++;
-	return spsc_flush(p);
+	spsc_flush(p);
 }
 
-/* bytes is sizeof(*item): a constant, so that the copy is a move or two, and
- * -EMSGSIZE when it is not the queue's. */
+/* bytes is sizeof(*item): a constant, so that the copy is a move or two. */
 SPSC_INLINE int spsc_try_push(struct spsc_producer *p, const void *item,
 			      size_t bytes)
 {
 	void *slot;
-	int error = spsc_try_reserve(p, &slot);
+	int error;
 
-	if (error)
-		return error;
 	if (__builtin_expect(bytes != p->item_bytes, 0))
 		return -EMSGSIZE;
+	error = spsc_try_reserve(p, &slot);
+	if (error)
+		return error;
 	memcpy(slot, item, bytes);
-	return spsc_commit(p);
+	spsc_commit(p);
+	return 0;
 }
 
 /* Push, but let the consumer see it later: after `defer` of them, when the
@@ -321,15 +330,18 @@ SPSC_INLINE int spsc_try_put(struct spsc_producer *p, const void *item,
 			     size_t bytes)
 {
 	void *slot;
-	int error = spsc_try_reserve(p, &slot);
+	int error;
 
-	if (error)
-		return error;
 	if (__builtin_expect(bytes != p->item_bytes, 0))
 		return -EMSGSIZE;
+	error = spsc_try_reserve(p, &slot);
+	if (error)
+		return error;
 	memcpy(slot, item, bytes);
 	p->tail++;
-	return p->tail - p->published >= p->defer ? spsc_flush(p) : 0;
+	if (p->tail - p->published >= p->defer)
+		spsc_flush(p);
+	return 0;
 }
 
 SPSC_INLINE int spsc_push_until(struct spsc_producer *p, const void *item,
@@ -366,7 +378,7 @@ ssize_t spsc_push_many_until(struct spsc_producer *p, const void *items,
 /* ---- consumer ---------------------------------------------------------------- */
 
 /* Let the producer have the room of all that was released. */
-SPSC_INLINE int spsc_consumer_flush(struct spsc_consumer *c)
+SPSC_INLINE void spsc_consumer_flush(struct spsc_consumer *c)
 {
 	/* Release: the items are read before the producer may write over them.
 	 * Pairs with the acquire in spsc_find_room(). */
@@ -378,8 +390,7 @@ SPSC_INLINE int spsc_consumer_flush(struct spsc_consumer *c)
 						    &c->shared->producer_flags,
 						    __ATOMIC_RELAXED),
 			     0))
-		return spsc_wake(c->shared, SPSC_PRODUCER);
-	return 0;
+		spsc_wake(c->shared, SPSC_PRODUCER);
 }
 
 /* On the producer's heels, a consumer takes the line with the index from it, and
@@ -445,7 +456,6 @@ SPSC_INLINE int spsc_try_front(struct spsc_consumer *c, const void **slot)
 SPSC_INLINE void spsc_release(struct spsc_consumer *c)
 {
 	c->head++;
-	/* A producer that has closed needs no room: not an error here. */
 	if (__builtin_expect(c->head - c->released >= c->slack, 0))
 		spsc_consumer_flush(c);
 }
@@ -453,12 +463,13 @@ SPSC_INLINE void spsc_release(struct spsc_consumer *c)
 SPSC_INLINE int spsc_try_pop(struct spsc_consumer *c, void *item, size_t bytes)
 {
 	const void *slot;
-	int error = spsc_try_front(c, &slot);
+	int error;
 
-	if (error)
-		return error;
 	if (__builtin_expect(bytes != c->item_bytes, 0))
 		return -EMSGSIZE;
+	error = spsc_try_front(c, &slot);
+	if (error)
+		return error;
 	memcpy(item, slot, bytes);
 	spsc_release(c);
 	return 0;
@@ -486,7 +497,8 @@ SPSC_INLINE int spsc_pop(struct spsc_consumer *c, void *item, size_t bytes)
 	return spsc_pop_until(c, item, bytes, INT64_MAX);
 }
 
-/* As many of n items as there are; how many, or an error when it is none. */
+/* As many of n items as there are; how many, or an error when it is none (n = 0:
+ * 0). */
 ssize_t spsc_try_pop_many(struct spsc_consumer *c, void *items, size_t n);
 ssize_t spsc_pop_many_until(struct spsc_consumer *c, void *items, size_t n,
 			    int64_t deadline);

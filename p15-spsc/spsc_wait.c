@@ -62,7 +62,7 @@ static uint32_t note_cpu(struct spsc *shared, enum spsc_role self)
 
 /* ---- who publishes ----------------------------------------------------------- */
 
-int spsc_wake(struct spsc *shared, enum spsc_role other)
+void spsc_wake(struct spsc *shared, enum spsc_role other)
 {
 	uint32_t *flags = flags_of(shared, other);
 	/* A read-modify-write that changes nothing: either it comes first, and
@@ -79,7 +79,6 @@ int spsc_wake(struct spsc *shared, enum spsc_role other)
 		note_cpu(shared, other_of(other));
 		futex_wake(flags);
 	}
-	return seen & SPSC_CLOSED ? -EPIPE : 0;
 }
 
 /* ---- who sleeps -------------------------------------------------------------- */

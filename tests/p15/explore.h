@@ -13,6 +13,21 @@
  * ThreadSanitizer does it: a memory order that is too weak is found, whatever
  * the processor this runs on would make of it.
  *
+ * What is reordered is what x86 reorders (TSO): a load passes older stores of
+ * its side, to other words. What is not:
+ *
+ *	- two loads of a side, or two stores, whatever their order says. So of
+ *	  the words themselves (the flags, for who sleeps) this proves nothing for
+ *	  Arm or POWER; of the slots it does, by the clocks
+ *	- what a compiler may: steps come as the source has them, and
+ *	  __atomic_signal_fence() is nothing here
+ *	- a buffer has room for BUFFER_MAX stores, where processors have dozens
+ *	- there is no time and no chance: no deadline is over, no sleep ends
+ *	  without a wake-up, no handler runs, nobody dies (tests/models/spsc_sleep.pml
+ *	  has deaths)
+ *	- queues of up to 4 slots, and up to 5 items, which meet the end of the ring
+ *	  and of the 64 bits once
+ *
  * The macros at the end put these functions in the place of atomics, memcpy and
  * futexes in sources that are included after this header.
  */

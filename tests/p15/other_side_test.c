@@ -36,10 +36,71 @@ static void end_is_told_to_the_other_side_until_somebody_attaches(void **state)
 
 	spsc_consumer_close(&f.c);
 	assert_int_equal(spsc_push(&f.p, &item, 8), -EPIPE);
-	/* The item was put all the same: whoever comes next gets it. */
 	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8), 0);
-	assert_int_equal(spsc_pop(&f.c, &item, 8), 0);
 	assert_int_equal(spsc_push(&f.p, &item, 8), 0);
+	unmake(&f);
+}
+
+static void what_was_refused_is_not_in_and_the_rest_is_the_next_ones(
+	void **state)
+{
+	uint64_t items[] = {1, 2, 3, 4}, item;
+	struct fixture f;
+	void *slot;
+
+	(void)state;
+	make_both(&f, 8, 4);
+	assert_int_equal(spsc_try_push(&f.p, &items[0], 8), 0);
+	assert_int_equal(spsc_try_put(&f.p, &items[1], 8), 0);
+	spsc_consumer_close(&f.c);
+	assert_int_equal(spsc_try_push(&f.p, &items[2], 8), -EPIPE);
+	assert_int_equal(spsc_try_put(&f.p, &items[2], 8), -EPIPE);
+	assert_int_equal(spsc_push(&f.p, &items[2], 8), -EPIPE);
+	assert_int_equal(spsc_try_reserve(&f.p, &slot), -EPIPE);
+	assert_int_equal(spsc_try_push_many(&f.p, &items[2], 2), -EPIPE);
+	assert_int_equal(spsc_push_many_until(&f.p, &items[2], 2, INT64_MAX),
+			 -EPIPE);
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8), 0);
+	assert_int_equal(spsc_try_push(&f.p, &items[3], 8), 0);
+	for (int i = 0; i < 4; i++) {
+		if (i == 2)
+			continue;
+		assert_int_equal(spsc_try_pop(&f.c, &item, 8), 0);
+		assert_int_equal(item, items[i]);
+	}
+	assert_int_equal(spsc_try_pop(&f.c, &item, 8), -EAGAIN);
+	unmake(&f);
+}
+
+static void closing_a_closed_handle_is_nothing(void **state)
+{
+	struct spsc_producer p;
+	struct spsc_consumer c;
+	struct fixture f;
+
+	(void)state;
+	make_both(&f, 8, 4);
+	for (int i = 0; i < 2; i++) {
+		spsc_producer_close(&f.p);
+		spsc_consumer_close(&f.c);
+	}
+	/* Whoever has the role by now keeps it. */
+	assert_int_equal(spsc_producer_attach(&p, f.memory, f.bytes, 8), 0);
+	assert_int_equal(spsc_consumer_attach(&c, f.memory, f.bytes, 8), 0);
+	spsc_producer_close(&f.p);
+	spsc_consumer_close(&f.c);
+	assert_int_equal(spsc_producer_attach(&f.p, f.memory, f.bytes, 8),
+			 -EBUSY);
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8),
+			 -EBUSY);
+	spsc_producer_forget(&p);
+	spsc_consumer_forget(&c);
+	for (int i = 0; i < 2; i++) {
+		spsc_producer_forget(&p);
+		spsc_consumer_forget(&c);
+		spsc_producer_close(&p);
+		spsc_consumer_close(&c);
+	}
 	unmake(&f);
 }
 
@@ -300,6 +361,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			end_is_told_to_the_other_side_until_somebody_attaches),
+		cmocka_unit_test(
+			what_was_refused_is_not_in_and_the_rest_is_the_next_ones),
+		cmocka_unit_test(closing_a_closed_handle_is_nothing),
 		cmocka_unit_test(what_a_dead_producer_published_is_there),
 		cmocka_unit_test(
 			what_a_dead_consumer_had_not_released_comes_again),
