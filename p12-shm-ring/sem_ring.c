@@ -28,6 +28,9 @@
 
 #define MAGIC UINT64_C(0x474e49524d4553ff)
 
+/* With the size of the one type whose layout is the C library's own. */
+#define VERSION (1U | (uint32_t)sizeof(sem_t) << 16)
+
 struct slot {
 	uint32_t length;
 	unsigned char message[];
@@ -35,6 +38,7 @@ struct slot {
 
 struct sem_ring_shared {
 	_Atomic uint64_t magic; /* written last */
+	uint32_t version;
 	uint32_t slots, slot_bytes;
 	/* Each on cache lines of its own: both sides change both, but not more
 	 * than they must. */
@@ -76,6 +80,7 @@ static int fill(struct sem_ring *ring, int fd, uint32_t slots,
 		rc = map(ring, fd, bytes);
 	if (rc)
 		return rc;
+	ring->shared->version = VERSION;
 	ring->shared->slots = slots;
 	ring->shared->slot_bytes = slot_bytes;
 	sem_init(&ring->shared->empty, 1, slots);
@@ -103,6 +108,22 @@ int sem_ring_create(struct sem_ring *ring, const char *name, uint32_t slots,
 	return rc;
 }
 
+/* Whether it is one that we can use: 0, -EAGAIN, -EBADMSG. */
+static int check(const struct sem_ring *ring)
+{
+	const struct sem_ring_shared *shared = ring->shared;
+	uint64_t magic =
+		atomic_load_explicit(&shared->magic, memory_order_acquire);
+
+	if (magic == 0)
+		return -EAGAIN;
+	if (magic != MAGIC || shared->version != VERSION ||
+	    shared->slots == 0 || shared->slot_bytes == 0 ||
+	    bytes_for(shared->slots, shared->slot_bytes) != ring->bytes)
+		return -EBADMSG;
+	return 0;
+}
+
 int sem_ring_open(struct sem_ring *ring, const char *name)
 {
 	int fd = shm_open(name, O_RDWR, 0);
@@ -119,23 +140,9 @@ int sem_ring_open(struct sem_ring *ring, const char *name)
 	fdio_close(&fd);
 	if (rc)
 		return rc;
-	switch (atomic_load_explicit(&ring->shared->magic,
-				     memory_order_acquire)) {
-	case MAGIC:
-		if (ring->shared->slots > 0 &&
-		    bytes_for(ring->shared->slots, ring->shared->slot_bytes) ==
-			    ring->bytes)
-			return 0;
-		rc = -EBADMSG;
-		break;
-	case 0:
-		rc = -EAGAIN;
-		break;
-	default:
-		rc = -EBADMSG;
-		break;
-	}
-	sem_ring_close(ring);
+	rc = check(ring);
+	if (rc)
+		sem_ring_close(ring);
 	return rc;
 }
 
@@ -146,7 +153,8 @@ int sem_ring_remove(const char *name)
 
 void sem_ring_close(struct sem_ring *ring)
 {
-	munmap(ring->shared, ring->bytes);
+	if (ring->shared)
+		munmap(ring->shared, ring->bytes);
 	ring->shared = NULL;
 }
 
@@ -189,7 +197,8 @@ int sem_ring_put(struct sem_ring *ring, const void *message, size_t len,
 		return rc;
 	slot = next_slot(ring);
 	slot->length = (uint32_t)len;
-	memcpy(slot->message, message, len);
+	if (len > 0) /* an empty one may be NULL, which memcpy(3) may not */
+		memcpy(slot->message, message, len);
 	return sem_post(&ring->shared->full) < 0 ? -errno : 0;
 }
 
@@ -205,6 +214,7 @@ ssize_t sem_ring_get(struct sem_ring *ring, void *message, int64_t deadline)
 	len = slot->length;
 	if (len > ring->shared->slot_bytes)
 		return -EBADMSG;
-	memcpy(message, slot->message, len);
+	if (len > 0)
+		memcpy(message, slot->message, len);
 	return sem_post(&ring->shared->empty) < 0 ? -errno : (ssize_t)len;
 }

@@ -28,9 +28,11 @@ struct sem_ring {
 int sem_ring_create(struct sem_ring *ring, const char *name, uint32_t slots,
 		    uint32_t slot_bytes);
 
-/* Map one that is there: -ENOENT, -EBADMSG (something else), -EAGAIN (its
- * maker is not ready yet). */
+/* Map one that is there: -ENOENT, -EBADMSG (something else, or of another version),
+ * -EAGAIN (its maker is not ready yet). */
 int sem_ring_open(struct sem_ring *ring, const char *name);
+
+/* Twice is nothing. */
 void sem_ring_close(struct sem_ring *ring);
 
 /* Remove the name; who has it open may go on. 0 or -ENOENT, -EACCES. */

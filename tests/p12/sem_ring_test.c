@@ -42,8 +42,12 @@ static void messages_keep_order_and_length_and_a_full_ring_waits(void **state)
 		assert_int_equal(sem_ring_get(&out, buf, 0), -ETIMEDOUT);
 	}
 	assert_int_equal(sem_ring_put(&in, buf, 17, 0), -EMSGSIZE);
-	sem_ring_close(&in);
-	sem_ring_close(&out);
+	assert_int_equal(sem_ring_put(&in, NULL, 0, 0), 0);
+	assert_int_equal(sem_ring_get(&out, NULL, 0), 0);
+	for (int i = 0; i < 2; i++) {
+		sem_ring_close(&in);
+		sem_ring_close(&out);
+	}
 }
 
 static int put_all(void *arg)
@@ -103,6 +107,30 @@ static void what_is_none_is_refused(void **state)
 	assert_int_equal(shm_unlink(NAME), 0);
 }
 
+/* One word of it at a time is not ours. */
+static void other_versions_and_sizes_are_refused(void **state)
+{
+	struct sem_ring ring, other;
+	uint32_t *words, word;
+
+	(void)state;
+	assert_int_equal(sem_ring_create(&ring, NAME, SLOTS, 16), 0);
+	words = (uint32_t *)ring.shared; /* magic, version, slots, slot_bytes */
+	for (int i = 0; i < 5; i++) {
+		word = words[i];
+		for (uint32_t bit = 1; bit; bit <<= 1) {
+			words[i] = word ^ bit;
+			/* Smaller slots that take as much are not told. */
+			if (i == 4 && words[i] > 0 && words[i] <= 60)
+				continue;
+			assert_int_equal(sem_ring_open(&other, NAME), -EBADMSG);
+		}
+		words[i] = word;
+	}
+	sem_ring_close(&ring);
+	assert_int_equal(sem_ring_remove(NAME), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +138,7 @@ int main(void)
 			messages_keep_order_and_length_and_a_full_ring_waits),
 		cmocka_unit_test(another_process_fills_what_we_empty),
 		cmocka_unit_test(what_is_none_is_refused),
+		cmocka_unit_test(other_versions_and_sizes_are_refused),
 	};
 
 	return SUPPORT_MAIN(tests);
