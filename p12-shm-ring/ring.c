@@ -233,6 +233,7 @@ static int attach(struct ring **ring, int fd, enum ring_side side,
 	int seals = fcntl(fd, F_GET_SEALS), again, rc;
 	struct identity_role role;
 
+	*ring = NULL;
 	if (seals < 0 && errno != EINVAL)
 		return -errno;
 	if (seals < 0 || (seals & F_SEAL_SHRINK) == 0)
@@ -263,14 +264,17 @@ int ring_pair(struct ring *pair[2], const struct ring_options *options)
 	int fd = ring_memfd(options->capacity);
 	int rc;
 
+	pair[RING_SENDER] = pair[RING_RECEIVER] = NULL;
 	if (fd < 0)
 		return fd;
 	rc = attach(&pair[RING_SENDER], fd, RING_SENDER, options, NULL);
 	if (!rc) {
 		rc = attach(&pair[RING_RECEIVER], fd, RING_RECEIVER, options,
 			    pair[RING_SENDER]->shared);
-		if (rc)
+		if (rc) {
 			ring_abandon(pair[RING_SENDER]);
+			pair[RING_SENDER] = NULL;
+		}
 	}
 	fdio_close(&fd);
 	return rc;

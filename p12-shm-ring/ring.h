@@ -10,8 +10,10 @@
  *
  * While both sides are awake no system call is made. Who waits sleeps on a
  * futex, or spins (enum ring_wait). A receiver that is faster than a steady
- * stream lets messages gather for 4 us before it looks for more
- * (ring_gather.c); a single message, or one now and then, is not delayed.
+ * stream lets messages gather for up to 16 us before it looks for more, at most
+ * 16 KB or half of the ring (ring_gather.c); single messages, and those that come
+ * now and then, are delayed so one time in 256, to find out whether they are a
+ * stream by now.
  *
  * Ends. A side that closes tells the other: -EPIPE, for the receiver after the
  * last message. A side that dies, wherever it was, is missed within a quarter
@@ -110,7 +112,8 @@ struct ring; /* a handle */
  * taken), -EBADMSG (not a ring, of another version, damaged, truncated, or of a
  * mode that lets somebody read who may not write),
  * -EINVAL (a bad name, capacity or mode), -ENOSPC (not enough shared memory),
- * -EACCES, -ETIMEDOUT, ... *ring is to be given to ring_close(). */
+ * -EACCES, -ETIMEDOUT, ... *ring is to be given to ring_close(), once; it is NULL
+ * after an error, here and below. */
 int ring_open(struct ring **ring, const char *name, enum ring_side side,
 	      const struct ring_options *options, int64_t deadline);
 
@@ -151,9 +154,11 @@ int ring_reserve(struct ring *ring, size_t len, void **message,
 
 /* The first len bytes of the reservation are a message. _later: it is handed
  * over together with the next ring_commit(), ring_flush(), or a reservation
- * that has to wait for room. */
-void ring_commit(struct ring *ring, size_t len);
-void ring_commit_later(struct ring *ring, size_t len);
+ * that has to wait for room. Return 0; -EINVAL (nothing is reserved) or -EMSGSIZE
+ * (more than was, rounded up to 8): there is no message then, and the reservation
+ * stays. */
+int ring_commit(struct ring *ring, size_t len);
+int ring_commit_later(struct ring *ring, size_t len);
 void ring_flush(struct ring *ring);
 
 /* Reserve, copy, commit. */

@@ -38,6 +38,13 @@ static uint64_t bytes_there(const struct ring *ring)
 	       ring->at;
 }
 
+/* A sender that waits for room has filled half of a ring, whatever the length of
+ * its messages: more need not come. */
+static uint64_t enough(const struct ring *ring)
+{
+	return ring->capacity / 2 < ENOUGH ? ring->capacity / 2 : ENOUGH;
+}
+
 void ring_gather(struct ring *ring)
 {
 	const uint64_t got = ring->taken - ring->taken_before;
@@ -50,7 +57,8 @@ void ring_gather(struct ring *ring)
 	ring->has_gathered = is_worth_it(ring, got) && !ring_shares_cpu(ring);
 	if (!ring->has_gathered)
 		return;
-	for (int step = 0; step < STEPS && bytes_there(ring) < ENOUGH; step++) {
+	for (int step = 0; step < STEPS && bytes_there(ring) < enough(ring);
+	     step++) {
 		end = tick_now() + STEP_NS;
 		while (tick_now() < end)
 			for (int i = 0; i < 16; i++)

@@ -114,8 +114,10 @@ static int open_once(struct ring **ring, const char *name, enum ring_side side,
 			rc = ring_enter(ring, &role, name, side, options, NULL);
 		if (!rc) {
 			rc = identity_role_give_up(&role, lock);
-			if (rc) /* else nobody could come or go any more */
+			if (rc) { /* else nobody could come or go any more */
 				ring_abandon(*ring);
+				*ring = NULL;
+			}
 			return rc;
 		}
 		identity_role_close(&role);
@@ -138,6 +140,7 @@ int ring_open(struct ring **ring, const char *name, enum ring_side side,
 	int64_t pause_ns = 50 * TICK_US;
 	int rc = objname_check(name);
 
+	*ring = NULL;
 	options = options ? options : &defaults;
 	if (!rc)
 		rc = check_options(options);

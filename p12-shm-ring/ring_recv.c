@@ -129,7 +129,8 @@ ssize_t ring_recv(struct ring *ring, void *buf, size_t room, int64_t deadline)
 		return len;
 	if ((size_t)len > room)
 		return -EMSGSIZE;
-	memcpy(buf, message, (size_t)len);
+	if (len > 0)
+		memcpy(buf, message, (size_t)len);
 	ring_release(ring);
 	return len;
 }

@@ -150,26 +150,31 @@ static inline void take_lines_ahead(const struct ring *ring, uint64_t bytes)
 		prefetch_to_write(ring_place(ring, line));
 }
 
-void ring_commit_later(struct ring *ring, size_t len)
+int ring_commit_later(struct ring *ring, size_t len)
 {
 	struct ring_record *record =
 		(struct ring_record *)ring_place(ring, ring->at);
 	const uint64_t room = ring->next - ring->at;
 	const uint64_t end = ring->at + ring_record_bytes(len);
 
-	/* Without a reservation, or beyond it: nothing. */
-	if (__builtin_expect(room == 0 || len > room - sizeof(*record), 0))
-		return;
+	if (__builtin_expect(room == 0, 0))
+		return -EINVAL;
+	if (__builtin_expect(len > room - sizeof(*record), 0))
+		return -EMSGSIZE;
 	record->length = (uint32_t)len;
 	record->mark = ring_record_mark(ring->at, (uint32_t)len);
 	ring->at = ring->next = end;
 	take_lines_ahead(ring, ring_record_bytes(len));
+	return 0;
 }
 
-void ring_commit(struct ring *ring, size_t len)
+int ring_commit(struct ring *ring, size_t len)
 {
-	ring_commit_later(ring, len);
-	publish(ring);
+	int rc = ring_commit_later(ring, len);
+
+	if (!rc)
+		publish(ring);
+	return rc;
 }
 
 void ring_flush(struct ring *ring)
@@ -186,9 +191,9 @@ int ring_send(struct ring *ring, const void *message, size_t len,
 
 	if (rc)
 		return rc;
-	memcpy(place, message, len);
-	ring_commit(ring, len);
-	return 0;
+	if (len > 0) /* an empty one may be NULL, which memcpy(3) may not */
+		memcpy(place, message, len);
+	return ring_commit(ring, len);
 }
 
 int ring_send_batch(struct ring *ring, const struct iovec *messages, int n,
@@ -209,7 +214,8 @@ int ring_send_batch(struct ring *ring, const struct iovec *messages, int n,
 		rc = ring_reserve(ring, len, &place, deadline);
 		if (rc)
 			break;
-		memcpy(place, messages[sent].iov_base, len);
+		if (len > 0)
+			memcpy(place, messages[sent].iov_base, len);
 		ring_commit_later(ring, len);
 	}
 	ring_flush(ring);

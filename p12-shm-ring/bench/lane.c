@@ -130,8 +130,7 @@ int lane_send(struct lane *lane, uint64_t sequence, int64_t deadline)
 	if (rc)
 		return rc;
 	payload_write(message, len, sequence);
-	ring_commit(lane->ring, len);
-	return 0;
+	return ring_commit(lane->ring, len);
 }
 
 static int check(const struct lane *lane, const void *message, size_t len,

@@ -281,7 +281,9 @@ static void write_into(struct ring *ring, const struct arguments *arguments)
 		if (n < 0)
 			fail(ring, arguments, -errno, "reading standard input");
 		if (n > 0)
-			ring_commit(ring, (size_t)n);
+			rc = ring_commit(ring, (size_t)n);
+		if (rc)
+			fail(ring, arguments, rc, "sending");
 	}
 	rc = wait_for(drained, ring, NULL, TICK_NEVER);
 	if (rc)

@@ -39,12 +39,12 @@ static int leave(void **state)
 	return 0;
 }
 
-static void send_text(const char *text)
+static inline void send_text(const char *text)
 {
 	assert_int_equal(ring_send(tx, text, strlen(text), at_once), 0);
 }
 
-static void assert_next_is(const char *text)
+static inline void assert_next_is(const char *text)
 {
 	char buf[CAPACITY];
 	ssize_t len = ring_recv(rx, buf, sizeof(buf), at_once);

@@ -34,20 +34,25 @@ static struct ring *enter(enum ring_side side)
 
 static void assert_refused(int error)
 {
-	struct ring *ring;
+	struct ring *ring = (struct ring *)&make_it;
 
 	assert_int_equal(ring_open(&ring, NAME, RING_RECEIVER, &make_it, 0),
 			 error);
+	ring_close(ring); /* nothing */
 }
 
 static void names_and_sizes_that_cannot_be_are_refused(void **state)
 {
 	static const struct ring_options none, big = {.capacity = SIZE_MAX};
-	struct ring *ring;
+	struct ring *ring = (struct ring *)&none, *pair[2] = {ring, ring};
 
 	(void)state;
 	assert_int_equal(ring_open(&ring, "x", RING_SENDER, &make_it, 0),
 			 -EINVAL);
+	assert_null(ring);
+	assert_int_equal(ring_pair(pair, &big), -EINVAL);
+	assert_null(pair[RING_SENDER]);
+	assert_null(pair[RING_RECEIVER]);
 	assert_int_equal(ring_open(&ring, NAME, RING_SENDER, &big, 0), -EINVAL);
 	assert_int_equal(ring_open(&ring, NAME, RING_SENDER, &none, 0),
 			 -ENOENT);
@@ -151,6 +156,7 @@ static void memory_of_a_descriptor_cannot_shrink(void **state)
 	assert_int_equal(ring_capacity(ring), 16384);
 	ring_close(ring);
 	assert_int_equal(ring_attach(&ring, plain, RING_SENDER, NULL), -EPERM);
+	assert_null(ring);
 	close(fd);
 	close(plain);
 }

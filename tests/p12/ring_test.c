@@ -46,7 +46,7 @@ static void messages_of_any_length_come_whole_and_in_order(void **state)
 		if (sent - received < 64 &&
 		    ring_reserve(tx, next, &message, at_once) == 0) {
 			fill(message, next, sent);
-			ring_commit(tx, next);
+			assert_int_equal(ring_commit(tx, next), 0);
 			length[sent++ % 64] = next;
 			continue;
 		}
@@ -116,6 +116,19 @@ static void empty_messages_are_messages(void **state)
 	assert_empty();
 }
 
+/* Of UBSan's, which knows that memcpy(3) takes no NULL. */
+static void empty_messages_need_no_memory(void **state)
+{
+	const struct iovec none = {0};
+
+	(void)state;
+	assert_int_equal(ring_send(tx, NULL, 0, at_once), 0);
+	assert_int_equal(ring_send_batch(tx, &none, 1, at_once), 1);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(ring_recv(rx, NULL, 0, at_once), 0);
+	assert_empty();
+}
+
 static void what_is_reserved_is_not_there_before_its_commit(void **state)
 {
 	void *message;
@@ -127,25 +140,28 @@ static void what_is_reserved_is_not_there_before_its_commit(void **state)
 	/* A second reservation replaces the first. */
 	assert_int_equal(ring_reserve(tx, 50, &message, at_once), 0);
 	memcpy(message, "short", 5);
-	ring_commit(tx, 5);
+	assert_int_equal(ring_commit(tx, 5), 0);
 	assert_next_is("short");
 	assert_empty();
 }
 
-static void commit_beyond_or_without_a_reservation_is_nothing(void **state)
+static void commit_beyond_or_without_a_reservation_is_told(void **state)
 {
 	void *message;
 
 	(void)state;
-	ring_commit(tx, 8);
+	assert_int_equal(ring_commit(tx, 8), -EINVAL);
+	assert_int_equal(ring_commit_later(tx, 0), -EINVAL);
 	assert_empty();
 	assert_int_equal(ring_reserve(tx, 8, &message, at_once), 0);
-	ring_commit(tx, 9);
-	ring_commit(tx, SIZE_MAX);
-	assert_empty();
 	memcpy(message, "12345678", 8);
-	ring_commit(tx, 8);
-	ring_commit(tx, 8);
+	assert_int_equal(ring_commit(tx, 9), -EMSGSIZE);
+	assert_int_equal(ring_commit(tx, SIZE_MAX), -EMSGSIZE);
+	assert_int_equal(ring_commit_later(tx, 9), -EMSGSIZE);
+	assert_empty();
+	/* What was reserved is still ours. */
+	assert_int_equal(ring_commit(tx, 8), 0);
+	assert_int_equal(ring_commit(tx, 8), -EINVAL);
 	assert_next_is("12345678");
 	assert_empty();
 }
@@ -157,7 +173,7 @@ static void committed_later_comes_with_the_next_or_a_flush(void **state)
 	(void)state;
 	assert_int_equal(ring_reserve(tx, 1, &message, at_once), 0);
 	memcpy(message, "a", 1);
-	ring_commit_later(tx, 1);
+	assert_int_equal(ring_commit_later(tx, 1), 0);
 	assert_empty();
 	send_text("b");
 	assert_next_is("a");
@@ -219,8 +235,9 @@ int main(void)
 		CASE(longest_message_fills_the_ring_and_a_longer_one_is_refused,
 		     make),
 		CASE(empty_messages_are_messages, make),
+		CASE(empty_messages_need_no_memory, make),
 		CASE(what_is_reserved_is_not_there_before_its_commit, make),
-		CASE(commit_beyond_or_without_a_reservation_is_nothing, make),
+		CASE(commit_beyond_or_without_a_reservation_is_told, make),
 		CASE(committed_later_comes_with_the_next_or_a_flush, make),
 		CASE(peeking_again_shows_the_same_and_short_room_keeps_it,
 		     make),
