@@ -71,9 +71,12 @@ static int wait_for_first_use(int id, int64_t deadline)
 
 int sysv_sem_open(key_t key, int n, int64_t deadline)
 {
-	int id = semget(key, n, 0);
-	int error;
+	int id, error;
 
+	/* Of that key semget(2) makes one, whatever the flags. */
+	if (key == IPC_PRIVATE)
+		return -ENOENT;
+	id = semget(key, n, 0);
 	if (id < 0)
 		return -errno;
 	error = wait_for_first_use(id, deadline);

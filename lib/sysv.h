@@ -31,7 +31,7 @@ int sysv_sem_create(key_t key, int n, const unsigned short *values, int mode);
 
 /* Open a set that another process creates or has created, and wait until its
  * values are set: -ETIMEDOUT when its creator seems to have died in between,
- * -ENOENT, -EACCES, -EINVAL (fewer than n semaphores in it). Returns the
+ * -ENOENT (also of IPC_PRIVATE), -EACCES, -EINVAL (fewer than n semaphores in it). Returns the
  * id. */
 int sysv_sem_open(key_t key, int n, int64_t deadline);
 

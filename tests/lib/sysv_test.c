@@ -188,6 +188,7 @@ static void opening_what_is_not_there_fails_at_once(void **state)
 {
 	(void)state;
 	assert_int_equal(sysv_sem_open(key, 1, TICK_NEVER), -ENOENT);
+	assert_int_equal(sysv_sem_open(IPC_PRIVATE, 1, 0), -ENOENT);
 }
 
 static void opening_more_semaphores_than_there_are_is_refused(void **state)
