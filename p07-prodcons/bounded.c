@@ -84,7 +84,9 @@ int bounded_layout_attach(struct bounded *buffer, void *memory, size_t size,
 
 void bounded_fini(struct bounded *buffer)
 {
-	bounded_lock_fini(&buffer->state->lock);
+	if (buffer->state)
+		bounded_lock_fini(&buffer->state->lock);
+	buffer->state = NULL;
 }
 
 /* ---- what is in it, under the lock ---- */

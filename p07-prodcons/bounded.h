@@ -50,7 +50,7 @@ size_t bounded_bytes(uint32_t capacity, uint32_t item_bytes);
 int bounded_init(struct bounded *buffer, void *memory, uint32_t capacity,
 		 uint32_t item_bytes, bool is_shared);
 
-/* When nobody uses it any more. */
+/* When nobody uses it any more. Twice is nothing. */
 void bounded_fini(struct bounded *buffer);
 
 /* ---- by name, for processes that are not related ---- */
@@ -88,7 +88,8 @@ int bounded_open(struct bounded *buffer, const char *name, int64_t deadline);
 int bounded_open_of(struct bounded *buffer, const char *name, uid_t owner,
 		    int64_t deadline);
 
-/* Of a handle from create or open; the buffer stays as it is. */
+/* Of a handle from create or open; the buffer stays as it is. Twice, and after one
+ * of them failed, is nothing. */
 void bounded_close(struct bounded *buffer);
 
 /* Take the name away. Who has it open goes on using it. */

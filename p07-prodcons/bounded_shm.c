@@ -47,6 +47,7 @@ int bounded_create(struct bounded *buffer, const char *name, uint32_t capacity,
 {
 	int fd, error = objname_check(name);
 
+	*buffer = (struct bounded){0};
 	if (error || bounded_bytes(capacity, item_bytes) == 0)
 		return error ? error : -EINVAL;
 	fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
@@ -120,6 +121,7 @@ int bounded_open_of(struct bounded *buffer, const char *name, uid_t owner,
 	void *memory;
 	int fd, error = objname_check(name);
 
+	*buffer = (struct bounded){0};
 	if (error)
 		return error;
 	fd = shm_open(name, O_RDWR, 0);
@@ -134,8 +136,10 @@ int bounded_open_of(struct bounded *buffer, const char *name, uid_t owner,
 	if (error)
 		return error;
 	error = attach(buffer, memory, size);
-	if (error)
+	if (error) {
 		munmap(memory, size);
+		buffer->state = NULL;
+	}
 	return error;
 }
 
@@ -146,8 +150,9 @@ int bounded_open(struct bounded *buffer, const char *name, int64_t deadline)
 
 void bounded_close(struct bounded *buffer)
 {
-	munmap(buffer->state,
-	       bounded_bytes(buffer->capacity, buffer->item_bytes));
+	if (buffer->state)
+		munmap(buffer->state,
+		       bounded_bytes(buffer->capacity, buffer->item_bytes));
 	buffer->state = NULL;
 }
 

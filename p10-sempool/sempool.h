@@ -95,7 +95,8 @@ int sempool_create(struct sempool *pool, const char *name, unsigned int slots,
  * -ENOTSUP, -EXDEV, -EACCES, -ENOSYS as above. */
 int sempool_open(struct sempool *pool, const char *name, int64_t deadline);
 
-/* The handle goes. What this process holds it goes on holding. */
+/* The handle goes. What this process holds it goes on holding. Twice, and after a
+ * create or open that failed, is nothing; no other call takes a closed handle. */
 void sempool_close(struct sempool *pool);
 
 /* For the manager: end the pool. Its name goes, unless it is another's by now

@@ -36,6 +36,7 @@ int sysv_barrier_open(struct sysv_barrier *barrier, key_t key, int64_t deadline)
 {
 	int id = sysv_sem_open(key, SEMAPHORES, deadline), creator;
 
+	*barrier = (struct sysv_barrier){.id = -1};
 	if (id < 0)
 		return id == -EINVAL ? -EBADMSG : id;
 	creator = set_creator(id);

@@ -95,7 +95,8 @@ int sysv_barrier_join(struct sysv_barrier *barrier, int id);
  * without whom no round will be completed. Not between two threads' waits on
  * one handle. Returns 0, -EIDRM, or -EINVAL for a handle that is closed, or was
  * joined by another process: a parent's, before fork(2). That is closed here
- * alone. */
+ * alone. A handle is closed after a close and after an open or join that failed;
+ * so is one of zeros. */
 int sysv_barrier_close(struct sysv_barrier *barrier);
 
 /* Wait for all others. Returns 0, or SYSV_BARRIER_SERIAL for exactly one

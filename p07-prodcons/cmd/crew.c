@@ -78,8 +78,7 @@ void crew_fini(struct crew *crew)
 		fdio_close(&crew->end[i][1]);
 	}
 	if (crew->shared) {
-		if (crew->buffer.state)
-			bounded_fini(&crew->buffer);
+		bounded_fini(&crew->buffer);
 		munmap(crew->shared, crew->shared_bytes);
 	}
 	free(crew->member);

@@ -11,9 +11,10 @@
 static void destroy(void *state)
 {
 	struct bounded *buffer = state;
+	void *memory = buffer->state;
 
 	bounded_fini(buffer);
-	syncop_unshare(buffer->state, bounded_bytes(1, 1));
+	syncop_unshare(memory, bounded_bytes(1, 1));
 	free(buffer);
 }
 

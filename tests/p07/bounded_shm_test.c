@@ -172,6 +172,27 @@ static void expect_refused(size_t offset, const void *value, size_t len)
 	assert_int_equal(bounded_remove(NAME), 0);
 }
 
+/* So that who leaves by one label may close what was never opened. */
+static void closing_twice_or_after_a_failure_is_nothing(void **state)
+{
+	struct bounded buffer, other;
+
+	(void)state;
+	memset(&other, 0xff, sizeof(other));
+	assert_int_equal(bounded_open(&other, NAME, PAST), -ENOENT);
+	assert_null(other.state);
+	assert_int_equal(bounded_create(&buffer, NAME, 7, 4, 0600), 0);
+	memset(&other, 0xff, sizeof(other));
+	assert_int_equal(bounded_create(&other, NAME, 7, 4, 0600), -EEXIST);
+	assert_null(other.state);
+	buffer.state->version++;
+	assert_int_equal(bounded_open(&other, NAME, PAST), -EBADMSG);
+	assert_null(other.state);
+	bounded_close(&other);
+	for (int i = 0; i < 2; i++)
+		bounded_close(&buffer);
+}
+
 #define EXPECT_REFUSED(type, field, value)                                    \
 	expect_refused(offsetof(struct bounded_state, field), &(type){value}, \
 		       sizeof(type))
@@ -351,6 +372,7 @@ int main(void)
 		CASE(full_memory_is_an_error_and_leaves_nothing),
 		CASE(something_else_is_left_alone),
 		CASE(header_that_lies_is_refused),
+		CASE(closing_twice_or_after_a_failure_is_nothing),
 		CASE(another_users_is_refused_unless_that_user_is_named),
 		CASE(what_another_user_put_in_our_way_is_not_opened),
 		CASE(one_of_another_pid_namespace_is_refused),

@@ -49,6 +49,27 @@ static void bad_numbers_and_names_are_refused(void **state)
 	fixture_remove(&fixture);
 }
 
+static void closing_twice_or_after_a_failure_is_nothing(void **state)
+{
+	struct fixture fixture;
+	struct sempool pool;
+
+	(void)state;
+	fixture_begin(&fixture);
+	memset(&pool, 0xff, sizeof(pool));
+	assert_int_equal(sempool_open(&pool, fixture.name, 0), -ENOENT);
+	sempool_close(&pool);
+	memset(&pool, 0xff, sizeof(pool));
+	assert_int_equal(sempool_create(&pool, "/", 1, &(bool){0}), -EINVAL);
+	sempool_close(&pool);
+	fixture_end(&fixture);
+	fixture_make(&fixture, 1);
+	assert_int_equal(sempool_remove(&fixture.pool), 0);
+	for (int i = 0; i < 2; i++)
+		sempool_close(&fixture.pool);
+	fixture_end(&fixture);
+}
+
 static int create_late(void *arg)
 {
 	struct fixture *fixture = arg;
@@ -392,6 +413,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_numbers_and_names_are_refused),
+		cmocka_unit_test(closing_twice_or_after_a_failure_is_nothing),
 		cmocka_unit_test(opener_waits_for_the_manager_to_make_it),
 		cmocka_unit_test(second_manager_is_refused),
 		cmocka_unit_test(one_of_many_managers_at_once_makes_it),

@@ -155,6 +155,18 @@ static void closing_twice_frees_one_place(void **state)
 	ground_remove(ground);
 }
 
+static void what_was_not_opened_is_closed(void **state)
+{
+	struct sysv_barrier barrier;
+
+	(void)state;
+	memset(&barrier, 0xff, sizeof(barrier));
+	assert_int_equal(sysv_barrier_open(&barrier, IPC_PRIVATE, 0), -ENOENT);
+	assert_int_equal(sysv_barrier_close(&barrier), -EINVAL);
+	memset(&barrier, 0, sizeof(barrier));
+	assert_int_equal(sysv_barrier_close(&barrier), -EINVAL);
+}
+
 static int use_inherited(void *arg)
 {
 	struct sysv_barrier *barrier = arg;
@@ -482,6 +494,7 @@ int main(void)
 		cmocka_unit_test(
 			dead_ones_are_replaced_and_living_ones_are_not),
 		cmocka_unit_test(closing_twice_frees_one_place),
+		cmocka_unit_test(what_was_not_opened_is_closed),
 		cmocka_unit_test(forked_child_is_no_member),
 		cmocka_unit_test(child_with_the_same_pid_is_no_member),
 		cmocka_unit_test(death_in_another_pid_namespace_is_told),
