@@ -205,7 +205,8 @@ int mqclient_send(struct mqclient *client, const void *text, size_t text_bytes,
 	client->me.deadline = deadline;
 	client->letter->type = LETTER_REQUEST;
 	client->letter->head = client->me;
-	memcpy(client->letter->text, text, text_bytes);
+	if (text_bytes > 0) /* else it may be NULL, which memcpy(3) may not */
+		memcpy(client->letter->text, text, text_bytes);
 	rc = send_soon(client, text_bytes, deadline);
 	if (rc)
 		give_back(client, client->me.units);
@@ -230,7 +231,8 @@ static ssize_t read_reply(struct mqclient *client, size_t text_bytes,
 		return head->status < 0 ? head->status : -EBADMSG;
 	if (text_bytes > reply_max)
 		return -EMSGSIZE;
-	memcpy(reply, client->letter->text, text_bytes);
+	if (text_bytes > 0)
+		memcpy(reply, client->letter->text, text_bytes);
 	return (ssize_t)text_bytes;
 }
 
