@@ -16,8 +16,8 @@
  * stream by now.
  *
  * Ends. A side that closes tells the other: -EPIPE, for the receiver after the
- * last message. A side that dies, wherever it was, is missed within a quarter
- * of a second by one who waits: -EOWNERDEAD, for the receiver after the last
+ * last message. A side that dies, wherever it was, is missed within a second by
+ * one who waits, which looks five times a second: -EOWNERDEAD, for the receiver after the last
  * committed message. A message that was not committed was never there; what
  * was released is not given again, what was only peeked at is. In both cases
  * another process may take the seat, and the survivor's next call goes on with
