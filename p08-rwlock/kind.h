@@ -8,9 +8,12 @@
 #ifndef UNIXIPC_P08_RWLOCK_KIND_H
 #define UNIXIPC_P08_RWLOCK_KIND_H
 
+#include <assert.h>
 #include <stdbool.h>
 
 #include "p08-rwlock/myrwlock.h"
+
+static_assert(sizeof(struct myrwlock) < 1 << 16, "its size has 16 bits");
 
 static inline bool kind_is_shared(const struct myrwlock *lock)
 {

@@ -67,6 +67,7 @@
  *		that is noticed when the process ends
  *	another PID or time namespace than where it was made, or another boot
  *		EXDEV: pids tell nothing there
+ *	another version of this, or a build whose mutex has another size    EINVAL
  *	/proc missing    ENOSYS, also when it is made
  *	descriptors      none are used
  *	more than MYRWLOCK_MEMBERS threads that hold or wait    the rest waits, until
@@ -135,8 +136,14 @@ struct myrwlock {
 	} members[MYRWLOCK_MEMBERS];
 };
 
-#define MYRWLOCK_MAGIC 0x6d795257        /* of one process */
-#define MYRWLOCK_MAGIC_SHARED 0x53795257 /* of several */
+#define MYRWLOCK_MAGIC 0x6d795257 /* of one process */
+
+/* Of several, which may be of several builds: a letter, the version of the layout,
+ * and its size, by which a mutex of another size is seen, too. */
+#define MYRWLOCK_VERSION 1U
+#define MYRWLOCK_MAGIC_SHARED                            \
+	(UINT32_C(0x53) << 24 | MYRWLOCK_VERSION << 16 | \
+	 (uint32_t)sizeof(struct myrwlock))
 #define MYRWLOCK_DOOR_OPEN 1
 #define MYRWLOCK_INITIALIZER_OF(of_policy)                      \
 	{                                                       \

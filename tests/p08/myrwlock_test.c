@@ -238,6 +238,28 @@ static void what_is_used_is_not_destroyed(void **state)
 	}
 }
 
+static void shared_one_of_another_version_or_size_is_refused(void **state)
+{
+	struct myrwlock_attr attr;
+	struct myrwlock lock;
+	uint32_t magic;
+
+	(void)state;
+	myrwlock_attr_init(&attr);
+	myrwlock_attr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	assert_int_equal(myrwlock_init(&lock, &attr), 0);
+	magic = lock.magic;
+	assert_int_equal(magic & 0xffff, sizeof(lock));
+	assert_int_equal(magic >> 16 & 0xff, MYRWLOCK_VERSION);
+	for (int bit = 0; bit < 32; bit++) {
+		lock.magic = magic ^ UINT32_C(1) << bit;
+		assert_int_equal(myrwlock_rdlock(&lock), EINVAL);
+		assert_int_equal(myrwlock_wrlock(&lock), EINVAL);
+	}
+	lock.magic = magic;
+	assert_int_equal(myrwlock_destroy(&lock), 0);
+}
+
 static void memory_that_is_no_lock_is_refused(void **state)
 {
 	struct myrwlock_attr attr = {0};
@@ -406,6 +428,8 @@ int main(void)
 			unlocking_what_one_does_not_hold_changes_nothing),
 		cmocka_unit_test(waiting_for_oneself_is_a_deadlock),
 		cmocka_unit_test(what_is_used_is_not_destroyed),
+		cmocka_unit_test(
+			shared_one_of_another_version_or_size_is_refused),
 		cmocka_unit_test(memory_that_is_no_lock_is_refused),
 		cmocka_unit_test(attributes_take_their_values_and_no_others),
 		cmocka_unit_test(thread_reads_many_locks_and_not_too_many),
