@@ -21,6 +21,9 @@ enum {
 	PLACE_PARTS = 3,
 	COUNT = PLACE + PLACE_PARTS
 };
+/* The first is of this version of the labels and of the letters (letter.h): with
+ * another of either comes another, or clients would wait for what they cannot
+ * read. */
 enum { MAGIC_VALUE = 0x5156, PART_BITS = 15, VALUE_MAX = 32767 };
 /* ftok(3) wants a number of the program's own. */
 enum { PROJECT = 'q' };

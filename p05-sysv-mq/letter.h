@@ -24,7 +24,7 @@ enum {
 	LETTER_REQUEST = 1, /* the type of all requests */
 	LETTER_UNIT = 64,   /* room in the queue is counted in these bytes */
 };
-#define LETTER_MAGIC 0x32515653u /* "SVQ2" */
+#define LETTER_MAGIC 0x32515653u /* "SVQ2", the 2 being the version */
 
 /* Somebody's namespaces, as far as a letter has to tell them from the server's:
  * inodes, 0: not known. Of these an equal one proves enough here: the server's
