@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "p13-shm-image/image/blur.h"
+#include "p13-shm-image/image/filter.h"
 #include "tests/p13/fixture.h"
 
 static double *exact_weights(double sigma, int radius)
@@ -215,6 +216,47 @@ static void plain_and_vector_sums_are_the_same_bytes(void **state)
 	free(wide);
 }
 
+/* The sample, and once more what the exact blur takes from it; alpha as it
+ * is. Where that is little, colours are what rounding makes of them. */
+static void check_sharpened(uint32_t channels, double sigma)
+{
+	struct image_shape shape = {53, 31, channels};
+	uint8_t *pixels = fixture_pixels(&shape, 17);
+	size_t n = image_bytes(&shape);
+	double *samples = calloc(n, sizeof(double)), *exact;
+	uint8_t *result = malloc(n);
+	struct filter filter;
+
+	assert_true(samples && result);
+	for (size_t i = 0; i < n; i++)
+		samples[i] = weighed(&shape, pixels, i);
+	exact = blur_exactly(&shape, samples, sigma);
+	filter_init(&filter, FILTER_SHARPEN, &shape, sigma, 0);
+	assert_int_equal(filter_rows(&filter, pixels, result, 0, 31), 0);
+	for (size_t i = 0; i < n; i++) {
+		size_t last = i - i % channels + channels - 1;
+		double alpha = image_has_alpha(&shape) ? exact[last] : 255;
+		double wanted = 2 * pixels[i] - exact[i] * 255 / alpha;
+
+		if (image_has_alpha(&shape) && i == last)
+			assert_int_equal(result[i], pixels[i]);
+		else if (alpha > 32)
+			assert_true(fabs(fmin(fmax(wanted, 0), 255) -
+					 result[i]) <= 1);
+	}
+	free(pixels);
+	free(samples);
+	free(exact);
+	free(result);
+}
+
+static void sharpen_adds_what_the_blur_takes(void **state)
+{
+	(void)state;
+	for (uint32_t channels = 1; channels <= 4; channels++)
+		check_sharpened(channels, channels);
+}
+
 static void transparent_colours_do_not_bleed(void **state)
 {
 	struct image_shape shape = {.width = 20, .height = 1, .channels = 4};
@@ -243,6 +285,7 @@ int main(void)
 		cmocka_unit_test(flat_areas_stay_as_they_are),
 		cmocka_unit_test(rows_alone_are_the_same_as_together),
 		cmocka_unit_test(plain_and_vector_sums_are_the_same_bytes),
+		cmocka_unit_test(sharpen_adds_what_the_blur_takes),
 		cmocka_unit_test(transparent_colours_do_not_bleed),
 	};
 	return SUPPORT_MAIN(tests);

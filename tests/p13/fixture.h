@@ -50,12 +50,12 @@ static inline void fixture_flush(png_structp png)
 	(void)png;
 }
 
-/* rows: raw, of the type and depth. */
-static inline void fixture_encode(struct fixture_png *file, uint32_t width,
-				  uint32_t height, int type, int depth,
-				  int interlace, const uint8_t *rows)
+/* rows: raw, of the type and depth. set adds to what stands in front of them. */
+static inline void fixture_encode_with(
+	struct fixture_png *file, uint32_t width, uint32_t height, int type,
+	int depth, int interlace, const uint8_t *rows,
+	void (*set)(png_structp png, png_infop info, void *arg), void *arg)
 {
-	static png_color palette[16];
 	png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL,
 						  NULL, NULL);
 	png_infop info = png_create_info_struct(png);
@@ -64,17 +64,10 @@ static inline void fixture_encode(struct fixture_png *file, uint32_t width,
 	file->len = 0;
 	if (setjmp(png_jmpbuf(png)))
 		fail();
-	for (int i = 0; i < 16; i++)
-		palette[i] =
-			(png_color){(png_byte)(i * 17), (png_byte)(255 - i),
-				    (png_byte)(i * 3)};
 	png_set_write_fn(png, file, fixture_write, fixture_flush);
 	png_set_IHDR(png, info, width, height, depth, type, interlace,
 		     PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-	if (type == PNG_COLOR_TYPE_PALETTE)
-		png_set_PLTE(png, info, palette, 1 << depth);
-	png_set_gAMA(png, info, 0.45455);
-	png_set_pHYs(png, info, 2835, 2835, PNG_RESOLUTION_METER);
+	set(png, info, arg);
 	png_write_info(png, info);
 	row_bytes = png_get_rowbytes(png, info);
 	for (int pass = png_set_interlace_handling(png); pass > 0; pass--)
@@ -82,6 +75,23 @@ static inline void fixture_encode(struct fixture_png *file, uint32_t width,
 			png_write_row(png, rows + y * row_bytes);
 	png_write_end(png, info);
 	png_destroy_write_struct(&png, &info);
+}
+
+static inline void fixture_set_extras(png_structp png, png_infop info,
+				      void *arg)
+{
+	(void)arg;
+	png_set_gAMA(png, info, 0.45455);
+	png_set_pHYs(png, info, 2835, 2835, PNG_RESOLUTION_METER);
+}
+
+/* With gamma and resolution. */
+static inline void fixture_encode(struct fixture_png *file, uint32_t width,
+				  uint32_t height, int type, int depth,
+				  int interlace, const uint8_t *rows)
+{
+	fixture_encode_with(file, width, height, type, depth, interlace, rows,
+			    fixture_set_extras, NULL);
 }
 
 #endif

@@ -12,6 +12,7 @@
 #include "p13-shm-image/image/png_out.h"
 #include "p13-shm-image/image/pnm_out.h"
 #include "tests/p13/fixture.h"
+#include "tests/p13/strict_png.h"
 
 static struct source source;
 static struct picture picture;
@@ -27,74 +28,6 @@ static int read_picture(const void *bytes, size_t len, bool keeps_going)
 	source_from_memory(&source, bytes, len);
 	error = picture_open(&picture, &source, LIMIT, keeps_going);
 	return error ? error : picture_read(&picture, pixels);
-}
-
-/* As four channels. */
-static void to_rgba(const uint8_t *from, uint32_t channels, size_t n,
-		    uint8_t *to)
-{
-	for (size_t i = 0; i < n; i++, from += channels, to += 4) {
-		for (int c = 0; c < 3; c++)
-			to[c] = from[channels < 3 ? 0 : c];
-		to[3] = channels % 2 ? 255 : from[channels - 1];
-	}
-}
-
-/* What libpng's other interface makes of the file. */
-static void assert_like_libpng(const void *bytes, size_t len)
-{
-	uint8_t wanted[sizeof(pixels)], got[sizeof(pixels)];
-	png_image image = {.version = PNG_IMAGE_VERSION};
-
-	assert_true(png_image_begin_read_from_memory(&image, bytes, len));
-	image.format = PNG_FORMAT_RGBA;
-	assert_true(png_image_finish_read(&image, NULL, wanted, 0, NULL));
-	assert_int_equal(image.width, picture.shape.width);
-	assert_int_equal(image.height, picture.shape.height);
-	to_rgba(pixels, picture.shape.channels, image.width * image.height,
-		got);
-	assert_memory_equal(got, wanted, 4 * image.width * image.height);
-}
-
-static void png_of_every_type_depth_and_interlace_is_read(void **state)
-{
-	static const struct {
-		int type, depth;
-	} kinds[] = {{0, 1}, {0, 2}, {0, 4}, {0, 8}, {2, 8},
-		     {3, 1}, {3, 2}, {3, 4}, {4, 8}, {6, 8}};
-	uint8_t rows[33 * 4 * 20];
-	struct rng rng;
-
-	(void)state;
-	rng_seed(&rng, 3);
-	rng_fill(&rng, rows, sizeof(rows));
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		for (int interlace = 0; interlace < 2; interlace++) {
-			fixture_encode(&file, 33, 20, kinds[i].type,
-				       kinds[i].depth, interlace, rows);
-			assert_int_equal(
-				read_picture(file.bytes, file.len, false), 0);
-			assert_like_libpng(file.bytes, file.len);
-			assert_int_equal(picture.rows_read, 20);
-			assert_int_equal(picture.extras, 2);
-			picture_close(&picture);
-		}
-	}
-}
-
-static void png_of_16_bits_is_read_at_8(void **state)
-{
-	uint8_t rows[16 * 6 * 10];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows); i++)
-		rows[i] = (uint8_t)(i / 2); /* 257 times a level */
-	fixture_encode(&file, 16, 10, PNG_COLOR_TYPE_RGB, 16, 0, rows);
-	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
-	assert_true(picture.is_16_bit);
-	for (size_t i = 0; i < sizeof(rows) / 2; i++)
-		assert_int_equal(pixels[i], (uint8_t)i);
-	picture_close(&picture);
 }
 
 static void any_half_of_a_png_is_an_error_and_keeps_its_rows(void **state)
@@ -265,11 +198,11 @@ static void pnm_of_other_ranges_is_scaled(void **state)
 	picture_close(&picture);
 }
 
-/* Written in stripes of that many rows, and read by libpng. */
+/* Written in stripes of that many rows, and read by the letter. */
 static void check_stripes(uint32_t channels, uint32_t rows, int level)
 {
-	struct image_shape shape = {50, 60, channels};
-	uint8_t *wanted = fixture_pixels(&shape, channels);
+	struct image_shape shape = {50, 60, channels}, read;
+	uint8_t *wanted = fixture_pixels(&shape, channels), *got;
 	struct picture none = {.shape = shape};
 	struct stripe stripe[60];
 	size_t len = png_out_head(file.bytes, &none, &shape);
@@ -286,12 +219,15 @@ static void check_stripes(uint32_t channels, uint32_t rows, int level)
 		len += stripe[n].len;
 	}
 	len += png_out_tail(file.bytes + len, stripe, n);
+	got = strict_png_read(file.bytes, len, &read);
+	assert_memory_equal(&read, &shape, sizeof(shape));
+	assert_memory_equal(got, wanted, image_bytes(&shape));
+	memset(pixels, 0, sizeof(pixels));
 	assert_int_equal(read_picture(file.bytes, len, false), 0);
-	assert_int_equal(picture.shape.channels, channels);
 	assert_memory_equal(pixels, wanted, image_bytes(&shape));
-	assert_like_libpng(file.bytes, len);
 	picture_close(&picture);
 	free(wanted);
+	free(got);
 }
 
 static void stripes_together_are_one_png(void **state)
@@ -371,8 +307,6 @@ static void pam_is_written_where_there_is_alpha(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(png_of_every_type_depth_and_interlace_is_read),
-		cmocka_unit_test(png_of_16_bits_is_read_at_8),
 		cmocka_unit_test(
 			any_half_of_a_png_is_an_error_and_keeps_its_rows),
 		cmocka_unit_test(texts_of_a_png_are_not_unpacked),
