@@ -21,17 +21,18 @@ struct dispatcher {
 	struct intake intake;
 	struct wake wake;
 	struct slot *slot;
-	struct pollfd *fds;  /* stop, wake, then those of the slots */
+	struct pollfd *fds;  /* stop, wake, outlets, then those of the slots */
 	int busy;            /* slots in use */
 	int64_t next_check;  /* of the queue's name */
 	int64_t start_after; /* when the linger is over; TICK_NEVER while
 			      * there is nothing to do */
 	int lingers_left;
 	long burst; /* how many jobs had come when it began */
-	bool is_stopped, is_drained;
+	int first;  /* the slot that may write first, each in turn */
+	bool is_stopped, is_drained, is_short;
 };
 
-enum { FD_STOP, FD_WAKE, FD_SLOTS };
+enum { FD_STOP, FD_WAKE, FD_OUT, FD_ERR, FD_SLOTS };
 
 static int report(const struct dispatcher *d, enum dispatcher_event event,
 		  const struct job *job, long n)
@@ -93,29 +94,51 @@ static int start_jobs(struct dispatcher *d)
 			i--;
 			continue;
 		}
-		rc = report(d, DISPATCHER_STARTED, job, 0);
-		if (rc >= 0)
-			rc = slot_start(&d->slot[i], d->options, job);
-		if (rc < 0)
+		rc = slot_start(&d->slot[i], d->options, job);
+		if (rc < 0) {
+			hand_put_back(&d->intake.hand, job->id);
 			return rc;
+		}
 		d->busy++;
 		d->lingers_left = 0; /* until there is nothing to do again */
+		rc = report(d, DISPATCHER_STARTED, job, 0);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }
 
+/* What there is too little of now there may be more of in a second. */
+static int wait_out(struct dispatcher *d, int error)
+{
+	bool is_new = !d->is_short;
+
+	d->is_short = true;
+	d->lingers_left = 0;
+	d->start_after = tick_after(TICK_S);
+	return is_new ? report(d, DISPATCHER_SHORT, NULL, -error) : 0;
+}
+
 /* ---- ending them --------------------------------------------------------------- */
 
-static int finish(struct dispatcher *d, struct slot *slot)
+static int finish(struct dispatcher *d, struct slot *slot, int64_t deadline,
+		  bool *is_cut)
 {
 	const struct job *job = slot->job;
 	enum slot_result result;
 	long n;
-	int error = slot_finish(slot, d->options, d->is_stopped, &result, &n);
+	int error = slot_finish(slot, d->options, d->is_stopped, deadline,
+				&result, &n);
 
 	d->busy--;
-	if (error)
+	*is_cut |= error == -ETIMEDOUT;
+	if (error && error != -ETIMEDOUT)
 		return error;
+	d->is_short &= result == SLOT_SHORT;
+	if (result == SLOT_SHORT) {
+		hand_put_back(&d->intake.hand, job->id);
+		return d->is_stopped ? 0 : wait_out(d, (int)-n);
+	}
 	if (result == SLOT_DIED) {
 		hand_put_back(&d->intake.hand, job->id);
 		return d->is_stopped ? 0 : report(d, DISPATCHER_DIED, job, n);
@@ -139,25 +162,61 @@ static int finish(struct dispatcher *d, struct slot *slot)
 	return error;
 }
 
+/* Who does not read is waited for as long as commands are, and no longer. */
+static int empty_outlets(struct dispatcher *d, int64_t deadline, bool *is_cut)
+{
+	struct outlet *const outlet[] = {d->options->out, d->options->err};
+	int first = 0;
+
+	for (int i = 0; i < 2; i++) {
+		int error = outlet_drain(outlet[i], deadline);
+
+		*is_cut |= error == -ETIMEDOUT;
+		if (error && error != -ETIMEDOUT && !first)
+			first = error;
+	}
+	return first;
+}
+
 /* Those that still run: all are told first, so that they end side by side. */
 static int stop_workers(struct dispatcher *d)
 {
+	bool is_cut = false;
+	int64_t deadline;
 	int first = 0;
 
 	d->is_stopped = true;
 	for (int i = 0; i < d->options->workers; i++)
 		if (d->slot[i].job)
 			slot_stop(&d->slot[i]);
+	for (int i = 0; i < d->options->workers; i++)
+		if (d->slot[i].job)
+			slot_reap(&d->slot[i], d->options);
+	deadline = tick_after(d->options->grace_ns);
 	for (int i = 0; i < d->options->workers; i++) {
-		int error = d->slot[i].job ? finish(d, &d->slot[i]) : 0;
+		int error = d->slot[i].job
+				    ? finish(d, &d->slot[i], deadline, &is_cut)
+				    : 0;
 
 		if (error && !first)
 			first = error;
 	}
+	if (!first)
+		first = empty_outlets(d, deadline, &is_cut);
+	if (is_cut && !first)
+		first = report(d, DISPATCHER_UNREAD, NULL, 0);
 	return first;
 }
 
 /* ---- waiting -------------------------------------------------------------------- */
+
+static struct pollfd poll_outlet(const struct outlet *outlet)
+{
+	return (struct pollfd){
+		.fd = outlet_is_free(outlet) ? -1 : outlet->fd,
+		.events = POLLOUT,
+	};
+}
 
 /* The queue is of interest only while a job could start. */
 static int wait_for_events(struct dispatcher *d)
@@ -179,6 +238,8 @@ static int wait_for_events(struct dispatcher *d)
 		.fd = is_open ? d->wake.fd : -1,
 		.events = POLLIN,
 	};
+	d->fds[FD_OUT] = poll_outlet(d->options->out);
+	d->fds[FD_ERR] = poll_outlet(d->options->err);
 	for (int i = 0; i < d->options->workers; i++)
 		slot_fill_fds(&d->slot[i], &d->fds[FD_SLOTS + i * SLOT_FDS]);
 	if (poll(d->fds, n, tick_left_ms(wake_at)) < 0 && errno != EINTR)
@@ -186,19 +247,36 @@ static int wait_for_events(struct dispatcher *d)
 	return 0;
 }
 
-static int handle_events(struct dispatcher *d)
+/* Each slot is the first one in its turn, or one that has much to write could
+ * keep the others from a slow reader for ever. */
+static int handle_slots(struct dispatcher *d)
 {
-	bool is_over;
+	const int workers = d->options->workers;
+	bool is_over, is_cut = false;
 	int error = 0;
 
-	for (int i = 0; i < d->options->workers && !error; i++) {
+	d->first = (d->first + 1) % workers;
+	for (int k = 0; k < workers && !error; k++) {
+		int i = (d->first + k) % workers;
+
 		if (!d->slot[i].job)
 			continue;
 		error = slot_handle(&d->slot[i],
 				    &d->fds[FD_SLOTS + i * SLOT_FDS], &is_over);
 		if (!error && is_over)
-			error = finish(d, &d->slot[i]);
+			error = finish(d, &d->slot[i], tick_now(), &is_cut);
 	}
+	return error;
+}
+
+static int handle_events(struct dispatcher *d)
+{
+	int error = outlet_flush(d->options->out);
+
+	if (!error)
+		error = outlet_flush(d->options->err);
+	if (!error)
+		error = handle_slots(d);
 	if (d->fds[FD_STOP].revents)
 		d->is_stopped = true;
 	return error;
@@ -217,14 +295,15 @@ static int keep_name(struct dispatcher *d)
 	error = jobqueue_look(options->queue, options->queue_name);
 	if (error != -ENOENT)
 		return error;
-	wake_close(&d->wake);
 	error = jobqueue_renew(options->queue, options->queue_name);
-	if (!error)
-		error = wake_open(&d->wake, options->queue->mq, options->wake);
-	return error ? error : report(d, DISPATCHER_RENEWED, NULL, 0);
+	if (error)
+		return error;
+	wake_follow(&d->wake, options->queue->mq);
+	return report(d, DISPATCHER_RENEWED, NULL, 0);
 }
 
-static int turn(struct dispatcher *d)
+/* Whether something was started, or may be: then events are to be waited for. */
+static int start_what_can(struct dispatcher *d, bool *is_to_wait)
 {
 	int error = keep_name(d);
 
@@ -233,16 +312,27 @@ static int turn(struct dispatcher *d)
 		error = wake_arm(&d->wake);
 	if (!error)
 		error = linger(d);
-	if (error || d->is_drained)
+	*is_to_wait = !error && !d->is_drained;
+	if (!*is_to_wait || !tick_is_over(d->start_after))
 		return error;
-	if (tick_is_over(d->start_after)) {
-		error = start_jobs(d);
-		/* Tickets of jobs that have ended long ago: look again. */
-		if (error || d->busy == 0)
-			return error;
+	error = start_jobs(d);
+	/* Tickets of jobs that have ended long ago: look again. */
+	*is_to_wait = !error && d->busy > 0;
+	return error;
+}
+
+static int turn(struct dispatcher *d)
+{
+	bool is_to_wait;
+	int error = start_what_can(d, &is_to_wait);
+
+	if (slot_is_shortage(error)) {
+		error = wait_out(d, error);
+		is_to_wait = true;
 	}
-	error = wait_for_events(d);
-	return error ? error : handle_events(d);
+	if (!error && is_to_wait)
+		error = wait_for_events(d);
+	return error || !is_to_wait ? error : handle_events(d);
 }
 
 /* ---- from start to end ------------------------------------------------------------ */

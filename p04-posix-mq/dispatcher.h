@@ -18,6 +18,7 @@
 #include "p04-posix-mq/durable/journal.h"
 #include "p04-posix-mq/job.h"
 #include "p04-posix-mq/jobqueue.h"
+#include "p04-posix-mq/outlet.h"
 #include "p04-posix-mq/wake.h"
 
 #define DISPATCHER_WORKERS_MAX 256
@@ -40,6 +41,10 @@ enum dispatcher_event {
 			      * journal; no job */
 	DISPATCHER_RENEWED, /* somebody had removed the queue's name, and it was
 			      * made anew; no job */
+	DISPATCHER_SHORT,   /* no worker can be had now, errno n: it is tried
+			     * again each second, and told once */
+	DISPATCHER_UNREAD,  /* at a stop, nobody had read the last of the output
+			     * for grace_ns, and it is lost; no job */
 	DISPATCHER_UNSOUND, /* record n was not sound and was set aside; no
 			      * job: it will not run, or nobody knows how it
 			      * ended */
@@ -57,10 +62,11 @@ struct dispatcher_options {
 			    * come, DISPATCHER_LINGERS times at most */
 	int64_t aging_ns;  /* 0: off; at most JOB_AGING_MAX_NS */
 	int64_t grace_ns;  /* for commands, between SIGTERM and SIGKILL */
-	bool drain;   /* end when there is nothing to do; what is held waits
+	bool drain; /* end when there is nothing to do; what is held waits
 			    * for the next start */
-	int out, err; /* where output of commands goes, by whole lines */
-	int stop_fd;  /* end when readable */
+	struct outlet *out, *err; /* where output of commands goes, by whole
+				   * lines; the same one twice is allowed */
+	int stop_fd;              /* end when readable */
 	/* Called for each event, at once. A negative value ends the run. */
 	int (*report)(enum dispatcher_event event, const struct job *job,
 		      long n, void *arg);
@@ -68,9 +74,11 @@ struct dispatcher_options {
 };
 
 /* Dispatch until told to stop, or drained. Running commands are ended then,
- * and their jobs stay in the journal; they do not count as attempts. Returns
- * 0, -EBUSY (wake_arm()), -EEXIST (another queue has the name by now), -EAGAIN (no more processes), what report() or
- * writing to out gave, or another -errno; no worker is left in any case. */
+ * and their jobs stay in the journal; they do not count as attempts. Who does not
+ * read out or err holds back jobs that write there, and nothing else. Returns
+ * 0, -EBUSY (wake_arm()), -EEXIST (another queue has the name by now), what
+ * report() or writing to out gave, or another -errno; no worker is left in any
+ * case. Out of descriptors, processes or memory, it waits for some. */
 int dispatcher_run(const struct dispatcher_options *options);
 
 #endif

@@ -17,6 +17,38 @@
 /* How long the group of a killed worker's command may take to be gone. */
 #define KILL_NS TICK_S
 
+bool slot_is_shortage(int error)
+{
+	switch (-error) {
+	case EMFILE:
+	case ENFILE:
+	case EAGAIN:
+	case ENOMEM:
+	case ENOBUFS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Before the worker is born, so that its end can be noted whatever we are short of
+ * by then. */
+static int open_record(struct slot *slot, int dir, uint64_t id)
+{
+	slot->record = record_open(dir, id);
+	return slot->record < 0 ? slot->record : 0;
+}
+
+static void close_all(struct slot *slot)
+{
+	lines_close(&slot->out, 0);
+	lines_close(&slot->err, 0);
+	fdio_close(&slot->life);
+	fdio_close(&slot->pidfd);
+	fdio_close(&slot->record);
+	slot->job = NULL;
+}
+
 /* The pipes for the output and the end, and a worker that has their other
  * ends. Ours must go, or there would be no end of file. */
 int slot_start(struct slot *slot, const struct dispatcher_options *options,
@@ -32,47 +64,61 @@ int slot_start(struct slot *slot, const struct dispatcher_options *options,
 	};
 	int life[2] = {-1, -1}, error;
 
-	*slot = (struct slot){.life = -1, .pidfd = -1};
+	*slot = (struct slot){.life = -1,
+			      .pidfd = -1,
+			      .record = -1,
+			      .out.from = -1,
+			      .err.from = -1};
 	error = lines_open(&slot->out, options->out, &worker.out);
 	if (!error)
 		error = lines_open(&slot->err, options->err, &worker.err);
 	if (!error && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, life))
 		error = -errno;
 	worker.guard = life[1];
+	slot->life = life[0];
+	if (!error)
+		error = open_record(slot, options->journal->dir, job->id);
 	if (!error)
 		error = worker_start(&worker, &slot->pid);
 	fdio_close(&worker.out);
 	fdio_close(&worker.err);
 	fdio_close(&life[1]);
-	slot->life = life[0];
-	if (error) {
-		lines_close(&slot->out);
-		lines_close(&slot->err);
-		fdio_close(&slot->life);
-	} else {
+	if (error)
+		close_all(slot);
+	else
 		slot->job = job;
-	}
 	return error;
+}
+
+/* What an outlet does not take is not read. */
+static int source_of(const struct lines *lines)
+{
+	return outlet_is_free(lines->to) ? lines->from : -1;
 }
 
 void slot_fill_fds(const struct slot *slot, struct pollfd fds[SLOT_FDS])
 {
-	fds[0] = (struct pollfd){.fd = slot->out.from, .events = POLLIN};
-	fds[1] = (struct pollfd){.fd = slot->err.from, .events = POLLIN};
-	fds[2] = (struct pollfd){.fd = slot->life, .events = POLLIN};
+	for (int i = 0; i < SLOT_FDS; i++)
+		fds[i] = (struct pollfd){.fd = -1, .events = POLLIN};
 	if (!slot->job)
-		for (int i = 0; i < SLOT_FDS; i++)
-			fds[i].fd = -1;
+		return;
+	fds[0].fd = source_of(&slot->out);
+	fds[1].fd = source_of(&slot->err);
+	if (!slot->has_ended)
+		fds[2].fd = slot->life;
 }
 
-/* At its end the stream is closed, or poll would go on about it. */
-static int forward(struct lines *lines)
+/* After the worker's end to the end, as there may be nothing to poll for. */
+static int forward(const struct slot *slot, struct lines *lines, short revents)
 {
-	ssize_t n = lines_forward(lines);
+	ssize_t n;
 
-	if (n > 0 || n == -EAGAIN)
+	if (!revents && !slot->has_ended)
 		return 0;
-	return n < 0 ? (int)n : lines_close(lines);
+	do
+		n = lines_forward(lines);
+	while (n > 0 && slot->has_ended);
+	return n < 0 && n != -EAGAIN ? (int)n : 0;
 }
 
 /* Whether the worker has sent it just now. */
@@ -90,13 +136,18 @@ static bool took_leader(struct slot *slot)
 int slot_handle(struct slot *slot, const struct pollfd fds[SLOT_FDS],
 		bool *is_over)
 {
-	int error = 0;
+	int error;
 
-	if (fds[0].revents)
-		error = forward(&slot->out);
-	if (!error && fds[1].revents)
-		error = forward(&slot->err);
-	*is_over = fds[2].revents != 0 && !took_leader(slot);
+	if (fds[2].revents && !took_leader(slot)) {
+		slot->has_ended = true;
+		lines_end(&slot->out);
+		lines_end(&slot->err);
+	}
+	error = forward(slot, &slot->out, fds[0].revents);
+	if (!error)
+		error = forward(slot, &slot->err, fds[1].revents);
+	*is_over = slot->has_ended && lines_are_out(&slot->out) &&
+		   lines_are_out(&slot->err);
 	return error;
 }
 
@@ -114,7 +165,8 @@ static void end_what_is_left(const struct slot *slot,
 	worker_end_group(&head->leader, slot->pidfd, tick_after(KILL_NS));
 }
 
-static int note_death(const struct dispatcher_options *options, int record,
+static int note_death(const struct slot *slot,
+		      const struct dispatcher_options *options,
 		      const struct record_head *head, enum slot_result *result,
 		      long *n)
 {
@@ -122,67 +174,86 @@ static int note_death(const struct dispatcher_options *options, int record,
 
 	*n = (long)head->attempts + 1;
 	*result = *n < options->max_attempts ? SLOT_DIED : SLOT_FAILED;
-	error = record_note_attempts(record, (uint32_t)*n);
+	error = record_note_attempts(slot->record, (uint32_t)*n);
 	if (!error && *result == SLOT_FAILED)
-		error = record_note_outcome(record, RECORD_FAILED);
+		error = record_note_outcome(slot->record, RECORD_FAILED);
 	return error;
+}
+
+/* What a worker says by its status, that could not do its work. */
+static int take_excuse(int status, const struct record_head *head,
+		       enum slot_result *result, long *n)
+{
+	if (status == EBUSY) {
+		*result = SLOT_HELD;
+		*n = head->leader.pid;
+		return 0;
+	}
+	*result = SLOT_SHORT;
+	*n = status;
+	return slot_is_shortage(-status) ? 0 : -status;
 }
 
 /* The journal after the worker's end: the record is the only witness. When it is
  * none any more, nobody knows what became of the command. */
 static int settle(const struct slot *slot,
-		  const struct dispatcher_options *options, int status,
-		  bool is_ending, enum slot_result *result, long *n)
+		  const struct dispatcher_options *options, bool is_ending,
+		  enum slot_result *result, long *n)
 {
 	const uint64_t id = slot->job->id;
-	int dir = options->journal->dir;
-	int fd = record_open(dir, id), error;
+	int dir = options->journal->dir, error;
 	struct record_head head;
 
-	if (fd < 0)
-		return fd;
 	*result = SLOT_DIED;
-	error = record_read(fd, &head, NULL);
+	error = record_read(slot->record, &head, NULL);
 	if (!error && head.outcome != RECORD_PENDING) {
 		*result = SLOT_ENDED;
 		*n = (long)(head.outcome & 0xff);
 	} else if (!error && is_ending) {
 		end_what_is_left(slot, &head);
-	} else if (!error && WIFEXITED(status)) {
-		*result = SLOT_HELD;
-		*n = head.leader.pid;
-		if (WEXITSTATUS(status) != EBUSY)
-			error = -WEXITSTATUS(status);
+	} else if (!error && WIFEXITED(slot->status)) {
+		error = take_excuse(WEXITSTATUS(slot->status), &head, result,
+				    n);
 	} else if (!error) {
 		end_what_is_left(slot, &head);
-		error = note_death(options, fd, &head, result, n);
+		error = note_death(slot, options, &head, result, n);
 	}
 	if (error == -EBADMSG) {
 		*result = SLOT_UNSOUND;
 		error = record_set_aside(dir, id);
-	} else if (!error && *result != SLOT_DIED && *result != SLOT_HELD) {
+	} else if (!error &&
+		   (*result == SLOT_ENDED || *result == SLOT_FAILED)) {
 		error = record_remove(dir, id);
 	}
-	close(fd);
+	return error;
+}
+
+int slot_reap(struct slot *slot, const struct dispatcher_options *options)
+{
+	int error = 0;
+
+	if (!slot->is_reaped)
+		error = child_end(slot->pid, options->grace_ns + MARGIN_NS,
+				  &slot->status);
+	slot->is_reaped = true;
 	return error;
 }
 
 int slot_finish(struct slot *slot, const struct dispatcher_options *options,
-		bool is_ending, enum slot_result *result, long *n)
+		bool is_ending, int64_t deadline, enum slot_result *result,
+		long *n)
 {
-	int status, error[4];
+	int error[4];
 
-	error[0] = child_end(slot->pid, options->grace_ns + MARGIN_NS, &status);
+	error[0] = slot_reap(slot, options);
 	took_leader(slot);
-	fdio_close(&slot->life);
 	/* The output first: who waits for the job will find it there. */
-	error[1] = lines_close(&slot->out);
-	error[2] = lines_close(&slot->err);
-	error[3] = settle(slot, options, status, is_ending, result, n);
-	fdio_close(&slot->pidfd);
-	slot->job = NULL;
+	error[1] = lines_close(&slot->out, deadline);
+	error[2] = lines_close(&slot->err, deadline);
+	error[3] = settle(slot, options, is_ending, result, n);
+	close_all(slot);
 	for (int i = 0; i < 4; i++)
-		if (error[i])
+		if (error[i] && error[i] != -ETIMEDOUT)
 			return error[i];
-	return 0;
+	return error[1] ? error[1] : error[2];
 }

@@ -19,40 +19,56 @@ struct slot {
 	int life;  /* a socket whose other end the worker alone has: end of file
 		    * is its end, however it came */
 	int pidfd; /* of its command, which it has sent; -1: not yet */
+	int record;     /* of the job */
+	bool has_ended; /* the worker: some of its output may be left */
+	bool is_reaped;
+	int status; /* once it is */
 	struct lines out, err;
 };
 
-/* Start a worker for the job; -errno with the slot still free. */
+/* Start a worker for the job; -errno with the slot still free: -EMFILE, -EAGAIN,
+ * ... */
 int slot_start(struct slot *slot, const struct dispatcher_options *options,
 	       const struct job *job);
 
-/* What to poll for. */
+/* What to poll for, besides outlets that are not free. */
 #define SLOT_FDS 3
 void slot_fill_fds(const struct slot *slot, struct pollfd fds[SLOT_FDS]);
 
-/* Pass on what the command has written. *is_over: the worker has ended, call
- * slot_finish(). Returns 0 or why the output cannot be written. */
+/* Pass on what the command has written, as far as the outlets take it. *is_over:
+ * the worker has ended and all of that is out, call slot_finish(). Returns 0 or
+ * why the output cannot be written. */
 int slot_handle(struct slot *slot, const struct pollfd fds[SLOT_FDS],
 		bool *is_over);
 
 /* How it went. */
 enum slot_result {
-	SLOT_ENDED,  /* by itself: n is the status, the job acknowledged */
-	SLOT_DIED,   /* the worker died for the n-th time: to be run again */
-	SLOT_FAILED, /* … once too often, and the job is given up */
-	SLOT_HELD,   /* what is left of its last run has not ended: n is the
+	SLOT_ENDED,   /* by itself: n is the status, the job acknowledged */
+	SLOT_DIED,    /* the worker died for the n-th time: to be run again */
+	SLOT_FAILED,  /* … once too often, and the job is given up */
+	SLOT_HELD,    /* what is left of its last run has not ended: n is the
 		      * process group, or 0 when that is not known */
-	SLOT_UNSOUND /* its record was damaged meanwhile, and set aside */
+	SLOT_UNSOUND, /* its record was damaged meanwhile, and set aside */
+	SLOT_SHORT,   /* the worker could not start it: n is the errno, of
+		       * those that pass */
 };
 
 /* Ask the worker to end its command, and itself. */
 void slot_stop(struct slot *slot);
 
-/* Wait for the worker (SIGTERM at once, SIGKILL when it takes too long), pass
- * on the last output, bring the journal up to date, free the slot. With
- * is_ending it is our own doing that the worker died, which is no attempt.
- * Returns 0 with *result and *n, or -errno; the slot is free in any case. */
+/* Wait for the worker: SIGTERM at once, SIGKILL when it takes too long. */
+int slot_reap(struct slot *slot, const struct dispatcher_options *options);
+
+/* Reap it if nobody has, pass on the last output until the deadline, bring the
+ * journal up to date, free the slot. With is_ending it is our own doing that the
+ * worker died, which is no attempt. Returns 0 with *result and *n, or -errno,
+ * -ETIMEDOUT with both when output was lost; the slot is free in any case. */
 int slot_finish(struct slot *slot, const struct dispatcher_options *options,
-		bool is_ending, enum slot_result *result, long *n);
+		bool is_ending, int64_t deadline, enum slot_result *result,
+		long *n);
+
+/* Whether an error is a shortage that may pass: of descriptors, processes or
+ * memory. */
+bool slot_is_shortage(int error);
 
 #endif

@@ -52,6 +52,13 @@ int wake_arm(struct wake *wake)
 	return mq_notify(wake->mq, &event) < 0 ? -errno : 0;
 }
 
+void wake_follow(struct wake *wake, mqd_t mq)
+{
+	wake->mq = mq;
+	if (wake->mode == WAKE_POLL)
+		wake->fd = mq;
+}
+
 void wake_close(struct wake *wake)
 {
 	if (wake->mode == WAKE_NOTIFY && wake->fd >= 0) {

@@ -35,6 +35,9 @@ int wake_open(struct wake *wake, mqd_t mq, enum wake_mode mode);
  * registered for this queue, and we shall hear nothing. */
 int wake_arm(struct wake *wake);
 
+/* The queue was closed, and this one is in its place. */
+void wake_follow(struct wake *wake, mqd_t mq);
+
 void wake_close(struct wake *wake);
 
 #endif

@@ -52,7 +52,6 @@ static int run_command(void *arg)
 {
 	const struct command *command = arg;
 	const struct worker *worker = command->worker;
-	int null;
 	char go;
 
 	/* The group must outlive a worker that is killed: its leader is what
@@ -63,8 +62,10 @@ static int run_command(void *arg)
 	if (fdio_read(command->gate[0], &go, 1) != 1)
 		return 1;
 	reset_signals();
-	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	/* From here on as many descriptors as there were are enough. */
+	close(command->gate[0]);
+	close(STDIN_FILENO);
+	if (open("/dev/null", O_RDONLY) != STDIN_FILENO ||
 	    dup2(worker->out, STDOUT_FILENO) < 0 ||
 	    dup2(worker->err, STDERR_FILENO) < 0 ||
 	    (fcntl(command->record, F_DUPFD, RUN_FD) < 0 &&

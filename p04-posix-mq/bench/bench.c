@@ -270,14 +270,16 @@ static int count_ends(enum dispatcher_event event, const struct job *job,
 /* Jobs a second: a child submits, we run them. */
 static double run_ours(struct place *p)
 {
+	static struct outlet out = {.fd = STDOUT_FILENO},
+			     err = {.fd = STDERR_FILENO};
 	const struct dispatcher_options options = {
 		.journal = &p->journal,
 		.queue = &p->queue,
 		.wake = WAKE_POLL,
 		.workers = 1,
 		.max_attempts = 1,
-		.out = STDOUT_FILENO,
-		.err = STDERR_FILENO,
+		.out = &out,
+		.err = &err,
 		.drain = true,
 		.stop_fd = -1,
 		.report = count_ends,

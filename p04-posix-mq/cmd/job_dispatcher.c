@@ -3,7 +3,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/cmd/cli.h"
@@ -18,6 +21,9 @@
 /* How long the workers of a killed dispatcher may take to go, beyond the grace
  * that they give to their commands. */
 #define TAKEOVER_NS (10 * TICK_S)
+
+/* How long we wait at the end for who reads what we say. */
+#define LAST_WORDS_NS TICK_S
 
 struct settings {
 	struct target target;
@@ -78,63 +84,96 @@ static void parse(struct settings *s, int argc, char **argv)
 
 /* ---- what it says ------------------------------------------------------------------ */
 
-static int flush(void)
+static struct outlet outlets[2];
+
+/* As die_warn(), but no reader is waited for; that nobody can read it is no reason
+ * to stop. */
+static void warn(const struct settings *settings, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void warn(const struct settings *settings, const char *format, ...)
 {
-	return fflush(stdout) != 0 ? -errno : 0;
+	char text[PATH_MAX + 128];
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (n > 0)
+		outlet_say(settings->dispatcher.err, "%s: %s\n",
+			   program_invocation_short_name, text);
 }
 
 static int report(enum dispatcher_event event, const struct job *job, long n,
 		  void *arg)
 {
 	struct settings *settings = arg;
+	struct outlet *out = settings->dispatcher.out;
 	char command[200];
 
 	switch (event) {
 	case DISPATCHER_STARTED:
-		printf("Dispatcher: Processing job %" PRIu64
-		       " (priority %" PRIu32 "): %s\n",
-		       job->id, job->priority,
-		       job_describe(job, command, sizeof(command)));
-		break;
+		return outlet_say(out,
+				  "Dispatcher: Processing job %" PRIu64
+				  " (priority %" PRIu32 "): %s\n",
+				  job->id, job->priority,
+				  job_describe(job, command, sizeof(command)));
 	case DISPATCHER_ENDED:
 		if (n != 0)
-			die_warn("job %" PRIu64 " ended with status %ld",
-				 job->id, n);
+			warn(settings, "job %" PRIu64 " ended with status %ld",
+			     job->id, n);
 		break;
 	case DISPATCHER_DIED:
-		die_warn("job %" PRIu64 ": its worker died (attempt %ld of "
-			 "%" PRIu32 "), it will run again",
-			 job->id, n, settings->dispatcher.max_attempts);
+		warn(settings,
+		     "job %" PRIu64 ": its worker died (attempt %ld of "
+		     "%" PRIu32 "), it will run again",
+		     job->id, n, settings->dispatcher.max_attempts);
 		break;
 	case DISPATCHER_FAILED:
-		die_warn("job %" PRIu64 " failed: its worker died %ld times",
-			 job->id, n);
+		warn(settings,
+		     "job %" PRIu64 " failed: its worker died %ld times",
+		     job->id, n);
 		break;
 	case DISPATCHER_HELD:
-		die_warn("job %" PRIu64 " waits until what is left of its last "
-			 "run has ended (process group %ld)",
-			 job->id, n);
+		warn(settings,
+		     "job %" PRIu64 " waits until what is left of its last "
+		     "run has ended (process group %ld)",
+		     job->id, n);
 		break;
 	case DISPATCHER_FOUND:
-		printf("Dispatcher: unfinished jobs in the journal: %ld\n", n);
-		break;
+		return outlet_say(
+			out,
+			"Dispatcher: unfinished jobs in the journal: %ld\n", n);
 	case DISPATCHER_STRANGER:
-		die_warn("dropped a message that is no job of this journal");
+		warn(settings,
+		     "dropped a message that is no job of this journal");
 		break;
 	case DISPATCHER_RENEWED:
 		objname_made(OBJNAME_MQ, settings->target.queue);
-		die_warn("queue '%s' was removed by somebody else, and is made "
-			 "anew",
-			 settings->target.queue);
+		warn(settings,
+		     "queue '%s' was removed by somebody else, and is made "
+		     "anew",
+		     settings->target.queue);
+		break;
+	case DISPATCHER_SHORT:
+		warn(settings, "cannot start jobs now, they wait: %s",
+		     strerror((int)n));
+		break;
+	case DISPATCHER_UNREAD:
+		settings->has_failed = true;
+		warn(settings, "nobody reads the output of jobs: the last of "
+			       "it is lost");
 		break;
 	case DISPATCHER_UNSOUND:
 		settings->has_failed = true;
-		die_warn("job %ld is lost: its record is damaged, kept as "
-			 "'%s/%ld.bad'",
-			 n, settings->target.journal, n);
+		warn(settings,
+		     "job %ld is lost: its record is damaged, kept as "
+		     "'%s/%ld.bad'",
+		     n, settings->target.journal, n);
 		break;
 	}
-	return flush();
+	return 0;
 }
 
 static const struct settings defaults = {
@@ -148,11 +187,24 @@ static const struct settings defaults = {
 			.max_attempts = 3,
 			.linger_ns = TICK_S,
 			.grace_ns = 2 * TICK_S,
-			.out = STDOUT_FILENO,
-			.err = STDERR_FILENO,
+			.out = &outlets[0],
+			.err = &outlets[1],
 			.report = report,
 		},
 };
+
+/* Both streams may be one file: then nobody's line is torn by the other's. */
+static void open_outlets(struct settings *settings)
+{
+	struct stat out, err;
+
+	outlet_init(&outlets[0], STDOUT_FILENO);
+	outlet_init(&outlets[1], STDERR_FILENO);
+	if (fstat(STDOUT_FILENO, &out) == 0 &&
+	    fstat(STDERR_FILENO, &err) == 0 && out.st_dev == err.st_dev &&
+	    out.st_ino == err.st_ino)
+		settings->dispatcher.err = settings->dispatcher.out;
+}
 
 /* ---- opening, closing --------------------------------------------------------------- */
 
@@ -260,11 +312,12 @@ static int count(uint64_t id, void *arg)
 static int serve(struct settings *settings, struct journal *journal,
 		 struct jobqueue *queue)
 {
+	struct outlet *out = settings->dispatcher.out;
 	int error, removed;
 	long left = 0;
 
-	printf("Dispatcher running, queue: %s\n", settings->target.queue);
-	error = flush();
+	error = outlet_say(out, "Dispatcher running, queue: %s\n",
+			   settings->target.queue);
 	do {
 		if (!error)
 			error = dispatcher_run(&settings->dispatcher);
@@ -274,7 +327,11 @@ static int serve(struct settings *settings, struct journal *journal,
 
 	journal_each(journal, count, &left);
 	if (left > 0 && !error)
-		printf("Dispatcher: jobs kept for the next start: %ld\n", left);
+		error = outlet_say(
+			out, "Dispatcher: jobs kept for the next start: %ld\n",
+			left);
+	if (!error)
+		outlet_drain(out, tick_after(LAST_WORDS_NS));
 	if (left > 0 && settings->dispatcher.drain && !stop_signal())
 		settings->has_failed = true;
 	return error;
@@ -288,6 +345,7 @@ int main(int argc, char **argv)
 	int error;
 
 	parse(&settings, argc, argv);
+	open_outlets(&settings);
 	error = stop_install();
 	if (error)
 		die_errno(error, "cannot handle signals");
@@ -310,8 +368,9 @@ int main(int argc, char **argv)
 		die("queue '%s' was removed by somebody else, and another has "
 		    "that name by now: the jobs are kept",
 		    settings.target.queue);
-	if (ferror(stdout))
-		return 1; /* lib/cmd/out has the words for it */
+	if (settings.dispatcher.out->error)
+		die_errno(settings.dispatcher.out->error,
+			  "cannot write to standard output");
 	if (error)
 		die_errno(error, "cannot go on with queue '%s'",
 			  settings.target.queue);

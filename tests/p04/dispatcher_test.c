@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 
 static struct fixture f;
 static struct fixture_dispatcher d;
@@ -506,6 +508,60 @@ static void a_job_whose_last_run_has_not_ended_is_held_and_told_once(
 	assert_int_equal(child_end(pid, 20 * TICK_S, &status), 0);
 }
 
+/* ---- what there is too little of -------------------------------------------------- */
+
+int __real_child_fork(int (*body)(void *arg), void *arg, pid_t *pid);
+int __wrap_child_fork(int (*body)(void *arg), void *arg, pid_t *pid);
+
+/* Of the forks beyond this process, by number, those that fail; shared by all. */
+static atomic_uint *forks, *failing;
+
+int __wrap_child_fork(int (*body)(void *arg), void *arg, pid_t *pid)
+{
+	if (forks && body != fixture_dispatch &&
+	    atomic_load(failing) & 1u << atomic_fetch_add(forks, 1))
+		return -EAGAIN;
+	return __real_child_fork(body, arg, pid);
+}
+
+static void make_forks_fail(unsigned int which)
+{
+	forks = mmap(NULL, 2 * sizeof(*forks), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(forks != MAP_FAILED);
+	failing = forks + 1;
+	atomic_store(failing, which);
+}
+
+static void expect_after_failed_forks(unsigned int which, const char *wanted)
+{
+	submit("true", 0);
+	make_forks_fail(which);
+	is_hasty = true;
+	drain();
+	is_hasty = false;
+	munmap(forks, 2 * sizeof(*forks));
+	forks = NULL;
+	assert_string_equal(events(), wanted);
+}
+
+static void a_worker_that_cannot_be_had_is_waited_for_and_told_once(
+	void **state)
+{
+	(void)state;
+	expect_after_failed_forks(3, "found 0 1;short 0 11;started 1 0;"
+				     "ended 1 0;");
+}
+
+/* The second fork is the worker's own. */
+static void a_worker_that_cannot_start_its_command_is_no_attempt(void **state)
+{
+	(void)state;
+	d.options.max_attempts = 1;
+	expect_after_failed_forks(2, "found 0 1;started 1 0;short 0 11;"
+				     "started 1 0;ended 1 0;");
+}
+
 /* ---- errors ----------------------------------------------------------------------- */
 
 static int refuse(enum dispatcher_event event, const struct job *job, long n,
@@ -558,6 +614,8 @@ int main(void)
 		CASE(a_dispatcher_ends_within_a_second_when_another_has_its_name),
 		CASE(a_job_whose_last_run_has_not_ended_is_held_and_told_once),
 		CASE(a_burst_is_waited_for_while_it_lasts_but_not_for_ever),
+		CASE(a_worker_that_cannot_be_had_is_waited_for_and_told_once),
+		CASE(a_worker_that_cannot_start_its_command_is_no_attempt),
 		CASE(a_report_that_fails_ends_the_run_and_keeps_the_job),
 	};
 	return SUPPORT_MAIN(tests);

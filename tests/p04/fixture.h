@@ -92,23 +92,25 @@ struct fixture_dispatcher {
 	int events; /* -1: nowhere */
 };
 
+static struct outlet fixture_outlet = {.fd = STDERR_FILENO};
+
 static const struct dispatcher_options fixture_options
 	__attribute__((unused)) = {
 		.wake = WAKE_NOTIFY,
 		.workers = 1,
 		.max_attempts = 3,
 		.stop_fd = -1,
-		.out = STDERR_FILENO,
-		.err = STDERR_FILENO,
+		.out = &fixture_outlet,
+		.err = &fixture_outlet,
 };
 
 __attribute__((unused)) static int fixture_report(enum dispatcher_event event,
 						  const struct job *job, long n,
 						  void *arg)
 {
-	static const char *const words[] = {"started",  "ended",   "died",
-					    "failed",   "held",    "found",
-					    "stranger", "renewed", "unsound"};
+	static const char *const words[] = {
+		"started",  "ended",   "died",  "failed", "held",   "found",
+		"stranger", "renewed", "short", "unread", "unsound"};
 	const struct fixture_dispatcher *d = arg;
 
 	if (d->events >= 0)

@@ -499,6 +499,97 @@ is_empty_journal() {
 	assert_nothing_left
 }
 
+# start_unread OPTION…: a dispatcher whose output goes where nobody reads yet, a
+# pipe of one page. It is descriptor 7, for those who will.
+start_unread() {
+	mkfifo unread
+	exec 7<>unread
+	start_server sh -c 'exec ./job_dispatcher "$@" >unread 7>&-' sh "$@"
+	wait_until 30 is_served
+}
+
+# has_written PROGRAM N: more bytes than a FIFO holds, say.
+has_written() {
+	local pid
+	pid=$(pgrep -x "$1") && awk -v most="$2" '$1 == "wchar:" {
+		is_there = $2 >= most } END { exit !is_there }' "/proc/$pid/io"
+}
+
+is_served() {
+	[[ $(./submit_job --list 2>&1) == *', a dispatcher is running'* ]]
+}
+
+is_ended_job() {
+	! ./submit_job --list | grep -q "^ *$1 "
+}
+
+@test "a reader that does not read holds back who writes, and nothing else" {
+	start_unread --workers=2 --linger=0
+	./submit_job --cmd='i=0; while [ $i -lt 30000 ]; do echo line $i
+		i=$((i+1)); done; touch written'
+	for _ in 1 2 3; do
+		run -0 ./submit_job --cmd="exit 0" --wait --timeout=20s
+	done
+	assert [ ! -e written ]
+	run -0 ./submit_job --list
+	assert_line --partial running
+	# What was held back is whole, and what was said was dropped, or is.
+	cat <&7 >got 3>&- &
+	reader=$!
+	wait_until 30 is_ended_job 1
+	stop_server
+	assert_equal "$status" 0
+	wait_for_line got '^line 29999$' 30
+	kill "$reader"
+	exec 7>&-
+	grep '^line' got | cmp - <(seq -f 'line %.0f' 0 29999)
+	run grep -vE '^(line [0-9]+|Dispatcher.*|\([0-9]+ lines dropped.*)$' got
+	assert_output ''
+	assert_nothing_left
+}
+
+@test "a reader that does not read does not keep it from a stop" {
+	start_unread --linger=0 --grace=100ms
+	./submit_job --cmd='yes'
+	./submit_job --cmd='exit 0'
+	wait_until 30 has_written yes 100000
+	kill -TERM "$SERVER"
+	wait_until 10 is_ended "$SERVER"
+	stop_server
+	assert_equal "$status" 1
+	assert_equal "$(<"$SERVER_ERR")" \
+		'job_dispatcher: nobody reads the output of jobs: the last of it is lost'
+	exec 7>&-
+	rm "$JOURNAL/1.job"
+	drain
+}
+
+@test "out of descriptors it waits for some, and ends what runs" {
+	mkfifo gate
+	start_dispatcher --linger=0
+	./submit_job --cmd='cat gate; exit 5'
+	wait_until 30 lists running
+	prlimit --pid "$SERVER" --nofile=10:
+	./submit_job --cmd='echo second'
+	echo opened >gate
+	wait_for_line "$SERVER_ERR" 'job 1 ended with status 5' 20
+	wait_for_line "$SERVER_ERR" 'cannot start jobs now, they wait: Too many' 20
+	rm /dev/mqueue/job_queue
+	run ! is_ended "$SERVER"
+	prlimit --pid "$SERVER" --nofile=1024:
+	wait_for_line "$SERVER_OUT" '^second$' 20
+	wait_until 20 test -e /dev/mqueue/job_queue
+	assert_equal "$(grep -c 'cannot start' "$SERVER_ERR")" 1
+	stop_server
+	assert_equal "$status" 0
+	assert_nothing_left
+}
+
+# lists WORD: as the state, or in the command, of a job.
+lists() {
+	./submit_job --list | grep -q -- "  $1"
+}
+
 @test "closed standard streams do no harm" {
 	for closed in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
 		# What is closed cannot be written to, which may be an error.

@@ -6,12 +6,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "lib/fdio.h"
+#include "lib/tick.h"
 
+static struct outlet outlet;
 static struct lines lines;
 static int in, out[2];
 
@@ -21,14 +25,15 @@ static int setup(void **state)
 	assert_int_equal(fdio_pipe(out), 0);
 	fcntl(out[1], F_SETPIPE_SZ, 4 * LINES_MAX);
 	fdio_set_nonblock(out[0], true);
-	assert_int_equal(lines_open(&lines, out[1], &in), 0);
+	outlet_init(&outlet, out[1]);
+	assert_int_equal(lines_open(&lines, &outlet, &in), 0);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	lines_close(&lines);
+	lines_close(&lines, 0);
 	fdio_close(&in);
 	fdio_close(&out[0]);
 	fdio_close(&out[1]);
@@ -70,15 +75,17 @@ static void the_rest_gets_its_newline_at_the_end(void **state)
 	expect("");
 	fdio_close(&in);
 	assert_int_equal(lines_forward(&lines), 0);
-	assert_int_equal(lines_close(&lines), 0);
 	expect("rest\n");
+	assert_int_equal(lines_forward(&lines), 0);
+	assert_int_equal(lines_close(&lines, 0), 0);
+	expect("");
 }
 
 static void closing_passes_on_what_the_pipe_still_holds(void **state)
 {
 	(void)state;
 	put("never\nread");
-	assert_int_equal(lines_close(&lines), 0);
+	assert_int_equal(lines_close(&lines, 0), 0);
 	expect("never\nread\n");
 	/* The writer is still there, and nobody reads any more. */
 	assert_int_equal(fdio_write_full(in, "x", 1), -EPIPE);
@@ -110,8 +117,112 @@ static void what_cannot_be_written_is_an_error(void **state)
 	put("text\n");
 	assert_int_equal(lines_forward(&lines), -EPIPE);
 	put("text\n");
-	assert_int_equal(lines_close(&lines), -EPIPE);
-	assert_int_equal(lines_close(&lines), 0);
+	assert_int_equal(lines_close(&lines, 0), -EPIPE);
+	assert_int_equal(lines_close(&lines, 0), 0);
+}
+
+/* ---- a reader that does not read ---------------------------------------------------- */
+
+/* A pipe that holds a page is full. */
+static void fill_outlet(void)
+{
+	char page[4096];
+
+	memset(page, 'x', sizeof(page));
+	assert_int_equal(fcntl(out[1], F_SETPIPE_SZ, sizeof(page)),
+			 sizeof(page));
+	assert_int_equal(fdio_write_full(out[1], page, sizeof(page)), 0);
+}
+
+static void empty_outlet(void)
+{
+	char page[4096];
+
+	assert_int_equal(fdio_read(out[0], page, sizeof(page)), sizeof(page));
+}
+
+static void what_the_outlet_does_not_take_stays_in_the_pipe(void **state)
+{
+	int left;
+
+	(void)state;
+	fill_outlet();
+	put("one\n");
+	assert_int_equal(lines_forward(&lines), 4);
+	assert_false(outlet_is_free(&outlet));
+	put("two\n");
+	assert_int_equal(lines_forward(&lines), -EAGAIN);
+	assert_int_equal(ioctl(lines.from, FIONREAD, &left), 0);
+	assert_int_equal(left, 4);
+	empty_outlet();
+	assert_int_equal(outlet_flush(&outlet), 0);
+	assert_int_equal(lines_forward(&lines), 4);
+	expect("one\ntwo\n");
+}
+
+static void at_the_end_no_more_than_the_pipe_held_is_passed_on(void **state)
+{
+	(void)state;
+	fill_outlet();
+	put("one\ntw");
+	lines_end(&lines);
+	put("o\nlate\n"); /* a process in the background */
+	assert_int_equal(lines_forward(&lines), 6);
+	assert_int_equal(lines_forward(&lines), -EAGAIN);
+	empty_outlet();
+	assert_int_equal(outlet_flush(&outlet), 0);
+	assert_int_equal(lines_forward(&lines), 0);
+	expect("one\ntw\n");
+	assert_int_equal(fdio_write_full(in, "x", 1), -EPIPE);
+}
+
+static void closing_waits_for_a_reader_until_the_deadline(void **state)
+{
+	(void)state;
+	fill_outlet();
+	put("text\nmore\n");
+	assert_int_equal(lines_close(&lines, tick_after(10 * TICK_MS)), 0);
+	assert_int_equal(lines_open(&lines, &outlet, &in), 0);
+	put("lost\n");
+	assert_int_equal(lines_close(&lines, tick_after(10 * TICK_MS)),
+			 -ETIMEDOUT);
+	assert_int_equal(outlet_drain(&outlet, tick_after(10 * TICK_MS)),
+			 -ETIMEDOUT);
+	empty_outlet();
+	assert_int_equal(outlet_drain(&outlet, 0), 0);
+	expect("text\nmore\n");
+}
+
+static void what_is_said_to_nobody_is_dropped_and_counted(void **state)
+{
+	char got[8192], wanted[64];
+	ssize_t n;
+
+	(void)state;
+	fill_outlet();
+	for (int i = 0; i < 30000; i++)
+		assert_int_equal(outlet_say(&outlet, "line %d\n", i), 0);
+	assert_true(outlet.dropped > 0 && outlet.dropped < 30000);
+	snprintf(wanted, sizeof(wanted),
+		 "(%lu lines dropped: nobody read)\nnext\n", outlet.dropped);
+	assert_true(fcntl(out[1], F_SETPIPE_SZ, 1 << 18) > 0);
+	assert_int_equal(outlet_flush(&outlet), 0);
+	while ((n = fdio_read(out[0], got, sizeof(got))) > 0)
+		assert_int_equal(got[n - 1] == '\n' || n == sizeof(got), 1);
+	assert_int_equal(outlet_say(&outlet, "%s\n", "next"), 0);
+	expect(wanted);
+}
+
+static void a_line_that_is_said_is_not_torn_by_one_that_waits(void **state)
+{
+	(void)state;
+	fill_outlet();
+	put("text\n");
+	assert_int_equal(lines_forward(&lines), 5);
+	assert_int_equal(outlet_say(&outlet, "said\n"), 0);
+	empty_outlet();
+	assert_int_equal(outlet_flush(&outlet), 0);
+	expect("text\nsaid\n");
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -124,6 +235,11 @@ int main(void)
 		CASE(closing_passes_on_what_the_pipe_still_holds),
 		CASE(a_line_beyond_the_limit_is_cut),
 		CASE(what_cannot_be_written_is_an_error),
+		CASE(what_the_outlet_does_not_take_stays_in_the_pipe),
+		CASE(at_the_end_no_more_than_the_pipe_held_is_passed_on),
+		CASE(closing_waits_for_a_reader_until_the_deadline),
+		CASE(what_is_said_to_nobody_is_dropped_and_counted),
+		CASE(a_line_that_is_said_is_not_torn_by_one_that_waits),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

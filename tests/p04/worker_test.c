@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "lib/identity.h"
@@ -495,7 +496,9 @@ static void a_worker_that_dies_at_its_start_takes_nobody_along(void **state)
 	assert_int_equal(waitid(P_PID, (id_t)pid, &(siginfo_t){.si_pid = 0},
 				WEXITED | WNOWAIT),
 			 0);
-	assert_int_equal(slot_finish(&slot, &options, false, &result, &n), 0);
+	assert_int_equal(
+		slot_finish(&slot, &options, false, tick_now(), &result, &n),
+		0);
 	assert_int_equal(result, SLOT_DIED);
 	assert_int_equal(waitpid(innocent, &status, WNOHANG), 0);
 	kill(innocent, SIGKILL);
@@ -521,6 +524,39 @@ static void a_command_that_the_journal_does_not_know_never_runs(void **state)
 	assert_int_equal(read_head().leader.pid, 0);
 }
 
+/* Whatever there is room for: the command runs, or it is said why not. */
+static void a_command_that_cannot_be_started_has_not_ended(void **state)
+{
+	int before, seen[2] = {0, 0};
+	struct rlimit old, few;
+
+	(void)state;
+	prepare("exit 3");
+	before = support_count_fds();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	for (int more = 0; more < 10; more++) {
+		int status, error;
+		pid_t pid;
+
+		assert_int_equal(record_note_outcome(record, RECORD_PENDING),
+				 0);
+		few.rlim_cur = (rlim_t)(before + more);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		error = worker_start(&worker, &pid);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+		assert_int_equal(error, 0);
+		status = await(pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(read_head().outcome,
+				 WEXITSTATUS(status) ? RECORD_PENDING
+						     : RECORD_EXITED | 3);
+		assert_true(status == 0 || WEXITSTATUS(status) == EMFILE);
+		seen[status == 0]++;
+	}
+	assert_true(seen[0] > 0 && seen[1] > 0);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -541,6 +577,7 @@ int main(void)
 		CASE(a_group_that_is_somebody_elses_is_left_alone),
 		CASE(a_worker_that_dies_at_its_start_takes_nobody_along),
 		CASE(a_command_that_the_journal_does_not_know_never_runs),
+		CASE(a_command_that_cannot_be_started_has_not_ended),
 	};
 	return SUPPORT_MAIN(tests);
 }

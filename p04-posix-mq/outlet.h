@@ -1,0 +1,50 @@
+/* outlet.h - a way out that all commands share, whoever reads there.
+ *
+ * Who reads may be slow, or never do it, and nobody waits for that. What an
+ * outlet was given and could not write yet it holds, and takes no more before
+ * that is out: so nobody's line is torn by another's, and who has more is held
+ * back at his own pipe, where nothing is lost. What is said about jobs is not
+ * worth that: it is dropped, and counted.
+ *
+ * For one thread. Functions return 0 or -errno: -EPIPE, -ENOSPC, ...
+ */
+#ifndef UNIXIPC_P04_POSIX_MQ_OUTLET_H
+#define UNIXIPC_P04_POSIX_MQ_OUTLET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OUTLET_MAX 65537 /* bytes at a time: a line of LINES_MAX, and its end */
+
+struct outlet {
+	int fd;       /* not ours; others may share it: its flags stay */
+	uint64_t out; /* bytes, since the beginning */
+	size_t held, written; /* bytes in buf, and of them those that are out */
+	unsigned long dropped; /* lines, since one was taken */
+	int error;             /* the first that was returned */
+	char buf[OUTLET_MAX + 4096];
+};
+
+void outlet_init(struct outlet *outlet, int fd);
+
+/* Whether it takes something: all that it had is out. */
+bool outlet_is_free(const struct outlet *outlet);
+
+/* Write n bytes, OUTLET_MAX at most, or hold what does not go yet. The outlet is
+ * free. *end: all is out when outlet->out is not less. */
+int outlet_put(struct outlet *outlet, const char *bytes, size_t n,
+	       uint64_t *end);
+
+/* Write what is held, as far as it goes: when fd is writable. */
+int outlet_flush(struct outlet *outlet);
+
+/* The same, until all is out: -ETIMEDOUT. */
+int outlet_drain(struct outlet *outlet, int64_t deadline);
+
+/* A line, with its newline. It goes behind what is held, or is dropped where that
+ * is too much, and the next one that is not tells how many were. */
+int outlet_say(struct outlet *outlet, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif
