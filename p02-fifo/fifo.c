@@ -16,7 +16,11 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
+
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 
 #include "lib/fdio.h"
 #include "lib/identity.h"
@@ -39,23 +43,33 @@ static int open_checked(const char *path, int flags, uid_t owner)
 	return fdio_above_std(fd);
 }
 
-static bool is_still_at(int fd, const char *path)
+/* Whether path names what fd has open: 0 or 1, or -errno when that cannot be told
+ * (out of descriptors). */
+static int is_still_at(int fd, const char *path)
 {
 	struct identity_object ours, named;
 	int error = identity_of_fd(fd, &ours);
 
 	if (error)
-		return false;
+		return error;
 	error = identity_of_path(AT_FDCWD, path, &named);
 	switch (identity_compare(&ours, error, &named)) {
 	case IDENTITY_ANOTHER:
 	case IDENTITY_GONE:
-		return false;
+		return 0;
 	case IDENTITY_SAME:
 	case IDENTITY_CANNOT_TELL:
 		break;
 	}
-	return error == 0;
+	return error ? error : 1;
+}
+
+/* The same, to go on with: 0, or -EAGAIN when it does not. */
+static int check_name(int fd, const char *path)
+{
+	int rc = is_still_at(fd, path);
+
+	return rc == 0 ? -EAGAIN : rc < 0 ? rc : 0;
 }
 
 /* Whether somebody reads what has this name: our own sort would hold the lock,
@@ -84,10 +98,31 @@ static int mark_life(int write_fd)
 	return errno == EAGAIN || errno == EACCES ? -EADDRINUSE : -errno;
 }
 
+/* As many descriptors as it takes to make one and look at it: a name that was made
+ * without them would be in our own way. */
+static int check_descriptors(void)
+{
+	int one[2], two[2], error = fdio_pipe(one);
+
+	if (error)
+		return error;
+	error = fdio_pipe(two);
+	for (int i = 0; i < 2; i++) {
+		close(one[i]);
+		if (!error)
+			close(two[i]);
+	}
+	return error;
+}
+
 /* Returns 0, -EAGAIN when the name changed hands meanwhile, or -errno. */
 static int make_and_lock(struct fifo *fifo, const char *path, mode_t mode,
 			 bool is_exclusive)
 {
+	int error = check_descriptors();
+
+	if (error)
+		return error;
 	fifo->is_new = mkfifo(path, S_IRUSR | S_IWUSR) == 0;
 	if (!fifo->is_new && (errno != EEXIST || is_exclusive))
 		return -errno;
@@ -98,17 +133,17 @@ static int make_and_lock(struct fifo *fifo, const char *path, mode_t mode,
 		return fifo->read_fd == -ENOENT ? -EAGAIN : fifo->read_fd;
 	if (flock(fifo->read_fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? -EADDRINUSE : -errno;
-	if (!is_still_at(fifo->read_fd, path))
-		return -EAGAIN;
+	error = check_name(fifo->read_fd, path);
+	if (error)
+		return error;
 	if (fchmod(fifo->read_fd, mode) < 0)
 		return -errno;
 	fifo->write_fd = open_checked(path, O_WRONLY, geteuid());
 	if (fifo->write_fd < 0)
 		return fifo->write_fd == -ENOENT ? -EAGAIN : fifo->write_fd;
 	/* Both ends, or we would hear ourselves only. */
-	if (!is_still_at(fifo->write_fd, path))
-		return -EAGAIN;
-	return mark_life(fifo->write_fd);
+	error = check_name(fifo->write_fd, path);
+	return error ? error : mark_life(fifo->write_fd);
 }
 
 static int create(struct fifo *fifo, const char *path, mode_t mode,
@@ -140,9 +175,29 @@ int fifo_create_new(struct fifo *fifo, const char *path, mode_t mode)
 	return create(fifo, path, mode, true);
 }
 
-bool fifo_has_name(const struct fifo *fifo)
+int fifo_has_name(const struct fifo *fifo)
 {
 	return is_still_at(fifo->read_fd, fifo->path);
+}
+
+int fifo_let_write(const struct fifo *fifo, uid_t user, mode_t mode)
+{
+	const struct {
+		struct posix_acl_xattr_header header;
+		struct posix_acl_xattr_entry entry[5];
+	} acl = {
+		.header = {POSIX_ACL_XATTR_VERSION},
+		.entry = {{ACL_USER_OBJ, ACL_READ | ACL_WRITE, 0},
+			  {ACL_USER, ACL_WRITE, user},
+			  {ACL_GROUP_OBJ, 0, 0},
+			  {ACL_MASK, ACL_WRITE, 0},
+			  {ACL_OTHER, 0, 0}},
+	};
+
+	if (fsetxattr(fifo->read_fd, "system.posix_acl_access", &acl,
+		      sizeof(acl), 0) == 0)
+		return 0;
+	return fchmod(fifo->read_fd, mode) < 0 ? -errno : 0;
 }
 
 void fifo_close(struct fifo *fifo)
@@ -154,7 +209,7 @@ void fifo_close(struct fifo *fifo)
 void fifo_remove(struct fifo *fifo)
 {
 	/* The name goes while the lock is still ours. */
-	if (fifo->read_fd >= 0 && is_still_at(fifo->read_fd, fifo->path))
+	if (fifo->read_fd >= 0 && is_still_at(fifo->read_fd, fifo->path) > 0)
 		unlink(fifo->path);
 	fifo_close(fifo);
 }
@@ -192,14 +247,16 @@ int fifo_reply_path(char *buf, size_t size, const char *server_path, pid_t pid)
 
 bool fifo_remove_if_dead(int fd, const char *path)
 {
-	int read_fd = open_checked(path, O_RDONLY, geteuid());
-	bool is_dead;
+	struct stat st;
 
-	if (read_fd < 0)
-		return false;
 	/* Its reader holds the lock for as long as it lives. */
-	is_dead = is_still_at(fd, path) && is_still_at(read_fd, path) &&
-		  flock(read_fd, LOCK_EX | LOCK_NB) == 0 && unlink(path) == 0;
-	close(read_fd);
-	return is_dead;
+	return fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+	       flock(fd, LOCK_EX | LOCK_NB) == 0 && is_still_at(fd, path) > 0 &&
+	       unlink(path) == 0;
+}
+
+const char *fifo_describe(int error)
+{
+	return error == -ENOTUNIQ ? "it is no FIFO of the expected user"
+				  : strerror(-error);
 }

@@ -39,9 +39,14 @@ int fifo_create(struct fifo *fifo, const char *path, mode_t mode);
 /* The same, but take nothing over: -EEXIST. */
 int fifo_create_new(struct fifo *fifo, const char *path, mode_t mode);
 
-/* Whether the name still is this FIFO's, also when that cannot be told. It may
- * be removed while we read (rm, tmpfiles.d(5)), and then no writer finds us. */
-bool fifo_has_name(const struct fifo *fifo);
+/* Whether the name still is this FIFO's: 0 or 1, or -errno when that cannot be
+ * told (-EMFILE). It may be removed while we read (rm, tmpfiles.d(5)), and then
+ * no writer finds us. */
+int fifo_has_name(const struct fifo *fifo);
+
+/* Let one other user write to it, and nobody else, by an access control list,
+ * acl(5); where the file system has none, all whom this mode lets. */
+int fifo_let_write(const struct fifo *fifo, uid_t user, mode_t mode);
 
 /* Close it and leave the name, or remove that, if it still is this FIFO's. A name
  * that changes hands between the look and the removal is lost: only we and root
@@ -66,5 +71,8 @@ int fifo_reply_path(char *buf, size_t size, const char *server_path, pid_t pid);
 /* Remove the name of a FIFO of this user that we have open for writing (fd) and
  * nobody reads any more, if it still is that one's; whether it did. */
 bool fifo_remove_if_dead(int fd, const char *path);
+
+/* The words for an error of these functions, -ENOTUNIQ among them. */
+const char *fifo_describe(int error);
 
 #endif

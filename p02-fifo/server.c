@@ -67,13 +67,26 @@ static void move_to_front(struct server *server, int index)
 	server->client[0] = client;
 }
 
+/* Out of descriptors as well as of places, whoever was silent longest goes. */
+static bool make_room(struct server *server, int error)
+{
+	if ((error != -EMFILE && error != -ENFILE) || server->clients == 0)
+		return false;
+	forget(server, server->clients - 1);
+	return true;
+}
+
 /* Open the reply FIFO of whoever asks for the first time. */
 static int admit(struct server *server, const struct message_request *request,
 		 const char *path)
 {
 	bool is_private = (server->options.mode & 077) == 0;
-	int fd = fifo_open_writer(path, is_private ? geteuid() : request->uid);
+	int fd;
 
+	do
+		fd = fifo_open_writer(path,
+				      is_private ? geteuid() : request->uid);
+	while (make_room(server, fd));
 	if (fd < 0)
 		return fd;
 	if (server->clients == CLIENTS_MAX)
@@ -247,9 +260,14 @@ static void serve_from(struct server *server)
 static int renew(struct server *server)
 {
 	struct fifo next;
-	int rc = fifo_create_new(&next, server->options.path,
-				 server->options.mode);
+	int rc;
 
+	do
+		rc = fifo_create_new(&next, server->options.path,
+				     server->options.mode);
+	while (make_room(server, rc));
+	if (rc == -EMFILE || rc == -ENFILE)
+		return 0; /* again at the next look */
 	if (rc)
 		return rc;
 	while (inbox_fill(&server->inbox) > 0)
@@ -263,10 +281,15 @@ static int renew(struct server *server)
 
 static int keep_name(struct server *server)
 {
+	int rc;
+
 	if (!tick_is_over(server->next_look))
 		return 0;
 	server->next_look = tick_after(TICK_S);
-	return fifo_has_name(&server->fifo) ? 0 : renew(server);
+	do
+		rc = fifo_has_name(&server->fifo);
+	while (make_room(server, rc));
+	return rc ? 0 : renew(server);
 }
 
 int server_run(struct server *server, int stop_fd)

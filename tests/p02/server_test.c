@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -367,6 +368,52 @@ static void server_ends_when_another_has_its_name(void **state)
 	assert_int_equal(after.st_mode, st.st_mode);
 }
 
+/* ---- few descriptors ---- */
+
+enum { FEW = 7 }; /* for two clients, and to look at the name */
+
+static int run_with_few_descriptors(void *arg)
+{
+	struct rlimit few;
+
+	if (getrlimit(RLIMIT_NOFILE, &few))
+		return 5;
+	few.rlim_cur = (rlim_t)support_count_fds() + FEW;
+	return setrlimit(RLIMIT_NOFILE, &few) ? 4 : run_server(arg);
+}
+
+static void start_with_few_descriptors(struct fixture *f)
+{
+	is_hasty = true;
+	f->server =
+		support_start(run_with_few_descriptors, f, &f->ready, 20000);
+	is_hasty = false;
+}
+
+static void idle_clients_keep_nobody_out(void **state)
+{
+	struct fixture *f = *state;
+	struct client *client[2 * FEW];
+
+	start_with_few_descriptors(f);
+	for (int i = 0; i < 2 * FEW; i++) {
+		client[i] = open_client(f);
+		assert_int_equal(ask_sum(client[i], i, 1, 20000), 0);
+	}
+	/* Who had to go comes back. */
+	for (int i = 0; i < 2 * FEW; i++)
+		assert_int_equal(ask_sum(client[i], i, 2, 20000), 0);
+	/* It goes on looking for its name, and finds it gone. */
+	tick_sleep_until(__real_tick_after(50 * TICK_MS));
+	assert_false(support_has_ended(&f->server));
+	assert_int_equal(unlink(f->path), 0);
+	support_wait_promised(is_served, f->path, TICK_S);
+	for (int i = 0; i < 2 * FEW; i++) {
+		assert_int_equal(ask_sum(client[i], i, 3, 20000), 0);
+		client_close(client[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +428,7 @@ int main(void)
 		CASE(fifo_that_is_removed_under_the_server_is_made_anew),
 		CASE(last_request_to_a_fifo_that_was_removed_is_answered),
 		CASE(server_ends_when_another_has_its_name),
+		CASE(idle_clients_keep_nobody_out),
 	};
 
 	return SUPPORT_MAIN(tests);
