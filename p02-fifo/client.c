@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/fdio.h"
@@ -38,6 +39,9 @@ struct client {
 	int64_t life_until;  /* how long that is new */
 	struct inbox inbox;
 	struct message_request request; /* of the next question */
+	bool is_disturbed; /* something came that was no answer of ours */
+	size_t frame_size;
+	unsigned char frame[PIPE_BUF]; /* with the present request */
 };
 
 /* In our name if it is free. */
@@ -54,7 +58,7 @@ static int make_reply_fifo(struct client *client)
 		rc = fifo_reply_path(path, sizeof(path), options->path,
 				     client->request.pid);
 		if (!rc)
-			rc = fifo_create(&client->fifo, path, options->mode);
+			rc = fifo_create(&client->fifo, path, 0600);
 	}
 	return rc;
 }
@@ -150,6 +154,18 @@ static int watch_directory(const char *path)
 	return watch;
 }
 
+/* Another user's server may not write to our FIFO yet; root may. */
+static int let_server_answer(const struct client *client)
+{
+	struct stat st;
+
+	if (fstat(client->server_fd, &st) < 0)
+		return -errno;
+	if (st.st_uid == geteuid() || st.st_uid == 0)
+		return 0;
+	return fifo_let_write(&client->fifo, st.st_uid, client->options.mode);
+}
+
 /* Open the server's FIFO, once there is a server. */
 static int connect_to_server(struct client *client, int64_t deadline)
 {
@@ -182,7 +198,7 @@ static int connect_to_server(struct client *client, int64_t deadline)
 	fdio_close(&watch);
 	client->server_fd = rc;
 	client->life_until = 0;
-	return rc < 0 ? rc : 0;
+	return rc < 0 ? rc : let_server_answer(client);
 }
 
 /* Before the request, as a server that dies behind it may have read it. One that
@@ -198,14 +214,14 @@ static void note_life(struct client *client)
 
 /* Make room for the whole of it or fail: POSIX says that a write(2) of up to
  * PIPE_BUF bytes into a FIFO is never done by halves. */
-static int write_at_once(struct client *client, const void *frame, size_t size,
-			 int64_t deadline)
+static int write_request(struct client *client, int64_t deadline)
 {
 	for (;;) {
 		int rc;
 
 		note_life(client);
-		if (write(client->server_fd, frame, size) >= 0)
+		if (write(client->server_fd, client->frame,
+			  client->frame_size) >= 0)
 			return 0;
 		rc = -errno;
 		if (rc == -EAGAIN)
@@ -220,7 +236,6 @@ static int write_at_once(struct client *client, const void *frame, size_t size,
 static int send_request(struct client *client, const char *expression,
 			int64_t deadline)
 {
-	unsigned char frame[PIPE_BUF];
 	const size_t header_size = sizeof(struct frame_header);
 	struct frame_header header;
 	ssize_t size;
@@ -228,24 +243,23 @@ static int send_request(struct client *client, const char *expression,
 
 	client->request.head.number++;
 	size = message_pack_request(&client->request, expression,
-				    frame + header_size,
-				    sizeof(frame) - header_size);
+				    client->frame + header_size,
+				    sizeof(client->frame) - header_size);
 	if (size < 0)
 		return (int)size;
 	header = frame_header_make(MESSAGE_REQUEST, (uint32_t)size);
-	memcpy(frame, &header, header_size);
+	memcpy(client->frame, &header, header_size);
+	client->frame_size = header_size + (size_t)size;
 	if (client->server_fd < 0)
 		rc = connect_to_server(client, deadline);
-	if (rc)
-		return rc;
-	return write_at_once(client, frame, header_size + (size_t)size,
-			     deadline);
+	return rc ? rc : write_request(client, deadline);
 }
 
 /* The answer to the present request, if it has come. Anything else in our
  * FIFO is an answer to an earlier one that was given up, or garbage. */
 static bool take_answer(struct client *client, struct message_reply *reply)
 {
+	const uint64_t skipped = client->inbox.skipped;
 	const void *payload;
 	uint32_t type;
 	ssize_t size;
@@ -254,40 +268,64 @@ static bool take_answer(struct client *client, struct message_reply *reply)
 		if (type != MESSAGE_REPLY ||
 		    message_parse_reply(payload, (size_t)size, reply) != 0)
 			inbox_reject(&client->inbox, payload);
-		else if (reply->head.nonce == client->request.head.nonce &&
-			 reply->head.number == client->request.head.number)
+		else if (reply->head.nonce != client->request.head.nonce)
+			client->is_disturbed = true;
+		else if (reply->head.number == client->request.head.number)
 			return true;
 	}
+	client->is_disturbed |= client->inbox.skipped != skipped;
 	return false;
+}
+
+/* What was not for us may have filled our FIFO when the answer came, and servers
+ * keep none: the request goes out once more. */
+static int ask_again(struct client *client, int64_t deadline)
+{
+	if (!client->is_disturbed)
+		return 0;
+	client->is_disturbed = false;
+	return write_request(client, deadline);
+}
+
+/* Wait for more of it until the time to look. Returns as inbox_fill(), or -EINTR
+ * on a stop. */
+static int wait_and_fill(struct client *client, int64_t look)
+{
+	int rc = wait_for(client, client->fifo.read_fd, look);
+
+	if (rc == -ETIMEDOUT || (rc == -EINTR && !is_stopped(client)))
+		rc = 0;
+	return rc ? rc : inbox_fill(&client->inbox);
 }
 
 static int receive_answer(struct client *client, struct message_reply *reply,
 			  int64_t deadline)
 {
+	int64_t look = earlier(deadline, tick_after(LOOK_AGAIN_NS));
 	int rc = inbox_fill_soon(&client->inbox);
 
-	for (;;) {
-		if (rc < 0)
-			return rc;
+	while (rc >= 0) {
 		if (take_answer(client, reply))
 			return 0;
-		rc = wait_for(client, client->fifo.read_fd,
-			      earlier(deadline, tick_after(LOOK_AGAIN_NS)));
-		if ((rc == -ETIMEDOUT && !tick_is_over(deadline)) ||
-		    (rc == -EINTR && !is_stopped(client)))
-			rc = 0; /* time to look */
-		if (rc < 0)
-			return rc;
-		rc = inbox_fill(&client->inbox);
-		if (rc || has_same_server(client))
+		rc = wait_and_fill(client, look);
+		if (rc < 0 || (rc > 0 && !tick_is_over(look)))
 			continue;
-		/* Once more: it may have answered and ended since. */
-		rc = inbox_fill(&client->inbox);
-		if (rc == 0) {
+		if (!has_same_server(client)) {
+			/* Once more: it may have answered and ended since. */
+			rc = inbox_fill(&client->inbox);
+			if (rc)
+				continue;
 			fdio_close(&client->server_fd);
 			return -EPIPE;
 		}
+		if (!tick_is_over(look))
+			continue;
+		if (tick_is_over(deadline))
+			return take_answer(client, reply) ? 0 : -ETIMEDOUT;
+		look = earlier(deadline, tick_after(LOOK_AGAIN_NS));
+		rc = ask_again(client, deadline);
 	}
+	return rc;
 }
 
 int client_ask(struct client *client, const char *expression, int64_t deadline,

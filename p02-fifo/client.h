@@ -17,14 +17,16 @@
 struct client_options {
 	const char *path; /* the server's FIFO */
 	uid_t owner;      /* of the server's FIFO, or FIFO_ANY_USER */
-	mode_t mode;      /* of our reply FIFO: 0600, or with a write bit for a
-			   * server of another user */
+	mode_t mode;      /* of our reply FIFO for a server of another user,
+			   * where it alone cannot be let in: see
+			   * fifo_let_write() */
 	int stop_fd;      /* readable: give up (-EINTR); -1: none */
 };
 
 struct client; /* opaque */
 
-/* Make the reply FIFO; waits for nobody. Its name has our pid; where another
+/* Make the reply FIFO, which is ours alone, but for the user of the server that
+ * is found; waits for nobody. A process may have any number of them. Its name has our pid; where another
  * process has that name, of a PID namespace of its own or of somebody who would
  * keep us from asking, a number that is no pid. Returns 0 or what fifo_create()
  * says. SIGPIPE must be ignored by the caller. */
@@ -33,7 +35,8 @@ int client_open(struct client **out, const struct client_options *options);
 const char *client_reply_path(const struct client *client);
 
 /* Send one expression and wait for its answer: 0 with *error and *value as of
- * expr_evaluate(), or
+ * expr_evaluate(). Where others have written into our FIFO meanwhile, which may
+ * have had no room for the answer then, it is sent again. Or
  *	-ENOENT		there was no server until the deadline
  *	-ETIMEDOUT	there is one, but no answer came
  *	-EPIPE		the server ended before it answered, or a moment

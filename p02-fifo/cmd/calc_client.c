@@ -46,8 +46,9 @@ static void parse(struct arguments *a, int argc, char **argv)
 		CLI_ON("quiet", 'q', &a->is_quiet,
 		       "Print results without \"Result: \""),
 		CLI_MODE("mode", 'm', "OCTAL", &a->client.mode, 0600,
-			 "Mode of the reply FIFO (default 600); 622 for a "
-			 "server of another user"),
+			 "Mode of the reply FIFO for a server of another user "
+			 "where there are no access control lists (default "
+			 "600, which lets root in; 622: everybody)"),
 		CLI_CALL("server-user", 'u', "USER", find_user,
 			 &a->client.owner,
 			 "Whose the server's FIFO must be (default: you)"),
@@ -87,7 +88,8 @@ static struct client *open_client(const struct arguments *arguments)
 	if (is_named && (rc || strcmp(usual, client_reply_path(client)) != 0))
 		objname_release(OBJNAME_FIFO, usual);
 	if (rc)
-		die_errno(rc, "cannot make a reply FIFO beside %s", path);
+		die("cannot make a reply FIFO beside %s: %s", path,
+		    fifo_describe(rc));
 	objname_made(OBJNAME_FIFO, client_reply_path(client));
 	return client;
 }

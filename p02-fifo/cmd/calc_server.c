@@ -11,6 +11,7 @@
 #include "lib/cmd/die.h"
 #include "lib/cmd/stop.h"
 #include "lib/objname.h"
+#include "p02-fifo/fifo.h"
 #include "p02-fifo/server.h"
 
 struct arguments {
@@ -85,9 +86,9 @@ static void print_event(const struct server_event *event, void *arg)
 		objname_each(clean_up, NULL); /* it was killed before that */
 
 	if (event->kind == SERVER_DROPPED)
-		die_warn_errno(event->error,
-			       "no answer for client %d, dropped: %s",
-			       (int)event->pid, event->reply_path);
+		die_warn("no answer for client %d, dropped: %s: %s",
+			 (int)event->pid, event->reply_path,
+			 fifo_describe(event->error));
 	if (event->kind == SERVER_GARBAGE)
 		die_warn("skipped %" PRIu64 " bytes that were no request",
 			 event->skipped);
@@ -163,6 +164,6 @@ int main(int argc, char **argv)
 		    "now",
 		    path);
 	if (rc)
-		die_errno(rc, "cannot go on reading %s", path);
+		die("cannot go on reading %s: %s", path, fifo_describe(rc));
 	return EXIT_SUCCESS;
 }

@@ -213,6 +213,53 @@ static void server_that_has_just_begun_is_waited_for(void **state)
 	fifo_close(server);
 }
 
+/* ---- not the only one ---- */
+
+static void two_clients_of_one_process_get_their_own_answers(void **state)
+{
+	struct fixture *f = *state;
+	struct client *second;
+
+	start(f);
+	f->client = open_client(f);
+	second = open_client(f);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(ask_sum(f->client, i, 1, 20000), 0);
+		assert_int_equal(ask_sum(second, i, 2, 20000), 0);
+	}
+	client_close(second);
+	assert_int_equal(ask_sum(f->client, 3, 3, 20000), 0);
+}
+
+/* As somebody whom its mode lets write. */
+static int open_reply_fifo(const struct client *client)
+{
+	int fd = open(client_reply_path(client),
+		      O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void client_whose_fifo_others_fill_asks_again(void **state)
+{
+	struct fixture *f = *state;
+	char garbage[4096] = "";
+	int fd;
+
+	start(f);
+	f->client = open_client(f);
+	assert_int_equal(ask_sum(f->client, 1, 1, 20000), 0);
+	fd = open_reply_fifo(f->client);
+	for (int i = 0; i < 3; i++) {
+		while (write(fd, garbage, sizeof(garbage)) > 0)
+			;
+		assert_int_equal(errno, EAGAIN);
+		assert_int_equal(ask_sum(f->client, i, 2, 20000), 0);
+	}
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +270,8 @@ int main(void)
 		CASE(server_that_dies_is_noticed_when_the_next_was_quicker),
 		CASE(server_that_died_before_we_asked_is_no_matter),
 		CASE(server_that_has_just_begun_is_waited_for),
+		CASE(two_clients_of_one_process_get_their_own_answers),
+		CASE(client_whose_fifo_others_fill_asks_again),
 	};
 
 	return SUPPORT_MAIN(tests);

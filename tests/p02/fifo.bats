@@ -271,6 +271,29 @@ unnote() {
 	assert_nothing_left
 }
 
+@test "a server of another user may answer, and no third one can write to the client" {
+	need_second_user
+	chmod 755 "$BATS_TEST_TMPDIR" "$SCRATCH"
+	start_server --ready listening setpriv --reuid=65534 --clear-groups \
+		./calc_server -q --mode=622
+	mkfifo lines
+	./calc_client -q --server-user=nobody --mode=622 <lines >out 3>&- &
+	client=$!
+	exec 7>lines
+	echo 1+1 >&7
+	wait_for_line out '^2$' 30
+	may_write() {
+		setpriv --reuid="$1" --clear-groups test -w "/tmp/calc_client_$client"
+	}
+	may_write 65534
+	run ! may_write 65533
+	exec 7>&-
+	wait $client
+	# Of a FIFO in the way it says what it is, and in no other words.
+	run -1 ./calc_client --mode=622 1+1
+	assert_output 'calc_client: /tmp/calc_server is no FIFO of the expected user (--server-user)'
+}
+
 @test "what is no FIFO of ours is refused and left alone" {
 	echo precious >/tmp/calc_server
 	run ./calc_server
