@@ -122,7 +122,7 @@ static char *after_part(char *at)
 	if (quote != '\'' && quote != '"')
 		return at;
 	for (; *at != quote; at++) {
-		if (quote == '"' && *at == '\\' && at[1])
+		if (quote == '"' && *at == '\\')
 			at++;
 		if (*at == '\0')
 			return NULL;
