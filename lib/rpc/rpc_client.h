@@ -133,7 +133,8 @@ int rpc_client_poll_fd(struct rpc_client *client);
 unsigned int rpc_client_process(struct rpc_client *client);
 
 /* Wait until a call has ended, or until the deadline. Returns how many have, 0
- * when none is in flight, -ETIMEDOUT or -EINTR (a signal handler ran). */
+ * when none is in flight, -ETIMEDOUT or -EINTR (a signal handler ran, or we were
+ * stopped, as by Ctrl-Z, and go on: signal(7)). */
 int rpc_client_wait(struct rpc_client *client, int64_t deadline);
 
 /* ---- settings, for the calls that follow ---- */

@@ -1,5 +1,6 @@
 #include "p11-barrier/cmd/member.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -98,7 +99,7 @@ static bool meet(struct member *member, struct sysv_barrier *barrier,
 		 unsigned int round, struct rng *rng)
 {
 	const struct member_plan *plan = member->plan;
-	int64_t pause;
+	int64_t pause, deadline;
 	int rc;
 
 	if (plan->jitter_ns) {
@@ -114,7 +115,12 @@ static bool meet(struct member *member, struct sysv_barrier *barrier,
 		return false;
 	if (dies_in(member, round))
 		prepare_to_die(member, round);
-	rc = sysv_barrier_wait_until(barrier, tick_after(plan->timeout_ns));
+	/* No handler of ours interrupts it, but Ctrl-Z and fg do: semop(2) is
+	 * not restarted after a stop. */
+	deadline = tick_after(plan->timeout_ns);
+	do
+		rc = sysv_barrier_wait_until(barrier, deadline);
+	while (rc == -EINTR);
 	if (rc == SYSV_BARRIER_SERIAL || rc == 0)
 		return tell(member, rc ? REFEREE_SERIAL : REFEREE_PASSED, round,
 			    0);
@@ -129,9 +135,10 @@ int member_run(void *arg)
 	struct rng rng;
 	int rc;
 
-	/* Ctrl-C is for the parent, which ends us; SIGTERM sent to us alone is
-	 * a death like any other. */
+	/* Ctrl-C and a hangup are for the parent, which ends us; SIGTERM sent to
+	 * us alone is a death like any other. */
 	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
 	/* Or the parent's end would outlive it. */
 	close(member->other_end);
