@@ -231,6 +231,24 @@ write_rpc_chapter() {
 	assert [ ! -e p16-rpc/myrpc ]
 }
 
+# What make would run; the README is there to be named.
+@test "what takes a chapter hands it on" {
+	local target
+	touch p01-fix/README.md
+	for target in test test-long check stress; do
+		run make -n "$target" P=p01
+		assert_line --regexp '^tests/run-all .*--chapter "?p01"?'
+	done
+	run make -n fuzz P=p01
+	assert_line 'tests/fuzz/run 60 p01'
+	run make -n doctest P=p01
+	assert_line 'scripts/doctest p01-fix/README.md'
+	for target in check-docs breaks; do
+		run make -n "$target" P=p01
+		assert_line --regexp '^scripts/check-[a-z]+ p01-fix$'
+	done
+}
+
 @test "rpcstub's sources are made first, and libraries bring along theirs" {
 	type -P rpcgen && pkg-config --exists libtirpc || skip 'needs rpcgen'
 	write_rpc_chapter
