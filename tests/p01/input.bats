@@ -50,7 +50,7 @@ refuses() {
 
 @test "an unknown option is a usage error" {
 	refuses 2 "unrecognized option '--colour'" --colour ls
-	refuses 2 "requires an argument" ls -c
+	refuses 2 "requires an argument" -c
 }
 
 @test "a capacity that is none is a usage error" {
