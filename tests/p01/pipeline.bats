@@ -261,7 +261,7 @@ capacity() {
 	assert_equal "$status" 126
 }
 
-@test "a script without #! is run as every shell runs it" {
+@test "a script without a first line is run as by every shell" {
 	echo 'cat; echo "$#: $1"' >script
 	chmod +x script
 	run ./mypipe "echo in" "./script 'a b'" cat
