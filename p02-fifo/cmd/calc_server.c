@@ -9,6 +9,7 @@
 
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
 #include "lib/cmd/stop.h"
 #include "lib/objname.h"
 #include "p02-fifo/fifo.h"
@@ -135,6 +136,7 @@ int main(int argc, char **argv)
 	int rc;
 
 	parse(&arguments, argc, argv);
+	out_as_log();
 	path = arguments.server.path;
 	rc = stop_install();
 	if (rc)

@@ -362,6 +362,25 @@ unnote() {
 	grep -q 'Received: 1?\[2J?2 from' "$SERVER_OUT"
 }
 
+@test "a log that nobody reads stops no client, and does not keep it from a stop" {
+	mkfifo unread
+	exec 7<>unread
+	start_server sh -c 'exec ./calc_server >unread 2>&1 7>&-'
+	# Some 200 bytes of log each, and a pipe holds 65,536.
+	seq -f '%.0f + 1' 1000 | ./calc_client -q --timeout=20s >out 7>&-
+	seq 2 1001 | cmp - out
+	# Who reads again learns how much is missing.
+	run dd <&7 of=log iflag=nonblock status=none
+	run -0 ./calc_client -q 1+1 7>&-
+	run dd <&7 of=log iflag=nonblock status=none
+	grep '^calc_server: [0-9]* lines dropped: nobody read them$' log
+	seq -f '%.0f + 1' 1000 | ./calc_client -q --timeout=20s >out 7>&-
+	stop_server
+	assert_equal "$status" 0
+	exec 7>&-
+	assert_nothing_left
+}
+
 @test "an unwilling command line is one line and exit 2" {
 	for arguments in --no-such-option --timeout=soon --timeout=-1s \
 		--mode=8 --mode=400 --fifo= --server-user=nobody-of-that-name; do
