@@ -3,8 +3,8 @@
  * It leaves waiting jobs in the queue, where the kernel sorts them and a full
  * queue holds submitters back, and takes a message only when a worker is
  * free. It looks into the journal as well: when it starts, when it runs out
- * of messages and each second from then on, and, with aging, before each
- * start. There it finds jobs whose message a crash or a thief has taken. A
+ * of messages, before a start if that was a second ago, and, with aging, before
+ * each start. There it finds jobs whose message a crash or a thief has taken. A
  * message of a job that is running or has ended is dropped. Nothing is
  * printed here: see report.
  */

@@ -161,13 +161,11 @@ int intake_next(struct intake *intake, const struct job **job)
 {
 	int64_t aging_ns = intake->options->aging_ns;
 	int error = take_ticket(intake);
-	bool must_look = hand_waiting(&intake->hand) == 0 &&
-			 tick_is_over(intake->next_look);
+	/* However many tickets there are, a job without one may be the most
+	 * urgent. And with aging, those whose time may have come lie further
+	 * back in the queue, where the kernel shows them to nobody. */
+	bool must_look = tick_is_over(intake->next_look) || aging_ns > 0;
 
-	/* Those whose time may have come lie further back in the queue, where
-	 * the kernel shows them to nobody; but the journal does. */
-	if (aging_ns > 0)
-		must_look = true;
 	if (!error && must_look)
 		error = intake_look_into_journal(intake);
 	if (error)

@@ -167,12 +167,12 @@ static void a_job_that_is_being_submitted_is_not_touched(void **state)
 }
 
 /* As the kernel leaves a submitter that was killed in between. */
-static void submit_without_message(const char *command)
+static void submit_without_message(const char *command, uint32_t priority)
 {
 	struct submission submission;
 	struct job *job;
 
-	assert_int_equal(job_new(command, 0, &job), 0);
+	assert_int_equal(job_new(command, priority, &job), 0);
 	assert_int_equal(
 		submission_begin(&submission, &f.journal, f.queue_name, job),
 		0);
@@ -185,9 +185,19 @@ static void submit_without_message(const char *command)
 static void a_submitter_that_died_before_sending_has_submitted(void **state)
 {
 	(void)state;
-	submit_without_message("true");
+	submit_without_message("true", 0);
 	drain();
 	assert_string_equal(events(), "found 0 1;started 1 0;ended 1 0;");
+}
+
+static int times(const char *event)
+{
+	const char *at = events();
+	int n = 0;
+
+	for (; (at = strstr(at, event)); at++)
+		n++;
+	return n;
 }
 
 static void wait_for_event(const char *event)
@@ -217,13 +227,13 @@ static void a_job_without_a_message_wakes_a_free_worker(void **state)
 
 	submit(read_gate, 0); /* one is busy, one is free */
 	wait_for_event("started 1 0;");
-	submit_without_message("true");
+	submit_without_message("true", 0);
 	wait_for_event("ended 2 0;");
 	fd = open(gate, O_WRONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	close(fd);
 	wait_for_event("ended 1 0;");
-	submit_without_message("true"); /* both are free */
+	submit_without_message("true", 0); /* both are free */
 	wait_for_event("ended 3 0;");
 	assert_int_equal(child_end(pid, 0, &status), 0);
 }
@@ -371,6 +381,7 @@ int64_t __wrap_tick_after(int64_t timeout_ns);
 
 static uint32_t lingers;
 static bool is_hasty; /* what comes each second, or later, comes soon */
+static bool is_lazy;  /* what comes each second does not */
 
 /* Each linger is short, and brings one more job. */
 int64_t __wrap_tick_after(int64_t timeout_ns)
@@ -378,6 +389,8 @@ int64_t __wrap_tick_after(int64_t timeout_ns)
 	if (is_hasty &&
 	    (timeout_ns == TICK_S || timeout_ns == DISPATCHER_HOLD_NS))
 		return __real_tick_after(10 * TICK_MS);
+	if (is_lazy && timeout_ns == TICK_S)
+		return TICK_NEVER;
 	if (timeout_ns != LINGER_NS)
 		return __real_tick_after(timeout_ns);
 	fixture_submit(&f, &f.journal, "true", ++lingers);
@@ -394,6 +407,78 @@ static void a_burst_is_waited_for_while_it_lasts_but_not_for_ever(void **state)
 	d.options.linger_ns = LINGER_NS;
 	drain();
 	assert_int_equal(strncmp(events(), first, strlen(first)), 0);
+}
+
+/* ---- a busy queue ------------------------------------------------------------------ */
+
+/* One worker that has job 1 until open_gate(). */
+static pid_t start_at_gate(char gate[256])
+{
+	char read_gate[300];
+	pid_t pid;
+
+	snprintf(gate, 256, "%s", scratch_path(&f.scratch, "gate"));
+	snprintf(read_gate, sizeof(read_gate), "read line <%s || :", gate);
+	assert_int_equal(mkfifo(gate, 0600), 0);
+	assert_int_equal(child_fork(fixture_dispatch, &d, &pid), 0);
+	submit(read_gate, 0);
+	wait_for_event("started 1 0;");
+	return pid;
+}
+
+static void open_gate(const char *gate)
+{
+	int fd = open(gate, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void a_job_without_a_message_overtakes_those_that_are_less_urgent(
+	void **state)
+{
+	char gate[256];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	is_hasty = true;
+	pid = start_at_gate(gate);
+	is_hasty = false;
+	for (int i = 2; i < 6; i++)
+		submit("true", 15);
+	submit_without_message("true", 31);
+	submit_without_message("true", 7);
+	/* The next look is due: each second, which comes soon. */
+	tick_sleep_until(__real_tick_after(20 * TICK_MS));
+	open_gate(gate);
+	wait_for_event("ended 7 0;");
+	assert_non_null(strstr(events(), "ended 1 0;started 6 0;ended 6 0;"
+					 "started 2 0;"));
+	assert_non_null(strstr(events(), "ended 5 0;started 7 0;"));
+	assert_int_equal(child_end(pid, 20 * TICK_S, &status), 0);
+}
+
+/* The kernel shows nobody what is not the first, and no second is over. */
+static void aging_finds_an_old_job_deep_in_the_queue(void **state)
+{
+	char gate[256];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	d.options.aging_ns = TICK_US;
+	is_lazy = true;
+	pid = start_at_gate(gate);
+	is_lazy = false;
+	submit("true", 0);
+	tick_sleep_until(tick_after(TICK_MS));
+	submit("true", 31);
+	submit("true", 31);
+	open_gate(gate);
+	wait_for_event("ended 4 0;");
+	assert_non_null(strstr(events(), "ended 1 0;started 2 0;"));
+	assert_int_equal(child_end(pid, 20 * TICK_S, &status), 0);
 }
 
 /* ---- the queue's name ------------------------------------------------------------- */
@@ -451,16 +536,6 @@ static void a_dispatcher_ends_within_a_second_when_another_has_its_name(
 }
 
 /* ---- what a last run has left ----------------------------------------------------- */
-
-static int times(const char *event)
-{
-	const char *at = events();
-	int n = 0;
-
-	for (; (at = strstr(at, event)); at++)
-		n++;
-	return n;
-}
 
 /* As one of the command's processes does; ours must not inherit it. */
 static int hold_run(void *arg)
@@ -602,6 +677,8 @@ int main(void)
 		CASE(a_job_that_is_being_submitted_is_not_touched),
 		CASE(a_submitter_that_died_before_sending_has_submitted),
 		CASE(a_job_without_a_message_wakes_a_free_worker),
+		CASE(a_job_without_a_message_overtakes_those_that_are_less_urgent),
+		CASE(aging_finds_an_old_job_deep_in_the_queue),
 		CASE(an_unsound_record_is_reported_and_set_aside),
 		CASE(a_record_under_the_name_of_another_is_not_run),
 		CASE(a_job_that_ended_and_was_not_removed_does_not_run_again),
