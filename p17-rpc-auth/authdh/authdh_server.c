@@ -88,7 +88,6 @@ static void forget(struct authdh_server *server, struct conversation *c)
 
 	if (user->floor_us < c->last_us)
 		user->floor_us = c->last_us;
-	dh_wipe(c->key, DH_DES);
 	c->is_used = false;
 	/* Another nickname in the same place; where the numbers end, they
 	 * begin anew at the place's own. */

@@ -49,6 +49,9 @@ static void full_name_comes_once_and_then_the_nickname(void **state)
 		assert_int_equal(people_call(&people, alice, &who), AUTH_OK);
 		assert_true(who.has_uid && who.is_proved);
 		assert_int_equal(who.uid, 1000);
+		/* Of no group: not of root's either. */
+		assert_int_equal(who.gid, UINT32_MAX);
+		assert_int_equal(who.n_gids, 0);
 		assert_string_equal(who.name, "unix.1000@test");
 	}
 	assert_int_equal(authdh_client_fullnames(alice), 1);
@@ -328,11 +331,11 @@ static void call_outside_its_window_is_refused(void **state)
 
 static void window_of_a_client_is_cut_to_the_servers(void **state)
 {
-	const struct authdh_client_options options = {
+	static const uint32_t windows_s[] = {301, 1000000};
+	struct authdh_client_options options = {
 		.secret = &people.secret[ALICE],
 		.server =
 			keys_find(&people.publics, people.secret[SERVER].name),
-		.window_s = 1000000,
 		.now_us = client_clock,
 		.arg = &people.clocks,
 	};
@@ -340,12 +343,19 @@ static void window_of_a_client_is_cut_to_the_servers(void **state)
 	AUTH *alice;
 
 	(void)state;
-	assert_int_equal(authdh_client_create(&alice, &options), 0);
-	message_make(&late, alice);
-	people.clocks.server += 301 * SECOND;
-	assert_int_equal(message_ask(&people, &late, &who, &verf),
-			 AUTH_REJECTEDVERF);
-	auth_destroy(alice);
+	for (int i = 0; i < 2; i++) {
+		options.window_s = windows_s[i];
+		assert_int_equal(authdh_client_create(&alice, &options), 0);
+		message_make(&late, alice);
+		people.clocks.server = people.clocks.client + 301 * SECOND;
+		assert_int_equal(message_ask(&people, &late, &who, &verf),
+				 AUTH_REJECTEDVERF);
+		people.clocks.server -= SECOND;
+		assert_int_equal(message_ask(&people, &late, &who, &verf),
+				 AUTH_OK);
+		people.clocks.client += SECOND;
+		auth_destroy(alice);
+	}
 }
 
 /* ---- who is not who he says ---- */
@@ -417,6 +427,50 @@ static void nickname_of_nobody_begins_anew(void **state)
 	auth_destroy(alice);
 }
 
+static void nickname_of_the_server_before_is_nobodys_here(void **state)
+{
+	AUTH *alice = people_client(&people, ALICE);
+	AUTH *bob = people_client(&people, BOB);
+
+	(void)state;
+	assert_int_equal(people_call(&people, alice, &who), AUTH_OK);
+	open_next_server();
+	assert_int_equal(people_call(&people, bob, &who), AUTH_OK);
+	assert_int_equal(people_call(&people, alice, &who), AUTH_REJECTEDCRED);
+	auth_destroy(alice);
+	auth_destroy(bob);
+}
+
+static void silent_longest_is_forgotten(void **state)
+{
+	AUTH *auth[PEOPLE];
+
+	(void)state;
+	authdh_server_close(people.server);
+	people_open_server(&people, PEOPLE - 1);
+	for (int i = 0; i < PEOPLE; i++)
+		auth[i] = people_client(&people, i);
+	/* By full name, and by nickname; the host by its full name alone. */
+	assert_int_equal(people_call(&people, auth[ALICE], &who), AUTH_OK);
+	assert_int_equal(people_call(&people, auth[ALICE], &who), AUTH_OK);
+	assert_int_equal(people_call(&people, auth[BOB], &who), AUTH_OK);
+	assert_int_equal(people_call(&people, auth[BOB], &who), AUTH_OK);
+	assert_int_equal(people_call(&people, auth[HOST], &who), AUTH_OK);
+	assert_int_equal(people_call(&people, auth[SERVER], &who), AUTH_OK);
+	assert_int_equal(people_call(&people, auth[ALICE], &who),
+			 AUTH_REJECTEDCRED);
+	assert_int_equal(people_call(&people, auth[BOB], &who), AUTH_OK);
+	assert_int_equal(people_call(&people, auth[HOST], &who), AUTH_OK);
+	assert_true(AUTH_REFRESH(auth[ALICE], NULL));
+	assert_int_equal(people_call(&people, auth[ALICE], &who), AUTH_OK);
+	assert_int_equal(people_call(&people, auth[SERVER], &who),
+			 AUTH_REJECTEDCRED);
+	assert_int_equal(people_call(&people, auth[BOB], &who), AUTH_OK);
+	assert_int_equal(people_call(&people, auth[HOST], &who), AUTH_OK);
+	for (int i = 0; i < PEOPLE; i++)
+		auth_destroy(auth[i]);
+}
+
 static void one_user_cannot_drive_out_the_others(void **state)
 {
 	enum { PLACES = 16, MANY = 100 };
@@ -434,7 +488,9 @@ static void one_user_cannot_drive_out_the_others(void **state)
 		assert_int_equal(people_call(&people, alice, &who), AUTH_OK);
 		auth_destroy(alice);
 	}
-	assert_true(authdh_server_count(people.server) < PLACES);
+	/* Bob's, and an eighth of the table and the latest one of hers. */
+	assert_int_equal(authdh_server_count(people.server),
+			 1 + PLACES / 8 + 1);
 	assert_int_equal(people_call(&people, bob, &who), AUTH_OK);
 	assert_int_equal(authdh_client_fullnames(bob), 1);
 	auth_destroy(bob);
@@ -548,6 +604,8 @@ int main(void)
 		CASE(name_of_another_is_refused),
 		CASE(nickname_of_another_is_refused),
 		CASE(nickname_of_nobody_begins_anew),
+		CASE(nickname_of_the_server_before_is_nobodys_here),
+		CASE(silent_longest_is_forgotten),
 		CASE(one_user_cannot_drive_out_the_others),
 		CASE(any_bit_that_is_changed_is_noticed),
 		CASE(reply_of_somebody_else_is_refused),
