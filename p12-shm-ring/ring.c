@@ -233,7 +233,6 @@ static int attach(struct ring **ring, int fd, enum ring_side side,
 	int seals = fcntl(fd, F_GET_SEALS), again, rc;
 	struct identity_role role;
 
-	*ring = NULL;
 	if (seals < 0 && errno != EINVAL)
 		return -errno;
 	if (seals < 0 || (seals & F_SEAL_SHRINK) == 0)
@@ -256,26 +255,25 @@ static int attach(struct ring **ring, int fd, enum ring_side side,
 int ring_attach(struct ring **ring, int fd, enum ring_side side,
 		const struct ring_options *options)
 {
+	*ring = NULL;
 	return attach(ring, fd, side, options, NULL);
 }
 
 int ring_pair(struct ring *pair[2], const struct ring_options *options)
 {
 	int fd = ring_memfd(options->capacity);
-	int rc;
+	int rc = fd < 0 ? fd
+			: attach(&pair[RING_SENDER], fd, RING_SENDER, options,
+				 NULL);
 
-	pair[RING_SENDER] = pair[RING_RECEIVER] = NULL;
-	if (fd < 0)
-		return fd;
-	rc = attach(&pair[RING_SENDER], fd, RING_SENDER, options, NULL);
 	if (!rc) {
 		rc = attach(&pair[RING_RECEIVER], fd, RING_RECEIVER, options,
 			    pair[RING_SENDER]->shared);
-		if (rc) {
+		if (rc)
 			ring_abandon(pair[RING_SENDER]);
-			pair[RING_SENDER] = NULL;
-		}
 	}
+	if (rc)
+		pair[RING_SENDER] = pair[RING_RECEIVER] = NULL;
 	fdio_close(&fd);
 	return rc;
 }

@@ -109,16 +109,14 @@ int spsc_validate(const struct spsc *shared, size_t bytes, uint64_t item_bytes,
 	return 0;
 }
 
-/* Both indices, which are sound towards each other. */
-static int find_place(struct spsc *shared, enum spsc_role role,
-		      uint64_t capacity, uint64_t *tail, uint64_t *head)
+/* Both indices, which are sound towards each other, one of them being ours. */
+static int find_place(struct spsc *shared, uint64_t capacity, uint64_t *tail,
+		      uint64_t *head)
 {
 	/* Acquire: see spsc_find_room() and spsc_find_items(). The head first:
 	 * the consumer may go on meanwhile, and must not seem to be ahead. */
 	*head = __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE);
 	*tail = __atomic_load_n(&shared->tail, __ATOMIC_ACQUIRE);
-	if (role == SPSC_PRODUCER)
-		*head = __atomic_load_n(&shared->head, __ATOMIC_ACQUIRE);
 	return *tail - *head > capacity ? -EBADMSG : 0;
 }
 
@@ -126,7 +124,7 @@ int spsc_produce(struct spsc_producer *producer, struct spsc *shared,
 		 uint64_t item_bytes, uint64_t capacity)
 {
 	uint64_t tail, head;
-	int error = find_place(shared, SPSC_PRODUCER, capacity, &tail, &head);
+	int error = find_place(shared, capacity, &tail, &head);
 
 	if (error)
 		return error;
@@ -155,7 +153,7 @@ int spsc_consume(struct spsc_consumer *consumer, struct spsc *shared,
 		 uint64_t item_bytes, uint64_t capacity)
 {
 	uint64_t tail, head;
-	int error = find_place(shared, SPSC_CONSUMER, capacity, &tail, &head);
+	int error = find_place(shared, capacity, &tail, &head);
 
 	if (error)
 		return error;

@@ -148,8 +148,6 @@ static int wait_in_slices(struct spsc *shared, enum spsc_role self,
 		error = sleep_once(shared, self, seen, deadline);
 		if (has_news(shared, other, seen))
 			return 0;
-		if (error == -EINTR)
-			return error;
 		if (error == -ETIMEDOUT)
 			error = spsc_role_look(shared, other, seen, seat, peer);
 		if (error)

@@ -286,6 +286,66 @@ static void queue_by_name_is_made_once_and_removed_when_nobody_is_in(
 	assert_int_equal(spsc_remove(NAME), 0);
 }
 
+/* Who publishes and dies between our looks at the index and at its life. */
+static struct spsc_producer *dies;
+
+int __real_spsc_role_look(struct spsc *shared, enum spsc_role other,
+			  uint64_t seen, struct spsc_seat *seat,
+			  uint64_t *peer);
+int __wrap_spsc_role_look(struct spsc *shared, enum spsc_role other,
+			  uint64_t seen, struct spsc_seat *seat,
+			  uint64_t *peer);
+int __wrap_spsc_role_look(struct spsc *shared, enum spsc_role other,
+			  uint64_t seen, struct spsc_seat *seat, uint64_t *peer)
+{
+	const uint64_t item = 42;
+
+	if (!dies)
+		return __real_spsc_role_look(shared, other, seen, seat, peer);
+	assert_int_equal(spsc_try_push(dies, &item, 8), 0);
+	return -EOWNERDEAD;
+}
+
+static void what_is_published_right_before_a_death_is_not_missed(void **state)
+{
+	struct fixture f;
+	uint64_t item = 0;
+
+	(void)state;
+	make_both(&f, 8, CAPACITY);
+	dies = &f.p;
+	assert_int_equal(spsc_pop_until(&f.c, &item, 8, second()), 0);
+	dies = NULL;
+	assert_int_equal(item, 42);
+	unmake(&f);
+}
+
+static bool is_hidden;
+
+enum identity_life __real_identity_word_judge(uint64_t word, unsigned int bits);
+enum identity_life __wrap_identity_word_judge(uint64_t word, unsigned int bits);
+enum identity_life __wrap_identity_word_judge(uint64_t word, unsigned int bits)
+{
+	return is_hidden ? IDENTITY_UNKNOWN
+			 : __real_identity_word_judge(word, bits);
+}
+
+static void owner_that_cannot_be_judged_keeps_the_role(void **state)
+{
+	struct spsc_producer p;
+	struct fixture f;
+	uint64_t item;
+
+	(void)state;
+	make_both(&f, 8, CAPACITY);
+	is_hidden = true;
+	assert_int_equal(spsc_producer_attach(&p, f.memory, f.bytes, 8),
+			 -EBUSY);
+	assert_int_equal(spsc_pop_until(&f.c, &item, 8, a_while()), -ETIMEDOUT);
+	is_hidden = false;
+	unmake(&f);
+}
+
 static bool name_stays_locked;
 
 int __real_identity_role_give_up(const struct identity_role *role,
@@ -601,6 +661,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, note, compare)
 	const struct CMUnitTest tests[] = {
 		CASE(owner_whose_word_is_zeroed_is_missed_when_it_dies),
+		CASE(owner_that_cannot_be_judged_keeps_the_role),
+		CASE(what_is_published_right_before_a_death_is_not_missed),
 		CASE(producer_that_was_closed_is_not_taken_for_dead),
 		CASE(words_of_another_pid_namespace_are_refused),
 		CASE(child_that_adopted_the_role_has_it_after_its_parent),

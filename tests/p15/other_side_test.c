@@ -72,10 +72,36 @@ static void what_was_refused_is_not_in_and_the_rest_is_the_next_ones(
 	unmake(&f);
 }
 
+static void closing_tells_of_what_was_kept_back(void **state)
+{
+	uint64_t items[64], item = 0;
+	struct fixture f;
+
+	(void)state;
+	for (uint64_t i = 0; i < 64; i++)
+		items[i] = i;
+	make_both(&f, 8, 64);
+	assert_int_equal(spsc_try_push_many(&f.p, items, 63), 63);
+	assert_int_equal(spsc_try_put(&f.p, &items[63], 8), 0);
+	assert_int_equal(spsc_count(f.memory), 63);
+	spsc_producer_close(&f.p);
+	assert_int_equal(spsc_count(f.memory), 64);
+	assert_int_equal(spsc_try_pop(&f.c, &item, 8), 0);
+	assert_int_equal(spsc_count(f.memory), 64);
+	spsc_consumer_close(&f.c);
+	assert_int_equal(spsc_count(f.memory), 63);
+	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8), 0);
+	for (uint64_t i = 1; i < 64; i++) {
+		assert_int_equal(spsc_try_pop(&f.c, &item, 8), 0);
+		assert_int_equal(item, i);
+	}
+	unmake(&f);
+}
+
 static void closing_a_closed_handle_is_nothing(void **state)
 {
-	struct spsc_producer p;
-	struct spsc_consumer c;
+	struct spsc_producer p = {0};
+	struct spsc_consumer c = {0};
 	struct fixture f;
 
 	(void)state;
@@ -324,6 +350,29 @@ static void signal_handler_ends_a_wait(void **state)
 	unmake(&f);
 }
 
+/* Or who sleeps would not know that it has the waker's processor. */
+static void who_wakes_says_where_it_is(void **state)
+{
+	struct fixture f;
+	struct spsc *shared;
+	uint64_t item = 1;
+
+	(void)state;
+	make_both(&f, 8, 8);
+	shared = f.memory;
+	__atomic_store_n(&shared->cpu[SPSC_PRODUCER], 0, __ATOMIC_SEQ_CST);
+	assert_int_equal(spsc_try_push(&f.p, &item, 8), 0);
+	assert_int_equal(
+		__atomic_load_n(&shared->cpu[SPSC_PRODUCER], __ATOMIC_SEQ_CST),
+		0);
+	__atomic_store_n(&shared->consumer_flags, SPSC_SLEEPS,
+			 __ATOMIC_SEQ_CST);
+	assert_int_equal(spsc_try_push(&f.p, &item, 8), 0);
+	assert_true(__atomic_load_n(&shared->cpu[SPSC_PRODUCER],
+				    __ATOMIC_SEQ_CST) > 0);
+	unmake(&f);
+}
+
 /* ---- others' nonsense ------------------------------------------------------------ */
 
 static void nonsense_of_the_other_side_is_noticed(void **state)
@@ -353,6 +402,9 @@ static void nonsense_of_the_other_side_is_noticed(void **state)
 	assert_int_equal(spsc_try_push(&f.p, &item, 8), -EBADMSG);
 	assert_int_equal(spsc_try_push_many(&f.p, items, 3), -EBADMSG);
 	assert_int_equal(spsc_push(&f.p, &item, 8), -EBADMSG);
+	__atomic_store_n(&shared->head, f.p.tail - 9, /* more than fit */
+			 __ATOMIC_SEQ_CST);
+	assert_int_equal(spsc_try_push(&f.p, &item, 8), -EBADMSG);
 	unmake(&f);
 }
 
@@ -363,6 +415,7 @@ int main(void)
 			end_is_told_to_the_other_side_until_somebody_attaches),
 		cmocka_unit_test(
 			what_was_refused_is_not_in_and_the_rest_is_the_next_ones),
+		cmocka_unit_test(closing_tells_of_what_was_kept_back),
 		cmocka_unit_test(closing_a_closed_handle_is_nothing),
 		cmocka_unit_test(what_a_dead_producer_published_is_there),
 		cmocka_unit_test(
@@ -371,6 +424,7 @@ int main(void)
 		cmocka_unit_test(sleeping_consumer_in_another_process_is_woken),
 		cmocka_unit_test(sleeping_producer_in_another_process_is_woken),
 		cmocka_unit_test(signal_handler_ends_a_wait),
+		cmocka_unit_test(who_wakes_says_where_it_is),
 		cmocka_unit_test(nonsense_of_the_other_side_is_noticed),
 	};
 

@@ -21,6 +21,7 @@ static void impossible_queues_are_refused(void **state)
 	assert_int_equal(spsc_bytes(8, 12), 0);
 	assert_int_equal(spsc_bytes(UINT64_C(1) << 40, UINT64_C(1) << 40), 0);
 	assert_int_equal(spsc_bytes(UINT64_MAX, 2), 0);
+	assert_int_equal(spsc_bytes(UINT64_C(1) << 23, UINT64_C(1) << 40), 0);
 	assert_int_equal(spsc_bytes(8, SPSC_CAPACITY_MAX * 2), 0);
 	assert_int_equal(spsc_init(memory, sizeof(memory), 8, 12), -EINVAL);
 	assert_int_equal(spsc_init(memory + 64, 2048, 8, 16), -EINVAL);
@@ -63,11 +64,28 @@ static void what_is_no_queue_is_not_attached_to(void **state)
 	shared->magic--;
 	__atomic_store_n(&shared->tail, 17, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&shared->head, 0, __ATOMIC_SEQ_CST);
+	assert_int_equal(spsc_count(shared), 16);
 	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8),
 			 -EBADMSG);
+	assert_int_equal(spsc_producer_attach(&f.p, f.memory, f.bytes, 8),
+			 -EBADMSG);
+	/* And nobody has the roles. */
 	__atomic_store_n(&shared->tail, 16, __ATOMIC_SEQ_CST);
 	assert_int_equal(spsc_consumer_attach(&f.c, f.memory, f.bytes, 8), 0);
+	assert_int_equal(spsc_producer_attach(&f.p, f.memory, f.bytes, 8), 0);
 	unmake(&f);
+}
+
+static void nothing_is_read_beyond_the_memory(void **state)
+{
+	char *memory =
+		mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct spsc_consumer c;
+
+	(void)state;
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	assert_int_equal(spsc_consumer_attach(&c, memory, 0, 8), -EBADMSG);
+	munmap(memory, 4096);
 }
 
 static void each_role_is_taken_once(void **state)
@@ -205,6 +223,43 @@ static void full_and_empty_are_told(void **state)
 	assert_int_equal(spsc_try_pop(&f.c, &item, 8), -EAGAIN);
 	assert_int_equal(spsc_count(f.memory), 0);
 	unmake(&f);
+}
+
+static uint64_t push_until_full(struct fixture *f)
+{
+	uint64_t item = 0, n = 0;
+	int error;
+
+	while (!(error = spsc_try_push(&f->p, &item, 8)))
+		n++;
+	assert_int_equal(error, -EAGAIN);
+	return n;
+}
+
+static void room_is_told_of_by_eighths_and_when_it_is_empty(void **state)
+{
+	uint64_t item = 0;
+
+	(void)state;
+	for (uint64_t capacity = 8; capacity <= 64; capacity *= 2) {
+		struct fixture f;
+
+		make_both(&f, 8, capacity);
+		assert_int_equal(push_until_full(&f), capacity);
+		for (uint64_t i = 1; i < capacity / 8; i++) {
+			assert_int_equal(spsc_try_pop(&f.c, &item, 8), 0);
+			assert_int_equal(push_until_full(&f), 0);
+		}
+		assert_int_equal(spsc_try_pop(&f.c, &item, 8), 0);
+		assert_int_equal(push_until_full(&f), capacity / 8);
+		while (spsc_try_pop(&f.c, &item, 8) == 0)
+			;
+		assert_int_equal(spsc_try_push(&f.p, &item, 8), 0);
+		assert_int_equal(spsc_try_pop(&f.c, &item, 8), 0);
+		assert_int_equal(spsc_try_pop(&f.c, &item, 8), -EAGAIN);
+		assert_int_equal(push_until_full(&f), capacity);
+		unmake(&f);
+	}
 }
 
 static void items_can_be_written_and_read_in_place(void **state)
@@ -361,12 +416,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(impossible_queues_are_refused),
 		cmocka_unit_test(what_is_no_queue_is_not_attached_to),
+		cmocka_unit_test(nothing_is_read_beyond_the_memory),
 		cmocka_unit_test(each_role_is_taken_once),
 		cmocka_unit_test(two_mappings_at_two_addresses_are_one_queue),
 		cmocka_unit_test(items_of_any_size_come_out_as_they_went_in),
 		cmocka_unit_test(wrong_size_is_refused_and_moves_nothing),
 		cmocka_unit_test(wrong_size_is_not_waited_with),
 		cmocka_unit_test(full_and_empty_are_told),
+		cmocka_unit_test(
+			room_is_told_of_by_eighths_and_when_it_is_empty),
 		cmocka_unit_test(items_can_be_written_and_read_in_place),
 		cmocka_unit_test(batches_go_across_the_end_of_the_ring),
 		cmocka_unit_test(deferred_items_are_seen_after_a_flush),
