@@ -58,19 +58,17 @@ static int inspect(int fd, uint64_t item_bytes, size_t *bytes,
 {
 	struct spsc header = {0};
 	struct stat st;
-	ssize_t n;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (st.st_size == 0)
 		return -ENODATA;
-	n = pread(fd, &header, sizeof(header), 0);
-	if (n < 0)
+	if (pread(fd, &header, sizeof(header), 0) < 0)
 		return -errno;
 	*bytes = (size_t)st.st_size;
 	if (header.magic == SPSC_MAKING)
 		return -ENOENT;
-	return spsc_validate(&header, (size_t)n < sizeof(header) ? 0 : *bytes,
+	return spsc_validate(&header, *bytes,
 			     item_bytes ? item_bytes : header.item_bytes,
 			     SPSC_BY_LOCK, capacity);
 }

@@ -470,6 +470,58 @@ static void queue_of_another_user_is_refused(void **state)
 	assert_int_equal(spsc_remove(NAME), 0);
 }
 
+static int produce_as_nobody(void *arg)
+{
+	struct spsc_producer p;
+
+	(void)arg;
+	EXPECT(setgid(65534) == 0 && setuid(65534) == 0);
+	EXPECT(produce(&p) == -EACCES);
+	return 0;
+}
+
+static void what_root_left_empty_is_not_filled_by_others(void **state)
+{
+	mode_t old;
+
+	(void)state;
+	support_need_second_user();
+	old = umask(0);
+	put_file("", 0, 0666);
+	umask(old);
+	assert_int_equal(support_child_status(produce_as_nobody, NULL, LONG_MS),
+			 0);
+	assert_int_equal(shm_unlink(NAME), 0);
+}
+
+static int push_one_and_die(void *arg)
+{
+	struct spsc_producer p;
+	const uint64_t item = 3;
+
+	(void)arg;
+	EXPECT(produce(&p) == 0);
+	EXPECT(spsc_push(&p, &item, 8) == 0);
+	raise(SIGKILL);
+	return 1;
+}
+
+static void who_comes_after_a_death_is_told(void **state)
+{
+	struct spsc_consumer c;
+	uint64_t item = 0;
+
+	(void)state;
+	assert_int_equal(support_child_status(push_one_and_die, NULL, LONG_MS),
+			 128 + SIGKILL);
+	assert_int_equal(consume(&c), 0);
+	assert_int_equal(spsc_pop_until(&c, &item, 8, second()), 0);
+	assert_int_equal(item, 3);
+	assert_int_equal(spsc_pop_until(&c, &item, 8, second()), -EOWNERDEAD);
+	spsc_consumer_close(&c);
+	assert_int_equal(spsc_remove(NAME), 0);
+}
+
 static void who_waits_under_a_name_that_is_gone_is_told(void **state)
 {
 	struct spsc_producer p;
@@ -673,6 +725,8 @@ int main(void)
 		CASE(half_a_queue_that_somebody_else_removes_is_made_anew),
 		CASE(what_is_no_queue_is_left_alone_and_half_a_one_replaced),
 		CASE(queue_of_another_user_is_refused),
+		CASE(what_root_left_empty_is_not_filled_by_others),
+		CASE(who_comes_after_a_death_is_told),
 		CASE(who_waits_under_a_name_that_is_gone_is_told),
 		CASE(roles_by_name_hold_across_pid_namespaces),
 		CASE(lost_descriptor_is_told_and_says_nothing_of_the_peer),
