@@ -34,6 +34,23 @@ static void init_filters(struct job *job)
 	job->stages = job->filters + (job->format == JOB_PNG);
 }
 
+/* What is in no such output is left out, and said. */
+static void leave_out_extras(struct job *job)
+{
+	struct picture *picture = job->picture;
+
+	for (unsigned int i = 0; i < picture->extras; i++) {
+		const struct picture_extra *extra = &picture->extra[i];
+
+		if (job->format != JOB_PNG)
+			picture_leave_out(picture, extra->name,
+					  "the output is no PNG");
+		else if (!png_out_keeps(extra, picture, &job->out))
+			picture_leave_out(picture, extra->name,
+					  "is of other colours");
+	}
+}
+
 int job_init(struct job *job)
 {
 	size_t source, plane[2] = {0}, stripe = 0, encoded = 0;
@@ -43,6 +60,7 @@ int job_init(struct job *job)
 	int error;
 
 	init_filters(job);
+	leave_out_extras(job);
 	/* A wide row has 31 bits, times 4 channels; only the sum of many
 	 * could overflow, and max_pixels is far below that. */
 	bytes = image_bytes(&job->picture->shape);
@@ -160,7 +178,8 @@ static int64_t feed(void *arg)
 	error = picture_read_until(picture, job->source,
 				   picture->rows_read + rows);
 	job->load_ns += cpu_ns() - start;
-	if (error == -EBADMSG && picture->keeps_going)
+	if (error == -EBADMSG && picture->keeps_going &&
+	    (picture->rows_read > 0 || picture->is_rough))
 		return job->out.height;
 	job->load_error = error;
 	return error ? error : (int64_t)picture->rows_read;

@@ -53,7 +53,8 @@ void job_fini(struct job *job);
 
 /* Work it off with this crew, whose board, rows, stages, work and feed are set
  * here. May be repeated, without loading. As of crew_run(), or load_error. A
- * picture that keeps going is black where it is damaged. */
+ * picture that keeps going is black where it is damaged, and load_error when
+ * nothing of it is there. */
 int job_run(struct job *job, struct crew_job *crew);
 
 /* Give back the pages of all but the source, so that another run begins like

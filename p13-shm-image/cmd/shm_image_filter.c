@@ -114,9 +114,6 @@ static void check_picture(struct arguments *arguments,
 	if (picture->is_16_bit)
 		die_warn("%s: has 16 bits a channel, and is processed at 8",
 			 shown(arguments->input));
-	if (picture->left_out[0])
-		die_warn("%s: is not kept: %s", shown(arguments->input),
-			 picture->left_out);
 }
 
 /* Its head, and the segment. Its pixels are read while workers filter. */
@@ -205,9 +202,12 @@ static void run(struct arguments *arguments, struct report *report)
 	if (error)
 		fail(error, "nothing was written");
 	if (job->picture->trouble[0])
-		die_warn("%s: %s; %u of %u rows are whole",
+		die_warn("%s: %s; %u of %u rows were read",
 			 shown(arguments->input), job->picture->trouble,
 			 job->picture->rows_read, job->picture->shape.height);
+	if (job->picture->left_out[0])
+		die_warn("%s: not kept: %s", shown(arguments->input),
+			 job->picture->left_out);
 	report->read_ns = job->load_ns;
 	report->filter_ns = busy_in(job, 0, job->filters);
 	report->encode_ns = busy_in(job, job->filters, job->stages);

@@ -14,6 +14,33 @@ int picture_say(struct picture *picture, const char *words)
 	return -EBADMSG;
 }
 
+bool picture_is_left_out(const struct picture *picture, const char *name)
+{
+	for (unsigned int i = 0; i < picture->left_outs; i++)
+		if (memcmp(picture->left_out_name[i], name, 4) == 0)
+			return true;
+	return false;
+}
+
+void picture_leave_out(struct picture *picture, const char *name,
+		       const char *why)
+{
+	size_t len = strlen(picture->left_out);
+
+	if (picture->left_outs == PICTURE_LEFT_OUT ||
+	    picture_is_left_out(picture, name))
+		return;
+	memcpy(picture->left_out_name[picture->left_outs++], name, 4);
+	if (picture->left_outs == PICTURE_LEFT_OUT)
+		snprintf(picture->left_out + len,
+			 sizeof(picture->left_out) - len, " and others");
+	else
+		snprintf(picture->left_out + len,
+			 sizeof(picture->left_out) - len, "%s%.4s%s%s%s",
+			 len ? ", " : "", name, *why ? " (" : "", why,
+			 *why ? ")" : "");
+}
+
 int picture_check_size(struct picture *picture, uint64_t width, uint64_t height,
 		       uint64_t max_pixels)
 {

@@ -5,42 +5,78 @@
 
 #include <errno.h>
 #include <png.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Chunks that go into the output, as libpng wants their names. */
-static const png_byte KEPT[] = "gAMA\0iCCP\0sRGB\0cHRM\0pHYs";
-enum { KEPT_COUNT = sizeof(KEPT) / 5 };
+#include "p13-shm-image/image/extra.h"
 
 static void on_error(png_structp png, png_const_charp words)
 {
-	struct picture *picture = png_get_error_ptr(png);
-
-	if (!picture->trouble[0])
-		picture_say(picture, words);
+	picture_say(png_get_error_ptr(png), words);
 	png_longjmp(png, 1);
 }
 
-/* Which of KEPT this begins with, as a bit; 0: none. */
-static unsigned int kind_of(const char *words)
-{
-	for (int i = 0; i < KEPT_COUNT; i++)
-		if (strncmp(words, (const char *)KEPT + 5 * i, 4) == 0)
-			return 1U << i;
-	return 0;
-}
-
-/* Of a chunk that is to be kept: "iCCP: why not". */
+/* "iCCP: what is wrong with it". A chunk that libpng warns of it leaves out,
+ * but for the pixels. */
 static void on_warning(png_structp png, png_const_charp words)
 {
 	struct picture *picture = png_get_error_ptr(png);
-	unsigned int kind = kind_of(words);
 
-	if (kind && !picture->left_out[0])
-		snprintf(picture->left_out, sizeof(picture->left_out), "%s",
-			 words);
-	picture->left_out_kinds |= kind;
+	if (strlen(words) < 6 || words[4] != ':')
+		return;
+	if (words[0] >= 'a')
+		picture_leave_out(picture, words, words + 6);
+	else if (!picture->trouble[0])
+		picture_say(picture, words);
+}
+
+static bool is_there(const struct picture *picture, const png_byte *name)
+{
+	for (unsigned int i = 0; i < picture->extras; i++)
+		if (memcmp(picture->extra[i].name, name, 4) == 0)
+			return true;
+	return false;
+}
+
+static int keep(struct picture *picture, const png_unknown_chunk *chunk)
+{
+	struct picture_extra *extra = &picture->extra[picture->extras];
+
+	extra->bytes = malloc(chunk->size);
+	if (!extra->bytes)
+		return -ENOMEM;
+	memcpy(extra->bytes, chunk->data, chunk->size);
+	memcpy(extra->name, chunk->name, sizeof(extra->name));
+	extra->len = (uint32_t)chunk->size;
+	picture->extras++;
+	return 0;
+}
+
+/* All but those that libpng needs for the pixels come here. Of two of the same
+ * name the first counts, and one of a wrong checksum is left out already. What
+ * the output begins with is written when the pixels come: so what follows them
+ * is too late. */
+static int on_chunk(png_structp png, png_unknown_chunkp chunk)
+{
+	struct picture *picture = png_get_user_chunk_ptr(png);
+	const char *name = (const char *)chunk->name;
+	bool has_colour = png_get_color_type(png, picture->png_info) &
+			  PNG_COLOR_MASK_COLOR;
+	const char *why =
+		extra_refuse(name, chunk->data, chunk->size, has_colour);
+
+	if (name[0] < 'a')
+		return 0; /* an error for libpng: the pixels depend on it */
+	if (picture_is_left_out(picture, name) ||
+	    is_there(picture, chunk->name))
+		return 1;
+	if (!why && chunk->location & PNG_AFTER_IDAT)
+		why = "comes after the pixels";
+	if (!why && (picture->extras == PICTURE_EXTRAS || keep(picture, chunk)))
+		why = "there is no room for it";
+	if (why)
+		picture_leave_out(picture, name, why);
+	return 1;
 }
 
 static void on_read(png_structp png, png_bytep buf, size_t len)
@@ -67,41 +103,6 @@ static void normalise(struct picture *picture, png_structp png, png_infop info)
 	picture->shape.channels = png_get_channels(png, info);
 }
 
-/* A file with two of them is damaged: the first counts, as for libpng. With a
- * wrong checksum none does, though libpng hands it out. */
-static bool is_passed_over(const struct picture *picture,
-			   const png_unknown_chunk *chunk)
-{
-	if (picture->left_out_kinds & kind_of((const char *)chunk->name))
-		return true;
-	for (unsigned int i = 0; i < picture->extras; i++)
-		if (memcmp(picture->extra[i].name, chunk->name, 4) == 0)
-			return true;
-	return false;
-}
-
-static int keep_extras(struct picture *picture, png_structp png, png_infop info)
-{
-	png_unknown_chunkp chunks;
-	int n = png_get_unknown_chunks(png, info, &chunks);
-
-	for (int i = 0; i < n && picture->extras < PICTURE_EXTRAS; i++) {
-		struct picture_extra *extra = &picture->extra[picture->extras];
-
-		if (chunks[i].size > PICTURE_EXTRA_MAX ||
-		    is_passed_over(picture, &chunks[i]))
-			continue;
-		extra->bytes = malloc(chunks[i].size + 1);
-		if (!extra->bytes)
-			return -ENOMEM;
-		memcpy(extra->bytes, chunks[i].data, chunks[i].size);
-		memcpy(extra->name, chunks[i].name, sizeof(extra->name));
-		extra->len = (uint32_t)chunks[i].size;
-		picture->extras++;
-	}
-	return 0;
-}
-
 int png_in_open(struct picture *picture, uint64_t max_pixels)
 {
 	png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, picture,
@@ -119,34 +120,38 @@ int png_in_open(struct picture *picture, uint64_t max_pixels)
 		return -EBADMSG;
 	png_set_read_fn(png, picture, on_read);
 	png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-	png_set_chunk_malloc_max(png, PICTURE_EXTRA_MAX);
-	png_set_chunk_cache_max(png, 100);
-	if (picture->keeps_going)
-		png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
-	/* No other is wanted: a text of 8 KB may be one of 8 MB, and of those
-	 * a file can have a hundred. */
+	png_set_chunk_malloc_max(png, EXTRA_MAX);
+	/* No more is lost with the end than what was cut off: libpng asks for
+	 * 8 KB of pixels at once, and has nothing of them when they end before. */
+	if (picture->keeps_going) {
+		png_set_crc_action(png, PNG_CRC_WARN_USE, PNG_CRC_DEFAULT);
+		png_set_compression_buffer_size(png, 1);
+	}
+	/* Nothing is unpacked that is not wanted: a text of 8 KB may be one of
+	 * 8 MB, and of those a file can have a hundred. */
 	png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-	png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_ALWAYS, KEPT,
-				    KEPT_COUNT);
+	png_set_read_user_chunk_fn(png, picture, on_chunk);
 	png_read_info(png, info);
 	error = picture_check_size(picture, png_get_image_width(png, info),
 				   png_get_image_height(png, info), max_pixels);
-	if (!error)
-		error = keep_extras(picture, png, info);
 	if (!error)
 		normalise(picture, png, info);
 	return error;
 }
 
-/* Each pass goes over all rows; only the last leaves them complete. */
-static void read_early_passes(png_structp png, const struct image_shape *shape,
-			      uint8_t *pixels)
+/* Each pass goes over all rows; only the last leaves them complete. What the
+ * others have of a row fills the place of what is to come. */
+static void read_early_passes(struct picture *picture, uint8_t *pixels)
 {
-	size_t row_bytes = image_row_bytes(shape);
+	size_t row_bytes = image_row_bytes(&picture->shape);
 
-	for (int pass = 1; pass < PNG_INTERLACE_ADAM7_PASSES; pass++)
-		for (uint32_t y = 0; y < shape->height; y++)
-			png_read_row(png, pixels + y * row_bytes, NULL);
+	for (int pass = 1; pass < PNG_INTERLACE_ADAM7_PASSES; pass++) {
+		for (uint32_t y = 0; y < picture->shape.height; y++) {
+			png_read_row(picture->png, NULL,
+				     pixels + y * row_bytes);
+			picture->is_rough = true;
+		}
+	}
 }
 
 int png_in_read(struct picture *picture, uint8_t *pixels, uint32_t until)
@@ -159,7 +164,7 @@ int png_in_read(struct picture *picture, uint8_t *pixels, uint32_t until)
 	if (png_get_rowbytes(png, picture->png_info) != row_bytes)
 		return picture_say(picture, "rows of an odd size");
 	if (picture->is_interlaced && picture->rows_read == 0)
-		read_early_passes(png, &picture->shape, pixels);
+		read_early_passes(picture, pixels);
 	while (picture->rows_read < until) {
 		png_read_row(png, pixels + picture->rows_read * row_bytes,
 			     NULL);
@@ -167,7 +172,7 @@ int png_in_read(struct picture *picture, uint8_t *pixels, uint32_t until)
 	}
 	/* What follows the pixels may be damaged too. */
 	if (until == picture->shape.height)
-		png_read_end(png, NULL);
+		png_read_end(png, picture->png_info);
 	return 0;
 }
 

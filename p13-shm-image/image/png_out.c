@@ -30,9 +30,9 @@ static size_t put_chunk(uint8_t *to, const char *name, const uint8_t *bytes,
 	return png_out_frame(to, name, len);
 }
 
-static bool is_kept(const struct picture_extra *extra,
-		    const struct picture *picture,
-		    const struct image_shape *shape)
+bool png_out_keeps(const struct picture_extra *extra,
+		   const struct picture *picture,
+		   const struct image_shape *shape)
 {
 	bool had_colour = picture->shape.channels >= 3;
 
@@ -59,7 +59,7 @@ size_t png_out_head(uint8_t *to, const struct picture *picture,
 	for (unsigned int i = 0; i < picture->extras; i++) {
 		const struct picture_extra *extra = &picture->extra[i];
 
-		if (is_kept(extra, picture, shape))
+		if (png_out_keeps(extra, picture, shape))
 			at += put_chunk(to ? to + at : NULL, extra->name,
 					extra->bytes, extra->len);
 	}

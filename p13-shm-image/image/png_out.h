@@ -19,9 +19,14 @@ static inline uint8_t *png_out_chunk_bytes(uint8_t *chunk)
 /* Put length, name and checksum around len bytes; returns the whole length. */
 size_t png_out_frame(uint8_t *chunk, const char *name, uint32_t len);
 
-/* Signature, IHDR, extras, and the head of the zlib stream. to may be NULL,
- * to ask for the length. The colour profile of a picture of other colours
- * is left out. */
+/* Whether the extra goes into a PNG of that shape: the colour profile of a
+ * picture of other colours does not. */
+bool png_out_keeps(const struct picture_extra *extra,
+		   const struct picture *picture,
+		   const struct image_shape *shape);
+
+/* Signature, IHDR, the extras that are kept, and the head of the zlib stream.
+ * to may be NULL, to ask for the length. */
 size_t png_out_head(uint8_t *to, const struct picture *picture,
 		    const struct image_shape *shape);
 

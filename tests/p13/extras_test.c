@@ -2,6 +2,11 @@
  * Written and read back by libpng, through our reader and writer. */
 #include "tests/p13/fixture.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <zlib.h>
+
+#include "p13-shm-image/image/extra.h"
 #include "p13-shm-image/image/picture.h"
 #include "p13-shm-image/image/png_out.h"
 #include "p13-shm-image/image/stripe.h"
@@ -70,7 +75,7 @@ static struct extras extras_of(const uint8_t *bytes, size_t len)
 }
 
 /* About the least that is a profile of RGB. */
-static void set_profile(png_structp png, png_infop info)
+static const uint8_t *good_profile(void)
 {
 	static const uint8_t white[] = {0, 0, 0xf6, 0xd6, 0,    1,
 					0, 0, 0,    0,    0xd3, 0x2d};
@@ -80,7 +85,7 @@ static void set_profile(png_structp png, png_infop info)
 	static const uint8_t tag[] = {'t', 'e', 's', 't', 0, 0,
 				      0,   144, 0,   0,   1, 0};
 	struct rng rng;
-	uint8_t profile[PROFILE] = {0, 0, PROFILE >> 8, PROFILE & 255};
+	static uint8_t profile[PROFILE] = {0, 0, PROFILE >> 8, PROFILE & 255};
 
 	profile[8] = 2;
 	memcpy(profile + 12, kind, sizeof(kind));
@@ -91,8 +96,13 @@ static void set_profile(png_structp png, png_infop info)
 	/* libpng refuses what is deflated to next to nothing. */
 	rng_seed(&rng, 1);
 	rng_fill(&rng, profile + 144, PROFILE - 144);
-	png_set_iCCP(png, info, "of a test", PNG_COMPRESSION_TYPE_BASE, profile,
-		     PROFILE);
+	return profile;
+}
+
+static void set_profile(png_structp png, png_infop info)
+{
+	png_set_iCCP(png, info, "of a test", PNG_COMPRESSION_TYPE_BASE,
+		     good_profile(), PROFILE);
 }
 
 static void set_gamma_and_primaries(png_structp png, png_infop info)
@@ -131,6 +141,9 @@ static void write_file(struct fixture_png *file,
 	png_destroy_write_struct(&png, &info);
 }
 
+/* What was said by the last of pass_through(). */
+static char left_out[600];
+
 /* Read by us and written by us, as that many channels. */
 static void pass_through(const struct fixture_png *from, uint32_t channels,
 			 struct fixture_png *to)
@@ -150,6 +163,7 @@ static void pass_through(const struct fixture_png *from, uint32_t channels,
 			 0);
 	to->len += stripe.len;
 	to->len += png_out_tail(to->bytes + to->len, &stripe, 1);
+	memcpy(left_out, picture.left_out, sizeof(left_out));
 	picture_close(&picture);
 }
 
@@ -201,6 +215,187 @@ static void profile_of_colours_is_left_out_of_gray(void **state)
 	assert_int_equal(got.across, 2835);
 }
 
+static void add_chunk(struct fixture_png *file, size_t at, const char *name,
+		      const void *bytes, uint32_t len)
+{
+	memmove(file->bytes + at + len + PNG_OUT_FRAME, file->bytes + at,
+		file->len - at);
+	memcpy(png_out_chunk_bytes(file->bytes + at), bytes, len);
+	file->len += png_out_frame(file->bytes + at, name, len);
+}
+
+static bool has_chunk(const struct fixture_png *file, const char *name,
+		      const void *bytes, uint32_t len)
+{
+	static uint8_t chunk[10100];
+	size_t size;
+
+	memcpy(png_out_chunk_bytes(chunk), bytes, len);
+	size = png_out_frame(chunk, name, len);
+	return memmem(file->bytes, file->len, chunk, size) != NULL;
+}
+
+enum { BEHIND_HEAD = 33, END_BYTES = PNG_OUT_FRAME };
+
+static void set_nothing(png_structp png, png_infop info)
+{
+	(void)png;
+	(void)info;
+}
+
+/* What is said when a chunk of these bytes stands behind the head, of a
+ * picture of colours, and whether it is in the output. */
+static void check_chunk(const char *name, const void *bytes, uint32_t len,
+			const char *wanted)
+{
+	write_file(&in, set_nothing);
+	add_chunk(&in, BEHIND_HEAD, name, bytes, len);
+	pass_through(&in, 3, &out);
+	assert_string_equal(left_out, wanted);
+	assert_int_equal(has_chunk(&out, name, bytes, len), !*wanted);
+}
+
+static void what_matters_to_the_eye_is_kept_or_said(void **state)
+{
+	static const struct {
+		const char *name, *bytes;
+		uint32_t len;
+		const char *wanted;
+	} chunks[] = {
+		{"gAMA", "\0\0\xb1\x8f", 4, ""},
+		{"gAMA", "\0\0\0", 4, "gAMA (has no such value)"},
+		{"gAMA", "\x80\0\0", 4, "gAMA (has no such value)"},
+		{"gAMA", "\0\0\xb1\x8f", 3, "gAMA (has another length)"},
+		{"gAMA", "\0\0\xb1\x8f", 5, "gAMA (has another length)"},
+		{"cHRM", "\0\0\0\1\0\0\0\1.2345678901234567890123", 32, ""},
+		{"cHRM", "\0\0\0\1\0\0\0\0.2345678901234567890123", 32,
+		 "cHRM (has no such value)"},
+		{"sRGB", "\3", 1, ""},
+		{"sRGB", "\4", 1, "sRGB (has no such value)"},
+		{"cICP", "\x9\x10\0\1", 4, ""},
+		{"cICP", "\x9\x10\1\1", 4, "cICP (has no such value)"},
+		{"cICP", "\x9\x10\0\2", 4, "cICP (has no such value)"},
+		{"mDCV", "123456789012345678901234", 24, ""},
+		{"cLLI", "12345678", 8, ""},
+		{"cLLI", "1234567", 7, "cLLI (has another length)"},
+		{"eXIf", "II*\0tags", 8, ""},
+		{"eXIf", "MM\0*", 4, ""},
+		{"eXIf", "II*", 3, "eXIf (has another length)"},
+		{"eXIf", "Exif\0\0II*", 9, "eXIf (has no such value)"},
+		{"iCCP", "", 0, "iCCP"},
+		{"tEXt", "Comment\0none", 12, "tEXt"},
+		{"acTL", "\0\0\0\2\0\0\0", 8, "acTL"},
+		{"tIME", "2026---", 7, "tIME"},
+		{"tRNS", "", 0, "tRNS (invalid)"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++)
+		check_chunk(chunks[i].name, chunks[i].bytes, chunks[i].len,
+			    chunks[i].wanted);
+}
+
+/* As png_set_iCCP() has packed it, or with one byte of it changed. */
+static void check_profile(uint32_t at, uint8_t value, const char *wanted)
+{
+	uint8_t chunk[1000] = "of a test\0", profile[PROFILE];
+	uLongf len = sizeof(chunk) - 11;
+
+	memcpy(profile, good_profile(), PROFILE);
+	profile[at] = value;
+	assert_int_equal(compress(chunk + 11, &len, profile, PROFILE), Z_OK);
+	check_chunk("iCCP", chunk, (uint32_t)len + 11, wanted);
+}
+
+static void profile_that_is_none_is_not_kept(void **state)
+{
+	uint8_t chunk[1000] = "x\0";
+	uLongf len = sizeof(chunk) - 3;
+
+	(void)state;
+	check_profile(131, 1, "");
+	check_profile(16, 'X', "iCCP (is of other colours)");
+	check_profile(36, 'X', "iCCP (is no profile)");
+	check_profile(3, 0, "iCCP (is no profile)");
+	assert_int_equal(compress(chunk + 3, &len, good_profile(), PROFILE),
+			 Z_OK);
+	check_chunk("iCCP", chunk, (uint32_t)len + 3, "");
+	check_chunk("iCCP", chunk, (uint32_t)len + 2,
+		    "iCCP (cannot be unpacked)");
+	chunk[50] ^= 1;
+	check_chunk("iCCP", chunk, (uint32_t)len + 3,
+		    "iCCP (cannot be unpacked)");
+	chunk[2] = 1;
+	check_chunk("iCCP", chunk, (uint32_t)len + 3,
+		    "iCCP (is packed in no known way)");
+	check_chunk("iCCP", chunk, 2, "iCCP (is packed in no known way)");
+	chunk[0] = '\0';
+	check_chunk("iCCP", chunk, (uint32_t)len + 3, "iCCP (has no name)");
+	memset(chunk, 'x', sizeof(chunk));
+	check_chunk("iCCP", chunk, 1000, "iCCP (has no name)");
+}
+
+/* 8 MB are not all that 8 KB can be. */
+static void profile_that_unpacks_without_end_is_not_kept(void **state)
+{
+	enum { BYTES = EXTRA_MAX + 4096 };
+	uint8_t *bomb = calloc(BYTES, 1), chunk[10000] = "x\0";
+	uLongf len = sizeof(chunk) - 3;
+
+	(void)state;
+	assert_non_null(bomb);
+	memcpy(bomb, good_profile(), PROFILE);
+	memcpy(bomb, "\0\x80\x10\0", 4); /* and says so */
+	assert_int_equal(compress(chunk + 3, &len, bomb, BYTES), Z_OK);
+	check_chunk("iCCP", chunk, (uint32_t)len + 3,
+		    "iCCP (cannot be unpacked)");
+	free(bomb);
+}
+
+static void what_comes_after_the_pixels_is_said(void **state)
+{
+	(void)state;
+	write_file(&in, set_nothing);
+	add_chunk(&in, in.len - END_BYTES, "tEXt", "Date\0today", 10);
+	add_chunk(&in, in.len - END_BYTES, "eXIf", "MM\0*", 4);
+	add_chunk(&in, in.len - END_BYTES, "fdAT", "\0\0\0\2more", 8);
+	pass_through(&in, 3, &out);
+	assert_string_equal(left_out,
+			    "tEXt, eXIf (comes after the pixels), fdAT");
+}
+
+static void many_kinds_that_are_not_kept_are_named_up_to_a_limit(void **state)
+{
+	char wanted[600] = "", name[5] = "aaAa";
+
+	(void)state;
+	write_file(&in, set_nothing);
+	for (int i = 0; i < 20; i++) {
+		name[0] = (char)('t' - i);
+		add_chunk(&in, BEHIND_HEAD, name, "", 0);
+	}
+	for (int i = 0; i < 15; i++)
+		snprintf(wanted + strlen(wanted), 10, "%s%caAa", i ? ", " : "",
+			 'a' + i);
+	strcat(wanted, " and others");
+	pass_through(&in, 3, &out);
+	assert_string_equal(left_out, wanted);
+}
+
+static void unknown_chunk_that_pixels_depend_on_is_an_error(void **state)
+{
+	static struct source source;
+	struct picture picture;
+
+	(void)state;
+	write_file(&in, set_nothing);
+	add_chunk(&in, BEHIND_HEAD, "XxXX", "", 0);
+	source_from_memory(&source, in.bytes, in.len);
+	assert_int_equal(picture_open(&picture, &source, 1000, true), -EBADMSG);
+	assert_string_equal(picture.trouble, "XxXX: unhandled critical chunk");
+	picture_close(&picture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +403,14 @@ int main(void)
 		cmocka_unit_test(srgb_is_kept),
 		cmocka_unit_test(profile_is_kept),
 		cmocka_unit_test(profile_of_colours_is_left_out_of_gray),
+		cmocka_unit_test(what_matters_to_the_eye_is_kept_or_said),
+		cmocka_unit_test(profile_that_is_none_is_not_kept),
+		cmocka_unit_test(profile_that_unpacks_without_end_is_not_kept),
+		cmocka_unit_test(what_comes_after_the_pixels_is_said),
+		cmocka_unit_test(
+			many_kinds_that_are_not_kept_are_named_up_to_a_limit),
+		cmocka_unit_test(
+			unknown_chunk_that_pixels_depend_on_is_an_error),
 	};
 	return SUPPORT_MAIN(tests);
 }

@@ -85,6 +85,15 @@ static inline void fixture_set_extras(png_structp png, png_infop info,
 	png_set_pHYs(png, info, 2835, 2835, PNG_RESOLUTION_METER);
 }
 
+/* So that each pass of an interlaced picture has its share of the file. */
+static inline void fixture_set_no_compression(png_structp png, png_infop info,
+					      void *arg)
+{
+	(void)info;
+	(void)arg;
+	png_set_compression_level(png, 0);
+}
+
 /* With gamma and resolution. */
 static inline void fixture_encode(struct fixture_png *file, uint32_t width,
 				  uint32_t height, int type, int depth,

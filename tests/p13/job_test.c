@@ -2,6 +2,7 @@
  * letter, against the filters called one after the other in this process. */
 #include "tests/support/support.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,10 +119,97 @@ static void file_has_what_the_filters_make(void **state)
 		}
 }
 
+static void extras_without_a_place_in_the_output_are_said(void **state)
+{
+	static const struct {
+		enum job_format format;
+		enum filter_kind kind;
+		const char *left_out;
+	} cases[] = {
+		{JOB_PNG, FILTER_BLUR, ""},
+		{JOB_PNG, FILTER_GRAYSCALE, "iCCP (is of other colours)"},
+		{JOB_PNM, FILTER_BLUR,
+		 "iCCP (the output is no PNG), gAMA (the output is no PNG)"},
+		{JOB_PAM, FILTER_BLUR,
+		 "iCCP (the output is no PNG), gAMA (the output is no PNG)"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct picture picture = {
+			.shape = {3, 3, 3},
+			.extra = {{.name = "iCCP"}, {.name = "gAMA"}},
+			.extras = 2,
+		};
+		struct job job = {
+			.picture = &picture,
+			.kind = {cases[i].kind},
+			.filters = 1,
+			.sigma = 2,
+			.format = cases[i].format,
+		};
+
+		picture.extra[0].bytes = picture.extra[1].bytes =
+			(uint8_t[1]){0};
+		assert_int_equal(job_init(&job), 0);
+		assert_string_equal(picture.left_out, cases[i].left_out);
+		job_fini(&job);
+	}
+}
+
+/* What is left of the file, filtered, with best effort. */
+static int run_cut(const struct fixture_png *file, size_t len,
+		   uint8_t pixels[64 * 64])
+{
+	static struct source source;
+	struct picture picture;
+	struct job job = {.picture = &picture,
+			  .is_loading = true,
+			  .kind = {FILTER_INVERT},
+			  .filters = 1,
+			  .sigma = 2,
+			  .format = JOB_PNM};
+	struct crew_job crew = {.workers = 1};
+	const char *out;
+	size_t out_len;
+	int error;
+
+	source_from_memory(&source, file->bytes, len);
+	assert_int_equal(picture_open(&picture, &source, 64 * 64, true), 0);
+	assert_int_equal(job_init(&job), 0);
+	error = job_run(&job, &crew);
+	assert_int_equal(job.load_error, error);
+	assert_int_equal(picture.rows_read, 0);
+	out = job_file(&job, &out_len);
+	memcpy(pixels, pixels_of_pnm(&job, out, out_len), 64UL * 64);
+	job_fini(&job);
+	picture_close(&picture);
+	return error;
+}
+
+/* The last pass alone leaves whole rows, and is half of the picture. */
+static void best_effort_takes_what_is_only_rough_and_not_nothing(void **state)
+{
+	static struct fixture_png file;
+	uint8_t rows[64 * 64], pixels[64 * 64];
+
+	(void)state;
+	memset(rows, 77, sizeof(rows));
+	fixture_encode_with(&file, 64, 64, PNG_COLOR_TYPE_GRAY, 8, 1, rows,
+			    fixture_set_no_compression, NULL);
+	assert_int_equal(run_cut(&file, file.len / 3, pixels), 0);
+	for (size_t i = 0; i < sizeof(pixels); i++)
+		assert_int_equal(pixels[i], 255 - 77);
+	assert_int_equal(run_cut(&file, 50, pixels), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(file_has_what_the_filters_make),
+		cmocka_unit_test(extras_without_a_place_in_the_output_are_said),
+		cmocka_unit_test(
+			best_effort_takes_what_is_only_rough_and_not_nothing),
 	};
 
 	return SUPPORT_MAIN(tests);

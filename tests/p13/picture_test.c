@@ -51,6 +51,102 @@ static void any_half_of_a_png_is_an_error_and_keeps_its_rows(void **state)
 	free(rows);
 }
 
+/* Cut anywhere; libpng's own pieces of pixels are 8 KB, others' are all of
+ * them. How many rows are there zlib says. */
+static uint32_t rows_before(const struct fixture_png *png, size_t len,
+			    size_t row_bytes)
+{
+	static uint8_t raw[64 * (64 * 3 + 1)];
+	z_stream z = {.next_out = raw, .avail_out = sizeof(raw)};
+	size_t at = 8, n;
+
+	assert_int_equal(inflateInit(&z), Z_OK);
+	for (; at + 8 < len; at += n + PNG_OUT_FRAME) {
+		n = strict_png_word(png->bytes + at);
+		if (memcmp(png->bytes + at + 4, "IDAT", 4) != 0)
+			continue;
+		z.next_in = (uint8_t *)(uintptr_t)png->bytes + at + 8;
+		z.avail_in = (uInt)(at + 8 + n < len ? n : len - at - 8);
+		assert_true(inflate(&z, Z_SYNC_FLUSH) >= Z_OK);
+	}
+	inflateEnd(&z);
+	return (uint32_t)(z.total_out / (row_bytes + 1));
+}
+
+static void set_piece(png_structp png, png_infop info, void *arg)
+{
+	(void)info;
+	png_set_compression_buffer_size(png, *(const size_t *)arg);
+}
+
+static void cut_png_keeps_every_row_that_is_there(void **state)
+{
+	struct image_shape shape = {64, 64, 3};
+	uint8_t *rows = fixture_pixels(&shape, 21);
+	size_t step = support_is_valgrind() ? 1301 : 97;
+
+	(void)state;
+	for (size_t piece = 100; piece < 100000; piece *= 30) {
+		fixture_encode_with(&file, 64, 64, PNG_COLOR_TYPE_RGB, 8, 0,
+				    rows, set_piece, &piece);
+		for (size_t len = 60; len < file.len - 20; len += step) {
+			assert_int_equal(read_picture(file.bytes, len, true),
+					 -EBADMSG);
+			assert_string_equal(picture.trouble, "ends too early");
+			assert_int_equal(picture.rows_read,
+					 rows_before(&file, len, 64 * 3));
+			assert_memory_equal(pixels, rows,
+					    picture.rows_read * 64 * 3);
+			assert_false(picture.is_rough);
+			picture_close(&picture);
+		}
+	}
+	free(rows);
+}
+
+static void cut_interlaced_png_is_there_in_coarser_blocks(void **state)
+{
+	uint8_t rows[64 * 64];
+
+	(void)state;
+	memset(rows, 77, sizeof(rows));
+	fixture_encode_with(&file, 64, 64, PNG_COLOR_TYPE_GRAY, 8, 1, rows,
+			    fixture_set_no_compression, NULL);
+	for (size_t part = 1; part < 10; part++) {
+		memset(pixels, 0, sizeof(pixels));
+		assert_int_equal(
+			read_picture(file.bytes, file.len * part / 10, true),
+			-EBADMSG);
+		assert_true(picture.is_rough);
+		if (part > 1)
+			assert_memory_equal(pixels, rows, sizeof(rows));
+		picture_close(&picture);
+	}
+	assert_int_equal(read_picture(file.bytes, 50, true), -EBADMSG);
+	assert_false(picture.is_rough);
+	assert_int_equal(picture.rows_read, 0);
+	picture_close(&picture);
+}
+
+static void wrong_checksums_of_pixels_are_said(void **state)
+{
+	struct image_shape shape = {40, 40, 3};
+	uint8_t *rows = fixture_pixels(&shape, 8);
+
+	(void)state;
+	fixture_encode(&file, 40, 40, PNG_COLOR_TYPE_RGB, 8, 0, rows);
+	file.bytes[file.len - 13] ^= 1; /* of the chunk */
+	assert_int_equal(read_picture(file.bytes, file.len, false), -EBADMSG);
+	assert_string_equal(picture.trouble, "IDAT: CRC error");
+	picture_close(&picture);
+	memset(pixels, 0, sizeof(pixels));
+	assert_int_equal(read_picture(file.bytes, file.len, true), 0);
+	assert_string_equal(picture.trouble, "IDAT: CRC error");
+	assert_memory_equal(pixels, rows, image_bytes(&shape));
+	picture_close(&picture);
+	free(rows);
+}
+
 /* Put these bytes behind the head of the PNG. */
 static void insert(const void *bytes, size_t len)
 {
@@ -82,18 +178,18 @@ static void texts_of_a_png_are_not_unpacked(void **state)
 	assert_int_equal(png_get_text(picture.png, picture.png_info, NULL, &n),
 			 0);
 	assert_int_equal(picture.extras, 2);
+	assert_string_equal(picture.left_out, "zTXt");
 	picture_close(&picture);
 }
 
 static void second_chunk_of_a_name_is_left_out(void **state)
 {
-	uint8_t gamma[16], rows[3] = {0};
+	uint8_t gamma[16] = {[11] = 1}, rows[3] = {0};
 
 	(void)state;
-	memset(gamma, 0, sizeof(gamma));
 	png_out_frame(gamma, "gAMA", 4);
 	fixture_encode(&file, 1, 1, PNG_COLOR_TYPE_RGB, 8, 0, rows);
-	for (int i = 0; i < PICTURE_EXTRAS; i++)
+	for (int i = 0; i < 2 * PICTURE_EXTRAS; i++)
 		insert(gamma, sizeof(gamma));
 	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
 	assert_int_equal(picture.extras, 2);
@@ -102,7 +198,7 @@ static void second_chunk_of_a_name_is_left_out(void **state)
 	picture_close(&picture);
 }
 
-static void damaged_extras_are_left_out_and_the_first_is_named(void **state)
+static void damaged_extras_are_left_out_and_named(void **state)
 {
 	uint8_t gamma[16] = {0}, intent[13] = {0}, rows[3] = {0};
 
@@ -117,7 +213,8 @@ static void damaged_extras_are_left_out_and_the_first_is_named(void **state)
 	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
 	assert_int_equal(picture.extras, 1);
 	assert_memory_equal(picture.extra[0].name, "pHYs", 4);
-	assert_string_equal(picture.left_out, "gAMA: CRC error");
+	assert_string_equal(picture.left_out,
+			    "gAMA (CRC error), sRGB (CRC error)");
 	picture_close(&picture);
 }
 
@@ -309,10 +406,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			any_half_of_a_png_is_an_error_and_keeps_its_rows),
+		cmocka_unit_test(cut_png_keeps_every_row_that_is_there),
+		cmocka_unit_test(cut_interlaced_png_is_there_in_coarser_blocks),
+		cmocka_unit_test(wrong_checksums_of_pixels_are_said),
 		cmocka_unit_test(texts_of_a_png_are_not_unpacked),
 		cmocka_unit_test(second_chunk_of_a_name_is_left_out),
-		cmocka_unit_test(
-			damaged_extras_are_left_out_and_the_first_is_named),
+		cmocka_unit_test(damaged_extras_are_left_out_and_named),
 		cmocka_unit_test(png_with_a_flipped_bit_is_an_error_or_right),
 		cmocka_unit_test(
 			picture_beyond_the_limit_is_refused_by_its_head),

@@ -262,9 +262,13 @@ is_waiting() {
 		--best-effort
 	assert_success
 	# shellcheck disable=SC2154 # run sets it
-	assert_regex "$stderr" 'ends too early; [0-9]+ of 100 rows are whole$'
+	assert_regex "$stderr" 'ends too early; [0-9]+ of 100 rows were read$'
 	# The upper 30 rows are those of the original.
 	cmp -n $((15 + 30 * 300)) half.ppm in.ppm
+	head -c 70 in.png >none.png
+	assert_refused 1 'ends too early$' none.png out.png --best-effort
+	head -c 200 in.ppm >none.ppm
+	assert_refused 1 'ends too early$' none.ppm out.png --best-effort
 	assert_nothing_left
 }
 
@@ -444,8 +448,8 @@ is_waiting() {
 	run --separate-stderr ./shm_image_filter in.png out.png --workers=1 \
 		-f invert
 	assert_success
-	assert_equal "$stderr" "shm_image_filter: in.png: is not kept: iCCP: \
-chunk data is too large"
+	assert_equal "$stderr" "shm_image_filter: in.png: not kept: iCCP (chunk \
+data is too large)"
 	assert_nothing_left
 }
 
