@@ -1,6 +1,8 @@
 #include "p13-shm-image/image/pnm_in.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +69,7 @@ static int take_number(struct picture *picture, uint64_t *value)
 
 struct head {
 	uint64_t width, height, depth, maxval;
+	char type[WORD_MAX]; /* of a PAM, or "" */
 };
 
 static int read_pam_head(struct picture *picture, struct head *head)
@@ -88,13 +91,40 @@ static int read_pam_head(struct picture *picture, struct head *head)
 			i++;
 		if (i < 4)
 			error = take_number(picture, value[i]);
-		else if (strcmp(word, "TUPLTYPE") == 0)
-			error = take_word(picture, word);
+		else if (strcmp(word, "TUPLTYPE") == 0 && !head->type[0])
+			error = take_word(picture, head->type);
 		else
 			error = picture_say(picture, "a head of no known form");
 		if (error)
 			return error;
 	}
+}
+
+/* A PAM that does not say it is what its depth lets one expect. */
+static int check_type(struct picture *picture, const struct head *head)
+{
+	static const struct {
+		const char *type;
+		uint64_t depth;
+	} KNOWN[] = {{"BLACKANDWHITE", 1},
+		     {"GRAYSCALE", 1},
+		     {"BLACKANDWHITE_ALPHA", 2},
+		     {"GRAYSCALE_ALPHA", 2},
+		     {"RGB", 3},
+		     {"RGB_ALPHA", 4}};
+	char words[sizeof(picture->trouble)];
+
+	if (!head->type[0])
+		return 0;
+	for (size_t i = 0; i < sizeof(KNOWN) / sizeof(KNOWN[0]); i++)
+		if (strcmp(head->type, KNOWN[i].type) == 0 &&
+		    head->depth == KNOWN[i].depth)
+			return 0;
+	snprintf(words, sizeof(words),
+		 "TUPLTYPE %s with DEPTH %" PRIu64 " is "
+		 "not read",
+		 head->type, head->depth);
+	return picture_say(picture, words);
 }
 
 static int read_head(struct picture *picture, char kind, struct head *head)
@@ -126,6 +156,9 @@ int pnm_in_open(struct picture *picture, uint64_t max_pixels)
 		return error;
 	if (head.depth < 1 || head.depth > 4)
 		return picture_say(picture, "of 1 to 4 channels only");
+	error = check_type(picture, &head);
+	if (error)
+		return error;
 	if (head.maxval < 1 || head.maxval > 65535)
 		return picture_say(picture, "no such MAXVAL");
 	picture->maxval = (uint32_t)head.maxval;

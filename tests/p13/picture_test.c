@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <png.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -280,6 +281,52 @@ static void pnm_heads_that_are_none_are_refused(void **state)
 	}
 }
 
+/* A PAM of that depth and kind, of which 4 bytes follow. */
+static int read_pam(int depth, const char *type)
+{
+	char pam[200];
+	int n = snprintf(pam, sizeof(pam),
+			 "P7\nWIDTH 1\nHEIGHT 1\nDEPTH %d\nMAXVAL 255\n"
+			 "%s%sENDHDR\n1234",
+			 depth, type, *type ? "\n" : "");
+
+	return read_picture(pam, (size_t)n, false);
+}
+
+static void pam_is_read_as_what_its_tuples_are(void **state)
+{
+	static const char *const types[][3] = {
+		{"TUPLTYPE GRAYSCALE", "TUPLTYPE BLACKANDWHITE", ""},
+		{"TUPLTYPE GRAYSCALE_ALPHA", "TUPLTYPE BLACKANDWHITE_ALPHA",
+		 ""},
+		{"TUPLTYPE RGB", "", ""},
+		{"TUPLTYPE RGB_ALPHA", "", ""},
+	};
+
+	(void)state;
+	for (int type = 0; type < 4; type++) {
+		for (int i = 0; i < 3; i++) {
+			for (int depth = 1; depth <= 4; depth++) {
+				bool fits =
+					!*types[type][i] || depth == type + 1;
+
+				assert_int_equal(
+					read_pam(depth, types[type][i]),
+					fits ? 0 : -EBADMSG);
+				picture_close(&picture);
+			}
+		}
+	}
+	assert_int_equal(read_pam(4, "TUPLTYPE CMYK"), -EBADMSG);
+	assert_string_equal(picture.trouble,
+			    "TUPLTYPE CMYK with DEPTH 4 is not read");
+	picture_close(&picture);
+	assert_int_equal(read_pam(3, "TUPLTYPE RGB X"), -EBADMSG);
+	picture_close(&picture);
+	assert_int_equal(read_pam(3, "TUPLTYPE RGB\nTUPLTYPE RGB"), -EBADMSG);
+	picture_close(&picture);
+}
+
 static void pnm_of_other_ranges_is_scaled(void **state)
 {
 	static const char small[] = "P5 # comment\n3 1\n15\n\x00\x08\x0f";
@@ -416,6 +463,7 @@ int main(void)
 		cmocka_unit_test(
 			picture_beyond_the_limit_is_refused_by_its_head),
 		cmocka_unit_test(pnm_heads_that_are_none_are_refused),
+		cmocka_unit_test(pam_is_read_as_what_its_tuples_are),
 		cmocka_unit_test(pnm_of_other_ranges_is_scaled),
 		cmocka_unit_test(stripes_together_are_one_png),
 		cmocka_unit_test(filters_do_what_they_are_called),
