@@ -17,7 +17,7 @@
 #define GAUSS_SIGMA_MAX 100.0
 
 enum {
-	GAUSS_RADIUS_MAX = 321,
+	GAUSS_RADIUS_MAX = 341,
 	GAUSS_STEP = 128, /* samples that are summed at once */
 	GAUSS_UNIT = 64,  /* of a sample, in a level */
 };

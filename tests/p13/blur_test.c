@@ -115,6 +115,67 @@ static void blur_is_within_one_level_of_the_exact_one(void **state)
 	}
 }
 
+/* Of a white line of that many pixels in the middle of black ones, by the
+ * exact Gaussian: a value for each pixel. */
+static double *blur_line(uint32_t size, uint32_t white, double sigma)
+{
+	int radius = (int)ceil(6 * sigma);
+	double *weight = exact_weights(sigma, radius);
+	double *line = calloc(size, sizeof(*line));
+	int64_t first = (size - white) / 2;
+
+	assert_non_null(line);
+	for (int64_t i = 0; i < size; i++)
+		for (int64_t at = first; at < first + white; at++)
+			if (llabs(at - i) <= radius)
+				line[i] += weight[llabs(at - i)];
+	free(weight);
+	return line;
+}
+
+/* The worst picture for a Gaussian that is cut: its middle is white for it. */
+static double error_of_white_square(uint32_t white, double sigma)
+{
+	struct image_shape shape = {white + 2, white + 2, 1};
+	uint8_t *pixels = calloc(image_bytes(&shape), 2);
+	uint8_t *result = pixels + image_bytes(&shape);
+	double *line = blur_line(white + 2, white, sigma), worst = 0;
+	struct blur blur;
+
+	assert_non_null(pixels);
+	for (uint32_t y = 1; y <= white; y++)
+		memset(pixels + (size_t)y * shape.width + 1, 255, white);
+	blur_of(&blur, &shape, sigma);
+	assert_int_equal(blur_rows(&blur, pixels, result, 0, shape.height), 0);
+	for (size_t i = 0; i < image_bytes(&shape); i++)
+		worst = fmax(worst, fabs(255 * line[i / shape.width] *
+						 line[i % shape.width] -
+					 result[i]));
+	free(pixels);
+	free(line);
+	return worst;
+}
+
+static void white_square_is_within_one_level_of_the_exact_one(void **state)
+{
+	static const double sigmas[] = {0.5, 1, 2, 5, 10, 20, 50, 100};
+	size_t n = support_is_valgrind() ? 4 : 8;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		for (double half = 2.6; half < 4; half += 0.2) {
+			double worst = error_of_white_square(
+				(uint32_t)(2 * half * sigmas[i]) + 1,
+				sigmas[i]);
+
+			if (worst > 1)
+				fail_msg("sigma %g, %g of it: wanted 1 level "
+					 "at most, got %.3f",
+					 sigmas[i], half, worst);
+		}
+	}
+}
+
 /* As it is where columns are done apart that are neighbours. */
 static void blur_of_wide_pictures_is_right(void **state)
 {
@@ -278,6 +339,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blur_is_within_one_level_of_the_exact_one),
+		cmocka_unit_test(
+			white_square_is_within_one_level_of_the_exact_one),
 		cmocka_unit_test(blur_of_wide_pictures_is_right),
 		cmocka_unit_test(blur_of_every_kind_of_channels_is_right),
 		cmocka_unit_test(
