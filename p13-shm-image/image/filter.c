@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char *const filter_words[FILTER_KINDS + 1] = {
 	"blur", "sharpen", "edge", "grayscale", "invert", "threshold", NULL};
@@ -46,43 +47,56 @@ static int sharpen(const struct filter *filter, const uint8_t *from,
 	return 0;
 }
 
-/* The rows y - 1, y and y + 1, and the columns around x, each clamped. */
-static uint8_t gradient(const uint8_t *const row[3], size_t left, size_t here,
-			size_t right)
+/* Of the samples around one, row by row. */
+static uint8_t gradient(const int at[3][3])
 {
-	int across = row[0][right] + 2 * row[1][right] + row[2][right] -
-		     row[0][left] - 2 * row[1][left] - row[2][left];
-	int down = row[2][left] + 2 * row[2][here] + row[2][right] -
-		   row[0][left] - 2 * row[0][here] - row[0][right];
+	int across = at[0][2] + 2 * at[1][2] + at[2][2] - at[0][0] -
+		     2 * at[1][0] - at[2][0];
+	int down = at[2][0] + 2 * at[2][1] + at[2][2] - at[0][0] -
+		   2 * at[0][1] - at[0][2];
 
 	return limited(
 		(int)lroundf(sqrtf((float)(across * across + down * down))));
 }
 
+/* A colour of a neighbour, which differs as far as it is opaque: what nobody
+ * sees has any colour. */
+static int seen_from(const uint8_t *here, const uint8_t *pixel, uint32_t c,
+		     uint32_t channels)
+{
+	if (channels % 2)
+		return pixel[c];
+	return here[c] + (pixel[c] - here[c]) * pixel[channels - 1] / 255;
+}
+
+/* Rows and columns are clamped. */
 static void find_edges(const struct filter *filter, const uint8_t *from,
 		       uint8_t *to, uint32_t y)
 {
 	const struct image_shape *shape = &filter->in;
-	size_t row_bytes = image_row_bytes(shape);
-	uint32_t channels = shape->channels;
+	uint32_t channels = shape->channels, colours = channels < 3 ? 1 : 3;
 	const uint8_t *row[3];
+	size_t column[3];
+	int at[3][3];
 
 	for (int i = 0; i < 3; i++)
-		row[i] = from + row_bytes * image_clamp((int64_t)y + i - 1,
-							shape->height);
-	to += y * row_bytes;
-	for (uint32_t x = 0; x < shape->width; x++) {
-		size_t left = image_clamp((int64_t)x - 1, shape->width);
-		size_t right = image_clamp((int64_t)x + 1, shape->width);
-
-		for (uint32_t c = 0; c < channels; c++) {
-			size_t here = (size_t)x * channels + c;
-
-			if (channels % 2 == 0 && c == channels - 1)
-				to[here] = row[1][here];
-			else
-				to[here] = gradient(row, left * channels + c,
-						    here, right * channels + c);
+		row[i] = from +
+			 image_row_bytes(shape) *
+				 image_clamp((int64_t)y + i - 1, shape->height);
+	to += y * image_row_bytes(shape);
+	for (uint32_t x = 0; x < shape->width; x++, to += channels) {
+		for (int i = 0; i < 3; i++)
+			column[i] =
+				(size_t)channels *
+				image_clamp((int64_t)x + i - 1, shape->width);
+		memcpy(to, row[1] + column[1], channels); /* alpha stays */
+		for (uint32_t c = 0; c < colours; c++) {
+			for (int i = 0; i < 9; i++)
+				at[i / 3][i % 3] =
+					seen_from(row[1] + column[1],
+						  row[i / 3] + column[i % 3], c,
+						  channels);
+			to[c] = gradient(at);
 		}
 	}
 }

@@ -13,7 +13,8 @@
 enum filter_kind {
 	FILTER_BLUR,
 	FILTER_SHARPEN, /* unsharp mask: the difference to the blur, doubled */
-	FILTER_EDGE,    /* Sobel: the length of the gradient */
+	FILTER_EDGE, /* Sobel: the length of the gradient, to which neighbours
+		      * count as far as they are opaque */
 	FILTER_GRAYSCALE,
 	FILTER_INVERT,
 	FILTER_THRESHOLD, /* luma: white from the level on, else black */

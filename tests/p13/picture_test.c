@@ -434,6 +434,57 @@ static void edge_and_sharpen_see_a_step_and_nothing_else(void **state)
 	assert_int_equal(out[7], 120);
 }
 
+/* Whatever a filter makes of an invisible pixel, nobody sees. */
+static void colours_of_invisible_pixels_change_nothing_that_is_seen(
+	void **state)
+{
+	struct image_shape shape = {16, 12, 4};
+	uint8_t *in[2] = {fixture_pixels(&shape, 4), fixture_pixels(&shape, 4)};
+	uint8_t out[2][16 * 12 * 4];
+	struct filter filter;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(out[0]); i++)
+		if (in[1][i | 3] == 0 && i % 4 < 3)
+			in[1][i] ^= 0x55;
+	for (int kind = 0; kind < FILTER_KINDS; kind++) {
+		filter_init(&filter, (enum filter_kind)kind, &shape, 1, 128);
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(
+				filter_rows(&filter, in[i], out[i], 0, 12), 0);
+		for (size_t i = 0; i < 16UL * 12; i++) {
+			uint32_t channels = filter.out.channels;
+			size_t at = i * channels;
+
+			if (out[0][at + channels - 1] > 0)
+				assert_memory_equal(out[0] + at, out[1] + at,
+						    channels);
+		}
+	}
+	free(in[0]);
+	free(in[1]);
+}
+
+/* Beside an invisible pixel there is no edge, and half of one where it is half
+ * to be seen. */
+static void edge_sees_neighbours_as_far_as_they_are_opaque(void **state)
+{
+	struct image_shape shape = {2, 1, 2};
+	static const uint8_t alpha[] = {0, 51, 255}, wanted[] = {0, 16, 80};
+	struct filter filter;
+
+	(void)state;
+	filter_init(&filter, FILTER_EDGE, &shape, 2, 128);
+	for (int i = 0; i < 3; i++) {
+		uint8_t in[] = {100, 255, 120, alpha[i]}, out[4];
+
+		assert_int_equal(filter_rows(&filter, in, out, 0, 1), 0);
+		assert_int_equal(out[0], wanted[i]);
+		assert_int_equal(out[1], 255);
+		assert_int_equal(out[3], alpha[i]);
+	}
+}
+
 static void pam_is_written_where_there_is_alpha(void **state)
 {
 	struct image_shape shape = {2, 3, 3};
@@ -468,6 +519,10 @@ int main(void)
 		cmocka_unit_test(stripes_together_are_one_png),
 		cmocka_unit_test(filters_do_what_they_are_called),
 		cmocka_unit_test(edge_and_sharpen_see_a_step_and_nothing_else),
+		cmocka_unit_test(
+			colours_of_invisible_pixels_change_nothing_that_is_seen),
+		cmocka_unit_test(
+			edge_sees_neighbours_as_far_as_they_are_opaque),
 		cmocka_unit_test(pam_is_written_where_there_is_alpha),
 	};
 	return SUPPORT_MAIN(tests);
