@@ -32,6 +32,43 @@ static void add_filter(const char *text, void *where)
 		(enum filter_kind)cli_word("--filter", text, filter_words);
 }
 
+/* What stands behind the dot of a name, or "". */
+static const char *ending_of(const char *name)
+{
+	const char *slash = strrchr(name, '/'), *dot;
+
+	name = slash ? slash + 1 : name;
+	dot = strrchr(name, '.');
+	return dot && dot > name ? dot + 1 : "";
+}
+
+/* A name that promises what we do not write is not taken. */
+static void take_format(struct arguments *a)
+{
+	static const struct {
+		const char *ending;
+		enum job_format format;
+	} KNOWN[] = {{"png", JOB_PNG},
+		     {"pam", JOB_PAM},
+		     {"ppm", JOB_PNM},
+		     {"pgm", JOB_PNM},
+		     {"pnm", JOB_PNM}};
+	const char *ending = ending_of(a->output);
+
+	if (a->format >= 0 || !*ending)
+		return;
+	for (size_t i = 0; i < sizeof(KNOWN) / sizeof(KNOWN[0]); i++) {
+		if (strcasecmp(ending, KNOWN[i].ending) != 0)
+			continue;
+		a->format = KNOWN[i].format;
+		a->ending = KNOWN[i].ending;
+		return;
+	}
+	die_usage("%s: no .%s is written; accepted are .png, .pgm, .ppm, .pnm "
+		  "and .pam, or say --format=NAME",
+		  a->output, ending);
+}
+
 /* All of them are known: what fits together? */
 static void check(const struct arguments *a)
 {
@@ -139,5 +176,6 @@ int arguments_parse(struct arguments *arguments, arguments_parser *parser,
 	if (arguments->job.filters == 0)
 		add_filter("blur", &arguments->job);
 	check(arguments);
+	take_format(arguments);
 	return 0;
 }

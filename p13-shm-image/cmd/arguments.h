@@ -12,8 +12,9 @@ struct arguments {
 	struct job job;
 	struct crew_job crew;
 	uint64_t max_pixels;
-	bool has_workers; /* or they are as many as by default, or less */
-	int format; /* enum job_format; -1: by the name, or as the input */
+	bool has_workers;   /* or they are as many as by default, or less */
+	int format;         /* enum job_format; -1: as the input */
+	const char *ending; /* of the name that says so, "ppm", or NULL */
 	bool compares, is_json, keeps_going;
 };
 

@@ -61,29 +61,23 @@ static _Noreturn void refuse(const struct arguments *arguments,
 	die_errno(error, "cannot read %s", name);
 }
 
-static bool ends_in(const char *name, const char *end)
+/* What a PPM, PGM or PNM by its name cannot hold. A gray PPM is one: who reads
+ * PPM reads PGM. */
+static void check_ending(const struct arguments *arguments)
 {
-	size_t len = strlen(name), end_len = strlen(end);
+	const struct image_shape *out = &arguments->job.out;
+	const char *ending = arguments->ending;
 
-	return len > end_len && strcasecmp(name + len - end_len, end) == 0;
-}
-
-static void choose_format(struct arguments *arguments,
-			  const struct picture *picture)
-{
-	const char *name = arguments->output;
-
-	if (arguments->format >= 0)
-		arguments->job.format = (enum job_format)arguments->format;
-	else if (ends_in(name, ".png"))
-		arguments->job.format = JOB_PNG;
-	else if (ends_in(name, ".pam"))
-		arguments->job.format = JOB_PAM;
-	else if (ends_in(name, ".ppm") || ends_in(name, ".pgm") ||
-		 ends_in(name, ".pnm"))
-		arguments->job.format = JOB_PNM;
-	else
-		arguments->job.format = picture->is_png ? JOB_PNG : JOB_PNM;
+	if (!ending || arguments->job.format != JOB_PNM)
+		return;
+	if (image_has_alpha(out))
+		die_usage("%s: a .%s has no alpha channel, as %s has: name it "
+			  ".pam or .png",
+			  arguments->output, ending, shown(arguments->input));
+	if (out->channels > 1 && strcmp(ending, "pgm") == 0)
+		die_usage("%s: a PGM has no colours, as %s has: name it .ppm, "
+			  "or say -f grayscale",
+			  arguments->output, shown(arguments->input));
 }
 
 static int open_input(const struct arguments *arguments)
@@ -131,7 +125,9 @@ static void load(struct arguments *arguments, struct picture *picture,
 	if (error)
 		refuse(arguments, picture, error);
 	check_picture(arguments, picture);
-	choose_format(arguments, picture);
+	if (arguments->format < 0)
+		arguments->format = picture->is_png ? JOB_PNG : JOB_PNM;
+	job->format = (enum job_format)arguments->format;
 	job->picture = picture;
 	error = job_init(job);
 	if (error == -EOVERFLOW)
@@ -140,6 +136,7 @@ static void load(struct arguments *arguments, struct picture *picture,
 	if (error)
 		die("cannot have %zu bytes of shared memory: %s", job->bytes,
 		    segment_explain(error, job->bytes, buf, sizeof(buf)));
+	check_ending(arguments);
 	job->is_loading = true;
 }
 

@@ -102,6 +102,48 @@ children() {
 	assert_nothing_left
 }
 
+# make_pam DEPTH TYPE: a PAM of 3 x 2 pixels.
+make_pam() {
+	printf 'P7\nWIDTH 3\nHEIGHT 2\nDEPTH %d\nMAXVAL 255\nTUPLTYPE %s\nENDHDR\n' \
+		"$@"
+	seq 100 | head -c $(($1 * 6))
+}
+
+@test "a name that says what is not written is refused" {
+	make_picture 3 2 >in.ppm
+	for name in out.jpg out.JPEG out.png.bak ./a.png/out.x; do
+		assert_refused 2 "no \\.${name##*.} is written.*--format" in.ppm $name
+		[[ ! -e $name ]] || fail "there is $name"
+	done
+	./shm_image_filter in.ppm out.jpg --format=png >/dev/null
+	assert_equal "$(head -c 4 out.jpg)" $'\x89PNG'
+	for name in out .out out. OUT.PNM; do
+		./shm_image_filter in.ppm $name -f invert -f invert >/dev/null
+		cmp in.ppm $name
+		rm $name
+	done
+	make_pam 4 RGB_ALPHA >rgba.pam
+	make_pam 2 GRAYSCALE_ALPHA >graya.pam
+	for name in rgba.pam graya.pam; do
+		for end in ppm PGM pnm; do
+			assert_refused 2 "no alpha channel.*\\.pam" $name out.$end
+			[[ ! -e out.$end ]] || fail "there is out.$end"
+		done
+		for out in out.pam out '--format=pnm out.ppm'; do
+			# shellcheck disable=SC2086 # two words
+			./shm_image_filter $name $out -f invert -f invert >/dev/null
+			cmp $name "${out##* }"
+			rm "${out##* }"
+		done
+	done
+	assert_refused 2 'PGM has no colours.*\.ppm' in.ppm out.pgm
+	./shm_image_filter in.ppm out.pgm -f grayscale >/dev/null
+	./shm_image_filter in.ppm out.ppm -f grayscale >/dev/null
+	cmp out.pgm out.ppm
+	assert_equal "$(head -c 2 out.pgm)" P5
+	assert_nothing_left
+}
+
 @test "a killed worker's rows are done again, and the run says so" {
 	make_picture 300 300 >in.ppm
 	./shm_image_filter in.ppm whole.png >/dev/null
