@@ -26,8 +26,8 @@ static void init_filters(struct job *job)
 	struct image_shape shape = job->picture->shape;
 
 	for (unsigned int i = 0; i < job->filters; i++) {
-		filter_init(&job->filter[i], job->kind[i], &shape, job->sigma,
-			    job->threshold);
+		filter_init(&job->filter[i], job->kind[i], &shape,
+			    job->sigma[i], job->threshold[i]);
 		shape = job->filter[i].out;
 	}
 	job->out = shape;

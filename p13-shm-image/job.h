@@ -24,9 +24,10 @@ struct job {
 	struct picture *picture; /* opened; its pixels go to source */
 	bool is_loading;         /* job_run() reads them, while others filter */
 	enum filter_kind kind[JOB_FILTERS_MAX];
+	double sigma[JOB_FILTERS_MAX]; /* of each that has one */
+	int threshold[JOB_FILTERS_MAX];
 	unsigned int filters;
-	double sigma;
-	int threshold, level;
+	int level;
 	enum job_format format;
 
 	/* Set by job_init(): */

@@ -46,7 +46,7 @@ static void load(uint32_t size)
 	job = (struct job){.picture = &picture,
 			   .kind = {FILTER_BLUR},
 			   .filters = 1,
-			   .sigma = 2,
+			   .sigma = {2},
 			   .format = JOB_PNM};
 	error = job_init(&job);
 	if (error)

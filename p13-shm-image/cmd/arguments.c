@@ -9,8 +9,28 @@
 #include "lib/cmd/die.h"
 #include "lib/tick.h"
 
+/* Of what the option is: the filter in front of it, or, in front of all, -1. */
+static int owner_of(const struct arguments *a, const char *option,
+		    const char *text, bool (*has_one)(enum filter_kind kind))
+{
+	int last = (int)a->job.filters - 1;
+
+	if (last >= 0 && !has_one(a->job.kind[last]))
+		die_usage("%s=%s: %s has none; it follows the filter that it "
+			  "is for",
+			  option, text, filter_words[a->job.kind[last]]);
+	return last;
+}
+
+static bool has_sigma(enum filter_kind kind)
+{
+	return kind == FILTER_BLUR || kind == FILTER_SHARPEN;
+}
+
 static void take_sigma(const char *text, void *where)
 {
+	struct arguments *a = where;
+	int last = owner_of(a, "--sigma", text, has_sigma);
 	char *end;
 	double value = strtod(text, &end);
 
@@ -18,18 +38,35 @@ static void take_sigma(const char *text, void *where)
 	    !(value <= GAUSS_SIGMA_MAX))
 		die_usage("--sigma=%s: accepted is %g to %g", text,
 			  GAUSS_SIGMA_MIN, GAUSS_SIGMA_MAX);
-	*(double *)where = value;
+	*(last < 0 ? &a->sigma : &a->job.sigma[last]) = value;
+}
+
+static bool has_threshold(enum filter_kind kind)
+{
+	return kind == FILTER_THRESHOLD;
+}
+
+static void take_threshold(const char *text, void *where)
+{
+	struct arguments *a = where;
+	int last = owner_of(a, "--threshold", text, has_threshold);
+	int value = (int)cli_count("--threshold", text, 0, 256);
+
+	*(last < 0 ? &a->threshold : &a->job.threshold[last]) = value;
 }
 
 static void add_filter(const char *text, void *where)
 {
-	struct job *job = where;
+	struct arguments *a = where;
+	struct job *job = &a->job;
 
 	if (job->filters == JOB_FILTERS_MAX)
 		die_usage("--filter=%s: accepted are %d filters at most", text,
 			  JOB_FILTERS_MAX);
-	job->kind[job->filters++] =
+	job->kind[job->filters] =
 		(enum filter_kind)cli_word("--filter", text, filter_words);
+	job->sigma[job->filters] = a->sigma;
+	job->threshold[job->filters++] = a->threshold;
 }
 
 /* What stands behind the dot of a name, or "". */
@@ -106,15 +143,17 @@ static int parse(struct arguments *a, arguments_parser *parser, int argc,
 	struct job *job = &a->job;
 	struct crew_job *crew = &a->crew;
 	const struct cli_option options[] = {
-		CLI_CALL("filter", 'f', "NAME", add_filter, job,
+		CLI_CALL("filter", 'f', "NAME", add_filter, a,
 			 "blur (default), sharpen, edge, grayscale, invert or "
 			 "threshold; repeat it for several in a row"),
 		CLI_COUNT("workers", 'w', "N", &crew->workers, 1,
 			  CREW_WORKERS_MAX, "Processes (default 2)"),
-		CLI_CALL("sigma", 's', "S", take_sigma, &job->sigma,
-			 "Of blur and sharpen, in pixels (default 2)"),
-		CLI_COUNT("threshold", 0, "LEVEL", &job->threshold, 0, 256,
-			  "From which level on it is white (default 128)"),
+		CLI_CALL("sigma", 's', "S", take_sigma, a,
+			 "Of the blur or sharpen in front of it, in pixels "
+			 "(default 2); in front of all, of all"),
+		CLI_CALL("threshold", 0, "LEVEL", take_threshold, a,
+			 "Of the threshold in front of it: from which level on "
+			 "it is white (default 128)"),
 		CLI_WORD("schedule", 0, "HOW", &crew->schedule, schedules,
 			 "dynamic (default): who is ready takes rows of "
 			 "others; or static"),
@@ -159,7 +198,9 @@ int arguments_parse(struct arguments *arguments, arguments_parser *parser,
 	int n;
 
 	*arguments = (struct arguments){
-		.job = {.sigma = 2, .threshold = 128, .level = 1},
+		.job = {.level = 1},
+		.sigma = 2,
+		.threshold = 128,
 		.crew = {.stall_ns = CREW_STALL_S * TICK_S},
 		.format = -1,
 		.max_pixels = UINT64_C(256) << 20,
@@ -174,7 +215,7 @@ int arguments_parse(struct arguments *arguments, arguments_parser *parser,
 	if (!crew->workers)
 		crew->workers = 2;
 	if (arguments->job.filters == 0)
-		add_filter("blur", &arguments->job);
+		add_filter("blur", arguments);
 	check(arguments);
 	take_format(arguments);
 	return 0;

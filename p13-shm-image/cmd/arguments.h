@@ -10,6 +10,8 @@
 struct arguments {
 	const char *input, *output; /* "-": a standard stream */
 	struct job job;
+	double sigma; /* of filters that have none of their own */
+	int threshold;
 	struct crew_job crew;
 	uint64_t max_pixels;
 	bool has_workers;   /* or they are as many as by default, or less */

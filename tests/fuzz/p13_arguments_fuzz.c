@@ -118,10 +118,12 @@ static void check(const struct arguments *arguments)
 	must(!arguments->is_json || strcmp(arguments->output, "-") != 0);
 	must(arguments->max_pixels >= 1);
 	must(job->filters >= 1 && job->filters <= JOB_FILTERS_MAX);
-	for (unsigned int i = 0; i < job->filters; i++)
+	for (unsigned int i = 0; i < job->filters; i++) {
 		must(job->kind[i] < FILTER_KINDS);
-	must(job->sigma >= GAUSS_SIGMA_MIN && job->sigma <= GAUSS_SIGMA_MAX);
-	must(job->threshold >= 0 && job->threshold <= 256);
+		must(job->sigma[i] >= GAUSS_SIGMA_MIN &&
+		     job->sigma[i] <= GAUSS_SIGMA_MAX);
+		must(job->threshold[i] >= 0 && job->threshold[i] <= 256);
+	}
 	must(job->level >= 0 && job->level <= 9);
 	must(arguments->format >= -1 && arguments->format <= JOB_PAM);
 	must(crew->workers >= 1 && crew->workers <= CREW_WORKERS_MAX);

@@ -107,8 +107,8 @@ static void file_has_what_the_filters_make(void **state)
 				.kind = {(enum filter_kind)i, FILTER_EDGE,
 					 FILTER_BLUR},
 				.filters = 1 + i % 3,
-				.sigma = 2,
-				.threshold = 100,
+				.sigma = {2, 1, 3},
+				.threshold = {100},
 				.level = (int)i,
 				.format = (enum job_format)((i + channels) % 3),
 			};
@@ -145,7 +145,7 @@ static void extras_without_a_place_in_the_output_are_said(void **state)
 			.picture = &picture,
 			.kind = {cases[i].kind},
 			.filters = 1,
-			.sigma = 2,
+			.sigma = {2, 1, 3},
 			.format = cases[i].format,
 		};
 
@@ -167,7 +167,7 @@ static int run_cut(const struct fixture_png *file, size_t len,
 			  .is_loading = true,
 			  .kind = {FILTER_INVERT},
 			  .filters = 1,
-			  .sigma = 2,
+			  .sigma = {2, 1, 3},
 			  .format = JOB_PNM};
 	struct crew_job crew = {.workers = 1};
 	const char *out;

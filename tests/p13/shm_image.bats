@@ -86,6 +86,32 @@ children() {
 	cmp c.ppm d.ppm
 }
 
+@test "each filter has the sigma and threshold that stand behind it" {
+	make_picture 60 50 >in.ppm
+	./shm_image_filter in.ppm a.ppm -f blur -s 1 >/dev/null
+	./shm_image_filter a.ppm b.ppm -f sharpen -s 5 >/dev/null
+	./shm_image_filter b.ppm c.ppm -f threshold --threshold=40 >/dev/null
+	./shm_image_filter c.ppm d.ppm -f blur >/dev/null
+	./shm_image_filter d.ppm e.ppm -f threshold --threshold=200 >/dev/null
+	./shm_image_filter in.ppm out.ppm -f blur -s 1 -f sharpen -s 5 \
+		-f threshold --threshold=40 -f blur -f threshold \
+		--threshold=200 >/dev/null
+	cmp e.ppm out.ppm
+	# In front of the first they hold for all that have none.
+	./shm_image_filter -s 5 in.ppm a.ppm -f blur >/dev/null
+	./shm_image_filter a.ppm b.ppm -f sharpen -s 5 >/dev/null
+	./shm_image_filter b.ppm c.ppm -f threshold --threshold=40 >/dev/null
+	./shm_image_filter c.ppm d.ppm -f threshold --threshold=200 >/dev/null
+	./shm_image_filter -s 5 --threshold=40 in.ppm out.ppm -f blur \
+		-f sharpen -f threshold -f threshold --threshold=200 >/dev/null
+	cmp d.ppm out.ppm
+	rm out.ppm
+	assert_refused 2 "sigma=3: edge has none" in.ppm out.png -f blur -f edge -s 3
+	assert_refused 2 "threshold=3: blur has none" in.ppm out.png -f blur \
+		--threshold=3
+	assert_nothing_left
+}
+
 @test "formats by name, by option, and through pipes" {
 	make_picture 64 48 >in.ppm
 	./shm_image_filter in.ppm twice.ppm -f invert -f invert >/dev/null
