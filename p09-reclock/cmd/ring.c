@@ -109,7 +109,9 @@ static int be_bare_member(void *arg)
 	int fd = open(ring->file, O_RDWR | O_CLOEXEC);
 	int error = fd < 0 ? -errno : lock_byte(fd, ring->a, ring->me);
 
-	if (!error)
+	if (error)
+		die_warn_errno(error, "'%s'", ring->file);
+	else
 		error = meet(ring);
 	if (!error)
 		error = lock_byte(fd, ring->a, (ring->me + 1) % (int)n);
@@ -188,6 +190,7 @@ static int start(struct ring *ring, pid_t *pid)
 {
 	const bool is_bare = ring->a->is_kernel || ring->a->is_ofd;
 	char ready[RING_MAX];
+	ssize_t n;
 	int error;
 
 	make_file(ring);
@@ -199,9 +202,12 @@ static int start(struct ring *ring, pid_t *pid)
 				   &pid[ring->me]);
 	fdio_close(&ring->ready[1]);
 	fdio_close(&ring->go[0]);
-	if (!error && fdio_read_until(ring->ready[0], ready, ring->a->ring,
-				      ring->deadline) != (int)ring->a->ring)
-		error = -ETIMEDOUT;
+	if (!error) {
+		n = fdio_read_until(ring->ready[0], ready, ring->a->ring,
+				    ring->deadline);
+		/* One has ended, and has said why. */
+		error = n < 0 ? (int)n : n < (int)ring->a->ring ? -EPIPE : 0;
+	}
 	remove_file(ring);
 	return error;
 }
@@ -267,6 +273,8 @@ int lock_test_ring(const struct arguments *a)
 	sigprocmask(SIG_BLOCK, &all, &before);
 	error = start(&ring, pid);
 	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (error == -EPIPE)
+		return DIE_FAILURE;
 	if (error)
 		die_errno(error, "cannot start %u processes", a->ring);
 	let_go(&ring);
