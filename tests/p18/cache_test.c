@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -561,6 +562,27 @@ static void a_name_that_was_taken_away_is_made_anew(void **state)
 	end(&f);
 }
 
+/* A server that has none left takes its name for another's no more than before. */
+static void without_descriptors_it_goes_on_and_leaves_nothing(void **state)
+{
+	struct rlimit before, none;
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	put(&f, "key", "value", 1);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	pass_ms(1000);
+	assert_int_equal(cache_note(f.cache, 1, cache_now()), 0);
+	assert_value(&f, "key", "value", 1);
+	cache_remove(f.cache);
+	f.cache = NULL;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	end(&f);
+}
+
 static void a_name_that_another_took_is_left_to_it(void **state)
 {
 	struct fixture f;
@@ -1097,6 +1119,8 @@ int main(void)
 		cmocka_unit_test(a_server_that_ends_says_so),
 		cmocka_unit_test(a_living_server_keeps_its_name),
 		cmocka_unit_test(a_name_that_was_taken_away_is_made_anew),
+		cmocka_unit_test(
+			without_descriptors_it_goes_on_and_leaves_nothing),
 		cmocka_unit_test(a_name_that_another_took_is_left_to_it),
 		cmocka_unit_test(a_table_grows_when_keys_in_use_had_to_leave),
 		cmocka_unit_test(who_comes_early_waits_at_the_gate),
