@@ -43,6 +43,7 @@ struct mmapdb {
 	int fd;
 	uint64_t dev, ino;
 	uint8_t id[16];
+	char boot[40]; /* this one, as layout_state has it */
 	uint64_t max_pages;
 
 	/* The lock file; NULL when we may not even read it. */

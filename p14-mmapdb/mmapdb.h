@@ -98,8 +98,8 @@ int mmapdb_create(const char *path, uint64_t size_bytes, uint64_t max_bytes,
 		  mode_t mode);
 
 /* Open it; never waits. The folder is remembered, for mmapdb_compact(). -ENOENT,
- * -EACCES ..., -EMEDIUMTYPE (not such a database, or NAME-lock is not one's),
- * -EPROTONOSUPPORT (another version's), -EBADMSG (neither meta page is whole),
+ * -EACCES ..., -EMEDIUMTYPE (not such a database), -EPERM (NAME-lock is not one's,
+ * or of somebody whom the database is not open to), -EPROTONOSUPPORT (another version's), -EBADMSG (neither meta page is whole),
  * -EMLINK (it has several names). Damage that is found later is told by the
  * transaction that meets it. */
 int mmapdb_open(const char *path, unsigned int flags, struct mmapdb **opened);

@@ -81,7 +81,7 @@ static int check_lock_file(struct mmapdb *db, bool is_writable)
 	    (st.st_size > 0 &&
 	     (pread(db->lock_fd, &magic, sizeof(magic), 0) != sizeof(magic) ||
 	      (magic != 0 && magic != LAYOUT_LOCK_MAGIC))))
-		return -EMEDIUMTYPE;
+		return -EPERM;
 	/* Who may use the database may use this, whatever the umask says. Where
 	 * it is another's, that one has seen to it. */
 	if (is_writable && (st.st_mode & 0777) != (database.st_mode & 0666))
@@ -93,6 +93,21 @@ static int check_lock_file(struct mmapdb *db, bool is_writable)
 			   : -ENOENT;
 }
 
+/* Once for a handle: who cannot tell which boot this is must not take what others
+ * use for a thing of another. */
+static int read_boot(char boot[40])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	memset(boot, 0, 40);
+	if (fd < 0)
+		return -errno;
+	got = fdio_read_full(fd, boot, 36);
+	fdio_close(&fd);
+	return got == 36 ? 0 : -EIO;
+}
+
 int shared_open(struct mmapdb *db)
 {
 	const uint64_t bytes = LAYOUT_BITS_AT + BITS_BYTES;
@@ -100,6 +115,10 @@ int shared_open(struct mmapdb *db)
 	void *at;
 	int error;
 
+	/* Without /proc it is not known, and no state is of this boot. */
+	error = read_boot(db->boot);
+	if (error && error != -ENOENT)
+		return error;
 	db->lock_fd = open_lock_file(db, &is_writable);
 	error = db->lock_fd < 0 ? db->lock_fd
 				: check_lock_file(db, is_writable);
@@ -134,23 +153,9 @@ void shared_close(struct mmapdb *db)
 
 /* ---- whose it is ------------------------------------------------------------------ */
 
-static int read_boot(char boot[40])
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t got;
-
-	if (fd < 0)
-		return -errno;
-	memset(boot, 0, 40);
-	got = fdio_read_full(fd, boot, 36);
-	fdio_close(&fd);
-	return got == 36 ? 0 : -EIO;
-}
-
 bool shared_is_ours(struct mmapdb *db)
 {
 	const struct layout_state *state = db->state;
-	char boot[40];
 
 	/* Acquire: the rest was written before. Pairs with the release in
 	 * shared_rebuild(). */
@@ -164,8 +169,7 @@ bool shared_is_ours(struct mmapdb *db)
 	if (state->magic == LAYOUT_LOCK_MAGIC &&
 	    state->format == LAYOUT_FORMAT && state->dev == db->dev &&
 	    memcmp(state->id, db->id, sizeof(db->id)) == 0 &&
-	    read_boot(boot) == 0 &&
-	    memcmp(state->boot, boot, sizeof(boot)) == 0)
+	    memcmp(state->boot, db->boot, sizeof(db->boot)) == 0)
 		db->met = state->epoch;
 	return db->met != 0;
 }
@@ -213,13 +217,13 @@ int shared_rebuild(struct mmapdb *db)
 	uint64_t pages;
 	int error;
 
+	if (!db->boot[0])
+		return -ENOENT;
 	/* Readers take nothing from here until it is whole. */
 	__atomic_store_n(&state->owner, 0, __ATOMIC_RELEASE);
 	error = map_extend(db, &pages);
 	if (!error)
 		error = meta_choose(db, &meta, &slot);
-	if (!error)
-		error = read_boot(state->boot);
 	if (error)
 		return error;
 	/* It may have been left by a process that was killed before its sync.
@@ -230,6 +234,7 @@ int shared_rebuild(struct mmapdb *db)
 	state->format = LAYOUT_FORMAT;
 	state->dev = db->dev;
 	memcpy(state->id, db->id, sizeof(state->id));
+	memcpy(state->boot, db->boot, sizeof(state->boot));
 	state->durable_slot = slot;
 	state->durable_crc = meta.crc;
 	state->is_moving = 0;

@@ -8,8 +8,8 @@
 #include "p14-mmapdb/handle.h"
 
 /* Open and map the lock file, made if it is not there. Where we may not,
- * db->slots or db->state stays NULL. -EMEDIUMTYPE: a file of that name is not a
- * lock file; -EPERM: it is of somebody whom the database is not open to. */
+ * db->slots or db->state stays NULL. -EPERM: a file of that name is not a
+ * lock file, or of somebody whom the database is not open to. */
 int shared_open(struct mmapdb *db);
 void shared_close(struct mmapdb *db);
 

@@ -74,6 +74,10 @@ static _Noreturn void die_of_opening(const char *path, int error)
 		    path);
 	case -EMEDIUMTYPE:
 		die("cannot open %s: it is not a database of mmapdb", path);
+	case -EPERM:
+		die("cannot open %s: %s-lock is no lock file of a database, or "
+		    "is of a user to whom %s is not open",
+		    path, path, path);
 	case -EPROTONOSUPPORT:
 		die("cannot open %s: it is a database of another version of "
 		    "mmapdb",

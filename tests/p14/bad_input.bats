@@ -124,6 +124,14 @@ refused() {
 	[[ ! -s empty ]]
 }
 
+@test "a file that is there as the lock file is named, and left alone" {
+	rm good.db-lock
+	echo 'a letter' >good.db-lock
+	refused 1 get good.db key
+	assert_output 'mmapdb: cannot open good.db: good.db-lock is no lock file of a database, or is of a user to whom good.db is not open'
+	assert_equal "$(<good.db-lock)" 'a letter'
+}
+
 @test "a file that may only be read is read, and not written to" {
 	need_second_user
 	as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)

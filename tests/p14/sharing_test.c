@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -330,6 +331,29 @@ static void tickets_of_the_dead_are_passed_over(void **state)
 	base_remove(&base);
 }
 
+/* What a process needs, it has opened: else it would take the state that others use
+ * for one of another boot, and make it anew. */
+static void who_has_no_descriptors_left_reads_and_writes(void **state)
+{
+	struct rlimit before, none;
+	struct mmapdb *other;
+	struct base base;
+
+	(void)state;
+	base_make(&base, 0);
+	put(base.db, "a", "1");
+	other = base_open(&base, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_value(other, "a", "1");
+	put(other, "a", "2");
+	assert_value(base.db, "a", "2");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	mmapdb_close(other);
+	base_remove(&base);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +366,7 @@ int main(void)
 		cmocka_unit_test(writers_take_turns_and_none_is_lost),
 		cmocka_unit_test(a_writer_that_does_not_end_is_named),
 		cmocka_unit_test(tickets_of_the_dead_are_passed_over),
+		cmocka_unit_test(who_has_no_descriptors_left_reads_and_writes),
 	};
 
 	return SUPPORT_MAIN(tests);
