@@ -16,6 +16,7 @@
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
 #include "lib/cmd/stop.h"
+#include "lib/fdio.h"
 #include "lib/objname.h"
 #include "lib/rpc/rpc_server.h"
 #include "lib/tick.h"
@@ -320,7 +321,7 @@ static void open_server(struct server *server, struct arguments *a,
 			  port);
 }
 
-static void start(struct server *server, int stop_fd)
+static int start(struct server *server, int stop_fd)
 {
 	sigset_t all, old;
 	int error;
@@ -330,9 +331,8 @@ static void start(struct server *server, int stop_fd)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	error = pthread_create(&server->thread, NULL, run, server);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (error)
-		die_errno(error, "cannot serve");
-	server->has_thread = true;
+	server->has_thread = !error;
+	return -error;
 }
 
 static void say_ready(const struct arguments *a)
@@ -345,27 +345,29 @@ static void say_ready(const struct arguments *a)
 }
 
 /* Who waits in a call is answered before the servers wait for their calls. */
-static void serve(struct arguments *a, struct server servers[2],
-		  struct engine *engine)
+static int serve(struct arguments *a, struct server servers[2],
+		 struct engine *engine)
 {
 	const uint64_t one = 1;
 	int ended_fd = eventfd(0, EFD_CLOEXEC);
+	int error = ended_fd < 0 ? -errno : 0;
 
-	if (ended_fd < 0)
-		die_errno(errno, "cannot serve");
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2 && !error; i++)
 		if (servers[i].rpc)
-			start(&servers[i], ended_fd);
-	say_ready(a);
-	stop_wait(-1, TICK_NEVER);
+			error = start(&servers[i], ended_fd);
+	if (!error) {
+		say_ready(a);
+		stop_wait(-1, TICK_NEVER);
+	}
 	if (engine->calls->shut)
 		engine->calls->shut(engine);
-	if (write(ended_fd, &one, sizeof(one)) < 0)
+	if (ended_fd >= 0 && write(ended_fd, &one, sizeof(one)) < 0)
 		die_errno(errno, "cannot stop");
 	for (int i = 0; i < 2; i++)
 		if (servers[i].has_thread)
 			pthread_join(servers[i].thread, NULL);
-	close(ended_fd);
+	fdio_close(&ended_fd);
+	return error;
 }
 
 static struct engine *open_etcd(char *endpoints)
@@ -460,12 +462,14 @@ int main(int argc, char **argv)
 			die("no memory");
 		service.engine = open_etcd(endpoints);
 	}
-	serve(&a, servers, service.engine);
+	error = serve(&a, servers, service.engine);
 	for (int i = 0; i < 2; i++)
 		rpc_server_close(servers[i].rpc);
 	service.engine->calls->close(service.engine);
 	note_cache(&a, objname_release);
 	free(endpoints);
+	if (error)
+		die_errno(error, "cannot serve");
 	note("event=stopped", &a);
 	return EXIT_SUCCESS;
 }

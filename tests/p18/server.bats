@@ -395,6 +395,24 @@ has_no_newcomers() {
 		'kv_server: cannot write to the log: File too large'
 }
 
+# Threads of root are not counted.
+@test "a start that finds no room for its threads leaves nothing" {
+	need_second_user
+	local n as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	chmod 777 .
+	start_server --ready ' event=leader ' "${as_nobody[@]}" ./kv_server \
+		--id=1 --port=9001 --segment-size=256K "${quick[@]}"
+	stop_server
+	for n in {3..12}; do
+		start_server --ready 'cannot|event=serving' prlimit --nproc="$n" \
+			"${as_nobody[@]}" ./kv_server --id=1 --port=9001 "${quick[@]}"
+		stop_server
+		[[ $(<"$SERVER_ERR") == *event=serving* ]] || assert_equal "$status" 1
+		assert_equal "$(find /dev/shm -name '*ipc.kv_server.*')" ''
+	done
+	assert_equal "$status" 0
+}
+
 # So full that a line does not fit.
 full_log() {
 	mkfifo log
