@@ -215,20 +215,36 @@ static _Noreturn void end(void)
 	_exit(DIE_FAILURE);
 }
 
+/* Of who was told to stop and still has something to say: a terminal or a reader
+ * may have gone for the same reason, or nobody reads. That is no failure. A
+ * terminal that was closed says so before SIGHUP comes. */
+static bool is_excused(int error)
+{
+	struct stat st;
+	int number;
+
+	if (error == -EIO && fstat(output.fd, &st) == 0 && S_ISCHR(st.st_mode))
+		stop_ask(SIGHUP);
+	number = stop_signal();
+	return number && number != SIGPIPE &&
+	       (error == -ETIMEDOUT || error == -EIO || error == -EPIPE);
+}
+
 static bool is_ending;
 
 static ssize_t write_output(void *unused, const char *text, size_t len)
 {
+	int error = output.error ? output.error : put(&output, text, len);
+
 	(void)unused;
-	if (!output.error)
-		output.error = put(&output, text, len);
-	if (!output.error)
+	if (!error || is_excused(error))
 		return (ssize_t)len;
+	output.error = error;
 	/* Work whose output is lost is over: as by a signal, or at once where
 	 * there is nothing to clean up. */
-	if (!is_ending && output.error != -ETIMEDOUT && !stop_ask(SIGPIPE))
+	if (!is_ending && !stop_ask(SIGPIPE))
 		end();
-	errno = -output.error;
+	errno = -error;
 	return 0; /* what fopencookie(3) wants: that is an error */
 }
 
@@ -262,17 +278,6 @@ void out_put_error(const char *line, size_t len)
 		(void)put(&errors, line, len);
 }
 
-/* Of who was told to stop and still had something to say: a terminal or a reader
- * may have gone for the same reason, or nobody reads. */
-static bool is_excused(void)
-{
-	int number = stop_signal();
-
-	return number && number != SIGPIPE &&
-	       (output.error == -ETIMEDOUT || output.error == -EIO ||
-		output.error == -EPIPE);
-}
-
 /* Closing is part of the check, since some file systems report a full disk only
  * then. What die.h says is enough. */
 static void check_output(void)
@@ -283,7 +288,7 @@ static void check_output(void)
 		output.error = errno ? -errno : -EIO;
 	if (errors.log_fd >= 0)
 		(void)write_arrears(&errors);
-	if (output.error && !is_excused() && !die_is_dying())
+	if (output.error && !die_is_dying())
 		end();
 }
 
