@@ -99,6 +99,9 @@ static void watch(struct crew *crew, const struct arguments *arguments)
 	/* Who pauses is not dead. */
 	error = crew_watch(crew, arguments->timeout_ns + delay[0] + delay[1],
 			   stop_fd());
+	/* Ctrl-C is for the members too, and they may end before we see it. */
+	if (!error && stop_signal())
+		error = -EINTR;
 	if (!error)
 		return;
 	crew_describe(crew, who, sizeof(who));
