@@ -30,7 +30,7 @@ struct jobqueue {
  * closed, also by forked children. Returns 0 and *is_new, -EBUSY (somebody
  * serves it, with another journal), -EPERM (it belongs to somebody else, or
  * others may write to it: what comes out of it cannot be trusted), or as
- * mq_open(3): -EINVAL, -EMFILE and -ENOSPC are limits (limits.h), -EACCES is
+ * mq_open(3): -EINVAL, -EMFILE and -ENOSPC are limits (lib/mqlimit.h), -EACCES is
  * a queue of another user. */
 int jobqueue_serve(struct jobqueue *queue, const char *name, long capacity,
 		   size_t message_bytes, bool *is_new);

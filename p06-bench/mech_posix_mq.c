@@ -8,11 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/measure/machine.h"
+#include "lib/mqlimit.h"
 #include "lib/objname.h"
 
 #define DEPTH_MAX 64
-#define OVERHEAD 128 /* what a queued message counts besides its bytes */
 
 struct posix_mq {
 	size_t message_bytes;
@@ -24,25 +23,8 @@ struct posix_mq {
  * should be one that users get. */
 static int check(size_t message_bytes, char *why, size_t why_size)
 {
-	int64_t max = machine_limit_read(MACHINE_MQ_MSGSIZE_MAX);
-	int64_t total = machine_limit_read(MACHINE_MQ_BYTES);
-	int64_t need = 2 * ((int64_t)message_bytes + OVERHEAD);
-
-	if (max >= 0 && (int64_t)message_bytes > max) {
-		snprintf(why, why_size,
-			 "message limit %lld bytes; raise: sysctl -w "
-			 "fs.mqueue.msgsize_max=%zu",
-			 (long long)max, message_bytes);
-		return -EMSGSIZE;
-	}
-	if (total >= 0 && need > total) {
-		snprintf(why, why_size,
-			 "RLIMIT_MSGQUEUE is %lld bytes for all queues of a "
-			 "user, %lld are needed; raise: ulimit -q %lld",
-			 (long long)total, (long long)need, (long long)need);
-		return -EMSGSIZE;
-	}
-	return 0;
+	return mqlimit_check(2, 1, message_bytes, why, why_size) ? -EMSGSIZE
+								 : 0;
 }
 
 /* As deep as the limit of the system allows, up to DEPTH_MAX; less when the
@@ -50,7 +32,7 @@ static int check(size_t message_bytes, char *why, size_t why_size)
 static int open_queue(const char *word, size_t message_bytes, mqd_t *queue)
 {
 	char name[OBJNAME_MAX];
-	int64_t depth = machine_limit_read(MACHINE_MQ_MSG_MAX);
+	int64_t depth = mqlimit_read(MQLIMIT_MESSAGES);
 	int r = objname_make(name, sizeof(name), word);
 
 	if (r < 0)

@@ -15,6 +15,8 @@
 
 #include <linux/magic.h>
 
+#include "lib/mqlimit.h"
+
 #define MQUEUE_FS_MAGIC 0x19800202 /* ipc/mqueue.c in the kernel */
 #define SHM_WANTED_MB 64
 
@@ -29,12 +31,6 @@ struct limit {
 };
 
 static const struct limit limits[] = {
-	{"fs.mqueue.msgsize_max", NULL, 0, 65536,
-	 "POSIX queues carry no message of 64 KB", NULL},
-	{"fs.mqueue.msg_max", NULL, 0, 10,
-	 "POSIX queues hold fewer than the usual 10 messages", NULL},
-	{"fs.mqueue.queues_max", NULL, 0, 32,
-	 "too few POSIX queues for the tests", NULL},
 	{"kernel.msgmax", NULL, 0, 65536,
 	 "System V queues carry no message of 64 KB", NULL},
 	{"kernel.msgmnb", NULL, 0, 65536,
@@ -57,6 +53,21 @@ static const struct limit limits[] = {
 	 "sysctl -w kernel.sem='32000 1024000000 500 32000'"},
 	{"fs.pipe-max-size", NULL, 0, UINT64_C(1) << 20,
 	 "pipes cannot be made 1 MB large", NULL},
+};
+
+/* Of POSIX queues, lib/mqlimit knows the rest. */
+static const struct {
+	int64_t wanted;
+	const char *why;
+} queue_limits[MQLIMITS] = {
+	[MQLIMIT_MESSAGES] = {10, "POSIX queues hold fewer than the usual 10 "
+				  "messages"},
+	[MQLIMIT_MESSAGE_BYTES] = {65536, "POSIX queues carry no message of "
+					  "64 KB"},
+	[MQLIMIT_QUEUES] = {32, "too few POSIX queues for the tests"},
+	[MQLIMIT_USER_BYTES] = {819200, "too few bytes for a user's POSIX "
+					"queues (more than the hard limit: as "
+					"root)"},
 };
 
 static int read_number(const struct limit *limit, uint64_t *value)
@@ -85,6 +96,41 @@ static int read_number(const struct limit *limit, uint64_t *value)
 	}
 }
 
+static void visit_missing(const char *subject, checkup_visit *visit, void *arg)
+{
+	const struct checkup_finding finding = {
+		.level = CHECKUP_MISSING,
+		.subject = subject,
+		.value = "not there",
+		.why = "this kernel, or container, lacks that kind of IPC",
+		.fix = "use a kernel with CONFIG_SYSVIPC and "
+		       "CONFIG_POSIX_MQUEUE"};
+
+	visit(&finding, arg);
+}
+
+static void check_queue_limit(enum mqlimit limit, checkup_visit *visit,
+			      void *arg)
+{
+	int64_t number = mqlimit_read(limit);
+	const int64_t wanted = queue_limits[limit].wanted;
+	char value[32] = "unlimited", fix[96];
+	const struct checkup_finding finding = {
+		.level = number >= 0 && number < wanted ? CHECKUP_ADVICE
+							: CHECKUP_OK,
+		.subject = mqlimit_name(limit),
+		.value = value,
+		.why = queue_limits[limit].why,
+		.fix = mqlimit_fix(limit, wanted, fix, sizeof(fix))};
+
+	if (number >= 0)
+		snprintf(value, sizeof(value), "%" PRId64, number);
+	if (number < 0 && limit != MQLIMIT_USER_BYTES)
+		visit_missing(finding.subject, visit, arg);
+	else
+		visit(&finding, arg);
+}
+
 static void check_limit(const struct limit *limit, checkup_visit *visit,
 			void *arg)
 {
@@ -98,13 +144,7 @@ static void check_limit(const struct limit *limit, checkup_visit *visit,
 		 limit->part ? " (" : "", limit->part ? limit->part : "",
 		 limit->part ? ")" : "");
 	if (error) {
-		finding.level = CHECKUP_MISSING;
-		finding.value = "not there";
-		finding.why = "this kernel, or container, lacks that kind of "
-			      "IPC";
-		finding.fix = "use a kernel with CONFIG_SYSVIPC and "
-			      "CONFIG_POSIX_MQUEUE";
-		visit(&finding, arg);
+		visit_missing(subject, visit, arg);
 		return;
 	}
 	snprintf(value, sizeof(value), "%" PRIu64, number);
@@ -119,21 +159,22 @@ static void check_limit(const struct limit *limit, checkup_visit *visit,
 	visit(&finding, arg);
 }
 
-static void check_rlimit(int resource, const char *subject, rlim_t wanted,
-			 const char *why, const char *fix, checkup_visit *visit,
-			 void *arg)
+static void check_descriptors(checkup_visit *visit, void *arg)
 {
 	char value[32] = "unlimited";
 	struct checkup_finding finding = {
-		.subject = subject, .value = value, .why = why, .fix = fix};
+		.subject = "RLIMIT_NOFILE",
+		.value = value,
+		.why = "too few descriptors for pipelines of 1,000 stages",
+		.fix = "ulimit -n 4096"};
 	struct rlimit rlimit;
 
-	if (getrlimit((__rlimit_resource_t)resource, &rlimit))
+	if (getrlimit(RLIMIT_NOFILE, &rlimit))
 		return; /* the kernel does not know it: no limit */
 	if (rlimit.rlim_cur != RLIM_INFINITY)
 		snprintf(value, sizeof(value), "%ju",
 			 (uintmax_t)rlimit.rlim_cur);
-	if (rlimit.rlim_cur < wanted)
+	if (rlimit.rlim_cur < 1024)
 		finding.level = CHECKUP_ADVICE;
 	visit(&finding, arg);
 }
@@ -196,15 +237,11 @@ static void check_dev_mqueue(checkup_visit *visit, void *arg)
 
 void limits_check(checkup_visit *visit, void *arg)
 {
+	for (int i = 0; i < MQLIMITS; i++)
+		check_queue_limit((enum mqlimit)i, visit, arg);
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		check_limit(&limits[i], visit, arg);
-	check_rlimit(RLIMIT_MSGQUEUE, "RLIMIT_MSGQUEUE", 819200,
-		     "too few bytes for a user's POSIX queues",
-		     "ulimit -q 819200 (more than the hard limit: as root)",
-		     visit, arg);
-	check_rlimit(RLIMIT_NOFILE, "RLIMIT_NOFILE", 1024,
-		     "too few descriptors for pipelines of 1,000 stages",
-		     "ulimit -n 4096", visit, arg);
+	check_descriptors(visit, arg);
 	check_dev_shm(visit, arg);
 	check_dev_mqueue(visit, arg);
 }

@@ -6,17 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+
+#include "lib/mqlimit.h"
 
 static const struct {
 	const char *name;
 	const char *path; /* NULL: not in a file */
 } limits[MACHINE_LIMITS] = {
-	[MACHINE_MQ_MSGSIZE_MAX] = {"mq_msgsize_max",
-				    "/proc/sys/fs/mqueue/msgsize_max"},
-	[MACHINE_MQ_MSG_MAX] = {"mq_msg_max", "/proc/sys/fs/mqueue/msg_max"},
+	[MACHINE_MQ_MSGSIZE_MAX] = {"mq_msgsize_max", NULL},
+	[MACHINE_MQ_MSG_MAX] = {"mq_msg_max", NULL},
 	[MACHINE_MQ_BYTES] = {"mq_bytes", NULL},
 	[MACHINE_MSGMAX] = {"msgmax", "/proc/sys/kernel/msgmax"},
 	[MACHINE_MSGMNB] = {"msgmnb", "/proc/sys/kernel/msgmnb"},
@@ -55,21 +55,15 @@ static int64_t pipe_room(void)
 	return room;
 }
 
-/* Unlimited is as good as not known: nothing is beyond it. */
-static int64_t queue_bytes(void)
-{
-	struct rlimit rl;
-
-	if (getrlimit(RLIMIT_MSGQUEUE, &rl) < 0 || rl.rlim_cur > INT64_MAX)
-		return -1;
-	return (int64_t)rl.rlim_cur;
-}
-
 int64_t machine_limit_read(enum machine_limit limit)
 {
 	switch (limit) {
+	case MACHINE_MQ_MSGSIZE_MAX:
+		return mqlimit_read(MQLIMIT_MESSAGE_BYTES);
+	case MACHINE_MQ_MSG_MAX:
+		return mqlimit_read(MQLIMIT_MESSAGES);
 	case MACHINE_MQ_BYTES:
-		return queue_bytes();
+		return mqlimit_read(MQLIMIT_USER_BYTES);
 	case MACHINE_PIPE_BYTES:
 		return pipe_room();
 	default:

@@ -1,6 +1,7 @@
 /* job_dispatcher - takes jobs from a POSIX message queue by priority and runs
  * them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,11 +13,11 @@
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/stop.h"
+#include "lib/mqlimit.h"
 #include "lib/objname.h"
 #include "lib/tick.h"
 #include "p04-posix-mq/cmd/target.h"
 #include "p04-posix-mq/dispatcher.h"
-#include "p04-posix-mq/limits.h"
 
 /* How long the workers of a killed dispatcher may take to go, beyond the grace
  * that they give to their commands. */
@@ -208,6 +209,24 @@ static void open_outlets(struct settings *settings)
 
 /* ---- opening, closing --------------------------------------------------------------- */
 
+/* Without enough of them for one worker there is no need to begin, and what was
+ * made could not be removed. */
+static void check_descriptors(void)
+{
+	int fd[32], error = 0;
+	size_t n = 0;
+
+	while (n < sizeof(fd) / sizeof(fd[0]) && !error) {
+		fd[n] = open("/", O_PATH | O_CLOEXEC);
+		error = fd[n++] < 0 ? errno : 0;
+	}
+	while (n > 0)
+		close(fd[--n]);
+	if (error)
+		die_errno(error, "cannot have descriptors for one worker "
+				 "(ulimit -n)");
+}
+
 static void open_journal(struct settings *settings, struct journal *journal)
 {
 	struct target *target = &settings->target;
@@ -253,8 +272,8 @@ static void open_queue(const struct settings *settings, struct jobqueue *queue)
 	else if (is_new)
 		objname_made(OBJNAME_MQ, name);
 
-	if (error && limits_explain(error, settings->capacity,
-				    settings->message_bytes, why, sizeof(why)))
+	if (error && mqlimit_explain(error, settings->capacity,
+				     settings->message_bytes, why, sizeof(why)))
 		die("cannot create queue '%s': %s", name, why);
 	if (error == -EBUSY)
 		die("cannot serve queue '%s': a dispatcher with another --state "
@@ -350,6 +369,7 @@ int main(int argc, char **argv)
 	if (error)
 		die_errno(error, "cannot handle signals");
 	signal(SIGCHLD, SIG_DFL); /* ignored, nobody could be waited for */
+	check_descriptors();
 	open_journal(&settings, &journal);
 	open_queue(&settings, &queue);
 	settings.dispatcher.journal = &journal;

@@ -414,15 +414,19 @@ is_empty_journal() {
 	run -1 setpriv --bounding-set -sys_resource --inh-caps -sys_resource \
 		./job_dispatcher --capacity=5000
 	assert_one_line_error "$output" job_dispatcher
-	assert_output --partial '5000 messages'
-	assert_output --partial 'raise /proc/sys/fs/mqueue/msg_max'
+	assert_output --regexp "'/job_queue': queue limit [0-9]+ messages; raise: sysctl -w fs.mqueue.msg_max=5000\$"
 	run -1 setpriv --bounding-set -sys_resource --inh-caps -sys_resource \
 		./job_dispatcher --msg-size=1M
-	assert_output --partial '1048576 bytes a message'
-	assert_output --partial 'raise /proc/sys/fs/mqueue/msgsize_max'
+	assert_output --regexp 'message limit [0-9]+ bytes; raise: sysctl -w fs.mqueue.msgsize_max=1048576$'
 	run -1 prlimit --msgqueue=10000 ./job_dispatcher
 	assert_one_line_error "$output" job_dispatcher
-	assert_output --partial 'raise RLIMIT_MSGQUEUE (ulimit -q)'
+	assert_output --partial 'limit 10000 bytes for all queues of a user; raise: ulimit -q 82880'
+	# Descriptors are another limit, at whichever of them it is short.
+	for n in 8 16 24 32; do
+		run -1 prlimit --nofile=$n ./job_dispatcher --drain
+		assert_output 'job_dispatcher: cannot have descriptors for one worker (ulimit -n): Too many open files'
+	done
+	run -0 prlimit --nofile=48 ./job_dispatcher --drain
 	assert_nothing_left
 }
 

@@ -15,7 +15,6 @@
 
 #include "lib/child.h"
 #include "lib/tick.h"
-#include "p04-posix-mq/limits.h"
 
 #define CAPACITY 4
 #define MESSAGE_BYTES 256
@@ -263,34 +262,6 @@ static void a_removed_queue_cannot_be_joined(void **state)
 
 /* ---- limits -------------------------------------------------------------------- */
 
-static void the_limit_that_was_hit_is_named(void **state)
-{
-	char why[256];
-
-	(void)state;
-	assert_int_equal(
-		limits_explain(-EINVAL, 1 << 20, 1024, why, sizeof(why)), 1);
-	assert_non_null(strstr(why, "1048576 messages"));
-	assert_non_null(strstr(why, "raise /proc/sys/fs/mqueue/msg_max"));
-	assert_int_equal(limits_explain(-EINVAL, 1, 1 << 30, why, sizeof(why)),
-			 1);
-	assert_non_null(strstr(why, "raise /proc/sys/fs/mqueue/msgsize_max"));
-	assert_int_equal(limits_explain(-ENOSPC, 1, 1, why, sizeof(why)), 1);
-	assert_non_null(strstr(why, "/proc/sys/fs/mqueue/queues_max"));
-	assert_int_equal(limits_explain(-EMFILE, 10, 8192, why, sizeof(why)),
-			 1);
-	assert_non_null(strstr(why, "RLIMIT_MSGQUEUE"));
-}
-
-static void what_is_no_limit_is_not_called_one(void **state)
-{
-	char why[256];
-
-	(void)state;
-	assert_int_equal(limits_explain(-EACCES, 1, 1, why, sizeof(why)), 0);
-	assert_int_equal(limits_explain(-EINVAL, 1, 1, why, sizeof(why)), 0);
-}
-
 static void a_quota_that_is_too_small_is_emfile(void **state)
 {
 	struct rlimit old, small;
@@ -325,8 +296,6 @@ int main(void)
 		CASE(a_name_that_another_queue_has_by_now_is_left_alone),
 		CASE(a_queue_that_is_made_anew_lets_nobody_wait_in_the_old_one),
 		CASE(a_removed_queue_cannot_be_joined),
-		cmocka_unit_test(the_limit_that_was_hit_is_named),
-		cmocka_unit_test(what_is_no_limit_is_not_called_one),
 		cmocka_unit_test(a_quota_that_is_too_small_is_emfile),
 	};
 	return SUPPORT_MAIN(tests);
