@@ -22,7 +22,7 @@ static int inspect(struct jobqueue *queue)
 		return -EPERM;
 	queue->capacity = attr.mq_maxmsg;
 	queue->message_bytes = (size_t)attr.mq_msgsize;
-	return 0;
+	return queue->message_bytes < JOBQUEUE_MESSAGE_LEAST ? -EMSGSIZE : 0;
 }
 
 /* A queue that was there may go before we open it: then it is our turn. */

@@ -17,7 +17,8 @@
 
 #define JOBQUEUE_CAPACITY 10        /* the system's limit for users */
 #define JOBQUEUE_MESSAGE_BYTES 8192 /* ditto */
-#define JOBQUEUE_TRY INT64_C(0)     /* a deadline: do not wait at all */
+#define JOBQUEUE_MESSAGE_LEAST (sizeof(struct job) + 2) /* the shortest job */
+#define JOBQUEUE_TRY INT64_C(0) /* a deadline: do not wait at all */
 
 struct jobqueue {
 	mqd_t mq;
@@ -29,14 +30,15 @@ struct jobqueue {
  * that a crash has left, with the room that it has. Locked (flock) until it is
  * closed, also by forked children. Returns 0 and *is_new, -EBUSY (somebody
  * serves it, with another journal), -EPERM (it belongs to somebody else, or
- * others may write to it: what comes out of it cannot be trusted), or as
+ * others may write to it: what comes out of it cannot be trusted), -EMSGSIZE (of
+ * another program: its messages have no room for a job), or as
  * mq_open(3): -EINVAL, -EMFILE and -ENOSPC are limits (lib/mqlimit.h), -EACCES is
  * a queue of another user. */
 int jobqueue_serve(struct jobqueue *queue, const char *name, long capacity,
 		   size_t message_bytes, bool *is_new);
 
 /* The sending end of a queue that exists: -ENOENT when nobody serves it,
- * -EACCES and -EPERM as above. */
+ * -EACCES, -EPERM and -EMSGSIZE as above. */
 int jobqueue_join(struct jobqueue *queue, const char *name);
 
 void jobqueue_close(struct jobqueue *queue);

@@ -218,7 +218,7 @@ static int settle(const struct slot *slot,
 		end_what_is_left(slot, &head);
 		error = note_death(slot, options, &head, result, n);
 	}
-	if (error == -EBADMSG) {
+	if (error == -EBADMSG || error == -EPROTONOSUPPORT) {
 		*result = SLOT_UNSOUND;
 		error = record_set_aside(dir, id);
 	} else if (!error &&

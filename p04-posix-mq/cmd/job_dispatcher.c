@@ -388,6 +388,8 @@ int main(int argc, char **argv)
 		die("queue '%s' was removed by somebody else, and another has "
 		    "that name by now: the jobs are kept",
 		    settings.target.queue);
+	if (error == -EPROTONOSUPPORT)
+		target_die_journal(&settings.target, error);
 	if (settings.dispatcher.out->error)
 		die_errno(settings.dispatcher.out->error,
 			  "cannot write to standard output");

@@ -83,9 +83,10 @@ static int visit(uint64_t id, void *arg)
 	else
 		free(job);
 	close(fd);
-	if (error != -EBADMSG)
+	if (error != -EBADMSG && error != -EPROTONOSUPPORT)
 		return error;
-	die_warn("record '%" PRIu64 ".job' is damaged", id);
+	die_warn("record '%" PRIu64 ".job' is %s", id,
+		 error == -EBADMSG ? "damaged" : "of another version");
 	return 0;
 }
 

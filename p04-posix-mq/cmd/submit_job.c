@@ -139,6 +139,8 @@ static int wait_for_job(const struct settings *s, uint64_t id, int record)
 	close(record);
 	if (rc == -EBADMSG)
 		die_lost(id);
+	if (rc == -EPROTONOSUPPORT)
+		die("job %" PRIu64 ": its record is of another version", id);
 	if (rc < 0)
 		die_errno(rc, "cannot read how job %" PRIu64 " ended", id);
 	if (outcome == RECORD_FAILED)
@@ -194,13 +196,17 @@ static void begin(struct submission *submission, const struct settings *s,
 {
 	int error = submission_begin(submission, journal, s->target.queue, job);
 
-	if (error == -EMSGSIZE)
+	if (error == -EMSGSIZE &&
+	    submission->queue.message_bytes >= JOBQUEUE_MESSAGE_LEAST)
 		die("the command is too long: with %zu bytes, and a message of "
 		    "queue '%s' has room for %zu",
 		    strlen(job->command), s->target.queue,
 		    submission->queue.message_bytes - sizeof(*job) - 1);
-	if (error == -ENOENT || error == -EACCES || error == -EPERM)
+	if (error == -EMSGSIZE || error == -ENOENT || error == -EACCES ||
+	    error == -EPERM)
 		target_die_queue(&s->target, error);
+	if (error == -EBADMSG || error == -EPROTONOSUPPORT)
+		target_die_journal(&s->target, error);
 	if (error == -ETIMEDOUT)
 		die("cannot submit: another process holds journal '%s'",
 		    s->target.journal);
@@ -284,6 +290,8 @@ int main(int argc, char **argv)
 		status = 0;
 		error = list_print(&journal, settings.target.queue,
 				   settings.json);
+		if (error == -EACCES || error == -EPERM || error == -EMSGSIZE)
+			target_die_queue(&settings.target, error);
 		if (error && !ferror(stdout)) /* that lib/cmd/out reports */
 			die_errno(error, "cannot list queue '%s'",
 				  settings.target.queue);

@@ -12,6 +12,7 @@
 #include "lib/cmd/die.h"
 #include "lib/objname.h"
 #include "p04-posix-mq/durable/journal.h"
+#include "p04-posix-mq/jobqueue.h"
 
 void target_check(const struct target *target)
 {
@@ -98,12 +99,25 @@ void target_make_state(const struct target *target)
 
 /* ---- last words ------------------------------------------------------------------ */
 
+/* Who has no journal may have been looking for another user's queue. */
+static void die_if_not_ours(const struct target *target)
+{
+	struct jobqueue queue;
+	int error = jobqueue_join(&queue, target->queue);
+
+	if (error == -EACCES || error == -EPERM)
+		target_die_queue(target, error);
+	if (!error)
+		jobqueue_close(&queue);
+}
+
 void target_die_journal(const struct target *target, int error)
 {
 	const char *path = target->journal;
 
 	switch (-error) {
 	case ENOENT:
+		die_if_not_ours(target);
 		die("no journal in '%s': start job_dispatcher first, with the "
 		    "same --queue and --state",
 		    path);
@@ -113,7 +127,7 @@ void target_die_journal(const struct target *target, int error)
 		    path);
 	case EPROTONOSUPPORT:
 		die("cannot read journal '%s': it is of another version than "
-		    "%d: finish its jobs with the release that made it, or "
+		    "%d, or jobs in it are: finish its jobs with the release that made it, or "
 		    "take another --state",
 		    path, JOURNAL_VERSION);
 	case EBADMSG:
@@ -136,6 +150,10 @@ void target_die_queue(const struct target *target, int error)
 	case EACCES:
 		die("cannot open queue '%s': it belongs to another user: take "
 		    "another name with --queue",
+		    name);
+	case EMSGSIZE:
+		die("queue '%s' is no queue of jobs: its messages have no room "
+		    "for one: take another name with --queue",
 		    name);
 	case EPERM:
 		die("cannot trust queue '%s': it must belong to you alone "

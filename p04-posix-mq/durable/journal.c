@@ -91,13 +91,14 @@ static int read_head(int fd, struct journal_head *head)
 
 	if (n < 0)
 		return -errno;
-	if (n != sizeof(*head) ||
+	if (n < (ssize_t)offsetof(struct journal_head, crc) ||
 	    memcmp(head->magic, MAGIC, sizeof(head->magic)) != 0)
 		return -EBADMSG;
-	/* What another version has behind it is not for us to check. */
+	/* What another version has behind it, and how much, is not for us to
+	 * check. */
 	if (head->version != JOURNAL_VERSION)
 		return -EPROTONOSUPPORT;
-	return head->crc == crc_of(head) ? 0 : -EBADMSG;
+	return n == sizeof(*head) && head->crc == crc_of(head) ? 0 : -EBADMSG;
 }
 
 /* It lies within one sector: a power cut leaves the old or the new one. */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -41,11 +42,26 @@ void record_seal(void *bytes, size_t n)
 	head->crc = crc_of(head);
 }
 
-static bool is_sound(const struct record_head *head)
+/* Of n bytes, whether a sound head is in front: 0, -EBADMSG, or -EPROTONOSUPPORT
+ * where another version has its own behind magic and version. A disk may have
+ * changed the version alone: then all else fits. */
+static int check_head(const void *bytes, size_t n)
 {
-	return head->magic == RECORD_MAGIC && head->version == RECORD_VERSION &&
-	       head->crc == crc_of(head) && head->leader.pid >= 0 &&
-	       head->outcome <= RECORD_FAILED;
+	struct record_head head = {.magic = 0};
+	uint32_t version;
+
+	memcpy(&head, bytes, n < sizeof(head) ? n : sizeof(head));
+	if (n < offsetof(struct record_head, outcome) ||
+	    head.magic != RECORD_MAGIC)
+		return -EBADMSG;
+	version = head.version;
+	head.version = RECORD_VERSION;
+	if (n < sizeof(head) || head.crc != crc_of(&head))
+		return version == RECORD_VERSION ? -EBADMSG : -EPROTONOSUPPORT;
+	return version == RECORD_VERSION && head.leader.pid >= 0 &&
+			       head.outcome <= RECORD_FAILED
+		       ? 0
+		       : -EBADMSG;
 }
 
 /* ---- creating: complete and locked before it has its name ------------------ */
@@ -125,9 +141,11 @@ int record_check(const void *bytes, size_t n, const struct job **job)
 {
 	const struct record_head *head = bytes;
 	const char *rest = (const char *)bytes + sizeof(*head);
+	int error = check_head(bytes, n);
 
-	if (n < sizeof(*head) || !is_sound(head) ||
-	    head->job_crc != crc32c(rest, n - sizeof(*head)))
+	if (error)
+		return error;
+	if (head->job_crc != crc32c(rest, n - sizeof(*head)))
 		return -EBADMSG;
 	*job = (const struct job *)(const void *)rest;
 	return job_check(rest, n - sizeof(*head));
@@ -205,7 +223,7 @@ static int get_head(int fd, struct record_head *head)
 
 	if (n < 0)
 		return -errno;
-	return n == sizeof(*head) && is_sound(head) ? 0 : -EBADMSG;
+	return check_head(head, (size_t)n) ? -EBADMSG : 0;
 }
 
 static int put_head(int fd, struct record_head *head)

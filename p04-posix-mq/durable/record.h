@@ -74,11 +74,11 @@ bool record_is_being_submitted(int fd);
 void record_seal(void *bytes, size_t n);
 
 /* Whether n bytes, aligned as a struct job, are a sound record: 0 and *job
- * within them, or -EBADMSG. */
+ * within them, -EBADMSG, or -EPROTONOSUPPORT: of another version. */
 int record_check(const void *bytes, size_t n, const struct job **job);
 
-/* Read it. *job, if asked for, is to be given to free(). -EBADMSG when it is
- * not a sound record. */
+/* Read it. *job, if asked for, is to be given to free(). Fails as
+ * record_check(). */
 int record_read(int fd, struct record_head *head, struct job **job);
 
 /* Whether somebody holds RECORD_RUN: it runs, or what a run has left behind has
@@ -99,7 +99,7 @@ int record_set_aside(int dir, uint64_t id);
 bool record_is_set_aside(int dir, uint64_t id);
 
 /* 1 and *outcome when the file has been removed, 0 while it is there; -EBADMSG
- * when it is not sound, and there will be no end. */
+ * or -EPROTONOSUPPORT when it is not sound, and there will be no end. */
 int record_has_ended(int fd, uint32_t *outcome);
 
 /* A descriptor that becomes readable when record_has_ended() may have

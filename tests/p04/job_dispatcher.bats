@@ -407,6 +407,31 @@ is_empty_journal() {
 		./submit_job --state=theirs --cmd=true
 	assert_one_line_error "$output" submit_job
 	assert_output --partial 'it belongs to another user'
+	# Who has never had a dispatcher need not start one first.
+	run -1 setpriv --reuid 65534 --clear-groups \
+		./submit_job --state=nowhere --cmd=true
+	assert_output "submit_job: cannot open queue '/job_queue': it belongs to another user: take another name with --queue"
+	run -1 setpriv --reuid 65534 --clear-groups \
+		./submit_job --state=nowhere --list
+	assert_output --partial 'it belongs to another user'
+}
+
+@test "a queue whose messages are too small for a job is no queue of jobs" {
+	start_dispatcher
+	stop_server
+	python3 - <<-'END'
+		import ctypes
+		attr = (ctypes.c_long * 8)(0, 4, 30)
+		librt = ctypes.CDLL("librt.so.1", use_errno=True)
+		assert librt.mq_open(b"/job_queue", 0o102, 0o600, attr) >= 0
+	END
+	for command in job_dispatcher 'submit_job --cmd=true' 'submit_job --list'; do
+		# shellcheck disable=SC2086 # a command with its options
+		run -1 ./$command
+		assert_output "${command%% *}: queue '/job_queue' is no queue of jobs: its messages have no room for one: take another name with --queue"
+	done
+	rm /dev/mqueue/job_queue
+	assert_nothing_left
 }
 
 @test "limits that are too low are named" {
@@ -451,6 +476,20 @@ is_empty_journal() {
 	run -1 ./job_dispatcher
 	assert_one_line_error "$output" job_dispatcher
 	assert_nothing_left
+}
+
+@test "a record of another version is not called damaged, nor run" {
+	start_dispatcher --linger=1h
+	./submit_job --cmd='echo one'
+	stop_server server KILL
+	printf '\002' | dd of="$JOURNAL/1.job" bs=1 seek=4 conv=notrunc status=none
+	printf 'other' | dd of="$JOURNAL/1.job" bs=1 seek=90 conv=notrunc status=none
+	run -0 ./submit_job --list
+	assert_line "submit_job: record '1.job' is of another version"
+	run -1 timeout 60 ./job_dispatcher --drain --linger=0
+	assert_line --partial "it is of another version than 3, or jobs in it are"
+	refute_output --partial damaged
+	assert [ -e "$JOURNAL/1.job" ]
 }
 
 @test "a damaged record is set aside, the others run" {

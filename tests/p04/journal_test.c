@@ -78,7 +78,11 @@ static void a_head_of_another_version_or_kind_is_refused(void **state)
 			 sizeof(head));
 	head.version++;
 	open_with_head(&head, sizeof(head), -EPROTONOSUPPORT);
+	/* Another version need not have as much in it. */
+	open_with_head(&head, 12, -EPROTONOSUPPORT);
+	open_with_head(&head, 11, -EBADMSG);
 	head.version--;
+	open_with_head(&head, 12, -EBADMSG);
 	open_with_head(&head, sizeof(head) - 1, -EBADMSG);
 	open_with_head("", 0, -EBADMSG);
 	head.magic[0]++;
@@ -348,6 +352,29 @@ static void who_holds_a_removed_record_reads_its_outcome(void **state)
 	close(fd);
 }
 
+static void a_record_of_another_version_is_not_called_damaged(void **state)
+{
+	int fd = create(1, "true");
+	struct record_head head, other;
+
+	(void)state;
+	assert_int_equal(record_read(fd, &head, NULL), 0);
+	other = head;
+	other.version = RECORD_VERSION - 1;
+	other.crc++;
+	assert_int_equal(pwrite(fd, &other, sizeof(other), 0), sizeof(other));
+	assert_int_equal(record_read(fd, &head, NULL), -EPROTONOSUPPORT);
+	assert_int_equal(ftruncate(fd, 8), 0);
+	assert_int_equal(record_read(fd, &head, NULL), -EPROTONOSUPPORT);
+	assert_int_equal(ftruncate(fd, 7), 0);
+	assert_int_equal(record_read(fd, &head, NULL), -EBADMSG);
+	/* One bit of ours: all else fits. */
+	other.crc--;
+	assert_int_equal(pwrite(fd, &other, sizeof(other), 0), sizeof(other));
+	assert_int_equal(record_read(fd, &head, NULL), -EBADMSG);
+	close(fd);
+}
+
 static void a_record_cut_short_anywhere_is_not_sound(void **state)
 {
 	int fd = create(1, "true");
@@ -413,6 +440,7 @@ int main(void)
 		CASE(an_id_given_twice_is_refused_and_nothing_is_left),
 		CASE(notes_are_read_back),
 		CASE(who_holds_a_removed_record_reads_its_outcome),
+		CASE(a_record_of_another_version_is_not_called_damaged),
 		CASE(a_record_cut_short_anywhere_is_not_sound),
 		CASE(only_whole_records_are_visited),
 		CASE(half_written_records_are_swept_when_nobody_writes),
