@@ -63,14 +63,14 @@ static int sync_folder(const char *path)
 	return error;
 }
 
-static int begin_file(int fd, const char *path)
+static int begin_file(int fd)
 {
 	const struct header header = {.magic = MAGIC, .version = VERSION};
 	int error = fdio_write_full(fd, &header, sizeof(header));
 
 	if (!error && fsync(fd))
 		error = -errno;
-	return error ? error : sync_folder(path);
+	return error;
 }
 
 static int read_file(struct floors *floors, off_t bytes)
@@ -97,7 +97,7 @@ static int read_file(struct floors *floors, off_t bytes)
 	return got < 0 ? (int)got : 0;
 }
 
-static int read_or_begin(struct floors *floors, const char *path)
+static int read_or_begin(struct floors *floors)
 {
 	struct stat st;
 	int error = fdio_check_trusted(floors->fd);
@@ -111,7 +111,7 @@ static int read_or_begin(struct floors *floors, const char *path)
 	if (!S_ISREG(st.st_mode))
 		return -EBADMSG;
 	return st.st_size ? read_file(floors, st.st_size)
-			  : begin_file(floors->fd, path);
+			  : begin_file(floors->fd);
 }
 
 int floor_open(struct floors **out, const char *path)
@@ -126,7 +126,9 @@ int floor_open(struct floors **out, const char *path)
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
 		  0600);
 	floors->fd = fd < 0 ? -errno : fdio_above_std(fd);
-	error = floors->fd < 0 ? floors->fd : read_or_begin(floors, path);
+	error = floors->fd < 0 ? floors->fd : read_or_begin(floors);
+	if (!error)
+		error = sync_folder(path);
 	if (error)
 		floor_close(floors);
 	else

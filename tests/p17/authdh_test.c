@@ -579,6 +579,22 @@ static void credentials_are_of_one_form(void **state)
 	assert_int_equal(authdh_cred_decode(&again, &opaque), -EBADMSG);
 }
 
+static void microseconds_are_below_a_million(void **state)
+{
+	static const uint8_t key[DH_DES] = {1, 2, 4};
+	struct authdh_cred cred;
+	int64_t time_us;
+
+	(void)state;
+	for (uint32_t us = 999998; us < 1000003; us++) {
+		rpc_message_put32(rpc_message_put32(cred.time, 7), us);
+		dh_ecb_encrypt(key, cred.time, DH_DES);
+		assert_int_equal(
+			authdh_cred_open_nickname(&cred, key, &time_us),
+			us < 1000000 ? 0 : -EBADMSG);
+	}
+}
+
 #define CASE(name) \
 	cmocka_unit_test_setup_teardown(name, open_server, close_server)
 
@@ -610,6 +626,7 @@ int main(void)
 		CASE(any_bit_that_is_changed_is_noticed),
 		CASE(reply_of_somebody_else_is_refused),
 		cmocka_unit_test(credentials_are_of_one_form),
+		cmocka_unit_test(microseconds_are_below_a_million),
 	};
 	return SUPPORT_MAIN(tests);
 }

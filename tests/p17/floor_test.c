@@ -17,6 +17,24 @@ static struct floors *floors;
 
 static const uint8_t alice[DH_KEY] = {1, 2, 3}, bob[DH_KEY] = {1, 2, 4};
 
+/* What was synced: the file, its folder. */
+static unsigned int files, folders;
+static int fsync_error;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 32)
+		files++;
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		folders++;
+	errno = fsync_error;
+	return fsync_error ? -1 : __real_fsync(fd);
+}
+
 /* What the disk has when fdatasync(2) returns, and whether it fails. */
 static unsigned int syncs;
 static int sync_error;
@@ -39,7 +57,8 @@ static int set_up(void **state)
 	(void)state;
 	scratch_make(&scratch);
 	snprintf(path, sizeof(path), "%s", scratch_path(&scratch, "floors"));
-	sync_error = 0;
+	sync_error = fsync_error = 0;
+	files = folders = 0;
 	return floor_open(&floors, path);
 }
 
@@ -93,6 +112,20 @@ static void each_is_on_disk_before_it_counts(void **state)
 	sync_error = 0;
 	assert_int_equal(floor_raise(floors, alice, 2000), 0);
 	assert_int_equal(syncs, 5);
+}
+
+static void file_is_on_disk_before_it_is_used(void **state)
+{
+	(void)state;
+	assert_int_equal(files, 1);
+	assert_int_equal(folders, 1);
+	open_again();
+	assert_int_equal(files, 1);
+	assert_int_equal(folders, 2); /* who made it may have failed to */
+	floor_close(floors);
+	assert_int_equal(unlink(path), 0);
+	fsync_error = EIO;
+	assert_int_equal(floor_open(&floors, path), -EIO);
 }
 
 static void one_server_at_a_time_has_it(void **state)
@@ -170,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(latest_of_each_is_there_when_it_is_opened_again),
 		CASE(each_is_on_disk_before_it_counts),
+		CASE(file_is_on_disk_before_it_is_used),
 		CASE(one_server_at_a_time_has_it),
 		CASE(file_is_its_owners_alone),
 		CASE(what_is_no_such_file_is_refused_and_stays),

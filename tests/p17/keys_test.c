@@ -14,6 +14,24 @@
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef"
 
+/* Whether the disk fails, and what a file was called when it had it. */
+static int sync_error;
+static unsigned int synced_new;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+	struct stat st, new;
+
+	if (fstat(fd, &st) == 0 &&
+	    (stat("secret.new", &new) == 0 || stat("keys.new", &new) == 0) &&
+	    st.st_ino == new.st_ino && st.st_size == new.st_size)
+		synced_new++;
+	errno = sync_error;
+	return sync_error ? -1 : __real_fsync(fd);
+}
+
 static char dir[] = "/tmp/keys_test.XXXXXX";
 
 static int enter(void **state)
@@ -160,6 +178,36 @@ static void what_is_no_file_of_keys_is_refused(void **state)
 	assert_int_equal(keys_load(&keys, "keys", NULL), -EFBIG);
 }
 
+static void file_of_keys_has_limits(void **state)
+{
+	struct keys keys;
+	FILE *file = fopen("keys", "w");
+
+	(void)state;
+	assert_non_null(file);
+	for (int i = 0; i < KEYS_MAX; i++)
+		fprintf(file, "unix.%d@a " HEX "\n", i);
+	assert_int_equal(fflush(file), 0);
+	assert_int_equal(keys_load(&keys, "keys", NULL), 0);
+	assert_int_equal(keys.n, KEYS_MAX);
+	keys_free(&keys);
+	fprintf(file, "#%*s", (int)(KEYS_FILE_MAX - ftell(file) - 1), "");
+	assert_int_equal(fflush(file), 0);
+	assert_int_equal(keys_load(&keys, "keys", NULL), 0);
+	keys_free(&keys);
+	fputc('\n', file);
+	assert_int_equal(fflush(file), 0);
+	assert_int_equal(keys_load(&keys, "keys", NULL), -EFBIG);
+	/* One more, in place of the remark. */
+	rewind(file);
+	for (int i = 0; i <= KEYS_MAX; i++)
+		fprintf(file, "unix.%d@a " HEX "\n", i);
+	assert_int_equal(fflush(file), 0);
+	assert_int_equal(ftruncate(fileno(file), ftell(file)), 0);
+	assert_int_equal(keys_load(&keys, "keys", NULL), -EFBIG);
+	assert_int_equal(fclose(file), 0);
+}
+
 /* Who can write there can have his own key under anybody's name. */
 static void public_keys_that_others_may_change_are_refused(void **state)
 {
@@ -301,6 +349,37 @@ static void secret_is_not_replaced_by_accident(void **state)
 	assert_memory_equal(&other, &again, sizeof(entry));
 }
 
+static void file_is_on_disk_before_it_has_its_name(void **state)
+{
+	struct keys_entry entry, other, again;
+	struct keys keys;
+
+	(void)state;
+	make_entry(&entry, 1);
+	make_entry(&other, 1);
+	synced_new = 0;
+	assert_int_equal(keys_store_secret(&entry, "secret", false), 0);
+	assert_int_equal(synced_new, 1);
+	assert_int_equal(keys_store_public(&entry, "keys", TICK_NEVER), 0);
+	assert_int_equal(synced_new, 2);
+	sync_error = EIO;
+	assert_int_equal(keys_store_secret(&other, "secret", true), -EIO);
+	assert_int_equal(keys_store_public(&other, "keys", TICK_NEVER), -EIO);
+	sync_error = 0;
+	assert_int_equal(keys_load_secret(&again, "secret", NULL), 0);
+	assert_memory_equal(&entry, &again, sizeof(entry));
+	assert_int_equal(keys_load(&keys, "keys", NULL), 0);
+	assert_memory_equal(&entry, &keys.entries[0], sizeof(entry));
+	keys_free(&keys);
+	/* And nothing is left beside it, of a failure later on either. */
+	assert_int_equal(unlink("secret"), 0);
+	assert_int_equal(mkdir("secret", 0700), 0);
+	assert_int_equal(keys_store_secret(&other, "secret", true), -EISDIR);
+	assert_int_equal(rmdir("secret"), 0);
+	assert_int_equal(access("secret.new", F_OK), -1);
+	assert_int_equal(access("keys.new", F_OK), -1);
+}
+
 static void secret_file_has_one_key(void **state)
 {
 	struct keys_entry entry;
@@ -323,12 +402,14 @@ int main(void)
 		CASE(public_keys_are_found_by_name),
 		CASE(bad_lines_are_told),
 		CASE(what_is_no_file_of_keys_is_refused),
+		CASE(file_of_keys_has_limits),
 		CASE(public_keys_that_others_may_change_are_refused),
 		CASE(public_key_is_added_or_replaced),
 		CASE(many_add_at_the_same_time_and_none_is_lost),
 		CASE(secret_is_for_its_owner_alone),
 		CASE(secret_of_another_user_is_refused),
 		CASE(secret_is_not_replaced_by_accident),
+		CASE(file_is_on_disk_before_it_has_its_name),
 		CASE(secret_file_has_one_key),
 	};
 	return SUPPORT_MAIN(tests);
