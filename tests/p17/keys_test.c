@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -290,6 +291,21 @@ static void many_add_at_the_same_time_and_none_is_lost(void **state)
 	keys_free(&keys);
 }
 
+static void who_has_to_wait_gives_up_at_the_deadline(void **state)
+{
+	struct keys_entry entry;
+	int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	make_entry(&entry, 1);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(
+		keys_store_public(&entry, "keys", tick_after(30 * TICK_MS)),
+		-ETIMEDOUT);
+	assert_int_equal(access("keys", F_OK), -1);
+	close(fd);
+}
+
 /* ---- secret files ---- */
 
 static void secret_is_for_its_owner_alone(void **state)
@@ -406,6 +422,7 @@ int main(void)
 		CASE(public_keys_that_others_may_change_are_refused),
 		CASE(public_key_is_added_or_replaced),
 		CASE(many_add_at_the_same_time_and_none_is_lost),
+		CASE(who_has_to_wait_gives_up_at_the_deadline),
 		CASE(secret_is_for_its_owner_alone),
 		CASE(secret_of_another_user_is_refused),
 		CASE(secret_is_not_replaced_by_accident),
