@@ -28,6 +28,6 @@ endif
 TSAN_TESTS += p15/stress_test
 TEST_LDFLAGS_p15/life_test := -Wl,--wrap=identity_role_give_up \
 	-Wl,--wrap=posix_fallocate,--wrap=shmname_remove,--wrap=spsc_role_look \
-	-Wl,--wrap=identity_word_judge
+	-Wl,--wrap=identity_word_judge,--wrap=shmname_enter
 # It switches stacks by itself.
 VALGRIND_SKIP += p15/steps_test

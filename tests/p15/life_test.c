@@ -457,6 +457,68 @@ static void half_a_queue_that_somebody_else_removes_is_made_anew(void **state)
 	assert_int_equal(spsc_remove(NAME), 0);
 }
 
+/* Write a word into the file. */
+static void put_word(size_t at, uint64_t word)
+{
+	int fd = shm_open(NAME, O_RDWR, 0);
+
+	assert_int_equal(pwrite(fd, &word, sizeof(word), (off_t)at),
+			 sizeof(word));
+	close(fd);
+}
+
+/* And nobody has a role then, or a descriptor. */
+static void indices_that_cannot_be_are_refused_by_name_too(void **state)
+{
+	struct spsc_producer p;
+	struct spsc_consumer c;
+
+	(void)state;
+	assert_int_equal(produce(&p), 0);
+	spsc_producer_close(&p);
+	put_word(offsetof(struct spsc, tail), CAPACITY + 1);
+	assert_int_equal(produce(&p), -EBADMSG);
+	assert_int_equal(consume(&c), -EBADMSG);
+	put_word(offsetof(struct spsc, tail), CAPACITY);
+	assert_int_equal(produce(&p), 0);
+	assert_int_equal(consume(&c), 0);
+	spsc_producer_close(&p);
+	spsc_consumer_close(&c);
+	assert_int_equal(spsc_remove(NAME), 0);
+}
+
+static int enter_error;
+
+int __real_shmname_enter(struct identity_role *role, const char *name,
+			 mode_t mode, bool is_anybodys, int64_t byte,
+			 int64_t deadline);
+int __wrap_shmname_enter(struct identity_role *role, const char *name,
+			 mode_t mode, bool is_anybodys, int64_t byte,
+			 int64_t deadline);
+int __wrap_shmname_enter(struct identity_role *role, const char *name,
+			 mode_t mode, bool is_anybodys, int64_t byte,
+			 int64_t deadline)
+{
+	return enter_error ? enter_error
+			   : __real_shmname_enter(role, name, mode, is_anybodys,
+						  byte, deadline);
+}
+
+static void what_is_not_removed_is_told(void **state)
+{
+	struct spsc_producer p;
+
+	(void)state;
+	enter_error = -ETIMEDOUT; /* somebody has the name locked */
+	assert_int_equal(spsc_remove(NAME), -EBUSY);
+	enter_error = 0;
+	assert_int_equal(produce(&p), 0);
+	spsc_producer_close(&p);
+	comes_another = true; /* whose the name is then */
+	assert_int_equal(spsc_remove(NAME), -ENOENT);
+	assert_false(comes_another);
+}
+
 static void queue_of_another_user_is_refused(void **state)
 {
 	struct spsc_producer p;
@@ -724,6 +786,8 @@ int main(void)
 		CASE(queue_that_has_no_room_leaves_no_name),
 		CASE(half_a_queue_that_somebody_else_removes_is_made_anew),
 		CASE(what_is_no_queue_is_left_alone_and_half_a_one_replaced),
+		CASE(indices_that_cannot_be_are_refused_by_name_too),
+		CASE(what_is_not_removed_is_told),
 		CASE(queue_of_another_user_is_refused),
 		CASE(what_root_left_empty_is_not_filled_by_others),
 		CASE(who_comes_after_a_death_is_told),
