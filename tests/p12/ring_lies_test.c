@@ -85,12 +85,17 @@ static void index_of_the_sender_that_cannot_be_is_refused(void **state)
 
 static void index_of_the_receiver_that_cannot_be_is_refused(void **state)
 {
-	static const uint64_t heads[] = {4, 8, CAPACITY + 8, UINT64_C(1) << 63};
+	static const uint64_t heads[] = {(uint64_t)-4, 4, 8, CAPACITY + 8,
+					 UINT64_C(1) << 63};
 	static unsigned char big[CAPACITY - 8];
 	void *message;
 
 	(void)state;
 	assert_int_equal(ring_send(tx, big, sizeof(big), 0), 0);
+	/* The exact one, which is looked at when there seems to be no room. */
+	atomic_store(&header->read, CAPACITY + 8);
+	assert_int_equal(ring_reserve(tx, 8, &message, 0), -EBADMSG);
+	atomic_store(&header->read, 0);
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
 		atomic_store(&header->head, CAPACITY + heads[i]);
 		assert_int_equal(ring_reserve(tx, 8, &message, 0), -EBADMSG);
@@ -100,6 +105,28 @@ static void index_of_the_receiver_that_cannot_be_is_refused(void **state)
 	tx = NULL;
 	atomic_store(&header->read, UINT64_C(1) << 40);
 	assert_int_equal(ring_attach(&tx, fd, RING_SENDER, NULL), -EBADMSG);
+}
+
+/* The lazy index may be a whole ring behind the exact one: that is no lie, and no
+ * room either. */
+static void index_that_lags_gives_no_room(void **state)
+{
+	static unsigned char big[CAPACITY - 8];
+	void *message;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ring_send(tx, big, sizeof(big), 0), 0);
+		assert_int_equal(ring_recv(rx, big, sizeof(big), 0),
+				 sizeof(big));
+	}
+	assert_int_equal(ring_send(tx, big, sizeof(big), 0), 0);
+	for (uint64_t lag = 8; lag <= CAPACITY; lag *= 2) {
+		atomic_store(&header->head, 2 * CAPACITY - lag);
+		assert_int_equal(ring_reserve(tx, 8, &message, 0), -ETIMEDOUT);
+	}
+	atomic_store(&header->head, CAPACITY - 8);
+	assert_int_equal(ring_reserve(tx, 8, &message, 0), -EBADMSG);
 }
 
 static void geometry_changed_under_way_is_not_looked_at(void **state)
@@ -122,6 +149,7 @@ int main(void)
 		CASE(record_of_the_last_time_round_is_refused),
 		CASE(index_of_the_sender_that_cannot_be_is_refused),
 		CASE(index_of_the_receiver_that_cannot_be_is_refused),
+		CASE(index_that_lags_gives_no_room),
 		CASE(geometry_changed_under_way_is_not_looked_at),
 	};
 

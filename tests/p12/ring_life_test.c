@@ -205,6 +205,28 @@ static void scribbler_holds_nobody_up(void **state)
 
 /* ---- names ----------------------------------------------------------------------- */
 
+static void who_has_not_come_yet_is_not_taken_for_dead(void **state)
+{
+	static char big[CAPACITY - 8];
+	struct ring *ring = enter(RING_SENDER);
+	void *message;
+
+	(void)state;
+	assert_int_equal(ring_send(ring, big, sizeof(big), soon()), 0);
+	assert_int_equal(ring_peer(ring), -ENOTCONN);
+	assert_int_equal(
+		ring_reserve(ring, 8, &message, tick_after(250 * TICK_MS)),
+		-ETIMEDOUT);
+	assert_int_equal(ring_peer(ring), -ENOTCONN);
+	ring_abandon(ring);
+	assert_int_equal(shm_unlink(NAME), 0);
+	ring = enter(RING_RECEIVER);
+	assert_int_equal(ring_peek(ring, &message, tick_after(250 * TICK_MS)),
+			 -ETIMEDOUT);
+	assert_int_equal(ring_peer(ring), -ENOTCONN);
+	leave(ring);
+}
+
 static void who_waits_under_a_name_that_is_gone_is_told(void **state)
 {
 	struct ring *rx = enter(RING_RECEIVER), *other;
@@ -517,6 +539,7 @@ int main(void)
 		CASE(receiver_that_hides_and_is_killed_is_missed),
 		CASE(side_that_hides_is_there_all_the_same),
 		CASE(scribbler_holds_nobody_up),
+		CASE(who_has_not_come_yet_is_not_taken_for_dead),
 		CASE(who_waits_under_a_name_that_is_gone_is_told),
 		CASE(two_in_a_ring_need_no_name),
 		CASE(ring_that_is_remade_keeps_its_bytes_for_who_has_it),

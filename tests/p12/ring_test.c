@@ -186,6 +186,25 @@ static void committed_later_comes_with_the_next_or_a_flush(void **state)
 	assert_next_is("c");
 }
 
+static void committed_later_comes_when_there_is_no_room_for_more(void **state)
+{
+	unsigned int sent = 0;
+	void *message;
+
+	(void)state;
+	while (ring_reserve(tx, 1000, &message, at_once) == 0) {
+		memset(message, 'x', 1000);
+		assert_int_equal(ring_commit_later(tx, 1000), 0);
+		sent++;
+	}
+	assert_int_equal(sent, CAPACITY / 1008);
+	for (; sent > 0; sent--) {
+		assert_int_equal(ring_peek(rx, &message, at_once), 1000);
+		ring_release(rx);
+	}
+	assert_empty();
+}
+
 static void peeking_again_shows_the_same_and_short_room_keeps_it(void **state)
 {
 	char buf[4];
@@ -239,6 +258,8 @@ int main(void)
 		CASE(what_is_reserved_is_not_there_before_its_commit, make),
 		CASE(commit_beyond_or_without_a_reservation_is_told, make),
 		CASE(committed_later_comes_with_the_next_or_a_flush, make),
+		CASE(committed_later_comes_when_there_is_no_room_for_more,
+		     make),
 		CASE(peeking_again_shows_the_same_and_short_room_keeps_it,
 		     make),
 		CASE(batches_go_and_come_at_once, make),
