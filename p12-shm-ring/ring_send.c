@@ -207,8 +207,7 @@ int ring_send_batch(struct ring *ring, const struct iovec *messages, int n,
 
 		/* Only the first may wait. */
 		if (sent > 0 &&
-		    (len > ring_message_max(ring) ||
-		     ring->limit - ring->at < ring_record_bytes(len)) &&
+		    ring->limit - ring->at < ring_record_bytes(len) &&
 		    has_room(ring, ring_record_bytes(len)) <= 0)
 			break;
 		rc = ring_reserve(ring, len, &place, deadline);

@@ -243,6 +243,29 @@ static void batches_go_and_come_at_once(void **state)
 	assert_int_equal(in[1].iov_len, sizeof(big));
 	ring_release(rx);
 	assert_int_equal(ring_send_batch(tx, out, 0, at_once), 0);
+	/* A longer one than there can be ends it, or is told. */
+	for (size_t more = 1; more;
+	     more = more == 1 ? SIZE_MAX - CAPACITY : 0) {
+		out[1].iov_len = ring_message_max(tx) + more;
+		assert_int_equal(ring_send_batch(tx, out, 2, at_once), 1);
+		assert_int_equal(ring_send_batch(tx, out + 1, 1, at_once),
+				 -EMSGSIZE);
+		assert_next_is("a");
+	}
+}
+
+static void batch_takes_room_that_came_since_the_last_look(void **state)
+{
+	static char most[CAPACITY / 8 - 8];
+	struct iovec out[8], in[8];
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		out[i] = (struct iovec){most, sizeof(most)};
+	assert_int_equal(ring_send_batch(tx, out, 4, at_once), 4);
+	assert_int_equal(ring_peek_batch(rx, in, 8, at_once), 4);
+	ring_release(rx);
+	assert_int_equal(ring_send_batch(tx, out, 8, at_once), 8);
 }
 
 int main(void)
@@ -263,6 +286,7 @@ int main(void)
 		CASE(peeking_again_shows_the_same_and_short_room_keeps_it,
 		     make),
 		CASE(batches_go_and_come_at_once, make),
+		CASE(batch_takes_room_that_came_since_the_last_look, make),
 	};
 
 	return SUPPORT_MAIN(tests);
