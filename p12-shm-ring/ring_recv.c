@@ -25,8 +25,7 @@ static int look_at_tail(struct ring *ring, uint64_t unused)
 	(void)unused;
 	if (tail == ring->limit && tail == ring->at)
 		return 0;
-	if (tail - ring->limit > ring->capacity ||
-	    tail - ring->at > ring->capacity || tail % 8 != 0)
+	if (tail - ring->at > ring->capacity || tail % 8 != 0)
 		return -EBADMSG;
 	ring->limit = tail;
 	ring->has_met = true;

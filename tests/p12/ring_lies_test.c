@@ -60,6 +60,20 @@ static void length_beyond_what_is_there_is_refused(void **state)
 	assert_int_equal(ring_peek(rx, &message, 0), 8);
 }
 
+static void batch_ends_before_a_record_that_lies(void **state)
+{
+	struct ring_record *second = record + 2;
+	struct iovec in[4];
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(ring_send(tx, "12345678", 8, 0), 0);
+	second->length = 9;
+	assert_int_equal(ring_peek_batch(rx, in, 4, 0), 1);
+	ring_release(rx);
+	assert_int_equal(ring_peek_batch(rx, in, 4, 0), -EBADMSG);
+}
+
 static void record_of_the_last_time_round_is_refused(void **state)
 {
 	void *message;
@@ -146,6 +160,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make, leave)
 	const struct CMUnitTest tests[] = {
 		CASE(length_beyond_what_is_there_is_refused),
+		CASE(batch_ends_before_a_record_that_lies),
 		CASE(record_of_the_last_time_round_is_refused),
 		CASE(index_of_the_sender_that_cannot_be_is_refused),
 		CASE(index_of_the_receiver_that_cannot_be_is_refused),

@@ -96,12 +96,12 @@ static int hide(void *arg)
 
 static void sender_that_hides_and_is_killed_is_missed(void **state)
 {
-	struct ring *rx = enter(RING_RECEIVER);
 	char buf[8];
 
 	(void)state;
 	for (int speaks = 0; speaks < 2; speaks++) {
 		struct peer peer = {.side = RING_SENDER, .speaks = speaks};
+		struct ring *rx = enter(RING_RECEIVER);
 		pid_t pid = support_start(hide, &peer, &peer.ready, LONG_MS);
 
 		/* Met by what it has sent, or by a look at who is there. */
@@ -111,8 +111,8 @@ static void sender_that_hides_and_is_killed_is_missed(void **state)
 			assert_int_equal(ring_peer(rx), 0);
 		support_kill(&pid);
 		assert_int_equal(ring_recv(rx, buf, 8, second()), -EOWNERDEAD);
+		leave(rx);
 	}
-	leave(rx);
 }
 
 static void receiver_that_hides_and_is_killed_is_missed(void **state)

@@ -11,6 +11,7 @@
 
 #include "lib/rng.h"
 #include "lib/tick.h"
+#include "p12-shm-ring/ring_handle.h"
 
 enum { MESSAGES = 3000, LONGEST = 1500 };
 
@@ -129,6 +130,32 @@ static void wait_for_room_ends_though_the_receiver_only_owes_it(void **state)
 	ring_release(pair[RING_RECEIVER]);
 	assert_int_equal(pthread_join(sender, &result), 0);
 	assert_null(result);
+	ring_close(pair[RING_SENDER]);
+	ring_close(pair[RING_RECEIVER]);
+}
+
+static void *send_late(void *arg)
+{
+	tick_sleep_until(tick_after(20 * TICK_MS));
+	return ring_send(arg, "x", 1, soon()) ? arg : NULL;
+}
+
+/* Or it would spin for as long, again and again. */
+static void one_long_wait_is_not_remembered_for_ever(void **state)
+{
+	const struct ring_options options = {.capacity = 4096};
+	struct ring *pair[2];
+	pthread_t sender;
+	void *message, *result;
+
+	(void)state;
+	assert_int_equal(ring_pair(pair, &options), 0);
+	assert_int_equal(
+		pthread_create(&sender, NULL, send_late, pair[RING_SENDER]), 0);
+	assert_int_equal(ring_peek(pair[RING_RECEIVER], &message, soon()), 1);
+	assert_int_equal(pthread_join(sender, &result), 0);
+	assert_null(result);
+	assert_in_range(pair[RING_RECEIVER]->usual_wait_ns, 1, TICK_MS);
 	ring_close(pair[RING_SENDER]);
 	ring_close(pair[RING_RECEIVER]);
 }
@@ -264,6 +291,7 @@ int main(void)
 		cmocka_unit_test(all_arrive_when_sides_adapt),
 		cmocka_unit_test(
 			wait_for_room_ends_though_the_receiver_only_owes_it),
+		cmocka_unit_test(one_long_wait_is_not_remembered_for_ever),
 		cmocka_unit_test(
 			side_on_the_others_cpu_yields_once_before_it_sleeps),
 		cmocka_unit_test(all_arrive_while_sides_are_moved_between_cpus),

@@ -77,6 +77,13 @@ static void drained_is_when_all_is_released(void **state)
 	assert_int_equal(ring_drain(tx, at_once), -ETIMEDOUT);
 	ring_release(rx);
 	assert_int_equal(ring_drain(tx, soon()), 0);
+	/* What was to be handed over later is handed over. */
+	assert_int_equal(ring_reserve(tx, 1, &message, at_once), 0);
+	memcpy(message, "c", 1);
+	assert_int_equal(ring_commit_later(tx, 1), 0);
+	assert_int_equal(ring_drain(tx, at_once), -ETIMEDOUT);
+	assert_next_is("c");
+	assert_int_equal(ring_drain(tx, at_once), 0);
 }
 
 /* ---- ends ---- */

@@ -44,7 +44,7 @@ static void end_is_told_to_the_other_side_until_somebody_attaches(void **state)
 static void what_was_refused_is_not_in_and_the_rest_is_the_next_ones(
 	void **state)
 {
-	uint64_t items[] = {1, 2, 3, 4}, item;
+	uint64_t items[] = {1, 2, 3, 4}, item = 0;
 	struct fixture f;
 	void *slot;
 
