@@ -13,7 +13,11 @@
 
 #include "lib/fdio.h"
 
-enum { LINKS_MAX = 40 }; /* as many as the kernel follows */
+enum {
+	LINKS_MAX = 40, /* as many as the kernel follows */
+	BESIDE_MAX = PATH_MAX + 40,
+	BESIDE_TRIES = 100,
+};
 
 /* The folder that path lies in, with a slash at its end. */
 static int folder_of(const char *path, char folder[PATH_MAX])
@@ -157,29 +161,47 @@ static int write_directly(const char *path, const char *text, size_t len)
 	return fd < 0 ? -errno : write_to(fd, text, len);
 }
 
+/* Whose the one at path is, and with its permissions. -EPERM: it cannot be. */
+static int make_like(int fd, const struct stat *st)
+{
+	struct stat own;
+
+	if (fstat(fd, &own) < 0)
+		return -errno;
+	if ((own.st_uid != st->st_uid || own.st_gid != st->st_gid) &&
+	    fchown(fd, st->st_uid, st->st_gid) < 0)
+		return -EPERM;
+	fchmod(fd, st->st_mode & 0777); /* where there are such */
+	return 0;
+}
+
 /* A new file without a name yet, so that a kill leaves nothing; where the file
- * system has no such thing, at beside. Nobody may read or write it who could
- * not do so with the one at path. */
-static int create_like(const char *path, const char *beside, bool *has_name)
+ * system has no such thing, or /proc is not there for give_name(), at beside.
+ * Nobody may read or write it who could not do so with the one at path. */
+static int create_like(const char *path, const char *folder, const char *beside,
+		       bool *has_name)
 {
 	const int flags = O_WRONLY | O_CLOEXEC;
-	char folder[PATH_MAX];
 	struct stat st;
 	bool is_there = stat(path, &st) == 0;
-	mode_t mode = is_there ? st.st_mode & 0666 : 0666;
-	int error = folder_of(path, folder), fd;
+	mode_t mode = is_there ? 0600 : 0666;
+	int fd = access("/proc/self/fd", X_OK) == 0
+			 ? open(folder, flags | O_TMPFILE, mode)
+			 : -1;
+	int error;
 
-	if (error)
-		return error;
-	fd = open(folder, flags | O_TMPFILE, mode);
 	*has_name = fd < 0;
 	if (fd < 0)
 		fd = open(beside, flags | O_CREAT | O_EXCL, mode);
 	if (fd < 0)
 		return -errno;
-	if (is_there)
-		fchmod(fd, st.st_mode & 0777); /* less the umask else */
-	return fd;
+	error = is_there ? make_like(fd, &st) : 0;
+	if (!error)
+		return fd;
+	fdio_close(&fd);
+	if (*has_name)
+		unlink(beside);
+	return error;
 }
 
 /* open(2), O_TMPFILE: the way that needs no privilege. */
@@ -194,14 +216,29 @@ static int give_name(int fd, const char *beside)
 		       : 0;
 }
 
+/* A name in the folder that is free: short, as that of the file may be as long
+ * as names are, and an earlier process of our number may have left one. */
+static void choose_beside(const char *folder, char beside[BESIDE_MAX])
+{
+	struct stat st;
+	int i = 0;
+
+	do
+		snprintf(beside, BESIDE_MAX, "%soutfile-%d-%d.new", folder,
+			 (int)getpid(), i++);
+	while (i < BESIDE_TRIES && lstat(beside, &st) == 0);
+}
+
 static int replace(const char *path, const char *text, size_t len)
 {
-	char beside[PATH_MAX + 32];
+	char folder[PATH_MAX], beside[BESIDE_MAX];
 	bool has_name = false;
-	int error, close_error, fd;
+	int error = folder_of(path, folder), close_error, fd;
 
-	snprintf(beside, sizeof(beside), "%s.%d.new", path, (int)getpid());
-	fd = create_like(path, beside, &has_name);
+	if (error)
+		return error;
+	choose_beside(folder, beside);
+	fd = create_like(path, folder, beside, &has_name);
 	if (fd < 0)
 		return fd;
 	error = fdio_write_full(fd, text, len);
@@ -229,5 +266,6 @@ int outfile_write(const char *path, const char *text, size_t len)
 		error = can_be_replaced(real, &can);
 	if (error)
 		return error;
-	return can ? replace(real, text, len) : write_directly(real, text, len);
+	error = can ? replace(real, text, len) : -EPERM;
+	return error == -EPERM ? write_directly(real, text, len) : error;
 }

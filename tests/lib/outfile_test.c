@@ -5,14 +5,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/scratch.h"
+#include "tests/support/unshare.h"
 
 static void assert_holds(const char *path, const char *wanted)
 {
@@ -232,6 +237,116 @@ static void permissions_of_a_file_stay(void **state)
 	scratch_remove(&scratch);
 }
 
+/* As long as a name may be, and whatever an earlier process of our number left
+ * beside it. */
+static void the_longest_name_is_written(void **state)
+{
+	struct scratch scratch;
+	char path[PATH_MAX], left[60];
+	size_t n;
+
+	(void)state;
+	scratch_make(&scratch);
+	n = (size_t)snprintf(path, sizeof(path), "%s/", scratch.dir);
+	memset(path + n, 'x', NAME_MAX);
+	path[n + NAME_MAX] = '\0';
+	assert_int_equal(outfile_check(path), 0);
+	assert_int_equal(outfile_write(path, "text", 4), 0);
+	assert_holds(path, "text");
+	assert_int_equal(count_files(scratch.dir), 1);
+	snprintf(left, sizeof(left), "outfile-%d-0.new", (int)getpid());
+	scratch_write(&scratch, left, "left", 4);
+	assert_int_equal(outfile_write(path, "2nd", 3), 0);
+	assert_holds(path, "2nd");
+	assert_holds(scratch_path(&scratch, left), "left");
+	scratch_remove(&scratch);
+}
+
+static int write_without_proc(void *arg)
+{
+	if (unshare_as_anybody(CLONE_NEWNS) ||
+	    mount("", "/", "", MS_REC | MS_PRIVATE, "") ||
+	    mount("none", "/proc", "tmpfs", 0, ""))
+		return 77;
+	return outfile_check(arg) || outfile_write(arg, "text", 4);
+}
+
+static void no_proc_is_needed(void **state)
+{
+	struct scratch scratch;
+	int status;
+
+	(void)state;
+	scratch_make(&scratch);
+	scratch_path(&scratch, "out");
+	status = support_child_status(write_without_proc, scratch.path, 20000);
+	if (status == 77) {
+		print_message("namespaces are not permitted here\n");
+		scratch_remove(&scratch);
+		skip();
+	}
+	assert_int_equal(status, 0);
+	assert_holds(scratch.path, "text");
+	assert_int_equal(count_files(scratch.dir), 1);
+	scratch_remove(&scratch);
+}
+
+static void owner_of_a_file_stays(void **state)
+{
+	const uid_t somebody = 65534, group = 65533;
+	struct scratch scratch;
+	struct stat st;
+
+	(void)state;
+	support_need_second_user();
+	scratch_make(&scratch);
+	scratch_write(&scratch, "out", "theirs", 6);
+	scratch_path(&scratch, "out");
+	assert_int_equal(chmod(scratch.path, 0640), 0);
+	assert_int_equal(chown(scratch.path, somebody, group), 0);
+	assert_int_equal(outfile_write(scratch.path, "text", 4), 0);
+	assert_int_equal(stat(scratch.path, &st), 0);
+	assert_int_equal(st.st_uid, somebody);
+	assert_int_equal(st.st_gid, group);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	assert_holds(scratch.path, "text");
+	scratch_remove(&scratch);
+}
+
+/* Somebody may write into the folder and the file, but not give one away. */
+static int write_as_somebody(void *arg)
+{
+	const gid_t group = 65534;
+
+	if (setgroups(1, &group) || setgid(group) || setuid(65534))
+		return 1;
+	return outfile_check(arg) || outfile_write(arg, "text", 4);
+}
+
+static void file_of_another_is_written_to_as_it_is(void **state)
+{
+	struct scratch scratch;
+	struct stat before, after;
+
+	(void)state;
+	support_need_second_user();
+	scratch_make(&scratch);
+	assert_int_equal(chmod(scratch.dir, 0777), 0);
+	scratch_write(&scratch, "out", "earlier and longer", 18);
+	scratch_path(&scratch, "out");
+	assert_int_equal(chmod(scratch.path, 0666), 0);
+	assert_int_equal(stat(scratch.path, &before), 0);
+	assert_int_equal(
+		support_child_status(write_as_somebody, scratch.path, 20000),
+		0);
+	assert_int_equal(stat(scratch.path, &after), 0);
+	assert_int_equal(after.st_ino, before.st_ino);
+	assert_int_equal(after.st_uid, before.st_uid);
+	assert_holds(scratch.path, "text");
+	assert_int_equal(count_files(scratch.dir), 1);
+	scratch_remove(&scratch);
+}
+
 static void a_device_is_written_to_and_not_replaced(void **state)
 {
 	struct stat st;
@@ -274,6 +389,10 @@ int main(void)
 			links_of_others_in_a_folder_for_all_are_refused),
 		cmocka_unit_test(a_link_of_proc_is_written_to),
 		cmocka_unit_test(permissions_of_a_file_stay),
+		cmocka_unit_test(the_longest_name_is_written),
+		cmocka_unit_test(no_proc_is_needed),
+		cmocka_unit_test(owner_of_a_file_stays),
+		cmocka_unit_test(file_of_another_is_written_to_as_it_is),
 		cmocka_unit_test(a_device_is_written_to_and_not_replaced),
 		cmocka_unit_test(what_cannot_be_written_is_said_at_once),
 	};

@@ -416,6 +416,23 @@ is_waiting() {
 	assert_equal "$(ls)" "$(printf '%s\n' half.ppm in.ppm out.png shm_image_filter)"
 }
 
+@test "the longest name, another's file, and no /proc" {
+	make_picture 20 20 >in.ppm
+	name=$(printf 'x%.0s' {1..251}).ppm
+	./shm_image_filter in.ppm "$name" -f invert -f invert >/dev/null
+	cmp in.ppm "$name"
+	# With the semaphores that stay where nobody can tell whose they are.
+	unshare --mount --ipc bash -c 'mount -t tmpfs none /proc
+		./shm_image_filter in.ppm out.ppm -f invert -f invert >/dev/null'
+	cmp in.ppm out.ppm
+	rm -rf "/dev/shm/unixipc.$UID"
+	need_second_user
+	chown 65534:65533 out.ppm
+	./shm_image_filter in.ppm out.ppm --no-compare >/dev/null
+	assert_equal "$(stat -c %u:%g out.ppm)" 65534:65533
+	assert_nothing_left
+}
+
 @test "options that are none, or beyond the limits, are refused" {
 	make_picture 10 10 >in.ppm
 	for option in --workers=0 --workers=257 --workers=x --sigma=0 \
