@@ -180,6 +180,15 @@ static void note_set(int id, bool is_there)
 		objname_release_id(OBJNAME_SYSV_SEM, id);
 }
 
+/* So that who is at the other end of a pipe need not wait for the comparison.
+ * A standard stream's number stays taken. */
+static int let_go(int fd)
+{
+	int error = fdio_close(&fd);
+
+	return error ? error : fdio_open_std();
+}
+
 static void run(struct arguments *arguments, struct report *report)
 {
 	struct job *job = &arguments->job;
@@ -194,6 +203,7 @@ static void run(struct arguments *arguments, struct report *report)
 	report->run_ns = tick_now() - start;
 	progress_end(&report->progress);
 	job->is_loading = false;
+	let_go(job->picture->source->fd);
 	if (job->load_error)
 		refuse(arguments, job->picture, job->load_error);
 	if (error)
@@ -210,6 +220,13 @@ static void run(struct arguments *arguments, struct report *report)
 	report->encode_ns = busy_in(job, job->filters, job->stages);
 }
 
+static int write_to_stdout(const char *file, size_t len)
+{
+	int error = fdio_write_until(STDOUT_FILENO, file, len, TICK_NEVER);
+
+	return error ? error : let_go(STDOUT_FILENO);
+}
+
 static void write_output(struct arguments *arguments, struct report *report)
 {
 	int64_t start = tick_now();
@@ -222,7 +239,7 @@ static void write_output(struct arguments *arguments, struct report *report)
 		      report->to);
 	leave_if_stopped();
 	if (is_stream(arguments->output))
-		error = fdio_write_until(STDOUT_FILENO, file, len, TICK_NEVER);
+		error = write_to_stdout(file, len);
 	else
 		error = outfile_write(arguments->output, file, len);
 	if (error)

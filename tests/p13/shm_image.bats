@@ -170,6 +170,26 @@ make_pam() {
 	assert_nothing_left
 }
 
+# Who reads the output is at its end, and who writes the input is let go, while
+# the comparison goes on: so it is there to be stopped then.
+@test "pipes are let go before the comparison" {
+	make_picture 1000 1000 >in.ppm
+	mkfifo in out
+	cat out >got.ppm 3>&- &
+	reader=$!
+	{ cat in.ppm && yes; } >in 2>/dev/null 3>&- &
+	writer=$!
+	start_server --name run bash -c 'exec ./shm_image_filter - - --sigma=100 \
+		--filter={blur,blur} <in >out'
+	wait_until 60 is_ended "$reader"
+	wait_until 60 is_ended "$writer"
+	stop_server run INT
+	assert_equal "$status" 130
+	cmp -n 15 in.ppm got.ppm
+	assert_equal "$(stat -c %s got.ppm)" "$(stat -c %s in.ppm)"
+	assert_nothing_left
+}
+
 @test "a killed worker's rows are done again, and the run says so" {
 	make_picture 300 300 >in.ppm
 	./shm_image_filter in.ppm whole.png >/dev/null
