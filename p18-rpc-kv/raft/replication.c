@@ -289,6 +289,7 @@ static bool send_append(struct raft *raft, struct peer *peer, size_t n)
 		peer->flight[peer->n_flight++] =
 			(struct flight){message->token, peer->next + n - 1};
 		peer->next += n;
+		peer->entries_ns = raft->now_ns;
 	} else {
 		peer->wants_empty = false;
 	}

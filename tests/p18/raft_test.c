@@ -374,6 +374,28 @@ static void what_was_lost_is_sent_again_from_what_is_known(void **state)
 	close_server(&s);
 }
 
+/* It goes another way than entries (peer.h). */
+static void a_heartbeat_builds_on_what_is_known_for_an_election_timeout(
+	void **state)
+{
+	(void)state;
+	lead(3);
+	propose("a", 4);
+	step(&s);
+	assert_int_equal(must_say(&s, RAFT_APPEND, 2)->append.n, 1);
+	wait_ns(&s, HEARTBEAT);
+	assert_int_equal(must_say(&s, RAFT_APPEND, 2)->append.n, 0);
+	assert_int_equal(must_say(&s, RAFT_APPEND, 2)->append.previous_index,
+			 3);
+	/* It was lost, if nothing came back by then, and nobody has told. */
+	acknowledge(&s, 3, 4);
+	wait_ns(&s, ELECTION - HEARTBEAT);
+	assert_int_equal(must_say(&s, RAFT_APPEND, 2)->append.n, 0);
+	assert_int_equal(must_say(&s, RAFT_APPEND, 2)->append.previous_index,
+			 4);
+	close_server(&s);
+}
+
 static void the_place_where_logs_part_is_found_by_terms(void **state)
 {
 	const struct raft_append *probe = &s.last[RAFT_APPEND][2].append;
@@ -719,6 +741,8 @@ int main(void)
 		cmocka_unit_test(a_window_of_requests_is_in_flight),
 		cmocka_unit_test(
 			what_was_lost_is_sent_again_from_what_is_known),
+		cmocka_unit_test(
+			a_heartbeat_builds_on_what_is_known_for_an_election_timeout),
 		cmocka_unit_test(the_place_where_logs_part_is_found_by_terms),
 		cmocka_unit_test(a_term_that_both_have_is_not_gone_through),
 		cmocka_unit_test(an_old_refusal_is_no_news),
