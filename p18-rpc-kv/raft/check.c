@@ -103,6 +103,22 @@ static bool is_content(const struct raft_message *message)
 	return false;
 }
 
+/* Whether it fits to what we know of our own term. */
+static bool is_possible(const struct raft *raft,
+			const struct raft_message *message)
+{
+	if (message->term != raft->term)
+		return true;
+	/* Election Safety (5.2): a term has one leader, and we know who. */
+	if (message->kind == RAFT_APPEND || message->kind == RAFT_SNAPSHOT)
+		return !raft->leader || raft->leader == message->from;
+	/* Nobody has more of our term than we have sent. */
+	return message->kind != RAFT_APPEND_REPLY ||
+	       raft->role != RAFT_LEADER ||
+	       !message->append_reply.is_matching ||
+	       message->append_reply.index <= core_last(raft);
+}
+
 int check_message(const struct raft *raft, const struct raft_message *message)
 {
 	/* A reply of a server that has not heard of a term yet has term 0. */
@@ -112,25 +128,8 @@ int check_message(const struct raft *raft, const struct raft_message *message)
 
 	if (message->to != raft->options.id || !message->from ||
 	    message->from == message->to || !is_number(message->term) ||
-	    (!message->term && !is_reply) || !is_content(message))
-		return -EBADMSG;
-	return 0;
-}
-
-int check_against_state(const struct raft *raft,
-			const struct raft_message *message)
-{
-	const bool is_leaders =
-		message->kind == RAFT_APPEND || message->kind == RAFT_SNAPSHOT;
-
-	/* Election Safety (5.2): a term has one leader, and we know who. */
-	if (is_leaders && message->term == raft->term && raft->leader &&
-	    raft->leader != message->from)
-		return -EBADMSG;
-	/* Nobody has more of our term than we have sent. */
-	if (message->kind == RAFT_APPEND_REPLY && message->term == raft->term &&
-	    raft->role == RAFT_LEADER && message->append_reply.is_matching &&
-	    message->append_reply.index > core_last(raft))
+	    (!message->term && !is_reply) || !is_content(message) ||
+	    !is_possible(raft, message))
 		return -EBADMSG;
 	return 0;
 }

@@ -4,12 +4,8 @@
 
 #include "p18-rpc-kv/raft/core.h"
 
-/* 0, or -EBADMSG: it is nonsense, whatever our state. */
+/* 0, or -EBADMSG: it is nonsense, or cannot be if we are what we are. */
 int check_message(const struct raft *raft, const struct raft_message *message);
-
-/* 0, or -EBADMSG: it cannot be, if we are what we are. */
-int check_against_state(const struct raft *raft,
-			const struct raft_message *message);
 
 /* 0, or -EINVAL. */
 int check_options(const struct raft_options *options);

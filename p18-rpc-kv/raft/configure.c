@@ -6,8 +6,6 @@
  * one before it counts again. */
 #include "p18-rpc-kv/raft/configure.h"
 
-#include <errno.h>
-
 #include "p18-rpc-kv/raft/election.h"
 #include "p18-rpc-kv/raft/replication.h"
 
@@ -120,25 +118,21 @@ bool configure_may_lead(const struct raft *raft)
 	return members_is_voter(&before, raft->options.id);
 }
 
-int configure_is_busy(const struct raft *raft)
+bool configure_is_busy(const struct raft *raft)
 {
 	/* One at a time; and not before an entry of our own term is committed:
 	 * else two leaders could each have begun from a list that the other
 	 * does not know (Ongaro's correction of July 2015 to 4.1). */
 	return raft->members_index > raft->commit ||
-			       raft->first_index > raft->commit
-		       ? -EBUSY
-		       : 0;
+	       raft->first_index > raft->commit;
 }
 
 int configure_change(struct raft *raft, const struct members *members)
 {
 	char bytes[MEMBERS_BYTES_MAX];
-	int error = configure_is_busy(raft);
+	const int error = replication_append(raft, RAFT_MEMBERS, bytes,
+					     members_encode(members, bytes));
 
-	if (!error)
-		error = replication_append(raft, RAFT_MEMBERS, bytes,
-					   members_encode(members, bytes));
 	if (!error)
 		configure_refresh(raft, core_last(raft));
 	return error;

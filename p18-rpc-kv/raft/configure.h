@@ -15,11 +15,12 @@ void configure_as_of(const struct raft *raft, uint64_t index,
 bool configure_may_vote(const struct raft *raft);
 bool configure_may_lead(const struct raft *raft);
 
-/* Add a list of members to a leader's log. -EBUSY, -ENOMEM. */
-int configure_change(struct raft *raft, const struct members *members);
+/* Whether the last change is not committed, or nothing of our term is. */
+bool configure_is_busy(const struct raft *raft);
 
-/* -EBUSY: the last change is not committed, or nothing of our term is. */
-int configure_is_busy(const struct raft *raft);
+/* Add a list of members to the log of a leader that is not busy. 0 or
+ * -ENOMEM. */
+int configure_change(struct raft *raft, const struct members *members);
 
 /* If this peer is a learner that has learnt enough, begin to make it a
  * voter. */

@@ -118,20 +118,15 @@ void raft_tick(struct raft *raft, int64_t now_ns)
 		replication_tick(raft);
 }
 
-/* A request of an old leader: it learns from the term of the reply that it is
- * none any more (5.1). */
-static void refuse(struct raft *raft, const struct raft_message *request)
-{
-	const struct raft_message reply = durable_reply(raft, request);
-
-	durable_send(raft, &reply, 0);
-}
-
 static int receive_of_leader(struct raft *raft,
 			     const struct raft_message *request)
 {
+	const struct raft_message refusal = durable_reply(raft, request);
+
+	/* An old leader learns from the reply's term that it is none any more
+	 * (5.1). */
 	if (request->term < raft->term) {
-		refuse(raft, request);
+		durable_send(raft, &refusal, 0);
 		return 0;
 	}
 	election_follow(raft, request->term, request->from);
@@ -180,10 +175,8 @@ static void receive_reply(struct raft *raft, const struct raft_message *reply)
 
 int raft_receive(struct raft *raft, const struct raft_message *message)
 {
-	int error = check_message(raft, message);
+	const int error = check_message(raft, message);
 
-	if (!error)
-		error = check_against_state(raft, message);
 	if (error)
 		return error;
 	switch (message->kind) {

@@ -20,7 +20,8 @@ struct server {
 	struct raft_status status;
 	int64_t now_ns;
 	uint64_t last_write;
-	uint64_t token; /* of the request that was made last */
+	uint64_t token;   /* of the request that was made last */
+	size_t n_answers; /* to reads, so far */
 	/* Of each kind to each server: the last message that there was, without
 	 * its entries, and how many came with the last output. */
 	struct raft_message last[RAFT_SNAPSHOT_REPLY + 1][MEMBERS_MAX + 1];
@@ -65,6 +66,7 @@ static inline void step(struct server *server)
 	raft_output(server->raft, &server->output);
 	if (server->output.write)
 		server->last_write = server->output.write->number;
+	server->n_answers += server->output.n_reads;
 	memset(server->n, 0, sizeof(server->n));
 	for (size_t i = 0; i < server->output.n_messages; i++) {
 		const struct raft_message *message =

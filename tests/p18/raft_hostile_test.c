@@ -293,6 +293,7 @@ static bool live_through(int n)
 	wait_ns(&s, HEARTBEAT);
 	acknowledge(&s, 2, index);
 	assert_int_equal(s.status.applied, index);
+	assert_int_equal(s.n_answers, 1);
 #undef AGAIN
 	was_enough = left >= 0;
 	left = -1;

@@ -310,6 +310,26 @@ static void a_list_from_before_it_joined_is_about_another(void **state)
 
 /* ---- lists ---- */
 
+static void lists_are_the_same_by_all_that_is_in_them(void **state)
+{
+	const struct members one = members_of(3);
+	struct members other = one;
+
+	(void)state;
+	assert_true(members_are_same(&one, &other));
+	other.n = 2;
+	assert_false(members_are_same(&one, &other));
+	other = one;
+	other.member[1].id = 7;
+	assert_false(members_are_same(&one, &other));
+	other = one;
+	other.member[2].is_learner = true;
+	assert_false(members_are_same(&one, &other));
+	other = one;
+	other.member[0].address[0] = 'x';
+	assert_false(members_are_same(&one, &other));
+}
+
 static void a_list_as_bytes_is_the_same_list(void **state)
 {
 	struct members members = members_of(MEMBERS_MAX), other = {0};
@@ -370,6 +390,7 @@ int main(void)
 		cmocka_unit_test(a_learner_is_asked_for_no_vote),
 		cmocka_unit_test(who_has_nothing_votes_for_nobody),
 		cmocka_unit_test(a_list_from_before_it_joined_is_about_another),
+		cmocka_unit_test(lists_are_the_same_by_all_that_is_in_them),
 		cmocka_unit_test(a_list_as_bytes_is_the_same_list),
 		cmocka_unit_test(no_list_has_learners_alone),
 	};

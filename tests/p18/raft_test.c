@@ -141,6 +141,10 @@ static void a_candidate_asks_when_its_own_vote_is_durable(void **state)
 	assert_false(must_say(&s, RAFT_VOTE, 2)->vote.is_pre);
 	assert_int_equal(must_say(&s, RAFT_VOTE, 3)->term, 2);
 	assert_int_equal(s.status.role, RAFT_CANDIDATE);
+	/* Another of its term takes nothing from it. */
+	ask_vote(&s, 2, 2, 9, 1, false);
+	assert_false(must_say(&s, RAFT_VOTE_REPLY, 2)->vote_reply.is_granted);
+	assert_int_equal(s.status.role, RAFT_CANDIDATE);
 	grant(&s, 3);
 	assert_int_equal(s.status.role, RAFT_LEADER);
 	close_server(&s);
