@@ -82,6 +82,17 @@ Error: not an expression (column 3)"
 	assert_output "Error: not an expression (column 2)"
 }
 
+@test "output that nobody takes any more ends the client" {
+	start_server --ready listening ./calc_server -q
+	run bash -c 'yes 1+1 | timeout 20 ./calc_client -q 2>err | head -n 1
+		exit ${PIPESTATUS[1]}'
+	assert_failure 1
+	assert_output 2
+	assert_one_line_error "$(<err)" calc_client
+	run find /tmp -maxdepth 1 -name 'calc_client*'
+	assert_output ''
+}
+
 @test "fifty commands at once, two hundred questions each" {
 	start_server --ready listening ./calc_server -q
 	for i in {1..50}; do

@@ -104,6 +104,14 @@ assert_all_refuse() {
 	assert_nothing_left
 }
 
+@test "a limit of the size of files is one line, and nothing is left" {
+	run bash -c 'ulimit -f 0; exec ./pool_manager'
+	assert_failure 1
+	assert_one_line_error "$output" pool_manager
+	assert_output --partial 'File too large'
+	assert_nothing_left
+}
+
 @test "command lines that make no sense are refused" {
 	for arguments in --max-connections=0 --max-connections=-1 \
 		--max-connections=1025 --max-connections=x --max-connections= \

@@ -453,6 +453,16 @@ is_waiting() {
 	assert_nothing_left
 }
 
+@test "a limit of the size of files is one line, and nothing is left" {
+	make_picture 64 64 >in.ppm
+	run bash -c 'ulimit -f 1; exec ./shm_image_filter in.ppm out.ppm --no-compare 2>&1 >/dev/null'
+	assert_failure 1
+	assert_one_line_error "$output" shm_image_filter
+	assert_output --partial 'File too large'
+	refute [ -e out.ppm ]
+	assert_nothing_left
+}
+
 @test "options that are none, or beyond the limits, are refused" {
 	make_picture 10 10 >in.ppm
 	for option in --workers=0 --workers=257 --workers=x --sigma=0 \
