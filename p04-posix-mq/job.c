@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "lib/tick.h"
+#include "lib/visible.h"
 
 int job_new(const char *command, uint32_t priority, struct job **job)
 {
@@ -67,11 +68,9 @@ const char *job_describe(const struct job *job, char *buf, size_t size)
 {
 	int len = snprintf(buf, size, "%s", job->command);
 
-	for (char *c = buf; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
 	if (len >= 0 && (size_t)len >= size && size > 3)
 		memcpy(buf + size - 4, "...", 4);
+	visible_make(buf, strlen(buf));
 	return buf;
 }
 

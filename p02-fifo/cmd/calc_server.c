@@ -1,5 +1,4 @@
 /* calc_server - the command: options, a line for each event, the end. */
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -12,7 +11,9 @@
 #include "lib/cmd/out.h"
 #include "lib/cmd/stop.h"
 #include "lib/objname.h"
+#include "lib/visible.h"
 #include "p02-fifo/fifo.h"
+#include "p02-fifo/message.h"
 #include "p02-fifo/server.h"
 
 struct arguments {
@@ -44,11 +45,14 @@ static void parse(struct arguments *a, int argc, char **argv)
 		die_usage("--fifo='': accepted is the path of a FIFO");
 }
 
-/* Other people's text: what would steer a terminal becomes '?'. */
-static void print_clean(const char *text)
+/* Other people's text, which is to steer no terminal. */
+static void print_request(const struct server_event *event)
 {
-	for (; *text; text++)
-		putchar(isprint((unsigned char)*text) ? *text : '?');
+	char text[MESSAGE_EXPRESSION_MAX + 1];
+
+	snprintf(text, sizeof(text), "%s", event->expression);
+	visible_make(text, strlen(text));
+	printf("Received: %s from client %d\n", text, (int)event->pid);
 }
 
 /* What a client left that was killed: the ledger knows which FIFO that was, and
@@ -96,9 +100,7 @@ static void print_event(const struct server_event *event, void *arg)
 	if (arguments->is_quiet)
 		return;
 	if (event->kind == SERVER_RECEIVED) {
-		fputs("Received: ", stdout);
-		print_clean(event->expression);
-		printf(" from client %d\n", (int)event->pid);
+		print_request(event);
 	} else if (event->kind == SERVER_ANSWERED) {
 		if (event->result_error)
 			printf("Sending response: Error: %s to %s\n",

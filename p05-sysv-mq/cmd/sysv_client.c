@@ -2,7 +2,6 @@
  *
  * It handles no signals: whatever kills it, the kernel gives its room back and
  * the server collects its reply. */
-#include <ctype.h>
 #include <errno.h>
 #include <pwd.h>
 #include <stdbool.h>
@@ -13,6 +12,7 @@
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "lib/tick.h"
+#include "lib/visible.h"
 #include "p05-sysv-mq/cmd/target.h"
 #include "p05-sysv-mq/gate.h"
 #include "p05-sysv-mq/letter.h"
@@ -104,13 +104,11 @@ static _Noreturn void fail(int error, const struct arguments *arguments,
 	}
 }
 
-/* Other people's text: what would steer a terminal becomes '?'. */
-static void print_response(const char *text, ssize_t len)
+/* Other people's text, which is to steer no terminal. */
+static void print_response(char *text, size_t len)
 {
-	fputs("Response: ", stdout);
-	for (ssize_t i = 0; i < len; i++)
-		putchar(isprint((unsigned char)text[i]) ? text[i] : '?');
-	putchar('\n');
+	visible_make(text, len);
+	printf("Response: %.*s\n", (int)len, text);
 	fflush(stdout);
 }
 
@@ -175,7 +173,7 @@ static void ask(const struct arguments *arguments, struct mqclient **client,
 	} while (n < 0 && may_retry(arguments, (int)n, deadline));
 	if (n < 0)
 		fail((int)n, arguments, text_bytes, text_max);
-	print_response(reply, n);
+	print_response(reply, (size_t)n);
 	free(reply);
 }
 

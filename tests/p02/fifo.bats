@@ -371,6 +371,9 @@ unnote() {
 	run ./calc_client $'1\e[2J\n2'
 	assert_failure 1
 	grep -q 'Received: 1?\[2J?2 from' "$SERVER_OUT"
+	# Letters can not.
+	run -1 ./calc_client '2 × π'
+	grep -q '^Received: 2 × π from' "$SERVER_OUT"
 }
 
 @test "a log that nobody reads stops no client, and does not keep it from a stop" {

@@ -120,6 +120,14 @@ static void a_description_is_one_line_and_cut_to_fit(void **state)
 	assert_string_equal(job_describe(job, text, sizeof(text)),
 			    "one too ...");
 	free(job);
+	/* Of a letter that is cut nothing is left. */
+	assert_int_equal(
+		job_new("gr\xc3\xbc\xc3\x9f\x65 \xc3\xbc many", 0, &job), 0);
+	assert_string_equal(job_describe(job, text, sizeof(text)),
+			    "gr\xc3\xbc\xc3\x9f\x65 ...");
+	assert_string_equal(job_describe(job, text, sizeof(text) - 3),
+			    "gr\xc3\xbc?...");
+	free(job);
 }
 
 /* ---- order ------------------------------------------------------------------- */

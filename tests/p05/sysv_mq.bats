@@ -433,6 +433,16 @@ as_nobody() {
 	assert_one_line_error "$output" sysv_client
 }
 
+@test "letters of all scripts come back" {
+	start
+	for text in 'grüße' 'Ωμέγα' '日本語' '😀'; do
+		for locale in C C.UTF-8; do
+			run -0 env LC_ALL=$locale ./sysv_client -q "$text"
+			assert_output "Response: ${text}_PROCESSED"
+		done
+	done
+}
+
 @test "text from elsewhere cannot steer a terminal" {
 	start
 	run ./sysv_client -q $'A\e[2J\nB'
