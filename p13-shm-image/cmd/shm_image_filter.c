@@ -152,6 +152,9 @@ static _Noreturn void fail(int error, const char *outcome)
 	if (error == -ENOSPC)
 		die_errno(error, "cannot make a semaphore set: see "
 				 "kernel.sem");
+	if (error == -E2BIG)
+		die("cannot do two operations a semop: see kernel.sem, the "
+		    "third number");
 	die_errno(error, "cannot filter it");
 }
 

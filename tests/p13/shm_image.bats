@@ -517,6 +517,8 @@ is_waiting() {
 	rm out.png
 	echo 20 32000 100 128 >/proc/sys/kernel/sem
 	assert_refused 1 'semaphore set.*kernel.sem' in.ppm out.png
+	echo 250 32000 1 128 >/proc/sys/kernel/sem
+	assert_refused 1 'two operations a semop.*kernel.sem' in.ppm out.png
 	echo "$old" >/proc/sys/kernel/sem
 	assert_nothing_left
 }
