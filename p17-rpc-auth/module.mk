@@ -9,7 +9,7 @@ $(call program,keygen,p17-rpc-auth,cmd/keygen.c cmd/options.c,rpcauth)
 HEADERS += $(addprefix p17-rpc-auth/,netname.h authsys.h policy.h \
 	authdh/dh.h authdh/keys.h authdh/authdh_cred.h authdh/authdh_server.h \
 	authdh/authdh_client.h)
-TEST_LDFLAGS_p17/floor_test := -Wl,--wrap=fdatasync,--wrap=fsync
+TEST_LDFLAGS_p17/floor_test := -Wl,--wrap=fdatasync,--wrap=fsync,--wrap=reallocarray
 TEST_LDFLAGS_p17/keys_test := -Wl,--wrap=fsync
 TEST_LDFLAGS_p17/secret_test := -Wl,--wrap=free,--wrap=reallocarray
 TSAN_TESTS += p17/client_test p17/flavors_test

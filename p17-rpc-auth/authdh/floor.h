@@ -25,7 +25,7 @@ struct floors; /* opaque */
  * returns. Returns 0, -EBUSY (another server has it), -EPERM (others may write
  * it), -EBADMSG (no such file, or a damaged one), -ELOOP (a symbolic link),
  * -EFBIG, -ENOMEM, or -errno. */
-int floor_open(struct floors **floors, const char *path);
+int floor_open(struct floors **out, const char *path);
 void floor_close(struct floors *floors); /* NULL is allowed */
 
 /* The latest timestamp, in microseconds since 1970; 0: never. */

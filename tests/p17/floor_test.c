@@ -52,6 +52,15 @@ int __wrap_fdatasync(int fd)
 	return sync_error ? -1 : __real_fdatasync(fd);
 }
 
+static bool has_no_memory;
+
+void *__real_reallocarray(void *memory, size_t n, size_t size);
+void *__wrap_reallocarray(void *memory, size_t n, size_t size);
+void *__wrap_reallocarray(void *memory, size_t n, size_t size)
+{
+	return has_no_memory ? NULL : __real_reallocarray(memory, n, size);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -105,6 +114,9 @@ static void each_is_on_disk_before_it_counts(void **state)
 	assert_int_equal(bytes_at_sync, 64);
 	assert_int_equal(floor_raise(floors, alice, 1000), 0);
 	assert_int_equal(syncs, 1); /* there already */
+	has_no_memory = true;
+	assert_int_equal(floor_raise(floors, bob, 2000), -ENOMEM);
+	has_no_memory = false;
 	sync_error = EIO;
 	assert_int_equal(floor_raise(floors, alice, 2000), -EIO);
 	assert_int_equal(floor_raise(floors, alice, 2000), -EIO);
