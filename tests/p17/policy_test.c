@@ -157,6 +157,23 @@ static void file_is_read_line_by_line(void **state)
 	assert_int_equal(policy_load(&policy, path, &line), -ENOENT);
 }
 
+/* It would hide what stands behind it. */
+static void file_with_a_null_byte_is_refused(void **state)
+{
+	static const char text[] = "add uid=1\n\0\nmultiply uid=1\n";
+	char path[] = "/tmp/policy_test.XXXXXX";
+	int fd = mkstemp(path);
+	size_t line;
+
+	(void)state;
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	assert_int_equal(policy_load(&policy, path, &line), -EINVAL);
+	assert_int_equal(line, 0);
+	assert_int_equal(policy.n, 0);
+	close(fd);
+	unlink(path);
+}
+
 static void file_that_says_nothing_is_a_slip(void **state)
 {
 	static const char *const texts[] = {"", "\n", "# * anybody\n\n"};
@@ -261,6 +278,7 @@ int main(void)
 		CASE(host_is_a_name_that_was_proved),
 		CASE(slips_are_refused),
 		CASE(file_is_read_line_by_line),
+		CASE(file_with_a_null_byte_is_refused),
 		CASE(file_that_says_nothing_is_a_slip),
 		CASE(file_that_others_may_change_says_nothing),
 		cmocka_unit_test(spoofed_uid_is_seen_on_a_unix_socket_alone),
