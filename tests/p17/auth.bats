@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # calc_server_auth, calc_client_auth and keygen as a user runs them.
 # sandbox: --rpcbind
+# needs: socat
 
 # shellcheck disable=SC2154 # run sets stderr
 
@@ -148,6 +149,28 @@ refused() {
 	start_auth --auth=sys
 	run ./calc_client_auth localhost add 7 9
 	assert_line --index 0 "Using AUTH_SYS (uid=$(id -u), gid=$(id -g))"
+}
+
+# Or who sits in between, and answers in its place.
+@test "a server that calls everything too weak is asked once by each flavor" {
+	make_keys
+	cat >answer <<-'END'
+		#!/bin/bash
+		word() { head -c 4 | od -An -tx1 -v | tr -d ' \n'; }
+		while mark=$(word) && [[ $mark ]]; do
+			xid=$(word)
+			head -c $((0x$mark - 0x80000004)) >/dev/null
+			echo call >>calls
+			reply=80000014${xid}00000001000000010000000100000005
+			printf "$(sed 's/../\\x&/g' <<<"$reply")"
+		done
+	END
+	chmod +x answer
+	start_server --ready 'listening on' socat -d -d \
+		TCP-LISTEN:7000,bind=127.0.0.1,reuseaddr,fork EXEC:./answer
+	refused 'Client credential too weak' \
+		timeout 60 ./calc_client_auth --port=7000 127.0.0.1 add 1 2
+	assert_equal "$(wc -l <calls)" 2
 }
 
 @test "whose clock is wrong is told what time it is here" {
