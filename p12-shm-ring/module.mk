@@ -15,8 +15,8 @@ $(call bench,p12-shm-ring,bench/bench.c bench/rows.c \
 HEADERS += p12-shm-ring/ring.h p12-shm-ring/sem_ring.h
 TSAN_TESTS += p12/ring_threads_test
 TEST_LDFLAGS_p12/ring_life_test := -Wl,--wrap=identity_role_give_up \
-	-Wl,--wrap=posix_fallocate
-TEST_LDFLAGS_p12/ring_gather_test := -Wl,--wrap=ring_pause,--wrap=tick_now
+	-Wl,--wrap=posix_fallocate,--wrap=identity_role_look
+TEST_LDFLAGS_p12/ring_gather_test := -Wl,--wrap=ring_pause,--wrap=tick_now,--wrap=tick_is_over
 TEST_LIBS_p12/kill_stress_test := p06
 # Its children die at random; what they leave is the point.
 VALGRIND_SKIP += p12/kill_stress_test

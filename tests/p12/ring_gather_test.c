@@ -1,10 +1,13 @@
 /* When a receiver lets messages gather, and when it looks at once: told by its
- * pauses (ring_pause() is counted here). */
+ * pauses and its looks at the clock, which are counted here. */
 #include "tests/p12/ring_fixture.h"
+
+#include <errno.h>
+#include <sched.h>
 
 #include "p12-shm-ring/ring_handle.h"
 
-static unsigned int pauses;
+static unsigned int pauses, clock_looks;
 
 void __wrap_ring_pause(void);
 void __wrap_ring_pause(void)
@@ -12,13 +15,22 @@ void __wrap_ring_pause(void)
 	pauses++;
 }
 
-/* A clock that shows a microsecond more each time. */
+/* A clock that shows some more each time. */
+static int64_t clock_step = TICK_US;
+
 int64_t __wrap_tick_now(void);
 int64_t __wrap_tick_now(void)
 {
 	static int64_t now = TICK_S;
 
-	return now += TICK_US;
+	clock_looks++;
+	return now += clock_step;
+}
+
+bool __wrap_tick_is_over(int64_t deadline);
+bool __wrap_tick_is_over(int64_t deadline)
+{
+	return __wrap_tick_now() >= deadline;
 }
 
 /* The pauses of a receiver in the midst of a stream, before it looks again. */
@@ -115,6 +127,32 @@ static void one_now_and_then_is_not_waited_for_and_a_stream_is(void **state)
 	assert_false(pauses_after(3));
 }
 
+static void who_has_closed_is_not_waited_for(void **state)
+{
+	static const enum ring_wait ways[] = {RING_SPIN, RING_BLOCK,
+					      RING_ADAPTIVE};
+	void *message;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		options.wait = ways[i];
+		assert_int_equal(make(NULL), 0);
+		ring_close(tx);
+		tx = NULL;
+		atomic_store(&rx->header->sender.cpu, CPU_SETSIZE);
+		pauses = clock_looks = 0;
+		clock_step = TICK_MS;
+		assert_int_equal(
+			ring_peek(rx, &message, __wrap_tick_now() + TICK_S),
+			-EPIPE);
+		assert_in_range(pauses, 0, 64);
+		assert_in_range(clock_looks, 0, 8);
+		assert_int_equal(ring_calls(rx).sleeps, 0);
+		clock_step = TICK_US;
+		leave(NULL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +166,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			one_now_and_then_is_not_waited_for_and_a_stream_is,
 			make, leave),
+		cmocka_unit_test(who_has_closed_is_not_waited_for),
 	};
 
 	return SUPPORT_MAIN(tests);

@@ -119,6 +119,8 @@ static void index_of_the_receiver_that_cannot_be_is_refused(void **state)
 	tx = NULL;
 	atomic_store(&header->read, UINT64_C(1) << 40);
 	assert_int_equal(ring_attach(&tx, fd, RING_SENDER, NULL), -EBADMSG);
+	atomic_store(&header->read, 4);
+	assert_int_equal(ring_attach(&tx, fd, RING_SENDER, NULL), -EBADMSG);
 }
 
 /* The lazy index may be a whole ring behind the exact one: that is no lie, and no

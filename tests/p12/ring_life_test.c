@@ -467,6 +467,53 @@ static void sides_see_each_other_across_pid_namespaces(void **state)
 
 /* ---- errors of the system --------------------------------------------- */
 
+/* What the other side does between our look at its words and at its lock. */
+static void (*meanwhile)(void);
+static struct ring *other;
+
+int __real_identity_role_look(const struct identity_role *role, int64_t byte,
+			      bool *has_met);
+int __wrap_identity_role_look(const struct identity_role *role, int64_t byte,
+			      bool *has_met);
+int __wrap_identity_role_look(const struct identity_role *role, int64_t byte,
+			      bool *has_met)
+{
+	void (*act)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (act)
+		act();
+	return __real_identity_role_look(role, byte, has_met);
+}
+
+static void close_other(void)
+{
+	ring_close(other);
+}
+
+static void speak_and_die(void)
+{
+	assert_int_equal(ring_send(other, "last", 4, 0), 0);
+	ring_abandon(other);
+}
+
+static void end_at_the_moment_of_the_look_is_told_as_it_was(void **state)
+{
+	struct ring *ring = enter(RING_RECEIVER);
+	char buf[8];
+
+	(void)state;
+	other = enter(RING_SENDER);
+	assert_int_equal(ring_peer(ring), 0);
+	meanwhile = close_other;
+	assert_int_equal(ring_peer(ring), -EPIPE);
+	other = enter(RING_SENDER);
+	meanwhile = speak_and_die;
+	assert_int_equal(ring_recv(ring, buf, 8, 0), 4);
+	assert_int_equal(ring_recv(ring, buf, 8, 0), -EOWNERDEAD);
+	leave(ring);
+}
+
 static bool name_stays_locked;
 
 int __real_identity_role_give_up(const struct identity_role *role,
@@ -548,6 +595,7 @@ int main(void)
 		CASE(lost_descriptor_is_told_and_says_nothing_of_the_peer),
 		CASE(death_is_seen_though_a_forked_child_lives_that_forgot),
 		CASE(sides_see_each_other_across_pid_namespaces),
+		CASE(end_at_the_moment_of_the_look_is_told_as_it_was),
 		CASE(who_cannot_unlock_the_name_has_no_seat),
 		CASE(ring_that_has_no_room_leaves_no_name),
 	};
