@@ -159,7 +159,7 @@ static double error_of_white_square(uint32_t white, double sigma)
 static void white_square_is_within_one_level_of_the_exact_one(void **state)
 {
 	static const double sigmas[] = {0.5, 1, 2, 5, 10, 20, 50, 100};
-	size_t n = support_is_valgrind() ? 4 : 8;
+	size_t n = support_is_valgrind() || support_is_sanitized() ? 5 : 8;
 
 	(void)state;
 	for (size_t i = 0; i < n; i++) {

@@ -98,7 +98,7 @@ static void check(struct job *job, uint32_t channels, unsigned int workers)
 
 static void file_has_what_the_filters_make(void **state)
 {
-	unsigned int step = support_is_valgrind() ? 3 : 1;
+	unsigned int step = support_is_valgrind() ? 5 : 1;
 
 	(void)state;
 	for (uint32_t channels = 1; channels <= 4; channels++)
