@@ -43,7 +43,7 @@ TEST_LDFLAGS_p18/state_test := -Wl,--wrap=malloc,--wrap=calloc
 # The test's own CLOCK_BOOTTIME, and a look at the gate while a table is made.
 TEST_LDFLAGS_p18/cache_test := -Wl,--wrap=clock_gettime,--wrap=cache_object_make
 TEST_LDFLAGS_p18/wal_test := -Wl,--wrap=fallocate
-TEST_LDFLAGS_p18/durable_faults_test := -Wl,--wrap=pwrite,--wrap=fdatasync,--wrap=fsync,--wrap=fallocate,--wrap=renameat,--wrap=unlinkat
+TEST_LDFLAGS_p18/durable_faults_test := -Wl,--wrap=pread,--wrap=pwrite,--wrap=fdatasync,--wrap=fsync,--wrap=fallocate,--wrap=renameat,--wrap=unlinkat
 TSAN_TESTS += p18/state_test p18/wal_test
 
 # A cluster of Raft cores in one thread, and all that can go wrong with them.

@@ -35,8 +35,7 @@ static uint32_t crc_of(const struct copy *copy)
 
 static bool is_sound(const struct copy *copy)
 {
-	return copy->magic == MAGIC && copy->crc == crc_of(copy) &&
-	       copy->version > 0;
+	return copy->magic == MAGIC && copy->crc == crc_of(copy);
 }
 
 static int write_copy(int fd, const struct copy *copy, int which)

@@ -45,6 +45,19 @@ ssize_t __wrap_pwrite(int fd, const void *bytes, size_t len, off_t at)
 	return fault.error ? (errno = fault.error, -1) : n;
 }
 
+/* Which read of a start fails, from 1 on; 0: none. */
+static int read_at, reads;
+
+ssize_t __real_pread(int fd, void *bytes, size_t len, off_t at);
+ssize_t __wrap_pread(int fd, void *bytes, size_t len, off_t at);
+ssize_t __wrap_pread(int fd, void *bytes, size_t len, off_t at)
+{
+	if (++reads != read_at)
+		return __real_pread(fd, bytes, len, at);
+	errno = EIO;
+	return -1;
+}
+
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
 int __wrap_fdatasync(int fd)
@@ -343,6 +356,51 @@ static void the_disk_is_full_at_every_call(void **unused)
 	fail_everywhere(ENOSPC, true);
 }
 
+/* To the end of the snapshot, too. */
+static int read_again(struct life *life)
+{
+	struct snapshot *snapshot = NULL;
+	char bytes[4096];
+	ssize_t n;
+	int error = folder_open(&life->folder, path_of(life), NULL,
+				&life->log.damage);
+
+	reads = 0;
+	if (!error)
+		error = open_all(life);
+	if (!error)
+		error = snapshot_open(&snapshot, life->folder.fd,
+				      &life->log.damage);
+	while (!error && (n = snapshot_read(snapshot, bytes, sizeof(bytes))))
+		error = n < 0 ? (int)n : 0;
+	snapshot_close(snapshot);
+	return error;
+}
+
+/* A disk that does not give it back has not damaged it. */
+static void every_read_fails_once(void **unused)
+{
+	struct life life;
+	int calls;
+
+	(void)unused;
+	fault.at = 0;
+	assert_int_equal(live(&life), 0);
+	let_go(&life);
+	assert_int_equal(read_again(&life), 0);
+	calls = reads;
+	assert_true(calls > 8);
+	for (read_at = 1; read_at <= calls; read_at++) {
+		let_go(&life);
+		assert_int_equal(read_again(&life), -EIO);
+	}
+	read_at = 0;
+	let_go(&life);
+	assert_int_equal(read_again(&life), 0);
+	let_go(&life);
+	scratch_remove(&life.log.scratch);
+}
+
 static void every_write_is_short(void **unused)
 {
 	struct life life;
@@ -364,6 +422,7 @@ int main(void)
 		cmocka_unit_test(every_call_fails_once),
 		cmocka_unit_test(every_call_and_all_after_it_fail),
 		cmocka_unit_test(the_disk_is_full_at_every_call),
+		cmocka_unit_test(every_read_fails_once),
 		cmocka_unit_test(every_write_is_short),
 	};
 

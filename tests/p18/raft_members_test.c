@@ -100,6 +100,18 @@ static void an_answer_from_before_it_was_added_is_of_another_log(void **state)
 	hear(&s, &old);
 	assert_int_equal(s.status.progress[2].match, 0);
 	close_server(&s);
+	/* Though it was to the last request of all. */
+	lead(2);
+	wait_ns(&s, HEARTBEAT);
+	old = reply_of(&s, RAFT_APPEND, 2, 2);
+	old.append_reply.is_matching = true;
+	old.append_reply.index = 3;
+	assert_int_equal(take_away(2), 0);
+	sync_all(&s);
+	assert_int_equal(add(2), 0);
+	hear(&s, &old);
+	assert_int_equal(s.status.progress[1].match, 0);
+	close_server(&s);
 }
 
 static void one_change_at_a_time(void **state)
