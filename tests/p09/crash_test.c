@@ -183,7 +183,7 @@ static void synced_change_is_made_or_not(void **state)
 
 static void failed_barrier_is_not_reported_as_success(void **state)
 {
-	struct reclock *store;
+	struct reclock *store, *other;
 
 	(void)state;
 	store = fixture_open(&f, RECLOCK_CREATE | RECLOCK_SYNC);
@@ -200,6 +200,16 @@ static void failed_barrier_is_not_reported_as_success(void **state)
 		assert_string_equal(value, i < 3 ? "old" : "new");
 		assert_int_equal(fixture_set(store, "a", "old"), 0);
 	}
+	/* That for what was published without one. */
+	other = fixture_open(&f, 0);
+	assert_int_equal(fixture_set(other, "a", "others'"), 0);
+	calls = 0;
+	fail_at = 0;
+	assert_int_equal(fixture_set(store, "a", "new"), -EIO);
+	assert_int_equal(calls, 1);
+	fail_at = -1;
+	assert_string_equal(fixture_get(store, "a"), "others'");
+	reclock_close(other);
 	reclock_close(store);
 }
 

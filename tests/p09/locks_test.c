@@ -422,6 +422,43 @@ static void lock_of_the_dead_is_free_and_of_the_stopped_is_not(void **state)
 	assert_int_equal(fixture_lock(mine, "a", fixture_deadline()), 0);
 }
 
+/* Whose value is found nowhere else in the file. */
+static void spoil(const char *value)
+{
+	static char bytes[1 << 20];
+	int fd = open(f.path, O_RDWR | O_CLOEXEC);
+	ssize_t n = pread(fd, bytes, sizeof(bytes), 0);
+	const char *at;
+
+	assert_true(n > 0);
+	at = memmem(bytes, (size_t)n, value, strlen(value));
+	assert_non_null(at);
+	assert_int_equal(pwrite(fd, "?", 1, at - bytes), 1);
+	close(fd);
+}
+
+/* What is damaged may be in the midst of a change: a read waits, and no longer
+ * than it was told. */
+static void a_read_of_what_is_damaged_ends_at_its_deadline(void **state)
+{
+	char value[64];
+	int ready;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(fixture_set(mine, "a", "an only value"), 0);
+	spoil("an only value");
+	pid = support_start(hold, &ready, &ready, 30000);
+	assert_int_equal(reclock_get_until(mine, "a", 1, value, sizeof(value),
+					   tick_after(20 * TICK_MS)),
+			 -ETIMEDOUT);
+	assert_int_equal(reclock_trouble(mine)->holder, pid);
+	support_kill(&pid);
+	assert_int_equal(reclock_get_until(mine, "a", 1, value, sizeof(value),
+					   fixture_deadline()),
+			 -EBADMSG);
+}
+
 /* A waits in a ring that B would close, but A has died: nobody is told. */
 static int hold_b_and_want_a(void *ready)
 {
@@ -493,6 +530,7 @@ int main(void)
 		CASE(the_last_in_a_ring_is_told_who_is_in_it),
 		CASE(rings_of_handles_are_told_too),
 		CASE(lock_of_the_dead_is_free_and_of_the_stopped_is_not),
+		CASE(a_read_of_what_is_damaged_ends_at_its_deadline),
 		CASE(dead_waiters_are_in_no_ring),
 	};
 #undef CASE

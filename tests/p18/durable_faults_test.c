@@ -163,7 +163,8 @@ static int open_all(struct life *life)
 static int take_snapshot(struct life *life, uint64_t index)
 {
 	static uint8_t bytes[STATE_BYTES];
-	const struct snapshot_info info = {.index = index, .term = 1};
+	const struct snapshot_info info = {
+		.index = index, .term = 1, .members_len = 1, .members = "1"};
 	struct snapshot_writer *writer;
 	int error;
 
