@@ -294,8 +294,10 @@ static int keep_name(struct server *server)
 
 int server_run(struct server *server, int stop_fd)
 {
-	/* However busy we are, the others are looked at now and then. */
+	/* However busy we are, the others and a stop are looked at now and
+	 * then; on a busy machine each read may take long. */
 	const int reads_between_polls = 64;
+	const int64_t time_between_polls = 10 * TICK_MS;
 
 	server->pollfds[STOP] = (struct pollfd){
 		.fd = stop_fd,
@@ -303,15 +305,18 @@ int server_run(struct server *server, int stop_fd)
 	};
 	serve_from(server);
 	for (;;) {
+		int64_t until;
 		int rc = keep_name(server);
 
 		if (rc == 0)
 			rc = wait_for_something(server);
-
+		until = tick_after(time_between_polls);
 		for (int i = 0; i < reads_between_polls && rc > 0; i++) {
 			rc = inbox_fill_soon(&server->inbox);
 			if (rc > 0)
 				serve_all(server);
+			if (tick_is_over(until))
+				break;
 		}
 		if (rc < 0)
 			return rc == -EINTR ? 0 : rc;
