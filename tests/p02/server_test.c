@@ -4,6 +4,7 @@
 #include "tests/p02/fixture.h"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -95,6 +96,46 @@ static void put_request(const struct fixture *f, pid_t pid, const char *text)
 				    tick_after(20 * TICK_S)),
 			 0);
 	close(fd);
+}
+
+/* Each request takes long, and brings the next one; the first one, the stop. */
+struct slow {
+	const struct fixture *fixture;
+	int stop, served;
+};
+
+static void be_slow(const struct server_event *event, void *arg)
+{
+	struct slow *slow = arg;
+	const uint64_t one = 1;
+
+	if (event->kind != SERVER_RECEIVED)
+		return;
+	if (slow->served++ == 0)
+		assert_int_equal(write(slow->stop, &one, sizeof(one)), 8);
+	tick_sleep_until(tick_after(5 * TICK_MS));
+	if (slow->served < 100)
+		put_request(slow->fixture, getpid(), "1+1");
+}
+
+static void stop_is_heeded_however_long_requests_take(void **state)
+{
+	struct fixture *f = *state;
+	struct slow slow = {.fixture = f, .stop = eventfd(0, EFD_CLOEXEC)};
+	const struct server_options options = {
+		.path = f->path,
+		.mode = 0600,
+		.on_event = be_slow,
+		.arg = &slow,
+	};
+	struct server *server;
+
+	assert_int_equal(server_create(&server, &options), 0);
+	put_request(f, getpid(), "1+1");
+	assert_int_equal(server_run(server, slow.stop), 0);
+	assert_in_range(slow.served, 1, 8);
+	server_remove(server);
+	close(slow.stop);
 }
 
 static void garbage_and_unknown_pids_do_not_stop_the_server(void **state)
@@ -419,6 +460,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(client_gets_its_answers),
 		CASE(fifty_clients_at_once_get_their_own_answers),
+		CASE(stop_is_heeded_however_long_requests_take),
 		CASE(garbage_and_unknown_pids_do_not_stop_the_server),
 		CASE(reply_path_that_is_no_fifo_of_ours_is_left_alone),
 		CASE(client_that_never_reads_holds_up_nobody),
