@@ -130,10 +130,9 @@ all_of() {
 }
 
 @test "calc_server and calc_client of p02" {
-	cd "$ROOT/p02-fifo"
-	SERVICE=1 all_of listening ./calc_server
-	start_server --ready listening ./calc_server -q
-	READS=1 STDOUT=0 all_of '' ./calc_client
+	SERVICE=1 all_of listening "$ROOT/p02-fifo/calc_server"
+	start_server --ready listening "$ROOT/p02-fifo/calc_server" -q
+	READS=1 STDOUT=0 all_of '' "$ROOT/p02-fifo/calc_client"
 }
 
 @test "test_mypopen" {
@@ -214,16 +213,22 @@ all_of() {
 }
 
 @test "calc_server and calc_client of p16" {
-	cd "$ROOT/p16-rpc-calc"
-	SERVICE=1 all_of Listening ./calc_server --no-rpcbind -t unix \
+	local dir=$ROOT/p16-rpc-calc
+	SERVICE=1 all_of Listening "$dir/calc_server" --no-rpcbind -t unix \
 		-s "$BATS_TEST_TMPDIR/socket"
-	start_server --ready Listening ./calc_server --no-rpcbind -p 4711
-	READS=1 STDOUT=0 all_of '' ./calc_client -p 4711 localhost batch
+	start_server --ready Listening "$dir/calc_server" --no-rpcbind -p 4711
+	READS=1 STDOUT=0 all_of '' "$dir/calc_client" -p 4711 localhost batch
 }
 
-@test "calc_server_auth and keygen" {
-	SERVICE=1 all_of Listening "$ROOT/p17-rpc-auth/calc_server_auth" \
-		--no-rpcbind -t unix -s "$BATS_TEST_TMPDIR/socket"
+@test "keygen, calc_server_auth and calc_client_auth" {
+	local dir=$ROOT/p17-rpc-auth
+	"$dir/keygen"
+	SHORT=1 all_of '' "$dir/keygen" -f
+	SERVICE=1 all_of Listening "$dir/calc_server_auth" --no-rpcbind -t unix \
+		-s "$BATS_TEST_TMPDIR/socket"
+	start_server --ready Listening "$dir/calc_server_auth" --no-rpcbind -p 4713
+	FG='exit 3' all_of 16 "$dir/calc_client_auth" -p 4713 -r 1M \
+		localhost add 7 9
 }
 
 @test "kv_server and kv_client" {
