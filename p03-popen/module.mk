@@ -5,4 +5,4 @@ HEADERS += p03-popen/mypopen.h
 TSAN_TESTS += p03/mypopen_test p03/failed_start_test p03/descriptors_test \
 	p03/threads_test
 TEST_LDFLAGS_p03/failed_start_test := -Wl,--wrap=child_spawn,--wrap=fdopen \
-	-Wl,--wrap=fdio_set_cloexec
+	-Wl,--wrap=fdio_set_cloexec,--wrap=malloc,--wrap=fclose

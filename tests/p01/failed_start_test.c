@@ -11,6 +11,7 @@
 
 /* Which call fails, counted down; 0: none. */
 static atomic_int spawn_countdown, pipe_countdown;
+static int spawn_error = -EAGAIN;
 /* lib/child has pipes of its own, which are not counted. */
 static _Thread_local bool is_spawning;
 
@@ -21,7 +22,7 @@ int __wrap_child_spawn(const struct child_spec *spec, pid_t *pid)
 	int rc;
 
 	if (spawn_countdown && --spawn_countdown == 0)
-		return -EAGAIN;
+		return spawn_error;
 	is_spawning = true;
 	rc = __real_child_spawn(spec, pid);
 	is_spawning = false;
@@ -66,6 +67,24 @@ static void failed_fork_halfway_leaves_nothing_running(void **state)
 	spawn_countdown = 50;
 	assert_start_fails(f, -EAGAIN);
 	assert_int_equal(code_of(f, 0), 128 + SIGTERM);
+}
+
+/* Not this program alone could not be run. */
+static void any_shortage_ends_the_start(void **state)
+{
+	static const int errors[] = {-EAGAIN, -ENOMEM, -EMFILE, -ENFILE};
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 4; i++) {
+		set_up(state);
+		add_argv(f, "sleep", "100", NULL);
+		add_argv(f, "cat", NULL, NULL);
+		spawn_error = errors[i];
+		spawn_countdown = 2;
+		assert_start_fails(f, errors[i]);
+		assert_int_equal(code_of(f, 0), 128 + SIGTERM);
+	}
+	spawn_error = -EAGAIN;
 }
 
 static void failed_first_fork_leaves_nothing_running(void **state)
@@ -151,6 +170,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			failed_fork_halfway_leaves_nothing_running,
 			set_up_calls, tear_down),
+		cmocka_unit_test_setup_teardown(any_shortage_ends_the_start,
+						set_up_calls, tear_down),
 		cmocka_unit_test_setup_teardown(
 			failed_first_fork_leaves_nothing_running, set_up_calls,
 			tear_down),

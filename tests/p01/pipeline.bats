@@ -206,9 +206,9 @@ capacity() {
 }
 
 @test "few commands get pipes of 256 KB, many the system's" {
-	capacity 1
+	capacity 14 # and the two that measure
 	assert_line 262144
-	capacity 20
+	capacity 15
 	assert_line 65536
 }
 

@@ -1,6 +1,6 @@
 /* What mypopen refuses to start, or cannot start: no child and no descriptor is
  * left of it. Linked with --wrap for child_spawn and fdopen, which fail when a
- * case says so, and for fdio_set_cloexec. */
+ * case says so, and for fdio_set_cloexec, malloc and fclose. */
 #include "tests/p03/fixture.h"
 
 #include <errno.h>
@@ -33,6 +33,37 @@ FILE *__wrap_fdopen(int fd, const char *mode)
 		return NULL;
 	}
 	return __real_fdopen(fd, mode);
+}
+
+/* Which call of malloc(3) fails, counted down; 0: none. */
+static int malloc_countdown;
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+	if (malloc_countdown && --malloc_countdown == 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return __real_malloc(size);
+}
+
+/* What is true while a stream is being closed: the flags of its descriptor before,
+ * and, when a case asks for it, its number in new hands afterwards. */
+static int flags_before, *fd_afterwards;
+
+int __real_fclose(FILE *stream);
+int __wrap_fclose(FILE *stream);
+int __wrap_fclose(FILE *stream)
+{
+	int result;
+
+	flags_before = fcntl(fileno(stream), F_GETFD);
+	result = __real_fclose(stream);
+	if (fd_afterwards)
+		*fd_afterwards = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return result;
 }
 
 static void invalid_mode_fails_before_anything_starts(void **state)
@@ -75,6 +106,51 @@ static void failed_start_leaves_no_descriptor(void **state)
 	assert_int_equal(errno, ENOMEM);
 	fdopen_error = 0;
 	assert_int_equal(support_count_fds(), fds);
+}
+
+/* As another thread might have it by then. */
+static void failed_start_closes_no_descriptor_twice(void **state)
+{
+	int fd = -1;
+
+	(void)state;
+	spawn_error = -EAGAIN;
+	fd_afterwards = &fd;
+	assert_null(mypopen("true", "r"));
+	fd_afterwards = NULL;
+	spawn_error = 0;
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	close(fd);
+}
+
+/* Nobody who is started meanwhile would be told to close it. */
+static void stream_that_leaves_the_list_is_close_on_exec(void **state)
+{
+	(void)state;
+	flags_before = 0;
+	assert_int_equal(mypclose(mypopen("true", "r")), 0);
+	assert_int_equal(flags_before, FD_CLOEXEC);
+}
+
+/* One for what is known of the stream, one for which ends are to be closed. */
+static void failed_allocation_starts_nothing(void **state)
+{
+	FILE *other = mypopen("cat >/dev/null", "w");
+	int fds = support_count_fds();
+
+	(void)state;
+	assert_non_null(other);
+	spawn_calls = 0;
+	for (int which = 1; which <= 2; which++) {
+		malloc_countdown = which;
+		errno = 0;
+		assert_null(mypopen("true", "r"));
+		assert_int_equal(errno, ENOMEM);
+		assert_int_equal(malloc_countdown, 0);
+	}
+	assert_int_equal(spawn_calls, 0);
+	assert_int_equal(support_count_fds(), fds);
+	assert_int_equal(mypclose(other), 0);
 }
 
 static int use_up_descriptors(void *arg)
@@ -188,6 +264,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(invalid_mode_fails_before_anything_starts),
 		cmocka_unit_test(failed_start_leaves_no_descriptor),
+		cmocka_unit_test(failed_start_closes_no_descriptor_twice),
+		cmocka_unit_test(stream_that_leaves_the_list_is_close_on_exec),
+		cmocka_unit_test(failed_allocation_starts_nothing),
 		cmocka_unit_test(descriptor_limit_is_an_error_and_no_leak),
 		cmocka_unit_test(
 			handler_that_forks_in_the_middle_does_not_hang),

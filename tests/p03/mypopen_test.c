@@ -89,6 +89,7 @@ static void data_that_nobody_read_is_an_error_unless_status_tells(void **state)
 	assert_int_equal(mypclose(deaf), -1);
 	assert_int_equal(errno, EPIPE);
 	fwrite(block, 1, sizeof(block), failing);
+	fputc('x', failing);
 	assert_int_equal(WEXITSTATUS(mypclose(failing)), 3);
 	signal(SIGPIPE, SIG_DFL);
 }
@@ -300,6 +301,19 @@ static void signal_mask_is_inherited_and_stays_as_it_was(void **state)
 	assert_prints(stream, "SigBlk:\t0000000000000200\n");
 }
 
+/* So that Ctrl-C reaches both. */
+static void command_is_in_the_callers_process_group(void **state)
+{
+	FILE *stream = mypopen("read a b c d group more </proc/self/stat\n"
+			       "echo $group",
+			       "r");
+	char wanted[32];
+
+	(void)state;
+	snprintf(wanted, sizeof(wanted), "%d\n", (int)getpgrp());
+	assert_prints(stream, wanted);
+}
+
 /* ---- without a shell ---- */
 
 static void arguments_reach_the_program_as_they_are(void **state)
@@ -348,6 +362,7 @@ int main(void)
 		cmocka_unit_test(child_that_somebody_else_reaped_is_echild),
 		cmocka_unit_test(ignored_signals_are_inherited_as_with_popen),
 		cmocka_unit_test(signal_mask_is_inherited_and_stays_as_it_was),
+		cmocka_unit_test(command_is_in_the_callers_process_group),
 		cmocka_unit_test(arguments_reach_the_program_as_they_are),
 		cmocka_unit_test(script_without_a_first_line_is_for_the_shell),
 	};
