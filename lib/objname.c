@@ -385,3 +385,11 @@ int objname_find(enum objname_kind kind, const char *name,
 		return 0;
 	return error < 0 ? error : -ENOENT;
 }
+
+bool objname_is_noted(enum objname_kind kind, const char *name)
+{
+	struct objname_entry entry;
+
+	return objname_find(kind, name, &entry) == 0 &&
+	       objname_match(&entry) == IDENTITY_SAME;
+}

@@ -105,6 +105,10 @@ int objname_find(enum objname_kind kind, const char *name,
  * not, unless nothing is there. */
 enum identity_match objname_match(const struct objname_entry *entry);
 
+/* Whether what has that name now was noted by one of ours, who may have been
+ * killed since: what was not is another program's, and is not to be removed. */
+bool objname_is_noted(enum objname_kind kind, const char *name);
+
 /* Whether an object of that kind is there, ours (uid), and not known to be
  * another than was noted; 0 is no. */
 bool objname_exists(const struct objname_entry *entry);

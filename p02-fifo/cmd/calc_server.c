@@ -69,15 +69,6 @@ static int clean_up(const struct objname_entry *entry, void *unused)
 	return 0;
 }
 
-/* Whether what lies there was made by one of us that was killed. */
-static bool is_known(const char *path)
-{
-	struct objname_entry entry;
-
-	return objname_find(OBJNAME_FIFO, path, &entry) == 0 &&
-	       objname_match(&entry) == IDENTITY_SAME;
-}
-
 static void print_event(const struct server_event *event, void *arg)
 {
 	const struct arguments *arguments = arg;
@@ -157,7 +148,7 @@ int main(int argc, char **argv)
 	 * at exit. */
 	rc = fflush(stdout) == 0 ? server_run(server, stop_fd()) : 0;
 	/* Another program's, of this user, is served and left. */
-	is_ours = server_is_new(server) || is_known(path);
+	is_ours = server_is_new(server) || objname_is_noted(OBJNAME_FIFO, path);
 	if (is_ours)
 		server_remove(server);
 	else

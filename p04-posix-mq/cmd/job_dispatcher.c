@@ -288,16 +288,6 @@ static void open_queue(const struct settings *settings, struct jobqueue *queue)
 			 name, queue->capacity, queue->message_bytes);
 }
 
-/* Whether we have made it, or one of us before that was killed: another program's
- * queue is served, but not removed. */
-static bool is_known(const char *name)
-{
-	struct objname_entry entry;
-
-	return objname_find(OBJNAME_MQ, name, &entry) == 0 &&
-	       objname_match(&entry) == IDENTITY_SAME;
-}
-
 /* Remove the queue's name if nobody needs it: nothing in it, nobody about to
  * send. -EBUSY: somebody is; -ENOTEMPTY: somebody has. */
 static int remove_queue(const struct settings *settings,
@@ -312,7 +302,8 @@ static int remove_queue(const struct settings *settings,
 	error = jobqueue_depth(queue, &depth);
 	if (!error)
 		error = depth > 0 ? -ENOTEMPTY : 0;
-	if (!error && is_known(queue_name))
+	/* Another program's is served, but not removed. */
+	if (!error && objname_is_noted(OBJNAME_MQ, queue_name))
 		error = jobqueue_remove(queue, queue_name);
 	if (error != -ENOTEMPTY)
 		objname_release(OBJNAME_MQ, queue_name);

@@ -211,6 +211,7 @@ static void what_is_taken_over_keeps_its_identity(void **state)
 		support_child_status(claim_made_and_end, fifo.name, 10000), 0);
 	entry = look().entries[0];
 	assert_int_equal(objname_match(&entry), IDENTITY_SAME);
+	assert_true(objname_is_noted(OBJNAME_FIFO, fifo.name));
 	assert_int_equal(objname_claim(OBJNAME_FIFO, fifo.name), 0);
 	entry = look().entries[0];
 	assert_int_equal(entry.owner.pid, getpid());
@@ -220,13 +221,17 @@ static void what_is_taken_over_keeps_its_identity(void **state)
 	assert_int_equal(unlink(fifo.name), 0);
 	assert_int_equal(mkfifo(fifo.name, 0600), 0);
 	assert_int_equal(objname_match(&entry), IDENTITY_ANOTHER);
+	assert_false(objname_is_noted(OBJNAME_FIFO, fifo.name));
 	assert_int_equal(objname_remove(&entry), 0);
 	assert_true(is_there(fifo.name));
 	assert_int_equal(look().n, 0);
+	assert_false(objname_is_noted(OBJNAME_FIFO, fifo.name));
 	assert_int_equal(objname_claim(OBJNAME_FIFO, fifo.name), 0);
 	entry = look().entries[0];
 	assert_int_equal(objname_match(&entry), IDENTITY_CANNOT_TELL);
+	assert_false(objname_is_noted(OBJNAME_FIFO, fifo.name));
 	assert_int_equal(objname_made(OBJNAME_FIFO, fifo.name), 0);
+	assert_true(objname_is_noted(OBJNAME_FIFO, fifo.name));
 	entry = look().entries[0];
 	assert_int_equal(objname_match(&entry), IDENTITY_SAME);
 	assert_int_equal(objname_remove(&entry), 0);
