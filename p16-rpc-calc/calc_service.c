@@ -79,8 +79,6 @@ int calc_batch_2_svc(const struct rpc_request *request, calc_batch *batch,
 		     calc_answers *answers)
 {
 	(void)request;
-	if (batch->calc_batch_len == 0)
-		return 0;
 	answers->calc_answers_val =
 		calloc(batch->calc_batch_len, sizeof(calc_answer));
 	if (!answers->calc_answers_val)

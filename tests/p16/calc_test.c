@@ -73,6 +73,12 @@ static void version_1_gives_no_wrong_number(void **state)
 		calc_add_1(client, &(operands){INT32_MAX, 1}, &value, &fault),
 		RPC_FAULT_SYSTEM);
 	assert_int_equal(value, 0);
+	assert_int_equal(calc_subtract_1(client, &(operands){INT32_MIN, 1},
+					 &value, &fault),
+			 RPC_FAULT_SYSTEM);
+	assert_int_equal(calc_multiply_1(client, &(operands){INT32_MIN, -1},
+					 &value, &fault),
+			 RPC_FAULT_SYSTEM);
 	/* And the connection is as good as before. */
 	assert_int_equal(
 		calc_add_1(client, &(operands){INT32_MAX, -1}, &value, &fault),

@@ -151,6 +151,64 @@ static void one_client_too_many_is_told_so(void **state)
 	rpc_client_close(client);
 }
 
+static calc_status status_of(struct remote *remote, int64_t amount)
+{
+	calc_answer answer = {0};
+	struct rpc_fault fault;
+
+	assert_int_equal(remote_accumulate(remote, amount, &answer, &fault), 0);
+	return answer.status;
+}
+
+static void total_beyond_64_bits_is_refused_and_the_next_counts(void **state)
+{
+	struct remote *remote = fixture_remote(&f, RPC_TCP);
+
+	(void)state;
+	assert_int_equal(accumulate(remote, INT64_MAX), INT64_MAX);
+	assert_int_equal(status_of(remote, 1), CALC_OVERFLOW);
+	assert_int_equal(accumulate(remote, -1), INT64_MAX - 1);
+	assert_int_equal(counts().clients, 1);
+	remote_close(remote);
+}
+
+static void who_was_refused_begins_anew(void **state)
+{
+	struct rpc_client *client = fixture_client(&f, RPC_TCP, CALC_VERS_2);
+	struct remote *remote = fixture_remote(&f, RPC_TCP);
+	calc_status status;
+
+	(void)state;
+	for (uint64_t i = 1; i <= 32; i++)
+		call(client, i, 1, &status);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(status_of(remote, 1), CALC_TOO_MANY_CLIENTS);
+	remote_close(remote);
+	rpc_client_close(client);
+}
+
+/* It may have been done, and was: its name is not used for another. */
+static void request_without_an_answer_keeps_its_name(void **state)
+{
+	const struct rpc_client_options options = {
+		.transport = RPC_TCP,
+		.host = "127.0.0.1",
+		.port = rpc_server_port(f.server, RPC_TCP),
+		.timeout_ns = 60 * TICK_S,
+	};
+	struct remote *remote;
+	struct rpc_fault fault;
+	calc_answer answer;
+
+	(void)state;
+	assert_int_equal(remote_open(&remote, &options, &fault), 0);
+	assert_int_equal(accumulate(remote, 10), 10);
+	f.to_lose = 1;
+	assert_int_not_equal(remote_accumulate(remote, 5, &answer, &fault), 0);
+	assert_int_equal(accumulate(remote, 3), 18);
+	remote_close(remote);
+}
+
 /* ---- many at once ---- */
 
 enum { CLIENTS = 6, REQUESTS = 30 };
@@ -261,6 +319,9 @@ int main(void)
 		CASE(same_request_over_another_transport_is_known),
 		CASE(late_request_is_refused),
 		CASE(one_client_too_many_is_told_so),
+		CASE(total_beyond_64_bits_is_refused_and_the_next_counts),
+		CASE(who_was_refused_begins_anew),
+		CASE(request_without_an_answer_keeps_its_name),
 		CASE(one_address_does_not_keep_others_out),
 		CASE(every_third_reply_lost_and_the_sum_is_right),
 	};
