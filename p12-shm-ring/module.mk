@@ -17,6 +17,7 @@ TSAN_TESTS += p12/ring_threads_test
 TEST_LDFLAGS_p12/ring_life_test := -Wl,--wrap=identity_role_give_up \
 	-Wl,--wrap=posix_fallocate,--wrap=identity_role_look
 TEST_LDFLAGS_p12/ring_gather_test := -Wl,--wrap=ring_pause,--wrap=tick_now,--wrap=tick_is_over
+TEST_LDFLAGS_p12/sem_ring_test := -Wl,--wrap=posix_fallocate
 TEST_LIBS_p12/kill_stress_test := p06
 # Its children die at random; what they leave is the point.
 VALGRIND_SKIP += p12/kill_stress_test

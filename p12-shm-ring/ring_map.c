@@ -58,8 +58,6 @@ static int allocate(int fd, size_t bytes)
 	do
 		error = posix_fallocate(fd, 0, (off_t)bytes);
 	while (error == EINTR);
-	if (error && ftruncate(fd, 0) < 0)
-		return -errno;
 	return -error;
 }
 

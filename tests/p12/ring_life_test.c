@@ -246,6 +246,69 @@ static void who_waits_under_a_name_that_is_gone_is_told(void **state)
 	leave(other);
 }
 
+static void successor_gives_back_what_was_owed(void **state)
+{
+	struct ring *tx = enter(RING_SENDER), *rx = enter(RING_RECEIVER);
+	struct ring_header *header = map_header();
+	char buf[8];
+
+	(void)state;
+	assert_non_null(header);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(ring_send(tx, "x", 1, 0), 0);
+	assert_int_equal(ring_recv(rx, buf, 8, 0), 1);
+	assert_int_equal(atomic_load(&header->head), 0);
+	ring_abandon(rx);
+	rx = enter(RING_RECEIVER);
+	assert_int_equal(atomic_load(&header->head), 16);
+	munmap(header, 4096 + CAPACITY);
+	ring_close(tx);
+	leave(rx);
+}
+
+/* It may be waiting for us to come, or for more. */
+static void who_comes_and_who_goes_wakes_the_other(void **state)
+{
+	struct ring *rx = enter(RING_RECEIVER), *tx;
+	struct ring_header *header = map_header();
+
+	(void)state;
+	assert_non_null(header);
+	atomic_store(&header->receiver.asleep, RING_ASLEEP);
+	tx = enter(RING_SENDER);
+	assert_int_equal(atomic_load(&header->receiver.asleep), 0);
+	atomic_store(&header->receiver.asleep, RING_ASLEEP);
+	ring_abandon(tx);
+	assert_int_equal(atomic_load(&header->receiver.asleep), 0);
+	munmap(header, 4096 + CAPACITY);
+	leave(rx);
+}
+
+static int open_as_nobody(void *arg)
+{
+	struct ring *ring;
+
+	(void)arg;
+	EXPECT(setgid(65534) == 0 && setuid(65534) == 0);
+	EXPECT(ring_open(&ring, NAME, RING_SENDER, &make_it, 0) == -EACCES);
+	return 0;
+}
+
+static void what_root_left_empty_is_not_filled_by_others(void **state)
+{
+	int fd;
+
+	(void)state;
+	support_need_second_user();
+	fd = shm_open(NAME, O_RDWR | O_CREAT | O_EXCL, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, 0666), 0);
+	assert_int_equal(support_child_status(open_as_nobody, NULL, LONG_MS),
+			 0);
+	close(fd);
+	assert_int_equal(shm_unlink(NAME), 0);
+}
+
 static void two_in_a_ring_need_no_name(void **state)
 {
 	struct ring *rx = enter(RING_RECEIVER), *tx = enter(RING_SENDER);
@@ -588,6 +651,9 @@ int main(void)
 		CASE(scribbler_holds_nobody_up),
 		CASE(who_has_not_come_yet_is_not_taken_for_dead),
 		CASE(who_waits_under_a_name_that_is_gone_is_told),
+		CASE(successor_gives_back_what_was_owed),
+		CASE(who_comes_and_who_goes_wakes_the_other),
+		CASE(what_root_left_empty_is_not_filled_by_others),
 		CASE(two_in_a_ring_need_no_name),
 		CASE(ring_that_is_remade_keeps_its_bytes_for_who_has_it),
 		CASE(object_that_some_may_only_read_is_refused),

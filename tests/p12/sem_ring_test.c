@@ -15,6 +15,15 @@
 
 enum { SLOTS = 4, MESSAGES = 2000 };
 
+static bool is_disk_full;
+
+int __real_posix_fallocate(int fd, off_t at, off_t len);
+int __wrap_posix_fallocate(int fd, off_t at, off_t len);
+int __wrap_posix_fallocate(int fd, off_t at, off_t len)
+{
+	return is_disk_full ? ENOSPC : __real_posix_fallocate(fd, at, len);
+}
+
 static int64_t soon(void)
 {
 	return tick_after(60 * TICK_S);
@@ -97,14 +106,41 @@ static void what_is_none_is_refused(void **state)
 	assert_int_equal(sem_ring_open(&ring, NAME), -ENOENT);
 	assert_int_equal(sem_ring_create(&ring, NAME, 0, 8), -EINVAL);
 	assert_int_equal(sem_ring_create(&ring, NAME, 8, 0), -EINVAL);
+	assert_int_equal(sem_ring_create(&ring, NAME, UINT32_MAX, 8), -EINVAL);
+	is_disk_full = true;
+	assert_int_equal(sem_ring_create(&ring, NAME, 8, 8), -ENOSPC);
+	is_disk_full = false;
+	assert_int_equal(sem_ring_remove(NAME), -ENOENT);
 	fd = shm_open(NAME, O_RDWR | O_CREAT, 0600);
 	assert_int_equal(sem_ring_open(&ring, NAME), -EAGAIN);
-	assert_int_equal(write(fd, "garbage", 7), 7);
+	assert_int_equal(write(fd, "\0\0\0", 3), 3); /* is not half-made */
+	assert_int_equal(sem_ring_open(&ring, NAME), -EBADMSG);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(pwrite(fd, "garbage", 7, 0), 7);
 	assert_int_equal(sem_ring_open(&ring, NAME), -EBADMSG);
 	assert_int_equal(ftruncate(fd, 4096), 0);
 	assert_int_equal(sem_ring_open(&ring, NAME), -EBADMSG);
 	close(fd);
 	assert_int_equal(shm_unlink(NAME), 0);
+}
+
+static void length_beyond_a_slot_is_refused(void **state)
+{
+	static const uint32_t longer = 17;
+	struct sem_ring ring, out;
+	char buf[16];
+
+	(void)state;
+	assert_int_equal(sem_ring_create(&ring, NAME, SLOTS, 16), 0);
+	assert_int_equal(sem_ring_open(&out, NAME), 0);
+	assert_int_equal(sem_ring_remove(NAME), 0);
+	assert_int_equal(sem_ring_put(&ring, "x", 1, 0), 0);
+	/* The slots come last, 64 bytes each, and begin with the length. */
+	memcpy((char *)ring.shared + ring.bytes - 64 * SLOTS, &longer,
+	       sizeof(longer));
+	assert_int_equal(sem_ring_get(&out, buf, 0), -EBADMSG);
+	sem_ring_close(&ring);
+	sem_ring_close(&out);
 }
 
 /* One word of it at a time is not ours. */
@@ -138,6 +174,7 @@ int main(void)
 			messages_keep_order_and_length_and_a_full_ring_waits),
 		cmocka_unit_test(another_process_fills_what_we_empty),
 		cmocka_unit_test(what_is_none_is_refused),
+		cmocka_unit_test(length_beyond_a_slot_is_refused),
 		cmocka_unit_test(other_versions_and_sizes_are_refused),
 	};
 
