@@ -149,6 +149,7 @@ has_no_room() {
 	exec 7<>pipe
 	start_server bash -c 'exec ./test_myrwlock --verbose --duration=1h >pipe 7>&-'
 	wait_until 20 has_no_room pipe
+	# shellcheck disable=SC2034 # of stop_server
 	SERVER_SECONDS=5
 	stop_server
 	assert_equal "$status" 143
@@ -156,6 +157,7 @@ has_no_room() {
 }
 
 @test "a reader that has gone ends it at once" {
+	# shellcheck disable=SC2016 # the inner shell's
 	run timeout 20 bash -c 'trap "" PIPE
 		./test_myrwlock --verbose --duration=1h 2>err | head -n 1
 		exit ${PIPESTATUS[0]}'
