@@ -51,8 +51,10 @@ WRAP(int, renameat, (int from, const char *old, int to, const char *name),
      (from, old, to, name))
 WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode))
 
-/* As of a file system that knows no files without a name. */
+/* As of a file system that knows no files without a name; or what a new file fails
+ * with. */
 static bool has_no_tmpfile;
+static int no_file;
 
 int __real_openat(int dir, const char *path, int how, ...);
 int __wrap_openat(int dir, const char *path, int how, ...);
@@ -66,6 +68,10 @@ int __wrap_openat(int dir, const char *path, int how, ...)
 	va_end(args);
 	if (has_no_tmpfile && (how & O_TMPFILE) == O_TMPFILE) {
 		errno = EOPNOTSUPP;
+		return -1;
+	}
+	if (no_file && (how & (O_CREAT | __O_TMPFILE))) {
+		errno = no_file;
 		return -1;
 	}
 	return __real_openat(dir, path, how, mode);
@@ -84,6 +90,7 @@ static int setup(void **state)
 	die_before = fail_at = -1;
 	flags = 0;
 	has_no_tmpfile = false;
+	no_file = 0;
 	return 0;
 }
 
@@ -213,6 +220,18 @@ static void failed_barrier_is_not_reported_as_success(void **state)
 	reclock_close(store);
 }
 
+static void why_no_file_can_be_made_is_told(void **state)
+{
+	const struct reclock_options options = {.flags = RECLOCK_CREATE};
+	struct reclock *store = NULL;
+
+	(void)state;
+	no_file = EACCES;
+	assert_int_equal(reclock_open(&store, f.path, &options, NULL), -EACCES);
+	has_no_tmpfile = true;
+	assert_int_equal(reclock_open(&store, f.path, &options, NULL), -EACCES);
+}
+
 static void files_are_made_where_each_must_have_a_name(void **state)
 {
 	struct reclock *store;
@@ -310,6 +329,7 @@ int main(void)
 		CASE(file_is_whole_or_not_there),
 		CASE(synced_change_is_made_or_not),
 		CASE(failed_barrier_is_not_reported_as_success),
+		CASE(why_no_file_can_be_made_is_told),
 		CASE(files_are_made_where_each_must_have_a_name),
 		CASE(survivors_go_on_after_a_rebuild_that_died),
 		CASE(failed_rebuild_leaves_the_file_as_it_was),

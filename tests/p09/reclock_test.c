@@ -296,6 +296,7 @@ static void another_file_in_its_place_is_told(void **state)
 	assert_int_equal(reclock_compact_until(one, fixture_deadline()), 0);
 	assert_int_equal(unlink(f.path), 0);
 	assert_int_equal(fixture_set(other, "a", "1"), -ESTALE);
+	assert_string_equal(fixture_get(other, "a"), "!-116");
 	third = fixture_open(&f, RECLOCK_CREATE | RECLOCK_OFD);
 	assert_int_equal(fixture_set(other, "a", "1"), -ESTALE);
 	assert_string_equal(fixture_get(third, "a"), "-");
