@@ -129,10 +129,8 @@ int main(int argc, char **argv)
 	error = stop_install();
 	if (error)
 		die_errno(error, "cannot catch signals");
-	arguments.plan.out = STDOUT_FILENO;
-	if (arguments.is_quiet || arguments.is_json)
-		arguments.plan.out = -1;
-	else
+	arguments.plan.is_quiet = arguments.is_quiet || arguments.is_json;
+	if (!arguments.plan.is_quiet)
 		result_print_title(&arguments.plan, arguments.buffer_size);
 	result.start_ns = tick_now();
 	start(&crew, &arguments);

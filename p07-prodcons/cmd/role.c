@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/fdio.h"
 #include "lib/rng.h"
 #include "lib/tick.h"
 
@@ -21,19 +20,14 @@ static void count(const struct role *role)
 	atomic_fetch_add_explicit(&role->slot->done, 1, memory_order_relaxed);
 }
 
-/* One write for a line, so that lines of several members do not mix. When
- * nobody reads any more, that is for the parent to say. */
-static void say(const struct role *role, const char *verb, uint64_t item)
+/* One write for a line, so that lines of several members do not mix. */
+static int say(const struct role *role, const char *verb, uint64_t item)
 {
-	char line[80];
-	int length;
-
-	if (role->plan->out < 0)
-		return;
-	length = snprintf(line, sizeof(line), "[%c%u] %s item %llu\n",
-			  role->kind == ROLE_PRODUCER ? 'P' : 'C', role->number,
-			  verb, (unsigned long long)item);
-	(void)fdio_write_full(role->plan->out, line, (size_t)length);
+	if (role->plan->is_quiet)
+		return 0;
+	printf("[%c%u] %s item %llu\n", role->kind == ROLE_PRODUCER ? 'P' : 'C',
+	       role->number, verb, (unsigned long long)item);
+	return fflush(stdout) != 0 || ferror(stdout) ? -EIO : 0;
 }
 
 /* The delay, and in stress mode what a scheduler may do to anybody anywhere:
@@ -60,9 +54,11 @@ static int produce(const struct role *role, struct rng *rng)
 	for (uint64_t i = 1; i <= share; i++) {
 		struct audit_item item =
 			audit_produce(role->audit, role->number, i);
-		int error;
+		int error =
+			say(role, "Produced", audit_number(role->audit, &item));
 
-		say(role, "Produced", audit_number(role->audit, &item));
+		if (error)
+			return error;
 		note(role, ROLE_PUTTING);
 		error = bounded_put(role->buffer, &item, TICK_NEVER);
 		if (error)
@@ -93,8 +89,9 @@ static int consume(const struct role *role, struct rng *rng, uint64_t *seen)
 		if (number == 0)
 			return -EBADMSG;
 		count(role);
-		say(role, "Consumed", number);
-		error = pause_between(role, rng);
+		error = say(role, "Consumed", number);
+		if (!error)
+			error = pause_between(role, rng);
 		if (error)
 			return error;
 	}

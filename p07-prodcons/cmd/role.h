@@ -24,7 +24,7 @@ struct role_plan {
 	int64_t delay_ns[ROLE_KINDS]; /* after each item */
 	bool is_random;               /* pauses of random length, too */
 	uint64_t seed;
-	int out; /* where a line for each item goes; -1: nowhere */
+	bool is_quiet; /* no line for each item */
 };
 
 /* Written by one member; in memory that all share. */

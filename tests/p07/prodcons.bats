@@ -252,3 +252,13 @@ assert_said() {
 	done
 	assert_nothing_left
 }
+
+@test "a reader that goes away ends it" {
+	for mode in '' --processes; do
+		run bash -c "timeout 20 ./producer_consumer $mode -d 1ms -i 100000 \
+			2>err | head -n 5 >/dev/null; exit \${PIPESTATUS[0]}"
+		assert_failure 1
+		assert_one_line_error "$(<err)" producer_consumer
+	done
+	assert_nothing_left
+}
