@@ -83,6 +83,11 @@ void out_check_at_exit(void);
  * others have. Any thread may print. */
 void out_as_log(void);
 
+/* Whether output that fails so is no failure of ours: we were told to stop, and its
+ * reader, or the terminal, has gone too, or does not read. For who writes to
+ * descriptor 1 by other ways; what is printed is excused as it is. */
+bool out_is_excused(int error);
+
 /* Write a line to standard error, as die.h does: waiting as above. Any thread. */
 void out_put_error(const char *line, size_t len);
 

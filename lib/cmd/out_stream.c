@@ -215,10 +215,8 @@ static _Noreturn void end(void)
 	_exit(DIE_FAILURE);
 }
 
-/* Of who was told to stop and still has something to say: a terminal or a reader
- * may have gone for the same reason, or nobody reads. That is no failure. A
- * terminal that was closed says so before SIGHUP comes. */
-static bool is_excused(int error)
+/* A terminal that was closed says so before SIGHUP comes. */
+bool out_is_excused(int error)
 {
 	struct stat st;
 	int number;
@@ -237,7 +235,7 @@ static ssize_t write_output(void *unused, const char *text, size_t len)
 	int error = output.error ? output.error : put(&output, text, len);
 
 	(void)unused;
-	if (!error || is_excused(error))
+	if (!error || out_is_excused(error))
 		return (ssize_t)len;
 	output.error = error;
 	/* Work whose output is lost is over: as by a signal, or at once where
