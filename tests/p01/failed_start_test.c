@@ -4,8 +4,10 @@
  * is over. */
 #include "tests/p01/fixture.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "lib/child.h"
 
@@ -15,12 +17,48 @@ static int spawn_error = -EAGAIN;
 /* lib/child has pipes of its own, which are not counted. */
 static _Thread_local bool is_spawning;
 
+/* A signal to this process while its first thread has it blocked, as a start has
+ * all: is any other thread there to handle it? */
+static bool is_signal_due;
+static pid_t handling_thread;
+static atomic_int helper_spawns; /* by the second starter */
+
+static void note_thread(int number)
+{
+	(void)number;
+	handling_thread = gettid();
+}
+
+static bool helper_had_time(void *arg)
+{
+	(void)arg;
+	return helper_spawns >= 3;
+}
+
+static void signal_us(void)
+{
+	sigset_t set, old;
+
+	is_signal_due = false;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, &old);
+	helper_spawns = 0;
+	kill(getpid(), SIGUSR1);
+	support_wait_until(helper_had_time, NULL, 20000);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
 int __real_child_spawn(const struct child_spec *spec, pid_t *pid);
 int __wrap_child_spawn(const struct child_spec *spec, pid_t *pid);
 int __wrap_child_spawn(const struct child_spec *spec, pid_t *pid)
 {
 	int rc;
 
+	if (gettid() != getpid())
+		helper_spawns++;
+	else if (is_signal_due)
+		signal_us();
 	if (spawn_countdown && --spawn_countdown == 0)
 		return spawn_error;
 	is_spawning = true;
@@ -164,6 +202,20 @@ static void stop_before_the_first_stage_starts_none(void **state)
 	assert_int_equal(count_started(f), 0);
 }
 
+static void signals_are_for_the_callers_thread(void **state)
+{
+	struct fixture *f = *state;
+
+	signal(SIGUSR1, note_thread);
+	while (f->p.n < 100)
+		add_argv(f, "true", NULL, NULL);
+	is_signal_due = true;
+	run(f);
+	signal(SIGUSR1, SIG_DFL);
+	assert_false(is_signal_due);
+	assert_int_equal(handling_thread, getpid());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +232,7 @@ int main(void)
 			set_up_calls, tear_down),
 		CASE(stop_during_the_start_leaves_nothing_running),
 		CASE(stop_after_the_last_stage_is_heeded),
+		CASE(signals_are_for_the_callers_thread),
 		CASE(stop_before_the_first_stage_starts_none),
 	};
 
