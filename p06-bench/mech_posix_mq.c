@@ -19,14 +19,6 @@ struct posix_mq {
 	int tx;
 };
 
-/* The limits hold for everybody here, though root could pass them: a figure
- * should be one that users get. */
-static int check(size_t message_bytes, char *why, size_t why_size)
-{
-	return mqlimit_check(2, 1, message_bytes, why, why_size) ? -EMSGSIZE
-								 : 0;
-}
-
 /* As deep as the limit of the system allows, up to DEPTH_MAX; less when the
  * user's share of memory (EMFILE) is too small for that. */
 static int open_queue(const char *word, size_t message_bytes, mqd_t *queue)
@@ -83,6 +75,24 @@ static int create(void **channel, size_t message_bytes)
 	}
 	*channel = c;
 	return 0;
+}
+
+/* The limits hold for everybody here, though root could pass them: a figure
+ * should be one that users get. What the user's other queues have taken is known
+ * to the kernel alone. */
+static int check(size_t message_bytes, char *why, size_t why_size)
+{
+	void *channel;
+	int r;
+
+	if (mqlimit_check(2, 1, message_bytes, why, why_size))
+		return -EMSGSIZE;
+	r = create(&channel, message_bytes);
+	if (r == 0)
+		destroy(channel);
+	else if (mqlimit_explain(r, 1, message_bytes, why, why_size))
+		r = -EMSGSIZE;
+	return r;
 }
 
 static int attach(void *channel, enum mechanism_side side)

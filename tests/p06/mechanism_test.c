@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -130,6 +132,36 @@ static void posix_queue_names_its_limit(void **state)
 		     "fs.mqueue.msgsize_max");
 }
 
+/* The kernel says EMFILE, which is no word about descriptors here. */
+static void posix_queue_names_the_bytes_that_other_queues_have(void **state)
+{
+	struct mq_attr attr = {.mq_maxmsg = 1, .mq_msgsize = 64};
+	struct measure_options o = options_of(64, 10);
+	struct measure_result result;
+	struct rlimit old, few;
+	char name[64];
+	mqd_t other;
+
+	(void)state;
+	snprintf(name, sizeof(name), "/ipc.p06-test.%d", (int)getpid());
+	other = mq_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600,
+			&attr);
+	assert_true(other != (mqd_t)-1);
+	assert_int_equal(mq_unlink(name), 0);
+	assert_int_equal(getrlimit(RLIMIT_MSGQUEUE, &old), 0);
+	few = old;
+	few.rlim_cur = 400; /* enough for two, and not for three */
+	assert_int_equal(setrlimit(RLIMIT_MSGQUEUE, &few), 0);
+	assert_int_equal(measure_run(&mech_posix_mq, &o, &result), 0);
+	assert_int_equal(setrlimit(RLIMIT_MSGQUEUE, &old), 0);
+	mq_close(other);
+	assert_int_equal(result.error, -EMSGSIZE);
+	assert_non_null(strstr(result.why,
+			       "limit 400 bytes for all queues of a user; "
+			       "raise: ulimit -q "));
+	measure_free(&result);
+}
+
 static void sysv_queue_names_its_limit(void **state)
 {
 	(void)state;
@@ -227,6 +259,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(posix_queue_names_its_limit,
 						note_objects,
 						assert_nothing_left),
+		cmocka_unit_test_setup_teardown(
+			posix_queue_names_the_bytes_that_other_queues_have,
+			note_objects, assert_nothing_left),
 		cmocka_unit_test_setup_teardown(sysv_queue_names_its_limit,
 						note_objects,
 						assert_nothing_left),
