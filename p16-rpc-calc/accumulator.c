@@ -68,11 +68,6 @@ static struct line *find_line(struct accumulator *a, uint64_t client)
 	return place;
 }
 
-static bool is_of(const struct line *line, uint64_t client)
-{
-	return line->sequence != 0 && line->client == client;
-}
-
 static bool is_free(const struct accumulator *a, const struct line *line,
 		    int64_t now)
 {
@@ -120,7 +115,7 @@ static int add_once(struct accumulator *a, uint64_t owner, uint64_t client,
 		    int64_t *total)
 {
 	struct line *line = find_line(a, client);
-	uint64_t last = is_of(line, client) ? line->sequence : 0;
+	uint64_t last = line->client == client ? line->sequence : 0;
 
 	if (last != 0 && sequence == last) {
 		a->counts.repeated++;
