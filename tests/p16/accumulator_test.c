@@ -119,6 +119,7 @@ static void silent_longest_is_forgotten_for_a_new_one(void **state)
 	add_at(4, 1, 1, 1); /* the same again counts as a sign of life */
 	assert_int_equal(add_at(2 + KEEP, 99, 1, 1), 0);
 	assert_int_equal(total, 4);
+	assert_int_equal(accumulator_counts(sum).clients, 3);
 	/* 2 is gone: what it had asked for is unknown now. */
 	assert_int_equal(add_at(2 + KEEP, 2, 2, 1), -ESTALE);
 	assert_int_equal(add_at(2 + KEEP, 1, 2, 1), 0);
