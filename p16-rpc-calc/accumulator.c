@@ -139,8 +139,6 @@ int accumulator_add(struct accumulator *accumulator, uint64_t owner,
 {
 	int r;
 
-	if (sequence == 0)
-		return -ESTALE;
 	pthread_mutex_lock(&accumulator->lock);
 	r = add_once(accumulator, owner, client, sequence, amount, now, total);
 	pthread_mutex_unlock(&accumulator->lock);

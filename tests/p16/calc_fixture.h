@@ -49,12 +49,12 @@ static inline void *fixture_run(void *arg)
 	return r ? f : NULL;
 }
 
-/* Serve the first n versions. */
-static inline void fixture_open(struct fixture *f, size_t n_versions)
+static inline void fixture_open_programs(struct fixture *f,
+					 const struct rpc_program *programs,
+					 size_t n)
 {
 	struct rpc_server_options options = {
-		.dispatch = {.programs = calc_programs,
-			     .n_programs = n_versions},
+		.dispatch = {.programs = programs, .n_programs = n},
 		.host = "127.0.0.1",
 		.has_tcp = true,
 		.has_udp = true,
@@ -83,6 +83,12 @@ static inline void fixture_close(struct fixture *f)
 	rpc_server_close(f->server);
 	accumulator_close(f->accumulator);
 	assert_int_equal(access(f->path, F_OK), -1);
+}
+
+/* Serve the first n versions. */
+static inline void fixture_open(struct fixture *f, size_t n_versions)
+{
+	fixture_open_programs(f, calc_programs, n_versions);
 }
 
 /* A client that waits long, as this machine may be slow, and tries again soon,

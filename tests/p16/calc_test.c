@@ -323,6 +323,27 @@ static void client_falls_back_to_version_1(void **state)
 	}
 }
 
+/* One of a later time, which has forgotten both. */
+static void client_falls_back_on_nothing_that_is_not_there(void **state)
+{
+	struct rpc_program later = calc_programs[1];
+	const calc_expression e = {CALC_ADD, {1, 2}};
+	struct remote *remote;
+	struct rpc_fault fault;
+	calc_answer answer;
+
+	(void)state;
+	later.version = CALC_VERS_2 + 1;
+	fixture_open_programs(&f, &later, 1);
+	remote = fixture_remote(&f, RPC_TCP);
+	assert_int_equal(remote_evaluate(remote, &e, 1, &answer, &fault),
+			 RPC_FAULT_VERSION);
+	assert_int_equal(fault.low, CALC_VERS_2 + 1);
+	assert_int_equal(remote_version(remote), CALC_VERS_2);
+	remote_close(remote);
+	fixture_close(&f);
+}
+
 static void batch_falls_back_too(void **state)
 {
 	const calc_expression e[] = {{CALC_ADD, {5, 3}},
@@ -384,6 +405,8 @@ int main(void)
 		CASE(echo_brings_back_every_byte, open_both),
 		CASE(client_falls_back_to_version_1, open_old),
 		CASE(batch_falls_back_too, open_old),
+		cmocka_unit_test(
+			client_falls_back_on_nothing_that_is_not_there),
 		CASE(what_version_1_cannot_do_is_refused, open_old),
 	};
 

@@ -169,6 +169,7 @@ static void total_beyond_64_bits_is_refused_and_the_next_counts(void **state)
 	assert_int_equal(status_of(remote, 1), CALC_OVERFLOW);
 	assert_int_equal(accumulate(remote, -1), INT64_MAX - 1);
 	assert_int_equal(counts().clients, 1);
+	assert_int_equal(counts().added, 2);
 	remote_close(remote);
 }
 
