@@ -4,6 +4,6 @@ $(call program,barrier_test,p11-barrier,cmd/barrier_test.c cmd/place.c,barrier_w
 $(call bench,p11-barrier,bench/bench.c,sysv_barrier)
 HEADERS += p11-barrier/sysv_barrier.h
 TSAN_TESTS += p11/sysv_barrier_threads_test
-TEST_LDFLAGS_p11/sysv_barrier_threads_test := -Wl,--wrap=semtimedop,--wrap=semget,--wrap=geteuid
+TEST_LDFLAGS_p11/sysv_barrier_threads_test := -Wl,--wrap=semtimedop,--wrap=semget,--wrap=geteuid,--wrap=madvise
 # A thousand short processes, which take a minute under valgrind; the threads test goes through the same code.
 VALGRIND_SKIP += p11/sysv_barrier_test p11/barrier_stress_test

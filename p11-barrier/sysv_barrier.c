@@ -155,8 +155,9 @@ static unsigned short other_gate(const struct sysv_barrier *barrier)
 /* -EAGAIN: we would be the last. */
 static int arrive(const struct sysv_barrier *barrier)
 {
-	/* BROKEN is not asked for here: the kernel would look at each sleeper
-	 * again, as a part that waits for 0 was met. */
+	/* BROKEN is asked for neither here, where the kernel would look at each
+	 * sleeper again, as a part that waits for 0 was met, nor below: of a
+	 * broken barrier both gates are open for good, and cannot go down. */
 	struct sembuf ops[] = {NOW(REST, -1), UNDONE(INSIDE, 1)};
 
 	return set_try(barrier->id, ops, LENGTH(ops));
@@ -166,7 +167,6 @@ static int arrive(const struct sysv_barrier *barrier)
 static int release(const struct sysv_barrier *barrier)
 {
 	struct sembuf ops[] = {
-		NOW(BROKEN, 0),
 		NOW(REST, 0),
 		NOW(REST, barrier->count - 1),
 		NOW(gate(barrier), -1),
@@ -181,8 +181,10 @@ static int release(const struct sysv_barrier *barrier)
 static int withdraw(const struct sysv_barrier *barrier)
 {
 	struct sembuf ops[] = {
-		NOW(BROKEN, 0), NOW(gate(barrier), -1), NOW(gate(barrier), 1),
-		NOW(REST, 1),   UNDONE(INSIDE, -1),
+		NOW(gate(barrier), -1),
+		NOW(gate(barrier), 1),
+		NOW(REST, 1),
+		UNDONE(INSIDE, -1),
 	};
 
 	return set_try(barrier->id, ops, LENGTH(ops));

@@ -98,7 +98,7 @@ inline arrive() {
 inline release() {
 	atomic {
 		if
-		:: broken == 0 && rest == 0 && gate[phase] > 0 ->
+		:: rest == 0 && gate[phase] > 0 ->
 			rest = rest + N - 1;
 			gate[phase]--;
 #ifndef OPEN_GATE
@@ -119,7 +119,7 @@ inline release() {
 inline withdraw() {
 	atomic {
 		if
-		:: broken == 0 && gate[phase] > 0 ->
+		:: gate[phase] > 0 ->
 #ifndef STAY
 			rest++;
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/sysv.h"
+#include "p11-barrier/set.h"
 #include "tests/lib/identity_fixture.h"
 #include "tests/p11/fixture.h"
 
@@ -396,6 +397,84 @@ static void dead_ones_are_replaced_and_living_ones_are_not(void **state)
 	leftover_assert_same(&before);
 }
 
+static int create_join_and_die(void *arg)
+{
+	struct sysv_barrier members[2];
+	int id = sysv_barrier_create(KEY, 2, 0600);
+
+	(void)arg;
+	for (int i = 0; i < 2; i++)
+		if (sysv_barrier_join(&members[i], id))
+			return 1;
+	return 0;
+}
+
+static void dead_members_are_replaced_with_their_barrier(void **state)
+{
+	int id;
+
+	(void)state;
+	before = leftover_count();
+	assert_int_equal(support_child_status(create_join_and_die, NULL, 20000),
+			 0);
+	id = sysv_barrier_create(KEY, 2, 0600);
+	assert_true(id >= 0);
+	assert_int_equal(sysv_barrier_destroy(id), 0);
+	leftover_assert_same(&before);
+}
+
+static int join_and_leave(void *arg)
+{
+	struct sysv_barrier barrier;
+
+	return sysv_barrier_join(&barrier, *(int *)arg) ||
+	       sysv_barrier_close(&barrier);
+}
+
+/* Nor does the exit of who has left, in either of the two phases. */
+static void leaving_in_order_leaves_no_trace(void **state)
+{
+	struct ground *ground = ground_make(1, 1);
+	unsigned short then[SEMAPHORES], now[SEMAPHORES];
+	union semun was = {.array = then}, is = {.array = now};
+	struct sysv_barrier barrier;
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(semctl(ground->id, 0, GETALL, was), 0);
+		assert_int_equal(support_child_status(join_and_leave,
+						      &ground->id, 20000),
+				 0);
+		assert_int_equal(semctl(ground->id, 0, GETALL, is), 0);
+		assert_memory_equal(then, now, sizeof(now));
+		assert_int_equal(sysv_barrier_join(&barrier, ground->id), 0);
+		assert_int_equal(
+			sysv_barrier_wait_until(&barrier, tick_after(LIMIT)),
+			SYSV_BARRIER_SERIAL);
+		assert_int_equal(sysv_barrier_close(&barrier), 0);
+	}
+	ground_remove(ground);
+}
+
+static void set_that_was_removed_is_told(void **state)
+{
+	struct sysv_barrier_state look;
+	struct sysv_barrier barrier;
+	int id;
+
+	(void)state;
+	before = leftover_count();
+	id = sysv_barrier_create(IPC_PRIVATE, 1, 0600);
+	assert_int_equal(sysv_barrier_join(&barrier, id), 0);
+	assert_int_equal(semctl(id, 0, IPC_RMID), 0);
+	assert_int_equal(sysv_barrier_wait_until(&barrier, 0), -EIDRM);
+	assert_int_equal(sysv_barrier_look(id, &look), -EIDRM);
+	assert_int_equal(sysv_barrier_close(&barrier), -EIDRM);
+	assert_int_equal(sysv_barrier_join(&barrier, id), -EIDRM);
+	assert_int_equal(sysv_barrier_destroy(id), -EIDRM);
+	leftover_assert_same(&before);
+}
+
 /* Nothing tells it from a set of somebody else, who has yet to fill it. */
 static void empty_one_is_waited_for_and_left_alone(void **state)
 {
@@ -457,21 +536,26 @@ static void what_another_user_put_in_our_way_is_not_joined(void **state)
 
 static void set_of_something_else_is_left_alone(void **state)
 {
-	const unsigned short values[16] = {1, 2, 3};
+	/* How many semaphores, and what the first two count. */
+	const unsigned short sets[][3] = {
+		{1, 1, 2},     {10, 1, 2},     {16, 1, 2},
+		{9, MAGIC, 2}, {16, MAGIC, 2}, {10, MAGIC, 0},
+	};
 	struct sysv_barrier barrier;
-	const int sizes[] = {1, 10, 16};
 
 	(void)state;
 	before = leftover_count();
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		int id = sysv_sem_create(KEY, sizes[i], values, 0600);
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		unsigned short values[16] = {sets[i][1], sets[i][2], 3};
+		int id = sysv_sem_create(KEY, sets[i][0], values, 0600);
 
 		assert_true(id >= 0);
+		assert_int_equal(sysv_barrier_join(&barrier, id), -EBADMSG);
 		assert_int_equal(sysv_barrier_create(KEY, 2, 0600), -EEXIST);
 		assert_int_equal(
 			sysv_barrier_open(&barrier, KEY, tick_after(LIMIT)),
 			-EBADMSG);
-		assert_int_equal(semctl(id, 0, GETVAL), 1);
+		assert_int_equal(semctl(id, 0, GETVAL), values[0]);
 		semctl(id, 0, IPC_RMID);
 	}
 	leftover_assert_same(&before);
@@ -493,6 +577,9 @@ int main(void)
 		cmocka_unit_test(counts_outside_the_limits_are_refused),
 		cmocka_unit_test(
 			dead_ones_are_replaced_and_living_ones_are_not),
+		cmocka_unit_test(dead_members_are_replaced_with_their_barrier),
+		cmocka_unit_test(leaving_in_order_leaves_no_trace),
+		cmocka_unit_test(set_that_was_removed_is_told),
 		cmocka_unit_test(closing_twice_frees_one_place),
 		cmocka_unit_test(what_was_not_opened_is_closed),
 		cmocka_unit_test(forked_child_is_no_member),

@@ -3,8 +3,11 @@
  * that a member can be held between its arrival and its wait. */
 #include "p11-barrier/sysv_barrier.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
 #include <unistd.h>
@@ -12,6 +15,7 @@
 #include "lib/child.h"
 #include "lib/fdio.h"
 #include "lib/tick.h"
+#include "p11-barrier/set.h"
 #include "tests/support/leftover.h"
 #include "tests/support/support.h"
 
@@ -21,6 +25,7 @@
 
 static _Thread_local bool is_held; /* hold the caller before it sleeps */
 static atomic_bool is_before_wait, may_go;
+static bool withdraws; /* another does, before the last one's release */
 static atomic_int all_fail_with;     /* errno of every call; 0: none */
 static atomic_int semget_fails_with; /* the same of semget(2) */
 static atomic_int removed_at_once;   /* so many sets that semget(2) makes */
@@ -42,6 +47,14 @@ static bool is_wait(const struct sembuf *ops, size_t n)
 	return false;
 }
 
+static bool is_release(const struct sembuf *ops, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].sem_num == PARITY)
+			return true;
+	return false;
+}
+
 static void hold(void)
 {
 	int64_t deadline = tick_after(LIMIT);
@@ -60,6 +73,10 @@ int __wrap_semtimedop(int id, struct sembuf *ops, size_t n,
 	}
 	if (is_held && is_wait(ops, n))
 		hold();
+	if (withdraws && is_release(ops, n)) {
+		withdraws = false;
+		__real_semtimedop(id, &(struct sembuf){REST, 1, 0}, 1, NULL);
+	}
 	return __real_semtimedop(id, ops, n, timeout);
 }
 
@@ -99,6 +116,91 @@ static pthread_t start_held(struct held *held)
 	assert_int_equal(pthread_create(&thread, NULL, run_held, held), 0);
 	assert_true(support_wait_until(is_set, &is_before_wait, 10000));
 	return thread;
+}
+
+/* ---- the last one ---- */
+
+static void last_one_does_not_release_when_another_has_withdrawn(void **state)
+{
+	const struct leftover before = leftover_count();
+	int id = sysv_barrier_create(IPC_PRIVATE, 2, 0600);
+	struct sysv_barrier_state look;
+	struct sysv_barrier barrier;
+
+	(void)state;
+	assert_int_equal(sysv_barrier_join(&barrier, id), 0);
+	/* The other has arrived. */
+	assert_int_equal(semop(id, &(struct sembuf){REST, -1, 0}, 1), 0);
+	withdraws = true;
+	assert_int_equal(sysv_barrier_wait_until(&barrier, tick_after(TICK_MS)),
+			 -ETIMEDOUT);
+	assert_false(withdraws);
+	assert_int_equal(sysv_barrier_look(id, &look), 0);
+	assert_int_equal(look.arrived, 0);
+	assert_int_equal(sysv_barrier_close(&barrier), 0);
+	assert_int_equal(sysv_barrier_destroy(id), 0);
+	leftover_assert_same(&before);
+}
+
+/* Somebody has opened the gate, and nothing comes of trying. */
+static void set_that_was_changed_keeps_nobody_beyond_the_deadline(void **state)
+{
+	const struct leftover before = leftover_count();
+	int id = sysv_barrier_create(IPC_PRIVATE, 1, 0600);
+	struct sysv_barrier barrier;
+
+	(void)state;
+	assert_int_equal(sysv_barrier_join(&barrier, id), 0);
+	assert_int_equal(semop(id, &(struct sembuf){GATE_0, -1, 0}, 1), 0);
+	assert_int_equal(sysv_barrier_wait_until(&barrier, tick_after(TICK_MS)),
+			 -ETIMEDOUT);
+	assert_int_equal(semctl(id, 0, IPC_RMID), 0);
+	assert_int_equal(sysv_barrier_close(&barrier), -EIDRM);
+	leftover_assert_same(&before);
+}
+
+/* ---- the page that is empty in a child ---- */
+
+static int madvise_fails_with;
+
+int __real_madvise(void *at, size_t bytes, int advice);
+int __wrap_madvise(void *at, size_t bytes, int advice);
+int __wrap_madvise(void *at, size_t bytes, int advice)
+{
+	if (!madvise_fails_with)
+		return __real_madvise(at, bytes, advice);
+	errno = madvise_fails_with;
+	return -1;
+}
+
+/* Of our address space. */
+static long count_pages(void)
+{
+	char text[32] = "";
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	return strtol(text, NULL, 10);
+}
+
+static void no_page_is_left_by_who_leaves_or_cannot_join(void **state)
+{
+	int id = sysv_barrier_create(IPC_PRIVATE, 1, 0600);
+	struct sysv_barrier barrier, second;
+	long pages = count_pages();
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(sysv_barrier_join(&barrier, id), 0);
+		assert_int_equal(sysv_barrier_join(&second, id), -EUSERS);
+		assert_int_equal(sysv_barrier_close(&barrier), 0);
+		madvise_fails_with = EINVAL;
+		assert_int_equal(sysv_barrier_join(&barrier, id), -EINVAL);
+		madvise_fails_with = 0;
+	}
+	assert_in_range(count_pages(), 0, pages + 50);
+	assert_int_equal(sysv_barrier_destroy(id), 0);
 }
 
 /* ---- destroy ---- */
@@ -347,6 +449,11 @@ static void too_few_operations_a_call_are_an_error_and_leave_nothing(
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			set_that_was_changed_keeps_nobody_beyond_the_deadline),
+		cmocka_unit_test(no_page_is_left_by_who_leaves_or_cannot_join),
+		cmocka_unit_test(
+			last_one_does_not_release_when_another_has_withdrawn),
 		cmocka_unit_test(who_is_on_its_way_out_is_waited_for),
 		cmocka_unit_test(
 			complete_round_stays_complete_when_a_member_dies),
