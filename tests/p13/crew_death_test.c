@@ -43,7 +43,8 @@ static void rows_of_a_stopped_worker_are_done_again(void **state)
 
 		memset(ground, 0, sizeof(*ground));
 		job.stall_ns = 2 * TICK_S;
-		ground->stops = true;
+		ground->signal = SIGSTOP;
+		ground->least_done = UINT32_MAX;
 		ground->kills = 1;
 		ground->kill_row = 100;
 		ground->kills_after = schedule;
@@ -51,6 +52,9 @@ static void rows_of_a_stopped_worker_are_done_again(void **state)
 		assert_all_done(ground, 1, 3);
 		assert_true(ground->stalls >= 1);
 		assert_int_equal(ground->stalls, ground->deaths);
+		/* While it was stopped, and in the end. */
+		assert_int_equal(ground->last_done, STAGES * crew_bands(ROWS));
+		assert_true(ground->least_done < ground->last_done);
 		assert_int_equal(ground->ends, 2);
 	}
 }
@@ -83,10 +87,54 @@ static void worker_can_be_told_to_kill_itself(void **state)
 static void rows_that_kill_everybody_are_given_up(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct crew_job job = job_of(ground, 2, CREW_DYNAMIC);
+	struct crew_job job = job_of(ground, 1, CREW_DYNAMIC);
 
 	ground->kills = 1000;
 	assert_int_equal(crew_run(&job), -EOWNERDEAD);
+	/* The last is not told as made good for. */
+	assert_int_equal(ground->deaths, CREW_DEATHS_MAX - 1);
+}
+
+/* Each band is too much for the first that comes to it. */
+static void workers_that_die_everywhere_are_given_up(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 1, CREW_DYNAMIC);
+
+	ground->kills = 1000;
+	ground->kills_after = ground->kills_once = true;
+	assert_int_equal(crew_run(&job), -EOWNERDEAD);
+	assert_int_equal(ground->deaths, CREW_SPARES);
+}
+
+static void worker_that_ends_before_its_work_is_an_error(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 2, CREW_DYNAMIC);
+
+	ground->status = 3;
+	assert_int_equal(crew_run(&job), -EOWNERDEAD);
+}
+
+/* Ctrl-C comes to all of them, and is for the master. Whatever that does with a
+ * SIGTERM, a worker that gets one dies of it. */
+static void workers_die_of_sigterm_and_not_of_sigint(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 2, CREW_DYNAMIC);
+
+	signal(SIGTERM, SIG_IGN);
+	for (int i = 0; i < 2; i++) {
+		memset(ground, 0, sizeof(*ground));
+		ground->kills = 3;
+		ground->kill_row = 100;
+		ground->kills_after = ground->kills_once = true;
+		ground->signal = i ? SIGTERM : SIGINT;
+		assert_int_equal(crew_run(&job), 0);
+		assert_all_done(ground, 1, 2);
+		assert_int_equal(ground->deaths, i ? 3 : 0);
+	}
+	signal(SIGTERM, SIG_DFL);
 }
 
 /* What the worker leaves that dies between the two halves of put_down(). */
@@ -132,6 +180,9 @@ int main(void)
 		CASE(worker_that_is_stopped_at_a_gate_is_replaced),
 		CASE(worker_can_be_told_to_kill_itself),
 		CASE(rows_that_kill_everybody_are_given_up),
+		CASE(workers_that_die_everywhere_are_given_up),
+		CASE(worker_that_ends_before_its_work_is_an_error),
+		CASE(workers_die_of_sigterm_and_not_of_sigint),
 		CASE(band_that_was_done_but_not_counted_is_counted),
 	};
 

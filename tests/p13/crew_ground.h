@@ -29,16 +29,20 @@ struct ground {
 	atomic_uint kills;     /* still to come */
 	unsigned int kill_row; /* whoever comes to it dies */
 	bool kills_after;      /* its work, not before */
+	bool kills_once;       /* with kills_after: the first of each band */
 	unsigned int reach;    /* of the first stage, where there is a feed */
 	int feed_error;        /* after half of the rows */
 	bool is_last_apart;    /* it reads last_reach rows around, not all */
 	unsigned int last_reach;
 	bool went_along;    /* the last stage, before the one before it ended */
-	bool stops;         /* and does not kill */
+	int signal;         /* instead of SIGKILL */
+	bool waits;         /* worker 1, until 2 waits for the stage to end */
+	int status;         /* a worker exits with that; 0: it does not */
 	atomic_int sleeper; /* to be stopped at the gate; 0: nobody */
 	atomic_int sleeper_pid;
 	int error;
 	unsigned int deaths, stalls, starts, ends; /* events; of the master */
+	uint32_t least_done, last_done;            /* of its progress */
 };
 
 struct fixture {
@@ -83,20 +87,25 @@ static inline bool is_to_die(struct ground *ground, unsigned int row)
 	return false;
 }
 
-/* Worker 1 is in the first rows until worker 2 waits for the stage to end,
- * and stops it there. */
-static inline void stop_sleeper(struct ground *ground, uint32_t first)
+/* Until worker 2 waits for the first stage to end. */
+static inline bool wait_for_second(struct ground *ground)
 {
 	int64_t deadline =
 		tick_after(support_is_valgrind() ? 100 * TICK_S : 20 * TICK_S);
 
-	if (first >= ROWS / 2)
-		atomic_store(&ground->sleeper_pid, getpid());
-	if (first > 0)
-		return;
 	while (atomic_load(&ground->board.slot[2].gate) != 1)
 		if (sched_yield() < 0 || tick_is_over(deadline))
-			return;
+			return false;
+	return true;
+}
+
+/* Worker 1 is in the first rows until worker 2 waits, and stops it there. */
+static inline void stop_sleeper(struct ground *ground, uint32_t first)
+{
+	if (first >= ROWS / 2)
+		atomic_store(&ground->sleeper_pid, getpid());
+	if (first > 0 || !wait_for_second(ground))
+		return;
 	kill(atomic_load(&ground->sleeper_pid), SIGSTOP);
 	atomic_store(&ground->sleeper, 0);
 }
@@ -131,14 +140,21 @@ static inline int work(void *arg, unsigned int stage, uint32_t first,
 	    atomic_load(&ground->fed) <
 		    (end + ground->reach < ROWS ? end + ground->reach : ROWS))
 		atomic_fetch_add(&ground->early, 1);
+	if (ground->waits && stage == 0 && first == 0)
+		wait_for_second(ground);
+	if (ground->status)
+		_exit(ground->status);
 	if (atomic_load(&ground->sleeper) && stage == 0)
 		stop_sleeper(ground, first);
 	if (!ground->kills_after && is_to_die(ground, first))
-		kill(getpid(), ground->stops ? SIGSTOP : SIGKILL);
+		kill(getpid(), ground->signal ? ground->signal : SIGKILL);
 	for (uint32_t row = first; row < end; row++)
 		atomic_fetch_add(&ground->done[stage][row], 1);
-	if (ground->kills_after && is_to_die(ground, first))
-		kill(getpid(), ground->stops ? SIGSTOP : SIGKILL);
+	if (ground->kills_after &&
+	    (!ground->kills_once ||
+	     atomic_load(&ground->done[stage][first]) == 1) &&
+	    is_to_die(ground, first))
+		kill(getpid(), ground->signal ? ground->signal : SIGKILL);
 	return ground->error;
 }
 
@@ -150,6 +166,11 @@ static inline void tell(void *arg, const struct crew_event *event)
 	ground->stalls += event->what == CREW_DIED && event->is_stalled;
 	ground->starts += event->what == CREW_STARTED;
 	ground->ends += event->what == CREW_DONE;
+	if (event->what != CREW_PROGRESS)
+		return;
+	ground->last_done = event->done;
+	if (event->done < ground->least_done)
+		ground->least_done = event->done;
 }
 
 static inline struct crew_job job_of(struct ground *ground,

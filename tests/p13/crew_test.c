@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/sem.h>
 
+#include "lib/sysv.h"
 #include "p13-shm-image/crew.h"
 #include "p13-shm-image/crew_worker.h"
 #include "tests/p13/crew_ground.h"
@@ -29,6 +30,27 @@ static void every_row_is_done_once_after_those_it_reads(void **state)
 			assert_int_equal(ground->starts, workers);
 			assert_int_equal(ground->ends, workers);
 		}
+	}
+}
+
+/* Whoever did a band is on the board. */
+static void static_schedule_leaves_each_worker_its_own_bands(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+
+	for (int schedule = 0; schedule < 2; schedule++) {
+		struct crew_job job =
+			job_of(ground, 2, (enum crew_schedule)schedule);
+		uint32_t bands = crew_bands(ROWS), first = 0;
+
+		memset(ground, 0, sizeof(*ground));
+		ground->waits = true;
+		assert_int_equal(crew_run(&job), 0);
+		for (uint32_t band = 0; band < bands; band++)
+			first += ground->board.band[0][band] == 2 * 1 + 1;
+		assert_int_equal(first, schedule == CREW_STATIC
+						? crew_worker_home(&job, 1)
+						: 1);
 	}
 }
 
@@ -98,6 +120,29 @@ static void feed_that_fails_ends_the_run(void **state)
 	assert_int_equal(ground->starts, 0);
 }
 
+static int yes(void)
+{
+	return SIGINT;
+}
+
+/* No rows come, for as long as it is asked. */
+static int64_t feed_nothing(void *arg)
+{
+	struct ground *ground = arg;
+
+	return atomic_fetch_add(&ground->fed, 1) < 1000 ? 0 : -ENODATA;
+}
+
+static void stop_ends_the_feeding(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 2, CREW_DYNAMIC);
+
+	job.feed = feed_nothing;
+	job.is_stopped = yes;
+	assert_int_equal(crew_run(&job), -EINTR);
+}
+
 static void error_of_the_work_is_the_result(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
@@ -105,11 +150,6 @@ static void error_of_the_work_is_the_result(void **state)
 
 	ground->error = -ENOMEM;
 	assert_int_equal(crew_run(&job), -ENOMEM);
-}
-
-static int yes(void)
-{
-	return SIGINT;
 }
 
 static void stop_ends_all_workers(void **state)
@@ -216,6 +256,33 @@ static void board_of_another_version_is_not_worked_on(void **state)
 	}
 }
 
+/* Whether it is done, or was killed. */
+static void end_of_a_worker_is_news(void **state)
+{
+	struct ground *ground = ((struct fixture *)*state)->ground;
+	struct crew_job job = job_of(ground, 1, CREW_DYNAMIC);
+	struct crew_worker worker = {.job = &job, .number = 1};
+	unsigned short values[CREW_SEMAPHORES] = {0};
+
+	values[CREW_FED] = (unsigned short)crew_bands(ROWS);
+	for (int stage = 0; stage < STAGES; stage++)
+		values[CREW_GATE + stage] = values[CREW_FED];
+	assert_int_equal(crew_run(&job), 0); /* the head of the board */
+	assert_int_equal(ground->board.slot[1].stage, STAGES - 1);
+	for (int i = 0; i < 2; i++) {
+		memset(ground->board.band, 0, sizeof(ground->board.band));
+		worker.set = sysv_sem_create(IPC_PRIVATE, CREW_SEMAPHORES,
+					     values, 0600);
+		assert_true(worker.set >= 0);
+		ground->kills = (unsigned int)i;
+		assert_int_equal(
+			support_child_status(crew_worker_run, &worker, 20000),
+			i ? 128 + SIGKILL : 0);
+		assert_int_equal(semctl(worker.set, CREW_NEWS, GETVAL), 1);
+		assert_int_equal(semctl(worker.set, 0, IPC_RMID), 0);
+	}
+}
+
 static void bands_cover_all_rows_and_fit_the_board(void **state)
 {
 	static const uint32_t rows[] = {1,    2,      15,      16,       1023,
@@ -235,14 +302,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(every_row_is_done_once_after_those_it_reads),
+		CASE(static_schedule_leaves_each_worker_its_own_bands),
 		CASE(last_stage_begins_where_its_rows_are_done),
 		CASE(rows_are_not_read_before_they_are_there),
 		CASE(feed_that_fails_ends_the_run),
+		CASE(stop_ends_the_feeding),
 		CASE(error_of_the_work_is_the_result),
 		CASE(stop_ends_all_workers),
 		CASE(set_that_has_our_id_and_is_not_ours_stays),
 		CASE(set_that_cannot_be_told_stays_and_is_noted),
 		CASE(board_of_another_version_is_not_worked_on),
+		CASE(end_of_a_worker_is_news),
 		cmocka_unit_test(bands_cover_all_rows_and_fit_the_board),
 	};
 
