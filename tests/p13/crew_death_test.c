@@ -10,6 +10,7 @@
 #include "lib/tick.h"
 #include "p13-shm-image/crew.h"
 #include "p13-shm-image/crew_death.h"
+#include "p13-shm-image/crew_stall.h"
 #include "p13-shm-image/crew_worker.h"
 #include "tests/p13/crew_ground.h"
 
@@ -116,6 +117,16 @@ static void worker_that_ends_before_its_work_is_an_error(void **state)
 	assert_int_equal(crew_run(&job), -EOWNERDEAD);
 }
 
+/* When the master was stopped its workers were, too: not for 10 s at their rows. */
+static void stop_of_the_master_is_not_counted(void **state)
+{
+	struct crew_stall stall = {.looked = tick_now() - 10 * TICK_S};
+	int64_t step = crew_stall_begin(&stall);
+
+	(void)state;
+	assert_in_range(step, 1, TICK_S / 4);
+}
+
 /* Ctrl-C comes to all of them, and is for the master. Whatever that does with a
  * SIGTERM, a worker that gets one dies of it. */
 static void workers_die_of_sigterm_and_not_of_sigint(void **state)
@@ -183,6 +194,7 @@ int main(void)
 		CASE(workers_that_die_everywhere_are_given_up),
 		CASE(worker_that_ends_before_its_work_is_an_error),
 		CASE(workers_die_of_sigterm_and_not_of_sigint),
+		cmocka_unit_test(stop_of_the_master_is_not_counted),
 		CASE(band_that_was_done_but_not_counted_is_counted),
 	};
 

@@ -3,10 +3,13 @@
 #include "tests/support/support.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "lib/fdio.h"
 #include "p13-shm-image/image/pnm_out.h"
 #include "p13-shm-image/job.h"
 #include "tests/p13/fixture.h"
@@ -203,10 +206,83 @@ static void best_effort_takes_what_is_only_rough_and_not_nothing(void **state)
 	assert_int_equal(run_cut(&file, 50, pixels), -EBADMSG);
 }
 
+/* A pipe that brings a PGM: the first rows, and a while later the others. */
+struct slow {
+	int fd;
+	const uint8_t *rows;
+	size_t first, len;
+};
+
+static void *write_slowly(void *arg)
+{
+	const struct timespec a_while = {.tv_nsec = 100000000};
+	const struct slow *slow = arg;
+
+	if (fdio_write_full(slow->fd, slow->rows, slow->first) == 0 &&
+	    nanosleep(&a_while, NULL) == 0)
+		fdio_write_full(slow->fd, slow->rows + slow->first,
+				slow->len - slow->first);
+	return NULL;
+}
+
+/* A blur reads rows around its own: who does not wait for them finds none. */
+static void filters_wait_for_the_rows_that_they_read(void **state)
+{
+	static struct source source;
+	struct picture picture;
+	struct job job = {.picture = &picture,
+			  .is_loading = true,
+			  .kind = {FILTER_BLUR},
+			  .filters = 1,
+			  .sigma = {5},
+			  .format = JOB_PNM};
+	struct image_shape shape = {64, 160, 1};
+	struct crew_job crew = {.workers = 2};
+	uint8_t *pixels = fixture_pixels(&shape, 3), *wanted;
+	struct slow slow = {.rows = pixels, .first = 64 * 10, .len = 64 * 160};
+	pthread_t writer;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(fdio_pipe(fds), 0);
+	slow.fd = fds[1];
+	assert_int_equal(fdio_write_full(fds[1], "P5 64 160 255\n", 14), 0);
+	source_from_fd(&source, fds[0]);
+	assert_int_equal(picture_open(&picture, &source, 1 << 20, false), 0);
+	assert_int_equal(job_init(&job), 0);
+	assert_int_equal(pthread_create(&writer, NULL, write_slowly, &slow), 0);
+	assert_int_equal(job_run(&job, &crew), 0);
+	assert_int_equal(pthread_join(writer, NULL), 0);
+	wanted = filter_alone(&job, pixels);
+	check_file(&job, wanted);
+	job_fini(&job);
+	picture_close(&picture);
+	fdio_close(&fds[0]);
+	fdio_close(&fds[1]);
+	free(pixels);
+	free(wanted);
+}
+
+static void picture_that_no_memory_can_hold_is_refused(void **state)
+{
+	struct picture picture = {.shape = {INT32_MAX, INT32_MAX, 4}};
+	struct job job = {.picture = &picture,
+			  .kind = {FILTER_INVERT},
+			  .filters = 1,
+			  .sigma = {2},
+			  .format = JOB_PNM};
+
+	(void)state;
+	assert_int_equal(job_init(&job), -EOVERFLOW);
+	assert_null(job.segment.at);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(file_has_what_the_filters_make),
+		cmocka_unit_test(filters_wait_for_the_rows_that_they_read),
+		cmocka_unit_test(picture_that_no_memory_can_hold_is_refused),
 		cmocka_unit_test(extras_without_a_place_in_the_output_are_said),
 		cmocka_unit_test(
 			best_effort_takes_what_is_only_rough_and_not_nothing),

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <unistd.h>
 
 #include "p13-shm-image/segment.h"
+#include "tests/support/leftover.h"
 
 /* Whether the kernel makes large pages of it or not. */
 static void segment_keeps_its_bytes_when_pages_become_large(void **state)
@@ -78,10 +80,35 @@ static void segment_is_marked_for_removal_from_the_start(void **state)
 	assert_int_equal(segment_make(&segment, 0), -EINVAL);
 }
 
+static int make_without_room(void *arg)
+{
+	const struct rlimit little = {.rlim_cur = 64 << 20,
+				      .rlim_max = 64 << 20};
+	struct segment segment;
+
+	(void)arg;
+	if (setrlimit(RLIMIT_AS, &little))
+		return 2;
+	return segment_make(&segment, 256 << 20) != -ENOMEM;
+}
+
+static void segment_that_cannot_be_attached_is_gone(void **state)
+{
+	struct leftover before = leftover_count();
+
+	(void)state;
+	if (support_is_sanitized() || support_is_valgrind())
+		skip(); /* they need more than that themselves */
+	assert_int_equal(support_child_status(make_without_room, NULL, 20000),
+			 0);
+	leftover_assert_same(&before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segment_is_marked_for_removal_from_the_start),
+		cmocka_unit_test(segment_that_cannot_be_attached_is_gone),
 		cmocka_unit_test(
 			segment_keeps_its_bytes_when_pages_become_large),
 		cmocka_unit_test(

@@ -495,14 +495,15 @@ is_waiting() {
 	# Of the sandbox's own IPC namespace.
 	need_writable /proc/sys/kernel/shmmax
 	make_picture 10 10 >in.ppm
-	for limit in shmmax shmall; do
+	for limit in shmmax=10 shmall=10 shmmni=0; do
+		value=${limit#*=} limit=${limit%=*}
 		read -r old <"/proc/sys/kernel/$limit"
-		echo 10 >"/proc/sys/kernel/$limit"
+		echo "$value" >"/proc/sys/kernel/$limit"
 		run ./shm_image_filter in.ppm out.png
 		echo "$old" >"/proc/sys/kernel/$limit"
 		assert_failure 1
 		assert_one_line_error "$output" shm_image_filter
-		assert_regex "$output" "kernel.$limit \(10 "
+		assert_regex "$output" "kernel.$limit \($value "
 	done
 	assert_nothing_left
 }
