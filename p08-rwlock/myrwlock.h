@@ -174,7 +174,9 @@ int myrwlock_attr_setpolicy(struct myrwlock_attr *attr, int policy);
  * and /proc does not tell where we are), ENOMEM, EAGAIN. */
 int myrwlock_init(struct myrwlock *lock, const struct myrwlock_attr *attr);
 
-/* Returns 0, EBUSY, EINVAL. What only the dead hold can be destroyed. */
+/* Returns 0, EBUSY, EINVAL, of a shared one also ENOTRECOVERABLE: somebody has
+ * written over it, and it can but be made anew. What only the dead hold can be
+ * destroyed. */
 int myrwlock_destroy(struct myrwlock *lock);
 
 /* ---- locking ---- */

@@ -282,6 +282,27 @@ static void memory_that_is_no_lock_is_refused(void **state)
 	assert_int_equal(myrwlock_attr_destroy(&attr), EINVAL);
 }
 
+/* As far as that is noticed. */
+static void shared_lock_that_was_written_over_is_told(void **state)
+{
+	struct myrwlock_attr attr;
+	struct myrwlock_state now;
+	struct myrwlock lock;
+
+	(void)state;
+	myrwlock_attr_init(&attr);
+	myrwlock_attr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	assert_int_equal(myrwlock_init(&lock, &attr), 0);
+	lock.served = 7;
+	assert_int_equal(myrwlock_rdlock(&lock), ENOTRECOVERABLE);
+	assert_int_equal(myrwlock_look(&lock, &now), ENOTRECOVERABLE);
+	assert_int_equal(myrwlock_destroy(&lock), ENOTRECOVERABLE);
+	assert_int_equal(myrwlock_init(&lock, &attr), 0);
+	assert_int_equal(myrwlock_wrlock(&lock), 0);
+	assert_int_equal(myrwlock_unlock(&lock), 0);
+	assert_int_equal(myrwlock_destroy(&lock), 0);
+}
+
 static void attributes_take_their_values_and_no_others(void **state)
 {
 	struct myrwlock_attr attr;
@@ -431,6 +452,7 @@ int main(void)
 		cmocka_unit_test(
 			shared_one_of_another_version_or_size_is_refused),
 		cmocka_unit_test(memory_that_is_no_lock_is_refused),
+		cmocka_unit_test(shared_lock_that_was_written_over_is_told),
 		cmocka_unit_test(attributes_take_their_values_and_no_others),
 		cmocka_unit_test(thread_reads_many_locks_and_not_too_many),
 		cmocka_unit_test(thread_writes_as_many_locks_as_it_likes),
