@@ -38,10 +38,10 @@ struct client {
 	int64_t server_life; /* fifo_reader_life() when we asked */
 	int64_t life_until;  /* how long that is new */
 	struct inbox inbox;
-	struct message_request request; /* of the next question */
 	bool is_disturbed; /* something came that was no answer of ours */
 	size_t frame_size;
-	unsigned char frame[PIPE_BUF]; /* with the present request */
+	unsigned char frame[PIPE_BUF];  /* with the present request */
+	struct message_request request; /* of the next question */
 };
 
 /* In our name if it is free. */

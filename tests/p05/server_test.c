@@ -26,9 +26,9 @@ static void empty_and_longest_messages_are_answered(void **state)
 	most = mqclient_text_max(client);
 	assert_in_range(most, 1000, sizeof(text));
 	memset(text, 'x', sizeof(text));
-	assert_int_equal(
-		mqclient_ask(client, NULL, 0, reply, 1, tick_after(20 * TICK_S)),
-		1);
+	assert_int_equal(mqclient_ask(client, NULL, 0, reply, 1,
+				      tick_after(20 * TICK_S)),
+			 1);
 	assert_int_equal(mqclient_ask(client, text, most - 1, reply, most,
 				      tick_after(20 * TICK_S)),
 			 most);
