@@ -4,7 +4,7 @@
 # start, Ctrl-Z and fg, a terminal that is closed, output that nobody reads or
 # that cannot be written, a limit of the size of files. A case for each command,
 # a line or two in a table; terminal.c is what does it to them.
-# shellcheck disable=SC2154 # run sets status
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # status, and SERVER_PID of common.bash
 
 load ../support/common
 
