@@ -246,6 +246,45 @@ static void batch_is_bounded_and_knows_its_operations(void **state)
 	rpc_client_close(client);
 }
 
+static u_int n_answers;
+
+static int serve_so_many(const struct rpc_request *request, void *args,
+			 void *result)
+{
+	calc_answers *answers = result;
+
+	(void)request, (void)args;
+	answers->calc_answers_val = calloc(n_answers, sizeof(calc_answer));
+	answers->calc_answers_len = n_answers;
+	return answers->calc_answers_val ? 0 : -ENOMEM;
+}
+
+static void as_many_answers_are_taken_as_were_asked_for(void **state)
+{
+	struct rpc_procedure batch = {0}; /* alone */
+	struct rpc_program program = calc_programs[1];
+	const calc_expression e[2] = {{CALC_ADD, {1, 2}}, {CALC_ADD, {3, 4}}};
+	struct remote *remote;
+	struct rpc_fault fault;
+	calc_answer answers[2];
+
+	(void)state;
+	for (size_t i = 0; i < program.n_procedures; i++)
+		if (program.procedures[i].number == BATCH)
+			batch = program.procedures[i];
+	batch.serve = serve_so_many;
+	program.procedures = &batch;
+	program.n_procedures = 1;
+	fixture_open_programs(&f, &program, 1);
+	remote = fixture_remote(&f, RPC_TCP);
+	for (n_answers = 1; n_answers <= 3; n_answers++)
+		assert_int_equal(remote_evaluate(remote, e, 2, answers, &fault),
+				 n_answers == 2 ? RPC_FAULT_NONE
+						: RPC_FAULT_BAD_REPLY);
+	remote_close(remote);
+	fixture_close(&f);
+}
+
 /* A batch that ends in the middle. */
 static bool_t put_half(XDR *xdr, void *batch)
 {
@@ -400,6 +439,7 @@ int main(void)
 		CASE(answers_can_say_no, open_both),
 		CASE(many_expressions_are_few_calls, open_both),
 		CASE(batch_is_bounded_and_knows_its_operations, open_both),
+		cmocka_unit_test(as_many_answers_are_taken_as_were_asked_for),
 		CASE(undecodable_batches_are_refused_and_pile_up_nowhere,
 		     open_both),
 		CASE(echo_brings_back_every_byte, open_both),
