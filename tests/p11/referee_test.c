@@ -144,9 +144,54 @@ static void who_waits_for_whom_is_described(void **state)
 	end(&game);
 }
 
+static void reaching_or_passing_one_twice_is_seen(void **state)
+{
+	struct game game;
+
+	(void)state;
+	begin(&game, 1);
+	note(&game, REFEREE_REACHED, 1, 1);
+	note(&game, REFEREE_REACHED, 1, 1);
+	assert_string_equal(game.referee.wrong,
+			    "P1 reached barrier 1 after barrier 1");
+	end(&game);
+	begin(&game, 1);
+	note(&game, REFEREE_REACHED, 1, 1);
+	note(&game, REFEREE_SERIAL, 1, 1);
+	assert_string_equal(game.referee.wrong, "");
+	note(&game, REFEREE_PASSED, 1, 1);
+	assert_string_equal(game.referee.wrong,
+			    "P1 passed barrier 1 during barrier 2");
+	end(&game);
+}
+
+/* By it the command judges whether all were told in time. */
+static void slowest_news_of_a_death_is_kept(void **state)
+{
+	struct referee_record record = {
+		.kind = REFEREE_DYING, .member = 1, .round = 1, .at_ns = 1000};
+	const int64_t told_ns[] = {0, 0, 1050, 1400, 1300};
+	struct game game;
+
+	(void)state;
+	begin(&game, 4);
+	assert_int_equal(referee_take(&game.referee, &record), 0);
+	record.kind = REFEREE_FAILED;
+	record.error = SYSV_BARRIER_BROKEN;
+	for (record.member = 2; record.member <= 4; record.member++) {
+		record.at_ns = told_ns[record.member];
+		assert_int_equal(referee_take(&game.referee, &record), 0);
+	}
+	assert_int_equal(game.referee.slowest_ns, 400);
+	assert_int_equal(game.referee.broken, 3);
+	end(&game);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reaching_or_passing_one_twice_is_seen),
+		cmocka_unit_test(slowest_news_of_a_death_is_kept),
 		cmocka_unit_test(
 			lines_of_a_round_come_before_those_of_the_next),
 		cmocka_unit_test(passing_before_all_have_reached_it_is_seen),
