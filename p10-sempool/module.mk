@@ -6,7 +6,7 @@ $(call program,worker,p10-sempool,cmd/worker.c cmd/command.c cmd/target.c,sempoo
 $(call bench,p10-sempool,bench/bench.c,sempool)
 HEADERS += p10-sempool/sempool.h
 TSAN_TESTS += p10/threads_test
-TEST_LDFLAGS_p10/make_test := -Wl,--wrap=geteuid
+TEST_LDFLAGS_p10/make_test := -Wl,--wrap=geteuid,--wrap=identity_self
 TEST_LDFLAGS_p10/grant_test := -Wl,--wrap=park_word_wake
 # To die between any two steps.
 TEST_LDFLAGS_p10/crash_test := -Wl,--wrap=pwrite,--wrap=posix_fallocate \

@@ -22,6 +22,41 @@ uid_t __wrap_geteuid(void)
 	return __real_geteuid() + user_offset;
 }
 
+/* /proc does not show who we are: --wrap=identity_self. */
+static bool is_unknown;
+
+int __real_identity_self(struct identity_process *self);
+int __wrap_identity_self(struct identity_process *self);
+
+int __wrap_identity_self(struct identity_process *self)
+{
+	return is_unknown ? -ENOSYS : __real_identity_self(self);
+}
+
+static int acquire_unknown(void *arg)
+{
+	struct fixture *fixture = arg;
+	struct sempool_lease lease;
+
+	is_unknown = true;
+	if (sempool_try_acquire(&fixture->pool, &lease) != -ENOSYS)
+		return 1;
+	return sempool_acquire_until(&fixture->pool, &lease,
+				     tick_after(LIMIT)) != -ENOSYS;
+}
+
+static void child_that_does_not_know_who_it_is_gets_nothing(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	fixture_make(&fixture, 1);
+	assert_int_equal(support_child_status(acquire_unknown, &fixture, 20000),
+			 0);
+	fixture_assert_whole(&fixture.pool);
+	fixture_remove(&fixture);
+}
+
 static void bad_numbers_and_names_are_refused(void **state)
 {
 	static const char *const names[] = {"", "pool", "/", "/a/b", "/.."};
@@ -414,6 +449,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_numbers_and_names_are_refused),
 		cmocka_unit_test(closing_twice_or_after_a_failure_is_nothing),
+		cmocka_unit_test(
+			child_that_does_not_know_who_it_is_gets_nothing),
 		cmocka_unit_test(opener_waits_for_the_manager_to_make_it),
 		cmocka_unit_test(second_manager_is_refused),
 		cmocka_unit_test(one_of_many_managers_at_once_makes_it),
