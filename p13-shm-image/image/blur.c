@@ -130,12 +130,13 @@ static void narrow_alpha(const int16_t *from, uint8_t *to, size_t n,
 		int alpha = from[i + channels - 1];
 
 		for (uint32_t c = 0; c + 1 < channels; c++) {
-			int colour = alpha > 0
-					     ? (from[i + c] * 255 + alpha / 2) /
-						       alpha
-					     : 0;
+			/* At most alpha, as it was: sums and their rounding
+			 * keep that. */
+			int colour = from[i + c] * 255;
 
-			to[i + c] = (uint8_t)(colour > 255 ? 255 : colour);
+			to[i + c] = (uint8_t)(alpha > 0 ? (colour + alpha / 2) /
+								  alpha
+							: 0);
 		}
 		to[i + channels - 1] =
 			(uint8_t)((alpha + GAUSS_UNIT / 2) / GAUSS_UNIT);

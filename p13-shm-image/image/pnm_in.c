@@ -61,7 +61,7 @@ static int take_number(struct picture *picture, uint64_t *value)
 
 	if (error)
 		return error;
-	if (strspn(word, "0123456789") != strlen(word) || strlen(word) > 10)
+	if (strspn(word, "0123456789") != strlen(word))
 		return picture_say(picture, "a head with no number in place");
 	*value = strtoull(word, NULL, 10);
 	return 0;

@@ -229,6 +229,39 @@ static void flat_areas_stay_as_they_are(void **state)
 	}
 }
 
+/* As far as they are opaque enough to have a colour in 64ths. */
+static void flat_areas_stay_as_they_are_when_half_transparent(void **state)
+{
+	struct image_shape shape = {.width = 9, .height = 5, .channels = 2};
+	uint8_t pixels[90], result[90];
+	struct blur blur;
+
+	(void)state;
+	blur_of(&blur, &shape, 1);
+	for (int alpha = 5; alpha < 256; alpha += 5) {
+		for (int level = 0; level < 256; level += 3) {
+			for (int i = 0; i < 90; i++)
+				pixels[i] = (uint8_t)(i % 2 ? alpha : level);
+			assert_int_equal(blur_rows(&blur, pixels, result, 0, 5),
+					 0);
+			assert_memory_equal(result, pixels, sizeof(result));
+		}
+	}
+}
+
+static void alpha_is_rounded_to_the_nearest(void **state)
+{
+	struct image_shape shape = {.width = 2, .height = 1, .channels = 2};
+	static const uint8_t pixels[] = {9, 254, 9, 255};
+	uint8_t result[4];
+	struct blur blur;
+
+	(void)state;
+	blur_of(&blur, &shape, 1);
+	assert_int_equal(blur_rows(&blur, pixels, result, 0, 1), 0);
+	assert_memory_equal(result, pixels, sizeof(result));
+}
+
 static void rows_alone_are_the_same_as_together(void **state)
 {
 	struct image_shape shape = {.width = 400, .height = 50, .channels = 4};
@@ -346,6 +379,9 @@ int main(void)
 		cmocka_unit_test(
 			pictures_of_one_row_column_and_pixel_are_blurred),
 		cmocka_unit_test(flat_areas_stay_as_they_are),
+		cmocka_unit_test(
+			flat_areas_stay_as_they_are_when_half_transparent),
+		cmocka_unit_test(alpha_is_rounded_to_the_nearest),
 		cmocka_unit_test(rows_alone_are_the_same_as_together),
 		cmocka_unit_test(plain_and_vector_sums_are_the_same_bytes),
 		cmocka_unit_test(sharpen_adds_what_the_blur_takes),

@@ -225,14 +225,14 @@ static void *write_slowly(void *arg)
 	return NULL;
 }
 
-/* A blur reads rows around its own: who does not wait for them finds none. */
-static void filters_wait_for_the_rows_that_they_read(void **state)
+/* It reads rows around its own: who does not wait for them finds none. */
+static void check_waiting(enum filter_kind kind)
 {
 	static struct source source;
 	struct picture picture;
 	struct job job = {.picture = &picture,
 			  .is_loading = true,
-			  .kind = {FILTER_BLUR},
+			  .kind = {kind},
 			  .filters = 1,
 			  .sigma = {5},
 			  .format = JOB_PNM};
@@ -243,7 +243,6 @@ static void filters_wait_for_the_rows_that_they_read(void **state)
 	pthread_t writer;
 	int fds[2];
 
-	(void)state;
 	assert_int_equal(fdio_pipe(fds), 0);
 	slow.fd = fds[1];
 	assert_int_equal(fdio_write_full(fds[1], "P5 64 160 255\n", 14), 0);
@@ -261,6 +260,13 @@ static void filters_wait_for_the_rows_that_they_read(void **state)
 	fdio_close(&fds[1]);
 	free(pixels);
 	free(wanted);
+}
+
+static void filters_wait_for_the_rows_that_they_read(void **state)
+{
+	(void)state;
+	check_waiting(FILTER_BLUR);
+	check_waiting(FILTER_EDGE);
 }
 
 static void picture_that_no_memory_can_hold_is_refused(void **state)

@@ -330,11 +330,15 @@ static void pam_is_read_as_what_its_tuples_are(void **state)
 static void pnm_of_other_ranges_is_scaled(void **state)
 {
 	static const char small[] = "P5 # comment\n3 1\n15\n\x00\x08\x0f";
+	static const char beyond[] = "P5 2 1 15\n\x0f\x1f";
 	static const char wide[] = "P5 2 1 65535\n\x80\x00\xff\xff";
 
 	(void)state;
 	assert_int_equal(read_picture(small, sizeof(small) - 1, false), 0);
 	assert_memory_equal(pixels, "\x00\x88\xff", 3);
+	picture_close(&picture);
+	assert_int_equal(read_picture(beyond, sizeof(beyond) - 1, false), 0);
+	assert_memory_equal(pixels, "\xff\xff", 2);
 	picture_close(&picture);
 	assert_int_equal(read_picture(wide, sizeof(wide) - 1, false), 0);
 	assert_true(picture.is_16_bit);
