@@ -274,6 +274,13 @@ static void memory_that_is_no_lock_is_refused(void **state)
 	assert_int_equal(myrwlock_downgrade(&lock), EINVAL);
 	assert_int_equal(myrwlock_look(&lock, &now), EINVAL);
 	assert_int_equal(myrwlock_destroy(&lock), EINVAL);
+	assert_int_equal(myrwlock_consistent(&lock), EINVAL);
+	/* Nobody else can have died in it. */
+	assert_int_equal(myrwlock_init(&lock, NULL), 0);
+	assert_int_equal(myrwlock_wrlock(&lock), 0);
+	assert_int_equal(myrwlock_consistent(&lock), EINVAL);
+	assert_int_equal(myrwlock_unlock(&lock), 0);
+	assert_int_equal(myrwlock_destroy(&lock), 0);
 	assert_int_equal(myrwlock_init(&lock, &attr), EINVAL);
 	assert_int_equal(myrwlock_attr_setpolicy(&attr, 0), EINVAL);
 	assert_int_equal(myrwlock_attr_getpolicy(&attr, &value), EINVAL);

@@ -370,6 +370,23 @@ static void fork_gives_the_child_nothing_and_takes_nothing(void **state)
 	remove_ground(ground);
 }
 
+static int give_back(void *lock)
+{
+	return myrwlock_unlock(lock);
+}
+
+/* One of a process alone is copied by fork, as is who holds it. */
+static void child_has_a_copy_of_what_is_its_parents_alone(void **state)
+{
+	struct myrwlock lock = MYRWLOCK_INITIALIZER;
+
+	(void)state;
+	assert_int_equal(myrwlock_rdlock(&lock), 0);
+	assert_int_equal(support_child_status(give_back, &lock, MS), 0);
+	assert_int_equal(myrwlock_unlock(&lock), 0);
+	assert_int_equal(myrwlock_destroy(&lock), 0);
+}
+
 static int do_nothing_for_ever(void *arg)
 {
 	(void)arg;
@@ -477,6 +494,7 @@ int main(void)
 		cmocka_unit_test(child_does_not_hold_what_its_parent_holds),
 		cmocka_unit_test(
 			fork_gives_the_child_nothing_and_takes_nothing),
+		cmocka_unit_test(child_has_a_copy_of_what_is_its_parents_alone),
 		cmocka_unit_test(killed_reader_is_not_counted_any_more),
 		cmocka_unit_test(
 			next_ones_are_told_of_a_killed_writer_until_one_mends),

@@ -422,6 +422,41 @@ static void lock_of_the_dead_is_free_and_of_the_stopped_is_not(void **state)
 	assert_int_equal(fixture_lock(mine, "a", fixture_deadline()), 0);
 }
 
+/* Locks of this process, as of /proc/locks. */
+static unsigned int count_own_locks(void)
+{
+	FILE *locks = fopen("/proc/locks", "re");
+	char line[160], pid[16];
+	unsigned int n = 0;
+
+	assert_non_null(locks);
+	snprintf(pid, sizeof(pid), " %d ", (int)getpid());
+	while (fgets(line, sizeof(line), locks))
+		n += strstr(line, pid) != NULL;
+	fclose(locks);
+	return n;
+}
+
+/* Its entry of the table goes with the last lock that it holds. */
+static void who_has_waited_leaves_nothing_locked(void **state)
+{
+	char other[] = "b";
+	int ready;
+	pid_t pid = support_start(hold, &ready, &ready, 30000);
+
+	(void)state;
+	while (reclock_lock_byte(mine, other, 1) ==
+	       reclock_lock_byte(mine, "a", 1))
+		other[0]++;
+	assert_int_equal(fixture_lock(mine, other, fixture_deadline()), 0);
+	assert_int_equal(fixture_lock(mine, "a", tick_after(20 * TICK_MS)),
+			 -ETIMEDOUT);
+	assert_true(count_own_locks() > 0);
+	assert_int_equal(reclock_unlock(mine, other, 1), 0);
+	assert_int_equal(count_own_locks(), 0);
+	support_kill(&pid);
+}
+
 /* Whose value is found nowhere else in the file. */
 static void spoil(const char *value)
 {
@@ -530,6 +565,7 @@ int main(void)
 		CASE(the_last_in_a_ring_is_told_who_is_in_it),
 		CASE(rings_of_handles_are_told_too),
 		CASE(lock_of_the_dead_is_free_and_of_the_stopped_is_not),
+		CASE(who_has_waited_leaves_nothing_locked),
 		CASE(a_read_of_what_is_damaged_ends_at_its_deadline),
 		CASE(dead_waiters_are_in_no_ring),
 	};
