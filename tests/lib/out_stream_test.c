@@ -191,28 +191,39 @@ struct heard {
 	long lines, dropped;
 };
 
+/* The number between two texts, or -1. */
+static long number_in(const char *line, const char *before, const char *behind)
+{
+	size_t len = strlen(before);
+	char *end;
+	long number;
+
+	if (strncmp(line, before, len) != 0)
+		return -1;
+	number = strtol(line + len, &end, 10);
+	return end > line + len && strcmp(end, behind) == 0 ? number : -1;
+}
+
 static void count(struct heard *heard)
 {
 	char *rest = heard->text, *line;
-	long before = -1;
+	long last = -1;
 
 	while ((line = strsep(&rest, "\n")) && (*line || rest)) {
-		long number;
-		char more;
+		long number, dropped;
 
-		if (rest && rest > heard->text + 1 && rest[-2] == '\r')
-			rest[-2] = '\0'; /* of a terminal */
-		if (sscanf(line, "text %ld%c", &number, &more) == 1) {
-			assert_true(number > before);
-			before = number;
-			heard->lines++;
-		} else if (sscanf(line,
-				  "out_stream_test: %ld lines dropped: nobody "
-				  "read the%c",
-				  &number, &more) == 2) {
-			heard->dropped += number;
-		} else {
+		line[strcspn(line, "\r")] = '\0'; /* of a terminal */
+		number = number_in(line, "text ", "");
+		dropped = number_in(line, "out_stream_test: ",
+				    " lines dropped: nobody read them");
+		if (number < 0 && dropped < 0)
 			fail_msg("half a line: '%.80s'", line);
+		assert_true(dropped >= 0 || number > last);
+		if (dropped >= 0) {
+			heard->dropped += dropped;
+		} else {
+			heard->lines++;
+			last = number;
 		}
 	}
 }

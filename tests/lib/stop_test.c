@@ -377,7 +377,7 @@ static void tell_end(void)
 /* As a command that is ended by signal number; at its end it says what it does. */
 static int be_command(const char *how, const char *text)
 {
-	int number = atoi(text);
+	int number = (int)strtol(text, NULL, 10);
 
 	if (strcmp(how, "waits itself") == 0)
 		stop_exit(number);
