@@ -97,7 +97,7 @@ static void take_format(struct arguments *a)
 	for (size_t i = 0; i < sizeof(KNOWN) / sizeof(KNOWN[0]); i++) {
 		if (strcasecmp(ending, KNOWN[i].ending) != 0)
 			continue;
-		a->format = KNOWN[i].format;
+		a->format = (int)KNOWN[i].format;
 		a->ending = KNOWN[i].ending;
 		return;
 	}

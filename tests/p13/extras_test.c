@@ -345,7 +345,9 @@ static void profile_that_unpacks_without_end_is_not_kept(void **state)
 	(void)state;
 	assert_non_null(bomb);
 	memcpy(bomb, good_profile(), PROFILE);
-	memcpy(bomb, "\0\x80\x10\0", 4); /* and says so */
+	bomb[1] = BYTES >> 16; /* and says so */
+	bomb[2] = BYTES >> 8 & 255;
+	bomb[3] = BYTES & 255;
 	assert_int_equal(compress(chunk + 3, &len, bomb, BYTES), Z_OK);
 	check_chunk("iCCP", chunk, (uint32_t)len + 3,
 		    "iCCP (cannot be unpacked)");
@@ -377,7 +379,7 @@ static void many_kinds_that_are_not_kept_are_named_up_to_a_limit(void **state)
 	for (int i = 0; i < 15; i++)
 		snprintf(wanted + strlen(wanted), 10, "%s%caAa", i ? ", " : "",
 			 'a' + i);
-	strcat(wanted, " and others");
+	snprintf(wanted + strlen(wanted), 12, " and others");
 	pass_through(&in, 3, &out);
 	assert_string_equal(left_out, wanted);
 }

@@ -96,8 +96,8 @@ static void set_colours(png_structp png, png_infop info, void *arg)
 			    .green = kind->key[1],
 			    .blue = kind->key[2]};
 
-	for (uint16_t i = 0; i < COLOURS; i++)
-		palette[i] = colour_of(i);
+	for (int i = 0; i < COLOURS; i++)
+		palette[i] = colour_of((uint16_t)i);
 	if (kind->type == PNG_COLOR_TYPE_PALETTE)
 		png_set_PLTE(png, info, palette, (int)palette_size(kind));
 	if (kind->has_trns && kind->type == PNG_COLOR_TYPE_PALETTE)

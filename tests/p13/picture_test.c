@@ -263,6 +263,8 @@ static void pnm_heads_that_are_none_are_refused(void **state)
 		"P6 1 1 0\nxxx",
 		"P6 1 1 65536\nxxx",
 		"P6 99999999999 1 255\n",
+		"P6 2147483648 1 255\n",
+		"P6 00000000000000000000000000000001 1 255\nxxx",
 		"P6 1 1 255\nxx",
 		"P3 1 1 255\n1 2 3\n",
 		"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 5\nMAXVAL 255\nENDHDR\nxxxxx",
