@@ -433,8 +433,10 @@ static int be_service(FILE *to)
 
 	for (long i = 0; i < LINES; i++) {
 		fprintf(to, "text %ld\n", i);
-		fflush(to);
+		if (i % 3 == 0)
+			fflush(to);
 	}
+	fflush(to);
 	fprintf(to == stdout ? stderr : stdout, "printed\n");
 	fflush(stdout);
 	support_wait_until(has_room, &fd, 20000);

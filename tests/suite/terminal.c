@@ -172,24 +172,31 @@ static bool has_ended(void)
 	return ended >= 0;
 }
 
-/* Its processor time; -1 while it runs. */
+/* Its processor time; -1 while it runs. proc(5): the state is the first field
+ * behind the name, and the times are eleven and twelve more behind that. */
 static long idle_ticks(void)
 {
-	char path[64], state = 0;
-	unsigned long user = 0, system = 0;
+	char path[64], line[1024] = "", *field;
+	unsigned long ticks;
 	FILE *stat;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	stat = fopen(path, "re");
 	if (!stat)
 		return -1;
-	if (fscanf(stat,
-		   "%*d (%*[^)]) %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
-		   "%lu %lu",
-		   &state, &user, &system) != 3)
-		state = 0;
+	if (!fgets(line, sizeof(line), stat))
+		line[0] = '\0';
 	fclose(stat);
-	return state == 'S' ? (long)(user + system) : -1;
+	field = strrchr(line, ')');
+	if (!field || strncmp(field, ") S ", 4) != 0)
+		return -1;
+	field += 2;
+	for (int i = 0; i < 11 && field; i++)
+		field = strchr(field + 1, ' ');
+	if (!field)
+		return -1;
+	ticks = strtoul(field, &field, 10);
+	return (long)(ticks + strtoul(field, NULL, 10));
 }
 
 static void await_calm(int64_t end)
@@ -248,15 +255,15 @@ static int next_stop(int64_t patience)
 static bool is_pending(int number)
 {
 	char path[64], line[256];
-	unsigned long long set = 0, more;
+	unsigned long long set = 0;
 	FILE *status;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	status = fopen(path, "re");
 	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "SigPnd: %llx", &more) == 1 ||
-		    sscanf(line, "ShdPnd: %llx", &more) == 1)
-			set |= more;
+		if (strncmp(line, "SigPnd:", 7) == 0 ||
+		    strncmp(line, "ShdPnd:", 7) == 0)
+			set |= strtoull(line + 7, NULL, 16);
 	if (status)
 		fclose(status);
 	return set >> (number - 1) & 1;
@@ -275,8 +282,9 @@ static long type_at(long n)
 {
 	long entries = 0;
 	bool is_entry = true;
-	int status = next_stop(PATIENCE), number = 0;
+	int status, number = 0;
 
+	next_stop(PATIENCE); /* its exec */
 	if (ended >= 0)
 		return 0;
 	ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD);
@@ -364,7 +372,7 @@ static void parse(char **argv)
 		what.hangs_up |= strcmp(*argv, "hangup") == 0;
 		what.terminates |= strcmp(*argv, "term") == 0;
 		if (strncmp(*argv, "at=", 3) == 0)
-			what.at = atol(*argv + 3);
+			what.at = strtol(*argv + 3, NULL, 10);
 		if (strncmp(*argv, "ready=", 6) == 0)
 			what.ready = *argv + 6;
 		if (strncmp(*argv, "key=", 4) == 0)
