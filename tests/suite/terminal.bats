@@ -19,6 +19,7 @@ setup_file() {
 setup() {
 	mkdir "$BATS_TEST_TMPDIR/work"
 	cd "$BATS_TEST_TMPDIR/work" || return
+	export XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
 	SERVICE=0 SHORT=0 READS=0 STDOUT=1 FG='' UNREAD=''
 }
 
@@ -140,10 +141,15 @@ all_of() {
 }
 
 @test "job_dispatcher and submit_job" {
+	local dir=$ROOT/p04-posix-mq
 	# So long as its output is no log (lib/cmd/out): it ends, and says why.
-	UNREAD='exit 1' SERVICE=1 all_of running "$ROOT/p04-posix-mq/job_dispatcher"
-	start_server --ready running "$ROOT/p04-posix-mq/job_dispatcher"
-	STDOUT=0 all_of '' "$ROOT/p04-posix-mq/submit_job" --cmd='sleep 30' --wait
+	UNREAD='exit 1' SERVICE=1 all_of running "$dir/job_dispatcher"
+	start_server --ready running "$dir/job_dispatcher"
+	STDOUT=0 all_of '' "$dir/submit_job" --cmd='sleep 30' --wait
+	# The jobs, and the queue with them, are kept for the next start.
+	stop_server
+	rm /dev/mqueue/job_queue
+	"$ROOT/ipc_suite" clean
 }
 
 @test "sysv_server and sysv_client" {
