@@ -35,9 +35,10 @@ void __gcov_dump(void) __attribute__((weak));
 #define PATIENCE (100 * TICK_MS)
 
 struct stream {
-	int fd;     /* 1 or 2, */
-	int log_fd; /* or -1, or what a log writes to */
-	int error;  /* of the first write that failed */
+	int fd;       /* 1 or 2, */
+	int log_fd;   /* or -1, or what a log writes to */
+	int error;    /* of the first write that failed */
+	bool is_file; /* which has no reader to wait for */
 	bool is_stuck;
 	uint64_t dropped; /* lines */
 	size_t rest_len;  /* of a line that went out in part */
@@ -81,10 +82,13 @@ static int64_t end_of_words(void)
 }
 
 /* -ETIMEDOUT: we are to stop, and nobody reads. */
-static int write_data(int fd, const char *text, size_t len)
+static int write_data(const struct stream *stream, const char *text, size_t len)
 {
+	const int fd = stream->fd;
 	int error = 0;
 
+	if (stream->is_file)
+		return fdio_write_full(fd, text, len);
 	while (len > 0 && (!error || error == -EINTR)) {
 		ssize_t n = fdio_write_some(fd, text, len, 0);
 
@@ -199,11 +203,18 @@ static int open_log(int fd)
 
 /* ---- the streams ------------------------------------------------------------- */
 
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static int put(struct stream *stream, const char *text, size_t len)
 {
 	if (stream->log_fd >= 0)
 		return write_log(stream, text, len);
-	return write_data(stream->fd, text, len);
+	return write_data(stream, text, len);
 }
 
 /* Say so, and end: not by exit(3), which we are in, or in a write of stdio. */
@@ -298,6 +309,8 @@ void out_check_at_exit(void)
 
 	if (output_file)
 		return;
+	output.is_file = is_file(output.fd);
+	errors.is_file = is_file(errors.fd);
 	output_file = fopencookie(NULL, "w", to_output);
 	errors_file = fopencookie(NULL, "w", to_errors);
 	if (!output_file || !errors_file || atexit(check_output) != 0)
