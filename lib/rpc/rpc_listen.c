@@ -261,7 +261,9 @@ int rpc_listen_renew(struct rpc_listener *listener, mode_t mode)
 	if (error)
 		return error;
 	fdio_close(&listener->fd);
-	*listener = anew;
+	/* And no more: other threads ask for the rest (rpc_server_port()). */
+	listener->fd = anew.fd;
+	listener->file = anew.file;
 	return 1;
 }
 

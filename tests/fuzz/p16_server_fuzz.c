@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -29,12 +30,14 @@ enum { ANSWER_MS = 10000, PROCEDURES_MAX = 16 };
 
 static struct accumulator *accumulator;
 static struct rpc_server *servers[MODES];
+static pthread_t threads[MODES];
+static int stop_fd;
 static int others[MODES]; /* a connection of somebody else */
 static char paths[MODES][64];
 
 static void *serve(void *server)
 {
-	if (rpc_server_run(server, -1))
+	if (rpc_server_run(server, stop_fd))
 		abort();
 	return NULL;
 }
@@ -60,10 +63,16 @@ static int connect_to(int mode, enum rpc_transport transport)
 	return fd;
 }
 
-static void remove_sockets(void)
+static void end_servers(void)
 {
-	for (int mode = 0; mode < MODES; mode++)
-		unlink(paths[mode]);
+	const uint64_t one = 1;
+
+	if (write(stop_fd, &one, sizeof(one)) != sizeof(one))
+		abort();
+	for (int mode = 0; mode < MODES; mode++) {
+		pthread_join(threads[mode], NULL);
+		rpc_server_close(servers[mode]);
+	}
 }
 
 /* The same programs, of which no procedure is quick. */
@@ -98,14 +107,12 @@ static void start(int mode)
 		.unix_path = paths[mode],
 		.loops = mode == THREADS ? 0 : 2,
 	};
-	pthread_t thread;
 
 	snprintf(paths[mode], sizeof(paths[mode]), "/tmp/p16_fuzz.%d.%d",
 		 (int)getpid(), mode);
 	if (rpc_server_open(&servers[mode], &options) ||
-	    pthread_create(&thread, NULL, serve, servers[mode]))
+	    pthread_create(&threads[mode], NULL, serve, servers[mode]))
 		abort();
-	pthread_detach(thread);
 	others[mode] = connect_to(mode, RPC_TCP);
 }
 
@@ -165,11 +172,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static bool is_started;
 
 	if (!is_started) {
-		if (accumulator_open(&accumulator, 64, TICK_S))
+		stop_fd = eventfd(0, EFD_CLOEXEC);
+		if (stop_fd < 0 || accumulator_open(&accumulator, 64, TICK_S))
 			abort();
 		for (int mode = 0; mode < MODES; mode++)
 			start(mode);
-		atexit(remove_sockets);
+		atexit(end_servers);
 		is_started = true;
 	}
 	for (int mode = 0; mode < MODES; mode++) {

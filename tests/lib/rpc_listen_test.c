@@ -276,16 +276,18 @@ static void name_that_is_gone_is_made_anew(void **state)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct rpc_listener listener;
-	int fd;
+	int fd, fds;
 
 	(void)state;
 	assert_int_equal(rpc_listen_unix(&listener, path, 0640), 0);
+	fds = support_count_fds();
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(unlink(path), 0);
 		assert_int_equal(rpc_listen_renew(&listener, 0640), 1);
 		assert_int_equal(mode_of(path), 0640);
 		assert_int_equal(rpc_listen_renew(&listener, 0640), 0);
 	}
+	assert_int_equal(support_count_fds(), fds);
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(
