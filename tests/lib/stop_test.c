@@ -476,9 +476,10 @@ static int outgrow(void *arg)
 	sigaction(SIGXFSZ, NULL, &now);
 	if (is_ignored != (now.sa_handler == SIG_IGN))
 		return 3;
-	/* What is started gets what we were started with. */
+	/* What is started gets what we were started with. (A shell tells of who
+	 * died, which may be a file, too.) */
 	execlp("sh", "sh", "-c",
-	       "sh -c 'kill -XFSZ $$; exit 7'; [ $? = 7 ] && exit 7; exit 8",
+	       "exec 2>/dev/null; sh -c 'kill -XFSZ $$; exit 7'; [ $? = 7 ] && exit 7; exit 8",
 	       (char *)NULL);
 	return 4;
 }
