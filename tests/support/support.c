@@ -148,6 +148,16 @@ void support_need_no_valgrind(const char *why)
 	skip();
 }
 
+void support_need_no_sanitizer(const char *why)
+{
+	if (!support_is_sanitized())
+		return;
+	say("not under a sanitizer: ");
+	say(why);
+	say("\n");
+	skip();
+}
+
 static int become_nobody(void *arg)
 {
 	(void)arg;

@@ -48,8 +48,10 @@ bool support_is_sanitized(void);
 /* Whether valgrind runs us, which lacks some of the kernel's behaviour. */
 bool support_is_valgrind(void);
 
-/* Skip the case under valgrind, and say why it cannot run there. */
+/* Skip the case under valgrind, or in a build for a sanitizer, and say why it
+ * cannot run there. */
 void support_need_no_valgrind(const char *why);
+void support_need_no_sanitizer(const char *why);
 
 /* Skip the case, and say that it needs root, where this process cannot become
  * another user: the namespaces of an ordinary user have no second one. */
