@@ -135,7 +135,6 @@ static void start_stage(struct start *start, struct pipeline_stage *stage)
 		stage->is_running = true;
 		start->p->running++;
 	} else {
-		stage->pid = 0;
 		stage->error = rc;
 		stage->end = stage->start;
 		if (is_shortage(rc))

@@ -229,7 +229,7 @@ static int flush(FILE *stream)
 {
 	const char *at = stream->_IO_write_base;
 	size_t len = (size_t)(stream->_IO_write_ptr - at);
-	int error = len ? fdio_write_full(fileno(stream), at, len) : 0;
+	int error = fdio_write_full(fileno(stream), at, len);
 
 	__fpurge(stream);
 	return error;

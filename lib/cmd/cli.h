@@ -141,16 +141,16 @@ struct cli_command {
 	bool options_first; /* what stands behind the first operand is one, too,
 			     * be it --help: the words of other programs */
 	char ***behind;     /* NULL, or where the words behind -- go: another
-			 * program's, and not operands */
+			     * program's, and not operands */
 };
 
 /* Parse the command line. Returns the number of operands, which are argv[1] and
- * so on now, a NULL behind them; words may stand in any order, and one that has no
- * letter behind its dashes is an operand: -5, or "-(5 + 3)". --help and --version exit 0; what is not accepted is
- * one line and exit 2. Also opens 0, 1 and 2 where they are closed (lib/fdio)
- * and has standard output checked at exit (lib/cmd/out); SIGCHLD is at its
- * default from then on. Call it first in main(); of a word of a larger command,
- * argv[0] is that word. */
+ * so on now, a NULL behind them; words may stand in any order, and one that has
+ * no letter behind its dashes is an operand: -5, or "-(5 + 3)". --help and
+ * --version exit 0; what is not accepted is one line and exit 2. Also opens 0, 1
+ * and 2 where they are closed (lib/fdio), has standard output checked at exit
+ * (lib/cmd/out) and SIGCHLD at its default. Call it first in main(); of a word of
+ * a larger command, argv[0] is that word. */
 int cli_parse(const struct cli_command *command, int argc, char **argv);
 
 /* The core of it, for fuzz targets: no --help, no words of argp and nothing

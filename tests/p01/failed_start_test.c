@@ -1,5 +1,5 @@
 /* A fork or a pipe fails halfway through the start, or a stop is asked for:
- * nothing is left of it.
+ * nothing is left of it. And which thread starts what.
  * Linked with --wrap for child_spawn and fdio_pipe, which fail when a countdown
  * is over. */
 #include "tests/p01/fixture.h"
@@ -143,6 +143,8 @@ static void failed_pipe_halfway_leaves_nothing_running(void **state)
 		add_argv(f, "sleep", "100", NULL);
 	pipe_countdown = 7;
 	assert_start_fails(f, -EMFILE);
+	assert_int_equal(f->stages[6].error, -EMFILE);
+	assert_int_equal(f->stages[6].pid, 0);
 }
 
 /* The stages between which a stop is asked for; -1: never. */
@@ -216,6 +218,18 @@ static void signals_are_for_the_callers_thread(void **state)
 	assert_int_equal(handling_thread, getpid());
 }
 
+static void one_by_one_has_no_second_starter(void **state)
+{
+	struct fixture *f = *state;
+
+	while (f->p.n < 50)
+		add_argv(f, "true", NULL, NULL);
+	f->p.one_by_one = true;
+	helper_spawns = 0;
+	run(f);
+	assert_int_equal(helper_spawns, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +247,7 @@ int main(void)
 		CASE(stop_during_the_start_leaves_nothing_running),
 		CASE(stop_after_the_last_stage_is_heeded),
 		CASE(signals_are_for_the_callers_thread),
+		CASE(one_by_one_has_no_second_starter),
 		CASE(stop_before_the_first_stage_starts_none),
 	};
 

@@ -68,6 +68,7 @@ static void missing_program_lets_its_neighbours_end(void **state)
 	run(f);
 	assert_int_equal(f->stages[1].error, -ENOENT);
 	assert_int_equal(f->stages[1].pid, 0);
+	assert_int_equal(f->stages[1].end, f->stages[1].start);
 	assert_int_equal(code_of(f, 0), 128 + SIGPIPE);
 	assert_int_equal(code_of(f, 1), 127);
 	assert_int_equal(pipeline_exit_code(&f->p, false), 0);

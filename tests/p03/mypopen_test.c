@@ -111,6 +111,7 @@ static void streams_are_byte_oriented(void **state)
 /* The gate that a command waits at, as its descriptor GATE; the handler opens it
  * when it has run some times. */
 #define GATE "9"
+enum { GATE_FD = 9 };
 static int gate[2], ticks;
 
 static void open_gate_at_the_third_tick(int number)
@@ -130,7 +131,7 @@ static void start_ticking(void)
 						 open_gate_at_the_third_tick};
 
 	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
-	assert_int_equal(dup2(gate[0], atoi(GATE)), atoi(GATE));
+	assert_int_equal(dup2(gate[0], GATE_FD), GATE_FD);
 	ticks = 0;
 	interrupt_start();
 	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
@@ -141,7 +142,7 @@ static void stop_ticking(void)
 	interrupt_stop();
 	close(gate[0]);
 	close(gate[1]);
-	close(atoi(GATE));
+	close(GATE_FD);
 }
 
 /* More than the pipe holds, so that it waits in the middle of it. */
@@ -184,8 +185,10 @@ static void *open_and_close_while_cancelled(void *has_closed)
 	FILE *stream;
 
 	pthread_cancel(pthread_self());
+	stream = mypopen("exit 3", "no mode");
+	*(bool *)has_closed = !stream;
 	stream = mypopen("exit 3", "r");
-	*(bool *)has_closed = stream && WEXITSTATUS(mypclose(stream)) == 3;
+	*(bool *)has_closed &= stream && WEXITSTATUS(mypclose(stream)) == 3;
 	pthread_testcancel();
 	return NULL;
 }

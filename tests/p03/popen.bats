@@ -35,6 +35,12 @@ setup() {
 	assert_output "${ours//myp/p}"
 }
 
+@test "what cannot be printed is told as C would write it" {
+	touch $'\0019'
+	run ../test_mypopen
+	assert_line --index 1 'Read: \0019\nfile1.txt\nfile2.txt\n'
+}
+
 @test "a command that fails makes a check fail" {
 	mkdir ../bin
 	printf '#!/bin/sh\nexec /bin/false\n' >../bin/ls
