@@ -12,6 +12,7 @@
 
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
+#include "lib/cmd/out.h"
 #include "lib/cmd/stop.h"
 #include "lib/mqlimit.h"
 #include "lib/objname.h"
@@ -381,10 +382,11 @@ int main(int argc, char **argv)
 		    settings.target.queue);
 	if (error == -EPROTONOSUPPORT)
 		target_die_journal(&settings.target, error);
-	if (settings.dispatcher.out->error)
+	if (settings.dispatcher.out->error &&
+	    !out_is_excused(settings.dispatcher.out->error))
 		die_errno(settings.dispatcher.out->error,
 			  "cannot write to standard output");
-	if (error)
+	if (error && !out_is_excused(error))
 		die_errno(error, "cannot go on with queue '%s'",
 			  settings.target.queue);
 	return settings.has_failed ? 1 : 0;

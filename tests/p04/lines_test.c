@@ -182,6 +182,7 @@ static void closing_waits_for_a_reader_until_the_deadline(void **state)
 	fill_outlet();
 	put("text\nmore\n");
 	assert_int_equal(lines_close(&lines, tick_after(10 * TICK_MS)), 0);
+	fdio_close(&in);
 	assert_int_equal(lines_open(&lines, &outlet, &in), 0);
 	put("lost\n");
 	assert_int_equal(lines_close(&lines, tick_after(10 * TICK_MS)),
