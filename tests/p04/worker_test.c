@@ -531,6 +531,7 @@ static void a_command_that_cannot_be_started_has_not_ended(void **state)
 	struct rlimit old, few;
 
 	(void)state;
+	support_need_no_valgrind("it takes descriptors of its own");
 	prepare("exit 3");
 	before = support_count_fds();
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
