@@ -265,7 +265,7 @@ int lock_test_ring(const struct arguments *a)
 		.go = {-1, -1},
 		.deadline = tick_after(a->timeout_ns),
 	};
-	pid_t pid[RING_MAX];
+	pid_t pid[RING_MAX] = {0};
 	sigset_t all, before;
 	int error;
 

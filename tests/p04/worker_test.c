@@ -542,7 +542,7 @@ static void a_command_that_cannot_be_started_has_not_ended(void **state)
 
 		assert_int_equal(record_note_outcome(record, RECORD_PENDING),
 				 0);
-		few.rlim_cur = (rlim_t)(before + more);
+		few.rlim_cur = (rlim_t)before + (rlim_t)more;
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 		error = worker_start(&worker, &pid);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);

@@ -14,8 +14,9 @@
 static struct role_plan plan(uint32_t producers, uint32_t consumers,
 			     uint64_t items)
 {
-	return (struct role_plan){
-		.members = {producers, consumers}, .items = items, .is_quiet = true};
+	return (struct role_plan){.members = {producers, consumers},
+				  .items = items,
+				  .is_quiet = true};
 }
 
 static void start(struct crew *crew, const struct role_plan *plan,

@@ -81,10 +81,12 @@ static void check_file(struct job *job, const uint8_t *wanted)
 /* Twice, as the command does to compare. */
 static void check(struct job *job, uint32_t channels, unsigned int workers)
 {
-	struct picture picture = {.shape = {37, 150, channels}};
+	static struct picture picture;
 	struct crew_job crew = {.workers = workers};
-	uint8_t *pixels = fixture_pixels(&picture.shape, channels), *wanted;
+	uint8_t *pixels, *wanted;
 
+	picture = (struct picture){.shape = {37, 150, channels}};
+	pixels = fixture_pixels(&picture.shape, channels);
 	job->picture = &picture;
 	assert_int_equal(job_init(job), 0);
 	memcpy(job->source, pixels, image_bytes(&picture.shape));

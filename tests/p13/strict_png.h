@@ -120,7 +120,7 @@ static inline uint8_t *strict_png_read(const void *file, size_t len,
 	assert_int_equal(at + 12, len);
 	raw_len = (image_row_bytes(shape) + 1) * shape->height;
 	raw = malloc(raw_len);
-	pixels = malloc(image_bytes(shape));
+	pixels = calloc(1, image_bytes(shape));
 	assert_true(raw && pixels);
 	strict_png_inflate(stream, stream_len, raw, raw_len);
 	strict_png_unfilter(shape, raw, pixels);
