@@ -79,7 +79,7 @@ static bool append(struct outlet *outlet, const char *text, int n)
 int outlet_say(struct outlet *outlet, const char *format, ...)
 {
 	const size_t before = outlet->held;
-	char line[1024], note[64];
+	char line[1024], note[64] = "";
 	va_list args;
 	int n;
 
