@@ -225,13 +225,13 @@ int rpc_conn_answer_taken(struct rpc_conn *conn, struct rpc_scratch *scratch)
  * the most connections, then who came last. */
 static bool goes_first(struct rpc_conn *a, struct rpc_conn *b)
 {
-	struct rpc_share *share = &a->conns->share;
+	const struct rpc_share *share = &a->conns->share;
 	bool a_proved =
 		atomic_load_explicit(&a->is_proved, memory_order_relaxed);
 	bool b_proved =
 		atomic_load_explicit(&b->is_proved, memory_order_relaxed);
-	uint32_t a_has = *rpc_share_count(share, a->owner);
-	uint32_t b_has = *rpc_share_count(share, b->owner);
+	uint32_t a_has = rpc_share_get(share, a->owner);
+	uint32_t b_has = rpc_share_get(share, b->owner);
 
 	if (a_proved != b_proved)
 		return b_proved;
@@ -373,7 +373,7 @@ static void enlist(struct rpc_conns *conns, struct rpc_conn *conn)
 {
 	push_conn(&conns->living, conn);
 	conns->n++;
-	++*rpc_share_count(&conns->share, conn->owner);
+	rpc_share_add(&conns->share, conn->owner, 1);
 	conn->number = atomic_fetch_add_explicit(&conns->accepted, 1,
 						 memory_order_relaxed);
 	atomic_fetch_add_explicit(&conns->open, 1, memory_order_relaxed);
@@ -382,7 +382,7 @@ static void enlist(struct rpc_conns *conns, struct rpc_conn *conn)
 static void forget(struct rpc_conns *conns, struct rpc_conn *conn)
 {
 	conns->n--;
-	--*rpc_share_count(&conns->share, conn->owner);
+	rpc_share_add(&conns->share, conn->owner, -1);
 }
 
 int rpc_conn_open(struct rpc_conns *conns, int fd, const struct rpc_peer *peer)
@@ -486,7 +486,7 @@ bool rpc_conn_evict(struct rpc_conns *conns)
 	for (struct rpc_conn *c = conns->living; c; c = c->next) {
 		idle_at =
 			atomic_load_explicit(&c->idle_at, memory_order_relaxed);
-		share = *rpc_share_count(&conns->share, c->owner);
+		share = rpc_share_get(&conns->share, c->owner);
 		is_one_leaving |= c->is_evicted;
 		if (idle_at == 0 || c->fd < 0 || c->is_evicted ||
 		    share < largest ||

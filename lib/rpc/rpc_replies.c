@@ -90,9 +90,9 @@ static void forget(struct rpc_replies *replies, struct slot *slot)
 	*at = slot->chain;
 	replies->bytes -= slot->reply_bytes;
 	if (slot->owner) {
-		--*rpc_share_count(&replies->slots_of, slot->owner);
-		*rpc_share_count(&replies->bytes_of, slot->owner) -=
-			(uint32_t)slot->reply_bytes;
+		rpc_share_add(&replies->slots_of, slot->owner, -1);
+		rpc_share_add(&replies->bytes_of, slot->owner,
+			      -(int64_t)slot->reply_bytes);
 	}
 	free(slot->reply);
 	slot->reply = NULL;
@@ -181,7 +181,7 @@ static void make_slot(struct rpc_replies *replies, uint64_t owner)
 {
 	size_t free = replies->max_slots - replies->used;
 
-	if (owner && *rpc_share_count(&replies->slots_of, owner) >= free)
+	if (owner && rpc_share_get(&replies->slots_of, owner) >= free)
 		forget_own(replies, owner);
 }
 
@@ -200,7 +200,7 @@ static int begin_new(struct rpc_replies *replies, uint64_t owner,
 	slot->is_busy = true;
 	slot->owner = owner;
 	if (owner)
-		++*rpc_share_count(&replies->slots_of, owner);
+		rpc_share_add(&replies->slots_of, owner, 1);
 	bucket = bucket_of(replies, key, key_bytes);
 	slot->chain = *bucket;
 	*bucket = slot;
@@ -241,7 +241,7 @@ int rpc_replies_begin(struct rpc_replies *replies, uint64_t owner,
 static void make_bytes(struct rpc_replies *replies, uint64_t owner,
 		       size_t bytes)
 {
-	while (owner && *rpc_share_count(&replies->bytes_of, owner) + bytes >
+	while (owner && rpc_share_get(&replies->bytes_of, owner) + bytes >
 				replies->max_bytes - replies->bytes)
 		if (!forget_own(replies, owner))
 			return;
@@ -262,8 +262,7 @@ static int keep(struct rpc_replies *replies, struct slot *slot, uint8_t *copy,
 	slot->is_busy = false;
 	replies->bytes += bytes;
 	if (slot->owner)
-		*rpc_share_count(&replies->bytes_of, slot->owner) +=
-			(uint32_t)bytes;
+		rpc_share_add(&replies->bytes_of, slot->owner, (int64_t)bytes);
 	enter_queue(replies, slot);
 	return 0;
 }

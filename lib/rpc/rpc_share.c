@@ -1,4 +1,4 @@
-/* rpc_share.c - FNV-1a for names, a multiplication with a secret for buckets. */
+/* rpc_share.c - FNV-1a for names, multiplications with secrets for buckets. */
 #include "lib/rpc/rpc_share.h"
 
 #include <netinet/in.h>
@@ -10,10 +10,12 @@
 void rpc_share_init(struct rpc_share *share)
 {
 	memset(share, 0, sizeof(*share));
-	if (getrandom(&share->seed, sizeof(share->seed), GRND_NONBLOCK) !=
-	    sizeof(share->seed))
-		share->seed = (uint64_t)tick_now();
-	share->seed |= 1;
+	if (getrandom(share->seeds, sizeof(share->seeds), GRND_NONBLOCK) !=
+	    sizeof(share->seeds))
+		for (int row = 0; row < RPC_SHARE_ROWS; row++)
+			share->seeds[row] = (uint64_t)tick_now() << row * 8;
+	for (int row = 0; row < RPC_SHARE_ROWS; row++)
+		share->seeds[row] |= 1;
 }
 
 static uint64_t hash(uint64_t h, const void *bytes, size_t n)
@@ -41,9 +43,27 @@ uint64_t rpc_share_owner(const struct rpc_peer *peer)
 	return h ? h : 1;
 }
 
-uint32_t *rpc_share_count(struct rpc_share *share, uint64_t owner)
+static size_t bucket_of(uint64_t owner, uint64_t seed)
 {
-	uint64_t h = (owner ^ share->seed >> 32) * share->seed;
+	return (owner ^ seed >> 32) * seed >> 40 & (RPC_SHARE_BUCKETS - 1);
+}
 
-	return &share->counts[h >> 40 & (RPC_SHARE_BUCKETS - 1)];
+uint32_t rpc_share_get(const struct rpc_share *share, uint64_t owner)
+{
+	uint32_t least = UINT32_MAX;
+
+	for (int row = 0; row < RPC_SHARE_ROWS; row++) {
+		size_t bucket = bucket_of(owner, share->seeds[row]);
+
+		if (share->counts[row][bucket] < least)
+			least = share->counts[row][bucket];
+	}
+	return least;
+}
+
+void rpc_share_add(struct rpc_share *share, uint64_t owner, int64_t n)
+{
+	for (int row = 0; row < RPC_SHARE_ROWS; row++)
+		share->counts[row][bucket_of(owner, share->seeds[row])] +=
+			(uint32_t)n;
 }

@@ -122,12 +122,10 @@ static struct rpc_udp_envelope *take_spare(struct rpc_udp *datagram,
 					   uint64_t owner)
 {
 	struct rpc_udp_envelope *spare = NULL;
-	uint32_t *waiting;
 
 	pthread_mutex_lock(&datagram->lock);
-	waiting = rpc_share_count(&datagram->waiting, owner);
-	if (*waiting < datagram->n_spare) {
-		++*waiting;
+	if (rpc_share_get(&datagram->waiting, owner) < datagram->n_spare) {
+		rpc_share_add(&datagram->waiting, owner, 1);
 		spare = datagram->spare;
 		datagram->spare = spare->next;
 		datagram->n_spare--;
@@ -142,7 +140,7 @@ static void put_spare(struct rpc_udp_envelope *envelope)
 	uint64_t owner = rpc_share_owner(&envelope->peer);
 
 	pthread_mutex_lock(&datagram->lock);
-	--*rpc_share_count(&datagram->waiting, owner);
+	rpc_share_add(&datagram->waiting, owner, -1);
 	envelope->next = datagram->spare;
 	datagram->spare = envelope;
 	datagram->n_spare++;
