@@ -211,6 +211,36 @@ static void other_children_are_left_to_the_caller(void **state)
 	assert_int_equal(child_exit_code(status), 9);
 }
 
+static int pause_for_ever(void *arg)
+{
+	(void)arg;
+	pause();
+	return 0;
+}
+
+/* Which another process may have by now. */
+static void number_of_a_stage_that_has_ended_is_not_signalled(void **state)
+{
+	struct fixture *f = *state;
+	int status;
+	pid_t other;
+
+	add_argv(f, "true", NULL, NULL);
+	add_argv(f, "sleep", "100", NULL);
+	start(f);
+	assert_int_equal(waitid(P_PID, (id_t)f->stages[0].pid, &(siginfo_t){0},
+				WEXITED | WNOWAIT),
+			 0);
+	assert_int_equal(pipeline_reap(&f->p), 1);
+	assert_int_equal(child_fork(pause_for_ever, NULL, &other), 0);
+	f->stages[0].pid = other;
+	pipeline_kill(&f->p, SIGINT);
+	assert_int_equal(pipeline_end(&f->p, LIMIT_S * TICK_S), 0);
+	kill(other, SIGKILL);
+	assert_int_equal(child_wait(other, limit(), &status), 0);
+	assert_int_equal(child_exit_code(status), 128 + SIGKILL);
+}
+
 static void end_kills_what_ignores_sigterm(void **state)
 {
 	struct fixture *f = *state;
@@ -289,6 +319,7 @@ int main(void)
 		CASE(ignored_sigchld_is_echild_and_no_failure_to_run),
 		CASE(ending_under_an_ignored_sigchld_is_no_error),
 		CASE(other_children_are_left_to_the_caller),
+		CASE(number_of_a_stage_that_has_ended_is_not_signalled),
 		CASE(end_kills_what_ignores_sigterm),
 		CASE(end_reaches_what_is_stopped),
 	};
