@@ -14,6 +14,7 @@
 #include "lib/frame.h"
 #include "lib/rng.h"
 #include "p02-fifo/message.h"
+#include "tests/support/hasty.h"
 
 static void client_gets_its_answers(void **state)
 {
@@ -283,19 +284,6 @@ static void fifo_in_the_place_of_a_killed_clients_is_left_alone(void **state)
 }
 
 /* ---- its own name ---- */
-
-int64_t __real_tick_after(int64_t timeout_ns);
-int64_t __wrap_tick_after(int64_t timeout_ns);
-
-/* What a server started meanwhile does each second it does soon: so a promise of
- * one second is kept easily, and by nothing that comes more seldom. */
-static bool is_hasty;
-
-int64_t __wrap_tick_after(int64_t timeout_ns)
-{
-	return __real_tick_after(is_hasty && timeout_ns == TICK_S ? 10 * TICK_MS
-								  : timeout_ns);
-}
 
 static void start_hasty(struct fixture *f)
 {

@@ -3,6 +3,7 @@
 #include "tests/p05/fixture.h"
 
 #include "lib/identity.h"
+#include "tests/support/hasty.h"
 
 /* ---- the end of a server ---- */
 
@@ -233,19 +234,6 @@ static void reply_to_another_namespace_is_kept_while_it_may_be_fetched(
 }
 
 /* ---- what is removed under a living server ---- */
-
-int64_t __real_tick_after(int64_t timeout_ns);
-int64_t __wrap_tick_after(int64_t timeout_ns);
-
-/* What a server started meanwhile does each second it does soon: so a promise of
- * one second is kept easily, and by nothing that comes more seldom. */
-static bool is_hasty;
-
-int64_t __wrap_tick_after(int64_t timeout_ns)
-{
-	return __real_tick_after(is_hasty && timeout_ns == TICK_S ? 10 * TICK_MS
-								  : timeout_ns);
-}
 
 static void start_hasty(struct fixture *f)
 {
