@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -259,6 +260,18 @@ int fdio_check_trusted(int fd)
 	if (st.st_uid != geteuid() && st.st_uid != 0)
 		return -EPERM;
 	return st.st_mode & (S_IWGRP | S_IWOTH) ? -EPERM : 0;
+}
+
+int fdio_lock(int fd, int operation, int64_t deadline)
+{
+	while (flock(fd, operation | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (tick_is_over(deadline))
+			return -ETIMEDOUT;
+		tick_sleep_until(tick_after(TICK_MS));
+	}
+	return 0;
 }
 
 int fdio_set_cloexec(int fd, bool on)

@@ -64,6 +64,11 @@ int fdio_open_std(void);
  * device is 0. Who owns a folder above can still put another file there. */
 int fdio_check_trusted(int fd);
 
+/* flock(2) with a deadline, which it does not know: asked again every millisecond.
+ * operation is LOCK_SH or LOCK_EX. Handlers that run do not end it. Returns 0,
+ * -ETIMEDOUT, or another -errno. */
+int fdio_lock(int fd, int operation, int64_t deadline);
+
 int fdio_set_cloexec(int fd, bool on);
 int fdio_set_nonblock(int fd, bool on);
 

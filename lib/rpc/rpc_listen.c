@@ -126,15 +126,13 @@ int rpc_listen_inet(struct rpc_listener *listener, enum rpc_transport transport,
  * moment can both replace a dead one's socket, and the second wins. */
 static int lock_directory(const char *path)
 {
-	const int64_t deadline = tick_after(2 * TICK_S);
 	char copy[PATH_MAX];
 	int fd;
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) &&
-	       errno == EWOULDBLOCK && !tick_is_over(deadline))
-		tick_sleep_until(tick_after(5 * TICK_MS));
+	if (fd >= 0)
+		fdio_lock(fd, LOCK_EX, tick_after(2 * TICK_S));
 	return fd;
 }
 

@@ -22,19 +22,6 @@
  * stopped. */
 #define PATIENCE_NS (10 * TICK_S)
 
-/* flock(2) knows no deadline: ask again every millisecond. */
-static int lock_until(int fd, int operation, int64_t deadline)
-{
-	while (flock(fd, operation | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK)
-			return -errno;
-		if (tick_is_over(deadline))
-			return -ETIMEDOUT;
-		tick_sleep_until(tick_after(TICK_MS));
-	}
-	return 0;
-}
-
 /* ---- names ---------------------------------------------------------------- */
 
 /* "12.job" with suffix ".job" is 12; anything else 0. */
@@ -201,7 +188,7 @@ static int open_head(int dir, bool create)
 
 	if (fd >= 0 || errno != ENOENT || !create)
 		return fd < 0 ? -errno : fd;
-	error = lock_until(dir, LOCK_EX, tick_after(PATIENCE_NS));
+	error = fdio_lock(dir, LOCK_EX, tick_after(PATIENCE_NS));
 	if (error)
 		return error;
 	/* Another dispatcher may have been quicker. */
@@ -335,7 +322,7 @@ int journal_next_id(struct journal *journal, uint64_t *id)
 	struct journal_head head;
 	int error;
 
-	error = lock_until(journal->head, LOCK_EX, tick_after(PATIENCE_NS));
+	error = fdio_lock(journal->head, LOCK_EX, tick_after(PATIENCE_NS));
 	if (error)
 		return error;
 	error = read_head(journal->head, &head);
@@ -363,7 +350,7 @@ int journal_last_id(const struct journal *journal, uint64_t *id)
 
 int journal_enter(struct journal *journal)
 {
-	return lock_until(journal->dir, LOCK_SH, tick_after(PATIENCE_NS));
+	return fdio_lock(journal->dir, LOCK_SH, tick_after(PATIENCE_NS));
 }
 
 void journal_leave(struct journal *journal)

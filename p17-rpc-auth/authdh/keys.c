@@ -16,9 +16,6 @@
 #include <unistd.h>
 
 #include "lib/fdio.h"
-#include "lib/tick.h"
-
-#define LOCK_POLL_NS (10 * TICK_MS)
 
 /* ---- reading ---- */
 
@@ -309,7 +306,7 @@ int keys_store_secret(const struct keys_entry *entry, const char *path,
 static int lock_directory(const char *path, int64_t deadline)
 {
 	char copy[PATH_MAX];
-	int fd;
+	int fd, error;
 
 	if (strlen(path) >= sizeof(copy))
 		return -ENAMETOOLONG;
@@ -317,19 +314,10 @@ static int lock_directory(const char *path, int64_t deadline)
 	fd = open_file(dirname(copy), O_DIRECTORY);
 	if (fd < 0)
 		return fd;
-	while (flock(fd, LOCK_EX | LOCK_NB)) {
-		int error = -errno;
-
-		if (error == -EWOULDBLOCK && !tick_is_over(deadline))
-			error = tick_sleep_until(tick_after(LOCK_POLL_NS));
-		else if (error == -EWOULDBLOCK)
-			error = -ETIMEDOUT;
-		if (error) {
-			close(fd);
-			return error;
-		}
-	}
-	return fd;
+	error = fdio_lock(fd, LOCK_EX, deadline);
+	if (error)
+		fdio_close(&fd);
+	return error ? error : fd;
 }
 
 static int merge(struct keys *keys, const struct keys_entry *entry)

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "lib/fdio.h"
-#include "lib/tick.h"
 
 enum { DIGITS = 20 };
 
@@ -52,19 +51,6 @@ static int open_file(const char *path, int flags)
 	return error ? error : fd;
 }
 
-/* Anybody who may read the file can keep its lock. */
-static int lock(int fd, int64_t deadline)
-{
-	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		if (errno != EWOULDBLOCK)
-			return -errno;
-		if (tick_is_over(deadline))
-			return -ETIMEDOUT;
-		tick_sleep_until(tick_after(TICK_MS));
-	}
-	return 0;
-}
-
 int session_read(const char *path, uint64_t *revision)
 {
 	int fd = open_file(path, O_RDONLY), error;
@@ -85,7 +71,8 @@ int session_note(const char *path, uint64_t revision, int64_t deadline)
 
 	if (fd < 0)
 		return fd;
-	error = lock(fd, deadline);
+	/* Anybody who may read the file can keep its lock. */
+	error = fdio_lock(fd, LOCK_EX, deadline);
 	if (!error)
 		error = parse(fd, &now);
 	if (!error && now < revision) {

@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/tick.h"
 #include "tests/support/scratch.h"
 
 enum { CHILD_MS = 20000 };
@@ -259,6 +261,33 @@ static void what_another_user_has_is_not_trusted(void **state)
 	scratch_remove(&scratch);
 }
 
+/* ---- locks ---- */
+
+static void lock_is_waited_for_until_the_deadline(void **state)
+{
+	struct scratch scratch;
+	int64_t until;
+	int fds[2];
+
+	(void)state;
+	scratch_make(&scratch);
+	for (int i = 0; i < 2; i++) {
+		fds[i] = open(scratch_path(&scratch, "file"),
+			      O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		assert_true(fds[i] >= 0);
+	}
+	assert_int_equal(fdio_lock(fds[0], LOCK_EX, 0), 0);
+	until = tick_after(5 * TICK_MS);
+	assert_int_equal(fdio_lock(fds[1], LOCK_EX, until), -ETIMEDOUT);
+	assert_true(tick_is_over(until));
+	assert_int_equal(fdio_lock(fds[1], LOCK_SH, 0), -ETIMEDOUT);
+	assert_int_equal(fdio_lock(fds[0], LOCK_SH, 0), 0);
+	assert_int_equal(fdio_lock(fds[1], LOCK_SH, TICK_NEVER), 0);
+	close_both(fds);
+	assert_int_equal(fdio_lock(fds[0], LOCK_EX, TICK_NEVER), -EBADF);
+	scratch_remove(&scratch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +299,7 @@ int main(void)
 		cmocka_unit_test(flags_are_set_and_cleared),
 		cmocka_unit_test(what_others_may_write_is_not_trusted),
 		cmocka_unit_test(what_another_user_has_is_not_trusted),
+		cmocka_unit_test(lock_is_waited_for_until_the_deadline),
 	};
 
 	return SUPPORT_MAIN(tests);
