@@ -101,6 +101,13 @@ on_terminal() {
 				}
 				exit 96
 			}
+			proc await_start {} {
+				for {set i 0} {$i < 3000} {incr i} {
+					if {[exec ps -o state= -p [exp_pid]] eq "S"} return
+					after 10
+				}
+				exit 95
+			}
 		END
 		cat
 		cat <<-'END'
@@ -122,6 +129,7 @@ on_terminal() {
 		spawn ./mypipe --shell {trap 'echo first; exit 1' INT; echo up
 			while :; do sleep 0.05; done} {trap '' INT; cat; exit 7}
 		await "up\r"
+		await_start
 		send "\003"
 	END
 	assert_equal "$status" 7
