@@ -153,7 +153,6 @@ int check_stored(const struct raft_stored *stored)
 
 	if (!is_number(stored->term) ||
 	    !is_place(stored->snapshot_index, stored->snapshot_term) ||
-	    stored->snapshot_term > stored->term ||
 	    !stored->snapshot_index != !stored->snapshot_bytes ||
 	    !is_number(stored->snapshot_bytes))
 		return -EBADMSG;

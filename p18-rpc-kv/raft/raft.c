@@ -88,6 +88,8 @@ int raft_open(const struct raft_options *options,
 		return error;
 	}
 	configure_refresh(raft, 0);
+	/* The snapshot was durable before the term was. */
+	election_follow(raft, stored->snapshot_term, 0);
 	election_wait(raft);
 	*opened = raft;
 	return 0;

@@ -217,10 +217,12 @@ struct raft_stored {
 };
 
 /* -EINVAL (options), -EBADMSG (this was never a log: a gap after the snapshot,
- * terms that go back or beyond stored->term, a list of members that is none).
- * Entries that the snapshot covers are welcome. If the log ends before the
+ * terms that go back, entries beyond stored->term, a list of members that is
+ * none). Entries that the snapshot covers are welcome. If the log ends before the
  * snapshot, or has an entry of another term in its place, a crash came between
- * the two: the first write begins the log anew. */
+ * the two: the first write begins the log anew. So does one that came before
+ * stored->term reached the snapshot's: that is our term then, in which we have
+ * voted for nobody, as a vote is durable before it is given. */
 int raft_open(const struct raft_options *options,
 	      const struct raft_stored *stored, struct raft **opened);
 

@@ -396,6 +396,22 @@ static void a_log_that_a_crash_left_behind_begins_anew(void **state)
 	close_server(&s);
 }
 
+static void a_snapshot_that_overtook_the_term_brings_it(void **state)
+{
+	(void)state;
+	assert_int_equal(open_with(2, "233", 7, 6), 0);
+	assert_int_equal(s.status.term, 6);
+	assert_int_equal(s.status.last, 7);
+	/* Written before anything else of that term is. */
+	assert_true(s.output.write->has_vote);
+	assert_int_equal(s.output.write->term, 6);
+	assert_int_equal(s.output.write->vote, 0);
+	close_server(&s);
+	assert_int_equal(open_with(8, "", 7, 5), 0);
+	assert_null(s.output.write);
+	close_server(&s);
+}
+
 static void what_never_was_a_log_is_refused(void **state)
 {
 	(void)state;
@@ -405,7 +421,6 @@ static void what_never_was_a_log_is_refused(void **state)
 	assert_int_equal(open_with(8, "346", 7, 3), -EBADMSG); /* term is 5 */
 	assert_int_equal(open_with(0, "333", 7, 3), -EBADMSG);
 	assert_int_equal(open_with(8, "033", 7, 3), -EBADMSG);
-	assert_int_equal(open_with(8, "", 7, 6), -EBADMSG);
 	assert_int_equal(open_with(8, "", 7, 0), -EBADMSG);
 	assert_int_equal(open_with(UINT64_MAX, "11", 7, 3), -EBADMSG);
 	assert_int_equal(open_with(8, "2", 7, 3), -EBADMSG);
@@ -434,6 +449,7 @@ int main(void)
 		cmocka_unit_test(only_what_was_applied_can_be_forgotten),
 		cmocka_unit_test(a_log_goes_on_from_its_snapshot),
 		cmocka_unit_test(a_log_that_a_crash_left_behind_begins_anew),
+		cmocka_unit_test(a_snapshot_that_overtook_the_term_brings_it),
 		cmocka_unit_test(what_never_was_a_log_is_refused),
 	};
 
