@@ -1,13 +1,13 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # of tests/run-all
-# What `make test` leaves to `make test-long`: valgrind and breaks of code that
-# was not touched, and what a test file says in its head or its tags.
+# What `make test` leaves to `make test-long`: sanitizers, valgrind and breaks of
+# code that was not touched, and what a test file says in its head or its tags.
 #
 # Touched is what differs from BASE, work tree included. Without BASE it is what
-# the last 20 commits changed, of these the 6 folders that were changed last:
+# the last 20 commits changed, of these the 3 folders that were changed last:
 # that is the same for everybody who has this commit, as a merge base is not (in
 # a clone of what has landed, it is the commit itself).
 
-TOUCHED_COMMITS=20 TOUCHED_MOST=6
+TOUCHED_COMMITS=20 TOUCHED_MOST=3
 
 # Sets TOUCHED (words: p01 … p18, lib, suite, scripts), in TOUCHED_TOO what was
 # touched and is too much for one run, and in CHANGED the files.

@@ -350,7 +350,7 @@ commit() {
 	git -c user.name=x -c user.email=x@y commit -q -m "$1"
 }
 
-@test "valgrind and breaks are for folders that the last commits touched" {
+@test "sanitizers, valgrind and breaks are for what the last commits touched" {
 	local n
 	unit p01/a_test 'assert_true(1);'
 	unit p02/a_test 'assert_true(1);'
@@ -362,16 +362,22 @@ commit() {
 		echo "$n" >p02-fifo/fifo.c
 		commit "$n"
 	done
-	run_all 0 '6 passed, 0 failed'
+	run_all 0 '5 passed, 0 failed'
 	assert_line 'touched since 20 commits: p02'
-	assert_line 'left to make test-long: valgrind on the others, 1 breaks of p01'
+	assert_line 'left to make test-long: sanitizers and valgrind on the others, 1 breaks of p01'
 	assert_line --regexp '^ok    p02/a_test \(valgrind\)'
-	refute_line --regexp '^ok    p01/a_test \(valgrind\)'
+	assert_line --regexp '^ok    p02/a_test \(asan\)'
+	assert_line --regexp '^ok    p01/a_test '
+	refute_line --regexp '^ok    p01/a_test \('
+	assert [ ! -e build/asan/tests/p01/a_test ]
+	# In CI the sanitizers are for all.
+	CI=true run_all 0 '6 passed, 0 failed'
+	assert_line --regexp '^ok    p01/a_test \(asan\)'
 	# What is not committed is touched, too, and a commit can be named.
 	mkdir -p tests/p01 && touch tests/p01/b_fixture.h
 	run_all 0 '8 passed, 0 failed'
 	assert_line 'touched since 20 commits: p01 p02'
-	BASE=HEAD run_all 0 '6 passed, 0 failed'
+	BASE=HEAD run_all 0 '5 passed, 0 failed'
 	assert_line 'touched since HEAD: p01'
 	BASE=nowhere run -2 tests/run-all
 	assert_one_line_error "$output" run-all
@@ -382,7 +388,7 @@ commit() {
 	refute_output --partial 'left to'
 }
 
-@test "valgrind and breaks are for what is built of changed files" {
+@test "sanitizers, valgrind and breaks are for what is built of changed files" {
 	unit p01/a_test 'assert_true(1);'
 	unit p01/b_test 'assert_true(1);'
 	mkdir -p p01-pipe/breaks
@@ -392,20 +398,20 @@ commit() {
 	# Neither by text and command tests,
 	echo '@test "c" { true; }' >tests/p01/c.bats
 	touch p01-pipe/README.md
-	BASE=HEAD run_all 0 '5 passed, 0 failed'
-	assert_line 'left to make test-long: valgrind on the others, 2 breaks of p01'
+	BASE=HEAD run_all 0 '3 passed, 0 failed'
+	assert_line 'left to make test-long: sanitizers and valgrind on the others, 2 breaks of p01'
 	# nor by another test;
 	unit p01/b_test 'assert_true(2);'
-	BASE=HEAD run_all 0 '7 passed, 0 failed'
+	BASE=HEAD run_all 0 '6 passed, 0 failed'
 	assert_line --regexp '^ok    p01/b_test \(valgrind\)'
-	refute_line --regexp '^ok    p01/a_test \(valgrind\)'
+	refute_line --regexp '^ok    p01/a_test \('
 	git checkout -q tests/p01/b_test.c
 	# by the patch, that break alone, and by the chapter's code all.
 	echo >>p01-pipe/breaks/two.patch
 	rm -f order
-	BASE=HEAD run_all 0 '6 passed, 0 failed'
+	BASE=HEAD run_all 0 '4 passed, 0 failed'
 	assert_equal "$(<order)" 'breaks p01-pipe/breaks/two.patch'
-	assert_line 'left to make test-long: valgrind on the others, 1 breaks of p01'
+	assert_line 'left to make test-long: sanitizers and valgrind on the others, 1 breaks of p01'
 	touch p01-pipe/pipe.c
 	BASE=HEAD run_all 0 '8 passed, 0 failed'
 	# Who cannot say what its breaks are about is run.
@@ -422,7 +428,7 @@ commit() {
 	echo >>scripts/check-docs
 	unit p01/a_test 'assert_true(2);'
 	BASE=HEAD run_all 0 '2 passed, 0 failed'
-	assert_line 'left to make test-long: valgrind on the others, p01/a.bats'
+	assert_line 'left to make test-long: sanitizers and valgrind on the others, p01/a.bats'
 	mkdir -p tests/p01/fix/deep && touch tests/p01/fix/deep/file
 	BASE=HEAD run_all 0 '3 passed, 0 failed'
 	rm -r tests/p01/fix
@@ -431,7 +437,7 @@ commit() {
 	run_all 0 '3 passed, 0 failed' --long
 }
 
-@test "no more than six folders are touched, those that changed last" {
+@test "no more than three folders are touched, those that changed last" {
 	local folder
 	for folder in p01 p02 p03 p04 p05; do
 		mkdir -p $folder-x/breaks
@@ -443,10 +449,10 @@ commit() {
 		mkdir -p $folder && touch $folder/note
 		commit $folder
 	done
-	run_all 0 '3 passed, 0 failed'
-	assert_line 'touched since 20 commits: p04 scripts p05 suite lib p01'
-	assert_line 'touched too, but longer ago: p02 p03'
-	assert_line 'left to make test-long: valgrind on the others, 1 breaks of p02, 1 breaks of p03'
+	run_all 0 '2 passed, 0 failed'
+	assert_line 'touched since 20 commits: p04 scripts p05'
+	assert_line 'touched too, but longer ago: suite lib p01 p02 p03'
+	assert_line 'left to make test-long: sanitizers and valgrind on the others, 1 breaks of p01, 1 breaks of p02, 1 breaks of p03'
 	BASE=HEAD~8 run_all 0 '5 passed, 0 failed'
 }
 
@@ -466,11 +472,11 @@ commit() {
 	END
 	commit first
 	printf '# bats file_tags=long\n@test "z" { true; }\n' >tests/p02/d.bats
-	BASE=HEAD run_all 0 '4 passed, 0 failed'
+	BASE=HEAD run_all 0 '3 passed, 0 failed'
 	assert_line 'touched since HEAD: p02'
-	assert_line 'left to make test-long: valgrind on the others, lib/b_test, p01/a.bats, p01/b.bats, 2 cases of p01/c.bats, 1 cases of p02/d.bats'
+	assert_line 'left to make test-long: sanitizers and valgrind on the others, lib/b_test, p01/a.bats, p01/b.bats, 2 cases of p01/c.bats, 1 cases of p02/d.bats'
 	echo >>tests/p01/a.bats
-	BASE=HEAD run_all 0 '6 passed, 0 failed'
+	BASE=HEAD run_all 0 '5 passed, 0 failed'
 	run_all 0 '11 passed, 0 failed' --long
 	refute_output --partial 'left to'
 }
