@@ -37,6 +37,7 @@ setup() {
 @test "what was printed as inserted is there after kill -9" {
 	./mmapdb create mydata.db --size=1MB
 	for i in {1..5}; do
+		rm -f out
 		./mmapdb insert mydata.db "user:$i" "value $i" >out 3>&- &
 		wait_for_line out '^Inserted at offset [0-9]+$' 20
 		kill -9 $! 2>/dev/null || true
@@ -96,6 +97,7 @@ insert_many() {
 @test "of an insert that is killed at any time there is all or nothing" {
 	./mmapdb create mydata.db --size=1MB
 	for i in {1..10}; do
+		rm -f out
 		./mmapdb insert mydata.db "user:$i" "value $i" >out 3>&- &
 		sleep "0.00$((i - 1))"
 		kill -9 $! 2>/dev/null || true
