@@ -17,8 +17,7 @@
 #include "lib/identity.h"
 #include "lib/sysv.h"
 #include "lib/tick.h"
-#include "p13-shm-image/crew_death.h"
-#include "p13-shm-image/crew_stall.h"
+#include "p13-shm-image/crew_watch.h"
 #include "p13-shm-image/crew_worker.h"
 
 /* What the master knows. */
@@ -168,7 +167,7 @@ static int make_good(struct master *master, unsigned int worker, int status)
 	struct crew_loss loss;
 	int error;
 
-	error = crew_death_settle(master->job, master->set, worker, &loss);
+	error = crew_watch_settle(master->job, master->set, worker, &loss);
 	if (error)
 		return error;
 	if (master->started == master->job->workers + CREW_SPARES)
@@ -249,7 +248,7 @@ static void tell_progress(struct master *master)
  * up and write. */
 static int kill_stalled(struct master *master)
 {
-	int64_t step = crew_stall_begin(&master->stall);
+	int64_t step = crew_watch_begin(&master->stall);
 	int64_t most = master->job->stall_ns ? master->job->stall_ns
 					     : CREW_STALL_S * TICK_S;
 
@@ -258,7 +257,7 @@ static int kill_stalled(struct master *master)
 
 		if (!master->pid[i] || master->is_stalled[i])
 			continue;
-		still = crew_stall_look(&master->stall, master->job,
+		still = crew_watch_look(&master->stall, master->job,
 					master->set, i, step);
 		if (still < 0)
 			return (int)still;
@@ -276,7 +275,7 @@ static int watch(struct master *master)
 {
 	int owed = 0, n;
 
-	crew_stall_begin(&master->stall);
+	crew_watch_begin(&master->stall);
 	while (master->running > 0) {
 		n = sysv_sem_op(
 			master->set, CREW_NEWS, -1, 0,

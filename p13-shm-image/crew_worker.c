@@ -101,7 +101,7 @@ static void move(const struct crew_worker *worker, uint32_t gate)
 {
 	struct crew_slot *slot = &worker->job->board->slot[worker->number];
 
-	/* Relaxed: crew_stall_look() compares them, and no more. */
+	/* Relaxed: crew_watch_look() compares them, and no more. */
 	atomic_store_explicit(&slot->gate, gate, memory_order_relaxed);
 	atomic_fetch_add_explicit(&slot->moves, 1, memory_order_relaxed);
 }
@@ -118,7 +118,7 @@ static int put_down(const struct crew_worker *worker, unsigned int stage,
 	};
 
 	/* Publishes the rows; pairs with the acquire in
-	 * crew_death_settle() and is_ready(), and for the next stage with the
+	 * crew_watch_settle() and is_ready(), and for the next stage with the
 	 * gate. */
 	atomic_store_explicit(&board->band[stage][band], 2 * worker->number + 1,
 			      memory_order_release);

@@ -1,5 +1,5 @@
 $(call library,shm_image,p13-shm-image,segment.c crew.c crew_worker.c \
-	crew_death.c crew_stall.c job.c image/source.c image/picture.c \
+	crew_watch.c job.c image/source.c image/picture.c \
 	image/extra.c image/png_in.c image/pnm_in.c image/gauss.c image/blur.c \
 	image/filter.c image/stripe.c image/png_out.c image/pnm_out.c,\
 	libpng zlib)

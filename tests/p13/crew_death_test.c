@@ -9,8 +9,7 @@
 #include "lib/sysv.h"
 #include "lib/tick.h"
 #include "p13-shm-image/crew.h"
-#include "p13-shm-image/crew_death.h"
-#include "p13-shm-image/crew_stall.h"
+#include "p13-shm-image/crew_watch.h"
 #include "p13-shm-image/crew_worker.h"
 #include "tests/p13/crew_ground.h"
 
@@ -121,7 +120,7 @@ static void worker_that_ends_before_its_work_is_an_error(void **state)
 static void stop_of_the_master_is_not_counted(void **state)
 {
 	struct crew_stall stall = {.looked = tick_now() - 10 * TICK_S};
-	int64_t step = crew_stall_begin(&stall);
+	int64_t step = crew_watch_begin(&stall);
 
 	(void)state;
 	assert_in_range(step, 1, TICK_S / 4);
@@ -166,18 +165,18 @@ static void band_that_was_done_but_not_counted_is_counted(void **state)
 	ground->board.band[1][5] = 2 * 1 + 1;
 	ground->board.band[1][6] = 2 * 2 + 1; /* of another worker */
 	ground->board.slot[1].stage = 1;
-	assert_int_equal(crew_death_settle(&job, set, 1, &loss), 0);
+	assert_int_equal(crew_watch_settle(&job, set, 1, &loss), 0);
 	assert_false(loss.is_held);
 	assert_int_equal(semctl(set, CREW_GATE + 1, GETVAL), 9);
 	ground->board.band[1][7] = 2 * 1 + 1;
-	assert_int_equal(crew_death_settle(&job, set, 1, &loss), 0);
+	assert_int_equal(crew_watch_settle(&job, set, 1, &loss), 0);
 	assert_int_equal(semctl(set, CREW_GATE, GETVAL), 1);
 	assert_int_equal(semctl(set, CREW_GATE + 1, GETVAL), 8);
 	/* The last stage may have been first. */
 	assert_int_equal(sysv_sem_op(set, CREW_TALLY + 1, 1, 0, TICK_NEVER), 0);
 	ground->board.band[0][5] = 2 * 1 + 1;
 	ground->board.slot[1].stage = 0;
-	assert_int_equal(crew_death_settle(&job, set, 1, &loss), 0);
+	assert_int_equal(crew_watch_settle(&job, set, 1, &loss), 0);
 	assert_int_equal(semctl(set, CREW_GATE, GETVAL), 0);
 	assert_int_equal(semctl(set, CREW_GATE + 1, GETVAL), 8);
 	assert_int_equal(semctl(set, 0, IPC_RMID), 0);

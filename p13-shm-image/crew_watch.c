@@ -1,0 +1,79 @@
+/* crew_watch.c - what workers leave on the board, read by the master.
+ *
+ * Between two instructions a worker may die. What it leaves is a band marked as
+ * taken (half made: to be made again), or one marked as done that its semaphore
+ * does not know of yet. The tally tells: it moves in the same semop as the gate.
+ *
+ * Each worker counts its moves. Time alone says nothing: who waits for others is
+ * right not to move, and is told from one that was stopped on the way through by
+ * the gate, which is open then. */
+#include "p13-shm-image/crew_watch.h"
+
+#include <errno.h>
+#include <sys/sem.h>
+
+#include "lib/sysv.h"
+#include "lib/tick.h"
+#include "p13-shm-image/crew_worker.h"
+
+enum { STEP_MAX_MS = 250 };
+
+int crew_watch_settle(const struct crew_job *job, int set, unsigned int worker,
+		      struct crew_loss *loss)
+{
+	uint32_t bands = crew_bands(job->rows);
+	/* Relaxed: it ended before we were told. */
+	uint32_t last_stage = atomic_load_explicit(
+		&job->board->slot[worker].stage, memory_order_relaxed);
+	int done = 0, counted;
+
+	loss->is_held = 0;
+	for (unsigned int stage = 0; stage < job->stages; stage++) {
+		for (uint32_t band = 0; band < bands; band++) {
+			uint32_t state = atomic_load_explicit(
+				&job->board->band[stage][band],
+				memory_order_acquire);
+
+			if (state == 2 * worker)
+				*loss = (struct crew_loss){stage, band, 1};
+			done += state == 2 * worker + 1;
+		}
+	}
+	counted = semctl(set, (int)(CREW_TALLY + worker), GETVAL);
+	if (counted < 0)
+		return -errno;
+	if (done == counted)
+		return 0;
+	/* One at most, and of the stage it came to last. */
+	return sysv_sem_op(set, (unsigned short)(CREW_GATE + last_stage), -1, 0,
+			   tick_after(TICK_S));
+}
+
+int64_t crew_watch_begin(struct crew_stall *stall)
+{
+	int64_t now = tick_now(), step = now - stall->looked;
+
+	stall->looked = now;
+	return step < STEP_MAX_MS * TICK_MS ? step : STEP_MAX_MS * TICK_MS;
+}
+
+int64_t crew_watch_look(struct crew_stall *stall, const struct crew_job *job,
+			int set, unsigned int worker, int64_t step_ns)
+{
+	const struct crew_slot *slot = &job->board->slot[worker];
+	/* Relaxed: nothing else is read because of them. */
+	uint32_t moves =
+		atomic_load_explicit(&slot->moves, memory_order_relaxed);
+	uint32_t gate = atomic_load_explicit(&slot->gate, memory_order_relaxed);
+	int is_closed =
+		gate ? semctl(set, (int)(CREW_GATE + gate - 1), GETVAL) : 0;
+
+	if (is_closed < 0)
+		return -errno;
+	if (moves != stall->moves[worker] || is_closed)
+		stall->still_ns[worker] = 0;
+	else
+		stall->still_ns[worker] += step_ns;
+	stall->moves[worker] = moves;
+	return stall->still_ns[worker];
+}
