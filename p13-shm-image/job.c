@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "lib/tick.h"
-#include "p13-shm-image/image/png_out.h"
-#include "p13-shm-image/image/pnm_out.h"
+#include "p13-shm-image/image/png.h"
+#include "p13-shm-image/image/pnm.h"
 
 enum { ALIGN = 4096 };
 

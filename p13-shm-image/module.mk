@@ -1,7 +1,7 @@
 $(call library,shm_image,p13-shm-image,segment.c crew.c crew_worker.c \
 	crew_watch.c job.c image/source.c image/picture.c \
-	image/extra.c image/png_in.c image/pnm_in.c image/gauss.c image/blur.c \
-	image/filter.c image/stripe.c image/png_out.c image/pnm_out.c,\
+	image/extra.c image/png.c image/pnm.c image/gauss.c image/blur.c \
+	image/filter.c image/stripe.c,\
 	libpng zlib)
 # Apart, for its fuzz target; it ends the process, and is not installed.
 $(call library,shm_image_arguments,p13-shm-image,cmd/arguments.c,,shm_image)

@@ -28,7 +28,7 @@
 #include "lib/tick.h"
 #include "p13-shm-image/bench/contest.h"
 #include "p13-shm-image/image/picture.h"
-#include "p13-shm-image/image/pnm_out.h"
+#include "p13-shm-image/image/pnm.h"
 
 enum { ROUNDS = 5, WORDS = 10, DIFFERENCE_MAX = 60, LARGE = 2 << 20 };
 

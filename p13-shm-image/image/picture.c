@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "p13-shm-image/image/png_in.h"
-#include "p13-shm-image/image/pnm_in.h"
+#include "p13-shm-image/image/png.h"
+#include "p13-shm-image/image/pnm.h"
 
 int picture_say(struct picture *picture, const char *words)
 {

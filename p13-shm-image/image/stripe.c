@@ -5,7 +5,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "p13-shm-image/image/png_out.h"
+#include "p13-shm-image/image/png.h"
 
 enum { FILTER_PAETH = 4, RAW_DEFLATE = -15, MEMORY = 9 };
 

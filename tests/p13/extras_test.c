@@ -8,7 +8,7 @@
 
 #include "p13-shm-image/image/extra.h"
 #include "p13-shm-image/image/picture.h"
-#include "p13-shm-image/image/png_out.h"
+#include "p13-shm-image/image/png.h"
 #include "p13-shm-image/image/stripe.h"
 
 enum { SIZE = 8, PROFILE = 400 };

@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "lib/fdio.h"
-#include "p13-shm-image/image/pnm_out.h"
+#include "p13-shm-image/image/pnm.h"
 #include "p13-shm-image/job.h"
 #include "tests/p13/fixture.h"
 #include "tests/p13/strict_png.h"

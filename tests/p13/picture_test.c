@@ -10,8 +10,8 @@
 
 #include "p13-shm-image/image/filter.h"
 #include "p13-shm-image/image/picture.h"
-#include "p13-shm-image/image/png_out.h"
-#include "p13-shm-image/image/pnm_out.h"
+#include "p13-shm-image/image/png.h"
+#include "p13-shm-image/image/pnm.h"
 #include "tests/p13/fixture.h"
 #include "tests/p13/strict_png.h"
 

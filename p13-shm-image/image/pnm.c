@@ -1,10 +1,12 @@
-#include "p13-shm-image/image/pnm_in.h"
+#include "p13-shm-image/image/pnm.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- reading ---- */
 
 enum { WORD_MAX = 32 };
 
@@ -203,4 +205,25 @@ int pnm_in_read(struct picture *picture, uint8_t *pixels, uint32_t until)
 		picture->rows_read++;
 	}
 	return 0;
+}
+
+/* ---- writing ---- */
+
+size_t pnm_out_head(char *to, const struct image_shape *shape, bool wants_pam)
+{
+	static const char *const kind[] = {"", "GRAYSCALE", "GRAYSCALE_ALPHA",
+					   "RGB", "RGB_ALPHA"};
+	int len;
+
+	if (wants_pam || image_has_alpha(shape))
+		len = snprintf(to, PNM_OUT_HEAD_MAX,
+			       "P7\nWIDTH %u\nHEIGHT %u\nDEPTH %u\nMAXVAL 255\n"
+			       "TUPLTYPE %s\nENDHDR\n",
+			       shape->width, shape->height, shape->channels,
+			       kind[shape->channels]);
+	else
+		len = snprintf(to, PNM_OUT_HEAD_MAX, "P%d\n%u %u\n255\n",
+			       shape->channels == 3 ? 6 : 5, shape->width,
+			       shape->height);
+	return (size_t)len;
 }

@@ -1,12 +1,17 @@
-/* png_out.h - what stands around the stripes of a PNG file. */
-#ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_PNG_OUT_H
-#define UNIXIPC_P13_SHM_IMAGE_IMAGE_PNG_OUT_H
+/* png.h - PNG: read by libpng, all kinds of it made 8 bits a channel, which is for
+ * picture.c alone; and what stands around the stripes of a file that is written. */
+#ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_PNG_H
+#define UNIXIPC_P13_SHM_IMAGE_IMAGE_PNG_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "p13-shm-image/image/picture.h"
 #include "p13-shm-image/image/stripe.h"
+
+int png_in_open(struct picture *picture, uint64_t max_pixels);
+int png_in_read(struct picture *picture, uint8_t *pixels, uint32_t until);
+void png_in_close(struct picture *picture);
 
 enum { PNG_OUT_FRAME = 12, PNG_OUT_TAIL = 2 * PNG_OUT_FRAME + 4 };
 
