@@ -8,6 +8,7 @@
 #include "lib/tick.h"
 #include "p13-shm-image/image/png.h"
 #include "p13-shm-image/image/pnm.h"
+#include "p13-shm-image/pages.h"
 
 enum { ALIGN = 4096 };
 
@@ -110,7 +111,7 @@ static int encode(const struct job *job, uint32_t first, uint32_t end)
 	uint32_t band = first / crew_band_rows(job->out.height);
 	uint8_t *to = job->encoded + job->head_bytes + band * job->stripe_room;
 
-	segment_touch(&job->segment, to, job->stripe_room, true);
+	pages_touch(&job->segment, to, job->stripe_room, true);
 	return stripe_encode(&job->out,
 			     pixels_after(job, (int)job->filters - 1), first,
 			     end, job->level, to, &job->stripe[band]);
@@ -131,13 +132,13 @@ static void touch_rows(const struct job *job, unsigned int stage,
 	size_t out = image_row_bytes(is_filter ? &job->filter[stage].out
 					       : &job->out);
 
-	segment_touch(&job->segment,
-		      pixels_after(job, (int)stage - 1) + first * in,
-		      (end - first) * in, false);
+	pages_touch(&job->segment,
+		    pixels_after(job, (int)stage - 1) + first * in,
+		    (end - first) * in, false);
 	if (is_filter)
-		segment_touch(&job->segment,
-			      pixels_after(job, (int)stage) + first * out,
-			      (end - first) * out, true);
+		pages_touch(&job->segment,
+			    pixels_after(job, (int)stage) + first * out,
+			    (end - first) * out, true);
 }
 
 static int work(void *arg, unsigned int stage, uint32_t first, uint32_t end)
@@ -172,9 +173,8 @@ static int64_t feed(void *arg)
 	int64_t start = cpu_ns();
 	int error;
 
-	segment_touch(&job->segment,
-		      job->source + picture->rows_read * row_bytes,
-		      (rows < left ? rows : left) * row_bytes, true);
+	pages_touch(&job->segment, job->source + picture->rows_read * row_bytes,
+		    (rows < left ? rows : left) * row_bytes, true);
 	error = picture_read_until(picture, job->source,
 				   picture->rows_read + rows);
 	job->load_ns += cpu_ns() - start;

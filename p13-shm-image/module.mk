@@ -1,4 +1,4 @@
-$(call library,shm_image,p13-shm-image,segment.c crew.c crew_worker.c \
+$(call library,shm_image,p13-shm-image,segment.c pages.c crew.c crew_worker.c \
 	crew_watch.c job.c image/source.c image/picture.c \
 	image/extra.c image/png.c image/pnm.c image/gauss.c image/blur.c \
 	image/filter.c image/stripe.c,\

@@ -8,7 +8,6 @@
 #ifndef UNIXIPC_P13_SHM_IMAGE_SEGMENT_H
 #define UNIXIPC_P13_SHM_IMAGE_SEGMENT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct segment {
@@ -21,16 +20,6 @@ struct segment {
  * segment_explain()), -ENOMEM, with nothing left. */
 int segment_make(struct segment *segment, size_t bytes);
 void segment_drop(struct segment *segment);
-
-/* Have this part of it in the caller's page table before it is read or
- * written: one call for many page faults, of which each costs as much as
- * blurring a few hundred pixels. What is to be written comes in large pages of
- * 2 MB, all those that have a byte of this part, where the kernel has such: 25
- * of them are 50 MB, which are else 12288 page faults, for each process again.
- * It needs no privilege and no hugetlbfs, but Linux 6.1 (before 5.14 nothing is
- * done at all). What is there already stays as it is. */
-void segment_touch(const struct segment *segment, const void *begin,
-		   size_t bytes, bool is_written);
 
 /* Which limit stood in the way, for people: "larger than kernel.shmmax
  * (4096 bytes)". buf is returned. */

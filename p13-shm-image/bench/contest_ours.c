@@ -14,6 +14,7 @@
 #include "lib/tick.h"
 #include "p13-shm-image/crew.h"
 #include "p13-shm-image/job.h"
+#include "p13-shm-image/pages.h"
 
 static struct picture picture;
 static struct job job;
@@ -51,7 +52,7 @@ static void load(uint32_t size)
 	error = job_init(&job);
 	if (error)
 		die_errno(error, "cannot make a segment");
-	segment_touch(&job.segment, job.source, bytes, true);
+	pages_touch(&job.segment, job.source, bytes, true);
 	if (fdio_read_full(STDIN_FILENO, job.source, bytes) != (ssize_t)bytes)
 		die("the pixels do not come");
 }

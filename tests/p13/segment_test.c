@@ -8,6 +8,7 @@
 #include <sys/shm.h>
 #include <unistd.h>
 
+#include "p13-shm-image/pages.h"
 #include "p13-shm-image/segment.h"
 #include "tests/support/leftover.h"
 
@@ -25,8 +26,8 @@ static void segment_keeps_its_bytes_when_pages_become_large(void **state)
 	assert_int_equal((uintptr_t)at % LARGE, 0);
 	for (size_t i = 0; i < segment.bytes; i += 1000)
 		at[i] = (uint8_t)(i / 1000);
-	segment_touch(&segment, at + 100, BYTES, true);
-	segment_touch(&segment, at, segment.bytes, false);
+	pages_touch(&segment, at + 100, BYTES, true);
+	pages_touch(&segment, at, segment.bytes, false);
 	for (size_t i = 0; i < segment.bytes; i += 1000)
 		assert_int_equal(at[i], (uint8_t)(i / 1000));
 	assert_int_equal(at[1], 0);
@@ -56,11 +57,11 @@ static void touch_makes_the_large_page_whole_from_any_byte_of_it(void **state)
 	(void)state;
 	assert_int_equal(segment_make(&segment, 3 * LARGE), 0);
 	at = segment.at;
-	segment_touch(&segment, at + LARGE + 5000, 1, true);
+	pages_touch(&segment, at + LARGE + 5000, 1, true);
 	assert_int_equal(is_whole(at + LARGE, LARGE), is_whole(at, LARGE));
-	segment_touch(&segment, at + 2 * LARGE - 1, 1, false);
+	pages_touch(&segment, at + 2 * LARGE - 1, 1, false);
 	assert_false(is_whole(at + 2 * LARGE, LARGE));
-	segment_touch(&segment, at + 3 * LARGE - 1, 1, true);
+	pages_touch(&segment, at + 3 * LARGE - 1, 1, true);
 	assert_int_equal(is_whole(at + 2 * LARGE, LARGE), is_whole(at, LARGE));
 	segment_drop(&segment);
 }
