@@ -75,9 +75,9 @@ struct crew_job {
 	uint32_t rows;
 	unsigned int stages, workers;
 	enum crew_schedule schedule;
-	/* In a worker: make rows first … end-1. Returns 0 or -errno. */
-	int (*work)(void *arg, unsigned int stage, uint32_t first,
-		    uint32_t end);
+	/* In this worker: make rows first … end-1. Returns 0 or -errno. */
+	int (*work)(void *arg, unsigned int worker, unsigned int stage,
+		    uint32_t first, uint32_t end);
 	/* In the master: bring more rows of what the first stage reads. Returns
 	 * how many there are now, from the top, or -errno, which ends the run.
 	 * Called again until it is all of them. NULL: they are there. */
@@ -96,8 +96,7 @@ struct crew_job {
 	 * there, or will not be there in a moment; may be NULL. */
 	void (*note_set)(int id, bool is_there);
 	void *arg;
-	int64_t stall_ns;    /* a band may take that long; 0: CREW_STALL_S */
-	unsigned int killed; /* this worker kills itself in its first band; 0 */
+	int64_t stall_ns; /* a band may take that long; 0: CREW_STALL_S */
 };
 
 /* How many rows a band has; depends on rows alone, so that what is made of a

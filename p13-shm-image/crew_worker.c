@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/sem.h>
-#include <unistd.h>
 
 #include "lib/sysv.h"
 #include "lib/tick.h"
@@ -158,14 +157,12 @@ static int do_band(const struct crew_worker *worker, unsigned int stage,
 
 	/* Relaxed: looked at when we are dead. */
 	atomic_store_explicit(&slot->stage, stage, memory_order_relaxed);
-	if (job->killed == worker->number)
-		kill(getpid(), SIGKILL);
 	error = stage == 0 ? wait_for_rows(worker, end) : 0;
 	if (error)
 		return error;
 	move(worker, 0);
 	start = tick_now();
-	error = job->work(job->arg, stage, first, end);
+	error = job->work(job->arg, worker->number, stage, first, end);
 	slot->busy_ns[stage] += tick_now() - start;
 	slot->bands++;
 	return error ? error : put_down(worker, stage, band);

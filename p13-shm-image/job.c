@@ -1,6 +1,7 @@
 #include "p13-shm-image/job.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -141,10 +142,13 @@ static void touch_rows(const struct job *job, unsigned int stage,
 			    (end - first) * out, true);
 }
 
-static int work(void *arg, unsigned int stage, uint32_t first, uint32_t end)
+static int work(void *arg, unsigned int worker, unsigned int stage,
+		uint32_t first, uint32_t end)
 {
 	const struct job *job = ((const struct context *)arg)->job;
 
+	if (worker == job->killed)
+		raise(SIGKILL);
 	touch_rows(job, stage, first, end);
 	if (stage == job->filters)
 		return encode(job, first, end);

@@ -29,6 +29,7 @@ struct job {
 	unsigned int filters;
 	int level;
 	enum job_format format;
+	unsigned int killed; /* this worker kills itself in its first band; 0 */
 
 	/* Set by job_init(): */
 	struct filter filter[JOB_FILTERS_MAX];

@@ -123,10 +123,10 @@ static void check(const struct arguments *a)
 	    S_ISREG(in.st_mode) && in.st_dev == out.st_dev &&
 	    in.st_ino == out.st_ino)
 		die_usage("%s and %s are the same file", a->input, a->output);
-	if (a->crew.killed > a->crew.workers)
+	if (a->job.killed > a->crew.workers)
 		die_usage("--kill=%u: accepted is 1 to %u, the number of "
 			  "workers",
-			  a->crew.killed, a->crew.workers);
+			  a->job.killed, a->crew.workers);
 }
 
 static const char doc[] =
@@ -171,7 +171,7 @@ static int parse(struct arguments *a, arguments_parser *parser, int argc,
 		       "Run it once more with one worker, to compare "
 		       "(default)"),
 		CLI_OFF("no-compare", 0, &a->compares, "Do not"),
-		CLI_COUNT("kill", 0, "K", &crew->killed, 1, CREW_WORKERS_MAX,
+		CLI_COUNT("kill", 0, "K", &job->killed, 1, CREW_WORKERS_MAX,
 			  "Have worker K killed in its first rows, and see "
 			  "them done again"),
 		CLI_DURATION("stall-timeout", 0, "TIME", &crew->stall_ns,
@@ -211,7 +211,7 @@ int arguments_parse(struct arguments *arguments, arguments_parser *parser,
 		return n;
 	arguments->input = argv[1];
 	arguments->output = n > 1 ? argv[2] : NULL;
-	arguments->has_workers = crew->workers || crew->killed;
+	arguments->has_workers = crew->workers || arguments->job.killed;
 	if (!crew->workers)
 		crew->workers = 2;
 	if (arguments->job.filters == 0)

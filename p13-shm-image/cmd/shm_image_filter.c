@@ -268,6 +268,7 @@ static void compare(struct arguments *arguments, struct report *report)
 	int error;
 
 	job_forget(&arguments->job);
+	arguments->job.killed = 0;
 	start = tick_now();
 	report_begin(report);
 	error = job_run(&arguments->job, &alone);

@@ -127,7 +127,7 @@ static void check(const struct arguments *arguments)
 	must(job->level >= 0 && job->level <= 9);
 	must(arguments->format >= -1 && arguments->format <= JOB_PAM);
 	must(crew->workers >= 1 && crew->workers <= CREW_WORKERS_MAX);
-	must(crew->killed <= crew->workers);
+	must(job->killed <= crew->workers);
 	must(crew->schedule <= CREW_STATIC);
 	must(crew->stall_ns >= TICK_S);
 }

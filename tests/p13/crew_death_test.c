@@ -73,17 +73,6 @@ static void worker_that_is_stopped_at_a_gate_is_replaced(void **state)
 	assert_int_equal(ground->ends, 2);
 }
 
-static void worker_can_be_told_to_kill_itself(void **state)
-{
-	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct crew_job job = job_of(ground, 3, CREW_STATIC);
-
-	job.killed = 2;
-	assert_int_equal(crew_run(&job), 0);
-	assert_all_done(ground, 1, 1);
-	assert_int_equal(ground->deaths, 1);
-}
-
 static void rows_that_kill_everybody_are_given_up(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
@@ -188,7 +177,6 @@ int main(void)
 		CASE(rows_of_a_killed_worker_are_done_again),
 		CASE(rows_of_a_stopped_worker_are_done_again),
 		CASE(worker_that_is_stopped_at_a_gate_is_replaced),
-		CASE(worker_can_be_told_to_kill_itself),
 		CASE(rows_that_kill_everybody_are_given_up),
 		CASE(workers_that_die_everywhere_are_given_up),
 		CASE(worker_that_ends_before_its_work_is_an_error),

@@ -129,11 +129,12 @@ static inline void look_before(struct ground *ground, unsigned int stage,
 }
 
 /* Counts each row, and looks whether those that it may read are there. */
-static inline int work(void *arg, unsigned int stage, uint32_t first,
-		       uint32_t end)
+static inline int work(void *arg, unsigned int worker, unsigned int stage,
+		       uint32_t first, uint32_t end)
 {
 	struct ground *ground = arg;
 
+	(void)worker;
 	if (stage > 0)
 		look_before(ground, stage, first, end);
 	if (ground->reach && stage == 0 &&
