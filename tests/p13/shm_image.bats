@@ -266,11 +266,15 @@ kill_in_container() {
 		unshare --pid --fork --kill-child --mount-proc \
 		./shm_image_filter large.ppm other.png --sigma=100 \
 		--no-compare --filter={blur,blur,blur,blur}
+	# Its master, so that it lasts until we have looked.
+	master=$(children "$SERVER")
+	kill -STOP "$master"
 	make_picture 20 20 >in.ppm
 	./shm_image_filter in.ppm out.png >/dev/null
 	run "$ROOT/ipc_suite" clean
 	[[ $(ipcs -s | grep -c ^0x) == 1 ]] || fail 'its set is gone'
 	[[ $(ipcs -m) == *dest* ]] || fail 'it does not run any more'
+	kill -CONT "$master"
 	wait_until 60 is_ended "${SERVER_PID[other]}"
 	stop_server other
 	assert_equal "$status" 0
