@@ -16,10 +16,10 @@ make_picture() {
 
 # A run that takes a while: start_long_run NAME [OPTION…].
 start_long_run() {
-	[[ -e large.ppm ]] || make_picture 1000 1000 >large.ppm
+	[[ -e large.ppm ]] || make_picture 3000 3000 >large.ppm
 	start_server --ready 'Worker 2. Processing' --name "$1" \
 		./shm_image_filter large.ppm "$1.png" --sigma=100 \
-		--filter={blur,blur,blur,blur,blur,blur,blur,blur} "${@:2}"
+		-fblur{,,,,,,,,,} "${@:2}"
 }
 
 # assert_refused STATUS REGEX ARGUMENT…: one line like REGEX, nothing written.
