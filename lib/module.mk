@@ -32,7 +32,7 @@ TEST_LDFLAGS_lib/out_table_test := \
 	-Wl,--wrap=calloc,--wrap=reallocarray,--wrap=vasprintf
 TEST_LDFLAGS_lib/mqlimit_test := -Wl,--wrap=getrlimit
 TEST_LDFLAGS_lib/progress_test := -Wl,--wrap=tick_now
-TEST_LDFLAGS_lib/rpc_lookup_test := -Wl,--wrap=tick_now
+TEST_LDFLAGS_lib/rpc_lookup_test := -Wl,--wrap=tick_now,--wrap=pthread_join
 TEST_LDFLAGS_lib/sysv_test := -Wl,--wrap=tick_sleep_until,--wrap=semget
 TEST_LDFLAGS_lib/stop_test := -Wl,--wrap=ppoll
 TEST_LDFLAGS_lib/child_test := -Wl,--wrap=syscall

@@ -65,21 +65,15 @@ static void *resolve(void *arg)
 	return NULL;
 }
 
-static int start(struct question *question)
+static int start(struct question *question, pthread_t *thread)
 {
-	pthread_attr_t attributes;
-	pthread_t thread;
 	sigset_t all, old;
-	int error = pthread_attr_init(&attributes);
+	int error;
 
-	if (error)
-		return -error;
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&thread, &attributes, resolve, question);
+	error = pthread_create(thread, NULL, resolve, question);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attributes);
 	return -error;
 }
 
@@ -98,19 +92,19 @@ static int copy(struct rpc_address *addresses, const struct addrinfo *found)
 	return n;
 }
 
-/* The answer of the thread, if it comes in time. */
-static int await(struct question *question, struct rpc_address *addresses,
-		 int64_t deadline, int *error)
+/* The answer of the thread, if it comes in time. One that is late is left alone:
+ * getaddrinfo(3) cannot be ended. */
+static int await(struct question *question, pthread_t thread,
+		 struct rpc_address *addresses, int64_t deadline, int *error)
 {
-	uint64_t count;
 	int rc = fdio_wait(question->fd, POLLIN, deadline);
 
 	*error = EAI_AGAIN;
-	if (rc < 0)
+	if (rc < 0) {
+		pthread_detach(thread);
 		return rc == -ETIMEDOUT ? 0 : rc;
-	/* Reading it acquires what was written before. */
-	if (fdio_read(question->fd, &count, sizeof(count)) < 0)
-		return -EIO;
+	}
+	pthread_join(thread, NULL);
 	*error = question->error;
 	return *error ? 0 : copy(addresses, question->found);
 }
@@ -119,6 +113,7 @@ static int ask(struct rpc_address *addresses, const char *host,
 	       int64_t deadline, int *error)
 {
 	struct question *question = calloc(1, sizeof(*question));
+	pthread_t thread;
 	int rc;
 
 	if (!question)
@@ -127,12 +122,12 @@ static int ask(struct rpc_address *addresses, const char *host,
 	atomic_init(&question->owners, 2);
 	question->fd = eventfd(0, EFD_CLOEXEC);
 	question->fd = question->fd < 0 ? -errno : fdio_above_std(question->fd);
-	rc = question->fd < 0 ? question->fd : start(question);
+	rc = question->fd < 0 ? question->fd : start(question, &thread);
 	if (rc) {
 		release(question);
 		return rc;
 	}
-	rc = await(question, addresses, deadline, error);
+	rc = await(question, thread, addresses, deadline, error);
 	leave(question);
 	return rc;
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/mount.h>
@@ -404,6 +405,28 @@ static void let_resolver_end(int fd, int n_threads)
 	}
 }
 
+static __thread int joined;
+
+int __real_pthread_join(pthread_t thread, void **result);
+int __wrap_pthread_join(pthread_t thread, void **result);
+int __wrap_pthread_join(pthread_t thread, void **result)
+{
+	joined++;
+	return __real_pthread_join(thread, result);
+}
+
+/* Else it would go on for a moment, with its stack, when the program has ended all
+ * that it knows of. */
+static void resolver_that_has_answered_is_waited_for(void **state)
+{
+	struct rpc_address a[RPC_ADDRESS_MOST];
+	int before = joined, error;
+
+	(void)state;
+	assert_true(resolve(a, "localhost", &error) > 0);
+	assert_int_equal(joined, before + 1);
+}
+
 static void silent_name_server_takes_no_more_than_the_timeout(void **state)
 {
 	const struct rpc_client_options options = {
@@ -537,6 +560,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			every_address_of_a_name_is_tried, name_the_hosts,
 			let_hosts_go),
+		cmocka_unit_test(resolver_that_has_answered_is_waited_for),
 		cmocka_unit_test(
 			silent_name_server_takes_no_more_than_the_timeout),
 		cmocka_unit_test(silent_rpcbind_takes_no_more_than_the_timeout),
