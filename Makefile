@@ -350,6 +350,10 @@ print-programs:
 # ---- installing, cleaning ----------------------------------------------------
 
 .PHONY: install clean help
+.PHONY: amalgamate
+amalgamate: all $(OUR_LIBS) ## one mechanism as two files: M=ring
+	@mkdir -p build/amalgamation
+	@B=$(B) scripts/amalgamate "$(M)" build/amalgamation
 install: all $(B)/libunixipc.a $(filter build/gen/%,$(HEADERS)) ## DESTDIR= PREFIX= (default /usr/local)
 	@scripts/install-files "$(DESTDIR)" "$(PREFIX)" "$(VERSION)" \
 		"$(sort $(foreach l,$(OUR_LIBS),$(PKGS_$(l))))" \

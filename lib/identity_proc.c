@@ -104,7 +104,7 @@ bool identity_proc_is_ours(void)
  * before. */
 static uint64_t id_by_start(const char *path)
 {
-	struct identity_proc init;
+	struct identity_proc init = {0};
 
 	return strcmp(path, "/proc/self/ns/pid") == 0 &&
 			       identity_proc_read(1, &init) == 0

@@ -1,0 +1,68 @@
+#!/usr/bin/env bats
+# sandbox: none
+# when: touched
+# about: scripts/amalgamate tests/tools/amalgamate/
+#
+# make amalgamate: two files that a strange project compiles by themselves, and
+# that take no names from it but those which the header declares.
+
+load ../support/common
+
+setup_file() {
+	cd "$ROOT" || return
+	make -s all >/dev/null || return
+	for name in $(scripts/amalgamate --list); do
+		B=build/release scripts/amalgamate "$name" "$BATS_FILE_TMPDIR" ||
+			return
+	done
+}
+
+setup() {
+	cd "$BATS_FILE_TMPDIR" || return
+	mapfile -t NAMES < <("$ROOT/scripts/amalgamate" --list)
+	read -ra CFLAGS < <(pkg-config --cflags libtirpc)
+}
+
+@test "each compiles alone, without a warning" {
+	assert [ "${#NAMES[@]}" -ge 11 ]
+	for name in "${NAMES[@]}"; do
+		gcc -std=gnu17 -O1 -Wall -Wextra -Werror "${CFLAGS[@]}" \
+			-c "$name.c" -o "$name.o"
+	done
+}
+
+@test "each header compiles alone" {
+	for name in "${NAMES[@]}"; do
+		echo "#include \"$name.h\"" >one.c
+		gcc -std=gnu17 -Wall -Wextra -Werror "${CFLAGS[@]}" -c one.c -o one.o
+	done
+}
+
+@test "what the header does not declare is no global name" {
+	for name in "${NAMES[@]}"; do
+		gcc -std=gnu17 "${CFLAGS[@]}" -c "$name.c" -o "$name.o"
+		nm --extern-only --defined-only --format=posix "$name.o" |
+			cut -d' ' -f1 >names
+		assert [ -s names ]
+		while read -r symbol; do
+			grep -qw "$symbol" "$name.h" ||
+				fail "$name.c defines $symbol, which $name.h does not declare"
+		done <names
+	done
+}
+
+@test "nothing else of the tree is needed" {
+	run grep -hE '^ *# *include +"' ./*.h ./*.c
+	for line in "${lines[@]}"; do
+		assert_regex "$line" '"(bounded|kvstore|mmapdb|mypopen|myrwlock|pipeline|ring|rpc|sempool|spsc|sysv_barrier)\.h"$'
+	done
+}
+
+@test "a name that is none is refused, with those that are" {
+	run -2 "$ROOT/scripts/amalgamate" rings .
+	assert_output --partial 'one of bounded kvstore'
+	run -2 "$ROOT/scripts/amalgamate" ring
+	run -1 env B=/nowhere "$ROOT/scripts/amalgamate" ring .
+	assert_one_line_error "$output" amalgamate
+	assert_output --partial 'run make first'
+}
