@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
-# sandbox: none
 # when: touched
-# about: scripts/amalgamate tests/tools/amalgamate/
+# about: scripts/amalgamate
 #
 # make amalgamate: two files that a strange project compiles by themselves, and
 # that take no names from it but those which the header declares.
@@ -48,6 +47,31 @@ setup() {
 			grep -qw "$symbol" "$name.h" ||
 				fail "$name.c defines $symbol, which $name.h does not declare"
 		done <names
+	done
+}
+
+# page NAME: the man page of what is called so.
+page() {
+	case $1 in
+	kvstore) echo "$ROOT/p09-reclock/reclock.3" ;;
+	rpc) echo "$ROOT/lib/rpc/unixipc_rpc.3" ;;
+	*) echo "$ROOT"/p*/"$1.3" ;;
+	esac
+}
+
+@test "the example of each man page builds on the two files, and runs" {
+	local -A wanted=([bounded]=5050 [kvstore]='Alice 2' [mmapdb]=Alice
+		[mypopen]=$'hello\n3' [myrwlock]=4000 [pipeline]=3 [ring]=hello
+		[rpc]=42 [sempool]='0 of 1, 0 free' [spsc]=499500)
+	for name in "${NAMES[@]}"; do
+		sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' "$(page "$name")" |
+			sed -n '/^#include/,$p' | sed '$d; s/\\e/\\/g' |
+			sed -E "s,^#include <(p[0-9]+-|lib/).*,#include \"$name.h\"," >main.c
+		gcc -std=gnu17 -Wall -Wextra -Werror -pthread "${CFLAGS[@]}" \
+			-o "$name" main.c "$name.c" -ltirpc
+		run timeout 60 "./$name"
+		assert_success
+		[[ $name == sysv_barrier ]] || assert_output "${wanted[$name]}"
 	done
 }
 
