@@ -7,8 +7,9 @@
  * of a position is the position modulo capacity, which is a power of two. In
  * 64 bits they do not come round. Records begin at multiples of 8.
  *
- * Every word has one writer. Words that different sides write are RING_LINE
- * apart: two cache lines, as processors fetch the neighbour of a line, too.
+ * Every word has one writer, but for asleep, of which who wakes takes a bit
+ * down. Words that different sides write are RING_LINE apart: two cache lines,
+ * as processors fetch the neighbour of a line, too.
  */
 #ifndef UNIXIPC_P12_SHM_RING_RING_FORMAT_H
 #define UNIXIPC_P12_SHM_RING_RING_FORMAT_H
