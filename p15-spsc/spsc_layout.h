@@ -12,7 +12,7 @@
 #endif
 #define SPSC_ALIGNED __attribute__((aligned(SPSC_LINE)))
 #define SPSC_CAPACITY_MAX (UINT64_C(1) << 40)
-#define SPSC_SLIP_MAX 64 /* pauses: some 2 us */
+#define SPSC_SLIP_MAX 64 /* pauses: some 1 us */
 #define SPSC_FEW 4       /* items: not a stream */
 
 enum spsc_role { SPSC_PRODUCER, SPSC_CONSUMER };
