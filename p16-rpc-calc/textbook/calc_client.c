@@ -1,5 +1,5 @@
 /* calc_client HOST add|subtract|multiply A B [tcp|udp]: what rpcgen alone makes
- * of calc.x, called (UNP2 16.2). Version 1 of the calculator, as its clients are.
+ * of calc.x, called (UNP2 16.1). Version 1 of the calculator, as its clients are.
  *
  *	rpcgen calc.x
  *	gcc -o calc_client calc_client.c calc_clnt.c calc_xdr.c \

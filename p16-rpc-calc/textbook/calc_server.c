@@ -1,4 +1,4 @@
-/* calc_server: the three functions that rpcgen's server calls (UNP2 16.2). Its
+/* calc_server: the three functions that rpcgen's server calls (UNP2 16.1). Its
  * main() and dispatch are what rpcgen makes of calc.x, in calc_svc.c.
  *
  *	rpcgen calc.x
