@@ -352,6 +352,7 @@ commit() {
 
 @test "sanitizers, valgrind and breaks are for what the last commits touched" {
 	local n
+	sed -i '1i TSAN_TESTS = p01/a_test' Makefile
 	unit p01/a_test 'assert_true(1);'
 	unit p02/a_test 'assert_true(1);'
 	mkdir -p p01-pipe/breaks p02-fifo/breaks
@@ -371,20 +372,21 @@ commit() {
 	refute_line --regexp '^ok    p01/a_test \('
 	assert [ ! -e build/asan/tests/p01/a_test ]
 	# In CI the sanitizers are for all.
-	CI=true run_all 0 '6 passed, 0 failed'
+	CI=true run_all 0 '7 passed, 0 failed'
+	assert_line --regexp '^ok    p01/a_test \(tsan\)'
 	assert_line --regexp '^ok    p01/a_test \(asan\)'
 	# What is not committed is touched, too, and a commit can be named.
 	mkdir -p tests/p01 && touch tests/p01/b_fixture.h
-	run_all 0 '8 passed, 0 failed'
+	run_all 0 '9 passed, 0 failed'
 	assert_line 'touched since 20 commits: p01 p02'
-	BASE=HEAD run_all 0 '5 passed, 0 failed'
+	BASE=HEAD run_all 0 '6 passed, 0 failed'
 	assert_line 'touched since HEAD: p01'
 	BASE=nowhere run -2 tests/run-all
 	assert_one_line_error "$output" run-all
 	# All are meant by a name, and by --long.
 	run_all 0 '4 passed, 0 failed' --chapter p02
 	refute_output --partial 'left to'
-	run_all 0 '8 passed, 0 failed' --long
+	run_all 0 '9 passed, 0 failed' --long
 	refute_output --partial 'left to'
 }
 
