@@ -22,8 +22,8 @@ static const char doc[] =
 	"by its receiver.\v"
 	"Sizes are as 64, 1KB, 64KB; counts as 1000, 100K; durations as "
 	"500ms, 10s.\n\n" PRINT_RULES
-	"\n\nExit status: 0 done, 1 failed, 2 usage, 3 --deadline passed, 130 "
-	"interrupted.";
+	"\n\nExit status: 0 done, 1 failed, 2 usage, 3 --deadline passed. A signal "
+	"that interrupts it also ends it: 128+N in a shell.";
 
 static _Noreturn void refuse_mechanism(const char *name)
 {
