@@ -22,7 +22,8 @@
  *	a writer waits at most PATIENCE + 2 R + 2 M W
  *
  * A thread that holds it for reading is let in again at once, under each
- * policy: it would wait for a writer who waits for it.
+ * policy: it would wait for a writer who waits for it. Priorities of threads,
+ * by which POSIX orders those of SCHED_FIFO and its like, are not looked at.
  *
  * As of pthread functions, a result is 0 or an error number, not negative.
  * No wait is a cancellation point, and signal handlers do not end one. Misuse
