@@ -34,7 +34,7 @@ static void parse(struct arguments *a, int argc, char **argv)
 	};
 	const struct cli_command command = {
 		.doc = "Answer integer expressions that clients send through a "
-		       "FIFO, until SIGINT or SIGTERM.\v"
+		       "FIFO, until SIGINT, SIGTERM or SIGHUP.\v"
 		       "Example: ./calc_server & ./calc_client '5 + 3'\n"
 		       "Exit status: 0 stopped, 1 failed, 2 usage.",
 		.options = options,

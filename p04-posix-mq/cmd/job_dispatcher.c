@@ -42,8 +42,8 @@ static const char doc[] =
 	"Example:\n"
 	"  job_dispatcher --workers=2 &\n"
 	"  submit_job --priority=31 --cmd='echo URGENT'\n\n"
-	"SIGINT and SIGTERM end it; what runs or waits then is kept for the "
-	"next start. DUR is like 250ms, 10s, 2m.";
+	"SIGINT, SIGTERM and SIGHUP end it; what runs or waits then is kept for "
+	"the next start. DUR is like 250ms, 10s, 2m.";
 
 static void parse(struct settings *s, int argc, char **argv)
 {

@@ -47,7 +47,7 @@ static void parse(struct arguments *a, int argc, char **argv)
 	};
 	const struct cli_command command = {
 		.doc = "Answer the requests of many clients through one System "
-		       "V message queue, until SIGINT or SIGTERM.\v"
+		       "V message queue, until SIGINT, SIGTERM or SIGHUP.\v"
 		       "Example: ./sysv_server & ./sysv_client HELLO\n"
 		       "Exit status: 0 stopped, 1 failed, 2 usage.",
 		.options = options,

@@ -145,13 +145,13 @@ Error: not an expression (column 3)"
 	assert_output ''
 }
 
-@test "SIGINT and SIGTERM remove the FIFOs" {
-	for signal in INT TERM; do
+@test "SIGINT, SIGTERM and SIGHUP remove the FIFOs" {
+	for signal in INT TERM HUP; do
 		./calc_client --timeout 60s 1+1 2>err 3>&- &
 		client=$!
 		wait_until 30 test -p /tmp/calc_client_$client
 		# Of a background job SIGINT is ignored: that is its wish.
-		kill -TERM $client
+		kill -${signal/INT/TERM} $client
 		wait $client && fail "the client ended as if it had a result"
 		assert [ ! -e /tmp/calc_client_$client ]
 		start_server --ready listening env --default-signal=INT \

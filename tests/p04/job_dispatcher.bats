@@ -189,10 +189,10 @@ has_later() {
 }
 
 @test "a stop ends the running job, and the next start runs it again" {
-	for signal in TERM INT; do
+	for signal in TERM INT HUP; do
 		start_dispatcher --linger=0
 		# bash starts background commands with SIGINT ignored.
-		[[ $signal == TERM ]] || restart_with_sigint
+		[[ $signal != INT ]] || restart_with_sigint
 		./submit_job --cmd='echo begun $$; exec sleep 60'
 		wait_for_line "$SERVER_OUT" '^begun' 30
 		pid=$(sed -n 's/^begun //p' "$SERVER_OUT")

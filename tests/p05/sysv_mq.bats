@@ -269,8 +269,8 @@ set_id() {
 	assert_output "Response: HELLO_PROCESSED"
 }
 
-@test "SIGINT and SIGTERM remove the queue, --keep leaves it" {
-	for signal in INT TERM; do
+@test "SIGINT, SIGTERM and SIGHUP remove the queue, --keep leaves it" {
+	for signal in INT TERM HUP; do
 		start
 		stop_server server $signal
 		assert_equal "$status" 0
