@@ -4,6 +4,7 @@
 #include "p06-bench/table.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -98,21 +99,25 @@ static int check_seqpacket(size_t message_bytes, char *why, size_t why_size)
 {
 	int64_t max = machine_limit_read(MACHINE_SNDBUF_MAX);
 	int64_t room = machine_limit_read(MACHINE_SNDBUF);
+	bool is_too_long;
 
 	if (max > room / 2)
 		room = 2 * max;
-	if (max >= 0 && (int64_t)message_bytes + OVERHEAD > room) {
-		snprintf(why, why_size,
-			 "message limit %lld bytes; raise: sysctl -w "
-			 "net.core.wmem_max=%zu",
-			 (long long)room - OVERHEAD, message_bytes + OVERHEAD);
-		return -EMSGSIZE;
-	}
-	if (try_one(message_bytes) == -ENOBUFS) {
+	room -= OVERHEAD;
+	is_too_long = max >= 0 && (int64_t)message_bytes > room;
+	/* First, as a longer buffer does not help there. */
+	if (try_one(is_too_long ? (size_t)room : message_bytes) == -ENOBUFS) {
 		snprintf(why, why_size,
 			 "the kernel has no single piece of memory for a "
 			 "message of %zu bytes; no setting changes that",
 			 message_bytes);
+		return -EMSGSIZE;
+	}
+	if (is_too_long) {
+		snprintf(why, why_size,
+			 "message limit %lld bytes; raise: sysctl -w "
+			 "net.core.wmem_max=%zu",
+			 (long long)room, message_bytes + OVERHEAD);
 		return -EMSGSIZE;
 	}
 	return 0;
