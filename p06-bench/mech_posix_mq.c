@@ -130,7 +130,7 @@ static int receive(void *channel, void *message)
 const struct mechanism mech_posix_mq = {
 	.name = "posix-mq",
 	.title = "POSIX Message Queue",
-	.summary = "two POSIX message queues, as deep as fs.mqueue.msg_max",
+	.summary = "two POSIX message queues, of up to 64 messages",
 	.cost = {.calls = 5, /* mq_open mq_unlink mq_send mq_receive mq_close */
 		 .names = 2,
 		 .keeps_boundaries = true,

@@ -28,7 +28,7 @@ struct settings {
 enum { SLOTS = 5 };
 
 static const char doc[] =
-	"Lend a number of connections to workers, until SIGINT or SIGTERM.\v"
+	"Lend a number of connections to workers, until SIGINT, SIGTERM or SIGHUP.\v"
 	"Examples:\n"
 	"  ./pool_manager --max-connections=5\n"
 	"  ./pool_manager --status\n\n"

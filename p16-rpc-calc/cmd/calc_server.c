@@ -24,7 +24,7 @@ struct arguments {
 
 static const char doc[] =
 	"Serve a calculator by ONC RPC, program 0x31230000 (rpcinfo says "
-	"824377344), versions 1 and 2, until SIGINT or SIGTERM.\v"
+	"824377344), versions 1 and 2, until SIGINT, SIGTERM or SIGHUP.\v"
 	"Example: ./calc_server & ./calc_client localhost add 5 3\n"
 	"Exit status: 0 stopped, 1 failed, 2 usage.";
 

@@ -22,8 +22,8 @@ struct settings {
 
 static const char doc[] =
 	"Serve a calculator by ONC RPC, program 0x31230001 (rpcinfo says "
-	"824377345), to callers who say, or prove, who they are; until SIGINT "
-	"or SIGTERM. With --auth=sys, which believes what callers say, it "
+	"824377345), to callers who say, or prove, who they are; until "
+	"SIGINT, SIGTERM or SIGHUP. With --auth=sys, which believes what callers say, it "
 	"listens on 127.0.0.1 unless --listen says another address.\v"
 	"Examples:\n"
 	"  ./calc_server_auth --auth=sys --allow='* uid=1000'\n"

@@ -52,7 +52,7 @@ struct arguments {
 
 static const char doc[] =
 	"Serve a replicated key-value store by ONC RPC, program 0x31230018, "
-	"until SIGINT or SIGTERM.\v"
+	"until SIGINT, SIGTERM or SIGHUP.\v"
 	"Example: ./kv_server --id=1 --port=9001 "
 	"--peers=localhost:9002,localhost:9003\n"
 	"Servers speak to each other on the port 10000 above that of clients, "
