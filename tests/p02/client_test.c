@@ -1,4 +1,5 @@
-/* A client whose server is not there yet, says nothing, or dies. */
+/* A client whose server is not there yet, says nothing, or dies. What it does
+ * when the time has come is led through here (--wrap). */
 #include "tests/p02/fixture.h"
 
 #include <fcntl.h>
@@ -9,7 +10,26 @@
 
 #include "lib/fdio.h"
 #include "lib/frame.h"
+#include "p02-fifo/inbox.h"
 #include "p02-fifo/message.h"
+
+/* ---- the clock ---- */
+
+#define LOOK_AGAIN_NS (50 * TICK_MS) /* as client.c has them */
+#define LIFE_IS_NEW_NS TICK_MS
+
+int64_t __real_tick_after(int64_t timeout_ns);
+int64_t __wrap_tick_after(int64_t timeout_ns);
+
+static int64_t endless; /* of these waits none comes to its end; 0: all do */
+
+int64_t __wrap_tick_after(int64_t timeout_ns)
+{
+	return endless && timeout_ns == endless ? TICK_NEVER
+						: __real_tick_after(timeout_ns);
+}
+
+/* ---- a server that is slow ---- */
 
 static void client_without_a_server_gives_up_at_its_deadline(void **state)
 {
@@ -32,23 +52,36 @@ static int ask_before_there_is_a_server(void *arg)
 	return rc ? 2 : 0;
 }
 
-static bool is_asking(void *arg)
+/* Asleep, or on its way to that: it has seen that there is no server. */
+static bool is_watching(void *arg)
 {
-	return access(arg, F_OK) == 0;
+	char link[64], target[64];
+	ssize_t n;
+
+	for (int fd = 0; fd < 32; fd++) {
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d",
+			 (int)*(const pid_t *)arg, fd);
+		n = readlink(link, target, sizeof(target) - 1);
+		target[n < 0 ? 0 : n] = '\0';
+		if (strstr(target, "inotify"))
+			return true;
+	}
+	return false;
 }
 
+/* It is woken, and does not look again by itself. */
 static void client_started_first_waits_for_the_server(void **state)
 {
 	struct fixture *f = *state;
-	char path[256];
 	int status;
 	pid_t pid;
 
 	for (int is_stale = 0; is_stale < 2; is_stale++) {
+		endless = LOOK_AGAIN_NS;
 		assert_int_equal(
 			child_fork(ask_before_there_is_a_server, f, &pid), 0);
-		fifo_reply_path(path, sizeof(path), f->path, pid);
-		assert_true(support_wait_until(is_asking, path, 20000));
+		endless = 0;
+		assert_true(support_wait_until(is_watching, &pid, 20000));
 		/* The second time the dead server's FIFO is there. */
 		start(f);
 		assert_int_equal(
@@ -69,6 +102,66 @@ static void server_that_does_not_answer_is_a_timeout(void **state)
 	fifo_remove(&deaf);
 	client_close(client);
 }
+
+/* Until write(2) finds no room. */
+static void fill(int fd, const void *bytes, size_t n)
+{
+	while (write(fd, bytes, n) > 0)
+		;
+	assert_int_equal(errno, EAGAIN);
+}
+
+static void server_that_takes_no_request_is_a_timeout(void **state)
+{
+	struct fixture *f = *state;
+	struct client *client = open_client(f);
+	struct fifo deaf = FIFO_CLOSED;
+
+	assert_int_equal(fifo_create(&deaf, f->path, 0600), 0);
+	fill(deaf.write_fd, "x", 1);
+	assert_int_equal(ask_sum(client, 1, 1, 50), -ETIMEDOUT);
+	fifo_remove(&deaf);
+	client_close(client);
+}
+
+/* The answer to a request that it finds in this FIFO, to all of whose head but
+ * the value it fits. */
+static void answer(const struct fixture *f, const struct fifo *server,
+		   int64_t value)
+{
+	struct message_reply reply = {.value = value};
+	char payload[FRAME_ATOMIC_MAX], path[256];
+	struct message_request request;
+	uint32_t type;
+	int fd;
+
+	assert_true(frame_recv(server->read_fd, &type, payload, sizeof(payload),
+			       tick_after(20 * TICK_S)) > 0);
+	memcpy(&request, payload, sizeof(request));
+	fifo_reply_path(path, sizeof(path), f->path, request.pid);
+	fd = fifo_open_writer(path, geteuid());
+	reply.head = request.head;
+	message_seal_reply(&reply);
+	assert_int_equal(frame_send(fd, MESSAGE_REPLY, &reply, sizeof(reply),
+				    TICK_NEVER),
+			 0);
+	close(fd);
+}
+
+static void answer_that_comes_too_late_is_not_the_next_ones(void **state)
+{
+	struct fixture *f = *state;
+	struct fifo slow = FIFO_CLOSED;
+
+	f->client = open_client(f);
+	assert_int_equal(fifo_create(&slow, f->path, 0600), 0);
+	assert_int_equal(ask_sum(f->client, 1, 1, 1), -ETIMEDOUT);
+	answer(f, &slow, 2);
+	assert_int_equal(ask_sum(f->client, 1, 1, 50), -ETIMEDOUT);
+	fifo_remove(&slow);
+}
+
+/* ---- a server that ends ---- */
 
 struct fake {
 	struct fixture *fixture;
@@ -190,27 +283,97 @@ static void server_that_died_before_we_asked_is_no_matter(void **state)
 	fifo_remove(&server);
 }
 
-/* Its FIFO is open, and its life not marked yet. */
-static void server_that_has_just_begun_is_waited_for(void **state)
+/* Nor has the next one, which it finds as soon as its request has nowhere to go:
+ * what it knew of the first is not to be told of this. */
+static void server_that_ended_before_we_asked_is_forgotten(void **state)
 {
 	struct fixture *f = *state;
+	struct fifo next = FIFO_CLOSED;
+
+	start(f);
+	f->client = open_client(f);
+	endless = LIFE_IS_NEW_NS;
+	assert_int_equal(ask_sum(f->client, 1, 1, 20000), 0);
+	endless = 0;
+	support_kill(&f->server);
+	assert_int_equal(unlink(f->path), 0);
+	assert_int_equal(fifo_create(&next, f->path, 0600), 0);
+	assert_int_equal(ask_sum(f->client, 1, 1, 200), -ETIMEDOUT);
+	fifo_remove(&next);
+}
+
+/* Its FIFO is open, and its life not marked yet; who has asked it is *pid. */
+static void ask_who_has_just_begun(struct fixture *f, struct asked *asked,
+				   pid_t *pid)
+{
+	struct fifo *server = &asked->server;
+
+	assert_int_equal(mkfifo(f->path, 0600), 0);
+	server->read_fd = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	server->write_fd = fifo_open_writer(f->path, geteuid());
+	assert_int_equal(fifo_reader_life(server->write_fd), 0);
+	asked->client = f->client = open_client(f);
+	assert_int_equal(child_fork(ask_another, asked, pid), 0);
+	assert_true(support_wait_until(has_request, asked, 20000));
+}
+
+static void server_that_dies_when_it_has_just_begun_is_noticed(void **state)
+{
+	struct asked asked = {.server = FIFO_CLOSED, .timeout_ms = 3600 * 1000};
+	int status;
+	pid_t pid;
+
+	ask_who_has_just_begun(*state, &asked, &pid);
+	fifo_close(&asked.server);
+	assert_int_equal(child_wait(pid, tick_after(20 * TICK_S), &status), 0);
+	assert_int_equal(child_exit_code(status), EPIPE);
+}
+
+static void server_that_has_just_begun_is_waited_for(void **state)
+{
 	struct flock life = {.l_type = F_WRLCK, .l_start = 7, .l_len = 1};
 	struct asked asked = {.server = FIFO_CLOSED, .timeout_ms = 300};
 	struct fifo *server = &asked.server;
 	int status;
 	pid_t pid;
 
-	assert_int_equal(mkfifo(f->path, 0600), 0);
-	server->read_fd = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	server->write_fd = fifo_open_writer(f->path, geteuid());
-	assert_int_equal(fifo_reader_life(server->write_fd), 0);
-	asked.client = f->client = open_client(f);
-	assert_int_equal(child_fork(ask_another, &asked, &pid), 0);
-	assert_true(support_wait_until(has_request, &asked, 20000));
+	ask_who_has_just_begun(*state, &asked, &pid);
 	assert_int_equal(fcntl(server->write_fd, F_OFD_SETLK, &life), 0);
 	assert_int_equal(child_wait(pid, tick_after(20 * TICK_S), &status), 0);
 	assert_int_equal(child_exit_code(status), ETIMEDOUT);
 	fifo_close(server);
+}
+
+int __real_inbox_fill(struct inbox *inbox);
+int __wrap_inbox_fill(struct inbox *inbox);
+
+/* Answers when the client has found nothing, and ends. */
+static struct fake *at_the_last_moment;
+
+int __wrap_inbox_fill(struct inbox *inbox)
+{
+	struct fake *fake = at_the_last_moment;
+	int rc = __real_inbox_fill(inbox);
+
+	at_the_last_moment = NULL;
+	if (fake) {
+		assert_int_equal(rc, 0);
+		answer(fake->fixture, &fake->fifo, 2);
+		fifo_remove(&fake->fifo);
+	}
+	return rc;
+}
+
+static void last_answer_of_a_server_that_ends_is_taken(void **state)
+{
+	struct fixture *f = *state;
+	struct fake fake = {.fixture = f, .fifo = FIFO_CLOSED};
+
+	f->client = open_client(f);
+	assert_int_equal(fifo_create(&fake.fifo, f->path, 0600), 0);
+	at_the_last_moment = &fake;
+	assert_int_equal(ask_sum(f->client, 1, 1, 20000), 0);
+	assert_null(at_the_last_moment);
 }
 
 /* ---- not the only one ---- */
@@ -241,9 +404,16 @@ static int open_reply_fifo(const struct client *client)
 	return fd;
 }
 
+/* With garbage, or with answers to somebody else. */
 static void client_whose_fifo_others_fill_asks_again(void **state)
 {
 	struct fixture *f = *state;
+	struct {
+		struct frame_header header;
+		struct message_reply reply;
+	} frame = {
+		.header = frame_header_make(MESSAGE_REPLY, sizeof(frame.reply)),
+	};
 	char garbage[4096] = "";
 	int fd;
 
@@ -251,11 +421,12 @@ static void client_whose_fifo_others_fill_asks_again(void **state)
 	f->client = open_client(f);
 	assert_int_equal(ask_sum(f->client, 1, 1, 20000), 0);
 	fd = open_reply_fifo(f->client);
+	message_seal_reply(&frame.reply);
 	for (int i = 0; i < 3; i++) {
-		while (write(fd, garbage, sizeof(garbage)) > 0)
-			;
-		assert_int_equal(errno, EAGAIN);
+		fill(fd, garbage, sizeof(garbage));
 		assert_int_equal(ask_sum(f->client, i, 2, 20000), 0);
+		fill(fd, &frame, sizeof(frame));
+		assert_int_equal(ask_sum(f->client, i, 3, 20000), 0);
 	}
 	close(fd);
 }
@@ -266,10 +437,15 @@ int main(void)
 		CASE(client_without_a_server_gives_up_at_its_deadline),
 		CASE(client_started_first_waits_for_the_server),
 		CASE(server_that_does_not_answer_is_a_timeout),
+		CASE(server_that_takes_no_request_is_a_timeout),
+		CASE(answer_that_comes_too_late_is_not_the_next_ones),
 		CASE(server_that_dies_before_the_answer_is_noticed_at_once),
 		CASE(server_that_dies_is_noticed_when_the_next_was_quicker),
 		CASE(server_that_died_before_we_asked_is_no_matter),
+		CASE(server_that_ended_before_we_asked_is_forgotten),
+		CASE(server_that_dies_when_it_has_just_begun_is_noticed),
 		CASE(server_that_has_just_begun_is_waited_for),
+		CASE(last_answer_of_a_server_that_ends_is_taken),
 		CASE(two_clients_of_one_process_get_their_own_answers),
 		CASE(client_whose_fifo_others_fill_asks_again),
 	};
