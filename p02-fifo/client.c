@@ -100,12 +100,13 @@ static int64_t earlier(int64_t a, int64_t b)
 
 enum { OURS, STOP, SERVER, WATCHED };
 
-/* Wait until fd is readable or the server's end has lost its reader. Returns
- * 0, -ETIMEDOUT, or -EINTR on a stop or after a signal. */
-static int wait_for(const struct client *client, int fd, int64_t deadline)
+/* Wait for these events of fd, or until the server's end has lost its reader.
+ * Returns 0, -ETIMEDOUT, or -EINTR on a stop or after a signal. */
+static int wait_for(const struct client *client, int fd, short events,
+		    int64_t deadline)
 {
 	struct pollfd pfds[WATCHED] = {
-		[OURS] = {.fd = fd, .events = POLLIN},
+		[OURS] = {.fd = fd, .events = events},
 		[STOP] = {.fd = client->options.stop_fd, .events = POLLIN},
 		[SERVER] = {.fd = client->server_fd}, /* POLLERR comes anyway */
 	};
@@ -189,7 +190,7 @@ static int connect_to_server(struct client *client, int64_t deadline)
 			watch = watch_directory(client->options.path);
 			again = tick_now();
 		}
-		rc = wait_for(client, watch, earlier(again, deadline));
+		rc = wait_for(client, watch, POLLIN, earlier(again, deadline));
 		if (rc < 0 && rc != -ETIMEDOUT)
 			break;
 		while (watch >= 0 && read(watch, events, sizeof(events)) > 0)
@@ -225,7 +226,8 @@ static int write_request(struct client *client, int64_t deadline)
 			return 0;
 		rc = -errno;
 		if (rc == -EAGAIN)
-			rc = fdio_wait(client->server_fd, POLLOUT, deadline);
+			rc = wait_for(client, client->server_fd, POLLOUT,
+				      deadline);
 		if (rc == -EPIPE)
 			fdio_close(&client->server_fd);
 		if (rc < 0 && (rc != -EINTR || is_stopped(client)))
@@ -291,7 +293,7 @@ static int ask_again(struct client *client, int64_t deadline)
  * on a stop. */
 static int wait_and_fill(struct client *client, int64_t look)
 {
-	int rc = wait_for(client, client->fifo.read_fd, look);
+	int rc = wait_for(client, client->fifo.read_fd, POLLIN, look);
 
 	if (rc == -ETIMEDOUT || (rc == -EINTR && !is_stopped(client)))
 		rc = 0;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -122,6 +123,25 @@ static void server_that_takes_no_request_is_a_timeout(void **state)
 	assert_int_equal(ask_sum(client, 1, 1, 50), -ETIMEDOUT);
 	fifo_remove(&deaf);
 	client_close(client);
+}
+
+/* Whatever it waits for: a server, an answer, or room for its request. A signal
+ * that comes right before a wait interrupts none. */
+static void stop_that_has_come_before_ends_each_wait(void **state)
+{
+	struct fixture *f = *state;
+	struct client_options options = options_for(f);
+	struct fifo deaf = FIFO_CLOSED;
+
+	options.stop_fd = eventfd(1, EFD_CLOEXEC);
+	assert_int_equal(client_open(&f->client, &options), 0);
+	assert_int_equal(ask_sum(f->client, 1, 1, 20000), -EINTR);
+	assert_int_equal(fifo_create(&deaf, f->path, 0600), 0);
+	assert_int_equal(ask_sum(f->client, 1, 1, 20000), -EINTR);
+	fill(deaf.write_fd, "x", 1);
+	assert_int_equal(ask_sum(f->client, 1, 1, 20000), -EINTR);
+	fifo_remove(&deaf);
+	close(options.stop_fd);
 }
 
 /* The answer to a request that it finds in this FIFO, to all of whose head but
@@ -438,6 +458,7 @@ int main(void)
 		CASE(client_started_first_waits_for_the_server),
 		CASE(server_that_does_not_answer_is_a_timeout),
 		CASE(server_that_takes_no_request_is_a_timeout),
+		CASE(stop_that_has_come_before_ends_each_wait),
 		CASE(answer_that_comes_too_late_is_not_the_next_ones),
 		CASE(server_that_dies_before_the_answer_is_noticed_at_once),
 		CASE(server_that_dies_is_noticed_when_the_next_was_quicker),
