@@ -3,7 +3,8 @@
  * /tmp is shared: a name in it may be a symbolic link, a file, or somebody
  * else's FIFO. Nothing is followed, and nothing is used before fstat(2) has
  * said that the open descriptor is a FIFO of the expected user. Returned
- * descriptors are close-on-exec and non-blocking; functions return -errno.
+ * descriptors are close-on-exec, non-blocking and never 0, 1 or 2; functions
+ * return -errno.
  *
  *	-ENOTUNIQ  there is something of that name, but no FIFO of this user
  */

@@ -126,6 +126,26 @@ static void nesting_is_bounded(void **state)
 	assert_error(text, EXPR_TOO_DEEP, EXPR_DEPTH_MAX + 1);
 }
 
+static void what_stands_side_by_side_is_not_nested(void **state)
+{
+	char text[4 * (EXPR_DEPTH_MAX + 1) + 2] = "";
+
+	(void)state;
+	for (int i = 0; i <= EXPR_DEPTH_MAX; i++)
+		memcpy(text + 4 * i, "(1)+", 4);
+	text[sizeof(text) - 2] = '1';
+	assert_value(text, EXPR_DEPTH_MAX + 2);
+}
+
+static void each_error_has_words_and_a_number_that_is_none(void **state)
+{
+	(void)state;
+	for (unsigned int error = 0; error < EXPR_ERRORS; error++)
+		assert_string_not_equal(expr_error_text((enum expr_error)error),
+					"unknown error");
+	assert_string_equal(expr_error_text(EXPR_ERRORS), "unknown error");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +159,9 @@ int main(void)
 		cmocka_unit_test(
 			what_is_no_expression_is_an_error_with_its_column),
 		cmocka_unit_test(nesting_is_bounded),
+		cmocka_unit_test(what_stands_side_by_side_is_not_nested),
+		cmocka_unit_test(
+			each_error_has_words_and_a_number_that_is_none),
 	};
 
 	return SUPPORT_MAIN(tests);

@@ -1,9 +1,14 @@
 /* Whose FIFO it is: what a server takes over at its path, and what fifo.h makes
- * and removes there. */
+ * and removes there. What others do between its steps is led through here
+ * (--wrap). */
 #include "tests/p02/fixture.h"
 
 #include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 static void second_server_is_refused_and_a_dead_ones_fifo_taken_over(
 	void **state)
@@ -91,9 +96,198 @@ static void fifo_that_somebody_reads_is_not_taken_over(void **state)
 	fifo_remove(&fifo);
 }
 
+/* In place of the FIFO that another process has opened just now. */
+static const char *exchanged;
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+
+int __wrap_flock(int fd, int operation)
+{
+	const char *path = exchanged;
+
+	exchanged = NULL;
+	if (path && (unlink(path) || mkfifo(path, 0600)))
+		return -1;
+	return __real_flock(fd, operation);
+}
+
+static void name_that_changes_hands_meanwhile_is_taken_again(void **state)
+{
+	struct fixture *f = *state;
+	struct fifo fifo = FIFO_CLOSED;
+
+	exchanged = f->path;
+	assert_int_equal(fifo_create(&fifo, f->path, 0600), 0);
+	assert_null(exchanged);
+	assert_int_equal(fifo_has_name(&fifo), 1);
+	fifo_remove(&fifo);
+	assert_int_equal(access(f->path, F_OK), -1);
+}
+
+static int create_without_streams(void *arg)
+{
+	struct fifo fifo = FIFO_CLOSED;
+
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+	if (fifo_create(&fifo, arg, 0600))
+		return 1;
+	fifo_remove(&fifo);
+	return fifo_create(&fifo, arg, 0600) || fifo.read_fd <= STDERR_FILENO ||
+	       fifo.write_fd <= STDERR_FILENO;
+}
+
+static void fifo_is_no_standard_stream(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(
+		support_child_status(create_without_streams, f->path, 20000),
+		0);
+}
+
+/* ---- few descriptors ---- */
+
+/* With room for so many more, at most. */
+static void leave_descriptors(struct rlimit *old, int more)
+{
+	int next = dup(STDERR_FILENO);
+	struct rlimit few;
+
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, old), 0);
+	few = *old;
+	few.rlim_cur = (rlim_t)next + (rlim_t)more;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+}
+
+static void without_descriptors_no_name_is_left(void **state)
+{
+	struct fixture *f = *state;
+	int seen[2] = {0, 0};
+
+	support_need_no_valgrind("it takes descriptors of its own");
+	for (int more = 0; more < 8; more++) {
+		struct fifo fifo = FIFO_CLOSED;
+		struct rlimit old;
+		int error;
+
+		leave_descriptors(&old, more);
+		error = fifo_create(&fifo, f->path, 0600);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+		assert_true(error == 0 || error == -EMFILE);
+		assert_int_equal(access(f->path, F_OK), error ? -1 : 0);
+		seen[error == 0]++;
+		fifo_remove(&fifo);
+	}
+	assert_true(seen[0] > 0 && seen[1] > 0);
+}
+
+/* Who cannot look whose the name is does not remove it. */
+static void without_descriptors_no_other_fifo_is_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct fifo fifo = FIFO_CLOSED;
+	struct rlimit old;
+	int has_name;
+
+	support_need_no_valgrind("it takes descriptors of its own");
+	assert_int_equal(fifo_create(&fifo, f->path, 0600), 0);
+	unlink(f->path);
+	assert_int_equal(mkfifo(f->path, 0600), 0);
+	leave_descriptors(&old, 0);
+	has_name = fifo_has_name(&fifo);
+	fifo_remove(&fifo);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(has_name, -EMFILE);
+	assert_int_equal(access(f->path, F_OK), 0);
+}
+
+/* ---- reply FIFOs ---- */
+
+static bool has_no_lists; /* the file system */
+
+int __real_fsetxattr(int fd, const char *name, const void *value, size_t size,
+		     int flags);
+int __wrap_fsetxattr(int fd, const char *name, const void *value, size_t size,
+		     int flags);
+
+int __wrap_fsetxattr(int fd, const char *name, const void *value, size_t size,
+		     int flags)
+{
+	if (!has_no_lists)
+		return __real_fsetxattr(fd, name, value, size, flags);
+	errno = EOPNOTSUPP;
+	return -1;
+}
+
+static void where_no_list_can_let_a_server_in_the_mode_does(void **state)
+{
+	struct fixture *f = *state;
+	struct fifo fifo = FIFO_CLOSED;
+	struct stat st;
+
+	assert_int_equal(fifo_create(&fifo, f->path, 0600), 0);
+	has_no_lists = true;
+	assert_int_equal(fifo_let_write(&fifo, geteuid() + 1, 0622), 0);
+	has_no_lists = false;
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0622);
+	fifo_remove(&fifo);
+}
+
+static void path_that_does_not_fit_is_too_long(void **state)
+{
+	const char *wanted = "/tmp/dir/calc_client_42";
+	char path[32];
+
+	(void)state;
+	for (size_t size = 0; size < sizeof(path); size++) {
+		bool fits = size > strlen(wanted);
+
+		assert_int_equal(
+			fifo_reply_path(path, size, "/tmp/dir/server", 42),
+			fits ? 0 : -ENAMETOOLONG);
+		if (fits)
+			assert_string_equal(path, wanted);
+	}
+}
+
+static void fifo_that_is_taken_over_is_not_removed_as_a_dead_ones(void **state)
+{
+	struct fixture *f = *state;
+	struct fifo fifo = FIFO_CLOSED;
+	int fd;
+
+	assert_int_equal(fifo_create(&fifo, f->path, 0600), 0);
+	fd = fifo_open_writer(f->path, geteuid());
+	fifo_close(&fifo);
+	assert_int_equal(fifo_create(&fifo, f->path, 0600), 0);
+	assert_false(fifo.is_new);
+	assert_false(fifo_remove_if_dead(fd, f->path));
+	assert_int_equal(fifo_has_name(&fifo), 1);
+	fifo_close(&fifo);
+	assert_true(fifo_remove_if_dead(fd, f->path));
+	assert_int_equal(access(f->path, F_OK), -1);
+	close(fd);
+}
+
+/* The number in the name of its FIFO. */
+static long number_of(const struct client *client)
+{
+	const char *prefix = "calc_client_";
+	const char *name = strstr(client_reply_path(client), prefix);
+
+	assert_non_null(name);
+	return strtol(name + strlen(prefix), NULL, 10);
+}
+
 /* As in another PID namespace: our pid's name is somebody else's. */
 static void client_whose_name_is_taken_has_another(void **state)
 {
+	const long pids = 1 << 22; /* more there are not, proc(5) */
 	struct fixture *f = *state;
 	struct fifo fifo = FIFO_CLOSED;
 	struct client *client;
@@ -104,11 +298,18 @@ static void client_whose_name_is_taken_has_another(void **state)
 			 0);
 	assert_int_equal(fifo_create(&fifo, path, 0600), 0);
 	client = open_client(f);
-	assert_string_not_equal(client_reply_path(client), path);
+	assert_true(number_of(client) >= pids);
 	assert_int_equal(ask_sum(client, 1, 1, 20000), 0);
 	client_close(client);
 	assert_int_equal(access(path, F_OK), 0);
 	fifo_remove(&fifo);
+	/* By something that is no FIFO at all. */
+	assert_int_equal(mkdir(path, 0700), 0);
+	client = open_client(f);
+	assert_true(number_of(client) >= pids);
+	assert_int_equal(ask_sum(client, 1, 1, 20000), 0);
+	client_close(client);
+	assert_int_equal(rmdir(path), 0);
 }
 
 int main(void)
@@ -120,6 +321,13 @@ int main(void)
 		CASE(fifo_that_somebody_reads_is_not_taken_over),
 		CASE(client_whose_name_is_taken_has_another),
 		CASE(name_that_was_taken_over_by_another_is_not_removed),
+		CASE(name_that_changes_hands_meanwhile_is_taken_again),
+		CASE(fifo_is_no_standard_stream),
+		CASE(without_descriptors_no_name_is_left),
+		CASE(without_descriptors_no_other_fifo_is_removed),
+		CASE(where_no_list_can_let_a_server_in_the_mode_does),
+		CASE(path_that_does_not_fit_is_too_long),
+		CASE(fifo_that_is_taken_over_is_not_removed_as_a_dead_ones),
 	};
 
 	return SUPPORT_MAIN(tests);

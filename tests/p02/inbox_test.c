@@ -2,6 +2,7 @@
 #include "p02-fifo/inbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,21 @@ static void a_header_that_spans_others_frames_does_not_swallow_them(
 	assert_null(next(*state));
 }
 
+/* A frame lies where the inbox is full, and comes with the next read. */
+static void a_frame_beyond_one_read_is_not_given_up(void **state)
+{
+	const int requests = 1500;
+	struct fixture *f = *state;
+
+	assert_true(fcntl(f->ends[1], F_SETPIPE_SZ, 1 << 18) > 0);
+	for (int i = 0; i < requests; i++)
+		put_request(f, "1+1");
+	for (int i = 0; i < requests; i++)
+		assert_string_equal(next(f), "1+1");
+	assert_null(next(f));
+	assert_int_equal(f->inbox->skipped, 0);
+}
+
 static void absurd_lengths_are_garbage(void **state)
 {
 	struct frame_header header = frame_header_make(1, FRAME_MAX);
@@ -187,6 +203,75 @@ static void a_changed_byte_makes_it_no_request(void **state)
 	for (size_t n = 0; n < size; n++)
 		assert_int_equal(message_parse_request(good, n, &request, text),
 				 -EBADMSG);
+}
+
+static void a_request_without_a_pid_is_none(void **state)
+{
+	char text[MESSAGE_EXPRESSION_MAX + 1];
+	unsigned char payload[FRAME_ATOMIC_MAX];
+
+	(void)state;
+	for (int32_t pid = -1; pid <= 1; pid++) {
+		struct message_request request = {.pid = pid};
+		ssize_t n = message_pack_request(&request, "1", payload,
+						 sizeof(payload));
+
+		assert_int_equal(message_parse_request(payload, (size_t)n,
+						       &request, text),
+				 pid > 0 ? 0 : -EBADMSG);
+	}
+}
+
+/* The check word is the same for all messages of this size. */
+static void a_nul_in_an_expression_makes_it_no_request(void **state)
+{
+	struct message_request request = {.pid = 1};
+	char text[MESSAGE_EXPRESSION_MAX + 1];
+	union {
+		struct message_reply reply;
+		unsigned char bytes[sizeof(struct message_reply)];
+	} payload;
+
+	(void)state;
+	assert_int_equal(message_pack_request(&request, "12345678", &payload,
+					      sizeof(payload)),
+			 sizeof(payload));
+	message_seal_reply(&payload.reply);
+	assert_int_equal(message_parse_request(&payload, sizeof(payload),
+					       &request, text),
+			 0);
+	payload.bytes[sizeof(payload) - 4] = '\0';
+	message_seal_reply(&payload.reply);
+	assert_int_equal(message_parse_request(&payload, sizeof(payload),
+					       &request, text),
+			 -EBADMSG);
+}
+
+static void a_request_that_does_not_fit_is_not_packed(void **state)
+{
+	struct message_request request = {.pid = 1};
+	unsigned char payload[sizeof(request) + 3];
+
+	(void)state;
+	assert_int_equal(
+		message_pack_request(&request, "1+1", payload, sizeof(payload)),
+		sizeof(payload));
+	assert_int_equal(message_pack_request(&request, "1+1", payload,
+					      sizeof(payload) - 1),
+			 -EMSGSIZE);
+}
+
+static void a_reply_with_an_unknown_error_is_none(void **state)
+{
+	struct message_reply reply = {.error = EXPR_ERRORS - 1}, got;
+
+	(void)state;
+	message_seal_reply(&reply);
+	assert_int_equal(message_parse_reply(&reply, sizeof(reply), &got), 0);
+	reply.error = EXPR_ERRORS;
+	message_seal_reply(&reply);
+	assert_int_equal(message_parse_reply(&reply, sizeof(reply), &got),
+			 -EBADMSG);
 }
 
 static void random_bytes_never_hide_what_follows(void **state)
@@ -237,6 +322,13 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_changed_byte_makes_it_no_request, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_frame_beyond_one_read_is_not_given_up, set_up,
+			tear_down),
+		cmocka_unit_test(a_request_without_a_pid_is_none),
+		cmocka_unit_test(a_nul_in_an_expression_makes_it_no_request),
+		cmocka_unit_test(a_request_that_does_not_fit_is_not_packed),
+		cmocka_unit_test(a_reply_with_an_unknown_error_is_none),
 		cmocka_unit_test_setup_teardown(
 			random_bytes_never_hide_what_follows, set_up,
 			tear_down),
