@@ -4,6 +4,8 @@
 #include "tests/p02/fixture.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -15,6 +17,7 @@
 #include "lib/rng.h"
 #include "p02-fifo/message.h"
 #include "tests/support/hasty.h"
+#include "tests/support/interrupt.h"
 
 static void client_gets_its_answers(void **state)
 {
@@ -80,10 +83,11 @@ static void fifty_clients_at_once_get_their_own_answers(void **state)
 
 /* ---- requests with lies in them, put into the FIFO by hand ---- */
 
-static void put_request(const struct fixture *f, pid_t pid, const char *text)
+static void put_request_of(const struct fixture *f, pid_t pid, uint64_t nonce,
+			   const char *text)
 {
 	const struct message_request request = {
-		.head = {.nonce = 1, .number = 1},
+		.head = {.nonce = nonce, .number = 1},
 		.pid = pid,
 		.uid = geteuid(),
 	};
@@ -97,6 +101,11 @@ static void put_request(const struct fixture *f, pid_t pid, const char *text)
 				    tick_after(20 * TICK_S)),
 			 0);
 	close(fd);
+}
+
+static void put_request(const struct fixture *f, pid_t pid, const char *text)
+{
+	put_request_of(f, pid, 1, text);
 }
 
 /* Each request takes long, and brings the next one; the first one, the stop. */
@@ -204,6 +213,108 @@ static void client_that_never_reads_holds_up_nobody(void **state)
 		put_request(f, 103, "1+1");
 	assert_still_serves(f);
 	fifo_remove(&deaf);
+}
+
+static bool has_answer(const struct fifo *fifo)
+{
+	return fdio_wait(fifo->read_fd, POLLIN, tick_after(20 * TICK_S)) > 0;
+}
+
+/* The pid is the same, and the first one's FIFO open still. */
+static void another_client_of_one_pid_is_answered_in_its_own_fifo(void **state)
+{
+	struct fixture *f = *state;
+	struct fifo first = FIFO_CLOSED, second = FIFO_CLOSED;
+	char path[256];
+
+	start(f);
+	assert_int_equal(fifo_reply_path(path, sizeof(path), f->path, 104), 0);
+	assert_int_equal(fifo_create(&first, path, 0600), 0);
+	put_request_of(f, 104, 1, "1+1");
+	assert_true(has_answer(&first));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(fifo_create(&second, path, 0600), 0);
+	put_request_of(f, 104, 2, "1+1");
+	assert_true(has_answer(&second));
+	fifo_remove(&first);
+	fifo_remove(&second);
+}
+
+static int run_interrupted(void *arg)
+{
+	interrupt_start();
+	return run_server(arg);
+}
+
+static void signal_that_is_no_stop_does_not_end_the_server(void **state)
+{
+	struct fixture *f = *state;
+
+	f->server = support_start(run_interrupted, f, &f->ready, 20000);
+	/* Some waits of it have been interrupted by then. */
+	tick_sleep_until(tick_after(10 * TICK_MS));
+	assert_still_serves(f);
+	assert_false(support_has_ended(&f->server));
+}
+
+/* ---- garbage, and how much of it ---- */
+
+struct noise {
+	const struct fixture *fixture;
+	int stop, times;
+	uint64_t skipped[8];
+};
+
+static void put_garbage(const struct fixture *f, const char *text)
+{
+	int fd = fifo_open_writer(f->path, geteuid());
+
+	assert_int_equal(fdio_write_full(fd, text, strlen(text)), 0);
+	close(fd);
+}
+
+/* Garbage twice, a FIFO that is made anew, and a request there. */
+static void make_noise(const struct server_event *event, void *arg)
+{
+	struct noise *noise = arg;
+	const uint64_t one = 1;
+
+	if (event->kind == SERVER_GARBAGE) {
+		assert_in_range(noise->times, 0, 7);
+		noise->skipped[noise->times++] = event->skipped;
+		if (noise->times == 1)
+			put_garbage(noise->fixture, "12345");
+		if (noise->times == 2)
+			unlink(noise->fixture->path);
+	}
+	if (event->kind == SERVER_RENEWED)
+		put_request(noise->fixture, 105, "1+1");
+	if (event->kind == SERVER_DROPPED)
+		assert_int_equal(write(noise->stop, &one, sizeof(one)), 8);
+}
+
+static void garbage_is_told_once_and_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct noise noise = {.fixture = f, .stop = eventfd(0, EFD_CLOEXEC)};
+	const struct server_options options = {
+		.path = f->path,
+		.mode = 0600,
+		.on_event = make_noise,
+		.arg = &noise,
+	};
+	struct server *server;
+
+	assert_int_equal(server_create(&server, &options), 0);
+	put_garbage(f, "1234567");
+	is_hasty = true;
+	assert_int_equal(server_run(server, noise.stop), 0);
+	is_hasty = false;
+	assert_int_equal(noise.times, 2);
+	assert_int_equal(noise.skipped[0], 7);
+	assert_int_equal(noise.skipped[1], 5);
+	server_remove(server);
+	close(noise.stop);
 }
 
 static bool is_gone(void *arg)
@@ -457,6 +568,9 @@ int main(void)
 		CASE(garbage_and_unknown_pids_do_not_stop_the_server),
 		CASE(reply_path_that_is_no_fifo_of_ours_is_left_alone),
 		CASE(client_that_never_reads_holds_up_nobody),
+		CASE(another_client_of_one_pid_is_answered_in_its_own_fifo),
+		CASE(signal_that_is_no_stop_does_not_end_the_server),
+		CASE(garbage_is_told_once_and_counted),
 		CASE(fifo_of_a_killed_client_is_removed),
 		CASE(fifo_that_has_only_a_clients_name_is_left_alone),
 		CASE(fifo_in_the_place_of_a_killed_clients_is_left_alone),
