@@ -44,23 +44,35 @@ struct client {
 	struct message_request request; /* of the next question */
 };
 
+/* A number that no process has: beyond the largest pid, proc(5). */
+static int draw_number(int32_t *number)
+{
+	const int32_t pids = 1 << 22;
+
+	if (getrandom(number, sizeof(*number), 0) < 0)
+		return -errno;
+	*number = (*number & INT32_MAX) | pids;
+	return 0;
+}
+
 /* In our name if it is free. */
 static int make_reply_fifo(struct client *client)
 {
-	const int pid_bits = 22; /* of the largest pid there is, proc(5) */
 	const struct client_options *options = &client->options;
 	char path[sizeof(client->fifo.path)];
-	int rc = -EADDRINUSE;
+	int rc = 0;
 
-	for (int i = 0; i < 256 && (rc == -EADDRINUSE || rc == -ENOTUNIQ);
-	     i++) {
-		client->request.pid = getpid() | i << pid_bits;
+	client->request.pid = getpid();
+	for (int tries = 0; tries < 256 && !rc; tries++) {
 		rc = fifo_reply_path(path, sizeof(path), options->path,
 				     client->request.pid);
 		if (!rc)
 			rc = fifo_create(&client->fifo, path, 0600);
+		if (rc != -EADDRINUSE && rc != -ENOTUNIQ)
+			return rc;
+		rc = draw_number(&client->request.pid);
 	}
-	return rc;
+	return rc ? rc : -EADDRINUSE;
 }
 
 int client_open(struct client **out, const struct client_options *options)

@@ -508,6 +508,29 @@ static void server_ends_when_another_has_its_name(void **state)
 	assert_int_equal(after.st_mode, st.st_mode);
 }
 
+/* ---- few places ---- */
+
+enum { PLACES = 256 }; /* in the table of server.c */
+
+static void clients_that_are_more_than_the_table_holds_are_all_answered(
+	void **state)
+{
+	struct fixture *f = *state;
+	struct client *client[PLACES + 4];
+
+	start(f);
+	for (int i = 0; i < PLACES + 4; i++) {
+		client[i] = open_client(f);
+		assert_int_equal(ask_sum(client[i], i, 1, 20000), 0);
+	}
+	/* Who had to go comes back. */
+	for (int i = 0; i < PLACES + 4; i++) {
+		assert_int_equal(ask_sum(client[i], i, 2, 20000), 0);
+		client_close(client[i]);
+	}
+	assert_still_serves(f);
+}
+
 /* ---- few descriptors ---- */
 
 enum { FEW = 7 }; /* for two clients, and to look at the name */
@@ -577,6 +600,7 @@ int main(void)
 		CASE(fifo_that_is_removed_under_the_server_is_made_anew),
 		CASE(last_request_to_a_fifo_that_was_removed_is_answered),
 		CASE(server_ends_when_another_has_its_name),
+		CASE(clients_that_are_more_than_the_table_holds_are_all_answered),
 		CASE(idle_clients_keep_nobody_out),
 	};
 
