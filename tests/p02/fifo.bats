@@ -145,6 +145,30 @@ Error: not an expression (column 3)"
 	assert_output ''
 }
 
+@test "a server that is stopped has no answer in time, and later nobody to answer" {
+	start_server --ready listening ./calc_server -q
+	kill -STOP "$SERVER"
+	run -1 ./calc_client --timeout=100ms 1+1
+	assert_output 'calc_client: no answer from /tmp/calc_server in time (--timeout)'
+	kill -CONT "$SERVER"
+	wait_for_line "$SERVER_ERR" '^calc_server: no answer for client [0-9]*, dropped: /tmp/calc_client_[0-9]*: No such file or directory$' 20
+}
+
+@test "a client whose server ends before it answers says so" {
+	mkfifo -m 600 /tmp/calc_server
+	exec 7<>/tmp/calc_server
+	./calc_client --timeout=60s 1+1 2>err 3>&- 7>&- &
+	client=$!
+	timeout 30 head -c 1 <&7 >byte # it has asked
+	exec 7>&-
+	status=0
+	wait $client || status=$?
+	assert_equal "$status" 1
+	assert_equal "$(<err)" 'calc_client: the server on /tmp/calc_server ended before it answered'
+	rm /tmp/calc_server
+	assert_nothing_left
+}
+
 @test "SIGINT, SIGTERM and SIGHUP remove the FIFOs" {
 	for signal in INT TERM HUP; do
 		./calc_client --timeout 60s 1+1 2>err 3>&- &
@@ -193,6 +217,19 @@ Error: not an expression (column 3)"
 	assert_output 2
 	stop_server
 	assert_equal "$status" 0
+	assert_nothing_left
+}
+
+@test "a server in whose place another FIFO lies says so, and ends" {
+	start_server --ready listening ./calc_server -q
+	mkfifo other
+	mv other /tmp/calc_server
+	wait_until 20 is_ended "$SERVER"
+	stop_server
+	assert_equal "$status" 1
+	assert_equal "$(<"$SERVER_ERR")" 'calc_server: /tmp/calc_server was removed by somebody else, and another is there by now'
+	assert [ -p /tmp/calc_server ]
+	rm /tmp/calc_server
 	assert_nothing_left
 }
 
@@ -307,12 +344,10 @@ unnote() {
 
 @test "what is no FIFO of ours is refused and left alone" {
 	echo precious >/tmp/calc_server
-	run ./calc_server
-	assert_failure 1
-	assert_one_line_error "$output" calc_server
-	run ./calc_client 1+1
-	assert_failure 1
-	assert_one_line_error "$output" calc_client
+	run -1 ./calc_server
+	assert_output 'calc_server: cannot listen on /tmp/calc_server: it exists and is no FIFO of this user; remove it or use --fifo=PATH'
+	run -1 ./calc_client 1+1
+	assert_output 'calc_client: /tmp/calc_server is no FIFO of the expected user (--server-user)'
 	assert_equal "$(</tmp/calc_server)" precious
 	rm /tmp/calc_server
 	ln -s "$PWD/elsewhere" /tmp/calc_server
