@@ -5,6 +5,7 @@ $(call bench,p02-fifo,bench/bench.c,fifocalc)
 HEADERS += $(addprefix p02-fifo/,expr.h message.h inbox.h fifo.h server.h client.h)
 TEST_LDFLAGS_p02/client_test := -Wl,--wrap=tick_after \
 	-Wl,--wrap=inbox_fill
-TEST_LDFLAGS_p02/fifo_test := -Wl,--wrap=flock -Wl,--wrap=fsetxattr
+TEST_LDFLAGS_p02/fifo_test := -Wl,--wrap=flock -Wl,--wrap=fsetxattr \
+	-Wl,--wrap=getrandom
 TEST_LDFLAGS_p02/server_test := -Wl,--wrap=tick_after \
 	-Wl,--wrap=fifo_create_new
