@@ -424,31 +424,39 @@ static int open_reply_fifo(const struct client *client)
 	return fd;
 }
 
-/* With garbage, or with answers to somebody else. */
-static void client_whose_fifo_others_fill_asks_again(void **state)
+static void ask_with_a_full_fifo(struct fixture *f, const void *bytes, size_t n)
 {
-	struct fixture *f = *state;
-	struct {
-		struct frame_header header;
-		struct message_reply reply;
-	} frame = {
-		.header = frame_header_make(MESSAGE_REPLY, sizeof(frame.reply)),
-	};
-	char garbage[4096] = "";
 	int fd;
 
 	start(f);
 	f->client = open_client(f);
 	assert_int_equal(ask_sum(f->client, 1, 1, 20000), 0);
 	fd = open_reply_fifo(f->client);
-	message_seal_reply(&frame.reply);
 	for (int i = 0; i < 3; i++) {
-		fill(fd, garbage, sizeof(garbage));
+		fill(fd, bytes, n);
 		assert_int_equal(ask_sum(f->client, i, 2, 20000), 0);
-		fill(fd, &frame, sizeof(frame));
-		assert_int_equal(ask_sum(f->client, i, 3, 20000), 0);
 	}
 	close(fd);
+}
+
+static void client_whose_fifo_others_fill_asks_again(void **state)
+{
+	const char garbage[4096] = "";
+
+	ask_with_a_full_fifo(*state, garbage, sizeof(garbage));
+}
+
+static void client_whose_fifo_answers_to_others_fill_asks_again(void **state)
+{
+	struct {
+		struct frame_header header;
+		struct message_reply reply;
+	} frame = {
+		.header = frame_header_make(MESSAGE_REPLY, sizeof(frame.reply)),
+	};
+
+	message_seal_reply(&frame.reply);
+	ask_with_a_full_fifo(*state, &frame, sizeof(frame));
 }
 
 int main(void)
@@ -469,6 +477,7 @@ int main(void)
 		CASE(last_answer_of_a_server_that_ends_is_taken),
 		CASE(two_clients_of_one_process_get_their_own_answers),
 		CASE(client_whose_fifo_others_fill_asks_again),
+		CASE(client_whose_fifo_answers_to_others_fill_asks_again),
 	};
 
 	return SUPPORT_MAIN(tests);
