@@ -8,6 +8,8 @@ HEADERS += $(addprefix p04-posix-mq/,job.h jobqueue.h outlet.h wake.h \
 	dispatcher.h durable/journal.h durable/record.h durable/submission.h)
 TEST_LDFLAGS_p04/dispatcher_test := -Wl,--wrap=tick_after \
 	-Wl,--wrap=child_fork
+TEST_LDFLAGS_p04/jobqueue_test := -Wl,--wrap=geteuid \
+	-Wl,--wrap=mq_timedsend -Wl,--wrap=mq_timedreceive
 TEST_LDFLAGS_p04/wake_test := -Wl,--wrap=mq_notify -Wl,--wrap=tick_after
 TEST_LDFLAGS_p04/worker_test := -Wl,--wrap=record_note_group \
 	-Wl,--wrap=tick_after

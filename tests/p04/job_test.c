@@ -153,14 +153,19 @@ static void with_aging_a_priority_is_worth_so_much_time(void **state)
 	struct job *old = make(1, 0, 0);
 	struct job *just = make(2, 31, 31 * TICK_S - 1);
 	struct job *late = make(3, 31, 31 * TICK_S + 1);
+	struct job *equal = make(4, 31, 31 * TICK_S);
 
 	(void)state;
+	/* Of equals the older. */
+	assert_true(job_precedes(old, equal, TICK_S));
+	assert_false(job_precedes(equal, old, TICK_S));
 	assert_true(job_precedes(just, old, TICK_S));
 	assert_true(job_precedes(old, late, TICK_S));
 	assert_true(job_precedes(just, late, TICK_S));
 	free(old);
 	free(just);
 	free(late);
+	free(equal);
 }
 
 static void the_extremes_of_aging_do_not_overflow(void **state)

@@ -1,4 +1,5 @@
-/* The queue of jobs, and why there may be none. */
+/* The queue of jobs, and why there may be none. Who we are, and how the clock of
+ * the day is set, is led through here (--wrap). */
 #include "p04-posix-mq/jobqueue.h"
 
 #include "tests/support/interrupt.h"
@@ -58,6 +59,108 @@ static int send(uint64_t id, uint32_t priority, int64_t deadline)
 	error = jobqueue_send(&client, job, deadline);
 	free(job);
 	return error;
+}
+
+/* ---- another user, another clock --------------------------------------------------- */
+
+uid_t __real_geteuid(void);
+uid_t __wrap_geteuid(void);
+
+static bool is_another; /* user, who may all the same open what is ours: root */
+
+uid_t __wrap_geteuid(void)
+{
+	return __real_geteuid() + is_another;
+}
+
+int __real_mq_timedsend(mqd_t mq, const char *bytes, size_t n,
+			unsigned int priority, const struct timespec *when);
+int __wrap_mq_timedsend(mqd_t mq, const char *bytes, size_t n,
+			unsigned int priority, const struct timespec *when);
+ssize_t __real_mq_timedreceive(mqd_t mq, char *room, size_t n,
+			       unsigned int *priority,
+			       const struct timespec *when);
+ssize_t __wrap_mq_timedreceive(mqd_t mq, char *room, size_t n,
+			       unsigned int *priority,
+			       const struct timespec *when);
+
+static bool is_set_ahead; /* during the next call, to beyond its deadline */
+
+static bool ends_at_once(void)
+{
+	bool ends = is_set_ahead;
+
+	is_set_ahead = false;
+	errno = ETIMEDOUT;
+	return ends;
+}
+
+int __wrap_mq_timedsend(mqd_t mq, const char *bytes, size_t n,
+			unsigned int priority, const struct timespec *when)
+{
+	return ends_at_once()
+		       ? -1
+		       : __real_mq_timedsend(mq, bytes, n, priority, when);
+}
+
+ssize_t __wrap_mq_timedreceive(mqd_t mq, char *received, size_t n,
+			       unsigned int *priority,
+			       const struct timespec *when)
+{
+	return ends_at_once() ? -1
+			      : __real_mq_timedreceive(mq, received, n,
+						       priority, when);
+}
+
+/* ---- cases ------------------------------------------------------------------------- */
+
+static void a_clock_that_is_set_does_not_end_a_wait(void **state)
+{
+	(void)state;
+	is_set_ahead = true;
+	assert_int_equal(send(1, 0, tick_after(20 * TICK_S)), 0);
+	assert_false(is_set_ahead);
+	is_set_ahead = true;
+	assert_int_equal(
+		jobqueue_receive(&server, room, tick_after(20 * TICK_S)), 0);
+	assert_false(is_set_ahead);
+	is_set_ahead = true;
+	assert_int_equal(jobqueue_receive(&server, room, tick_now()),
+			 -ETIMEDOUT);
+}
+
+static void a_queue_of_another_user_is_not_trusted(void **state)
+{
+	struct jobqueue other;
+	bool is_new;
+
+	(void)state;
+	is_another = true;
+	assert_int_equal(jobqueue_join(&other, name), -EPERM);
+	jobqueue_close(&server);
+	assert_int_equal(
+		jobqueue_serve(&other, name, CAPACITY, MESSAGE_BYTES, &is_new),
+		-EPERM);
+	is_another = false;
+}
+
+static void the_shortest_job_fits_the_smallest_queue(void **state)
+{
+	struct jobqueue queue;
+	char small[64];
+	bool is_new;
+
+	(void)state;
+	snprintf(small, sizeof(small), "/ipc.p04-test.%d.small", (int)getpid());
+	assert_int_equal(jobqueue_serve(&queue, small, 1,
+					JOBQUEUE_MESSAGE_LEAST - 1, &is_new),
+			 -EMSGSIZE);
+	mq_unlink(small);
+	assert_int_equal(jobqueue_serve(&queue, small, 1,
+					JOBQUEUE_MESSAGE_LEAST, &is_new),
+			 0);
+	mq_unlink(small);
+	jobqueue_close(&queue);
 }
 
 static void jobs_come_out_by_priority_and_then_in_order(void **state)
@@ -163,6 +266,7 @@ static void a_queue_that_was_left_is_taken_over_with_its_jobs(void **state)
 
 static void a_queue_is_served_by_one(void **state)
 {
+	int before = support_count_fds();
 	struct jobqueue second;
 	bool is_new;
 
@@ -170,6 +274,7 @@ static void a_queue_is_served_by_one(void **state)
 	assert_int_equal(
 		jobqueue_serve(&second, name, CAPACITY, MESSAGE_BYTES, &is_new),
 		-EBUSY);
+	assert_int_equal(support_count_fds(), before);
 }
 
 static void a_queue_that_others_may_write_to_is_not_trusted(void **state)
@@ -231,10 +336,13 @@ static void a_queue_that_is_made_anew_lets_nobody_wait_in_the_old_one(
 {
 	struct jobqueue other;
 	int status;
+	bool is_new;
 	pid_t pid;
 
 	(void)state;
-	for (int i = 0; i < CAPACITY; i++)
+	/* What is no job is no reason to stop. */
+	assert_int_equal(mq_send(client.mq, "hello", 5, 9), 0);
+	for (int i = 1; i < CAPACITY; i++)
 		assert_int_equal(send(1, 0, JOBQUEUE_TRY), 0);
 	assert_int_equal(child_fork(send_patiently, NULL, &pid), 0);
 	support_wait_until(sleeps, &pid, 200);
@@ -243,6 +351,10 @@ static void a_queue_that_is_made_anew_lets_nobody_wait_in_the_old_one(
 	assert_int_equal(child_wait(pid, tick_after(20 * TICK_S), &status), 0);
 	assert_int_equal(child_exit_code(status), 0);
 	assert_int_equal(jobqueue_look(&server, name), 0);
+	/* It is ours as the old one was. */
+	assert_int_equal(
+		jobqueue_serve(&other, name, CAPACITY, MESSAGE_BYTES, &is_new),
+		-EBUSY);
 	assert_int_equal(jobqueue_join(&other, name), 0);
 	jobqueue_close(&other);
 }
@@ -291,6 +403,9 @@ int main(void)
 		CASE(a_job_longer_than_a_message_is_refused),
 		CASE(what_is_no_job_is_dropped),
 		CASE(a_queue_that_was_left_is_taken_over_with_its_jobs),
+		CASE(a_clock_that_is_set_does_not_end_a_wait),
+		CASE(a_queue_of_another_user_is_not_trusted),
+		cmocka_unit_test(the_shortest_job_fits_the_smallest_queue),
 		CASE(a_queue_is_served_by_one),
 		CASE(a_queue_that_others_may_write_to_is_not_trusted),
 		CASE(a_name_that_another_queue_has_by_now_is_left_alone),
