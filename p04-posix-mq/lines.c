@@ -34,17 +34,16 @@ int lines_open(struct lines *lines, struct outlet *to, int *write_end)
 	return error;
 }
 
-/* Hand over the first n bytes that are held, with a newline if they have none. */
+/* Hand over the first n bytes that are held, with a newline if they have none:
+ * then they are all. */
 static int pass_on(struct lines *lines, size_t n)
 {
-	char next = lines->held[n];
 	bool is_line = lines->held[n - 1] == '\n';
 	int error;
 
 	if (!is_line)
 		lines->held[n] = '\n';
 	error = outlet_put(lines->to, lines->held, n + !is_line, &lines->end);
-	lines->held[n] = next;
 	lines->n -= n;
 	memmove(lines->held, lines->held + n, lines->n);
 	return error;

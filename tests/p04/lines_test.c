@@ -176,6 +176,89 @@ static void at_the_end_no_more_than_the_pipe_held_is_passed_on(void **state)
 	assert_int_equal(fdio_write_full(in, "x", 1), -EPIPE);
 }
 
+static void what_comes_after_the_end_is_not_passed_on_by_the_close(void **state)
+{
+	(void)state;
+	put("one\ntw");
+	lines_end(&lines);
+	put("o\nlate\n");
+	assert_int_equal(lines_close(&lines, 0), 0);
+	expect("one\ntw\n");
+}
+
+ssize_t __real_fdio_write_some(int fd, const void *buf, size_t len,
+			       int64_t deadline);
+ssize_t __wrap_fdio_write_some(int fd, const void *buf, size_t len,
+			       int64_t deadline);
+
+static bool is_interrupted; /* the next write */
+
+ssize_t __wrap_fdio_write_some(int fd, const void *buf, size_t len,
+			       int64_t deadline)
+{
+	if (!is_interrupted)
+		return __real_fdio_write_some(fd, buf, len, deadline);
+	is_interrupted = false;
+	return -EINTR;
+}
+
+static void a_signal_while_the_outlet_writes_is_no_error(void **state)
+{
+	(void)state;
+	put("one\n");
+	is_interrupted = true;
+	assert_int_equal(lines_forward(&lines), 4);
+	assert_false(is_interrupted);
+	assert_int_equal(outlet.error, 0);
+	assert_int_equal(outlet_flush(&outlet), 0);
+	expect("one\n");
+}
+
+static void a_line_that_is_too_long_to_say_is_cut(void **state)
+{
+	char text[1025];
+
+	(void)state;
+	for (size_t n = 1020; n < sizeof(text); n++) {
+		size_t wanted =
+			n < 1022 ? n : 1022; /* with '\\n' and NUL 1024 */
+		char got[2048] = "";
+
+		memset(text, 'x', n);
+		text[n] = '\0';
+		assert_int_equal(outlet_say(&outlet, "%s\n", text), 0);
+		assert_int_equal(fdio_read(out[0], got, sizeof(got)),
+				 wanted + 1);
+		assert_int_equal(strspn(got, "x"), wanted);
+		assert_string_equal(got + wanted, "\n");
+	}
+}
+
+/* The note of the others would have fit, and would be said twice. */
+static void what_is_dropped_is_counted_once(void **state)
+{
+	static char got[OUTLET_MAX + 8192];
+	const size_t line = 1000;
+	char text[1000];
+	ssize_t n, all = 0;
+
+	(void)state;
+	memset(text, 'x', line - 1);
+	text[line - 1] = '\0';
+	fill_outlet();
+	while (outlet.dropped < 3)
+		assert_int_equal(outlet_say(&outlet, "%s\n", text), 0);
+	assert_true(fcntl(out[1], F_SETPIPE_SZ, 1 << 18) > 0);
+	assert_int_equal(outlet_flush(&outlet), 0);
+	assert_int_equal(outlet_say(&outlet, "%s\n", "next"), 0);
+	while ((n = fdio_read(out[0], got + all,
+			      sizeof(got) - 1 - (size_t)all)) > 0)
+		all += n;
+	got[all] = '\0';
+	assert_string_equal(strchr(got, '('),
+			    "(3 lines dropped: nobody read)\nnext\n");
+}
+
 static void closing_waits_for_a_reader_until_the_deadline(void **state)
 {
 	(void)state;
@@ -238,6 +321,10 @@ int main(void)
 		CASE(what_cannot_be_written_is_an_error),
 		CASE(what_the_outlet_does_not_take_stays_in_the_pipe),
 		CASE(at_the_end_no_more_than_the_pipe_held_is_passed_on),
+		CASE(what_comes_after_the_end_is_not_passed_on_by_the_close),
+		CASE(a_signal_while_the_outlet_writes_is_no_error),
+		CASE(a_line_that_is_too_long_to_say_is_cut),
+		CASE(what_is_dropped_is_counted_once),
 		CASE(closing_waits_for_a_reader_until_the_deadline),
 		CASE(what_is_said_to_nobody_is_dropped_and_counted),
 		CASE(a_line_that_is_said_is_not_torn_by_one_that_waits),
