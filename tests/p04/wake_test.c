@@ -177,6 +177,44 @@ static void notify_is_silent_until_armed_again(void **state)
 	wake_close(&wake);
 }
 
+static void another_queue_in_the_place_of_the_first_wakes(void **state)
+{
+	static const enum wake_mode modes[] = {WAKE_POLL, WAKE_NOTIFY};
+	mqd_t first = mq;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct wake wake;
+
+		assert_int_equal(wake_open(&wake, first, modes[i]), 0);
+		mq_unlink(f.queue_name);
+		fixture_make_queue(&f);
+		mq = mq_open(f.queue_name, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+		wake_follow(&wake, mq);
+		mq_close(first);
+		assert_int_equal(wake_arm(&wake), 0);
+		assert_false(is_readable(&wake, 0));
+		send_text();
+		assert_true(is_readable(&wake, 20000));
+		wake_close(&wake);
+		first = mq;
+	}
+}
+
+static void after_the_end_another_may_ask_for_the_signal(void **state)
+{
+	const struct sigevent event = {.sigev_notify = SIGEV_NONE};
+	struct wake wake;
+
+	(void)state;
+	assert_int_equal(wake_open(&wake, mq, WAKE_NOTIFY), 0);
+	assert_int_equal(wake_arm(&wake), 0);
+	assert_int_equal(mq_notify(mq, &event), -1);
+	assert_int_equal(errno, EBUSY);
+	wake_close(&wake);
+	assert_int_equal(mq_notify(mq, &event), 0);
+}
+
 static int register_and_wait(void *arg)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_NONE};
@@ -224,6 +262,8 @@ int main(void)
 		CASE(poll_wakes_for_each_message),
 		CASE(notify_wakes_once_for_each_arming),
 		CASE(notify_is_silent_until_armed_again),
+		CASE(another_queue_in_the_place_of_the_first_wakes),
+		CASE(after_the_end_another_may_ask_for_the_signal),
 		CASE(another_registered_process_is_reported),
 	};
 	return SUPPORT_MAIN(tests);
