@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "lib/fdio.h"
 #include "lib/identity.h"
 #include "p04-posix-mq/slot.h"
 
@@ -112,12 +113,14 @@ static bool is_empty_group(void *arg)
 int __real_record_note_group(int fd, const struct identity_process *leader);
 int __wrap_record_note_group(int fd, const struct identity_process *leader);
 
-static bool dies_at_the_gate;
+static bool dies_at_the_gate, fails_at_the_gate;
 
 int __wrap_record_note_group(int fd, const struct identity_process *leader)
 {
 	if (dies_at_the_gate)
 		raise(SIGKILL);
+	if (fails_at_the_gate)
+		return -EIO;
 	return __real_record_note_group(fd, leader);
 }
 
@@ -475,27 +478,59 @@ static void a_group_that_is_somebody_elses_is_left_alone(void **state)
 	await(pid);
 }
 
+/* ---- in a slot of the dispatcher ------------------------------------------------- */
+
+static struct slot slot;
+static struct dispatcher_options options;
+
+static void start_in_slot(const char *text)
+{
+	options = fixture_options;
+	options.journal = &f.journal;
+	prepare(text);
+	assert_int_equal(slot_start(&slot, &options, job), 0);
+}
+
+/* Its worker's end is waited for, and left for slot_finish() to see. */
+static void await_slot(void)
+{
+	assert_int_equal(waitid(P_PID, (id_t)slot.pid,
+				&(siginfo_t){.si_pid = 0}, WEXITED | WNOWAIT),
+			 0);
+}
+
+static bool is_stopped(void *arg)
+{
+	char path[64], line[256] = "";
+	const char *state = NULL;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)*(pid_t *)arg);
+	file = fopen(path, "re");
+	if (file && fgets(line, sizeof(line), file))
+		state = strrchr(line, ')');
+	if (file)
+		fclose(file);
+	return state && state[2] == 'T';
+}
+
 static void a_worker_that_dies_at_its_start_takes_nobody_along(void **state)
 {
-	struct dispatcher_options options = fixture_options;
-	struct slot slot = {.job = NULL};
 	struct identity_process stale;
 	enum slot_result result;
-	pid_t pid, innocent;
+	pid_t innocent;
 	int status;
 	long n;
 
 	(void)state;
+	options = fixture_options;
 	prepare("exit 0");
 	innocent = note_an_innocent(&stale);
 	options.journal = &f.journal;
 	dies_at_the_gate = true;
 	assert_int_equal(slot_start(&slot, &options, job), 0);
 	dies_at_the_gate = false;
-	pid = slot.pid;
-	assert_int_equal(waitid(P_PID, (id_t)pid, &(siginfo_t){.si_pid = 0},
-				WEXITED | WNOWAIT),
-			 0);
+	await_slot();
 	assert_int_equal(
 		slot_finish(&slot, &options, false, tick_now(), &result, &n),
 		0);
@@ -503,6 +538,123 @@ static void a_worker_that_dies_at_its_start_takes_nobody_along(void **state)
 	assert_int_equal(waitpid(innocent, &status, WNOHANG), 0);
 	kill(innocent, SIGKILL);
 	await(innocent);
+}
+
+static void shortages_pass_and_other_errors_do_not(void **state)
+{
+	static const int shortages[] = {EMFILE, ENFILE, EAGAIN, ENOMEM,
+					ENOBUFS};
+	static const int others[] = {0, EIO, ENOSPC, EACCES, EBADMSG, ENOENT};
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++)
+		assert_true(slot_is_shortage(-shortages[i]));
+	for (size_t i = 0; i < 6; i++)
+		assert_false(slot_is_shortage(-others[i]));
+}
+
+static void what_a_worker_could_not_do_is_the_dispatchers_error(void **state)
+{
+	enum slot_result result;
+	long n;
+
+	(void)state;
+	fails_at_the_gate = true;
+	start_in_slot("exit 0");
+	fails_at_the_gate = false;
+	await_slot();
+	assert_int_equal(
+		slot_finish(&slot, &options, false, tick_now(), &result, &n),
+		-EIO);
+	assert_int_equal(read_head().outcome, RECORD_PENDING);
+}
+
+static void a_worker_that_is_stopped_can_be_ended(void **state)
+{
+	enum slot_result result;
+	long n;
+
+	(void)state;
+	start_in_slot("echo up >>$said; sleep 60");
+	wait_for("up");
+	assert_int_equal(kill(slot.pid, SIGSTOP), 0);
+	assert_true(support_wait_until(is_stopped, &slot.pid, 20000));
+	slot_stop(&slot);
+	assert_true(support_wait_until(support_has_ended, &slot.pid, 20000));
+	assert_int_equal(
+		slot_finish(&slot, &options, true, tick_now(), &result, &n), 0);
+	assert_int_equal(result, SLOT_DIED);
+}
+
+static void a_command_that_is_stopped_can_be_ended(void **state)
+{
+	pid_t pid, leader;
+
+	(void)state;
+	prepare("echo up >>$said; kill -STOP $$");
+	worker.grace_ns = 60 * 60 * TICK_S;
+	assert_int_equal(worker_start(&worker, &pid), 0);
+	wait_for("up");
+	leader = (pid_t)read_head().leader.pid;
+	assert_true(support_wait_until(is_stopped, &leader, 20000));
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	await(pid);
+	assert_int_equal(read_head().outcome, RECORD_PENDING);
+}
+
+/* At a stop that is no attempt of the job's, and its command ends all the same. */
+static void a_command_whose_worker_is_killed_at_a_stop_is_ended(void **state)
+{
+	enum slot_result result;
+	struct record_head head;
+	long n;
+
+	(void)state;
+	start_in_slot("sleep 60 & echo up >>$said; wait");
+	wait_for("up");
+	assert_int_equal(kill(slot.pid, SIGKILL), 0);
+	await_slot();
+	assert_int_equal(
+		slot_finish(&slot, &options, true, tick_now(), &result, &n), 0);
+	assert_int_equal(result, SLOT_DIED);
+	head = read_head();
+	assert_int_equal(head.attempts, 0);
+	assert_true(support_wait_until(is_gone, &head, 20000));
+}
+
+/* Of either stream; the other one's reader has read all. */
+static void output_that_is_lost_is_told(void **state)
+{
+	static struct outlet unread;
+	enum slot_result result;
+	int fds[2];
+	uint64_t end;
+	long n;
+
+	for (int i = 0; i < 2; i++) {
+		if (i > 0) {
+			teardown(state);
+			setup(state);
+		}
+		assert_int_equal(fdio_pipe(fds), 0);
+		assert_int_equal(fcntl(fds[1], F_SETPIPE_SZ, 4096), 4096);
+		outlet_init(&unread, fds[1]);
+		for (int k = 0; outlet_is_free(&unread) && k < 4096; k++)
+			assert_int_equal(outlet_put(&unread, "held\n", 5, &end),
+					 0);
+		options = fixture_options;
+		options.journal = &f.journal;
+		*(i ? &options.out : &options.err) = &unread;
+		prepare("echo lost; echo lost >&2");
+		assert_int_equal(slot_start(&slot, &options, job), 0);
+		await_slot();
+		assert_int_equal(slot_finish(&slot, &options, false, tick_now(),
+					     &result, &n),
+				 -ETIMEDOUT);
+		assert_int_equal(result, SLOT_ENDED);
+		close(fds[0]);
+		close(fds[1]);
+	}
 }
 
 static void a_command_that_the_journal_does_not_know_never_runs(void **state)
@@ -577,6 +729,12 @@ int main(void)
 		CASE(a_run_does_not_begin_beside_what_the_last_one_left),
 		CASE(a_group_that_is_somebody_elses_is_left_alone),
 		CASE(a_worker_that_dies_at_its_start_takes_nobody_along),
+		cmocka_unit_test(shortages_pass_and_other_errors_do_not),
+		CASE(what_a_worker_could_not_do_is_the_dispatchers_error),
+		CASE(a_worker_that_is_stopped_can_be_ended),
+		CASE(a_command_that_is_stopped_can_be_ended),
+		CASE(a_command_whose_worker_is_killed_at_a_stop_is_ended),
+		CASE(output_that_is_lost_is_told),
 		CASE(a_command_that_the_journal_does_not_know_never_runs),
 		CASE(a_command_that_cannot_be_started_has_not_ended),
 	};
