@@ -7,7 +7,7 @@ $(call bench,p04-posix-mq,bench/bench.c,jobs p06)
 HEADERS += $(addprefix p04-posix-mq/,job.h jobqueue.h outlet.h wake.h \
 	dispatcher.h durable/journal.h durable/record.h durable/submission.h)
 TEST_LDFLAGS_p04/dispatcher_test := -Wl,--wrap=tick_after \
-	-Wl,--wrap=child_fork
+	-Wl,--wrap=child_fork -Wl,--wrap=poll
 TEST_LDFLAGS_p04/jobqueue_test := -Wl,--wrap=geteuid \
 	-Wl,--wrap=mq_timedsend -Wl,--wrap=mq_timedreceive
 TEST_LDFLAGS_p04/lines_test := -Wl,--wrap=fdio_write_some

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 
@@ -336,6 +337,15 @@ static void workers_that_die_are_counted_up_to_the_limit(void **state)
 			    "died 1 2;started 1 0;failed 1 3;");
 }
 
+/* What a submitter has left that was killed in mid-write. */
+static void half_a_record_is_removed_at_the_start(void **state)
+{
+	(void)state;
+	scratch_write(&f.scratch, "journal/9.tmp", "half", 4);
+	drain();
+	assert_int_equal(faccessat(f.journal.dir, "9.tmp", F_OK, 0), -1);
+}
+
 static void deaths_are_counted_over_restarts(void **state)
 {
 	int fd;
@@ -382,8 +392,9 @@ int64_t __wrap_tick_after(int64_t timeout_ns);
 static uint32_t lingers;
 static bool is_hasty; /* what comes each second, or later, comes soon */
 static bool is_lazy;  /* what comes each second does not */
+static bool tells_lingers;
 
-/* Each linger is short, and brings one more job. */
+/* Each linger is short, and brings one more job, or is told of. */
 int64_t __wrap_tick_after(int64_t timeout_ns)
 {
 	if (is_hasty &&
@@ -393,7 +404,10 @@ int64_t __wrap_tick_after(int64_t timeout_ns)
 		return TICK_NEVER;
 	if (timeout_ns != LINGER_NS)
 		return __real_tick_after(timeout_ns);
-	fixture_submit(&f, &f.journal, "true", ++lingers);
+	if (tells_lingers)
+		dprintf(d.events, "linger\n");
+	else
+		fixture_submit(&f, &f.journal, "true", ++lingers);
 	return __real_tick_after(20 * TICK_MS);
 }
 
@@ -456,6 +470,120 @@ static void a_job_without_a_message_overtakes_those_that_are_less_urgent(
 	assert_non_null(strstr(events(), "ended 1 0;started 6 0;ended 6 0;"
 					 "started 2 0;"));
 	assert_non_null(strstr(events(), "ended 5 0;started 7 0;"));
+	assert_int_equal(child_end(pid, 20 * TICK_S, &status), 0);
+}
+
+/* Only who was idle waits for a burst. */
+static void a_busy_dispatcher_does_not_linger(void **state)
+{
+	char gate[256];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	d.options.linger_ns = LINGER_NS;
+	tells_lingers = true;
+	pid = start_at_gate(gate);
+	tells_lingers = false;
+	submit("true", 0);
+	submit("true", 0);
+	open_gate(gate);
+	wait_for_event("ended 3 0;");
+	assert_int_equal(times("linger"), 1);
+	assert_int_equal(child_end(pid, 20 * TICK_S, &status), 0);
+}
+
+static atomic_uint
+	*polls; /* so many times somebody waited; NULL: not counted */
+
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
+
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	if (polls)
+		atomic_fetch_add(polls, 1);
+	return __real_poll(fds, n, timeout_ms);
+}
+
+/* It is readable all the time. */
+static void a_queue_with_jobs_wakes_no_dispatcher_that_is_busy(void **state)
+{
+	char gate[256];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	polls = mmap(NULL, sizeof(*polls), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(polls != MAP_FAILED);
+	d.options.wake = WAKE_POLL;
+	pid = start_at_gate(gate);
+	submit("true", 0);
+	atomic_store(polls, 0);
+	tick_sleep_until(tick_after(50 * TICK_MS));
+	assert_in_range(atomic_load(polls), 0, 10);
+	open_gate(gate);
+	wait_for_event("ended 2 0;");
+	assert_int_equal(child_end(pid, 20 * TICK_S, &status), 0);
+	munmap(polls, sizeof(*polls));
+	polls = NULL;
+}
+
+/* That its worker has died then is our own doing. */
+static void a_stop_is_no_death_of_a_worker(void **state)
+{
+	char gate[256];
+	int status, stop[2];
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe2(stop, O_CLOEXEC), 0);
+	d.options.stop_fd = stop[0];
+	pid = start_at_gate(gate);
+	assert_int_equal(write(stop[1], "", 1), 1);
+	assert_int_equal(child_wait(pid, tick_after(20 * TICK_S), &status), 0);
+	assert_int_equal(child_exit_code(status), 0);
+	assert_string_equal(strstr(events(), "started"), "started 1 0;");
+	assert_int_equal(fixture_jobs(&f), 1);
+	close(stop[0]);
+	close(stop[1]);
+}
+
+static int lead_a_group(void *arg)
+{
+	setpgid(0, 0);
+	if (write(*(const int *)arg, "", 1) != 1)
+		return 1;
+	pause();
+	return 1;
+}
+
+/* And not when its turn comes. */
+static void what_last_runs_left_is_ended_at_the_start(void **state)
+{
+	struct identity_process leader;
+	pid_t pid, left;
+	char gate[256], read_gate[300];
+	int status, ready, fd;
+
+	(void)state;
+	snprintf(gate, sizeof(gate), "%s", scratch_path(&f.scratch, "gate"));
+	snprintf(read_gate, sizeof(read_gate), "read line <%s || :", gate);
+	assert_int_equal(mkfifo(gate, 0600), 0);
+	submit(read_gate, 31);
+	submit("true", 0);
+	left = support_start(lead_a_group, &ready, &ready, 20000);
+	assert_int_equal(identity_of(left, &leader), 0);
+	fd = record_open(f.journal.dir, 2);
+	assert_int_equal(record_note_group(fd, &leader), 0);
+	close(fd);
+	assert_int_equal(child_fork(fixture_dispatch, &d, &pid), 0);
+	wait_for_event("started 1 0;");
+	assert_true(support_wait_until(support_has_ended, &left, 20000));
+	support_kill(&left);
+	open_gate(gate);
+	wait_for_event("ended 2 0;");
 	assert_int_equal(child_end(pid, 20 * TICK_S, &status), 0);
 }
 
@@ -685,6 +813,11 @@ int main(void)
 		CASE(what_runs_is_the_record_and_not_the_message),
 		CASE(a_record_that_is_damaged_while_its_job_runs_is_set_aside),
 		CASE(workers_that_die_are_counted_up_to_the_limit),
+		CASE(half_a_record_is_removed_at_the_start),
+		CASE(a_busy_dispatcher_does_not_linger),
+		CASE(a_queue_with_jobs_wakes_no_dispatcher_that_is_busy),
+		CASE(a_stop_is_no_death_of_a_worker),
+		CASE(what_last_runs_left_is_ended_at_the_start),
 		CASE(deaths_are_counted_over_restarts),
 		CASE(aging_starts_an_old_job_before_an_urgent_one),
 		CASE(a_queue_that_was_removed_is_made_anew_within_a_second),
