@@ -6,6 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
+
+#include "lib/crc32c.h"
+#include "lib/fdio.h"
 
 static struct fixture f;
 
@@ -128,6 +132,59 @@ static void ids_are_given_once_also_to_processes_at_once(void **state)
 	/* Had two of them got the same one, the last would be lower. */
 	assert_int_equal(journal_last_id(&f.journal, &last), 0);
 	assert_int_equal(last, 200);
+}
+
+static void who_has_taken_an_id_keeps_nobody_from_the_next(void **state)
+{
+	struct journal other;
+	uint64_t first, second;
+
+	(void)state;
+	assert_int_equal(journal_open(&other, f.path, false), 0);
+	assert_int_equal(journal_next_id(&f.journal, &first), 0);
+	assert_int_equal(fdio_lock(other.head, LOCK_EX | LOCK_NB, tick_now()),
+			 0);
+	flock(other.head, LOCK_UN);
+	assert_int_equal(journal_next_id(&other, &second), 0);
+	assert_int_equal(second, first + 1);
+	journal_close(&other);
+}
+
+static void after_the_last_id_there_is_none(void **state)
+{
+	struct journal_head head;
+	struct journal journal;
+	uint64_t id = 0;
+
+	(void)state;
+	assert_int_equal(pread(f.journal.head, &head, sizeof(head), 0),
+			 sizeof(head));
+	head.last_id = UINT64_MAX - 1;
+	head.crc = 0;
+	head.crc = crc32c(&head, sizeof(head));
+	scratch_write(&f.scratch, "journal/head", &head, sizeof(head));
+	assert_int_equal(journal_open(&journal, f.path, false), 0);
+	assert_int_equal(journal_next_id(&journal, &id), 0);
+	assert_true(id == UINT64_MAX);
+	assert_int_equal(journal_next_id(&journal, &id), -EOVERFLOW);
+	journal_close(&journal);
+}
+
+static void a_submission_that_fails_lets_the_journal_be_closed(void **state)
+{
+	struct submission submission;
+	struct journal other;
+	struct job *job;
+
+	(void)state;
+	assert_int_equal(job_new("true", 0, &job), 0);
+	assert_int_equal(
+		submission_begin(&submission, &f.journal, f.queue_name, job),
+		-ENOENT);
+	assert_int_equal(journal_open(&other, f.path, false), 0);
+	assert_int_equal(journal_try_close(&other), 0);
+	journal_close(&other);
+	free(job);
 }
 
 static void one_dispatcher_holds_it_until_it_closes(void **state)
@@ -375,6 +432,99 @@ static void a_record_of_another_version_is_not_called_damaged(void **state)
 	close(fd);
 }
 
+static void the_longest_command_makes_a_sound_record(void **state)
+{
+	char *command = malloc(JOB_COMMAND_MAX);
+	struct record_head head;
+	int fd;
+
+	(void)state;
+	memset(command, 'x', JOB_COMMAND_MAX - 1);
+	command[JOB_COMMAND_MAX - 1] = '\0';
+	fd = create(1, command);
+	assert_int_equal(record_read(fd, &head, NULL), 0);
+	/* One byte more is none. */
+	assert_int_equal(pwrite(fd, "", 1, lseek(fd, 0, SEEK_END)), 1);
+	assert_int_equal(record_read(fd, &head, NULL), -EBADMSG);
+	close(fd);
+	free(command);
+}
+
+/* Its checksums are right. */
+static void a_head_that_says_what_cannot_be_is_not_sound(void **state)
+{
+	_Alignas(struct job) unsigned char bytes[256];
+	struct record_head *head = (struct record_head *)(void *)bytes;
+	const struct job *job;
+	int fd = create(1, "true");
+	ssize_t n = pread(fd, bytes, sizeof(bytes), 0);
+
+	(void)state;
+	assert_true(n > 0);
+	head->outcome = RECORD_FAILED;
+	record_seal(bytes, (size_t)n);
+	assert_int_equal(record_check(bytes, (size_t)n, &job), 0);
+	head->outcome = RECORD_FAILED + 1;
+	record_seal(bytes, (size_t)n);
+	assert_int_equal(record_check(bytes, (size_t)n, &job), -EBADMSG);
+	head->outcome = RECORD_PENDING;
+	head->leader.pid = -1;
+	record_seal(bytes, (size_t)n);
+	assert_int_equal(record_check(bytes, (size_t)n, &job), -EBADMSG);
+	close(fd);
+}
+
+int64_t __real_tick_after(int64_t timeout_ns);
+int64_t __wrap_tick_after(int64_t timeout_ns);
+
+/* The second half of a head, and the reading before which it is written. */
+static struct {
+	int fd, readings;
+	struct record_head head;
+} note = {.fd = -1};
+
+int64_t __wrap_tick_after(int64_t timeout_ns)
+{
+	if (note.fd >= 0 && timeout_ns == TICK_MS && --note.readings == 0) {
+		assert_int_equal(
+			pwrite(note.fd, &note.head, sizeof(note.head), 0),
+			sizeof(note.head));
+		note.fd = -1;
+	}
+	return __real_tick_after(timeout_ns);
+}
+
+static void a_note_that_is_written_by_halves_is_waited_for(void **state)
+{
+	int fd = create(1, "true");
+	struct record_head head;
+
+	(void)state;
+	assert_int_equal(record_read(fd, &note.head, NULL), 0);
+	head = note.head;
+	head.attempts++;
+	assert_int_equal(pwrite(fd, &head, sizeof(head), 0), sizeof(head));
+	note.fd = fd;
+	note.readings = 2;
+	assert_int_equal(record_read(fd, &head, NULL), 0);
+	assert_int_equal(note.fd, -1);
+	close(fd);
+}
+
+static void who_watches_a_record_sees_it_set_aside(void **state)
+{
+	int fd = create(1, "true"), watch = record_watch(fd);
+	struct pollfd pfd = {.fd = watch, .events = POLLIN};
+
+	(void)state;
+	assert_true(watch >= 0);
+	assert_int_equal(poll(&pfd, 1, 0), 0);
+	assert_int_equal(record_set_aside(f.journal.dir, 1), 0);
+	assert_int_equal(poll(&pfd, 1, 20000), 1);
+	close(watch);
+	close(fd);
+}
+
 static void a_record_cut_short_anywhere_is_not_sound(void **state)
 {
 	int fd = create(1, "true");
@@ -431,6 +581,9 @@ int main(void)
 		CASE(a_link_in_the_place_of_a_journal_is_not_followed),
 		CASE(a_head_of_another_version_or_kind_is_refused),
 		CASE(ids_are_given_once_also_to_processes_at_once),
+		CASE(who_has_taken_an_id_keeps_nobody_from_the_next),
+		CASE(after_the_last_id_there_is_none),
+		CASE(a_submission_that_fails_lets_the_journal_be_closed),
 		CASE(one_dispatcher_holds_it_until_it_closes),
 		CASE(a_dispatcher_in_another_namespace_is_known_by_what_it_holds),
 		CASE(a_new_dispatcher_waits_for_the_workers_of_a_dead_one),
@@ -441,6 +594,10 @@ int main(void)
 		CASE(notes_are_read_back),
 		CASE(who_holds_a_removed_record_reads_its_outcome),
 		CASE(a_record_of_another_version_is_not_called_damaged),
+		CASE(the_longest_command_makes_a_sound_record),
+		CASE(a_head_that_says_what_cannot_be_is_not_sound),
+		CASE(a_note_that_is_written_by_halves_is_waited_for),
+		CASE(who_watches_a_record_sees_it_set_aside),
 		CASE(a_record_cut_short_anywhere_is_not_sound),
 		CASE(only_whole_records_are_visited),
 		CASE(half_written_records_are_swept_when_nobody_writes),
