@@ -310,6 +310,21 @@ is_empty_journal() {
 	run ! pgrep -x sleep
 }
 
+@test "a drain that has to leave a job says so, and has failed" {
+	start_dispatcher --linger=0
+	# Who leaves the group of its command nobody ends.
+	./submit_job --cmd='mkdir once || exit 0
+		setsid sleep 60 & echo "begun $!"; wait'
+	wait_for_line "$SERVER_OUT" '^begun' 30
+	pid=$(sed -n 's/^begun //p' "$SERVER_OUT")
+	stop_server server KILL
+	run -1 timeout 60 ./job_dispatcher --drain --linger=0
+	assert_line 'Dispatcher: jobs kept for the next start: 1'
+	assert_line --regexp '^job_dispatcher: job 1 waits until what is left of its last run has ended \(process group [0-9]+\)$'
+	kill "$pid"
+	drain
+}
+
 @test "jobs whose messages were lost with the queue are found in the journal" {
 	start_dispatcher --linger=1h
 	./submit_job --cmd='echo found'
@@ -347,6 +362,54 @@ is_empty_journal() {
 	run -0 timeout 20 ./job_dispatcher --drain
 	assert [ -e /dev/mqueue/job_queue ]
 	rm /dev/mqueue/job_queue
+	assert_nothing_left
+}
+
+@test "a queue that was there with another room is taken as it is, and said" {
+	start_dispatcher
+	stop_server server KILL
+	start_dispatcher
+	assert_equal "$(<"$SERVER_ERR")" ''
+	stop_server server KILL
+	for option in --capacity=4 --msg-size=4096; do
+		start_dispatcher $option
+		assert_equal "$(<"$SERVER_ERR")" "job_dispatcher: queue '/job_queue' was there already: 10 messages of 8192 bytes"
+		stop_server server KILL
+	done
+	drain
+}
+
+@test "where another process waits for the queue's signal it says what to do" {
+	start_dispatcher
+	stop_server server KILL
+	mkfifo asked
+	exec 7<>asked
+	python3 - 7>&- 3>&- <<-'END' &
+		import ctypes, time
+		librt = ctypes.CDLL("librt.so.1", use_errno=True)
+		mq = librt.mq_open(b"/job_queue", 0)
+		nobody = (ctypes.c_int * 16)(0, 0, 0, 1)  # SIGEV_NONE
+		assert mq >= 0 and librt.mq_notify(mq, nobody) == 0
+		print("asked", file=open("asked", "w"), flush=True)
+		time.sleep(60)
+	END
+	other=$!
+	read -r -t 30 <&7
+	exec 7>&-
+	run -1 timeout 60 ./job_dispatcher --drain
+	assert_line "job_dispatcher: cannot wait for queue '/job_queue': another process has asked for its notifications: use --wake=poll"
+	run -0 timeout 60 ./job_dispatcher --drain --wake=poll
+	kill "$other"
+	wait "$other" || true
+	rm -f /dev/mqueue/job_queue
+	assert_nothing_left
+}
+
+@test "a folder that XDG_STATE_HOME names from elsewhere is not taken" {
+	export HOME=$PWD/home XDG_STATE_HOME=relative
+	run -0 timeout 60 ./job_dispatcher --drain
+	assert [ -d "$HOME/.local/state/unixipc/job_queue" ]
+	assert [ ! -e relative ]
 	assert_nothing_left
 }
 
@@ -587,6 +650,32 @@ is_ended_job() {
 	exec 7>&-
 	grep '^line' got | cmp - <(seq -f 'line %.0f' 0 29999)
 	run grep -vE '^(line [0-9]+|Dispatcher.*|\([0-9]+ lines dropped.*)$' got
+	assert_output ''
+	assert_nothing_left
+}
+
+@test "on one pipe neither stream tears the other's lines" {
+	mkfifo both
+	exec 7<>both
+	start_server sh -c 'exec ./job_dispatcher --linger=0 >both 2>&1 7>&-'
+	wait_until 30 is_served
+	# Lines of which some have no room in the pipe at first.
+	cat >write <<-'END'
+		a=$(printf '%05000d' 1)
+		for i in $(seq 300); do echo "$a"; done &
+		for i in $(seq 300); do echo "$a" >&2; done
+		wait
+	END
+	cat <&7 >got 3>&- &
+	reader=$!
+	run -0 timeout 60 ./submit_job --wait --cmd='sh write'
+	stop_server
+	assert_equal "$status" 0
+	wait_until 30 has_lines got '^0*1$' 600
+	kill "$reader"
+	exec 7>&-
+	run awk '!/^0*1$/ || length != 5000 { print substr($0, 1, 10) }' got
+	run grep -v '^Dispatcher\|lines' <<<"$output"
 	assert_output ''
 	assert_nothing_left
 }

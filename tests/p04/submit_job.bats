@@ -185,6 +185,33 @@ is_watching() {
 	assert_output "submit_job: job 1 has ended already, its status is not kept"
 }
 
+@test "who waits for a job that somebody removes is told so" {
+	start_lingering
+	./submit_job --cmd=true
+	./submit_job --wait=1 --timeout=60s >waiter.out 2>&1 3>&- &
+	wait_until 30 is_watching $!
+	rm "$JOURNAL/1.job"
+	status=0
+	wait $! || status=$?
+	assert_equal "$status" 1
+	assert_equal "$(<waiter.out)" 'submit_job: job 1 was removed before it ended'
+}
+
+@test "--list shows a command that is no UTF-8, and a queue that is not there" {
+	start_lingering
+	./submit_job --cmd=$'echo \xff'
+	run -0 ./submit_job --list --json
+	assert_line --regexp '^ +"command": null'
+	assert_line --regexp '^ +"id": 1,'
+	stop_server server KILL
+	rm /dev/mqueue/job_queue
+	run -0 ./submit_job --list
+	assert_line -n 0 'Queue /job_queue: not there, no dispatcher is running'
+	run -0 ./submit_job --list --json
+	assert_line '  "depth": null,'
+	assert_line '  "capacity": null,'
+}
+
 @test "--list shows depth, waiting and running jobs" {
 	mkfifo gate
 	start_dispatcher --linger=0
