@@ -13,6 +13,7 @@
 #include "lib/frame.h"
 #include "p02-fifo/inbox.h"
 #include "p02-fifo/message.h"
+#include "tests/support/interrupt.h"
 
 /* ---- the clock ---- */
 
@@ -100,6 +101,20 @@ static void server_that_does_not_answer_is_a_timeout(void **state)
 
 	assert_int_equal(fifo_create(&deaf, f->path, 0600), 0);
 	assert_int_equal(ask_sum(client, 1, 1, 50), -ETIMEDOUT);
+	fifo_remove(&deaf);
+	client_close(client);
+}
+
+static void signal_that_is_no_stop_ends_no_wait_for_an_answer(void **state)
+{
+	struct fixture *f = *state;
+	struct client *client = open_client(f);
+	struct fifo deaf = FIFO_CLOSED;
+
+	assert_int_equal(fifo_create(&deaf, f->path, 0600), 0);
+	interrupt_start();
+	assert_int_equal(ask_sum(client, 1, 1, 50), -ETIMEDOUT);
+	interrupt_stop();
 	fifo_remove(&deaf);
 	client_close(client);
 }
@@ -370,10 +385,16 @@ int __wrap_inbox_fill(struct inbox *inbox);
 /* Answers when the client has found nothing, and ends. */
 static struct fake *at_the_last_moment;
 
+static int flood = -1; /* a write end of what the client reads, or none */
+
 int __wrap_inbox_fill(struct inbox *inbox)
 {
 	struct fake *fake = at_the_last_moment;
-	int rc = __real_inbox_fill(inbox);
+	int rc;
+
+	if (flood >= 0)
+		assert_int_equal(write(flood, "garbage", 7), 7);
+	rc = __real_inbox_fill(inbox);
 
 	at_the_last_moment = NULL;
 	if (fake) {
@@ -459,12 +480,27 @@ static void client_whose_fifo_answers_to_others_fill_asks_again(void **state)
 	ask_with_a_full_fifo(*state, &frame, sizeof(frame));
 }
 
+/* There is something to read, whenever it looks. */
+static void client_that_others_flood_gives_up_at_its_deadline(void **state)
+{
+	struct fixture *f = *state;
+	struct fifo deaf = FIFO_CLOSED;
+
+	f->client = open_client(f);
+	assert_int_equal(fifo_create(&deaf, f->path, 0600), 0);
+	flood = open_reply_fifo(f->client);
+	assert_int_equal(ask_sum(f->client, 1, 1, 50), -ETIMEDOUT);
+	fdio_close(&flood);
+	fifo_remove(&deaf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(client_without_a_server_gives_up_at_its_deadline),
 		CASE(client_started_first_waits_for_the_server),
 		CASE(server_that_does_not_answer_is_a_timeout),
+		CASE(signal_that_is_no_stop_ends_no_wait_for_an_answer),
 		CASE(server_that_takes_no_request_is_a_timeout),
 		CASE(stop_that_has_come_before_ends_each_wait),
 		CASE(answer_that_comes_too_late_is_not_the_next_ones),
@@ -478,6 +514,7 @@ int main(void)
 		CASE(two_clients_of_one_process_get_their_own_answers),
 		CASE(client_whose_fifo_others_fill_asks_again),
 		CASE(client_whose_fifo_answers_to_others_fill_asks_again),
+		CASE(client_that_others_flood_gives_up_at_its_deadline),
 	};
 
 	return SUPPORT_MAIN(tests);

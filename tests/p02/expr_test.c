@@ -128,12 +128,12 @@ static void nesting_is_bounded(void **state)
 
 static void what_stands_side_by_side_is_not_nested(void **state)
 {
-	char text[4 * (EXPR_DEPTH_MAX + 1) + 2] = "";
+	char text[4 * (EXPR_DEPTH_MAX + 1) + 2] = "", *end = text;
 
 	(void)state;
 	for (int i = 0; i <= EXPR_DEPTH_MAX; i++)
-		memcpy(text + 4 * i, "(1)+", 4);
-	text[sizeof(text) - 2] = '1';
+		end = stpcpy(end, "(1)+");
+	stpcpy(end, "1");
 	assert_value(text, EXPR_DEPTH_MAX + 2);
 }
 

@@ -35,6 +35,7 @@ static void what_is_no_fifo_of_ours_is_not_taken_over(void **state)
 	const struct server_options options = {.path = f->path, .mode = 0600};
 	struct server *server;
 	struct stat st;
+	int fd;
 
 	scratch_write(&f->scratch, "calc_server", "text", 4);
 	assert_int_equal(server_create(&server, &options), -ENOTUNIQ);
@@ -48,6 +49,9 @@ static void what_is_no_fifo_of_ours_is_not_taken_over(void **state)
 	unlink(f->path);
 	assert_int_equal(server_create(&server, &options), 0);
 	assert_int_equal(fifo_open_writer(f->path, geteuid() + 1), -ENOTUNIQ);
+	fd = fifo_open_writer(f->path, FIFO_ANY_USER);
+	assert_true(fd >= 0);
+	close(fd);
 	server_remove(server);
 }
 
@@ -82,8 +86,9 @@ static void fifo_that_somebody_reads_is_not_taken_over(void **state)
 	struct fixture *f = *state;
 	struct fifo fifo = FIFO_CLOSED;
 	struct stat st;
-	int reader;
+	int reader, before;
 
+	before = support_count_fds();
 	assert_int_equal(mkfifo(f->path, 0640), 0);
 	reader = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	assert_true(reader >= 0);
@@ -95,6 +100,7 @@ static void fifo_that_somebody_reads_is_not_taken_over(void **state)
 	assert_int_equal(fifo_create(&fifo, f->path, 0622), 0);
 	assert_false(fifo.is_new);
 	fifo_remove(&fifo);
+	assert_int_equal(support_count_fds(), before);
 }
 
 /* In place of the FIFO that another process has opened just now. */
