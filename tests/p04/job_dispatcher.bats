@@ -660,7 +660,7 @@ is_ended_job() {
 	start_server sh -c 'exec ./job_dispatcher --linger=0 >both 2>&1 7>&-'
 	wait_until 30 is_served
 	# Lines of which some have no room in the pipe at first.
-	cat >write <<-'END'
+	cat >writer.sh <<-'END'
 		a=$(printf '%05000d' 1)
 		for i in $(seq 300); do echo "$a"; done &
 		for i in $(seq 300); do echo "$a" >&2; done
@@ -668,7 +668,7 @@ is_ended_job() {
 	END
 	cat <&7 >got 3>&- &
 	reader=$!
-	run -0 timeout 60 ./submit_job --wait --cmd='sh write'
+	run -0 timeout 60 ./submit_job --wait --cmd='sh writer.sh'
 	stop_server
 	assert_equal "$status" 0
 	wait_until 30 has_lines got '^0*1$' 600
@@ -746,7 +746,8 @@ lists() {
 		--linger=-1s --linger=x --aging=2h --max-attempts=0 \
 		--capacity=0 --msg-size=1 --queue=name --queue=/a/b --queue=/ \
 		--queue= --state= --nonsense operand \
-		"--queue=/$(printf '%0300d' 0)"; do
+		"--queue=/$(printf '%0300d' 0)" \
+		"--state=$(printf '/%04085d' 0)"; do
 		run -2 ./job_dispatcher "$option"
 		assert_one_line_error "$output" job_dispatcher
 		assert_nothing_left

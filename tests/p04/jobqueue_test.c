@@ -77,10 +77,10 @@ int __real_mq_timedsend(mqd_t mq, const char *bytes, size_t n,
 			unsigned int priority, const struct timespec *when);
 int __wrap_mq_timedsend(mqd_t mq, const char *bytes, size_t n,
 			unsigned int priority, const struct timespec *when);
-ssize_t __real_mq_timedreceive(mqd_t mq, char *room, size_t n,
+ssize_t __real_mq_timedreceive(mqd_t mq, char *bytes, size_t n,
 			       unsigned int *priority,
 			       const struct timespec *when);
-ssize_t __wrap_mq_timedreceive(mqd_t mq, char *room, size_t n,
+ssize_t __wrap_mq_timedreceive(mqd_t mq, char *bytes, size_t n,
 			       unsigned int *priority,
 			       const struct timespec *when);
 
@@ -103,13 +103,13 @@ int __wrap_mq_timedsend(mqd_t mq, const char *bytes, size_t n,
 		       : __real_mq_timedsend(mq, bytes, n, priority, when);
 }
 
-ssize_t __wrap_mq_timedreceive(mqd_t mq, char *received, size_t n,
+ssize_t __wrap_mq_timedreceive(mqd_t mq, char *bytes, size_t n,
 			       unsigned int *priority,
 			       const struct timespec *when)
 {
-	return ends_at_once() ? -1
-			      : __real_mq_timedreceive(mq, received, n,
-						       priority, when);
+	return ends_at_once()
+		       ? -1
+		       : __real_mq_timedreceive(mq, bytes, n, priority, when);
 }
 
 /* ---- cases ------------------------------------------------------------------------- */

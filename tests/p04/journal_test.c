@@ -432,6 +432,75 @@ static void a_record_of_another_version_is_not_called_damaged(void **state)
 	close(fd);
 }
 
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+
+static int syncs; /* until one fails; 0: none does */
+
+static bool fails_now(void)
+{
+	errno = EIO;
+	return syncs > 0 && --syncs == 0;
+}
+
+int __wrap_fsync(int fd)
+{
+	return fails_now() ? -1 : __real_fsync(fd);
+}
+
+int __wrap_fdatasync(int fd)
+{
+	return fails_now() ? -1 : __real_fdatasync(fd);
+}
+
+/* Of the file, and of its name. */
+static void a_record_that_the_disk_does_not_take_is_none(void **state)
+{
+	int before = support_count_fds();
+
+	(void)state;
+	for (int i = 1; i <= 2; i++) {
+		syncs = i;
+		assert_int_equal(create(1, "true"), -EIO);
+		assert_int_equal(syncs, 0);
+		assert_int_equal(fixture_jobs(&f), 0);
+		assert_int_equal(faccessat(f.journal.dir, "1.tmp", F_OK, 0),
+				 -1);
+		assert_int_equal(support_count_fds(), before);
+	}
+}
+
+static void an_id_that_the_disk_does_not_take_is_not_given(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	syncs = 1;
+	assert_int_equal(journal_next_id(&f.journal, &id), -EIO);
+	assert_int_equal(syncs, 0);
+	assert_int_equal(journal_next_id(&f.journal, &id), 0);
+}
+
+/* Of the folder's name, of the head, and of its name. */
+static void a_journal_that_the_disk_does_not_take_is_not_made(void **state)
+{
+	int before = support_count_fds();
+	struct journal journal;
+	char path[256];
+
+	(void)state;
+	for (int i = 1; i <= 3; i++) {
+		snprintf(path, sizeof(path), "%s%d",
+			 scratch_path(&f.scratch, "other"), i);
+		syncs = i;
+		assert_int_equal(journal_open(&journal, path, true), -EIO);
+		assert_int_equal(syncs, 0);
+		assert_int_equal(support_count_fds(), before);
+	}
+}
+
 static void the_longest_command_makes_a_sound_record(void **state)
 {
 	char *command = malloc(JOB_COMMAND_MAX);
@@ -594,6 +663,9 @@ int main(void)
 		CASE(notes_are_read_back),
 		CASE(who_holds_a_removed_record_reads_its_outcome),
 		CASE(a_record_of_another_version_is_not_called_damaged),
+		CASE(a_record_that_the_disk_does_not_take_is_none),
+		CASE(an_id_that_the_disk_does_not_take_is_not_given),
+		CASE(a_journal_that_the_disk_does_not_take_is_not_made),
 		CASE(the_longest_command_makes_a_sound_record),
 		CASE(a_head_that_says_what_cannot_be_is_not_sound),
 		CASE(a_note_that_is_written_by_halves_is_waited_for),
