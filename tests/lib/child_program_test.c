@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +178,20 @@ static void bad_names_are_refused(void **state)
 	assert_int_equal(spawn_name(long_name), -ENAMETOOLONG);
 }
 
+/* PATH_MAX counts the null byte. */
+static void longest_path_of_the_kernel_is_run(void **state)
+{
+	char path[PATH_MAX + 1];
+	size_t slashes = sizeof(path) - sizeof("bin/true");
+
+	(void)state;
+	memset(path, '/', slashes);
+	memcpy(path + slashes, "bin/true", sizeof("bin/true"));
+	assert_int_equal(strlen(path), PATH_MAX);
+	assert_int_equal(spawn_name(path), -ENAMETOOLONG);
+	assert_int_equal(spawn_name(path + 1), 0);
+}
+
 /* ---- signals ----------------------------------------------------------------- */
 
 /* The status of a shell that looks at what it ignores. */
@@ -229,6 +245,44 @@ static void callers_mask_is_as_before(void **state)
 	assert_false(sigismember(&after, SIGTERM));
 }
 
+/* A thread stays one that can be cancelled. */
+static void callers_cancel_state_is_as_before(void **state)
+{
+	int old;
+
+	(void)state;
+	assert_int_equal(spawn_name("true"), 0);
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &old);
+	assert_int_equal(old, PTHREAD_CANCEL_ENABLE);
+}
+
+/* Of a caller whose own mask is for a moment only. */
+static void mask_that_is_given_is_the_childs(void **state)
+{
+	/* Bit 11 is SIGUSR2, bit 9 SIGUSR1. */
+	char *const argv[] = {(char *)"grep", (char *)"-q",
+			      (char *)"^SigBlk:[[:space:]]*0*800$",
+			      (char *)"/proc/self/status", NULL};
+	struct child_spec spec = CHILD_SPEC_INIT;
+	sigset_t given, own, before;
+	pid_t pid = 0;
+	int rc;
+
+	(void)state;
+	sigemptyset(&given);
+	sigaddset(&given, SIGUSR2);
+	sigemptyset(&own);
+	sigaddset(&own, SIGUSR1);
+	spec.argv = argv;
+	spec.keeps_signals = true;
+	spec.mask = &given;
+	sigprocmask(SIG_BLOCK, &own, &before);
+	rc = child_spawn(&spec, &pid);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	assert_int_equal(rc, 0);
+	assert_int_equal(wait_for(pid), 0);
+}
+
 int main(void)
 {
 #define WITH_PATH(test) \
@@ -240,8 +294,11 @@ int main(void)
 		WITH_PATH(empty_entry_of_path_is_the_current_directory),
 		WITH_PATH(without_path_the_system_is_searched),
 		WITH_PATH(bad_names_are_refused),
+		cmocka_unit_test(longest_path_of_the_kernel_is_run),
 		cmocka_unit_test(only_what_nohup_ignores_stays_ignored),
 		cmocka_unit_test(callers_mask_is_as_before),
+		cmocka_unit_test(callers_cancel_state_is_as_before),
+		cmocka_unit_test(mask_that_is_given_is_the_childs),
 	};
 
 	return SUPPORT_MAIN(tests);
