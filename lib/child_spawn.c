@@ -158,10 +158,6 @@ static int prepare(struct launch *launch)
 {
 	const struct child_spec *spec = launch->spec;
 
-	/* Out of the way of 0, 1 and 2. */
-	if (launch->report >= 0 && launch->report < STREAMS)
-		launch->report =
-			fcntl(launch->report, F_DUPFD_CLOEXEC, STREAMS);
 	reset_signals(spec->keeps_signals);
 	for (size_t i = 0; i < spec->n_closed; i++)
 		close(spec->closed[i]);
