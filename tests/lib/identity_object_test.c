@@ -4,6 +4,7 @@
 #include <mqueue.h>
 #include <semaphore.h>
 #include <sys/msg.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -288,6 +289,86 @@ static void boot_ends_what_is_memory(void **state)
 	assert_int_equal(identity_compare(&set, 0, &now), IDENTITY_CANNOT_TELL);
 	assert_int_equal(identity_compare(&set, -EINVAL, &now),
 			 IDENTITY_CANNOT_TELL);
+}
+
+/* A socket of that type, bound to the path. */
+static int bind_socket(int type, const char *to)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	memcpy(address.sun_path, to, strlen(to));
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)),
+			 0);
+	return fd;
+}
+
+static void socket_is_judged_by_who_is_bound(void **state)
+{
+	const int types[] = {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM};
+	struct sockaddr_un self = {.sun_family = AF_UNIX};
+	int fd;
+
+	(void)state;
+	memcpy(self.sun_path, path, strlen(path));
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(identity_judge_socket(path), IDENTITY_UNKNOWN);
+		fd = bind_socket(types[i], path);
+		assert_int_equal(identity_judge_socket(path), IDENTITY_ALIVE);
+		/* It then takes datagrams of its peer only. */
+		if (types[i] == SOCK_DGRAM)
+			assert_int_equal(connect(fd, (struct sockaddr *)&self,
+						 sizeof(self)),
+					 0);
+		assert_int_equal(identity_judge_socket(path), IDENTITY_ALIVE);
+		close(fd);
+		assert_int_equal(identity_judge_socket(path), IDENTITY_DEAD);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
+/* The longest path that a socket can have, and one byte more. */
+static void socket_with_the_longest_path_is_judged(void **state)
+{
+	char longest[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1];
+	size_t len = sizeof(longest) - 2;
+	int fd;
+
+	(void)state;
+	assert_true(strlen(path) < len);
+	memset(longest, '0', len);
+	memcpy(longest, path, strlen(path));
+	longest[len] = '\0';
+	fd = bind_socket(SOCK_STREAM, longest);
+	assert_int_equal(identity_judge_socket(longest), IDENTITY_ALIVE);
+	close(fd);
+	assert_int_equal(identity_judge_socket(longest), IDENTITY_DEAD);
+	memcpy(longest + len, "0", 2);
+	assert_int_equal(identity_judge_socket(longest), IDENTITY_UNKNOWN);
+	assert_int_equal(identity_judge_socket(""), IDENTITY_UNKNOWN);
+}
+
+static int judge_without_descriptors(void *arg)
+{
+	const struct rlimit none = {0};
+
+	(void)arg;
+	if (setrlimit(RLIMIT_NOFILE, &none) < 0)
+		return 2;
+	return identity_judge_socket(path) == IDENTITY_UNKNOWN ? 0 : 1;
+}
+
+/* Who could not ask knows nothing, and least of all that nobody is there. */
+static void socket_is_unknown_to_who_cannot_ask(void **state)
+{
+	int fd = bind_socket(SOCK_STREAM, path);
+
+	(void)state;
+	support_need_no_valgrind("it keeps that limit");
+	assert_int_equal(
+		support_child_status(judge_without_descriptors, NULL, CHILD_MS),
+		0);
+	close(fd);
 }
 
 /* ---- POSIX names ---- */
@@ -648,6 +729,9 @@ int main(void)
 		CASE(path_under_another_mount_tells_nothing),
 		CASE(folder_that_may_not_be_searched_tells_nothing),
 		CASE(boot_ends_what_is_memory),
+		CASE(socket_is_judged_by_who_is_bound),
+		CASE(socket_with_the_longest_path_is_judged),
+		CASE(socket_is_unknown_to_who_cannot_ask),
 		CASE(queue_is_known_in_its_ipc_namespace),
 		CASE(posix_memory_and_semaphores_are_files),
 		CASE(sysv_object_is_gone_when_removed),

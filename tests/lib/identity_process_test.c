@@ -6,7 +6,8 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
-static bool has_no_proc, has_no_pidfd;
+static bool has_no_proc;
+static int pidfd_error; /* what pidfd_open fails with; 0: it works */
 
 /* Who had the number that the next pidfd is asked for, until right after that;
  * 0: whoever has it. */
@@ -39,8 +40,8 @@ long __wrap_syscall(long number, ...)
 	long a[4];
 	va_list ap;
 
-	if (has_no_pidfd && number == SYS_pidfd_open) {
-		errno = ENOSYS;
+	if (pidfd_error && number == SYS_pidfd_open) {
+		errno = pidfd_error;
 		return -1;
 	}
 	va_start(ap, number);
@@ -57,7 +58,8 @@ long __wrap_syscall(long number, ...)
 static int tear_down(void **state)
 {
 	(void)state;
-	has_no_proc = has_no_pidfd = false;
+	has_no_proc = false;
+	pidfd_error = 0;
 	return 0;
 }
 
@@ -663,12 +665,17 @@ static void without_pidfds_the_start_decides(void **state)
 	struct identity_process with = note(pid), without, wrong;
 
 	(void)state;
-	has_no_pidfd = true;
+	pidfd_error = ENOSYS;
 	without = note(pid);
 	assert_int_equal(without.pidfs, 0);
 	assert_life(with, IDENTITY_ALIVE);
 	assert_life(without, IDENTITY_ALIVE);
 	assert_int_equal(identity_open(&without), -ENOSYS);
+	/* Refused by a filter of system calls, it is not there either. */
+	pidfd_error = EPERM;
+	assert_int_equal(identity_open(&without), -ENOSYS);
+	assert_int_equal(identity_signal(&without, 0), 0);
+	pidfd_error = ENOSYS;
 	wrong = without;
 	wrong.start++;
 	assert_life(wrong, IDENTITY_DEAD);
