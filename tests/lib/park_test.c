@@ -48,7 +48,8 @@ static void remove_shelf(struct shelf *shelf)
 	munmap(shelf, sizeof(*shelf));
 }
 
-/* As the header says it; who has taken one passes on what is left. */
+/* As the header says it; who has taken one passes on what is left. Whom only its
+ * deadline has woken says so, whatever it finds then. */
 static int take(struct shelf *shelf, int64_t deadline)
 {
 	int error = 0;
@@ -69,7 +70,6 @@ static int take(struct shelf *shelf, int64_t deadline)
 	if (shelf->items > 0) {
 		shelf->items--;
 		shelf->taken++;
-		error = 0;
 	}
 	wakes = shelf->items > 0 && park_claim(&shelf->more);
 	pthread_mutex_unlock(&shelf->lock);
