@@ -42,8 +42,8 @@ int identity_role_open(struct identity_role *role, int fd)
 	int flags = fcntl(fd, F_GETFL);
 
 	*role = (struct identity_role){.fd = -1};
-	if (flags < 0 || flags & O_PATH || (flags & O_ACCMODE) != O_RDWR ||
-	    fstat(fd, &st) < 0)
+	/* Of O_PATH the access mode is O_RDONLY. */
+	if (flags < 0 || (flags & O_ACCMODE) != O_RDWR || fstat(fd, &st) < 0)
 		return -EBADF;
 	if (st.st_mode & 0444 & ~((st.st_mode & 0222) << 1))
 		return -EPERM;

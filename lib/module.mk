@@ -33,12 +33,14 @@ TEST_LDFLAGS_lib/out_table_test := \
 TEST_LDFLAGS_lib/mqlimit_test := -Wl,--wrap=getrlimit
 TEST_LDFLAGS_lib/progress_test := -Wl,--wrap=tick_now
 TEST_LDFLAGS_lib/rpc_lookup_test := -Wl,--wrap=tick_now,--wrap=pthread_join
+TEST_LDFLAGS_lib/shmname_test := -Wl,--wrap=lstat
 TEST_LDFLAGS_lib/sysv_test := -Wl,--wrap=tick_sleep_until,--wrap=semget
 TEST_LDFLAGS_lib/stop_test := -Wl,--wrap=ppoll
 TEST_LDFLAGS_lib/child_test := -Wl,--wrap=syscall
 TEST_LDFLAGS_lib/child_spawn_test := -Wl,--wrap=dup2
 # It knows neither pidfds nor clone3(2).
 VALGRIND_SKIP += lib/identity_process_test lib/identity_group_test
+TEST_LDFLAGS_lib/identity_group_test := -Wl,--wrap=identity_proc_see
 TEST_LDFLAGS_lib/identity_process_test := -Wl,--wrap=open,--wrap=syscall
 TEST_LDFLAGS_lib/objname_test := \
 	-Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid

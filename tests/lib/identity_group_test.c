@@ -1,5 +1,17 @@
-/* Process groups: whom a saved number may reach, and when all have ended. */
+/* Process groups: whom a saved number may reach, and when all have ended. Linked
+ * with --wrap=identity_proc_see, as only a boot makes a process of another. */
 #include "tests/lib/identity_fixture.h"
+
+static bool is_of_another_boot;
+
+enum identity_sight __real_identity_proc_see(const struct identity_process *p);
+enum identity_sight __wrap_identity_proc_see(const struct identity_process *p);
+
+enum identity_sight __wrap_identity_proc_see(const struct identity_process *p)
+{
+	return is_of_another_boot ? IDENTITY_SIGHT_ELSEWHERE
+				  : __real_identity_proc_see(p);
+}
 
 struct group {
 	pid_t leader, member;
@@ -234,6 +246,53 @@ static void group_of_another_pid_namespace_cannot_be_judged(void **state)
 	end(&group);
 }
 
+static void group_of_another_boot_is_dead_and_not_signalled(void **state)
+{
+	struct group group = {.pidfd = -1};
+	enum identity_life life;
+	int error;
+
+	(void)state;
+	assert_int_equal(start_group(&group, 0), 0);
+	is_of_another_boot = true;
+	life = judge(&group);
+	error = identity_signal_group(&group.identity, -1, SIGKILL);
+	is_of_another_boot = false;
+	assert_int_equal(life, IDENTITY_DEAD);
+	assert_int_equal(error, -ESRCH);
+	assert_true(is_alive(group.leader) && is_alive(group.member));
+	end(&group);
+}
+
+static int reach_as_another_user(void *arg)
+{
+	const struct group *group = arg;
+
+	EXPECT(setuid(65534) == 0);
+	EXPECT(judge_by_pidfd(group) == IDENTITY_ALIVE);
+	EXPECT(identity_signal_group(&group->identity, group->pidfd, SIGKILL) ==
+	       -EPERM);
+	return 0;
+}
+
+/* The kernel's no is an answer, too, and proves that the group is there. */
+static void group_of_another_user_is_alive_and_may_not_be_signalled(
+	void **state)
+{
+	struct group group = {.pidfd = -1};
+
+	(void)state;
+	support_need_second_user();
+	assert_int_equal(start_group(&group, 0), 0);
+	kill_and_reap(group.leader);
+	if (has_group_signals(&group))
+		assert_int_equal(support_child_status(reach_as_another_user,
+						      &group, CHILD_MS),
+				 0);
+	assert_true(is_alive(group.member));
+	end(&group);
+}
+
 /* ---- waiting ---- */
 
 static void wait_is_bounded_by_its_deadline(void **state)
@@ -297,6 +356,10 @@ int main(void)
 		cmocka_unit_test(group_that_another_leads_now_is_not_touched),
 		cmocka_unit_test(
 			group_of_another_pid_namespace_cannot_be_judged),
+		cmocka_unit_test(
+			group_of_another_boot_is_dead_and_not_signalled),
+		cmocka_unit_test(
+			group_of_another_user_is_alive_and_may_not_be_signalled),
 		cmocka_unit_test(wait_is_bounded_by_its_deadline),
 		cmocka_unit_test(wait_ends_with_the_last_member),
 	};

@@ -137,6 +137,17 @@ static void nobody_is_dead(void **state)
 	assert_false(identity_is_alive(-1, 0));
 }
 
+/* As where /proc told nothing when it was noted. */
+static void process_without_a_start_cannot_be_judged(void **state)
+{
+	struct identity_process self = by_start(note(getpid()));
+
+	(void)state;
+	self.start = 0;
+	assert_int_equal(identity_judge(&self), IDENTITY_UNKNOWN);
+	assert_int_equal(identity_signal(&self, 0), -EXDEV);
+}
+
 static int take_a_misleading_name(void *arg)
 {
 	uint64_t before = identity_start_time(getpid());
@@ -833,6 +844,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(process_lives_until_it_is_a_zombie),
 		CASE(nobody_is_dead),
+		CASE(process_without_a_start_cannot_be_judged),
 		CASE(name_with_brackets_misleads_nobody),
 		CASE(process_outlives_its_first_thread),
 		CASE(thread_is_no_process_but_has_a_start),

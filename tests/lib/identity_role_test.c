@@ -1,6 +1,7 @@
 /* Roles: held by the kernel for an open file description, and by nothing else. */
 #include "tests/lib/identity_fixture.h"
 
+#include "tests/support/interrupt.h"
 #include "tests/support/scratch.h"
 
 enum { BYTE = 7 };
@@ -74,6 +75,21 @@ static void peer_is_absent_present_and_gone(void **state)
 	assert_int_equal(look(&peers), -EBADF);
 }
 
+static void handler_ends_the_wait_for_a_role(void **state)
+{
+	struct identity_role ours = open_role(), peers = open_role();
+	int error;
+
+	(void)state;
+	assert_int_equal(identity_role_take(&peers, BYTE), 0);
+	interrupt_start();
+	error = identity_role_take_until(&ours, BYTE, tick_after(5 * TICK_S));
+	interrupt_stop();
+	assert_int_equal(error, -EINTR);
+	identity_role_close(&ours);
+	identity_role_close(&peers);
+}
+
 /* ---- what it does not take ---- */
 
 static void mode_that_lets_read_who_may_not_write_is_refused(void **state)
@@ -101,7 +117,8 @@ static void mode_that_lets_read_who_may_not_write_is_refused(void **state)
 
 static void descriptor_not_for_both_is_refused(void **state)
 {
-	static const int flags[] = {O_RDONLY, O_WRONLY, O_PATH};
+	static const int flags[] = {O_RDONLY, O_WRONLY, O_PATH,
+				    O_PATH | O_RDWR};
 	struct identity_role role;
 
 	(void)state;
@@ -344,6 +361,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(peer_is_absent_present_and_gone),
+		CASE(handler_ends_the_wait_for_a_role),
 		CASE(mode_that_lets_read_who_may_not_write_is_refused),
 		CASE(descriptor_not_for_both_is_refused),
 		CASE(read_lock_of_a_reader_tells_nothing),

@@ -1,4 +1,5 @@
-/* A name in shared memory: lib/shmname.h. */
+/* A name in shared memory: lib/shmname.h. Linked with --wrap=lstat: the name can
+ * be gone whenever it is looked at. */
 #include "lib/shmname.h"
 
 #include "tests/support/support.h"
@@ -15,6 +16,19 @@
 #define PATH "/dev/shm" NAME
 
 enum { BYTE = 100 };
+
+static bool is_always_gone;
+
+int __real_lstat(const char *path, struct stat *st);
+int __wrap_lstat(const char *path, struct stat *st);
+
+int __wrap_lstat(const char *path, struct stat *st)
+{
+	if (!is_always_gone)
+		return __real_lstat(path, st);
+	errno = ENOENT;
+	return -1;
+}
 
 static int enter(struct identity_role *role, mode_t mode)
 {
@@ -88,6 +102,21 @@ static void waiter_is_let_into_what_the_name_leads_to_then(void **state)
 	support_kill(&pid);
 }
 
+/* Somebody can remove it each time that we come: we do not try for ever. */
+static void name_that_always_goes_is_given_up(void **state)
+{
+	int before = support_count_fds(), error;
+	struct identity_role role;
+
+	(void)state;
+	is_always_gone = true;
+	error = enter(&role, 0600);
+	is_always_gone = false;
+	assert_int_equal(error, -ETIMEDOUT);
+	assert_int_equal(support_count_fds(), before);
+	assert_int_equal(shm_unlink(NAME), 0);
+}
+
 static void what_is_not_to_be_trusted_is_refused(void **state)
 {
 	struct identity_role role;
@@ -123,6 +152,28 @@ static void object_of_another_user_is_anybodys_or_refused(void **state)
 	identity_role_close(&role);
 }
 
+static int enter_as_another_user(void *arg)
+{
+	struct identity_role role;
+
+	(void)arg;
+	return setuid(65534) || enter(&role, 0);
+}
+
+static void object_of_root_is_trusted(void **state)
+{
+	struct identity_role role;
+
+	(void)state;
+	support_need_second_user();
+	assert_int_equal(enter(&role, 0600), 0);
+	assert_int_equal(fchmod(role.fd, 0666), 0);
+	identity_role_close(&role);
+	assert_int_equal(
+		support_child_status(enter_as_another_user, NULL, 20000), 0);
+	assert_int_equal(shm_unlink(NAME), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,8 +182,10 @@ int main(void)
 			name_that_leads_elsewhere_is_lost_and_not_removed),
 		cmocka_unit_test(
 			waiter_is_let_into_what_the_name_leads_to_then),
+		cmocka_unit_test(name_that_always_goes_is_given_up),
 		cmocka_unit_test(what_is_not_to_be_trusted_is_refused),
 		cmocka_unit_test(object_of_another_user_is_anybodys_or_refused),
+		cmocka_unit_test(object_of_root_is_trusted),
 	};
 
 	return SUPPORT_MAIN(tests);
