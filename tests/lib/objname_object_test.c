@@ -130,8 +130,10 @@ static void queue_that_may_only_be_written_is_found(void **state)
 	queue = mq_open(name, O_WRONLY | O_CREAT | O_EXCL, 0200, &attr);
 	assert_true(queue >= 0);
 	mq_close(queue);
-	entry = entry_of(OBJNAME_MQ, name);
 	may_not_read = true;
+	assert_int_equal(objname_made(OBJNAME_MQ, name), 0);
+	entry = look().entries[0];
+	assert_int_equal(objname_match(&entry), IDENTITY_SAME);
 	assert_true(objname_exists(&entry));
 	assert_int_equal(objname_remove(&entry), 0);
 	assert_false(objname_exists(&entry));

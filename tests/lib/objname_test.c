@@ -134,6 +134,7 @@ static void names_that_cannot_be_are_refused(void **state)
 	assert_int_equal(objname_claim(OBJNAME_FIFO, ""), -EINVAL);
 	assert_int_equal(objname_claim(OBJNAME_FIFO, "/a\nb"), -EINVAL);
 	assert_int_equal(objname_claim(OBJNAME_SEM, "/a\033[2J"), -EINVAL);
+	assert_int_equal(objname_claim(OBJNAME_MQ, "/a\177"), -EINVAL);
 	assert_int_equal(objname_claim(OBJNAME_FIFO, path), -ENAMETOOLONG);
 	assert_int_equal(objname_claim(OBJNAME_SYSV_SHM, "x"), -EINVAL);
 	assert_int_equal(objname_claim_id(OBJNAME_SYSV_SHM, -1), -EINVAL);
@@ -256,6 +257,7 @@ static void entries_that_make_no_sense_are_skipped(void **state)
 	static const char long_boot[] =
 		"unixipc2 shm 1 1 1 2 3 4 "
 		"0123456789abcdef-0123456789abcdef-012 prog /x";
+	static char too_long[OBJNAME_ENTRY_TEXT + 1];
 	static const char *const texts[] = {
 		"x",
 		"unixipc1",
@@ -286,8 +288,11 @@ static void entries_that_make_no_sense_are_skipped(void **state)
 		long_boot,
 		"unixipc2 shm 1 1 1 2 3 x 0-f prog /x",
 		"unixipc4 shm 1 1 1 2 3 4 0-f prog /x",
+		too_long,
 	};
+
 	(void)state;
+	memset(too_long, 'x', OBJNAME_ENTRY_TEXT);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		forge(OBJNAME_SHM, "/x", texts[i]);
 		assert_int_equal(look().n, 0);

@@ -41,6 +41,7 @@ int __wrap_tick_sleep_until(int64_t moment)
 
 static int semgets_left;        /* until others work */
 static bool is_removed_at_once; /* what semget(2) makes */
+static int64_t elusive_until;   /* there for its creators, for openers not */
 
 int __real_semget(key_t key, int n, int flags);
 int __wrap_semget(key_t key, int n, int flags);
@@ -48,6 +49,10 @@ int __wrap_semget(key_t key, int n, int flags)
 {
 	if (semgets_left > 0 && --semgets_left == 0)
 		let_others_work();
+	if (!tick_is_over(elusive_until)) {
+		errno = flags & IPC_CREAT ? EEXIST : ENOENT;
+		return -1;
+	}
 	int id = __real_semget(key, n, flags);
 
 	if (is_removed_at_once && id >= 0)
@@ -178,6 +183,12 @@ static void set_is_removed_only_if_it_is_the_one_that_was_noted(void **state)
 	other.ctime_s--;
 	assert_int_equal(sysv_sem_remove(id, &other), -ESTALE);
 	assert_int_equal(semctl(id, 0, GETVAL), 1);
+	/* From another IPC namespace, or when its boot is not known. */
+	other = made;
+	other.ipc.id++;
+	other.ipc.inode++;
+	assert_int_equal(sysv_sem_remove(id, &other), -EXDEV);
+	assert_int_equal(semctl(id, 0, GETVAL), 1);
 	assert_int_equal(sysv_sem_remove(id, &made), 0);
 	assert_int_equal(semctl(id, 0, GETVAL), -1);
 	assert_int_equal(sysv_sem_remove(id, &made), 0);
@@ -301,6 +312,24 @@ static void set_removed_between_the_two_attempts_is_created_anew(void **state)
 	remove_set();
 }
 
+/* Others who make it and remove it all the time keep us for a limited time. */
+static void set_that_comes_and_goes_is_given_up_at_the_deadline(void **state)
+{
+	const unsigned short one = 1;
+	bool created = true;
+	int id;
+
+	(void)state;
+	elusive_until = tick_after(10 * TICK_S);
+	id = sysv_sem_create_or_open(key, 1, &one, 0600,
+				     tick_after(5 * TICK_MS), &created);
+	elusive_until = 0;
+	if (id >= 0)
+		remove_set();
+	assert_int_equal(id, -ETIMEDOUT);
+	assert_false(created);
+}
+
 /* 1: created it, 0: found it with its value, 2: anything else. */
 static int create_or_open_in_child(void *arg)
 {
@@ -360,6 +389,7 @@ int main(void)
 		WITH_KEY(signal_ends_the_opener_s_wait),
 		WITH_KEY(first_creates_and_second_opens),
 		WITH_KEY(set_removed_between_the_two_attempts_is_created_anew),
+		WITH_KEY(set_that_comes_and_goes_is_given_up_at_the_deadline),
 		WITH_KEY(of_many_racers_one_creates_and_all_see_the_value),
 	};
 
