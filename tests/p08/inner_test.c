@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "p08-rwlock/inner.h"
 #include "tests/p08/fixture.h"
 
 enum {
@@ -199,6 +200,37 @@ static void deadline_holds_while_the_owner_of_the_mutex_is_stopped(void **state)
 	}
 }
 
+/* ---- who dies with the mutex ---- */
+
+static int die_with_the_mutex(void *arg)
+{
+	struct ground *ground = arg;
+
+	if (pthread_mutex_lock(&ground->lock[0].mutex))
+		return 1;
+	raise(SIGKILL);
+	return 2;
+}
+
+/* The wake-ups that it owed are lost with it: who comes next calls all. */
+static void next_owner_of_the_mutex_calls_whom_a_dead_one_did_not(void **state)
+{
+	struct ground *ground = make_ground(1, 0);
+	struct myrwlock *lock = &ground->lock[0];
+
+	(void)state;
+	assert_int_equal(support_child_status(die_with_the_mutex, ground, MS),
+			 128 + SIGKILL);
+	assert_int_equal(inner_take(lock, NULL), 0);
+	assert_true(lock->calls & INNER_CALL_ALL);
+	inner_drop(lock);
+	assert_int_equal(inner_take(lock, NULL), 0);
+	assert_int_equal(lock->calls, 0);
+	inner_drop(lock);
+	assert_int_equal(myrwlock_destroy(lock), 0);
+	remove_ground(ground);
+}
+
 /* ---- many, at locks that are written over ---- */
 
 struct crowd {
@@ -282,6 +314,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			deadline_holds_while_the_owner_of_the_mutex_is_stopped),
+		cmocka_unit_test(
+			next_owner_of_the_mutex_calls_whom_a_dead_one_did_not),
 		cmocka_unit_test(
 			deadline_holds_whatever_is_written_before_the_mutex),
 	};

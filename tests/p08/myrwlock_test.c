@@ -1,5 +1,6 @@
 /* The contract of p08-rwlock/myrwlock.h: excluding, deadlines, misuse. Whose
  * turn it is, is in turn_test.c. */
+#include "p08-rwlock/held.h"
 #include "tests/p08/fixture.h"
 
 #include <signal.h>
@@ -305,6 +306,12 @@ static void shared_lock_that_was_written_over_is_told(void **state)
 	assert_int_equal(myrwlock_look(&lock, &now), ENOTRECOVERABLE);
 	assert_int_equal(myrwlock_destroy(&lock), ENOTRECOVERABLE);
 	assert_int_equal(myrwlock_init(&lock, &attr), 0);
+	/* A mutex of no kind that there is. */
+	memset(&lock.mutex, 0xff, sizeof(lock.mutex));
+	assert_int_equal(myrwlock_rdlock(&lock), ENOTRECOVERABLE);
+	assert_int_equal(myrwlock_look(&lock, &now), ENOTRECOVERABLE);
+	assert_int_equal(myrwlock_destroy(&lock), ENOTRECOVERABLE);
+	assert_int_equal(myrwlock_init(&lock, &attr), 0);
 	assert_int_equal(myrwlock_wrlock(&lock), 0);
 	assert_int_equal(myrwlock_unlock(&lock), 0);
 	assert_int_equal(myrwlock_destroy(&lock), 0);
@@ -353,6 +360,23 @@ static void thread_reads_many_locks_and_not_too_many(void **state)
 		assert_int_equal(myrwlock_unlock(&locks[i]), 0);
 	for (int i = 0; i <= MYRWLOCK_HELD_MAX; i++)
 		assert_int_equal(myrwlock_destroy(&locks[i]), 0);
+}
+
+/* Nor one lock more often than can be counted. */
+static void thread_reads_one_lock_not_too_often(void **state)
+{
+	struct myrwlock lock;
+
+	(void)state;
+	make(&lock, MYRWLOCK_FAIR);
+	assert_int_equal(myrwlock_rdlock(&lock), 0);
+	held_find(&lock)->count = UINT32_MAX;
+	assert_int_equal(myrwlock_rdlock(&lock), EAGAIN);
+	assert_int_equal(myrwlock_tryrdlock(&lock), EAGAIN);
+	assert_int_equal(held_find(&lock)->count, UINT32_MAX);
+	held_find(&lock)->count = 1;
+	assert_int_equal(myrwlock_unlock(&lock), 0);
+	assert_int_equal(myrwlock_destroy(&lock), 0);
 }
 
 /* POSIX knows no limit to that, and no error for it. */
@@ -462,6 +486,7 @@ int main(void)
 		cmocka_unit_test(shared_lock_that_was_written_over_is_told),
 		cmocka_unit_test(attributes_take_their_values_and_no_others),
 		cmocka_unit_test(thread_reads_many_locks_and_not_too_many),
+		cmocka_unit_test(thread_reads_one_lock_not_too_often),
 		cmocka_unit_test(thread_writes_as_many_locks_as_it_likes),
 		cmocka_unit_test(lock_made_anew_in_the_same_place_is_another),
 		cmocka_unit_test(handlers_do_not_end_a_wait),

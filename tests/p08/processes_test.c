@@ -395,6 +395,47 @@ static int do_nothing_for_ever(void *arg)
 	return 0;
 }
 
+static uint32_t now_ms(void)
+{
+	return (uint32_t)(tick_now() / TICK_MS);
+}
+
+/* Somebody else, who does nothing, is let in to read, and looked that long ago. */
+static void let_in(struct ground *ground, pid_t pid, uint32_t ago_ms)
+{
+	struct myrwlock_member *member = &ground->lock.members[0];
+	struct identity_process other;
+
+	assert_int_equal(identity_of(pid, &other), 0);
+	member->who = identity_word(&other, 64 - IDENTITY_PID_BITS);
+	member->state = ROSTER_LET_IN;
+	member->looked_ms = now_ms() - ago_ms;
+	ground->lock.readers = 1;
+	ground->lock.patrolled_ms = now_ms() - 1000;
+}
+
+/* Stopped on its way in, it would keep the writers out. */
+static void who_was_let_in_and_does_not_come_is_passed_over(void **state)
+{
+	struct ground *ground = make_ground(MYRWLOCK_FAIR);
+	struct myrwlock_state now;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(child_fork(do_nothing_for_ever, NULL, &pid), 0);
+	let_in(ground, pid, 0);
+	assert_int_equal(myrwlock_look(&ground->lock, &now), 0);
+	assert_int_equal(now.readers, 1);
+	let_in(ground, pid, 2 * ROSTER_ABSENT_MS);
+	assert_int_equal(myrwlock_look(&ground->lock, &now), 0);
+	assert_int_equal(now.readers, 0);
+	assert_int_equal(myrwlock_trywrlock(&ground->lock), 0);
+	assert_int_equal(myrwlock_unlock(&ground->lock), 0);
+	kill_and_reap(pid);
+	assert_int_equal(myrwlock_destroy(&ground->lock), 0);
+	remove_ground(ground);
+}
+
 static void more_than_there_is_room_for_wait_outside(void **state)
 {
 	struct ground *ground = make_ground(MYRWLOCK_READER);
@@ -504,6 +545,8 @@ int main(void)
 		cmocka_unit_test(
 			another_process_with_its_pid_is_not_the_holder),
 		cmocka_unit_test(holder_that_is_stopped_holds_it),
+		cmocka_unit_test(
+			who_was_let_in_and_does_not_come_is_passed_over),
 		cmocka_unit_test(more_than_there_is_room_for_wait_outside),
 		cmocka_unit_test(who_comes_gets_in_whenever_others_were_killed),
 	};
