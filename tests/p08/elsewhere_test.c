@@ -1,8 +1,19 @@
 /* A shared lock is for the PID and time namespace where it was made: elsewhere
- * its pids are those of others. */
+ * its pids are those of others. Linked with --wrap=identity_start_time: /proc can
+ * hide the caller itself. */
 #include "p08-rwlock/myrwlock.h"
 
 #include "tests/lib/identity_fixture.h"
+
+static bool is_start_hidden;
+
+uint64_t __real_identity_start_time(pid_t id);
+uint64_t __wrap_identity_start_time(pid_t id);
+
+uint64_t __wrap_identity_start_time(pid_t id)
+{
+	return is_start_hidden ? 0 : __real_identity_start_time(id);
+}
 
 static int use_it(struct myrwlock *lock, int wanted)
 {
@@ -33,6 +44,35 @@ static int cannot_tell_where_it_is(void *lock)
 	return use_it(lock, ENOSYS);
 }
 
+static int has_no_start(void *lock)
+{
+	is_start_hidden = true;
+	return use_it(lock, ENOSYS);
+}
+
+static struct myrwlock *make_lock(void)
+{
+	struct myrwlock *lock = shared_memory(sizeof(*lock));
+	struct myrwlock_attr attr;
+
+	assert_int_equal(myrwlock_attr_init(&attr), 0);
+	assert_int_equal(
+		myrwlock_attr_setpshared(&attr, PTHREAD_PROCESS_SHARED), 0);
+	assert_int_equal(myrwlock_init(lock, &attr), 0);
+	return lock;
+}
+
+/* Its entry would be nobody's, and the lock free. */
+static void who_cannot_tell_its_start_is_refused(void **state)
+{
+	struct myrwlock *lock = make_lock();
+
+	(void)state;
+	assert_int_equal(support_child_status(has_no_start, lock, CHILD_MS), 0);
+	assert_int_equal(myrwlock_destroy(lock), 0);
+	munmap(lock, sizeof(*lock));
+}
+
 static void who_comes_from_elsewhere_is_refused(void **state)
 {
 	struct inside cases[] = {
@@ -44,14 +84,9 @@ static void who_comes_from_elsewhere_is_refused(void **state)
 		 .keeps_proc = true,
 		 .body = cannot_tell_where_it_is},
 	};
-	struct myrwlock *lock = shared_memory(sizeof(*lock));
-	struct myrwlock_attr attr;
+	struct myrwlock *lock = make_lock();
 
 	(void)state;
-	assert_int_equal(myrwlock_attr_init(&attr), 0);
-	assert_int_equal(
-		myrwlock_attr_setpshared(&attr, PTHREAD_PROCESS_SHARED), 0);
-	assert_int_equal(myrwlock_init(lock, &attr), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		cases[i].arg = lock;
 		assert_int_equal(status_inside(cases[i]), 0);
@@ -66,6 +101,7 @@ static void who_comes_from_elsewhere_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_cannot_tell_its_start_is_refused),
 		cmocka_unit_test(who_comes_from_elsewhere_is_refused),
 	};
 	return SUPPORT_MAIN(tests);

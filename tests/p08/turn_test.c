@@ -105,6 +105,29 @@ static void writer_policy_keeps_readers_out_at_once(void **state)
 	assert_int_equal(myrwlock_destroy(&lock), 0);
 }
 
+/* Also when the lock is free, and the writer that was woken is not here yet. It
+ * is one that never comes, as one that does is due within a millisecond. */
+static void writer_policy_keeps_readers_out_while_the_lock_is_free(void **state)
+{
+	/* By policy. */
+	static const int wanted[] = {0, 0, EBUSY};
+
+	(void)state;
+	for (int i = 0; i < POLICIES; i++) {
+		struct myrwlock lock;
+
+		make(&lock, policies[i]);
+		assert_int_equal(myrwlock_wrlock(&lock), 0);
+		/* So that it is counted, and leaves by the mutex. */
+		assert_int_equal(by_another(&lock, TRY_READ), EBUSY);
+		lock.writing[lock.served].waiting = 1;
+		assert_int_equal(myrwlock_unlock(&lock), 0);
+		assert_int_equal(by_another(&lock, TRY_READ), wanted[i]);
+		lock.writing[lock.served].waiting = 0;
+		assert_int_equal(myrwlock_destroy(&lock), 0);
+	}
+}
+
 static void reader_policy_lets_readers_past_a_writer(void **state)
 {
 	struct helper writer = {0};
@@ -154,6 +177,8 @@ int main(void)
 		cmocka_unit_test(each_policy_has_its_order),
 		cmocka_unit_test(fair_readers_that_came_first_go_in_together),
 		cmocka_unit_test(writer_policy_keeps_readers_out_at_once),
+		cmocka_unit_test(
+			writer_policy_keeps_readers_out_while_the_lock_is_free),
 		cmocka_unit_test(reader_policy_lets_readers_past_a_writer),
 		cmocka_unit_test(reading_again_does_not_wait_for_a_writer),
 	};
