@@ -194,6 +194,7 @@ static int append(const struct objname_entry *entry, void *arg)
 	return 0;
 }
 
+/* Foreign ones are in it, too, but no two have one kind and name. */
 static bool is_in_ledger(const struct inventory *inventory,
 			 const struct inventory_foreign *found)
 {
@@ -201,8 +202,7 @@ static bool is_in_ledger(const struct inventory *inventory,
 
 	for (size_t i = 0; i < inventory->n; i++) {
 		entry = &inventory->item[i].entry;
-		if (!inventory->item[i].is_foreign &&
-		    entry->kind == found->kind &&
+		if (entry->kind == found->kind &&
 		    strcmp(entry->name, found->name) == 0)
 			return true;
 	}

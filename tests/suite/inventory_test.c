@@ -1,9 +1,11 @@
 /* Every kind of object, with an owner that is alive, and then is not. How an
- * object is told is in inventory_text_test.c. */
+ * object is told is in inventory_text_test.c. Linked with --wrap=opendir: folders
+ * may not be there, or descriptors. */
 #include "suite/inventory.h"
 
 #include "tests/support/support.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,6 +13,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/shm.h>
@@ -23,8 +26,36 @@
 #include "lib/objname_entry.h"
 #include "lib/sysv.h"
 #include "lib/tick.h"
+#include "suite/holders.h"
 #include "tests/support/leftover.h"
 #include "tests/support/scratch.h"
+
+/* What opening of which folder fails with. */
+static const char *closed_folder;
+static int opendir_error;
+
+DIR *__real_opendir(const char *path);
+DIR *__wrap_opendir(const char *path);
+
+DIR *__wrap_opendir(const char *path)
+{
+	if (!closed_folder || strcmp(path, closed_folder) != 0)
+		return __real_opendir(path);
+	errno = opendir_error;
+	return NULL;
+}
+
+static int take_all_without(const char *folder, int error,
+			    struct inventory *inventory)
+{
+	int result;
+
+	closed_folder = folder;
+	opendir_error = error;
+	result = inventory_take_all(inventory);
+	closed_folder = NULL;
+	return result;
+}
 
 #define NAME "/suite-inventory-test"
 #define SET(to, text) snprintf(to, sizeof(to), "%s", text)
@@ -250,6 +281,67 @@ static void a_live_owners_objects_cannot_be_removed(void **state)
 	remove_all(&inventory);
 	inventory_free(&inventory);
 	scratch_remove(&owner.scratch);
+}
+
+/* Who looks may have it open itself. */
+static void caller_is_no_user(void **state)
+{
+	struct holders file = {.count = 7};
+	struct scratch scratch;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	scratch_make(&scratch);
+	scratch_write(&scratch, "file", "x", 1);
+	fd = open(scratch_path(&scratch, "file"), O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fstat(fd, &st), 0);
+	file.dev = st.st_dev;
+	file.inode = st.st_ino;
+	assert_int_equal(holders_count(&file, 1), 0);
+	assert_int_equal(file.count, 0);
+	close(fd);
+	scratch_remove(&scratch);
+}
+
+/* Then nobody knows who uses a file; of memory of System V the kernel says. */
+static void users_are_unknown_without_proc(void **state)
+{
+	struct inventory inventory;
+	struct owner owner;
+
+	(void)state;
+	start_owner(&owner);
+	assert_int_equal(take_all_without("/proc", ENOENT, &inventory), 0);
+	assert_int_equal(find(&inventory, OBJNAME_SHM)->users, -1);
+	assert_int_equal(find(&inventory, OBJNAME_FIFO)->users, -1);
+	assert_int_equal(find(&inventory, OBJNAME_SYSV_SHM)->users, 1);
+	kill_owner(&owner);
+	remove_all(&inventory);
+	inventory_free(&inventory);
+	scratch_remove(&owner.scratch);
+}
+
+/* A folder that is not there holds nothing; that no descriptor is left is no
+ * reason to say so. */
+static void foreign_objects_are_all_seen_or_it_fails(void **state)
+{
+	struct inventory inventory;
+
+	(void)state;
+	assert_int_equal(take_all_without("/dev/mqueue", ENOENT, &inventory),
+			 0);
+	inventory_free(&inventory);
+	assert_int_equal(take_all_without("/dev/mqueue", EACCES, &inventory),
+			 0);
+	inventory_free(&inventory);
+	assert_int_equal(take_all_without("/dev/mqueue", EMFILE, &inventory),
+			 -EMFILE);
+	assert_int_equal(take_all_without("/dev/shm", ENFILE, &inventory),
+			 -ENFILE);
+	assert_int_equal(take_all_without("/dev/shm", ENOMEM, &inventory),
+			 -ENOMEM);
+	assert_int_equal(inventory.n, 0);
 }
 
 /* With nobody in it, so that its owner's life alone keeps it. */
@@ -617,6 +709,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_is_shown_with_what_is_in_it),
 		cmocka_unit_test(users_are_counted_until_they_are_gone),
+		cmocka_unit_test(caller_is_no_user),
+		cmocka_unit_test(users_are_unknown_without_proc),
+		cmocka_unit_test(foreign_objects_are_all_seen_or_it_fails),
 		cmocka_unit_test(a_live_owners_objects_cannot_be_removed),
 		cmocka_unit_test(a_live_owners_unused_object_cannot_be_removed),
 		cmocka_unit_test(

@@ -58,6 +58,34 @@ static void command_quotes_what_a_shell_would_take_apart(void **state)
 			    "");
 }
 
+/* Memory that nobody is attached to, which an earlier version has noted without
+ * what it is; and a set, whose users nobody knows. */
+static void command_removes_what_cannot_be_known(void **state)
+{
+	struct inventory_item item = {
+		.entry = {.kind = OBJNAME_SYSV_SHM, .name = "7"},
+		.exists = true,
+		.match = IDENTITY_CANNOT_TELL,
+		.owner = OBJNAME_DEAD};
+	char command[64];
+
+	(void)state;
+	assert_string_equal(inventory_command(&item, command, sizeof(command)),
+			    "ipcrm -m 7");
+	item.match = IDENTITY_SAME;
+	assert_string_equal(inventory_command(&item, command, sizeof(command)),
+			    "");
+	item.entry.kind = OBJNAME_SYSV_SEM;
+	item.users = -1;
+	assert_string_equal(inventory_command(&item, command, sizeof(command)),
+			    "ipcrm -s 7");
+	/* What has that id here is another IPC namespace's. */
+	item.match = IDENTITY_CANNOT_TELL;
+	item.entry.object.kind = IDENTITY_SYSV_SEM;
+	assert_string_equal(inventory_command(&item, command, sizeof(command)),
+			    "");
+}
+
 static void ages_are_in_the_largest_unit_that_fits(void **state)
 {
 	static const struct {
@@ -95,6 +123,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_says_null_for_what_a_kind_does_not_have),
 		cmocka_unit_test(command_quotes_what_a_shell_would_take_apart),
+		cmocka_unit_test(command_removes_what_cannot_be_known),
 		cmocka_unit_test(ages_are_in_the_largest_unit_that_fits),
 		cmocka_unit_test(many_semaphores_are_cut_and_fit_any_buffer),
 	};
