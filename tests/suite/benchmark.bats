@@ -133,6 +133,14 @@ measure_all() {
 	assert_nothing_left
 }
 
+@test "a run without any figure has failed" {
+	run --separate-stderr ./ipc_suite benchmark --mechanism=posix-mq \
+		--sizes=64KB --time=1s
+	assert_equal "$status" 1
+	assert_line --regexp 'sysctl -w fs.mqueue.msgsize_max=65536'
+	assert_nothing_left
+}
+
 @test "both placements are tables of their own" {
 	(($(nproc) > 1)) || skip 'needs two CPUs'
 	run --separate-stderr ./ipc_suite benchmark --mechanism=pipe --sizes=64 \

@@ -144,6 +144,30 @@ static void a_meeting_that_nobody_waits_for_has_no_figure(void **state)
 	assert_int_equal(run_until_caught(&no_show, &o), -EBADMSG);
 }
 
+static int meet_and_sleep(void *state)
+{
+	int error = syncop_barrier.enter(state);
+
+	tick_sleep_until(tick_after(5 * TICK_MS));
+	return error;
+}
+
+/* However many meet there: more than one in 5 ms there cannot be. */
+static void a_meeting_is_one_operation(void **state)
+{
+	const struct syncop slow = {.meets = true,
+				    .create = syncop_barrier.create,
+				    .enter = meet_and_sleep,
+				    .destroy = syncop_barrier.destroy};
+	struct contend_options o = options(50);
+	struct contend_trial trial;
+
+	(void)state;
+	assert_int_equal(contend_run(&slow, 2, &o, &trial), 0);
+	assert_true(trial.ops_per_s > 0);
+	assert_true(trial.ops_per_s <= 200);
+}
+
 static int refuse(void *state)
 {
 	(void)state;
@@ -197,6 +221,28 @@ static void a_stop_ends_the_trial_at_once(void **state)
 	assert_int_equal(contend_run(&syncop_barrier, 2, &o, &trial), -EINTR);
 	assert_int_equal(contend_run(&syncop_sysv_barrier, 2, &o, &trial),
 			 -EINTR);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* Half a table is not to be shown. */
+static void a_stop_leaves_no_rows(void **state)
+{
+	const struct syncop *const ops[] = {&syncop_mutex, NULL};
+	const struct contend_options o = options(100000);
+	struct syncs_plan plan = {.ops = ops,
+				  .trials = 3,
+				  .trial_ns = o.trial_ns,
+				  .cpus = {o.cpus[0], o.cpus[1]}};
+	struct syncs syncs;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "", 1), 1);
+	plan.stop_fd = fds[0];
+	assert_int_equal(syncs_run(&plan, &syncs), -EINTR);
+	assert_int_equal(syncs.n, 0);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -338,9 +384,11 @@ int main(void)
 		cmocka_unit_test(what_does_not_work_here_says_why),
 		cmocka_unit_test(a_lock_that_lets_two_in_has_no_figure),
 		cmocka_unit_test(a_meeting_that_nobody_waits_for_has_no_figure),
+		cmocka_unit_test(a_meeting_is_one_operation),
 		cmocka_unit_test(what_a_member_met_is_what_is_said),
 		cmocka_unit_test(a_member_that_hangs_is_killed),
 		cmocka_unit_test(a_stop_ends_the_trial_at_once),
+		cmocka_unit_test(a_stop_leaves_no_rows),
 		cmocka_unit_test(what_cannot_be_made_is_a_row_that_says_so),
 		cmocka_unit_test(what_is_written_is_read_back),
 		cmocka_unit_test(results_without_a_sync_table_have_no_rows),
