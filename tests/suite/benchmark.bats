@@ -173,6 +173,18 @@ measure_all() {
 	assert_usage_error
 }
 
+@test "two sides on two CPUs need two" {
+	local -a one=(taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')")
+	run --separate-stderr "${one[@]}" ./ipc_suite benchmark \
+		--mechanism=pipe --placement=two
+	assert_usage_error
+	assert_regex "$stderr" 'there is but one CPU; accepted: one$'
+	(($(nproc) > 1)) || skip 'needs two CPUs'
+	run --separate-stderr ./ipc_suite benchmark --mechanism=pipe --cpus=0,0
+	assert_usage_error
+	assert_regex "$stderr" '^ipc_suite: --cpus: two different CPUs'
+}
+
 @test "numbers out of range are refused, naming option and value" {
 	local option
 	for option in --sizes=0 --sizes=15 --sizes=65MB --sizes=64,,1KB --sizes=x \

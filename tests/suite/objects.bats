@@ -371,6 +371,21 @@ has_users() {
 	assert_nothing_left
 }
 
+@test "what cannot be removed is told, kept and a failure" {
+	((UID == 0)) || skip 'needs root: to mount'
+	leave_fifo
+	run --separate-stderr unshare --mount sh -c 'mount --rbind /tmp /tmp &&
+		mount -o remount,bind,ro /tmp && exec ./ipc_suite clean'
+	assert_equal "$status" 1
+	assert_equal "$stderr" \
+		'ipc_suite: cannot remove fifo /tmp/left: Read-only file system'
+	assert_line '0 objects removed, 1 kept'
+	run --separate-stderr ./ipc_suite clean
+	assert_success
+	assert_line '1 object removed, 0 kept'
+	assert_nothing_left
+}
+
 @test "clean takes what is dead and leaves what is alive" {
 	leave_fifo
 	start_owner
