@@ -204,6 +204,24 @@ static void who_waited_longer_than_the_bound_has_starved(void **state)
 	crowd_fini(&crowd);
 }
 
+/* Longer than half of the run, when it is meant to be so. */
+static void long_sections_may_be_waited_for(void **state)
+{
+	struct myrwlock lock = MYRWLOCK_INITIALIZER;
+	struct crowd_plan slow = plan;
+	struct crowd crowd;
+
+	(void)state;
+	pretend(&crowd, &lock);
+	crowd.members[3].longest_hold_ns = 3 * TICK_S;
+	crowd.members[0].longest_wait_ns = 6 * TICK_S;
+	assert_true(verdict_of(&crowd, 0).readers.has_starved);
+	slow.write_hold_ns = 3 * TICK_S;
+	crowd.plan = &slow;
+	assert_true(verdict_of(&crowd, 0).is_pass);
+	crowd_fini(&crowd);
+}
+
 /* A lock that is patient for 50 ms instead of 1 is another lock. */
 static void fifty_milliseconds_too_many_are_seen(void **state)
 {
@@ -245,6 +263,7 @@ int main(void)
 		cmocka_unit_test(crowd_reads_and_writes_and_tells_in_order),
 		cmocka_unit_test(deadlock_is_told_with_who_waits),
 		cmocka_unit_test(who_waited_longer_than_the_bound_has_starved),
+		cmocka_unit_test(long_sections_may_be_waited_for),
 		cmocka_unit_test(fifty_milliseconds_too_many_are_seen),
 		cmocka_unit_test(one_wrong_entry_fails),
 	};

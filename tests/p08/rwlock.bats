@@ -128,6 +128,16 @@ log_events() {
 	jq -e '.writers.starved and (.pass | not)' <<<"$output"
 }
 
+@test "figures are those that they are called" {
+	run ./test_myrwlock --duration=300ms --json -r 1 -w 1 --write-hold=100ms
+	assert_success
+	jq -e '.writers.longest_hold_ms >= 100' <<<"$output"
+	run ./test_myrwlock --duration=100ms -r 2 -w 2
+	assert_success
+	assert_line --regexp '^Read operations: [0-9]{1,3}(,[0-9]{3})*$'
+	assert_line --regexp '^Write operations: [0-9]{1,3}(,[0-9]{3})*$'
+}
+
 @test "SIGINT and SIGTERM end it at once" {
 	for signal in INT TERM; do
 		start_server --ready 'acquired' ./test_myrwlock --duration=1h
