@@ -64,6 +64,48 @@ setup() {
 	assert_line --regexp 'fix: apt-get install gnuplot-nox'
 }
 
+@test "a tool is a file in a folder of the whole path" {
+	mkdir -p relative folder/gnuplot
+	cp /bin/true relative/gnuplot
+	run --separate-stderr env PATH="relative:$PWD/folder" "$PWD/ipc_suite" doctor
+	assert_success
+	assert_line --regexp '^advice +gnuplot +not found'
+	run --separate-stderr env PATH="$PWD/folder:$PWD/relative" \
+		"$PWD/ipc_suite" doctor
+	assert_success
+	assert_line --regexp "^ok +gnuplot +$PWD/relative/gnuplot\$"
+}
+
+@test "limits are enough at the very number that is wanted" {
+	local limit
+	need_writable /proc/sys/kernel/msgmax
+	for limit in 65535:advice 65536:ok; do
+		echo "${limit%:*}" >/proc/sys/kernel/msgmax
+		run --separate-stderr ./ipc_suite doctor
+		assert_line --regexp "^${limit#*:} +kernel.msgmax +${limit%:*}\$"
+	done
+	for limit in 1023:advice 1024:ok; do
+		run --separate-stderr bash -c \
+			"ulimit -Sn ${limit%:*} && exec ./ipc_suite doctor"
+		assert_line --regexp "^${limit#*:} +RLIMIT_NOFILE +${limit%:*}\$"
+	done
+}
+
+@test "one CPU is advice, as two sides share it" {
+	run --separate-stderr taskset -c "$(taskset -cp $$ |
+		sed 's/.*: //; s/[-,].*//')" ./ipc_suite doctor
+	assert_success
+	assert_line --regexp '^advice +CPUs +1 usable$'
+}
+
+@test "a /dev/shm that may not be written is told so" {
+	run --separate-stderr unshare --mount sh -c \
+		'mount -o remount,bind,ro /dev/shm && exec ./ipc_suite doctor'
+	assert_equal "$status" 1
+	assert_line --regexp '^missing +/dev/shm +not writable$'
+	assert_line --regexp 'fix: chmod 1777 /dev/shm$'
+}
+
 @test "without /dev/shm the doctor says no" {
 	run --separate-stderr unshare --mount sh -c \
 		'mount -t tmpfs tmpfs /dev && exec ./ipc_suite doctor'

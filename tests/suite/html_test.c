@@ -57,6 +57,8 @@ static void bytes_that_are_no_utf8_are_replaced(void **state)
 	assert_becomes("\xed\xa0\x80", BAD BAD BAD);         /* a surrogate */
 	assert_becomes("\xf4\x90\x80\x80", BAD BAD BAD BAD); /* U+110000 */
 	assert_becomes("\xef\xbf\xbf", BAD BAD BAD);         /* U+FFFF */
+	assert_becomes("\xef\xbf\xbe", BAD BAD BAD);         /* U+FFFE */
+	assert_becomes("\xf0\x9f\xbf\xbe", BAD BAD BAD BAD); /* U+1FFFE */
 	assert_becomes("\xff<", BAD "&lt;");
 }
 

@@ -27,6 +27,7 @@
 #include "lib/sysv.h"
 #include "lib/tick.h"
 #include "suite/holders.h"
+#include "suite/site.h"
 #include "tests/support/leftover.h"
 #include "tests/support/scratch.h"
 
@@ -630,6 +631,46 @@ static void what_an_unknown_owner_has_is_kept(void **state)
 	scratch_remove(&scratch);
 }
 
+struct seen {
+	enum checkup_level level;
+	char value[64];
+};
+
+static void see_leftovers(const struct checkup_finding *finding, void *arg)
+{
+	struct seen *seen = arg;
+
+	if (strcmp(finding->subject, "left objects") == 0) {
+		seen->level = finding->level;
+		SET(seen->value, finding->value);
+	}
+}
+
+/* The doctor's advice is of no use where clean would keep it. */
+static void what_an_unknown_owner_has_is_not_called_left(void **state)
+{
+	struct seen seen = {.level = CHECKUP_MISSING};
+	struct objname_entry entry;
+	struct scratch scratch;
+	char name[OBJNAME_MAX];
+
+	(void)state;
+	scratch_make(&scratch);
+	make_name(&scratch, OBJNAME_FIFO, name);
+	entry = note_of_the_dead(OBJNAME_FIFO, name);
+	put_entry(&entry);
+	site_check(see_leftovers, &seen);
+	assert_string_equal(seen.value, "1 of 1");
+	assert_int_equal(seen.level, CHECKUP_ADVICE);
+	entry.owner.place.pid.inode++;
+	put_entry(&entry);
+	site_check(see_leftovers, &seen);
+	assert_string_equal(seen.value, "0 of 1");
+	assert_int_equal(seen.level, CHECKUP_OK);
+	assert_int_equal(objname_remove(&entry), 0);
+	scratch_remove(&scratch);
+}
+
 static void what_another_owner_has_taken_over_is_kept(void **state)
 {
 	struct inventory inventory;
@@ -722,6 +763,7 @@ int main(void)
 		cmocka_unit_test(what_somebody_uses_is_kept),
 		cmocka_unit_test(a_socket_bound_by_another_text_is_kept),
 		cmocka_unit_test(what_an_unknown_owner_has_is_kept),
+		cmocka_unit_test(what_an_unknown_owner_has_is_not_called_left),
 		cmocka_unit_test(what_another_owner_has_taken_over_is_kept),
 		cmocka_unit_test(
 			a_semaphore_file_cut_short_is_shown_without_a_value),

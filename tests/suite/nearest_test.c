@@ -20,6 +20,8 @@ static void a_slip_of_one_key_is_forgiven(void **state)
 	assert_string_equal(nearest("banchmark"), "benchmark");
 	assert_string_equal(nearest("lits"), "list");
 	assert_string_equal(nearest("docotr"), "doctor");
+	/* Of six letters two may be wrong, of four only one. */
+	assert_string_equal(nearest("dxxtor"), "doctor");
 }
 
 static void a_beginning_is_enough(void **state)
@@ -51,6 +53,21 @@ static void words_of_any_length_are_safe(void **state)
 	}
 }
 
+/* Of those to choose from, 31 letters at most. */
+static void longest_word_is_found_and_a_longer_one_is_not(void **state)
+{
+	static const char *const longest[] = {
+		"abcdefghijklmnopqrstuvwxyz12345"};
+	static const char *const longer[] = {
+		"abcdefghijklmnopqrstuvwxyz123456"};
+
+	(void)state;
+	assert_non_null(
+		nearest_word("abcdefghijklmnopqrstuvwxyz12x45", longest, 1));
+	assert_null(
+		nearest_word("abcdefghijklmnopqrstuvwxyz12x456", longer, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -58,6 +75,7 @@ int main(void)
 		cmocka_unit_test(a_beginning_is_enough),
 		cmocka_unit_test(what_is_far_from_all_has_no_nearest),
 		cmocka_unit_test(words_of_any_length_are_safe),
+		cmocka_unit_test(longest_word_is_found_and_a_longer_one_is_not),
 	};
 
 	return SUPPORT_MAIN(tests);

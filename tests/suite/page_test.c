@@ -105,6 +105,39 @@ static void text_of_a_file_stays_text(void **state)
 	free(page);
 }
 
+static size_t count(const char *text, const char *word)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, word)); text++)
+		n++;
+	return n;
+}
+
+/* However many of its trials were. */
+static void a_row_is_marked_as_disturbed_once(void **state)
+{
+	static const char mark[] = ">disturbed<"; /* the notes have one */
+	struct measure_trial trials[3] = {{.is_disturbed = true},
+					  {.is_disturbed = false},
+					  {.is_disturbed = true}};
+	struct results_row *row;
+	struct run run;
+	char *page;
+
+	(void)state;
+	start_run(&run);
+	row = add_row(&run, "pipe", 64, MEASURE_TWO_CPUS);
+	page = make_page(&run);
+	assert_int_equal(count(page, mark), 1);
+	free(page);
+	row->figures.trial = trials;
+	row->figures.trials = 3;
+	page = make_page(&run);
+	assert_int_equal(count(page, mark), 2);
+	free(page);
+}
+
 static void a_row_without_figures_says_why(void **state)
 {
 	struct results_row *row;
@@ -266,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_page_without_gnuplot_says_so_and_has_tables),
 		cmocka_unit_test(text_of_a_file_stays_text),
+		cmocka_unit_test(a_row_is_marked_as_disturbed_once),
 		cmocka_unit_test(a_row_without_figures_says_why),
 		cmocka_unit_test(the_page_needs_nothing_from_elsewhere),
 		cmocka_unit_test(the_best_of_each_kind_is_named),

@@ -20,6 +20,7 @@ static const double gap[] = {2e8, 0, 6e9};
 static const struct plot_curve curves[] = {
 	{.title = "`touch /tmp/x` & <b>", .y = up},
 	{.title = "', system('touch /tmp/x'), '", .y = gap},
+	{.title = "not one of the plot's", .y = gap},
 };
 static const struct plot plot = {
 	.id = "test",
@@ -111,11 +112,16 @@ static void a_gnuplot_that_hangs_is_killed_at_the_deadline(void **state)
 
 static void what_is_no_drawing_is_refused(void **state)
 {
+	/* More than any drawing has. */
+	static const char too_long[] =
+		"#!/bin/sh\necho '<svg>'; yes | head -c 16777216; "
+		"echo '</svg>'\n";
 	static const char *const scripts[] = {
 		"#!/bin/sh\necho '<svg></svg>'\nexit 1\n",
 		"#!/bin/sh\nexit 0\n",
 		"#!/bin/sh\necho '<svg><g>'\n",
 		"#!/bin/sh\necho '</svg><p>'\n",
+		too_long,
 	};
 	struct scratch scratch;
 	char *svg = NULL;
@@ -142,7 +148,8 @@ static void titles_come_back_as_text_of_their_curves(void **state)
 		     "<svg x='1'><title>Gnuplot</title><g id='gpPt0'/>"
 		     "<g id=\"gnuplot_plot_1\" ><title>gnuplot_plot_1</title>"
 		     "</g><g id=\"gnuplot_plot_99\" ><title>gnuplot_plot_99"
-		     "</title></g><use xlink:href='#gpPt0'/></svg>\n"
+		     "</title></g><title>gnuplot_plot_3</title>"
+		     "<use xlink:href='#gpPt0'/></svg>\n"
 		     "END\n");
 	assert_int_equal(draw(&svg), 0);
 	assert_string_equal(svg,

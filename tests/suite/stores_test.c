@@ -125,6 +125,18 @@ static void a_store_that_cannot_be_filled_leaves_no_folder(void **state)
 	assert_nothing_there();
 }
 
+/* An empty TMPDIR is none, and not the root. */
+static void without_tmpdir_stores_are_in_var_tmp(void **state)
+{
+	struct store_site site = {.flags = 0};
+
+	(void)state;
+	assert_int_equal(setenv("TMPDIR", "", 1), 0);
+	assert_int_equal(store_make_folder(&site), 0);
+	assert_int_equal(rmdir(site.folder), 0);
+	assert_memory_equal(site.folder, "/var/tmp/", strlen("/var/tmp/"));
+}
+
 struct crew {
 	const char *folder;
 	int out;
@@ -200,6 +212,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_store_that_cannot_be_filled_leaves_no_folder, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			without_tmpdir_stores_are_in_var_tmp, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			servers_of_one_who_is_killed_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(servers_of_two_runs_do_not_meet,
