@@ -22,6 +22,7 @@ $(REPORT_CSS): suite/html/report.css
 	@mkdir -p $(@D)
 	$(call run,GEN ) sed 's/["\\]/\\&/g; s/.*/"&\\n"/' $< >$@
 $(B)/suite/html/page.o compile_commands.json: $(REPORT_CSS)
+TEST_LDFLAGS_suite/rpc_ends_test := -Wl,--wrap=listen
 TEST_LDFLAGS_suite/limits_test := -Wl,--wrap=mqlimit_read
 TEST_LDFLAGS_suite/inventory_test := -Wl,--wrap=opendir
 # Members end with P14's handles open: see there.
