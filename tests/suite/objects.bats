@@ -26,16 +26,17 @@ owns_queues() {
 
 # Between two trials it has no queues, or one: it is killed where it has both.
 kill_owner() {
-	wait_until 30 stands_still_with_queues
+	wait_until 30 stands_still_with_queues "$SERVER"
 	stop_server server KILL
 	wait_until 30 eval '! pgrep -x ipc_suite'
 }
 
+# Between two trials it owns none.
 stands_still_with_queues() {
-	kill -STOP "$SERVER"
-	wait_until 30 is_stopped "$SERVER"
+	kill -STOP "$1"
+	wait_until 30 is_stopped "$1"
 	owns_queues || {
-		kill -CONT "$SERVER"
+		kill -CONT "$1"
 		return 1
 	}
 }
@@ -181,6 +182,7 @@ stands_still_with_cache() {
 	start_server "${unshare[@]}" --pid --fork --kill-child ./ipc_suite benchmark --mechanism=sysv-mq --sizes=64 \
 		--trials=99 --time=60s
 	wait_until 30 owns_queues
+	wait_until 30 stands_still_with_queues "$(pgrep -o -x ipc_suite)"
 	run --separate-stderr ./ipc_suite objects
 	assert_success
 	assert_line --regexp '^sysv-msg .* unknown '
