@@ -8,6 +8,7 @@ HEADERS += p10-sempool/sempool.h
 TSAN_TESTS += p10/threads_test
 TEST_LDFLAGS_p10/make_test := -Wl,--wrap=geteuid,--wrap=identity_self
 TEST_LDFLAGS_p10/grant_test := -Wl,--wrap=park_word_wake
+TEST_LDFLAGS_p10/wait_test := -Wl,--wrap=sem_clockwait,--wrap=park_word_sleep
 # To die between any two steps.
 TEST_LDFLAGS_p10/crash_test := -Wl,--wrap=pwrite,--wrap=posix_fallocate \
 	-Wl,--wrap=sem_init,--wrap=sem_trywait \
