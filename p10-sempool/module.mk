@@ -6,9 +6,11 @@ $(call program,worker,p10-sempool,cmd/worker.c cmd/command.c cmd/target.c,sempoo
 $(call bench,p10-sempool,bench/bench.c,sempool)
 HEADERS += p10-sempool/sempool.h
 TSAN_TESTS += p10/threads_test
-TEST_LDFLAGS_p10/make_test := -Wl,--wrap=geteuid,--wrap=identity_self
+TEST_LDFLAGS_p10/make_test := -Wl,--wrap=geteuid,--wrap=identity_self \
+	-Wl,--wrap=identity_role_take,--wrap=posix_fallocate
 TEST_LDFLAGS_p10/grant_test := -Wl,--wrap=park_word_wake
 TEST_LDFLAGS_p10/wait_test := -Wl,--wrap=sem_clockwait,--wrap=park_word_sleep
+TEST_LDFLAGS_p10/patrol_test := -Wl,--wrap=sem_getvalue
 # To die between any two steps.
 TEST_LDFLAGS_p10/crash_test := -Wl,--wrap=pwrite,--wrap=posix_fallocate \
 	-Wl,--wrap=sem_init,--wrap=sem_trywait \

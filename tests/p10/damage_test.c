@@ -65,6 +65,9 @@ static void count_that_cannot_be_is_told(void **state)
 	assert_int_equal(
 		sempool_acquire_until(&fixture.pool, &more, tick_after(LIMIT)),
 		-EBADMSG);
+	/* Also without waiting, as soon as a patrol is due. */
+	atomic_store(&fixture.pool.memory->patrolled_ns, 0);
+	assert_int_equal(sempool_try_acquire(&fixture.pool, &more), -EBADMSG);
 	sem_init(&fixture.pool.memory->units, 1, SEM_VALUE_MAX);
 	assert_int_equal(sempool_release(&fixture.pool, &lease), -EBADMSG);
 	fixture_remove(&fixture);

@@ -4,12 +4,14 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "p10-sempool/memory.h"
 #include "tests/lib/identity_fixture.h"
 #include "tests/p10/fixture.h"
+#include "tests/support/interrupt.h"
 
 /* Another user opens: --wrap=geteuid. */
 static uid_t user_offset;
@@ -48,11 +50,15 @@ static int acquire_unknown(void *arg)
 static void child_that_does_not_know_who_it_is_gets_nothing(void **state)
 {
 	struct fixture fixture;
+	struct sempool_state look;
 
 	(void)state;
 	fixture_make(&fixture, 1);
 	assert_int_equal(support_child_status(acquire_unknown, &fixture, 20000),
 			 0);
+	/* And costs nothing. */
+	sempool_look(&fixture.pool, &look);
+	assert_int_equal(look.units, 1);
 	fixture_assert_whole(&fixture.pool);
 	fixture_remove(&fixture);
 }
@@ -117,6 +123,7 @@ static int create_late(void *arg)
 static void opener_waits_for_the_manager_to_make_it(void **state)
 {
 	struct fixture fixture;
+	struct sempool_state look;
 	pid_t pid = 0;
 	bool is_taken_over = false;
 
@@ -138,6 +145,85 @@ static void opener_waits_for_the_manager_to_make_it(void **state)
 		sempool_create(&fixture.pool, fixture.name, 2, &is_taken_over),
 		0);
 	assert_true(is_taken_over);
+	sempool_look(&fixture.pool, &look);
+	assert_int_equal(look.manager, getpid());
+	fixture_assert_whole(&fixture.pool);
+	fixture_remove(&fixture);
+}
+
+static void handler_ends_the_wait_for_a_pool(void **state)
+{
+	struct fixture fixture;
+	struct sempool pool;
+
+	(void)state;
+	fixture_begin(&fixture);
+	interrupt_start();
+	assert_int_equal(sempool_open(&pool, fixture.name, tick_after(LIMIT)),
+			 -EINTR);
+	interrupt_stop();
+	fixture_end(&fixture);
+}
+
+/* ---- between two steps: --wrap=identity_role_take, --wrap=posix_fallocate ---- */
+
+/* Goes, with its name, before somebody else has the role of its manager. */
+static struct sempool *removed;
+
+int __real_identity_role_take(const struct identity_role *role, int64_t byte);
+int __wrap_identity_role_take(const struct identity_role *role, int64_t byte);
+
+int __wrap_identity_role_take(const struct identity_role *role, int64_t byte)
+{
+	struct sempool *pool = removed;
+
+	removed = NULL;
+	if (pool) {
+		shm_unlink(pool->name);
+		sempool_close(pool);
+	}
+	return __real_identity_role_take(role, byte);
+}
+
+/* So often a handler runs meanwhile. */
+static int interrupts;
+
+int __real_posix_fallocate(int fd, off_t at, off_t len);
+int __wrap_posix_fallocate(int fd, off_t at, off_t len);
+
+int __wrap_posix_fallocate(int fd, off_t at, off_t len)
+{
+	return interrupts && interrupts-- ? EINTR
+					  : __real_posix_fallocate(fd, at, len);
+}
+
+static void pool_that_goes_as_it_is_taken_over_is_made_anew(void **state)
+{
+	struct fixture fixture;
+	struct sempool old;
+	bool is_taken_over = true;
+
+	(void)state;
+	fixture_make(&fixture, 2);
+	old = fixture.pool;
+	removed = &old;
+	assert_int_equal(
+		sempool_create(&fixture.pool, fixture.name, 3, &is_taken_over),
+		0);
+	assert_false(is_taken_over);
+	assert_int_equal(sempool_check(&fixture.pool), 0);
+	fixture_assert_whole(&fixture.pool);
+	fixture_remove(&fixture);
+}
+
+static void handlers_do_not_keep_a_pool_from_being_made(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	interrupts = 2;
+	fixture_make(&fixture, 2);
+	assert_int_equal(interrupts, 0);
 	fixture_assert_whole(&fixture.pool);
 	fixture_remove(&fixture);
 }
@@ -369,6 +455,88 @@ static void proc_of_another_pid_namespace_is_of_no_use(void **state)
 	fixture_remove(&fixture);
 }
 
+/* ---- descriptors ---- */
+
+static int work_without_streams(void *arg)
+{
+	struct fixture *fixture = arg;
+	struct sempool *pool = &fixture->pool;
+	struct sempool_lease lease;
+
+	close(0);
+	close(1);
+	EXPECT(sempool_open(pool, fixture->name, 0) == 0);
+	EXPECT(pool->role.fd > 2);
+	EXPECT(sempool_acquire(pool, &lease) == 0);
+	EXPECT(sempool_hand_down(pool, &lease) == 0);
+	EXPECT(lease.lock > 2);
+	return sempool_release(pool, &lease) != 0;
+}
+
+static void standard_streams_that_are_closed_stay_so(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	fixture_make(&fixture, 1);
+	assert_int_equal(support_child_status(work_without_streams, &fixture,
+					      LIMIT / TICK_MS),
+			 0);
+	fixture_assert_whole(&fixture.pool);
+	fixture_remove(&fixture);
+}
+
+static int look_without_room(void *arg)
+{
+	struct fixture *fixture = arg;
+	struct rlimit none = {0};
+
+	EXPECT(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	EXPECT(sempool_check(&fixture->pool) == 0);
+	return 0;
+}
+
+static void no_room_for_descriptors_is_no_answer_about_the_pool(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	fixture_make(&fixture, 1);
+	assert_int_equal(support_child_status(look_without_room, &fixture,
+					      LIMIT / TICK_MS),
+			 0);
+	fixture_remove(&fixture);
+}
+
+/* Whether others have the lock of its slot cannot be seen any more. */
+static int hand_down_and_lose(void *arg)
+{
+	struct fixture *fixture = arg;
+	struct sempool *pool = &fixture->pool;
+	struct sempool_lease lease;
+
+	EXPECT(sempool_acquire(pool, &lease) == 0);
+	EXPECT(sempool_hand_down(pool, &lease) == 0);
+	close_range(3, ~0U, 0);
+	EXPECT(sempool_release(pool, &lease) == SEMPOOL_LEFT);
+	EXPECT(fixture_patrol(pool) == 0);
+	EXPECT(sempool_count_free(pool) == 0);
+	return 0;
+}
+
+static void in_doubt_a_slot_is_in_use(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	fixture_make(&fixture, 1);
+	assert_int_equal(support_child_status(hand_down_and_lose, &fixture,
+					      LIMIT / TICK_MS),
+			 0);
+	fixture_assert_whole(&fixture.pool);
+	fixture_remove(&fixture);
+}
+
 /* ---- a handle that has lost its descriptor, a name that is another's ---- */
 
 static int lose_the_descriptor(void *arg)
@@ -389,6 +557,7 @@ static int lose_the_descriptor(void *arg)
 	EXPECT(sempool_check(pool) == -ESTALE);
 	EXPECT(sempool_acquire_until(pool, &lease, tick_after(LIMIT)) ==
 	       -ESTALE);
+	EXPECT(sempool_hand_down(pool, &held) == -ESTALE);
 	EXPECT(sempool_release(pool, &held) == 0);
 	sempool_close(pool);
 	EXPECT(fcntl(fd, F_GETFD) >= 0);
@@ -452,6 +621,10 @@ int main(void)
 		cmocka_unit_test(
 			child_that_does_not_know_who_it_is_gets_nothing),
 		cmocka_unit_test(opener_waits_for_the_manager_to_make_it),
+		cmocka_unit_test(handler_ends_the_wait_for_a_pool),
+		cmocka_unit_test(
+			pool_that_goes_as_it_is_taken_over_is_made_anew),
+		cmocka_unit_test(handlers_do_not_keep_a_pool_from_being_made),
 		cmocka_unit_test(second_manager_is_refused),
 		cmocka_unit_test(one_of_many_managers_at_once_makes_it),
 		cmocka_unit_test(memory_of_something_else_is_left_alone),
@@ -460,6 +633,10 @@ int main(void)
 		cmocka_unit_test(pool_of_another_user_is_refused),
 		cmocka_unit_test(pool_of_another_namespace_is_refused),
 		cmocka_unit_test(proc_of_another_pid_namespace_is_of_no_use),
+		cmocka_unit_test(standard_streams_that_are_closed_stay_so),
+		cmocka_unit_test(
+			no_room_for_descriptors_is_no_answer_about_the_pool),
+		cmocka_unit_test(in_doubt_a_slot_is_in_use),
 		cmocka_unit_test(
 			lost_descriptor_is_told_and_no_answer_about_the_pool),
 		cmocka_unit_test(
