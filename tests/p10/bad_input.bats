@@ -37,6 +37,8 @@ assert_all_refuse() {
 	# Another version of the same.
 	printf '\x09' | dd of=/dev/shm/pool bs=1 seek=4 conv=notrunc status=none
 	assert_all_refuse "pool '/pool' is of another version"
+	# It is still to be removed, and so in the ledger.
+	[[ $(ls -l "/dev/shm/unixipc.$(id -u)") == *pool_manager* ]]
 	rm /dev/shm/pool
 	rm -rf "/dev/shm/unixipc.$(id -u)"
 	run ./pool_manager --status
@@ -54,6 +56,35 @@ assert_all_refuse() {
 		(cd /dev/shm && ls -lR) | diff before - || fail "changed: $make"
 		rm -rf /dev/shm/pool /dev/shm/x
 	done
+	assert_nothing_left
+}
+
+@test "a pool that is half-made, or of another user, is named as that" {
+	# Of this version, with a sem_t of 32 bytes: see memory.h.
+	(umask 077 && printf '\0\0\0\0\x02\0\x20\0' >/dev/shm/pool)
+	for command in './pool_manager --status' './worker 1 --timeout=0'; do
+		# shellcheck disable=SC2086 # words
+		run $command
+		assert_failure 1
+		assert_output --partial "pool '/pool' was never finished: start pool_manager"
+	done
+	if chown 1 /dev/shm/pool 2>/dev/null; then
+		assert_all_refuse "pool '/pool' is of another user"
+	fi
+	rm /dev/shm/pool
+	assert_nothing_left
+}
+
+@test "a pool that is damaged ends its manager, and is removed" {
+	start_manager
+	# The count of the semaphore.
+	printf '\xff\xff\xff\x7f' |
+		dd of=/dev/shm/pool bs=1 seek=192 conv=notrunc status=none
+	wait_until 30 is_ended "$SERVER"
+	stop_server manager
+	assert_equal "$status" 1
+	assert_equal "$(<"$SERVER_ERR")" \
+		"pool_manager: pool '/pool' is damaged: removed"
 	assert_nothing_left
 }
 

@@ -207,6 +207,35 @@ static void waiter_that_is_killed_with_a_grant_costs_nothing(void **state)
 	table_remove(table);
 }
 
+/* However short a time ago it was, and however many slots are looked at more
+ * thoroughly before it. */
+static void grant_of_one_who_was_killed_is_passed_on_at_once(void **state)
+{
+	enum { MANY = 200 };
+	static struct sempool_lease lease[MANY];
+	struct table *table = table_make(MANY);
+	struct sempool *pool = &table->fixture.pool;
+
+	(void)state;
+	for (unsigned int i = 0; i < MANY; i++) {
+		assert_int_equal(sempool_acquire(pool, &lease[i]), 0);
+		assert_int_equal(lease[i].slot, i);
+	}
+	start_waiter(table, 0);
+	stop_waiter(table, 0);
+	assert_int_equal(sempool_release(pool, &lease[MANY - 1]), 0);
+	kill(table->pid[0], SIGKILL);
+	assert_int_equal(fixture_reap(&table->fixture, table->pid[0]),
+			 128 + SIGKILL);
+	atomic_store(&pool->memory->next_slot, 0);
+	place_date(&pool->memory->place[MANY - 1]);
+	assert_int_equal(fixture_patrol(pool), 0);
+	assert_int_equal(sempool_count_free(pool), 1);
+	for (unsigned int i = 0; i < MANY - 1; i++)
+		assert_int_equal(sempool_release(pool, &lease[i]), 0);
+	table_remove(table);
+}
+
 static void pass_over_who_is_stopped(struct table *table)
 {
 	struct sempool *pool = &table->fixture.pool;
@@ -325,6 +354,8 @@ int main(void)
 		cmocka_unit_test(who_came_first_is_served_first),
 		cmocka_unit_test(
 			waiter_that_is_killed_with_a_grant_costs_nothing),
+		cmocka_unit_test(
+			grant_of_one_who_was_killed_is_passed_on_at_once),
 		cmocka_unit_test(waiter_that_is_stopped_is_passed_over),
 		cmocka_unit_test(grant_of_a_time_to_come_is_passed_on_too),
 		cmocka_unit_test(

@@ -182,6 +182,22 @@ Worker 7: Released connection (1 remaining)'
 	assert_nothing_left
 }
 
+@test "a command has a second after SIGINT, and then is asked by SIGTERM" {
+	start_manager --max-connections=1
+	start_server --name one --ready started ./worker 1 -q -- sh -c '
+		trap "" INT
+		trap "echo asked; exit" TERM
+		echo started
+		while :; do sleep 0.02; done'
+	out=$SERVER_OUT before=$(date +%s%N)
+	stop_server one INT
+	assert_equal "$status" 130
+	(($(date +%s%N) - before >= 1000000000))
+	assert_equal "$(tail -n 1 "$out")" asked
+	stop_server manager
+	assert_nothing_left
+}
+
 # Nobody gets the one connection, though patrols look for it.
 assert_is_in_use() {
 	run ./worker 2 -q --timeout=100ms
@@ -257,6 +273,34 @@ Worker 1: Connection stays with what the command left running'
 	wait_until 30 status_is available 1
 	assert_equal "$(status_of reclaimed)" 1
 	assert_equal "$(status_of semaphore)" 1
+	# What was said once is not said again.
+	wait_for_line "$out" '^All workers completed successfully$' 30
+	assert_equal "$(grep -c '^Reclaimed' "$out")" 1
+	assert_equal "$(grep -c '^All' "$out")" 2
+	stop_server manager
+	assert_nothing_left
+}
+
+@test "the dead are shown as dead until somebody looks after them" {
+	start_manager --max-connections=1
+	start_holder one 1 --hold=60s
+	start_server --name two --ready Waiting ./worker 2
+	wait_until 30 has_waiters 1
+	stop_server manager KILL
+	stop_server two KILL
+	stop_server one KILL
+	run ./pool_manager --status
+	assert_line --regexp "^1 +[0-9]+ +dead "
+	refute_line --regexp '^waits '
+	assert_line 'Waiting: 0, lent: 1, reclaimed: 0'
+	run ./pool_manager --json
+	assert_line --partial '"alive": false'
+	assert_line --partial '"waiters": []'
+	start_manager
+	wait_for_line "$SERVER_OUT" '^Reclaimed 1 connection of dead workers' 30
+	# And a table without rows is none.
+	run ./pool_manager --status
+	assert_equal "${#lines[@]}" 2
 	stop_server manager
 	assert_nothing_left
 }
