@@ -18,8 +18,8 @@ struct handle_dirty {
 	size_t room, used; /* pages */
 	uint32_t *freed;   /* indices that can be used again */
 	size_t n_freed, freed_room;
-	void *scratch; /* see write.c */
-	uint64_t changes;
+	void *scratch;                    /* see write.c */
+	uint64_t changes, changes_before; /* so far; when it began */
 };
 
 /* The record of what a transaction does, for the log: see log.c. */

@@ -183,7 +183,7 @@ int mmapdb_begin_write(struct mmapdb *db, int64_t deadline)
 	}
 	db->version.txnid++;
 	db->broken = 0;
-	db->dirty.changes = 0;
+	db->dirty.changes_before = ++db->dirty.changes; /* as above */
 	db->transaction = HANDLE_WRITES;
 	return 0;
 }
@@ -197,7 +197,7 @@ int mmapdb_commit(struct mmapdb *db)
 		return error;
 	if (db->transaction == HANDLE_WRITES) {
 		error = db->broken;
-		if (!error && db->dirty.changes)
+		if (!error && db->dirty.changes != db->dirty.changes_before)
 			error = commit_end(db, &awaited);
 	}
 	/* Others may write, while we wait for the disk. */

@@ -493,6 +493,36 @@ static void a_cursor_is_stale_after_a_change(void **state)
 	base_remove(&base);
 }
 
+/* However many changes each of the two has made. */
+static void a_cursor_is_stale_in_the_next_transaction(void **state)
+{
+	int (*const ways[])(struct mmapdb * db) = {mmapdb_begin_read, begin};
+	struct mmapdb_cursor cursor;
+	struct base base;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		base_make(&base, 0);
+		put(base.db, "a", "1");
+		mmapdb_close(base.db);
+		base.db = base_open(&base, 0);
+		must(base.db, ways[i / 2](base.db));
+		must(base.db, mmapdb_cursor_open(&cursor, base.db, NULL));
+		must(base.db, mmapdb_cursor_next(&cursor));
+		mmapdb_abort(base.db);
+		assert_int_equal(mmapdb_cursor_next(&cursor), -ESTALE);
+		must(base.db, ways[i % 2](base.db));
+		assert_int_equal(mmapdb_cursor_next(&cursor), -ESTALE);
+		if (ways[i % 2] == begin) {
+			must(base.db,
+			     mmapdb_put(base.db, text("b"), text("2"), NULL));
+			assert_int_equal(mmapdb_cursor_next(&cursor), -ESTALE);
+		}
+		mmapdb_abort(base.db);
+		base_remove(&base);
+	}
+}
+
 /* ---- copies ------------------------------------------------------------------------ */
 
 static void fill(struct mmapdb *db, int n)
@@ -783,6 +813,7 @@ int main(void)
 			without_syncs_the_limit_holds_and_room_is_found),
 		cmocka_unit_test(ranges_and_prefixes_have_what_they_should),
 		cmocka_unit_test(a_cursor_is_stale_after_a_change),
+		cmocka_unit_test(a_cursor_is_stale_in_the_next_transaction),
 		cmocka_unit_test(a_backup_is_of_the_snapshot_and_dense),
 		cmocka_unit_test(compaction_moves_others_over),
 		cmocka_unit_test(an_empty_database_can_be_copied),
