@@ -79,8 +79,12 @@ static int redo(struct mmapdb *db, const struct layout_record *record)
 
 	for (uint32_t i = 0; !error && i < record->ops; i++)
 		error = redo_op(db, &at, end);
-	/* A key that is not there to be removed, too, is damage. */
-	return error == -ENOENT ? -EBADMSG : error;
+	if (error != -ENOENT)
+		return error;
+	/* A key that is not there to be removed is damage, and no news of a key:
+	 * see missing(). */
+	db->error[0] = '\0';
+	return -EBADMSG;
 }
 
 /* Some version from txnid on was durable once. */

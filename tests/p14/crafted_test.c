@@ -105,6 +105,7 @@ static void a_record_that_cannot_be_done_is_damage(void **state)
 		write_record(&craft, ops[i], 1);
 		craft.base.db = base_open(&craft.base, 0);
 		assert_int_equal(mmapdb_begin_read(craft.base.db), -EBADMSG);
+		assert_non_null(strstr(mmapdb_error(craft.base.db), "page "));
 	}
 	/* So has one that says it has more than it has. */
 	forget_boot(&craft);
