@@ -23,7 +23,7 @@ endif
 
 TEST_LDFLAGS_p14/faults_test := -Wl,--wrap=pwritev,--wrap=pwritev2,--wrap=fdatasync,--wrap=fsync,--wrap=fallocate,--wrap=linkat,--wrap=renameat
 TEST_LDFLAGS_p14/steps_test := -Wl,--wrap=pwritev,--wrap=pwritev2,--wrap=fdatasync,--wrap=fsync,--wrap=linkat,--wrap=renameat
-TEST_LDFLAGS_p14/log_test := -Wl,--wrap=pwritev,--wrap=pwritev2,--wrap=fdatasync,--wrap=log_wait
+TEST_LDFLAGS_p14/log_test := -Wl,--wrap=pwritev,--wrap=pwritev2,--wrap=fdatasync,--wrap=fallocate,--wrap=log_wait
 # Faults that tests/crash must find.
 TEST_LDFLAGS_crash/p14_worse_crash := -Wl,--wrap=crc32c -Wl,--wrap=page_fault \
 	-Wl,--wrap=meta_write -Wl,--wrap=tree_mark -Wl,--wrap=log_fault \

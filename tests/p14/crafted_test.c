@@ -122,6 +122,38 @@ static void a_record_that_cannot_be_done_is_damage(void **state)
 	craft_remove(&craft);
 }
 
+static struct mmapdb_stat stat_of(struct mmapdb *db)
+{
+	struct mmapdb_stat stat;
+
+	must(db, mmapdb_begin_read(db));
+	must(db, mmapdb_stat(db, &stat));
+	mmapdb_abort(db);
+	return stat;
+}
+
+/* It never was durable. But the next boot could take it for what follows, when
+ * something else is there: so nothing else is put behind the same meta page. */
+static void a_record_of_another_chain_is_left_behind(void **state)
+{
+	struct craft craft;
+
+	(void)state;
+	craft_make(&craft);
+	read_meta(&craft);
+	assert_int_equal(stat_of(craft.base.db).txnid, 1);
+	forget_boot(&craft);
+	craft.meta.crc++;
+	write_record(&craft, (struct layout_op){.key_len = 3, .value_len = 4},
+		     1);
+	craft.base.db = base_open(&craft.base, 0);
+	assert_value(craft.base.db, "key", NULL);
+	assert_int_equal(stat_of(craft.base.db).txnid, 2);
+	read_meta(&craft);
+	assert_int_equal(craft.meta.version.txnid, 2);
+	craft_remove(&craft);
+}
+
 /* ---- pages ------------------------------------------------------------------------- */
 
 /* A tree of two levels, in a boot that reads it from the file. */
@@ -243,27 +275,53 @@ static void check_tells_what_no_checksum_can(void **state)
 	}
 }
 
-/* The pages that its meta page lists are not there. */
-static void a_cut_file_is_refused_by_the_next_boot(void **state)
+/* In pages that a meta page lists, as the log has no room for it. */
+static void put_long(struct craft *craft)
 {
 	static char value[70000];
+
+	must(craft->base.db,
+	     mmapdb_begin_write(craft->base.db, tick_after(PATIENCE)));
+	must(craft->base.db,
+	     mmapdb_put(craft->base.db, text("long"),
+			(struct mmapdb_bytes){value, sizeof(value)}, NULL));
+	must(craft->base.db, mmapdb_commit(craft->base.db));
+	read_meta(craft);
+}
+
+/* They are not there. */
+static void a_cut_file_is_refused_by_the_next_boot(void **state)
+{
 	struct craft craft;
 
 	(void)state;
 	craft_make(&craft);
-	must(craft.base.db,
-	     mmapdb_begin_write(craft.base.db, tick_after(PATIENCE)));
-	must(craft.base.db,
-	     mmapdb_put(craft.base.db, text("long"),
-			(struct mmapdb_bytes){value, sizeof(value)}, NULL));
-	must(craft.base.db, mmapdb_commit(craft.base.db));
-	read_meta(&craft);
+	put_long(&craft);
 	assert_true(craft.meta.listed > 0);
 	forget_boot(&craft);
 	assert_int_equal(ftruncate(craft.fd, LAYOUT_FIRST * LAYOUT_PAGE), 0);
 	craft.base.db = base_open(&craft.base, MMAPDB_RDONLY);
 	assert_int_equal(mmapdb_begin_read(craft.base.db), -EBADMSG);
 	assert_non_null(strstr(mmapdb_error(craft.base.db), "cut off"));
+	craft_remove(&craft);
+}
+
+static void a_meta_page_that_was_durable_is_missed(void **state)
+{
+	struct craft craft;
+	unsigned char byte;
+	off_t at;
+
+	(void)state;
+	craft_make(&craft);
+	put_long(&craft);
+	at = (off_t)craft.slot * LAYOUT_PAGE + LAYOUT_PAGE - 20;
+	forget_boot(&craft);
+	read_at(craft.fd, &byte, 1, at);
+	byte ^= 1;
+	write_at(craft.fd, &byte, 1, at);
+	craft.base.db = base_open(&craft.base, MMAPDB_RDONLY);
+	assert_int_equal(mmapdb_begin_read(craft.base.db), -EBADMSG);
 	craft_remove(&craft);
 }
 
@@ -345,6 +403,35 @@ static void a_version_of_another_epoch_is_not_shown(void **state)
 	craft_remove(&craft);
 }
 
+/* As of a writer that was killed between the note that its meta page is durable and
+ * the news of its version. */
+static void a_durable_version_that_nobody_was_told_of_is_gone_on_from(
+	void **state)
+{
+	struct layout_state state_before, after;
+	struct mmapdb_bytes value;
+	struct craft craft;
+	int lock;
+
+	(void)state;
+	craft_make(&craft);
+	put(craft.base.db, "a", "1");
+	lock = open_lock(&craft);
+	read_at(lock, &state_before, sizeof(state_before), 0);
+	put_long(&craft);
+	read_at(lock, &after, sizeof(after), 0);
+	after.tip = state_before.tip;
+	after.visible = state_before.visible;
+	write_at(lock, &after, sizeof(after), 0);
+	put(craft.base.db, "a", "2");
+	must(craft.base.db, mmapdb_begin_read(craft.base.db));
+	must(craft.base.db, mmapdb_get(craft.base.db, text("long"), &value));
+	assert_int_equal(value.len, 70000);
+	mmapdb_abort(craft.base.db);
+	close(lock);
+	craft_remove(&craft);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +442,10 @@ int main(void)
 			a_lock_file_that_has_lost_its_bits_is_swept_anew),
 		cmocka_unit_test(room_that_the_file_has_not_is_forgotten),
 		cmocka_unit_test(a_version_of_another_epoch_is_not_shown),
+		cmocka_unit_test(a_record_of_another_chain_is_left_behind),
+		cmocka_unit_test(a_meta_page_that_was_durable_is_missed),
+		cmocka_unit_test(
+			a_durable_version_that_nobody_was_told_of_is_gone_on_from),
 	};
 	return SUPPORT_MAIN(tests);
 }

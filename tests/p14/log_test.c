@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "p14-mmapdb/layout.h"
 
 /* ---- the calls ------------------------------------------------------------------------ */
 
@@ -18,14 +20,28 @@ static struct {
 	void (*at_sync)(void *arg); /* called before each sync of the log */
 	void *arg;
 	int log_syncs, file_syncs;
-	int error; /* of each write; 0: none */
+	int error;             /* of each write; 0: none */
+	int sync_error;        /* of each sync of a whole file */
+	int no_dsync, no_room; /* of pwritev2(2) and fallocate(2) */
+	int interrupts;        /* so often a handler runs first */
 	bool dies_waiting;
 } calls;
+
+static bool is_interrupted(void)
+{
+	if (!calls.interrupts)
+		return false;
+	calls.interrupts--;
+	errno = EINTR;
+	return true;
+}
 
 ssize_t __real_pwritev(int fd, const struct iovec *pieces, int n, off_t at);
 ssize_t __wrap_pwritev(int fd, const struct iovec *pieces, int n, off_t at);
 ssize_t __wrap_pwritev(int fd, const struct iovec *pieces, int n, off_t at)
 {
+	if (is_interrupted())
+		return -1;
 	errno = calls.error;
 	return errno ? -1 : __real_pwritev(fd, pieces, n, at);
 }
@@ -42,6 +58,11 @@ ssize_t __wrap_pwritev2(int fd, const struct iovec *pieces, int n, off_t at,
 	calls.at_sync = NULL;
 	if (at_sync)
 		at_sync(calls.arg);
+	if (is_interrupted())
+		return -1;
+	errno = calls.no_dsync;
+	if (errno)
+		return -1;
 	calls.log_syncs++;
 	return __real_pwritev2(fd, pieces, n, at, flags);
 }
@@ -51,7 +72,18 @@ int __wrap_fdatasync(int fd);
 int __wrap_fdatasync(int fd)
 {
 	calls.file_syncs++;
-	return __real_fdatasync(fd);
+	errno = calls.sync_error;
+	return errno ? -1 : __real_fdatasync(fd);
+}
+
+int __real_fallocate(int fd, int mode, off_t from, off_t len);
+int __wrap_fallocate(int fd, int mode, off_t from, off_t len);
+int __wrap_fallocate(int fd, int mode, off_t from, off_t len)
+{
+	if (is_interrupted())
+		return -1;
+	errno = calls.no_room;
+	return errno ? -1 : __real_fallocate(fd, mode, from, len);
 }
 
 /* Behind the writer's lock, and before anything is synced for us. */
@@ -460,6 +492,130 @@ static void a_disk_that_is_full_keeps_nobody_from_reading(void **state)
 	base_remove(&base);
 }
 
+/* ---- what a kernel or file system has not, and what it says now and then ---------------- */
+
+static void handlers_that_run_meanwhile_cost_nothing(void **state)
+{
+	struct base base;
+
+	(void)state;
+	/* Each call once: that which makes the file larger, ... */
+	calls.interrupts = 1;
+	base_make(&base, 0);
+	assert_int_equal(calls.interrupts, 0);
+	put(base.db, "a", "1");
+	/* ... the write, and the sync. */
+	for (int i = 1; i < 5; i++) {
+		calls.interrupts = i;
+		put(base.db, "a", "2");
+		assert_int_equal(calls.interrupts, 0);
+	}
+	reboot(&base);
+	assert_value(base.db, "a", "2");
+	base_remove(&base);
+}
+
+static void fail_as_another(void *arg)
+{
+	struct base *base = arg;
+	const uint32_t one = 1;
+	int fd = open(scratch_path(&base->scratch, "test.db-lock"), O_RDWR);
+
+	if (pwrite(fd, &one, sizeof(one),
+		   offsetof(struct layout_state, is_failed)) != sizeof(one))
+		abort();
+	close(fd);
+}
+
+/* The kernel tells one of those who sync, once: what another was told of may have
+ * been ours. */
+static void sync_beside_one_that_failed_is_no_success(void **state)
+{
+	struct base base;
+
+	(void)state;
+	base_make(&base, 0);
+	put(base.db, "a", "1");
+	calls.at_sync = fail_as_another;
+	calls.arg = &base;
+	must(base.db, mmapdb_begin_write(base.db, tick_after(PATIENCE)));
+	must(base.db, mmapdb_put(base.db, text("a"), text("2"), NULL));
+	assert_int_equal(mmapdb_commit(base.db), -EIO);
+	assert_value(base.db, "a", "1");
+	base_remove(&base);
+}
+
+static void files_are_synced_where_ranges_cannot_be(void **state)
+{
+	struct base base;
+
+	(void)state;
+	base_make(&base, 0);
+	put(base.db, "a", "1");
+	calls.no_dsync = EOPNOTSUPP;
+	calls.file_syncs = 0;
+	put(base.db, "a", "2");
+	assert_int_equal(calls.file_syncs, 1);
+	calls.sync_error = EIO;
+	must(base.db, mmapdb_begin_write(base.db, tick_after(PATIENCE)));
+	must(base.db, mmapdb_put(base.db, text("a"), text("3"), NULL));
+	assert_int_equal(mmapdb_commit(base.db), -EIO);
+	calls.sync_error = calls.no_dsync = 0;
+	assert_value(base.db, "a", "2");
+	base_remove(&base);
+}
+
+static void zeros_are_written_where_nothing_gives_room(void **state)
+{
+	struct base base;
+	struct stat st;
+
+	(void)state;
+	calls.no_room = EOPNOTSUPP;
+	base_make(&base, 0);
+	assert_int_equal(stat(base.path, &st), 0);
+	assert_true(st.st_blocks * 512 >= st.st_size);
+	for (int i = 0; i < 100; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "%d", i);
+		put_long(base.db, key, 50000, 'a' + i % 26);
+	}
+	assert_sound(base.db);
+	calls.no_room = 0;
+	base_remove(&base);
+}
+
+static void compaction_that_cannot_be_synced_is_told(void **state)
+{
+	struct base base;
+
+	(void)state;
+	base_make(&base, 0);
+	put(base.db, "a", "1");
+	calls.sync_error = EIO;
+	assert_int_equal(mmapdb_compact(base.db, tick_after(PATIENCE)), -EIO);
+	calls.sync_error = 0;
+	assert_value(base.db, "a", "1");
+	must(base.db, mmapdb_compact(base.db, tick_after(PATIENCE)));
+	put(base.db, "a", "2");
+	base_remove(&base);
+}
+
+static void what_was_not_synced_is_not_called_durable(void **state)
+{
+	struct mmapdb_stat stat;
+	struct base base;
+
+	(void)state;
+	base_make(&base, MMAPDB_NO_SYNC);
+	put(base.db, "a", "1");
+	stat = stat_of(base.db);
+	assert_int_equal(stat.txnid, 2);
+	assert_int_equal(stat.durable_txnid, 1);
+	base_remove(&base);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +630,12 @@ int main(void)
 		cmocka_unit_test(any_number_may_die_before_they_sync),
 		cmocka_unit_test(who_may_only_read_has_what_the_log_has),
 		cmocka_unit_test(a_disk_that_is_full_keeps_nobody_from_reading),
+		cmocka_unit_test(handlers_that_run_meanwhile_cost_nothing),
+		cmocka_unit_test(sync_beside_one_that_failed_is_no_success),
+		cmocka_unit_test(files_are_synced_where_ranges_cannot_be),
+		cmocka_unit_test(zeros_are_written_where_nothing_gives_room),
+		cmocka_unit_test(compaction_that_cannot_be_synced_is_told),
+		cmocka_unit_test(what_was_not_synced_is_not_called_durable),
 	};
 
 	return SUPPORT_MAIN(tests);

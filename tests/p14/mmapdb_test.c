@@ -56,6 +56,9 @@ static void create_refuses_what_cannot_be(void **state)
 	assert_int_equal(mmapdb_create(scratch_path(&base.scratch, "y"),
 				       UINT64_MAX, 0, 0600),
 			 -EINVAL);
+	assert_int_equal(mmapdb_create(scratch_path(&base.scratch, "y"), 0,
+				       UINT64_C(1) << 42, 0600),
+			 -EINVAL);
 	assert_int_equal(access(scratch_path(&base.scratch, "y"), F_OK), -1);
 	base_remove(&base);
 }
@@ -637,6 +640,98 @@ static void compaction_moves_others_over(void **state)
 	base_remove(&base);
 }
 
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 0777;
+}
+
+/* Whatever the umask says. */
+static void files_beside_have_the_mode_of_the_database(void **state)
+{
+	mode_t before = umask(077);
+	struct mmapdb *other;
+	struct base base;
+
+	(void)state;
+	base_make(&base, 0);
+	assert_int_equal(chmod(base.path, 0664), 0);
+	other = base_open(&base, 0);
+	assert_int_equal(mode_of(scratch_path(&base.scratch, "test.db-lock")),
+			 0664);
+	mmapdb_close(other);
+	must(base.db, mmapdb_compact(base.db, tick_after(PATIENCE)));
+	umask(before);
+	assert_int_equal(mode_of(base.path), 0664);
+	base_remove(&base);
+}
+
+static int work_where_nobody_may_look(void *arg)
+{
+	const struct base *base = arg;
+	char path[300];
+	struct mmapdb *db;
+
+	snprintf(path, sizeof(path), "%s/blind/test.db", base->scratch.dir);
+	if (setgid(65534) || setuid(65534))
+		return 1;
+	if (mmapdb_create(path, 0, 0, 0600) || mmapdb_open(path, 0, &db))
+		return 2;
+	if (mmapdb_compact(db, tick_after(PATIENCE)))
+		return 3;
+	mmapdb_close(db);
+	return 0;
+}
+
+/* A folder in which one may make files, but not read their names. */
+static void folder_that_cannot_be_read_will_do(void **state)
+{
+	char path[300];
+	struct base base;
+
+	(void)state;
+	support_need_no_valgrind("it takes the child's handle for a leak");
+	support_need_second_user();
+	base_make(&base, 0);
+	snprintf(path, sizeof(path), "%s/blind", base.scratch.dir);
+	assert_int_equal(chmod(base.scratch.dir, 0755), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(chown(path, 65534, 65534), 0);
+	assert_int_equal(chmod(path, 0300), 0);
+	assert_int_equal(
+		support_child_status(work_where_nobody_may_look, &base, 20000),
+		0);
+	base_remove(&base);
+}
+
+/* Pages that others have spoilt are met in the midst of it. */
+static void broken_transaction_is_not_committed(void **state)
+{
+	enum { PAGES = 64 };
+	static char zeros[PAGES * 4096];
+	struct base base;
+	int fd;
+
+	(void)state;
+	base_make(&base, 0);
+	put(base.db, "a", "1");
+	mmapdb_close(base.db);
+	fd = open(base.path, O_WRONLY);
+	assert_int_equal(pwrite(fd, zeros, sizeof(zeros), 259L * 4096),
+			 sizeof(zeros));
+	close(fd);
+	base.db = base_open(&base, 0);
+	must(base.db, begin(base.db));
+	assert_int_equal(mmapdb_put(base.db, text("a"), text("2"), NULL),
+			 -EBADMSG);
+	assert_int_equal(mmapdb_put(base.db, text("b"), text("2"), NULL),
+			 -EBADMSG);
+	assert_int_equal(mmapdb_commit(base.db), -EBADMSG);
+	base_remove(&base);
+}
+
 static void an_empty_database_can_be_copied(void **state)
 {
 	struct base base;
@@ -817,6 +912,9 @@ int main(void)
 		cmocka_unit_test(a_backup_is_of_the_snapshot_and_dense),
 		cmocka_unit_test(compaction_moves_others_over),
 		cmocka_unit_test(an_empty_database_can_be_copied),
+		cmocka_unit_test(files_beside_have_the_mode_of_the_database),
+		cmocka_unit_test(folder_that_cannot_be_read_will_do),
+		cmocka_unit_test(broken_transaction_is_not_committed),
 		cmocka_unit_test(who_may_only_read_can_read),
 		cmocka_unit_test(
 			a_lock_file_that_is_gone_costs_nothing_durable),
