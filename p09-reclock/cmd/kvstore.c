@@ -1,7 +1,6 @@
 /* kvstore: a verb for each call of reclock.h. */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -336,7 +335,5 @@ int main(int argc, char **argv)
 		.prefix = "",
 	};
 
-	/* A file that may not grow is an error like others: EFBIG. */
-	signal(SIGXFSZ, SIG_IGN);
 	parse(&a, argc, argv);
 }

@@ -36,7 +36,6 @@ static void catch_bus_error(const char *path)
 							: sizeof(bus_error);
 	if (sigaction(SIGBUS, &action, NULL))
 		die_errno(errno, "cannot catch SIGBUS");
-	signal(SIGXFSZ, SIG_IGN);
 }
 
 static _Noreturn void die_of_waiting(const struct database *database)

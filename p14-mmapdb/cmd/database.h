@@ -32,8 +32,7 @@ struct database {
 	struct mmapdb *db;
 };
 
-/* Also makes a SIGBUS one line and exit status 1, and SIGXFSZ an error of the
- * write. */
+/* Also makes a SIGBUS one line and exit status 1. */
 void database_open(struct database *database, const char *path,
 		   unsigned int flags);
 void database_begin_read(const struct database *database);

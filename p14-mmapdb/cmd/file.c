@@ -1,7 +1,6 @@
 /* file.c - create, check, compact, backup. */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,7 +52,6 @@ int verb_create(int argc, char **argv)
 	database_need(cli_parse(&command, argc, argv), 1, "a FILE");
 	if (sizes.max && sizes.size > sizes.max)
 		die_usage("--size=%s: more than --max-size", sizes.size_text);
-	signal(SIGXFSZ, SIG_IGN);
 	error = mmapdb_create(argv[1], sizes.size, sizes.max, (mode_t)mode);
 	if (error)
 		die_errno(error, "cannot create %s", argv[1]);

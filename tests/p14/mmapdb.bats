@@ -328,6 +328,23 @@ fill() {
 		'[5,1280,[]]'
 }
 
+@test "stat tells that a sync has failed, until the database is compacted" {
+	fill
+	# is_failed: see layout.h.
+	printf '\1' | dd of=mydata.db-lock bs=1 seek=272 conv=notrunc status=none
+	run ./mmapdb stat mydata.db
+	assert_line --partial 'A sync has failed: nothing is written any more'
+	run ./mmapdb stat mydata.db --json
+	assert_equal "$(jq .is_failed <<<"$output")" true
+	run ./mmapdb insert mydata.db key value
+	assert_failure 1
+	assert_one_line_error "$output" mmapdb
+	./mmapdb compact mydata.db
+	run ./mmapdb stat mydata.db
+	refute_line --partial 'failed'
+	./mmapdb insert mydata.db key value
+}
+
 fill_much() {
 	./mmapdb create mydata.db
 	numbered 1 50000 '{"key": "%06d", "value": "some text that fills %d"}' |
