@@ -41,6 +41,18 @@ static int leave(void **state)
 	return 0;
 }
 
+static void end_in_the_midst_of_a_record_is_refused(void **state)
+{
+	void *message;
+
+	(void)state;
+	assert_int_equal(ring_send(tx, "12345678", 8, 0), 0);
+	header->tail = 20;
+	assert_int_equal(ring_peek(rx, &message, 0), -EBADMSG);
+	header->tail = 16;
+	assert_int_equal(ring_peek(rx, &message, 0), 8);
+}
+
 static void length_beyond_what_is_there_is_refused(void **state)
 {
 	static const uint32_t lengths[] = {9, 4096, 1 << 20, UINT32_MAX,
@@ -161,6 +173,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make, leave)
 	const struct CMUnitTest tests[] = {
+		CASE(end_in_the_midst_of_a_record_is_refused),
 		CASE(length_beyond_what_is_there_is_refused),
 		CASE(batch_ends_before_a_record_that_lies),
 		CASE(record_of_the_last_time_round_is_refused),

@@ -605,12 +605,30 @@ static void who_cannot_unlock_the_name_has_no_seat(void **state)
 }
 
 static bool is_disk_full;
+static int interrupts; /* so often a handler runs meanwhile */
 
 int __real_posix_fallocate(int fd, off_t at, off_t len);
 int __wrap_posix_fallocate(int fd, off_t at, off_t len);
 int __wrap_posix_fallocate(int fd, off_t at, off_t len)
 {
+	if (interrupts > 0) {
+		interrupts--;
+		return EINTR;
+	}
 	return is_disk_full ? ENOSPC : __real_posix_fallocate(fd, at, len);
+}
+
+static void handlers_do_not_keep_a_ring_from_being_made(void **state)
+{
+	struct ring *ring = NULL;
+
+	(void)state;
+	interrupts = 2;
+	assert_int_equal(ring_open(&ring, NAME, RING_SENDER, &make_it, soon()),
+			 0);
+	assert_int_equal(interrupts, 0);
+	ring_close(ring);
+	assert_int_equal(ring_remove(NAME), 0);
 }
 
 static void ring_that_has_no_room_leaves_no_name(void **state)
@@ -663,6 +681,7 @@ int main(void)
 		CASE(sides_see_each_other_across_pid_namespaces),
 		CASE(end_at_the_moment_of_the_look_is_told_as_it_was),
 		CASE(who_cannot_unlock_the_name_has_no_seat),
+		CASE(handlers_do_not_keep_a_ring_from_being_made),
 		CASE(ring_that_has_no_room_leaves_no_name),
 	};
 

@@ -13,6 +13,7 @@
 
 #include "lib/tick.h"
 #include "p12-shm-ring/ring_format.h"
+#include "tests/support/interrupt.h"
 #include "tests/support/leftover.h"
 
 #define NAME "/p12-ring-open-test"
@@ -286,6 +287,75 @@ static void what_a_killed_receiver_only_peeked_at_is_given_again(void **state)
 	assert_int_equal(ring_remove(NAME), 0);
 }
 
+/* Whatever the umask says. */
+static void named_ring_has_the_mode_that_was_asked_for(void **state)
+{
+	static const struct ring_options shared = {.capacity = 4096,
+						   .mode = 0660};
+	const mode_t mask = umask(077);
+	struct ring *ring = NULL;
+	struct stat st;
+	int error = ring_open(&ring, NAME, RING_SENDER, &shared, soon());
+
+	(void)state;
+	umask(mask);
+	assert_int_equal(error, 0);
+	assert_int_equal(stat("/dev/shm" NAME, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	ring_close(ring);
+	assert_int_equal(ring_remove(NAME), 0);
+}
+
+static void handler_ends_the_wait_for_a_seat(void **state)
+{
+	static const struct ring_options fresh = {.capacity = 4096,
+						  .is_fresh = true};
+	struct ring *tx = enter(RING_SENDER), *late = NULL;
+
+	(void)state;
+	interrupt_start();
+	assert_int_equal(ring_open(&late, NAME, RING_SENDER, &fresh, soon()),
+			 -EINTR);
+	interrupt_stop();
+	assert_null(late);
+	ring_close(tx);
+	assert_int_equal(ring_remove(NAME), 0);
+}
+
+/* As ring_map.c has it: FNV-1a. */
+static uint64_t check_of(const struct ring_header *header)
+{
+	const uint64_t words[] = {header->version, header->header_bytes,
+				  header->capacity};
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (int i = 0; i < 3; i++)
+		for (int shift = 0; shift < 64; shift += 8) {
+			hash ^= words[i] >> shift & 0xff;
+			hash *= UINT64_C(0x100000001b3);
+		}
+	return hash;
+}
+
+static void ring_of_another_version_is_refused_whatever_its_check(void **state)
+{
+	struct ring *tx = enter(RING_SENDER);
+	int fd = open("/dev/shm" NAME, O_RDWR);
+	struct ring_header header;
+
+	(void)state;
+	assert_int_equal(pread(fd, &header, sizeof(header), 0), sizeof(header));
+	assert_true(header.check == check_of(&header));
+	header.version++;
+	header.check = check_of(&header);
+	assert_int_equal(pwrite(fd, &header, sizeof(header), 0),
+			 sizeof(header));
+	assert_refused(-EBADMSG);
+	close(fd);
+	ring_close(tx);
+	unlink("/dev/shm" NAME);
+}
+
 static struct leftover before;
 
 static int note(void **state)
@@ -316,6 +386,9 @@ int main(void)
 		CASE(fresh_ring_is_not_one_in_which_the_other_side_died),
 		CASE(only_what_a_killed_sender_committed_is_there),
 		CASE(what_a_killed_receiver_only_peeked_at_is_given_again),
+		CASE(named_ring_has_the_mode_that_was_asked_for),
+		CASE(handler_ends_the_wait_for_a_seat),
+		CASE(ring_of_another_version_is_refused_whatever_its_check),
 	};
 
 	return SUPPORT_MAIN(tests);
