@@ -149,6 +149,10 @@ setup() {
 		[[ $output == *'line 2 '* ]]
 		assert [ ! -e kvstore.db ]
 	done
+	# What stands behind a null byte belongs to the line.
+	run ./kvstore batch < <(printf 'set good 1\nincr a 5\0x\n')
+	assert_failure 1
+	assert [ ! -e kvstore.db ]
 	printf 'set a 1\nset a \nincr a' | ./kvstore batch || true
 	run ./kvstore get a
 	assert_output ''

@@ -422,6 +422,25 @@ static void lock_of_the_dead_is_free_and_of_the_stopped_is_not(void **state)
 	assert_int_equal(fixture_lock(mine, "a", fixture_deadline()), 0);
 }
 
+static void changes_that_could_not_be_made_say_why(void **state)
+{
+	struct reclock_change changes[3] = {
+		{.action = RECLOCK_SET, .key = "a", .key_len = 1},
+		{.action = RECLOCK_DEL, .key = "a", .key_len = 1},
+		{.action = RECLOCK_INCR, .key = "a", .key_len = 1, .by = 1},
+	};
+	int ready;
+	pid_t pid = support_start(hold, &ready, &ready, 30000);
+
+	(void)state;
+	assert_int_equal(
+		reclock_apply_until(mine, changes, 3, tick_after(20 * TICK_MS)),
+		-ETIMEDOUT);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(changes[i].error, -ETIMEDOUT);
+	support_kill(&pid);
+}
+
 /* Locks of this process, as of /proc/locks. */
 static unsigned int count_own_locks(void)
 {
@@ -565,6 +584,7 @@ int main(void)
 		CASE(the_last_in_a_ring_is_told_who_is_in_it),
 		CASE(rings_of_handles_are_told_too),
 		CASE(lock_of_the_dead_is_free_and_of_the_stopped_is_not),
+		CASE(changes_that_could_not_be_made_say_why),
 		CASE(who_has_waited_leaves_nothing_locked),
 		CASE(a_read_of_what_is_damaged_ends_at_its_deadline),
 		CASE(dead_waiters_are_in_no_ring),

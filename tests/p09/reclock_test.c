@@ -1,8 +1,11 @@
 /* Records: written, read, changed, counted; the file made, grown, opened. */
 #include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "p09-reclock/layout.h"
 #include "tests/p09/fixture.h"
 
 static struct fixture f;
@@ -342,6 +345,56 @@ static void rebuilt_file_keeps_its_mode_and_leaves_nothing_beside(void **state)
 	reclock_close(store);
 }
 
+static void mark_beside(const char *path)
+{
+	const uint32_t state = LAYOUT_BESIDE;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(pwrite(fd, &state, sizeof(state),
+				offsetof(struct layout_header, state)),
+			 sizeof(state));
+	close(fd);
+}
+
+static void name_without_room_for_that_of_a_rebuild_is_refused(void **state)
+{
+	char name[NAME_MAX - 2], path[sizeof(f.path) + NAME_MAX];
+	struct reclock *store;
+
+	(void)state;
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	snprintf(path, sizeof(path), "%s/%s", f.scratch.dir, name);
+	assert_int_equal(
+		reclock_open(&store, path,
+			     &(struct reclock_options){.flags = RECLOCK_CREATE},
+			     NULL),
+		0);
+	assert_int_equal(fixture_set(store, "a", "1"), 0);
+	assert_int_equal(reclock_compact_until(store, fixture_deadline()),
+			 -ENAMETOOLONG);
+	assert_string_equal(fixture_get(store, "a"), "1");
+	reclock_close(store);
+}
+
+/* Until a group was full. */
+static void records_outside_of_their_groups_are_counted(void **state)
+{
+	struct reclock *store = fixture_open(&f, RECLOCK_CREATE);
+	struct reclock_stat stat = {0};
+	char key[16];
+
+	(void)state;
+	for (int i = 0; i < 5000 && !stat.spilled; i++) {
+		snprintf(key, sizeof(key), "key%d", i);
+		assert_int_equal(fixture_set(store, key, "v"), 0);
+		assert_int_equal(reclock_stat(store, &stat), 0);
+		assert_int_equal(stat.records, i + 1);
+	}
+	assert_int_equal(stat.spilled, 1);
+	reclock_close(store);
+}
+
 static void file_in_the_way_of_a_rebuild_stays_unless_it_is_ours(void **state)
 {
 	struct reclock *store = fixture_open(&f, RECLOCK_CREATE), *other;
@@ -370,6 +423,31 @@ static void file_in_the_way_of_a_rebuild_stays_unless_it_is_ours(void **state)
 	assert_int_equal(reclock_compact_until(store, fixture_deadline()),
 			 -EEXIST);
 	assert_int_equal(unlink(beside), 0);
+	/* What a rebuild left, but of another store, or somebody has it open. */
+	for (int is_ours = 0; is_ours < 2; is_ours++) {
+		if (is_ours)
+			scratch_copy(&f.scratch, "store.db",
+				     "store.db.rebuild");
+		assert_int_equal(reclock_open(&other, beside,
+					      &(struct reclock_options){
+						      .flags = RECLOCK_CREATE |
+							       RECLOCK_OFD},
+					      NULL),
+				 0);
+		if (is_ours)
+			assert_int_equal(
+				fixture_lock(other, "a", fixture_deadline()),
+				0);
+		else
+			reclock_close(other);
+		mark_beside(beside);
+		assert_int_equal(
+			reclock_compact_until(store, fixture_deadline()),
+			-EEXIST);
+		if (is_ours)
+			reclock_close(other);
+		assert_int_equal(unlink(beside), 0);
+	}
 	/* A copy that somebody keeps. */
 	scratch_copy(&f.scratch, "store.db", "store.db.rebuild");
 	assert_int_equal(reclock_compact_until(store, fixture_deadline()),
@@ -450,6 +528,8 @@ int main(void)
 		CASE(another_file_in_its_place_is_told),
 		CASE(a_file_that_has_got_our_name_is_not_replaced),
 		CASE(rebuilt_file_keeps_its_mode_and_leaves_nothing_beside),
+		CASE(name_without_room_for_that_of_a_rebuild_is_refused),
+		CASE(records_outside_of_their_groups_are_counted),
 		CASE(file_in_the_way_of_a_rebuild_stays_unless_it_is_ours),
 		CASE(symbolic_link_leads_to_the_file_and_stays),
 		CASE(synced_changes_read_like_others),
