@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "p09-reclock/layout.h"
 #include "tests/p09/fixture.h"
 
 /* ---- where to die, or fail ---- */
@@ -284,6 +285,16 @@ static void survivors_go_on_after_a_rebuild_that_died(void **state)
 	reclock_close(reader);
 }
 
+static uint32_t state_of(const char *path)
+{
+	struct layout_header header;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(pread(fd, &header, sizeof(header), 0), sizeof(header));
+	close(fd);
+	return header.state;
+}
+
 static void failed_rebuild_leaves_the_file_as_it_was(void **state)
 {
 	static const int errors[] = {EIO, ENOSPC, EFBIG};
@@ -306,6 +317,8 @@ static void failed_rebuild_leaves_the_file_as_it_was(void **state)
 		fail_at = -1;
 		assert_int_equal(error, -fail_with);
 		failures++;
+		/* Nor are others sent to look for another one. */
+		assert_int_equal(state_of(f.path), LAYOUT_NORMAL);
 		assert_int_equal(fixture_set(other, "a", "2"), 0);
 		assert_string_equal(fixture_get(store, "a"), "2");
 		assert_int_equal(fixture_set(store, "a", "1"), 0);

@@ -290,6 +290,35 @@ static void torn_record_is_reported_and_repair_puts_the_older_back(void **state)
 	reclock_close(store);
 }
 
+/* What the other half has is of before the key was deleted. */
+static void repair_brings_nothing_back_that_was_deleted(void **state)
+{
+	struct reclock *store = fixture_open(&f, RECLOCK_CREATE);
+	unsigned char *bytes;
+	size_t len;
+	int at;
+
+	(void)state;
+	assert_int_equal(fixture_set(store, "a", "first"), 0);
+	assert_int_equal(fixture_set(store, "a", "second"), 0);
+	assert_int_equal(fixture_del(store, "a"), 0);
+	assert_int_equal(fixture_set(store, "a", "the last value"), 0);
+	reclock_close(store);
+	bytes = read_store(&len);
+	assert_true(find_in(bytes, len, "first") > 0);
+	at = find_in(bytes, len, "the last value");
+	assert_true(at > 0);
+	bytes[at] ^= 1;
+	scratch_write(&f.scratch, "store.db", bytes, len);
+	free(bytes);
+	store = fixture_open(&f, 0);
+	assert_int_equal(reclock_check_until(store, true, NULL, NULL,
+					     fixture_deadline()),
+			 1);
+	assert_string_equal(fixture_get(store, "a"), "-");
+	reclock_close(store);
+}
+
 /* After any spoiling repair makes a store that works. */
 static void repair_leaves_nothing_wrong(void **state)
 {
@@ -345,6 +374,7 @@ int main(void)
 		CASE(headers_are_checked_field_by_field),
 		CASE(no_flip_of_a_bit_is_returned_as_a_value),
 		CASE(torn_record_is_reported_and_repair_puts_the_older_back),
+		CASE(repair_brings_nothing_back_that_was_deleted),
 		CASE(repair_leaves_nothing_wrong),
 	};
 #undef CASE
