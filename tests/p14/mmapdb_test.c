@@ -3,6 +3,7 @@
 #include "tests/p14/base.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -668,6 +669,29 @@ static void files_beside_have_the_mode_of_the_database(void **state)
 	base_remove(&base);
 }
 
+/* Beside it there is NAME.compact for a while. */
+static void longest_name_leaves_room_for_those_beside(void **state)
+{
+	char path[sizeof((struct scratch){0}.dir) + NAME_MAX + 2];
+	struct scratch scratch;
+	struct mmapdb *db;
+	size_t end;
+
+	(void)state;
+	scratch_make(&scratch);
+	end = (size_t)snprintf(path, sizeof(path), "%s/", scratch.dir);
+	memset(path + end, 'n', NAME_MAX - 7);
+	path[end + NAME_MAX - 7] = '\0';
+	assert_int_equal(mmapdb_create(path, 0, 0, 0600), -ENAMETOOLONG);
+	path[end + NAME_MAX - 8] = '\0';
+	assert_int_equal(mmapdb_create(path, 0, 0, 0600), 0);
+	assert_int_equal(mmapdb_open(path, 0, &db), 0);
+	must(db, mmapdb_compact(db, tick_after(PATIENCE)));
+	put(db, "a", "1");
+	mmapdb_close(db);
+	scratch_remove(&scratch);
+}
+
 static int work_where_nobody_may_look(void *arg)
 {
 	const struct base *base = arg;
@@ -913,6 +937,7 @@ int main(void)
 		cmocka_unit_test(compaction_moves_others_over),
 		cmocka_unit_test(an_empty_database_can_be_copied),
 		cmocka_unit_test(files_beside_have_the_mode_of_the_database),
+		cmocka_unit_test(longest_name_leaves_room_for_those_beside),
 		cmocka_unit_test(folder_that_cannot_be_read_will_do),
 		cmocka_unit_test(broken_transaction_is_not_committed),
 		cmocka_unit_test(who_may_only_read_can_read),
