@@ -431,6 +431,32 @@ static void without_syncs_the_limit_holds_and_room_is_found(void **state)
 	base_remove(&base);
 }
 
+/* The newest durable version keeps as much as the visible one, and a third has no
+ * room beside them: then the visible one is made durable first. */
+static void without_syncs_what_was_durable_makes_room(void **state)
+{
+	static char value[400000];
+	struct base base;
+	struct mmapdb *db;
+
+	(void)state;
+	base_make(&base, 0);
+	snprintf(base.path, sizeof(base.path), "%s",
+		 scratch_path(&base.scratch, "limited"));
+	assert_int_equal(mmapdb_create(base.path, 0, 2 << 20, 0600), 0);
+	for (int i = 0; i < 5; i++) {
+		db = base_open(&base, i ? MMAPDB_NO_SYNC : 0);
+		memset(value, 'a' + i, sizeof(value));
+		must(db, begin(db));
+		must(db, mmapdb_put(db, text("a"),
+				    (struct mmapdb_bytes){value, sizeof(value)},
+				    NULL));
+		must(db, mmapdb_commit(db));
+		mmapdb_close(db);
+	}
+	base_remove(&base);
+}
+
 /* ---- cursors ----------------------------------------------------------------------- */
 
 /* All keys of the range, joined; forwards, and the same backwards. */
@@ -930,6 +956,7 @@ int main(void)
 		cmocka_unit_test(a_limit_is_an_error_that_changes_nothing),
 		cmocka_unit_test(
 			without_syncs_the_limit_holds_and_room_is_found),
+		cmocka_unit_test(without_syncs_what_was_durable_makes_room),
 		cmocka_unit_test(ranges_and_prefixes_have_what_they_should),
 		cmocka_unit_test(a_cursor_is_stale_after_a_change),
 		cmocka_unit_test(a_cursor_is_stale_in_the_next_transaction),
