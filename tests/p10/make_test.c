@@ -470,7 +470,9 @@ static int work_without_streams(void *arg)
 	EXPECT(sempool_acquire(pool, &lease) == 0);
 	EXPECT(sempool_hand_down(pool, &lease) == 0);
 	EXPECT(lease.lock > 2);
-	return sempool_release(pool, &lease) != 0;
+	EXPECT(sempool_release(pool, &lease) == 0);
+	sempool_close(pool);
+	return 0;
 }
 
 static void standard_streams_that_are_closed_stay_so(void **state)
