@@ -72,6 +72,7 @@ static void craft_remove(struct craft *craft)
 /* A record behind the meta page of a new database, of one operation. */
 static void write_record(struct craft *craft, struct layout_op op, uint32_t ops)
 {
+	static const char text[] = "key and";
 	_Alignas(8) unsigned char bytes[64] = {0};
 	struct layout_record record = {.bytes = sizeof(bytes), .ops = ops};
 
@@ -79,7 +80,7 @@ static void write_record(struct craft *craft, struct layout_op op, uint32_t ops)
 	record.txnid = craft->meta.version.txnid + 1;
 	memcpy(bytes, &record, sizeof(record));
 	memcpy(bytes + sizeof(record), &op, sizeof(op));
-	memcpy(bytes + sizeof(record) + sizeof(op), "key and", 7);
+	memcpy(bytes + sizeof(record) + sizeof(op), text, sizeof(text));
 	record.crc = crc32c(bytes + sizeof(record.crc),
 			    sizeof(bytes) - sizeof(record.crc));
 	memcpy(bytes, &record, sizeof(record));
