@@ -503,6 +503,7 @@ static void no_room_for_descriptors_is_no_answer_about_the_pool(void **state)
 	struct fixture fixture;
 
 	(void)state;
+	support_need_no_valgrind("it keeps that limit itself");
 	fixture_make(&fixture, 1);
 	assert_int_equal(support_child_status(look_without_room, &fixture,
 					      LIMIT / TICK_MS),
