@@ -126,12 +126,15 @@ static _Noreturn void refuse(const struct target *target, int error)
 	}
 }
 
-static int forget_its_set(const struct objname_entry *entry, void *arg)
+/* Queue or set of the server that had the other of the two, if somebody has
+ * removed it. */
+static int forget_if_gone(const struct objname_entry *entry, void *arg)
 {
-	const struct objname_entry *queue = arg;
+	const struct objname_entry *other = arg;
 
-	if (entry->kind == OBJNAME_SYSV_SEM &&
-	    identity_is_same(&entry->owner, &queue->owner) &&
+	if ((entry->kind == OBJNAME_SYSV_SEM ||
+	     entry->kind == OBJNAME_SYSV_MSG) &&
+	    identity_is_same(&entry->owner, &other->owner) &&
 	    objname_match(entry) == IDENTITY_GONE)
 		objname_remove(entry);
 	return 0;
@@ -151,7 +154,7 @@ static bool remove_lonely_queue(key_t key)
 	    objname_judge_owner(&entry) != OBJNAME_DEAD ||
 	    objname_match(&entry) != IDENTITY_SAME || objname_remove(&entry))
 		return false;
-	objname_each(forget_its_set, &entry);
+	objname_each(forget_if_gone, &entry);
 	die_warn("took over from a dead server (msqid=%d) that had lost its "
 		 "semaphores",
 		 queue);
@@ -161,8 +164,14 @@ static bool remove_lonely_queue(key_t key)
 /* What a dead server left is gone; say so, and strike it off the ledger. */
 static void report(const struct mqserver_found *found)
 {
+	struct objname_entry entry;
+	char id[16];
+
 	if (!found->was_there)
 		return;
+	snprintf(id, sizeof(id), "%d", found->gate);
+	if (found->queue < 0 && objname_find(OBJNAME_SYSV_SEM, id, &entry) == 0)
+		objname_each(forget_if_gone, &entry);
 	objname_release_id(OBJNAME_SYSV_SEM, found->gate);
 	if (found->queue < 0) {
 		die_warn("took over from a server that died without a queue");

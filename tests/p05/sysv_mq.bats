@@ -206,6 +206,18 @@ make_alike() {
 	assert_nothing_left
 }
 
+@test "a server that died after its queue is taken over as one without" {
+	start
+	freeze
+	ipcrm -q "$(queue_id)"
+	stop_server server KILL
+	start
+	assert_equal "$(<"$SERVER_ERR")" 'sysv_server: took over from a server that died without a queue'
+	run -0 ./sysv_client -q HELLO
+	stop_server
+	assert_nothing_left
+}
+
 set_id() {
 	ipcs -s | awk '$1 == "0x12345678" { print $2 }'
 }
