@@ -2,11 +2,13 @@
 #include "p05-sysv-mq/letter.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/msg.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -101,6 +103,50 @@ static void one_id_in_two_namespaces_is_two_types(void **state)
 	assert_int_not_equal(type_of(5001, 0, 7), type_of(5001, 7, 7));
 	assert_true(type_of(1, UINT32_MAX, 7) > 4194304 + 1);
 	assert_true(type_of(5001, 0, 7) > 4194304 + 1);
+	/* Who cannot tell its namespace is told apart by its nonce. */
+	assert_int_not_equal(
+		letter_type(&(struct letter_head){.client = 1, .nonce = 1}, 7),
+		letter_type(&(struct letter_head){.client = 1, .nonce = 2}, 7));
+}
+
+/* 0 where the kernel has none of that kind. */
+static uint32_t namespace_of(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) < 0 ? 0 : (uint32_t)status.st_ino;
+}
+
+static void place_is_of_this_process(void **state)
+{
+	const struct letter_place here = letter_place_here();
+
+	(void)state;
+	assert_int_equal(here.pid, namespace_of("/proc/self/ns/pid"));
+	assert_int_equal(here.time, namespace_of("/proc/self/ns/time"));
+}
+
+/* A number of another namespace, or a moment of another clock, says nothing. */
+static void client_is_judged_only_from_its_own_namespaces(void **state)
+{
+	const struct letter_place here = {.pid = 7, .time = 8},
+				  elsewhere[] = {{.pid = 9, .time = 8},
+						 {.pid = 7, .time = 9}};
+	struct letter_head dead = {.client = gettid(),
+				   .start = 1, /* an earlier thread */
+				   .place = here,
+				   .deadline = tick_after(0)};
+
+	(void)state;
+	assert_true(letter_client_is_dead(&dead, &here));
+	assert_true(letter_is_over(&dead, &here));
+	for (int i = 0; i < 2; i++) {
+		dead.place = elsewhere[i];
+		assert_false(letter_client_is_dead(&dead, &here));
+	}
+	assert_false(letter_is_over(&dead, &here));
+	dead.place = (struct letter_place){.pid = 0, .time = 8};
+	assert_false(letter_client_is_dead(&dead, &dead.place));
 }
 
 static void full_queue_is_eagain_but_takes_empty_messages(void **state)
@@ -144,15 +190,26 @@ static void what_is_no_letter_is_taken_out(void **state)
 						TEXT_MAX, 0),
 				 -EBADMSG);
 	}
-	letter->head.client = -1;
-	assert_int_equal(letter_send(queue, letter, 1), 0);
+	/* All right but for one thing; and then for none. */
+	letter->type = LETTER_REQUEST;
+	letter->head = (struct letter_head){.magic = LETTER_MAGIC,
+					    .units = letter_units(100)};
+	for (int client = -1; client <= 0; client++) {
+		letter->head.client = client;
+		assert_int_equal(letter_send(queue, letter, 100), 0);
+	}
 	letter->head.client = 1;
-	letter->head.units = 1; /* less than it takes */
+	letter->head.units--;
 	assert_int_equal(letter_send(queue, letter, 100), 0);
-	for (int i = 0; i < 2; i++)
+	letter->head.units++;
+	assert_int_equal(letter_send(queue, letter, 100), 0);
+	for (int i = 0; i < 3; i++)
 		assert_int_equal(letter_receive(queue, LETTER_REQUEST, letter,
 						TEXT_MAX, 0),
 				 -EBADMSG);
+	assert_int_equal(
+		letter_receive(queue, LETTER_REQUEST, letter, TEXT_MAX, 0),
+		100);
 }
 
 static int receive_without_end(void *arg)
@@ -268,6 +325,41 @@ static void longest_text_fits_twice(void **state)
 	free(big);
 }
 
+static void set_queue_bytes(unsigned long bytes)
+{
+	struct msqid_ds status;
+
+	assert_int_equal(msgctl(queue, IPC_STAT, &status), 0);
+	status.msg_qbytes = bytes;
+	assert_int_equal(msgctl(queue, IPC_SET, &status), 0);
+}
+
+/* By half of the queue, where kernel.msgmax would let it be longer. */
+static void longest_text_is_whole_units_of_half_the_queue(void **state)
+{
+	(void)state;
+	set_queue_bytes(4100);
+	assert_int_equal(letter_text_max(queue),
+			 2048 - (int)sizeof(struct letter_head));
+	set_queue_bytes(100); /* half of it is no letter */
+	assert_int_equal(letter_text_max(queue), 0);
+}
+
+/* By that letter_receive() knows what is too long. What malloc(3) gives grows by
+ * steps: for one of these lengths the last byte begins one. */
+static void new_letter_has_room_for_one_byte_more(void **state)
+{
+	(void)state;
+	for (size_t text_max = 0; text_max < 64; text_max++) {
+		struct letter *one = letter_new(text_max);
+
+		assert_non_null(one);
+		assert_true(malloc_usable_size(one) >=
+			    sizeof(*one) + text_max + 1);
+		free(one);
+	}
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -277,6 +369,8 @@ int main(void)
 		CASE(types_keep_clients_apart),
 		CASE(process_1_does_not_read_the_requests),
 		CASE(one_id_in_two_namespaces_is_two_types),
+		CASE(place_is_of_this_process),
+		CASE(client_is_judged_only_from_its_own_namespaces),
 		CASE(full_queue_is_eagain_but_takes_empty_messages),
 		CASE(message_that_is_too_big_is_taken_out),
 		CASE(message_that_is_too_big_takes_no_other_along),
@@ -284,6 +378,8 @@ int main(void)
 		CASE(removal_ends_a_wait_with_eidrm),
 		CASE(handler_ends_a_wait_with_eintr),
 		CASE(longest_text_fits_twice),
+		CASE(longest_text_is_whole_units_of_half_the_queue),
+		CASE(new_letter_has_room_for_one_byte_more),
 	};
 
 	return SUPPORT_MAIN(tests);
