@@ -13,14 +13,38 @@
 #include "lib/child.h"
 #include "lib/sysv.h"
 #include "lib/tick.h"
+#include "tests/support/hasty.h"
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 
+enum { LIVE, ROOM, COUNT = 10 }; /* of the set: see gate.c */
+enum { NEWBORN_MODE = 0621 };
+
 static key_t key;
+
+/* As if another server took LIVE just behind the look at it. */
+static bool looks_unserved;
+
+int __real_semctl(int set, int number, int command, ...);
+int __wrap_semctl(int set, int number, int command, ...);
+
+int __wrap_semctl(int set, int number, int command, ...)
+{
+	union semun arg;
+	va_list list;
+
+	va_start(list, command);
+	arg = va_arg(list, union semun);
+	va_end(list);
+	if (looks_unserved && command == GETVAL)
+		return 0;
+	return __real_semctl(set, number, command, arg);
+}
 
 static int set_up(void **state)
 {
 	(void)state;
+	is_hasty = true; /* the patience with a set in the making */
 	key = (key_t)(0x05000000 | getpid());
 	return 0;
 }
@@ -69,6 +93,48 @@ static void only_one_serves(void **state)
 	assert_int_equal(server.pid_namespace, letter_place_here().pid);
 	assert_true(gate_is_ours(key, set));
 	assert_true(gate_is_served(set));
+}
+
+static void of_two_who_find_it_unserved_one_serves(void **state)
+{
+	bool is_new;
+	int rc;
+
+	(void)state;
+	assert_true(take(GATE_NO_FILE, &is_new) >= 0);
+	looks_unserved = true;
+	rc = take(GATE_NO_FILE, &is_new);
+	looks_unserved = false;
+	assert_int_equal(rc, -EADDRINUSE);
+}
+
+static int set_live(void *arg)
+{
+	return semctl(*(int *)arg, LIVE, SETVAL, (union semun){.val = 1}) < 0;
+}
+
+/* Who may write to the set can say that it is served; not that it is by us. */
+static void set_that_another_has_taken_is_not_ours(void **state)
+{
+	bool is_new;
+	int set = take(GATE_NO_FILE, &is_new);
+
+	(void)state;
+	assert_true(gate_is_ours(key, set));
+	assert_int_equal(support_child_status(set_live, &set, 20000), 0);
+	assert_true(gate_is_served(set));
+	assert_false(gate_is_ours(key, set));
+}
+
+/* What a semaphore can count, where kernel.msgmnb is larger. */
+static void room_beyond_a_semaphore_is_as_much_as_it_holds(void **state)
+{
+	bool is_new;
+	int set = take(GATE_NO_FILE, &is_new);
+
+	(void)state;
+	assert_int_equal(gate_open(set, 70000), 0);
+	assert_int_equal(semctl(set, ROOM, GETVAL), 32767);
 }
 
 static void killed_server_is_known_at_once(void **state)
@@ -213,26 +279,91 @@ static void another_programs_set_is_refused_and_left_alone(void **state)
 	}
 }
 
+/* Made with our mode, even, and used without semop(2), as by SETVAL. */
+static void unfinished_set_that_has_a_value_is_left_alone(void **state)
+{
+	const union semun five = {.val = 5};
+	bool is_new;
+	int set;
+
+	(void)state;
+	for (int i = LIVE; i <= ROOM + 1; i++) {
+		set = semget(key, COUNT, IPC_CREAT | IPC_EXCL | NEWBORN_MODE);
+		assert_int_equal(semctl(set, i, SETVAL, five), 0);
+		assert_int_equal(take(GATE_NO_FILE, &is_new), -ENOTUNIQ);
+		assert_int_equal(semctl(set, i, GETVAL), 5);
+		assert_int_equal(semctl(set, 0, IPC_RMID), 0);
+	}
+}
+
 static void set_without_its_label_is_no_server_yet(void **state)
 {
 	struct gate_server server;
 
 	(void)state;
-	assert_true(semget(key, 10, IPC_CREAT | IPC_EXCL | 0621) >= 0);
+	assert_true(semget(key, COUNT, IPC_CREAT | IPC_EXCL | NEWBORN_MODE) >=
+		    0);
 	assert_int_equal(gate_find(key, GATE_NO_FILE, GATE_NO_OTHER, &server),
 			 -ENOENT);
 }
 
 static void server_killed_while_it_made_the_set_is_recovered(void **state)
 {
+	int64_t patient_until;
 	bool is_new = false;
 
 	(void)state;
 	/* The state after semget(2) of the creator: ten semaphores, and a mode
-	 * that nobody gives. */
-	assert_true(semget(key, 10, IPC_CREAT | IPC_EXCL | 0621) >= 0);
+	 * that nobody gives. It may be at work still. */
+	patient_until = tick_after(TICK_S);
+	assert_true(semget(key, COUNT, IPC_CREAT | IPC_EXCL | NEWBORN_MODE) >=
+		    0);
 	assert_true(take(GATE_NO_FILE, &is_new) >= 0);
+	assert_true(tick_is_over(patient_until));
 	assert_true(is_new);
+}
+
+static void no_time_left_to_begin_anew_is_a_timeout(void **state)
+{
+	bool is_new;
+
+	(void)state;
+	assert_true(semget(key, COUNT, IPC_CREAT | IPC_EXCL | NEWBORN_MODE) >=
+		    0);
+	assert_int_equal(
+		gate_take(key, GATE_NO_FILE, 0600, tick_after(0), &is_new),
+		-ETIMEDOUT);
+	assert_int_equal(semget(key, 0, 0), -1);
+}
+
+/* ---- whom one may trust ---- */
+
+static void both_who_made_it_and_who_has_it_must_be_trusted(void **state)
+{
+	const uid_t me = geteuid(), friend = me + 1, other = me + 2;
+	const struct {
+		uid_t uid, cuid, named;
+		bool is_trusted;
+	} cases[] = {
+		{me, me, GATE_NO_OTHER, true},
+		{0, 0, GATE_NO_OTHER, true},
+		{me, 0, GATE_NO_OTHER, true},
+		{other, me, GATE_NO_OTHER, false},
+		{me, other, GATE_NO_OTHER, false},
+		{other, other, GATE_NO_OTHER, false},
+		{friend, friend, friend, true},
+		{friend, me, friend, true},
+		{other, friend, friend, false},
+		{friend, other, friend, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(
+			gate_trusts(&(struct ipc_perm){.uid = cases[i].uid,
+						       .cuid = cases[i].cuid},
+				    cases[i].named),
+			cases[i].is_trusted);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -241,6 +372,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(only_one_serves),
+		CASE(of_two_who_find_it_unserved_one_serves),
+		CASE(set_that_another_has_taken_is_not_ours),
+		CASE(room_beyond_a_semaphore_is_as_much_as_it_holds),
 		CASE(killed_server_is_known_at_once),
 		CASE(room_of_a_killed_client_comes_back),
 		CASE(no_room_is_a_timeout),
@@ -248,8 +382,11 @@ int main(void)
 		CASE(dead_servers_set_of_another_file_is_left_alone),
 		CASE(no_such_file_has_no_key),
 		CASE(another_programs_set_is_refused_and_left_alone),
+		CASE(unfinished_set_that_has_a_value_is_left_alone),
 		CASE(set_without_its_label_is_no_server_yet),
 		CASE(server_killed_while_it_made_the_set_is_recovered),
+		CASE(no_time_left_to_begin_anew_is_a_timeout),
+		CASE(both_who_made_it_and_who_has_it_must_be_trusted),
 	};
 
 	return SUPPORT_MAIN(tests);
