@@ -14,6 +14,7 @@
 
 #include "lib/child.h"
 #include "lib/fdio.h"
+#include "lib/identity.h"
 #include "lib/tick.h"
 #include "p05-sysv-mq/gate.h"
 #include "p05-sysv-mq/letter.h"
@@ -222,6 +223,39 @@ static inline pid_t fixture_start_waiting(struct fixture *f)
 	assert_int_equal(child_fork(fixture_ask_once, f, &pid), 0);
 	assert_true(support_wait_until(fixture_has_messages, f, 20000));
 	return pid;
+}
+
+/* A letter of this thread, for which no exchange has reserved room. type 0: a
+ * reply to it. */
+static inline struct letter *fixture_letter(long type, size_t len)
+{
+	struct letter *letter = letter_new(len);
+
+	memset(letter->text, 'x', len);
+	letter->head = (struct letter_head){
+		.magic = LETTER_MAGIC,
+		.client = gettid(),
+		.units = letter_units(len),
+		.place = letter_place_here(),
+		.start = identity_start_time(gettid()),
+		.deadline = TICK_NEVER,
+	};
+	letter->type =
+		type ? type
+		     : letter_type(&letter->head, letter->head.place.pid);
+	return letter;
+}
+
+/* Until not a byte more goes in, with letters of 4000 bytes, 2000 and so on. */
+static inline void fixture_fill(const struct fixture *f, long type)
+{
+	for (size_t len = 4000; len; len /= 2) {
+		struct letter *letter = fixture_letter(type, len);
+
+		while (letter_send(fixture_queue(f), letter, len) == 0)
+			;
+		free(letter);
+	}
 }
 
 static inline int fixture_end(pid_t pid)
