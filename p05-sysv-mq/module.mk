@@ -5,7 +5,7 @@ $(call bench,p05-sysv-mq,bench/bench.c,sysvmq)
 HEADERS += $(addprefix p05-sysv-mq/,letter.h gate.h sweep.h mqserver.h mqclient.h)
 TEST_LDFLAGS_p05/gate_test := -Wl,--wrap=tick_after,--wrap=semctl
 TEST_LDFLAGS_p05/bell_test := -Wl,--wrap=letter_ring
-TEST_LDFLAGS_p05/death_test := -Wl,--wrap=tick_after
+TEST_LDFLAGS_p05/death_test := -Wl,--wrap=tick_after,--wrap=msgctl
 TSAN_TESTS += p05/threads_test
 # Fifty clients or hundreds of kills take too long there; the same code runs in
 # p05/server_test and p05/death_test.

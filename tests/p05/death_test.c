@@ -5,6 +5,21 @@
 #include "lib/identity.h"
 #include "tests/support/hasty.h"
 
+/* So many messages less are there than msgctl(2) says: others have taken them. */
+static int taken_meanwhile;
+
+int __real_msgctl(int queue, int command, struct msqid_ds *status);
+int __wrap_msgctl(int queue, int command, struct msqid_ds *status);
+
+int __wrap_msgctl(int queue, int command, struct msqid_ds *status)
+{
+	int rc = __real_msgctl(queue, command, status);
+
+	if (rc == 0 && command == IPC_STAT)
+		status->msg_qnum += (msgqnum_t)taken_meanwhile;
+	return rc;
+}
+
 /* ---- the end of a server ---- */
 
 static void client_learns_at_once_that_its_server_was_killed(void **state)
@@ -63,11 +78,12 @@ static void dead_servers_queue_is_purged_and_taken_over(void **state)
 	struct mqserver_found found;
 	struct mqserver *server;
 	pid_t pids[3];
-	int queue;
+	int queue, gate;
 
 	fixture_start(f);
 	fixture_stop(f);
 	queue = fixture_queue(f);
+	gate = semget(f->options.key, 0, 0);
 	for (int i = 0; i < 3; i++)
 		pids[i] = fixture_start_waiting(f);
 	while (fixture_status(f).msg_qnum < 3)
@@ -81,6 +97,7 @@ static void dead_servers_queue_is_purged_and_taken_over(void **state)
 	assert_int_equal(mqserver_create(&server, &f->options, &found), 0);
 	assert_true(found.was_there);
 	assert_int_equal(found.queue, queue);
+	assert_int_equal(found.gate, gate);
 	assert_int_equal(found.purged.requests, 3);
 	assert_int_equal(found.purged.replies, 0);
 	assert_int_equal(found.purged.others, 1);
@@ -231,6 +248,34 @@ static void reply_to_another_namespace_is_kept_while_it_may_be_fetched(
 	assert_int_equal(sweep_dead(fixture_queue(f), &here, &counts), 0);
 	assert_int_equal(counts.replies, 1);
 	assert_int_equal(fixture_status(f).msg_qnum, 3);
+
+	head = (struct letter_head){.place = letter_place_here(),
+				    .deadline = TICK_NEVER};
+	head.place.pid++;
+	put_reply_to(f, head, 4);
+	assert_int_equal(sweep_dead(fixture_queue(f), &here, &counts), 0);
+	assert_int_equal(counts.replies, 0);
+	assert_int_equal(fixture_status(f).msg_qnum, 4);
+}
+
+/* Workers take out requests all the time, and clients their replies. */
+static void sweep_may_find_less_than_there_was(void **state)
+{
+	struct fixture *f = *state;
+	const struct letter_place here = letter_place_here();
+	struct sweep_counts counts;
+	int rc[2];
+
+	f->options.sweep_ns = TICK_NEVER / 4;
+	fixture_start(f);
+	put_reply(f, 1, 1, 4); /* to an earlier thread of our id */
+	taken_meanwhile = 2;
+	rc[0] = sweep_dead(fixture_queue(f), &here, &counts);
+	rc[1] = sweep_purge(fixture_queue(f), &(struct sweep_counts){0});
+	taken_meanwhile = 0;
+	assert_int_equal(rc[0], 0);
+	assert_int_equal(counts.replies, 1);
+	assert_int_equal(rc[1], 0);
 }
 
 /* ---- what is removed under a living server ---- */
@@ -287,6 +332,7 @@ int main(void)
 		CASE(reply_of_an_earlier_thread_of_our_id_is_collected),
 		CASE(reply_to_a_living_thread_is_kept),
 		CASE(reply_to_another_namespace_is_kept_while_it_may_be_fetched),
+		CASE(sweep_may_find_less_than_there_was),
 		CASE(server_without_its_set_ends_and_leaves_nothing),
 		CASE(server_whose_semaphore_was_reset_leaves_the_set_alone),
 	};

@@ -231,6 +231,7 @@ static void backlog_keeps_order_and_forgets_the_late(void **state)
 		letter->type = 3;
 		letter->head.number = i;
 		letter->head.deadline = i % 2 ? TICK_NEVER : tick_after(0);
+		memset(letter->text, 'a' + (char)i, BIG);
 		assert_int_equal(backlog_add(&backlog, letter, BIG), 0);
 	}
 	assert_int_equal(backlog_add(&backlog, letter, BIG), -ENOBUFS);
@@ -242,9 +243,12 @@ static void backlog_keeps_order_and_forgets_the_late(void **state)
 			letter_receive(queue, 2, letter, BIG, IPC_NOWAIT), BIG);
 	for (uint64_t i = 1; i < BACKLOG_MAX; i += 2) {
 		backlog_flush(&backlog, queue, &here, &expired);
+		memset(letter->text, 0, BIG);
 		assert_int_equal(
 			letter_receive(queue, 3, letter, BIG, IPC_NOWAIT), BIG);
 		assert_int_equal(letter->head.number, i);
+		assert_int_equal(letter->text[0], 'a' + (char)i);
+		assert_int_equal(letter->text[BIG - 1], 'a' + (char)i);
 	}
 	assert_int_equal(backlog_flush(&backlog, queue, &here, &expired), 0);
 	assert_int_equal(backlog.n, 0);
