@@ -177,6 +177,25 @@ make_alike() {
 	assert_equal "$(<out)" "Response: LATER_PROCESSED"
 }
 
+@test "with --retry a client has had enough at its --timeout" {
+	run timeout 20 ./sysv_client -q --retry --timeout=50ms HELLO
+	assert_failure 1
+	assert_output 'sysv_client: no server for key 0x12345678'
+}
+
+@test "with --retry a client whose queue is removed asks the next server" {
+	start
+	freeze
+	./sysv_client -q --retry --timeout=60 HELLO >out 3>&- &
+	client=$!
+	wait_until 30 has_messages 1
+	ipcrm -q "$(queue_id)"
+	stop_server server KILL
+	start
+	wait $client
+	assert_equal "$(<out)" "Response: HELLO_PROCESSED"
+}
+
 @test "a server that does not answer is a timeout, exit 3" {
 	start
 	freeze
@@ -187,6 +206,8 @@ make_alike() {
 	run ./sysv_client -q WORLD
 	assert_output "Response: WORLD_PROCESSED"
 	wait_until 30 has_messages 0
+	run -0 cat "$SERVER_ERR"
+	assert_output --regexp '^sysv_server: dropped a request of client [0-9]+: it has given up$'
 }
 
 @test "a queue removed under server and client is an error of both" {
@@ -279,6 +300,9 @@ set_id() {
 	wait_until 30 has_messages 0
 	run ./sysv_client -q HELLO
 	assert_output "Response: HELLO_PROCESSED"
+	stop_server
+	assert_equal "$(awk '/^sysv_server: collected [0-9]+ messages for clients that are dead$/ { n += $3 }
+		END { print n }' "$SERVER_ERR")" 5
 }
 
 @test "SIGINT, SIGTERM and SIGHUP remove the queue, --keep leaves it" {
@@ -410,8 +434,24 @@ as_nobody() {
 	assert_output "Response: _PROCESSED"
 }
 
+# What no client of ours sends; of a namespace that it cannot tell, so that its
+# reply comes by the nonce (letter_type() in letter.c).
+# shellcheck disable=SC2016 # they are of perl
+@test "an answer that has no room is an error, and not written" {
+	start
+	run -0 perl -e '
+		my ($id, $nonce, $reply) = (shift, 7);
+		my $head = "l! L l l L L L Q Q Q q";
+		msgsnd($id, pack("$head a*", 1, 0x32515653, 0, $$, 1, 0, 0, 0,
+			$nonce, 1, 0x7fffffffffffffff, "8 bytes."), 0) or die $!;
+		msgrcv($id, $reply, 1000, $nonce | 1 << 60, 0) or die $!;
+		print join " ", (unpack("$head a*", $reply))[2, 11];' \
+		"$(queue_id)"
+	assert_output "-90 " # EMSGSIZE
+}
+
 @test "key 0 is refused with the reason" {
-	for key in 0 0x0 00 0x00000000; do
+	for key in 0 0x0 0X0 00 0x00000000; do
 		for program in 'sysv_client HELLO' sysv_server; do
 			run bash -c "./$program --key=$key"
 			assert_failure 2
@@ -434,6 +474,9 @@ as_nobody() {
 		assert_failure 2
 		assert_one_line_error "$output" sysv_server
 	done
+	run ./sysv_client --server-user=no-such-user HELLO
+	assert_failure 2
+	assert_output 'sysv_client: --server-user=no-such-user: accepted is the name of a user'
 	run ./sysv_client 1 2
 	assert_failure 2
 	assert_one_line_error "$output" sysv_client
@@ -463,6 +506,9 @@ as_nobody() {
 
 @test "closed standard streams and a full disk" {
 	start
+	run bash -c './sysv_client -q <.'
+	assert_failure 1
+	assert_output 'sysv_client: cannot read messages from standard input: Is a directory'
 	run bash -c './sysv_client -q HELLO <&- 2>&-'
 	assert_output "Response: HELLO_PROCESSED"
 	run bash -c './sysv_client HELLO >/dev/full'
