@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/support/support.h"
 
@@ -152,6 +154,23 @@ static void damaged_item_is_seen(void **state)
 	}
 }
 
+/* As a producer of a longer run makes it, whole and with its check. */
+static void item_behind_the_last_is_seen(void **state)
+{
+	struct audit *longer =
+		audit_init(calloc(1, audit_bytes(PRODUCERS, 2 * ITEMS)),
+			   PRODUCERS, 2 * ITEMS);
+	struct audit_item item =
+		audit_produce(longer, 1, audit_share(audit, 1) + 1);
+
+	(void)state;
+	audit_before(audit, seen);
+	assert_int_equal(audit_taken(audit, seen, 1, &item), 0);
+	assert_string_equal(judge(0, 0, 0).wrong,
+			    "C1 took something that is no item");
+	free(longer);
+}
+
 static void item_that_was_overtaken_is_seen(void **state)
 {
 	struct audit_item first = put(3, 1), second = put(3, 2);
@@ -175,6 +194,27 @@ static void late_note_of_a_good_take_is_not_overtaken(void **state)
 	assert_int_equal(audit_taken(audit, seen, 2, &second), 6);
 	assert_int_equal(audit_taken(audit, before, 1, &first), 3);
 	assert_string_equal(judge(0, 0, 0).wrong, "");
+}
+
+/* Behind it is nothing that may be touched. */
+static void what_it_says_it_takes_is_enough(void **state)
+{
+	const uint64_t items = 16; /* so that it ends with the page, aligned */
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t bytes = audit_bytes(PRODUCERS, items);
+	struct audit *old = audit;
+	char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_true(pages != MAP_FAILED);
+	assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
+	assert_int_equal(bytes % sizeof(uint64_t), 0);
+	audit = audit_init(pages + page - bytes, PRODUCERS, items);
+	everything(0, 0);
+	assert_int_equal(judge(0, 0, 0).consumed, items);
+	audit = old;
+	munmap(pages, 2 * page);
 }
 
 static void missing_item_needs_a_death(void **state)
@@ -230,8 +270,10 @@ int main(void)
 		CASE(item_taken_twice_is_seen),
 		CASE(item_that_nobody_produced_is_seen),
 		CASE(damaged_item_is_seen),
+		CASE(item_behind_the_last_is_seen),
 		CASE(item_that_was_overtaken_is_seen),
 		CASE(late_note_of_a_good_take_is_not_overtaken),
+		CASE(what_it_says_it_takes_is_enough),
 		CASE(missing_item_needs_a_death),
 		CASE(unfinished_put_needs_a_death),
 		CASE(items_never_made_need_a_dead_producer),
