@@ -9,6 +9,7 @@
 
 #include "p07-prodcons/bounded_layout.h"
 #include "tests/lib/identity_fixture.h"
+#include "tests/support/interrupt.h"
 #include "tests/support/leftover.h"
 
 #define NAME "/p07.test"
@@ -16,6 +17,7 @@
 enum { ITEMS = 2000 };
 
 static struct leftover before;
+static int fds_before;
 static int fallocate_error;
 
 int __real_posix_fallocate(int fd, off_t offset, off_t len);
@@ -32,7 +34,22 @@ static int begin(void **state)
 	(void)state;
 	bounded_remove(NAME);
 	before = leftover_count();
+	fds_before = support_count_fds();
 	return 0;
+}
+
+/* How often the object is mapped here. */
+static int count_maps(void)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	char line[512];
+	int n = 0;
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		n += strstr(line, NAME) != NULL;
+	fclose(file);
+	return n;
 }
 
 static int end(void **state)
@@ -40,6 +57,7 @@ static int end(void **state)
 	(void)state;
 	bounded_remove(NAME);
 	leftover_assert_same(&before);
+	assert_int_equal(support_count_fds(), fds_before);
 	return 0;
 }
 
@@ -154,6 +172,15 @@ static void something_else_is_left_alone(void **state)
 	assert_int_equal(bounded_open(&buffer, NAME, tick_after(LIMIT)),
 			 -EBADMSG);
 	assert_int_equal(bounded_remove(NAME), 0);
+	/* Too short for one that is in the making, too. */
+	make_object(16, "", 0);
+	assert_int_equal(bounded_open(&buffer, NAME, tick_after(20 * TICK_MS)),
+			 -EBADMSG);
+	assert_int_equal(bounded_remove(NAME), 0);
+	assert_int_equal(mkfifo("/dev/shm" NAME, 0600), 0);
+	assert_int_equal(bounded_open(&buffer, NAME, tick_after(20 * TICK_MS)),
+			 -EBADMSG);
+	assert_int_equal(bounded_remove(NAME), 0);
 	make_object(4096, "another program's", 17);
 	assert_int_equal(bounded_open(&buffer, NAME, tick_after(LIMIT)),
 			 -EBADMSG);
@@ -189,8 +216,10 @@ static void closing_twice_or_after_a_failure_is_nothing(void **state)
 	assert_int_equal(bounded_open(&other, NAME, PAST), -EBADMSG);
 	assert_null(other.state);
 	bounded_close(&other);
+	assert_int_equal(count_maps(), 1);
 	for (int i = 0; i < 2; i++)
 		bounded_close(&buffer);
+	assert_int_equal(count_maps(), 0);
 }
 
 #define EXPECT_REFUSED(type, field, value)                                    \
@@ -309,6 +338,30 @@ static void one_of_another_pid_namespace_is_refused(void **state)
 			 0);
 }
 
+static int create_nowhere(void *arg)
+{
+	struct bounded buffer;
+
+	(void)arg;
+	EXPECT(bounded_create(&buffer, NAME, 7, 4, 0600) == -ENOSYS);
+	EXPECT(!buffer.state);
+	EXPECT(count_maps() == 0);
+	return 0;
+}
+
+/* Whose namespace nobody could tell: /proc is of another one. */
+static void none_is_made_where_it_cannot_tell_its_namespace(void **state)
+{
+	(void)state;
+	assert_int_equal(status_inside((struct inside){
+				 .flags = CLONE_NEWPID | CLONE_NEWNS,
+				 .keeps_proc = true,
+				 .body = create_nowhere,
+			 }),
+			 0);
+	leftover_assert_same(&before);
+}
+
 /* ---- half-made ---- */
 
 static void half_made_one_is_waited_for_until_the_deadline(void **state)
@@ -323,6 +376,18 @@ static void half_made_one_is_waited_for_until_the_deadline(void **state)
 	make_object(65536, "", 0);
 	assert_int_equal(bounded_open(&buffer, NAME, tick_after(20 * TICK_MS)),
 			 -ETIMEDOUT);
+}
+
+static void signal_handler_ends_the_wait_for_a_half_made_one(void **state)
+{
+	struct bounded buffer;
+
+	(void)state;
+	make_object(0, "", 0);
+	interrupt_start();
+	assert_int_equal(bounded_open(&buffer, NAME, tick_after(LIMIT)),
+			 -EINTR);
+	interrupt_stop();
 }
 
 static int open_early(void *arg)
@@ -376,7 +441,9 @@ int main(void)
 		CASE(another_users_is_refused_unless_that_user_is_named),
 		CASE(what_another_user_put_in_our_way_is_not_opened),
 		CASE(one_of_another_pid_namespace_is_refused),
+		CASE(none_is_made_where_it_cannot_tell_its_namespace),
 		CASE(half_made_one_is_waited_for_until_the_deadline),
+		CASE(signal_handler_ends_the_wait_for_a_half_made_one),
 		CASE(opener_waits_for_its_creator),
 	};
 	return SUPPORT_MAIN(tests);

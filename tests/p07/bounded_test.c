@@ -101,9 +101,36 @@ static void sizes_beyond_the_limits_are_refused(void **state)
 	assert_int_equal(bounded_bytes(1, BOUNDED_ITEM_MAX + 1), 0);
 	assert_int_equal(bounded_bytes(BOUNDED_CAPACITY_MAX, BOUNDED_ITEM_MAX),
 			 0);
+	/* The slots alone would be as much as all may be. */
+	assert_int_equal(bounded_bytes(BOUNDED_BYTES_MAX / BOUNDED_ITEM_MAX,
+				       BOUNDED_ITEM_MAX),
+			 0);
+	assert_true(bounded_bytes(BOUNDED_BYTES_MAX / BOUNDED_ITEM_MAX - 1,
+				  BOUNDED_ITEM_MAX) > 0);
 	assert_true(bounded_bytes(BOUNDED_CAPACITY_MAX, 16) > 0);
 	assert_true(bounded_bytes(1, BOUNDED_ITEM_MAX) > BOUNDED_ITEM_MAX);
 	assert_int_equal(bounded_init(&buffer, memory, 0, 4, false), -EINVAL);
+}
+
+static void what_was_in_its_memory_before_does_not_matter(void **state)
+{
+	size_t size = bounded_bytes(2, sizeof(uint32_t));
+	void *memory = malloc(size);
+	struct bounded_figures figures;
+	struct bounded buffer;
+
+	(void)state;
+	memset(memory, 0xff, size);
+	assert_int_equal(
+		bounded_init(&buffer, memory, 2, sizeof(uint32_t), false), 0);
+	figures = fixture_look(&buffer);
+	assert_int_equal(figures.put + figures.taken + figures.mended, 0);
+	assert_int_equal(figures.full_waits + figures.empty_waits, 0);
+	assert_false(figures.is_finished);
+	put(&buffer, 1);
+	assert_int_equal(take(&buffer), 1);
+	bounded_fini(&buffer);
+	free(memory);
 }
 
 static void waits_end_at_the_deadline_and_use_no_processor(void **state)
@@ -338,6 +365,61 @@ static void all_room_wakes_somebody(void **state)
 	fixture_drop(&buffer);
 }
 
+static void start_waiter(struct waiters *waiters, int i, struct bounded *buffer,
+			 int64_t deadline)
+{
+	struct bounded_figures figures;
+	int asleep = 0;
+
+	waiters->one[i] =
+		(struct waiter){.buffer = buffer, .deadline = deadline};
+	assert_int_equal(pthread_create(&waiters->thread[i], NULL,
+					wait_for_item, &waiters->one[i]),
+			 0);
+	while (asleep < 20 && !tick_is_over(deadline)) {
+		figures = fixture_look(buffer);
+		asleep = figures.empty_waits > (uint64_t)i &&
+					 fixture_is_asleep(atomic_load(
+						 &waiters->one[i].tid))
+				 ? asleep + 1
+				 : 0;
+		tick_sleep_until(tick_after(TICK_MS / 2));
+	}
+}
+
+static bool has_ended(void *arg)
+{
+	return atomic_load(&((struct waiter *)arg)->has_ended);
+}
+
+/* The first of two sleepers is woken for an item, and cannot have the lock until
+ * its deadline: then the item is for the second. */
+static void who_gives_up_at_the_lock_passes_its_wake_up_on(void **state)
+{
+	struct bounded buffer = fixture_make(1, sizeof(uint32_t), false);
+	static struct waiters waiters;
+	uint32_t item = 7;
+
+	(void)state;
+	start_waiter(&waiters, 0, &buffer, tick_after(TICK_S / 2));
+	start_waiter(&waiters, 1, &buffer, tick_after(10 * LIMIT));
+	assert_int_equal(
+		bounded_lock_take(&buffer.state->lock, tick_after(LIMIT)), 0);
+	memcpy(buffer.slots, &item, sizeof(item));
+	atomic_store(&buffer.state->put, 1);
+	if (park_claim(&buffer.state->not_empty))
+		park_wake(&buffer.state->not_empty, false);
+	assert_true(support_wait_until(has_ended, &waiters.one[0], 10000));
+	bounded_lock_drop(&buffer.state->lock);
+	assert_true(support_wait_until(has_ended, &waiters.one[1], 10000));
+	for (int i = 0; i < 2; i++)
+		pthread_join(waiters.thread[i], NULL);
+	assert_int_equal(waiters.one[0].rc, -ETIMEDOUT);
+	assert_int_equal(waiters.one[1].rc, 0);
+	assert_int_equal(waiters.one[1].item, item);
+	fixture_drop(&buffer);
+}
+
 /* Woken for nothing, again and again, by what is no item. */
 static void waking_up_for_no_reason_takes_no_item(void **state)
 {
@@ -364,6 +446,7 @@ int main(void)
 		cmocka_unit_test(
 			full_one_takes_no_more_and_empty_one_gives_nothing),
 		cmocka_unit_test(sizes_beyond_the_limits_are_refused),
+		cmocka_unit_test(what_was_in_its_memory_before_does_not_matter),
 		cmocka_unit_test(
 			waits_end_at_the_deadline_and_use_no_processor),
 		cmocka_unit_test(signal_handler_ends_a_wait),
@@ -372,6 +455,8 @@ int main(void)
 		cmocka_unit_test(who_sleeps_in_a_damaged_one_is_told),
 		cmocka_unit_test(every_item_wakes_somebody),
 		cmocka_unit_test(all_room_wakes_somebody),
+		cmocka_unit_test(
+			who_gives_up_at_the_lock_passes_its_wake_up_on),
 		cmocka_unit_test(waking_up_for_no_reason_takes_no_item),
 	};
 	return SUPPORT_MAIN(tests);

@@ -29,6 +29,9 @@ static _Atomic int *announced;
 /* How often this process has woken somebody. */
 static int wakes;
 
+/* Until when it slept last. */
+static int64_t slept_until;
+
 void __real_bounded_lock_drop(struct bounded_lock *lock);
 void __wrap_bounded_lock_drop(struct bounded_lock *lock);
 void __real_park_wake(const struct park *park, bool is_shared);
@@ -65,6 +68,7 @@ int __wrap_park_sleep(const struct park *park, uint32_t ticket,
 	int rc;
 
 	die_if(ON_THE_WAY);
+	slept_until = deadline;
 	if (announced)
 		atomic_fetch_add(&announced[death], 1);
 	rc = __real_park_sleep(park, ticket, deadline, is_shared);

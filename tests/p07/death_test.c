@@ -316,6 +316,37 @@ static void who_is_forgotten_at_the_lock_looks_for_itself(void **state)
 	fixture_drop(&buffer);
 }
 
+/* The C library says EINVAL of a kind that it does not know. */
+static void what_is_no_mutex_is_damage(void **state)
+{
+	struct bounded buffer = fixture_make(2, ITEM, true);
+
+	(void)state;
+	buffer.state->lock.mutex.__data.__kind = 0x7f;
+	assert_int_equal(bounded_put(&buffer, item, tick_after(LIMIT)),
+			 -EBADMSG);
+	assert_int_equal(bounded_take(&buffer, item, tick_after(LIMIT)),
+			 -EBADMSG);
+	fixture_drop(&buffer);
+}
+
+/* Though each sleeper looks again, that is not to make it late. */
+static void last_look_is_not_behind_the_deadline(void **state)
+{
+	struct bounded buffer = fixture_make(2, ITEM, true);
+	int64_t deadline;
+
+	(void)state;
+	slept_until = 0;
+	do {
+		deadline = tick_after(20 * TICK_MS);
+		assert_int_equal(bounded_take(&buffer, item, deadline),
+				 -ETIMEDOUT);
+	} while (slept_until == 0); /* it came too late to sleep */
+	assert_int_equal(slept_until, deadline);
+	fixture_drop(&buffer);
+}
+
 static bool is_locked(void *arg)
 {
 	struct bounded_figures figures;
@@ -362,6 +393,8 @@ int main(void)
 			wake_up_that_died_with_its_receiver_is_made_up_for),
 		cmocka_unit_test(waiters_that_die_asleep_hinder_nobody),
 		cmocka_unit_test(who_is_forgotten_at_the_lock_looks_for_itself),
+		cmocka_unit_test(what_is_no_mutex_is_damage),
+		cmocka_unit_test(last_look_is_not_behind_the_deadline),
 		cmocka_unit_test(
 			stopped_holder_of_the_lock_is_waited_for_until_the_deadline),
 	};
