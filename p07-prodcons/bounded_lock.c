@@ -13,8 +13,9 @@ int bounded_lock_init(struct bounded_lock *lock, bool is_shared)
 	if (error)
 		return -error;
 	if (is_shared) {
-		/* Without the first, threads of other processes would be left
-		 * asleep; without the second, all would, once an owner died. */
+		/* Without the first, POSIX lets no other process use it (glibc
+		 * would: its robust ones are always shared); without the
+		 * second, all would be left asleep once an owner died. */
 		error = pthread_mutexattr_setpshared(&attr,
 						     PTHREAD_PROCESS_SHARED);
 		if (!error)
@@ -37,8 +38,6 @@ static int lock_until(pthread_mutex_t *mutex, int64_t deadline)
 	struct timespec until;
 	int error;
 
-	if (deadline == TICK_NEVER)
-		return pthread_mutex_lock(mutex);
 	/* pthread_mutex_clocklock(3) would take the monotonic clock; but older
 	 * ThreadSanitizers do not know it, and report the unlock instead. */
 	do {
