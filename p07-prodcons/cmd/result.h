@@ -1,4 +1,4 @@
-/* result.h - what came of a run, for people and as JSON. For the command. */
+/* result.h - what came of a run, for people and as JSON. */
 #ifndef UNIXIPC_P07_PRODCONS_CMD_RESULT_H
 #define UNIXIPC_P07_PRODCONS_CMD_RESULT_H
 
