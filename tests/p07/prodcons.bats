@@ -170,6 +170,71 @@ assert_said() {
 	assert_nothing_left
 }
 
+kill_consumers() {
+	local pid
+	for pid in $(members "$SERVER" | sed -n '4,5p'); do
+		kill -KILL "$pid"
+	done
+	wait_until 60 is_ended "$SERVER"
+	stop_server
+}
+
+@test "what is missing is counted by where it was, and all of few are named" {
+	start_server ./producer_consumer --processes -b 4 -i 100 \
+		--delay-consumer=1000s
+	# Four items are in the buffer, each consumer has one and pauses, and
+	# each producer has told of one more, for which there is no room.
+	wait_until 60 has_lines "$SERVER_OUT" $((2 + 9 + 2))
+	kill_consumers
+	assert_equal "$status" 1
+	run cat "$SERVER_OUT"
+	assert_line 'Total produced: 6'
+	assert_line 'Total consumed: 2'
+	assert_line --regexp '^Lost: 91 not produced \(item( [0-9]+,){8} …\)$'
+	assert_line --regexp '^Lost: 3 being put into the buffer \(item [0-9]+, [0-9]+, [0-9]+\)$'
+	assert_line --regexp '^Lost: 4 put, but not consumed \(item [0-9]+, [0-9]+, [0-9]+, [0-9]+\)$'
+	assert_line 'FAIL: 98 of 100 items were lost'
+	assert_nothing_left
+}
+
+# json_number KEY: the first of that name.
+json_number() {
+	grep -oE "\"$1\": -?[0-9]+" "$SERVER_OUT" | head -n 1 | cut -d' ' -f2
+}
+
+all_are_asleep() {
+	local pid
+	for pid in $(members "$SERVER"); do
+		grep -q '^State:.S' "/proc/$pid/status" || return 1
+	done
+}
+
+@test "JSON tells who died by which signal, who gave up, and what is missing where" {
+	start_server ./producer_consumer --json --processes -b 4 -i 100 \
+		--delay-consumer=1000s
+	wait_until 60 has_members "$SERVER" 5
+	for _ in {1..10}; do # and not only at the lock
+		wait_until 60 all_are_asleep
+		sleep 0.01
+	done
+	kill_consumers
+	assert_equal "$status" 1
+	grep -A 3 '"member": "C2"' "$SERVER_OUT" | tr -d ' \n' |
+		grep -q '"signal":9,"errno":0,"done":1'
+	grep -A 3 '"member": "P1"' "$SERVER_OUT" | tr -d ' \n' |
+		grep -q '"signal":0,"errno":32,' # EPIPE
+	assert_equal "$(json_number not_produced)" 91
+	assert_equal "$(json_number being_put)" 3
+	assert_equal "$(json_number not_consumed)" 4
+	assert_nothing_left
+}
+
+@test "who pauses by its delay is not dead" {
+	run ./producer_consumer -q -p 1 -c 1 -i 1 --timeout=300ms \
+		--delay-producer=900ms --delay-consumer=900ms
+	assert_success
+}
+
 @test "a deadlock is told with who waits for what" {
 	start_server --ready 'Consumed item 30' ./producer_consumer \
 		--processes --items=100000 --delay-producer=1ms --timeout=1s
@@ -236,6 +301,10 @@ assert_said() {
 	assert_failure 1
 	assert_one_line_error "$output" producer_consumer
 	assert_output --partial 'cannot start thread'
+	# A stack that is larger than all its memory: not one thread.
+	run bash -c 'ulimit -s 1000000 -v 500000; ./producer_consumer -q'
+	assert_failure 1
+	assert_output --partial 'cannot start thread 1 of 5'
 	assert_nothing_left
 }
 
