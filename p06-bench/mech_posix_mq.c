@@ -19,56 +19,62 @@ struct posix_mq {
 	int tx;
 };
 
-/* As deep as the limit of the system allows, up to DEPTH_MAX; less when the
- * user's share of memory (EMFILE) is too small for that. */
-static int open_queue(const char *word, size_t message_bytes, mqd_t *queue)
+static int open_queue(const char *word, size_t message_bytes, int64_t depth,
+		      mqd_t *queue)
 {
 	char name[OBJNAME_MAX];
-	int64_t depth = mqlimit_read(MQLIMIT_MESSAGES);
+	struct mq_attr attr = {.mq_maxmsg = (long)depth,
+			       .mq_msgsize = (long)message_bytes};
 	int r = objname_make(name, sizeof(name), word);
 
 	if (r < 0)
 		return r;
-	depth = depth < 1 ? 10 : depth > DEPTH_MAX ? DEPTH_MAX : depth;
 	objname_claim(OBJNAME_MQ, name);
-	for (; depth > 0; depth /= 2) {
-		struct mq_attr attr = {.mq_maxmsg = (long)depth,
-				       .mq_msgsize = (long)message_bytes};
-
-		*queue = mq_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
-				 0600, &attr);
-		r = *queue == (mqd_t)-1 ? -errno : 0;
-		if (r != -EMFILE)
-			break;
-	}
+	*queue = mq_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600,
+			 &attr);
+	r = *queue == (mqd_t)-1 ? -errno : 0;
 	if (r == 0)
 		mq_unlink(name);
 	objname_release(OBJNAME_MQ, name);
 	return r;
 }
 
-static void destroy(void *channel)
+static void close_queues(struct posix_mq *c)
 {
-	struct posix_mq *c = channel;
-
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		if (c->queue[i] != (mqd_t)-1)
 			mq_close(c->queue[i]);
-	free(c);
+		c->queue[i] = (mqd_t)-1;
+	}
 }
 
+static void destroy(void *channel)
+{
+	close_queues(channel);
+	free(channel);
+}
+
+/* Both as deep as the limit of the system allows, up to DEPTH_MAX; less when the
+ * user's share of memory (EMFILE) is too small for that. */
 static int create(void **channel, size_t message_bytes)
 {
 	struct posix_mq *c = malloc(sizeof(*c));
+	int64_t depth = mqlimit_read(MQLIMIT_MESSAGES);
 	int r;
 
 	if (!c)
 		return -ENOMEM;
 	*c = (struct posix_mq){.message_bytes = message_bytes,
 			       .queue = {(mqd_t)-1, (mqd_t)-1}};
-	r = open_queue("a-to-b", message_bytes, &c->queue[0]);
-	if (r == 0)
-		r = open_queue("b-to-a", message_bytes, &c->queue[1]);
+	depth = depth < 1 ? 10 : depth > DEPTH_MAX ? DEPTH_MAX : depth;
+	do {
+		close_queues(c);
+		r = open_queue("a-to-b", message_bytes, depth, &c->queue[0]);
+		if (r == 0)
+			r = open_queue("b-to-a", message_bytes, depth,
+				       &c->queue[1]);
+		depth /= 2;
+	} while (r == -EMFILE && depth > 0);
 	if (r < 0) {
 		destroy(c);
 		return r;

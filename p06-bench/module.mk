@@ -12,4 +12,4 @@ $(call bench,p06-bench,bench/bench.c bench/bare.c bench/bare_calls.c,p06,\
 TEST_LDFLAGS_p06/measure_test := -Wl,--wrap=getrusage,--wrap=pread
 TEST_LDFLAGS_p06/measure_fault_test := $(TEST_LDFLAGS_p06/measure_test)
 TEST_LDFLAGS_p06/channel_test := -Wl,--wrap=connect,--wrap=mkfifo \
-	-Wl,--wrap=machine_limit_read
+	-Wl,--wrap=machine_limit_read,--wrap=mq_open,--wrap=mq_close

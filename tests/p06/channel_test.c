@@ -358,6 +358,64 @@ static void seqpacket_has_room_by_the_larger_of_two_limits(void **state)
 	}
 }
 
+/* How many messages all queues of this user may have room for; -1: as it is. Of
+ * RLIMIT_MSGQUEUE other tests of this user take their part, too. */
+static long messages_left = -1;
+
+mqd_t __real_mq_open(const char *name, int flags, ...);
+mqd_t __wrap_mq_open(const char *name, int flags, mode_t mode,
+		     struct mq_attr *attr);
+int __real_mq_close(mqd_t queue);
+int __wrap_mq_close(mqd_t queue);
+
+mqd_t __wrap_mq_open(const char *name, int flags, mode_t mode,
+		     struct mq_attr *attr)
+{
+	if (messages_left >= 0) {
+		if (attr->mq_maxmsg > messages_left) {
+			errno = EMFILE;
+			return (mqd_t)-1;
+		}
+		messages_left -= attr->mq_maxmsg;
+	}
+	return __real_mq_open(name, flags, mode, attr);
+}
+
+int __wrap_mq_close(mqd_t queue)
+{
+	struct mq_attr attr;
+
+	if (messages_left >= 0 && mq_getattr(queue, &attr) == 0)
+		messages_left += attr.mq_maxmsg;
+	return __real_mq_close(queue);
+}
+
+/* The first does not take what the second needs. */
+static void both_posix_queues_are_equally_deep(void **state)
+{
+	int lowest = dup(STDIN_FILENO);
+	struct mq_attr a, b;
+	void *channel;
+
+	(void)state;
+	close(lowest);
+	for (long most = 2; most < 12; most++) {
+		messages_left = most;
+		channel = create(&mech_posix_mq);
+		assert_int_equal(mq_getattr(lowest, &a), 0);
+		assert_int_equal(mq_getattr(lowest + 1, &b), 0);
+		assert_int_equal(a.mq_maxmsg, b.mq_maxmsg);
+		/* Twice as deep, of which half may be rounded, is too much. */
+		assert_true(2 * (2 * a.mq_maxmsg + 1) > most);
+		mech_posix_mq.destroy(channel);
+		assert_int_equal(messages_left, most);
+	}
+	messages_left = 1;
+	assert_int_equal(mech_posix_mq.create(&channel, BYTES), -EMFILE);
+	assert_int_equal(messages_left, 1);
+	messages_left = -1;
+}
+
 #define CASE(name) \
 	cmocka_unit_test_setup_teardown(name, note_objects, assert_nothing_left)
 
@@ -375,6 +433,7 @@ int main(void)
 		CASE(what_lies_in_the_place_of_a_fifo_is_refused),
 		CASE(sysv_queue_that_is_smaller_than_a_message_is_named),
 		CASE(seqpacket_has_room_by_the_larger_of_two_limits),
+		CASE(both_posix_queues_are_equally_deep),
 	};
 
 	return SUPPORT_MAIN(tests);
