@@ -88,6 +88,8 @@ refused() {
 	refused 2 --max-time=soon: -- --max-time=soon
 	refused 2 --max-time=0: -- --max-time=0
 	refused 2 --deadline=-1s: -- --deadline=-1s
+	refused 2 --deadline=86401s: -- --deadline=86401s
+	refused 2 --max-time=86401s: -- --max-time=86401s
 	refused 2 -- --no-such-option
 	refused 2 -- operand
 	refused 2 --compare -- --compare=run.json --format=csv

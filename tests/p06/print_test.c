@@ -59,6 +59,8 @@ static void sizes_and_counts_are_exact(void **state)
 		{1 << 20, "1MB", "1048576"},
 		{1000000, "1000000B", "1M"},
 		{1536, "1536B", "1536"},
+		{UINT64_C(1) << 40, "1024GB", "1099511627776"},
+		{UINT64_C(1000000000000), "976562500KB", "1000G"},
 	};
 	char buf[32];
 
@@ -109,8 +111,25 @@ static void unstable_and_short_rows_are_marked(void **state)
 	add_figures(&made, &mech_pipe, 1024, 1e9, 0.2);
 	made.row[0].figures.median.messages = 5000;
 	made.row[0].figures.median.is_disturbed = true;
+	made.row[0].spins = true;
 	print();
-	assert_has("unstable, disturbed, 5.00k messages\n");
+	assert_has("unstable, disturbed, spins, 5.00k messages\n");
+}
+
+static void legend_tells_of_what_was_thrown_away(void **state)
+{
+	(void)state;
+	add_figures(&made, &mech_pipe, 1024, 1e9, 0.02); /* 7 in each of 3 */
+	print();
+	assert_has("\nThrown away and run again: 21 samples that met ");
+	assert_null(strstr(text, "Rows marked disturbed"));
+	for (int i = 0; i < 3; i++)
+		made.row[0].figures.trial[i].disturbed = 0;
+	made.row[0].figures.median.is_disturbed = true;
+	free(text);
+	print();
+	assert_null(strstr(text, "Thrown away"));
+	assert_has("\nRows marked disturbed found no quiet time");
 }
 
 static void size_is_a_column_when_rows_differ_in_it(void **state)
@@ -134,6 +153,8 @@ static void winner_has_the_highest_throughput_of_the_first_group(void **state)
 	add_figures(&made, &mech_unix_stream, 1024, 2e9, 0.02);
 	add_figures(&made, &mech_sysv_mq, 1024, 0.5e9, 0.02);
 	add_figures(&made, &mech_shm_sem, 4096, 9e9, 0.02); /* other size */
+	add_figures(&made, &mech_eventfd, 1024, 8e9, 0.02); /* on one CPU */
+	made.row[5].figures.options.placement = MEASURE_ONE_CPU;
 	assert_string_equal(print_winner(&made)->name, "unix-stream");
 	print();
 	assert_has("\nWinner: Unix Domain Socket (for raw throughput)\n");
@@ -198,6 +219,47 @@ static void comparison_marks_what_moved(void **state)
 	assert_has("1.10x");
 	assert_has("not in the earlier run");
 	assert_has("\nAnother machine then: Abacus");
+	assert_null(strstr(text, "Another kernel"));
+	assert_null(strstr(text, "Another number"));
+	results_free(&earlier);
+}
+
+static void comparison_tells_of_what_else_was_different(void **state)
+{
+	struct results earlier;
+	struct measure_options o = MEASURE_OPTIONS_INIT;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
+
+	(void)state;
+	o.iterations = 777;
+	results_init(&earlier, &o);
+	strcpy(earlier.machine.kernel, "Linux 0.11");
+	add_error(&earlier, &mech_pipe, -EIO, "no");
+	add_figures(&made, &mech_pipe, 1024, 2e9, 0.02);
+	assert_int_equal(print_comparison(&made, &earlier, to), 0);
+	fclose(to);
+	assert_null(strstr(text, "Another machine"));
+	assert_has("\nAnother kernel then: Linux 0.11\n");
+	assert_has("\nAnother number of iterations then: 777\n");
+	results_free(&earlier);
+}
+
+/* As somebody may have written it: there is no ratio to nothing. */
+static void row_without_a_rate_has_no_ratio(void **state)
+{
+	struct results earlier;
+	struct measure_options o = MEASURE_OPTIONS_INIT;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
+
+	(void)state;
+	results_init(&earlier, &o);
+	add_figures(&earlier, &mech_pipe, 1024, 0, 0.02);
+	add_figures(&made, &mech_pipe, 1024, 2e9, 0.02);
+	assert_int_equal(print_comparison(&made, &earlier, to), 0);
+	fclose(to);
+	assert_has("no figures\n");
 	results_free(&earlier);
 }
 
@@ -212,6 +274,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			unstable_and_short_rows_are_marked, make, unmake),
 		cmocka_unit_test_setup_teardown(
+			legend_tells_of_what_was_thrown_away, make, unmake),
+		cmocka_unit_test_setup_teardown(
 			size_is_a_column_when_rows_differ_in_it, make, unmake),
 		cmocka_unit_test_setup_teardown(
 			winner_has_the_highest_throughput_of_the_first_group,
@@ -225,6 +289,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			without_figures_there_is_no_winner, make, unmake),
 		cmocka_unit_test_setup_teardown(comparison_marks_what_moved,
+						make, unmake),
+		cmocka_unit_test_setup_teardown(
+			comparison_tells_of_what_else_was_different, make,
+			unmake),
+		cmocka_unit_test_setup_teardown(row_without_a_rate_has_no_ratio,
 						make, unmake),
 	};
 

@@ -283,8 +283,14 @@ static void csv_has_a_line_for_each_row_and_quotes(void **state)
 	FILE *to = open_memstream(&text, &len);
 
 	(void)state;
+	/* The last three columns: unstable, is_disturbed, error. */
+	made.row[0].figures.is_unstable = true;
+	made.row[1].figures.is_unstable = false;
+	made.row[1].figures.median.is_disturbed = true;
 	assert_int_equal(print_csv(&made, to), 0);
 	fclose(to);
+	assert_non_null(strstr(text, ",yes,no,\nshm-sem,"));
+	assert_non_null(strstr(text, ",no,yes,\nposix-mq,"));
 	assert_int_equal(
 		strncmp(text, "mechanism,msg_size,throughput,latency,", 38), 0);
 	assert_non_null(strstr(text, "\npipe,1024,1200000000,60000.0,two,"));
