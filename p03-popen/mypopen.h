@@ -1,6 +1,6 @@
 /* mypopen.h - a stdio stream to or from a command: popen(3) once more.
  *
- * The contract is that of POSIX.1-2024 popen() and pclose() (UNP2 4.4), and it
+ * The contract is that of POSIX.1-2024 popen() and pclose() (UNP2 4.5), and it
  * is kept where implementations tend to forget it:
  *
  *   - the ends of all other mypopen() streams are closed in a new child, so
