@@ -56,8 +56,8 @@ static void leave_out_extras(struct job *job)
 int job_init(struct job *job)
 {
 	size_t source, plane[2] = {0}, stripe = 0, encoded = 0;
-	size_t end = sizeof(struct crew_board), bytes;
-	uint32_t rows = job->picture->shape.height, bands = crew_bands(rows);
+	size_t end = sizeof(struct pool_board), bytes;
+	uint32_t rows = job->picture->shape.height, bands = pool_bands(rows);
 	uint8_t *base;
 	int error;
 
@@ -74,7 +74,7 @@ int job_init(struct job *job)
 	if (job->format == JOB_PNG) {
 		job->head_bytes = png_out_head(NULL, job->picture, &job->out);
 		job->stripe_room =
-			stripe_bound(&job->out, crew_band_rows(rows));
+			stripe_bound(&job->out, pool_band_rows(rows));
 		if (job->stripe_room > STRIPE_MAX)
 			return -EOVERFLOW;
 		stripe = place(&end, bands * sizeof(struct stripe));
@@ -109,7 +109,7 @@ static uint8_t *pixels_after(const struct job *job, int stage)
 
 static int encode(const struct job *job, uint32_t first, uint32_t end)
 {
-	uint32_t band = first / crew_band_rows(job->out.height);
+	uint32_t band = first / pool_band_rows(job->out.height);
 	uint8_t *to = job->encoded + job->head_bytes + band * job->stripe_room;
 
 	pages_touch(&job->segment, to, job->stripe_room, true);
@@ -120,7 +120,7 @@ static int encode(const struct job *job, uint32_t first, uint32_t end)
 
 struct context {
 	struct job *job;
-	const struct crew_job *crew; /* the caller's */
+	const struct pool_job *pool; /* the caller's */
 };
 
 /* What the stage reads and writes, but for the rows around. */
@@ -171,7 +171,7 @@ static int64_t feed(void *arg)
 	const struct context *context = arg;
 	struct job *job = context->job;
 	struct picture *picture = job->picture;
-	uint32_t rows = crew_band_rows(job->out.height);
+	uint32_t rows = pool_band_rows(job->out.height);
 	uint32_t left = picture->shape.height - picture->rows_read;
 	size_t row_bytes = image_row_bytes(&picture->shape);
 	int64_t start = cpu_ns();
@@ -189,18 +189,18 @@ static int64_t feed(void *arg)
 	return error ? error : (int64_t)picture->rows_read;
 }
 
-static void pass_on(void *arg, const struct crew_event *event)
+static void pass_on(void *arg, const struct pool_event *event)
 {
-	const struct crew_job *crew = ((const struct context *)arg)->crew;
+	const struct pool_job *pool = ((const struct context *)arg)->pool;
 
-	if (crew->tell)
-		crew->tell(crew->arg, event);
+	if (pool->tell)
+		pool->tell(pool->arg, event);
 }
 
-int job_run(struct job *job, struct crew_job *crew)
+int job_run(struct job *job, struct pool_job *pool)
 {
-	struct context context = {.job = job, .crew = crew};
-	struct crew_job own = *crew;
+	struct context context = {.job = job, .pool = pool};
+	struct pool_job own = *pool;
 
 	memset(job->board, 0, sizeof(*job->board));
 	own.board = job->board;
@@ -213,7 +213,7 @@ int job_run(struct job *job, struct crew_job *crew)
 	own.last_reach = 1; /* a row above: see stripe_encode() */
 	own.tell = pass_on;
 	own.arg = &context;
-	return crew_run(&own);
+	return pool_run(&own);
 }
 
 void job_forget(struct job *job)
@@ -225,7 +225,7 @@ void job_forget(struct job *job)
 
 static const char *join_png(struct job *job, size_t *len)
 {
-	uint32_t bands = crew_bands(job->out.height);
+	uint32_t bands = pool_bands(job->out.height);
 	size_t at = png_out_head(job->encoded, job->picture, &job->out);
 
 	for (uint32_t i = 0; i < bands; i++) {

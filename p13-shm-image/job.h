@@ -10,7 +10,7 @@
 #ifndef UNIXIPC_P13_SHM_IMAGE_JOB_H
 #define UNIXIPC_P13_SHM_IMAGE_JOB_H
 
-#include "p13-shm-image/crew.h"
+#include "p13-shm-image/pool.h"
 #include "p13-shm-image/image/filter.h"
 #include "p13-shm-image/image/picture.h"
 #include "p13-shm-image/image/stripe.h"
@@ -37,7 +37,7 @@ struct job {
 	unsigned int stages;
 	size_t bytes; /* of the segment, also when it could not be had */
 	struct segment segment;
-	struct crew_board *board;
+	struct pool_board *board;
 	uint8_t *source, *plane[2], *encoded;
 	struct stripe *stripe;
 	size_t stripe_room, head_bytes;
@@ -53,11 +53,11 @@ struct job {
 int job_init(struct job *job);
 void job_fini(struct job *job);
 
-/* Work it off with this crew, whose board, rows, stages, work and feed are set
- * here. May be repeated, without loading. As of crew_run(), or load_error. A
+/* Work it off with this pool, whose board, rows, stages, work and feed are set
+ * here. May be repeated, without loading. As of pool_run(), or load_error. A
  * picture that keeps going is black where it is damaged, and load_error when
  * nothing of it is there. */
-int job_run(struct job *job, struct crew_job *crew);
+int job_run(struct job *job, struct pool_job *pool);
 
 /* Give back the pages of all but the source, so that another run begins like
  * the first: a page that was never touched costs about as much as blurring it.

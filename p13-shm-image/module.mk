@@ -1,5 +1,5 @@
-$(call library,shm_image,p13-shm-image,segment.c pages.c crew.c crew_worker.c \
-	crew_watch.c job.c image/source.c image/picture.c \
+$(call library,shm_image,p13-shm-image,segment.c pages.c pool.c pool_worker.c \
+	pool_watch.c job.c image/source.c image/picture.c \
 	image/extra.c image/png.c image/pnm.c image/gauss.c image/blur.c \
 	image/filter.c image/stripe.c,\
 	libpng zlib)
@@ -19,7 +19,7 @@ $(B)/p13-shm-image/bench/peer_opencv.o: CPPFLAGS += -isystem /usr/include/opencv
 LD_$(B)/p13-shm-image/bench/bench := -Wl,--no-as-needed -lopencv_imgproc \
 	-lopencv_core -Wl,--as-needed
 endif
-HEADERS += p13-shm-image/crew.h p13-shm-image/segment.h
+HEADERS += p13-shm-image/pool.h p13-shm-image/segment.h
 # The inner loops are written for the compiler to vectorise.
 ifeq ($(MODE),release)
 $(patsubst %,$(B)/p13-shm-image/image/%.o,gauss blur filter stripe): \

@@ -12,7 +12,7 @@
 #include "lib/fdio.h"
 #include "lib/parse.h"
 #include "lib/tick.h"
-#include "p13-shm-image/crew.h"
+#include "p13-shm-image/pool.h"
 #include "p13-shm-image/job.h"
 #include "p13-shm-image/pages.h"
 
@@ -60,14 +60,14 @@ static void load(uint32_t size)
 static struct contest_ours_answer blur(
 	const struct contest_ours_request *request)
 {
-	struct crew_job crew = {.workers = request->workers};
+	struct pool_job pool = {.workers = request->workers};
 	struct contest_ours_answer answer = {0};
 	double cpu_ms = cpu_now_ms();
 	int64_t start = tick_now();
 
 	filter_init(&job.filter[0], FILTER_BLUR, &picture.shape, request->sigma,
 		    0);
-	answer.ns = job_run(&job, &crew) ? -1 : tick_now() - start;
+	answer.ns = job_run(&job, &pool) ? -1 : tick_now() - start;
 	answer.cpu_ms = cpu_now_ms() - cpu_ms;
 	for (int i = 0; i < CONTEST_OURS_WORKERS_MAX; i++)
 		answer.busy_ns[i] = job.board->slot[i + 1].busy_ns[0];

@@ -123,10 +123,10 @@ static void check(const struct arguments *a)
 	    S_ISREG(in.st_mode) && in.st_dev == out.st_dev &&
 	    in.st_ino == out.st_ino)
 		die_usage("%s and %s are the same file", a->input, a->output);
-	if (a->job.killed > a->crew.workers)
+	if (a->job.killed > a->pool.workers)
 		die_usage("--kill=%u: accepted is 1 to %u, the number of "
 			  "workers",
-			  a->job.killed, a->crew.workers);
+			  a->job.killed, a->pool.workers);
 }
 
 static const char doc[] =
@@ -141,20 +141,20 @@ static int parse(struct arguments *a, arguments_parser *parser, int argc,
 	static const char *const schedules[] = {"dynamic", "static", NULL};
 	static const char *const formats[] = {"png", "pnm", "pam", NULL};
 	struct job *job = &a->job;
-	struct crew_job *crew = &a->crew;
+	struct pool_job *pool = &a->pool;
 	const struct cli_option options[] = {
 		CLI_CALL("filter", 'f', "NAME", add_filter, a,
 			 "blur (default), sharpen, edge, grayscale, invert or "
 			 "threshold; repeat it for several in a row"),
-		CLI_COUNT("workers", 'w', "N", &crew->workers, 1,
-			  CREW_WORKERS_MAX, "Processes (default 2)"),
+		CLI_COUNT("workers", 'w', "N", &pool->workers, 1,
+			  POOL_WORKERS_MAX, "Processes (default 2)"),
 		CLI_CALL("sigma", 's', "S", take_sigma, a,
 			 "Of the blur or sharpen in front of it, in pixels "
 			 "(default 2); in front of all, of all"),
 		CLI_CALL("threshold", 0, "LEVEL", take_threshold, a,
 			 "Of the threshold in front of it: from which level on "
 			 "it is white (default 128)"),
-		CLI_WORD("schedule", 0, "HOW", &crew->schedule, schedules,
+		CLI_WORD("schedule", 0, "HOW", &pool->schedule, schedules,
 			 "dynamic (default): who is ready takes rows of "
 			 "others; or static"),
 		CLI_COUNT("compression", 'c', "LEVEL", &job->level, 0, 9,
@@ -171,10 +171,10 @@ static int parse(struct arguments *a, arguments_parser *parser, int argc,
 		       "Run it once more with one worker, to compare "
 		       "(default)"),
 		CLI_OFF("no-compare", 0, &a->compares, "Do not"),
-		CLI_COUNT("kill", 0, "K", &job->killed, 1, CREW_WORKERS_MAX,
+		CLI_COUNT("kill", 0, "K", &job->killed, 1, POOL_WORKERS_MAX,
 			  "Have worker K killed in its first rows, and see "
 			  "them done again"),
-		CLI_DURATION("stall-timeout", 0, "TIME", &crew->stall_ns,
+		CLI_DURATION("stall-timeout", 0, "TIME", &pool->stall_ns,
 			     TICK_S, 86400 * TICK_S,
 			     "Replace a worker that is stopped, or at 64 rows "
 			     "for so long (default 60s)"),
@@ -194,14 +194,14 @@ static int parse(struct arguments *a, arguments_parser *parser, int argc,
 int arguments_parse(struct arguments *arguments, arguments_parser *parser,
 		    int argc, char **argv)
 {
-	struct crew_job *crew = &arguments->crew;
+	struct pool_job *pool = &arguments->pool;
 	int n;
 
 	*arguments = (struct arguments){
 		.job = {.level = 1},
 		.sigma = 2,
 		.threshold = 128,
-		.crew = {.stall_ns = CREW_STALL_S * TICK_S},
+		.pool = {.stall_ns = POOL_STALL_S * TICK_S},
 		.format = -1,
 		.max_pixels = UINT64_C(256) << 20,
 		.compares = true,
@@ -211,9 +211,9 @@ int arguments_parse(struct arguments *arguments, arguments_parser *parser,
 		return n;
 	arguments->input = argv[1];
 	arguments->output = n > 1 ? argv[2] : NULL;
-	arguments->has_workers = crew->workers || arguments->job.killed;
-	if (!crew->workers)
-		crew->workers = 2;
+	arguments->has_workers = pool->workers || arguments->job.killed;
+	if (!pool->workers)
+		pool->workers = 2;
 	if (arguments->job.filters == 0)
 		add_filter("blur", arguments);
 	check(arguments);

@@ -27,7 +27,7 @@ void report_begin(struct report *report)
 
 	progress_start(
 		&report->progress,
-		(uint64_t)job->stages * crew_bands(job->picture->shape.height));
+		(uint64_t)job->stages * pool_bands(job->picture->shape.height));
 }
 
 static void tell_head(struct report *report)
@@ -40,7 +40,7 @@ static void tell_head(struct report *report)
 		"Shared Memory Image Processor\nImage: %ux%u (%s)\n"
 		"Workers: %u\nFilter: ",
 		shape->width, shape->height, size_of(shape, buf, sizeof(buf)),
-		report->arguments->crew.workers);
+		report->arguments->pool.workers);
 	for (unsigned int i = 0; i < job->filters; i++)
 		fprintf(report->to, "%s%s", i ? ", " : "",
 			filter_names[job->kind[i]]);
@@ -49,7 +49,7 @@ static void tell_head(struct report *report)
 		job->segment.id);
 }
 
-static void tell_death(struct report *report, const struct crew_event *event)
+static void tell_death(struct report *report, const struct pool_event *event)
 {
 	char how[48], buf[80];
 
@@ -73,31 +73,31 @@ static void tell_death(struct report *report, const struct crew_event *event)
 			event->worker, buf, event->successor);
 }
 
-void report_comparison(void *arg, const struct crew_event *event)
+void report_comparison(void *arg, const struct pool_event *event)
 {
 	struct report *report = arg;
 
-	if (event->what == CREW_PROGRESS)
+	if (event->what == POOL_PROGRESS)
 		progress_update(&report->progress, event->done,
 				"bands again, by one worker to compare with");
 }
 
-void report_event(void *arg, const struct crew_event *event)
+void report_event(void *arg, const struct pool_event *event)
 {
 	struct report *report = arg;
 
-	if (event->what != CREW_PROGRESS)
+	if (event->what != POOL_PROGRESS)
 		progress_clear(&report->progress);
 	/* What was read is whole, now that the first of them is told. */
-	if (event->what == CREW_STARTED && event->worker == 1 && report->to)
+	if (event->what == POOL_STARTED && event->worker == 1 && report->to)
 		tell_head(report);
-	if (event->what == CREW_PROGRESS)
+	if (event->what == POOL_PROGRESS)
 		progress_update(&report->progress, event->done, "bands");
-	else if (event->what == CREW_DIED)
+	else if (event->what == POOL_DIED)
 		tell_death(report, event);
 	else if (!report->to)
 		return;
-	else if (event->what == CREW_DONE)
+	else if (event->what == POOL_DONE)
 		fprintf(report->to, "[Worker %u] Done (%" PRId64 "ms)\n",
 			event->worker, event->busy_ns / TICK_MS);
 	else if (event->end > event->first)
@@ -125,7 +125,7 @@ void report_end(const struct report *report)
 			" (vs %.0fms single-threaded)\nSpeedup: %.2fx with %u "
 			"workers",
 			ms(report->single_ns), speedup,
-			report->arguments->crew.workers);
+			report->arguments->pool.workers);
 	fputc('\n', report->to);
 }
 
@@ -147,8 +147,8 @@ void report_json(const struct report *report)
 		(json_int_t)job->picture->shape.height, "channels",
 		(json_int_t)job->picture->shape.channels, "segment_bytes",
 		(json_int_t)job->bytes, "filters", filters, "workers",
-		(json_int_t)arguments->crew.workers, "schedule",
-		arguments->crew.schedule == CREW_STATIC ? "static" : "dynamic",
+		(json_int_t)arguments->pool.workers, "schedule",
+		arguments->pool.schedule == POOL_STATIC ? "static" : "dynamic",
 		"deaths", (json_int_t)report->deaths, "read_ms",
 		ms(report->read_ns), "filter_ms", ms(report->filter_ns),
 		"encode_ms", ms(report->encode_ns), "write_ms",

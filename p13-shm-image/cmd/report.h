@@ -21,11 +21,11 @@ struct report {
 
 void report_begin(struct report *report);
 
-/* tell of a crew; arg is the report. */
-void report_event(void *arg, const struct crew_event *event);
+/* tell of a pool; arg is the report. */
+void report_event(void *arg, const struct pool_event *event);
 
 /* The same for the run that is there to compare with. */
-void report_comparison(void *arg, const struct crew_event *event);
+void report_comparison(void *arg, const struct pool_event *event);
 
 void report_end(const struct report *report);
 void report_json(const struct report *report);

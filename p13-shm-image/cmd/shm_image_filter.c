@@ -100,10 +100,10 @@ static void check_picture(struct arguments *arguments,
 			  const struct picture *picture)
 {
 	if (picture->shape.height == 1 && !arguments->has_workers)
-		arguments->crew.workers = 1;
-	if (arguments->crew.workers > picture->shape.height)
+		arguments->pool.workers = 1;
+	if (arguments->pool.workers > picture->shape.height)
 		die_usage("--workers=%u: %s has only %u rows",
-			  arguments->crew.workers, shown(arguments->input),
+			  arguments->pool.workers, shown(arguments->input),
 			  picture->shape.height);
 	if (picture->is_16_bit)
 		die_warn("%s: has 16 bits a channel, and is processed at 8",
@@ -164,7 +164,7 @@ static int64_t busy_in(const struct job *job, unsigned int first,
 {
 	int64_t most = 0;
 
-	for (unsigned int i = 1; i <= CREW_SLOTS; i++) {
+	for (unsigned int i = 1; i <= POOL_SLOTS; i++) {
 		int64_t busy = 0;
 
 		for (unsigned int stage = first; stage < end; stage++)
@@ -198,11 +198,11 @@ static void run(struct arguments *arguments, struct report *report)
 	int64_t start = tick_now();
 	int error;
 
-	arguments->crew.tell = report_event;
-	arguments->crew.is_stopped = stop_signal;
-	arguments->crew.note_set = note_set;
-	arguments->crew.arg = report;
-	error = job_run(job, &arguments->crew);
+	arguments->pool.tell = report_event;
+	arguments->pool.is_stopped = stop_signal;
+	arguments->pool.note_set = note_set;
+	arguments->pool.arg = report;
+	error = job_run(job, &arguments->pool);
 	report->run_ns = tick_now() - start;
 	progress_end(&report->progress);
 	job->is_loading = false;
@@ -256,9 +256,9 @@ static void write_output(struct arguments *arguments, struct report *report)
  * has no second one, counts with the processor time that it took. */
 static void compare(struct arguments *arguments, struct report *report)
 {
-	struct crew_job alone = {
+	struct pool_job alone = {
 		.workers = 1,
-		.stall_ns = arguments->crew.stall_ns,
+		.stall_ns = arguments->pool.stall_ns,
 		.tell = report_comparison,
 		.is_stopped = stop_signal,
 		.note_set = note_set,

@@ -112,7 +112,7 @@ static void must(bool is_true)
 static void check(const struct arguments *arguments)
 {
 	const struct job *job = &arguments->job;
-	const struct crew_job *crew = &arguments->crew;
+	const struct pool_job *pool = &arguments->pool;
 
 	must(arguments->input && arguments->output);
 	must(!arguments->is_json || strcmp(arguments->output, "-") != 0);
@@ -126,10 +126,10 @@ static void check(const struct arguments *arguments)
 	}
 	must(job->level >= 0 && job->level <= 9);
 	must(arguments->format >= -1 && arguments->format <= JOB_PAM);
-	must(crew->workers >= 1 && crew->workers <= CREW_WORKERS_MAX);
-	must(job->killed <= crew->workers);
-	must(crew->schedule <= CREW_STATIC);
-	must(crew->stall_ns >= TICK_S);
+	must(pool->workers >= 1 && pool->workers <= POOL_WORKERS_MAX);
+	must(job->killed <= pool->workers);
+	must(pool->schedule <= POOL_STATIC);
+	must(pool->stall_ns >= TICK_S);
 }
 
 static int split(char *text, char **argv)

@@ -1,4 +1,4 @@
-/* A picture through a job, by a crew: the file that comes of it, read by the
+/* A picture through a job, by a pool: the file that comes of it, read by the
  * letter, against the filters called one after the other in this process. */
 #include "tests/support/support.h"
 
@@ -82,7 +82,7 @@ static void check_file(struct job *job, const uint8_t *wanted)
 static void check(struct job *job, uint32_t channels, unsigned int workers)
 {
 	static struct picture picture;
-	struct crew_job crew = {.workers = workers};
+	struct pool_job pool = {.workers = workers};
 	uint8_t *pixels, *wanted;
 
 	picture = (struct picture){.shape = {37, 150, channels}};
@@ -92,7 +92,7 @@ static void check(struct job *job, uint32_t channels, unsigned int workers)
 	memcpy(job->source, pixels, image_bytes(&picture.shape));
 	wanted = filter_alone(job, pixels);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(job_run(job, &crew), 0);
+		assert_int_equal(job_run(job, &pool), 0);
 		check_file(job, wanted);
 		job_forget(job);
 	}
@@ -174,7 +174,7 @@ static int run_cut(const struct fixture_png *file, size_t len,
 			  .filters = 1,
 			  .sigma = {2, 1, 3},
 			  .format = JOB_PNM};
-	struct crew_job crew = {.workers = 1};
+	struct pool_job pool = {.workers = 1};
 	const char *out;
 	size_t out_len;
 	int error;
@@ -182,7 +182,7 @@ static int run_cut(const struct fixture_png *file, size_t len,
 	source_from_memory(&source, file->bytes, len);
 	assert_int_equal(picture_open(&picture, &source, 64 * 64, true), 0);
 	assert_int_equal(job_init(&job), 0);
-	error = job_run(&job, &crew);
+	error = job_run(&job, &pool);
 	assert_int_equal(job.load_error, error);
 	assert_int_equal(picture.rows_read, 0);
 	out = job_file(&job, &out_len);
@@ -239,7 +239,7 @@ static void check_waiting(enum filter_kind kind)
 			  .sigma = {5},
 			  .format = JOB_PNM};
 	struct image_shape shape = {64, 160, 1};
-	struct crew_job crew = {.workers = 2};
+	struct pool_job pool = {.workers = 2};
 	uint8_t *pixels = fixture_pixels(&shape, 3), *wanted;
 	struct slow slow = {.rows = pixels, .first = 64 * 10, .len = 64 * 160};
 	pthread_t writer;
@@ -252,7 +252,7 @@ static void check_waiting(enum filter_kind kind)
 	assert_int_equal(picture_open(&picture, &source, 1 << 20, false), 0);
 	assert_int_equal(job_init(&job), 0);
 	assert_int_equal(pthread_create(&writer, NULL, write_slowly, &slow), 0);
-	assert_int_equal(job_run(&job, &crew), 0);
+	assert_int_equal(job_run(&job, &pool), 0);
 	assert_int_equal(pthread_join(writer, NULL), 0);
 	wanted = filter_alone(&job, pixels);
 	check_file(&job, wanted);

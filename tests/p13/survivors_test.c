@@ -1,5 +1,5 @@
-/* The master of a crew is struck wherever it is, here or in a PID namespace of its
- * own: its workers end with it, and another crew goes on beside it, as does its
+/* The master of a pool is struck wherever it is, here or in a PID namespace of its
+ * own: its workers end with it, and another pool goes on beside it, as does its
  * successor. A set of semaphores is left by who was killed, and by nobody else.
  * timeout: 900 */
 #include <string.h>
@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 
 #include "lib/sysv.h"
-#include "tests/p13/crew_ground.h"
+#include "tests/p13/pool_ground.h"
 #include "tests/support/survivors.h"
 #include "tests/support/unshare.h"
 
@@ -44,12 +44,12 @@ static int64_t feed(void *arg)
 static int run(struct survivors_actor *self)
 {
 	struct ground *ground = self->own;
-	struct crew_job job = job_of(ground, 2, CREW_DYNAMIC);
+	struct pool_job job = job_of(ground, 2, POOL_DYNAMIC);
 	int error;
 
 	memset(ground, 0, sizeof(*ground));
 	job.feed = feed;
-	error = crew_run(&job);
+	error = pool_run(&job);
 	for (int i = 0; !error && i < STAGES * ROWS; i++)
 		if (atomic_load(&ground->done[i / ROWS][i % ROWS]) != 1)
 			error = -EBADE;
@@ -86,7 +86,7 @@ static void clear(void *stage)
 static void workers_end_within_a_second_of_their_master(void **state)
 {
 	static const struct survivors_play play = {
-		.name = "P13 crew",
+		.name = "P13 pool",
 		.role = {{.name = "master",
 			  .count = MASTERS,
 			  .enter = enter,

@@ -1,4 +1,4 @@
-/* crew.h - worker processes that go through the rows of a picture, stage by
+/* pool.h - a worker pool: processes that go through the rows of a picture, stage by
  * stage, and a master that has the rows of a dead worker done again.
  *
  * The rows are cut into bands, and no band is ever in two hands. A stage
@@ -7,8 +7,8 @@
  * times lie in a board in shared memory; who waits for what is a System V
  * semaphore set (UNP2 11).
  */
-#ifndef UNIXIPC_P13_SHM_IMAGE_CREW_H
-#define UNIXIPC_P13_SHM_IMAGE_CREW_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_POOL_H
+#define UNIXIPC_P13_SHM_IMAGE_POOL_H
 
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -17,23 +17,23 @@
 #include <sys/types.h>
 
 enum {
-	CREW_WORKERS_MAX = 256,
-	CREW_SPARES = 32, /* deaths that are made good for */
-	CREW_SLOTS = CREW_WORKERS_MAX + CREW_SPARES,
-	CREW_STAGES_MAX = 12,
-	CREW_BANDS_MAX = 2048,
-	CREW_DEATHS_MAX = 3, /* of workers at the same band: it kills them */
-	CREW_STALL_S = 60,   /* who does not move for so long is killed */
+	POOL_WORKERS_MAX = 256,
+	POOL_SPARES = 32, /* deaths that are made good for */
+	POOL_SLOTS = POOL_WORKERS_MAX + POOL_SPARES,
+	POOL_STAGES_MAX = 12,
+	POOL_BANDS_MAX = 2048,
+	POOL_DEATHS_MAX = 3, /* of workers at the same band: it kills them */
+	POOL_STALL_S = 60,   /* who does not move for so long is killed */
 };
 
-enum crew_schedule {
-	CREW_DYNAMIC, /* a worker's own bands, then what others left */
-	CREW_STATIC,  /* its own alone */
+enum pool_schedule {
+	POOL_DYNAMIC, /* a worker's own bands, then what others left */
+	POOL_STATIC,  /* its own alone */
 };
 
 /* What one worker did. Written by it alone, and by nobody once it died. */
-struct crew_slot {
-	alignas(64) int64_t busy_ns[CREW_STAGES_MAX];
+struct pool_slot {
+	alignas(64) int64_t busy_ns[POOL_STAGES_MAX];
 	uint32_t bands;
 	int32_t error; /* of its work: 0 or -errno */
 	/* For whoever watches it: goes up at each step that it makes; and 1 +
@@ -42,24 +42,24 @@ struct crew_slot {
 	_Atomic uint32_t moves, gate, stage;
 };
 
-#define CREW_MAGIC UINT32_C(0x57455243) /* "CREW" */
-#define CREW_VERSION UINT32_C(1)
+#define POOL_MAGIC UINT32_C(0x4c4f4f50) /* "POOL" */
+#define POOL_VERSION UINT32_C(1)
 
 /* A band is 0 (free), 2w (worker w has it) or 2w+1 (w has done it). All
- * zeros is a new board; crew_run() writes the head, and a worker that finds
+ * zeros is a new board; pool_run() writes the head, and a worker that finds
  * another does nothing. */
-struct crew_board {
+struct pool_board {
 	uint32_t magic, version;
 	uint64_t bytes; /* of all of it */
-	struct crew_slot slot[CREW_SLOTS + 1];
-	_Atomic uint32_t band[CREW_STAGES_MAX][CREW_BANDS_MAX];
+	struct pool_slot slot[POOL_SLOTS + 1];
+	_Atomic uint32_t band[POOL_STAGES_MAX][POOL_BANDS_MAX];
 };
 
 /* Nothing is told before all rows are there. */
-enum crew_what { CREW_STARTED, CREW_DONE, CREW_DIED, CREW_PROGRESS };
+enum pool_what { POOL_STARTED, POOL_DONE, POOL_DIED, POOL_PROGRESS };
 
-struct crew_event {
-	enum crew_what what;
+struct pool_event {
+	enum pool_what what;
 	unsigned int worker; /* from 1 */
 	uint32_t first,
 		end; /* rows: its own, or those it died in (none: 0, 0) */
@@ -70,11 +70,11 @@ struct crew_event {
 	uint32_t done, total;   /* bands of all stages */
 };
 
-struct crew_job {
-	struct crew_board *board; /* shared, zeros */
+struct pool_job {
+	struct pool_board *board; /* shared, zeros */
 	uint32_t rows;
 	unsigned int stages, workers;
-	enum crew_schedule schedule;
+	enum pool_schedule schedule;
 	/* In this worker: make rows first … end-1. Returns 0 or -errno. */
 	int (*work)(void *arg, unsigned int worker, unsigned int stage,
 		    uint32_t first, uint32_t end);
@@ -89,20 +89,20 @@ struct crew_job {
 	bool is_last_apart;
 	uint32_t last_reach;
 	/* In the master, may be NULL. */
-	void (*tell)(void *arg, const struct crew_event *event);
+	void (*tell)(void *arg, const struct pool_event *event);
 	/* In the master: whether to stop; may be NULL. */
 	int (*is_stopped)(void);
 	/* In the master: the semaphore set, which a kill -9 would leave, is
 	 * there, or will not be there in a moment; may be NULL. */
 	void (*note_set)(int id, bool is_there);
 	void *arg;
-	int64_t stall_ns; /* a band may take that long; 0: CREW_STALL_S */
+	int64_t stall_ns; /* a band may take that long; 0: POOL_STALL_S */
 };
 
 /* How many rows a band has; depends on rows alone, so that what is made of a
  * band is the same for any number of workers. */
-uint32_t crew_band_rows(uint32_t rows);
-uint32_t crew_bands(uint32_t rows);
+uint32_t pool_band_rows(uint32_t rows);
+uint32_t pool_bands(uint32_t rows);
 
 /* Run it to the end. A worker that is stopped or hangs, so that it is at one
  * band for longer than stall_ns while the master runs, is killed, and then
@@ -115,6 +115,6 @@ uint32_t crew_bands(uint32_t rows);
  * -EOWNERDEAD (workers die again and again), -ENOSPC (no semaphores, or not so
  * many in a set: see kernel.sem), an error of work, or -errno of fork and
  * waitpid: SIGCHLD must not be ignored. */
-int crew_run(const struct crew_job *job);
+int pool_run(const struct pool_job *job);
 
 #endif

@@ -1,10 +1,10 @@
-/* crew.c - the master: it starts the workers, and watches them.
+/* pool.c - the master: it starts the workers, and watches them.
  *
  * How it hears of an end, even of a kill -9: a worker begins with a semop that
  * adds 1 to NEWS and takes it off again with SEM_UNDO. That comes to nothing
  * until the kernel undoes the second half, at the exit.
  */
-#include "p13-shm-image/crew.h"
+#include "p13-shm-image/pool.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -17,39 +17,39 @@
 #include "lib/identity.h"
 #include "lib/sysv.h"
 #include "lib/tick.h"
-#include "p13-shm-image/crew_watch.h"
-#include "p13-shm-image/crew_worker.h"
+#include "p13-shm-image/pool_watch.h"
+#include "p13-shm-image/pool_worker.h"
 
 /* What the master knows. */
 struct master {
-	const struct crew_job *job;
+	const struct pool_job *job;
 	int set;
 	struct identity_object identity; /* of the set */
 	uint32_t bands;
 	unsigned int started, running; /* of all slots */
-	pid_t pid[CREW_SLOTS + 1];
-	unsigned int home[CREW_SLOTS + 1]; /* whose bands it takes first */
-	struct crew_stall stall;
-	bool is_stalled[CREW_SLOTS + 1]; /* and was killed for it */
-	uint8_t deaths[CREW_STAGES_MAX][CREW_BANDS_MAX];
+	pid_t pid[POOL_SLOTS + 1];
+	unsigned int home[POOL_SLOTS + 1]; /* whose bands it takes first */
+	struct pool_stall stall;
+	bool is_stalled[POOL_SLOTS + 1]; /* and was killed for it */
+	uint8_t deaths[POOL_STAGES_MAX][POOL_BANDS_MAX];
 };
 
-uint32_t crew_band_rows(uint32_t rows)
+uint32_t pool_band_rows(uint32_t rows)
 {
-	uint32_t least = (rows + CREW_BANDS_MAX - 1) / CREW_BANDS_MAX;
+	uint32_t least = (rows + POOL_BANDS_MAX - 1) / POOL_BANDS_MAX;
 	uint32_t wanted = rows >= 1024 ? 64 : rows / 16;
 
 	return wanted > least ? wanted : least;
 }
 
-uint32_t crew_bands(uint32_t rows)
+uint32_t pool_bands(uint32_t rows)
 {
-	uint32_t height = crew_band_rows(rows);
+	uint32_t height = pool_band_rows(rows);
 
 	return (rows + height - 1) / height;
 }
 
-static void tell(const struct master *master, const struct crew_event *event)
+static void tell(const struct master *master, const struct pool_event *event)
 {
 	if (master->job->tell)
 		master->job->tell(master->job->arg, event);
@@ -57,14 +57,14 @@ static void tell(const struct master *master, const struct crew_event *event)
 
 static uint32_t row_of(const struct master *master, uint32_t band)
 {
-	uint64_t row = (uint64_t)band * crew_band_rows(master->job->rows);
+	uint64_t row = (uint64_t)band * pool_band_rows(master->job->rows);
 
 	return row < master->job->rows ? (uint32_t)row : master->job->rows;
 }
 
 static int start_worker(struct master *master, unsigned int home)
 {
-	struct crew_worker worker = {
+	struct pool_worker worker = {
 		.job = master->job,
 		.set = master->set,
 		.number = master->started + 1,
@@ -72,7 +72,7 @@ static int start_worker(struct master *master, unsigned int home)
 	};
 	int error;
 
-	error = child_fork(crew_worker_run, &worker,
+	error = child_fork(pool_worker_run, &worker,
 			   &master->pid[worker.number]);
 	if (error)
 		return error;
@@ -86,10 +86,10 @@ static int start_worker(struct master *master, unsigned int home)
 static void reserve_first_bands(struct master *master)
 {
 	for (unsigned int home = 0; home < master->job->workers; home++) {
-		uint32_t band = crew_worker_home(master->job, home);
+		uint32_t band = pool_worker_home(master->job, home);
 
 		/* Relaxed: they are not forked yet. */
-		if (band < crew_worker_home(master->job, home + 1))
+		if (band < pool_worker_home(master->job, home + 1))
 			atomic_store_explicit(
 				&master->job->board->band[0][band],
 				2 * (home + 1), memory_order_relaxed);
@@ -111,7 +111,7 @@ static int start_all(struct master *master)
 /* Who dies meanwhile is made good for afterwards. */
 static int feed_all(struct master *master)
 {
-	const struct crew_job *job = master->job;
+	const struct pool_job *job = master->job;
 	uint32_t fed = job->feed ? 0 : master->bands;
 
 	while (fed < master->bands) {
@@ -123,9 +123,9 @@ static int feed_all(struct master *master)
 			return (int)rows;
 		bands = rows >= job->rows
 				? master->bands
-				: (uint32_t)rows / crew_band_rows(job->rows);
+				: (uint32_t)rows / pool_band_rows(job->rows);
 		if (bands > fed) {
-			error = sysv_sem_op(master->set, CREW_FED,
+			error = sysv_sem_op(master->set, POOL_FED,
 					    (short)(bands - fed), 0,
 					    tick_after(TICK_S));
 			if (error)
@@ -141,13 +141,13 @@ static int feed_all(struct master *master)
 static void tell_starts(struct master *master)
 {
 	for (unsigned int home = 0; home < master->job->workers; home++) {
-		struct crew_event event = {
-			.what = CREW_STARTED,
+		struct pool_event event = {
+			.what = POOL_STARTED,
 			.worker = home + 1,
 			.first = row_of(master,
-					crew_worker_home(master->job, home)),
+					pool_worker_home(master->job, home)),
 			.end = row_of(master,
-				      crew_worker_home(master->job, home + 1)),
+				      pool_worker_home(master->job, home + 1)),
 		};
 
 		tell(master, &event);
@@ -157,23 +157,23 @@ static void tell_starts(struct master *master)
 /* Its band is free again, and a new worker comes. */
 static int make_good(struct master *master, unsigned int worker, int status)
 {
-	struct crew_event event = {
-		.what = CREW_DIED,
+	struct pool_event event = {
+		.what = POOL_DIED,
 		.worker = worker,
 		.status = status,
 		.is_stalled = master->is_stalled[worker],
 		.successor = master->started + 1,
 	};
-	struct crew_loss loss;
+	struct pool_loss loss;
 	int error;
 
-	error = crew_watch_settle(master->job, master->set, worker, &loss);
+	error = pool_watch_settle(master->job, master->set, worker, &loss);
 	if (error)
 		return error;
-	if (master->started == master->job->workers + CREW_SPARES)
+	if (master->started == master->job->workers + POOL_SPARES)
 		return -EOWNERDEAD;
 	if (loss.is_held) {
-		if (++master->deaths[loss.stage][loss.band] == CREW_DEATHS_MAX)
+		if (++master->deaths[loss.stage][loss.band] == POOL_DEATHS_MAX)
 			return -EOWNERDEAD;
 		event.first = row_of(master, loss.band);
 		event.end = row_of(master, loss.band + 1);
@@ -187,8 +187,8 @@ static int make_good(struct master *master, unsigned int worker, int status)
 
 static int see_end(struct master *master, unsigned int worker, int status)
 {
-	const struct crew_slot *slot = &master->job->board->slot[worker];
-	struct crew_event event = {.what = CREW_DONE, .worker = worker};
+	const struct pool_slot *slot = &master->job->board->slot[worker];
+	struct pool_event event = {.what = POOL_DONE, .worker = worker};
 
 	master->pid[worker] = 0;
 	master->running--;
@@ -228,15 +228,15 @@ static int reap(struct master *master)
 
 static void tell_progress(struct master *master)
 {
-	struct crew_event event = {
-		.what = CREW_PROGRESS,
+	struct pool_event event = {
+		.what = POOL_PROGRESS,
 		.total = master->bands * master->job->stages,
 	};
 
 	event.done = event.total;
 	for (unsigned int stage = 0; stage < master->job->stages; stage++) {
 		int left =
-			semctl(master->set, (int)(CREW_GATE + stage), GETVAL);
+			semctl(master->set, (int)(POOL_GATE + stage), GETVAL);
 
 		if (left > 0)
 			event.done -= (uint32_t)left;
@@ -248,16 +248,16 @@ static void tell_progress(struct master *master)
  * up and write. */
 static int kill_stalled(struct master *master)
 {
-	int64_t step = crew_watch_begin(&master->stall);
+	int64_t step = pool_watch_begin(&master->stall);
 	int64_t most = master->job->stall_ns ? master->job->stall_ns
-					     : CREW_STALL_S * TICK_S;
+					     : POOL_STALL_S * TICK_S;
 
 	for (unsigned int i = 1; i <= master->started; i++) {
 		int64_t still;
 
 		if (!master->pid[i] || master->is_stalled[i])
 			continue;
-		still = crew_watch_look(&master->stall, master->job,
+		still = pool_watch_look(&master->stall, master->job,
 					master->set, i, step);
 		if (still < 0)
 			return (int)still;
@@ -275,10 +275,10 @@ static int watch(struct master *master)
 {
 	int owed = 0, n;
 
-	crew_watch_begin(&master->stall);
+	pool_watch_begin(&master->stall);
 	while (master->running > 0) {
 		n = sysv_sem_op(
-			master->set, CREW_NEWS, -1, 0,
+			master->set, POOL_NEWS, -1, 0,
 			tick_after(owed > 0 ? TICK_MS / 4 : 50 * TICK_MS));
 		if (n == 0)
 			owed++;
@@ -309,15 +309,15 @@ static void end_all(struct master *master)
 
 static int make_set(struct master *master)
 {
-	unsigned short values[CREW_SEMAPHORES] = {0};
+	unsigned short values[POOL_SEMAPHORES] = {0};
 	int semaphores =
-		CREW_TALLY + (int)master->job->workers + CREW_SPARES + 1;
+		POOL_TALLY + (int)master->job->workers + POOL_SPARES + 1;
 	int set;
 
 	if (!master->job->feed)
-		values[CREW_FED] = (unsigned short)master->bands;
+		values[POOL_FED] = (unsigned short)master->bands;
 	for (unsigned int stage = 0; stage < master->job->stages; stage++)
-		values[CREW_GATE + stage] = (unsigned short)master->bands;
+		values[POOL_GATE + stage] = (unsigned short)master->bands;
 	set = sysv_sem_create(IPC_PRIVATE, semaphores, values, 0600);
 	if (set < 0) /* of its reasons, -EINVAL is that there are too many */
 		return set == -EINVAL ? -ENOSPC : set;
@@ -340,7 +340,7 @@ static void remove_set(const struct master *master)
 		master->job->note_set(master->set, false);
 }
 
-int crew_run(const struct crew_job *job)
+int pool_run(const struct pool_job *job)
 {
 	struct master *master = calloc(1, sizeof(*master));
 	int error;
@@ -348,9 +348,9 @@ int crew_run(const struct crew_job *job)
 	if (!master)
 		return -ENOMEM;
 	master->job = job;
-	master->bands = crew_bands(job->rows);
-	job->board->magic = CREW_MAGIC;
-	job->board->version = CREW_VERSION;
+	master->bands = pool_bands(job->rows);
+	job->board->magic = POOL_MAGIC;
+	job->board->version = POOL_VERSION;
 	job->board->bytes = sizeof(*job->board);
 	error = make_set(master);
 	if (!error) {

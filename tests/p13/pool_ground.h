@@ -1,8 +1,8 @@
-/* crew_ground.h - a job whose work counts rows, in a segment, and looks
+/* pool_ground.h - a job whose work counts rows, in a segment, and looks
  * whether the rows that it may read are there; and dies or stops where it is
  * told to. */
-#ifndef UNIXIPC_TESTS_P13_CREW_GROUND_H
-#define UNIXIPC_TESTS_P13_CREW_GROUND_H
+#ifndef UNIXIPC_TESTS_P13_POOL_GROUND_H
+#define UNIXIPC_TESTS_P13_POOL_GROUND_H
 
 #include "tests/support/support.h"
 
@@ -15,14 +15,14 @@
 #include <unistd.h>
 
 #include "lib/tick.h"
-#include "p13-shm-image/crew.h"
+#include "p13-shm-image/pool.h"
 #include "p13-shm-image/segment.h"
 #include "tests/support/leftover.h"
 
 enum { ROWS = 200, STAGES = 3 };
 
 struct ground {
-	struct crew_board board;
+	struct pool_board board;
 	atomic_uint done[STAGES][ROWS];
 	atomic_uint early;     /* rows that began before their neighbours */
 	atomic_uint fed;       /* rows that are there, of a feed */
@@ -159,26 +159,26 @@ static inline int work(void *arg, unsigned int worker, unsigned int stage,
 	return ground->error;
 }
 
-static inline void tell(void *arg, const struct crew_event *event)
+static inline void tell(void *arg, const struct pool_event *event)
 {
 	struct ground *ground = arg;
 
-	ground->deaths += event->what == CREW_DIED;
-	ground->stalls += event->what == CREW_DIED && event->is_stalled;
-	ground->starts += event->what == CREW_STARTED;
-	ground->ends += event->what == CREW_DONE;
-	if (event->what != CREW_PROGRESS)
+	ground->deaths += event->what == POOL_DIED;
+	ground->stalls += event->what == POOL_DIED && event->is_stalled;
+	ground->starts += event->what == POOL_STARTED;
+	ground->ends += event->what == POOL_DONE;
+	if (event->what != POOL_PROGRESS)
 		return;
 	ground->last_done = event->done;
 	if (event->done < ground->least_done)
 		ground->least_done = event->done;
 }
 
-static inline struct crew_job job_of(struct ground *ground,
+static inline struct pool_job job_of(struct ground *ground,
 				     unsigned int workers,
-				     enum crew_schedule schedule)
+				     enum pool_schedule schedule)
 {
-	return (struct crew_job){
+	return (struct pool_job){
 		.board = &ground->board,
 		.rows = ROWS,
 		.stages = STAGES,

@@ -1,4 +1,4 @@
-/* The crew: who does which rows, and when. Deaths are in crew_death_test.c. */
+/* The pool: who does which rows, and when. Deaths are in pool_death_test.c. */
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -8,9 +8,9 @@
 #include <sys/sem.h>
 
 #include "lib/sysv.h"
-#include "p13-shm-image/crew.h"
-#include "p13-shm-image/crew_worker.h"
-#include "tests/p13/crew_ground.h"
+#include "p13-shm-image/pool.h"
+#include "p13-shm-image/pool_worker.h"
+#include "tests/p13/pool_ground.h"
 #include "tests/support/foreign.h"
 #include "tests/support/unshare.h"
 
@@ -21,11 +21,11 @@ static void every_row_is_done_once_after_those_it_reads(void **state)
 
 	for (unsigned int workers = 1; workers <= most; workers += 3) {
 		for (int schedule = 0; schedule < 2; schedule++) {
-			struct crew_job job = job_of(
-				ground, workers, (enum crew_schedule)schedule);
+			struct pool_job job = job_of(
+				ground, workers, (enum pool_schedule)schedule);
 
 			memset(ground, 0, sizeof(*ground));
-			assert_int_equal(crew_run(&job), 0);
+			assert_int_equal(pool_run(&job), 0);
 			assert_all_done(ground, 1, 1);
 			assert_int_equal(ground->starts, workers);
 			assert_int_equal(ground->ends, workers);
@@ -39,17 +39,17 @@ static void static_schedule_leaves_each_worker_its_own_bands(void **state)
 	struct ground *ground = ((struct fixture *)*state)->ground;
 
 	for (int schedule = 0; schedule < 2; schedule++) {
-		struct crew_job job =
-			job_of(ground, 2, (enum crew_schedule)schedule);
-		uint32_t bands = crew_bands(ROWS), first = 0;
+		struct pool_job job =
+			job_of(ground, 2, (enum pool_schedule)schedule);
+		uint32_t bands = pool_bands(ROWS), first = 0;
 
 		memset(ground, 0, sizeof(*ground));
 		ground->waits = true;
-		assert_int_equal(crew_run(&job), 0);
+		assert_int_equal(pool_run(&job), 0);
 		for (uint32_t band = 0; band < bands; band++)
 			first += ground->board.band[0][band] == 2 * 1 + 1;
-		assert_int_equal(first, schedule == CREW_STATIC
-						? crew_worker_home(&job, 1)
+		assert_int_equal(first, schedule == POOL_STATIC
+						? pool_worker_home(&job, 1)
 						: 1);
 	}
 }
@@ -59,15 +59,15 @@ static void last_stage_begins_where_its_rows_are_done(void **state)
 	struct ground *ground = ((struct fixture *)*state)->ground;
 
 	for (unsigned int round = 0; round < 12; round++) {
-		struct crew_job job = job_of(ground, 1 + round / 2 % 3,
-					     (enum crew_schedule)(round % 2));
+		struct pool_job job = job_of(ground, 1 + round / 2 % 3,
+					     (enum pool_schedule)(round % 2));
 
 		memset(ground, 0, sizeof(*ground));
 		ground->is_last_apart = job.is_last_apart = true;
 		ground->last_reach = job.last_reach = 9 * (round / 2);
 		ground->kills = round >= 6;
 		ground->kill_row = 25 * (round - 6);
-		assert_int_equal(crew_run(&job), 0);
+		assert_int_equal(pool_run(&job), 0);
 		assert_all_done(ground, 1, 1 + (round >= 6));
 		if (job.workers == 1)
 			assert_true(ground->went_along);
@@ -95,15 +95,15 @@ static void rows_are_not_read_before_they_are_there(void **state)
 	struct ground *ground = ((struct fixture *)*state)->ground;
 
 	for (int round = 0; round < 4; round++) {
-		struct crew_job job =
-			job_of(ground, 2, (enum crew_schedule)(round % 2));
+		struct pool_job job =
+			job_of(ground, 2, (enum pool_schedule)(round % 2));
 
 		memset(ground, 0, sizeof(*ground));
 		job.feed = feed;
 		job.reach = ground->reach = round < 2 ? 1 : 70;
 		ground->kills = 1;
 		ground->kill_row = 60;
-		assert_int_equal(crew_run(&job), 0);
+		assert_int_equal(pool_run(&job), 0);
 		assert_all_done(ground, 1, 2);
 		assert_int_equal(ground->deaths, 1);
 	}
@@ -112,11 +112,11 @@ static void rows_are_not_read_before_they_are_there(void **state)
 static void feed_that_fails_ends_the_run(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct crew_job job = job_of(ground, 3, CREW_DYNAMIC);
+	struct pool_job job = job_of(ground, 3, POOL_DYNAMIC);
 
 	job.feed = feed;
 	ground->feed_error = -EBADMSG;
-	assert_int_equal(crew_run(&job), -EBADMSG);
+	assert_int_equal(pool_run(&job), -EBADMSG);
 	assert_int_equal(ground->starts, 0);
 }
 
@@ -136,29 +136,29 @@ static int64_t feed_nothing(void *arg)
 static void stop_ends_the_feeding(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct crew_job job = job_of(ground, 2, CREW_DYNAMIC);
+	struct pool_job job = job_of(ground, 2, POOL_DYNAMIC);
 
 	job.feed = feed_nothing;
 	job.is_stopped = yes;
-	assert_int_equal(crew_run(&job), -EINTR);
+	assert_int_equal(pool_run(&job), -EINTR);
 }
 
 static void error_of_the_work_is_the_result(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct crew_job job = job_of(ground, 2, CREW_DYNAMIC);
+	struct pool_job job = job_of(ground, 2, POOL_DYNAMIC);
 
 	ground->error = -ENOMEM;
-	assert_int_equal(crew_run(&job), -ENOMEM);
+	assert_int_equal(pool_run(&job), -ENOMEM);
 }
 
 static void stop_ends_all_workers(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct crew_job job = job_of(ground, 3, CREW_DYNAMIC);
+	struct pool_job job = job_of(ground, 3, POOL_DYNAMIC);
 
 	job.is_stopped = yes;
-	assert_int_equal(crew_run(&job), -EINTR);
+	assert_int_equal(pool_run(&job), -EINTR);
 }
 
 static int noted_set, noted_calls;
@@ -188,12 +188,12 @@ static int replace_set(void)
 static void set_that_has_our_id_and_is_not_ours_stays(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct crew_job job = job_of(ground, 2, CREW_DYNAMIC);
+	struct pool_job job = job_of(ground, 2, POOL_DYNAMIC);
 	bool has_our_id;
 
 	job.note_set = note_set;
 	job.is_stopped = replace_set;
-	assert_true(crew_run(&job) < 0);
+	assert_true(pool_run(&job) < 0);
 	assert_int_equal(noted_calls, 2);
 	has_our_id = foreign.n == 1 && foreign.object[0].id == noted_set;
 	foreign_assert_unharmed(&foreign);
@@ -207,14 +207,14 @@ static void set_that_has_our_id_and_is_not_ours_stays(void **state)
 /* In an IPC namespace, which takes along what stays. */
 static int run_without_proc(void *arg)
 {
-	struct crew_job job = job_of(arg, 2, CREW_DYNAMIC);
+	struct pool_job job = job_of(arg, 2, POOL_DYNAMIC);
 
 	if (unshare_as_anybody(CLONE_NEWNS | CLONE_NEWIPC) ||
 	    mount("", "/", "", MS_REC | MS_PRIVATE, "") ||
 	    mount("none", "/proc", "tmpfs", 0, ""))
 		return 77;
 	job.note_set = note_set;
-	if (crew_run(&job) || noted_calls != 1)
+	if (pool_run(&job) || noted_calls != 1)
 		return 1;
 	return semctl(noted_set, 0, GETVAL) < 0;
 }
@@ -234,20 +234,20 @@ static void set_that_cannot_be_told_stays_and_is_noted(void **state)
 static void board_of_another_version_is_not_worked_on(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct crew_job job = job_of(ground, 1, CREW_DYNAMIC);
-	struct crew_worker worker = {.job = &job, .set = -1, .number = 1};
+	struct pool_job job = job_of(ground, 1, POOL_DYNAMIC);
+	struct pool_worker worker = {.job = &job, .set = -1, .number = 1};
 
-	assert_int_equal(crew_run(&job), 0);
-	assert_int_equal(ground->board.magic, CREW_MAGIC);
+	assert_int_equal(pool_run(&job), 0);
+	assert_int_equal(ground->board.magic, POOL_MAGIC);
 	assert_int_equal(ground->board.bytes, sizeof(ground->board));
 	for (int i = 0; i < 3; i++) {
-		struct crew_board *board = &ground->board;
+		struct pool_board *board = &ground->board;
 
 		board->magic ^= i == 0;
 		board->version ^= i == 1;
 		board->bytes ^= i == 2;
 		assert_int_equal(
-			support_child_status(crew_worker_run, &worker, 20000),
+			support_child_status(pool_worker_run, &worker, 20000),
 			1);
 		assert_int_equal(board->slot[1].error, -EBADMSG);
 		board->magic ^= i == 0;
@@ -260,25 +260,25 @@ static void board_of_another_version_is_not_worked_on(void **state)
 static void end_of_a_worker_is_news(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct crew_job job = job_of(ground, 1, CREW_DYNAMIC);
-	struct crew_worker worker = {.job = &job, .number = 1};
-	unsigned short values[CREW_SEMAPHORES] = {0};
+	struct pool_job job = job_of(ground, 1, POOL_DYNAMIC);
+	struct pool_worker worker = {.job = &job, .number = 1};
+	unsigned short values[POOL_SEMAPHORES] = {0};
 
-	values[CREW_FED] = (unsigned short)crew_bands(ROWS);
+	values[POOL_FED] = (unsigned short)pool_bands(ROWS);
 	for (int stage = 0; stage < STAGES; stage++)
-		values[CREW_GATE + stage] = values[CREW_FED];
-	assert_int_equal(crew_run(&job), 0); /* the head of the board */
+		values[POOL_GATE + stage] = values[POOL_FED];
+	assert_int_equal(pool_run(&job), 0); /* the head of the board */
 	assert_int_equal(ground->board.slot[1].stage, STAGES - 1);
 	for (int i = 0; i < 2; i++) {
 		memset(ground->board.band, 0, sizeof(ground->board.band));
-		worker.set = sysv_sem_create(IPC_PRIVATE, CREW_SEMAPHORES,
+		worker.set = sysv_sem_create(IPC_PRIVATE, POOL_SEMAPHORES,
 					     values, 0600);
 		assert_true(worker.set >= 0);
 		ground->kills = (unsigned int)i;
 		assert_int_equal(
-			support_child_status(crew_worker_run, &worker, 20000),
+			support_child_status(pool_worker_run, &worker, 20000),
 			i ? 128 + SIGKILL : 0);
-		assert_int_equal(semctl(worker.set, CREW_NEWS, GETVAL), 1);
+		assert_int_equal(semctl(worker.set, POOL_NEWS, GETVAL), 1);
 		assert_int_equal(semctl(worker.set, 0, IPC_RMID), 0);
 	}
 }
@@ -290,11 +290,11 @@ static void bands_cover_all_rows_and_fit_the_board(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		uint64_t bands = crew_bands(rows[i]);
+		uint64_t bands = pool_bands(rows[i]);
 
-		assert_in_range(bands, 1, CREW_BANDS_MAX);
-		assert_true(bands * crew_band_rows(rows[i]) >= rows[i]);
-		assert_true((bands - 1) * crew_band_rows(rows[i]) < rows[i]);
+		assert_in_range(bands, 1, POOL_BANDS_MAX);
+		assert_true(bands * pool_band_rows(rows[i]) >= rows[i]);
+		assert_true((bands - 1) * pool_band_rows(rows[i]) < rows[i]);
 	}
 }
 

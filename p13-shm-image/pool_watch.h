@@ -1,11 +1,11 @@
-/* crew_watch.h - what a dead worker had in hand, and who lives and does not move:
- * stopped by a signal, or hung. For crew.c alone. */
-#ifndef UNIXIPC_P13_SHM_IMAGE_CREW_WATCH_H
-#define UNIXIPC_P13_SHM_IMAGE_CREW_WATCH_H
+/* pool_watch.h - what a dead worker had in hand, and who lives and does not move:
+ * stopped by a signal, or hung. For pool.c alone. */
+#ifndef UNIXIPC_P13_SHM_IMAGE_POOL_WATCH_H
+#define UNIXIPC_P13_SHM_IMAGE_POOL_WATCH_H
 
-#include "p13-shm-image/crew.h"
+#include "p13-shm-image/pool.h"
 
-struct crew_loss {
+struct pool_loss {
 	unsigned int stage;
 	uint32_t band;
 	int is_held; /* whether it had one */
@@ -14,25 +14,25 @@ struct crew_loss {
 /* Settle the accounts of a worker that has ended: a band that it finished
  * without counting it is counted, and the one it had is told, and still
  * marked as taken. Returns 0 or -errno of semop(2). */
-int crew_watch_settle(const struct crew_job *job, int set, unsigned int worker,
-		      struct crew_loss *loss);
+int pool_watch_settle(const struct pool_job *job, int set, unsigned int worker,
+		      struct pool_loss *loss);
 
 /* Zeros at first. */
-struct crew_stall {
+struct pool_stall {
 	int64_t looked;                   /* when */
-	uint32_t moves[CREW_SLOTS + 1];   /* as they were then */
-	int64_t still_ns[CREW_SLOTS + 1]; /* since then they are the same */
+	uint32_t moves[POOL_SLOTS + 1];   /* as they were then */
+	int64_t still_ns[POOL_SLOTS + 1]; /* since then they are the same */
 };
 
 /* Begin a round of looks at all workers. Returns the time since the one
  * before, but not more than a look takes on a machine that is busy: when the
  * master itself was stopped, its workers were too. */
-int64_t crew_watch_begin(struct crew_stall *stall);
+int64_t pool_watch_begin(struct pool_stall *stall);
 
 /* How long this worker has not moved, step_ns after the look before. To wait
  * at a gate that is not open yet is no standing still. Returns -errno of
  * semctl(2) when the set is gone. */
-int64_t crew_watch_look(struct crew_stall *stall, const struct crew_job *job,
+int64_t pool_watch_look(struct pool_stall *stall, const struct pool_job *job,
 			int set, unsigned int worker, int64_t step_ns);
 
 #endif

@@ -1,4 +1,4 @@
-/* crew_watch.c - what workers leave on the board, read by the master.
+/* pool_watch.c - what workers leave on the board, read by the master.
  *
  * Between two instructions a worker may die. What it leaves is a band marked as
  * taken (half made: to be made again), or one marked as done that its semaphore
@@ -7,21 +7,21 @@
  * Each worker counts its moves. Time alone says nothing: who waits for others is
  * right not to move, and is told from one that was stopped on the way through by
  * the gate, which is open then. */
-#include "p13-shm-image/crew_watch.h"
+#include "p13-shm-image/pool_watch.h"
 
 #include <errno.h>
 #include <sys/sem.h>
 
 #include "lib/sysv.h"
 #include "lib/tick.h"
-#include "p13-shm-image/crew_worker.h"
+#include "p13-shm-image/pool_worker.h"
 
 enum { STEP_MAX_MS = 250 };
 
-int crew_watch_settle(const struct crew_job *job, int set, unsigned int worker,
-		      struct crew_loss *loss)
+int pool_watch_settle(const struct pool_job *job, int set, unsigned int worker,
+		      struct pool_loss *loss)
 {
-	uint32_t bands = crew_bands(job->rows);
+	uint32_t bands = pool_bands(job->rows);
 	/* Relaxed: it ended before we were told. */
 	uint32_t last_stage = atomic_load_explicit(
 		&job->board->slot[worker].stage, memory_order_relaxed);
@@ -35,21 +35,21 @@ int crew_watch_settle(const struct crew_job *job, int set, unsigned int worker,
 				memory_order_acquire);
 
 			if (state == 2 * worker)
-				*loss = (struct crew_loss){stage, band, 1};
+				*loss = (struct pool_loss){stage, band, 1};
 			done += state == 2 * worker + 1;
 		}
 	}
-	counted = semctl(set, (int)(CREW_TALLY + worker), GETVAL);
+	counted = semctl(set, (int)(POOL_TALLY + worker), GETVAL);
 	if (counted < 0)
 		return -errno;
 	if (done == counted)
 		return 0;
 	/* One at most, and of the stage it came to last. */
-	return sysv_sem_op(set, (unsigned short)(CREW_GATE + last_stage), -1, 0,
+	return sysv_sem_op(set, (unsigned short)(POOL_GATE + last_stage), -1, 0,
 			   tick_after(TICK_S));
 }
 
-int64_t crew_watch_begin(struct crew_stall *stall)
+int64_t pool_watch_begin(struct pool_stall *stall)
 {
 	int64_t now = tick_now(), step = now - stall->looked;
 
@@ -57,16 +57,16 @@ int64_t crew_watch_begin(struct crew_stall *stall)
 	return step < STEP_MAX_MS * TICK_MS ? step : STEP_MAX_MS * TICK_MS;
 }
 
-int64_t crew_watch_look(struct crew_stall *stall, const struct crew_job *job,
+int64_t pool_watch_look(struct pool_stall *stall, const struct pool_job *job,
 			int set, unsigned int worker, int64_t step_ns)
 {
-	const struct crew_slot *slot = &job->board->slot[worker];
+	const struct pool_slot *slot = &job->board->slot[worker];
 	/* Relaxed: nothing else is read because of them. */
 	uint32_t moves =
 		atomic_load_explicit(&slot->moves, memory_order_relaxed);
 	uint32_t gate = atomic_load_explicit(&slot->gate, memory_order_relaxed);
 	int is_closed =
-		gate ? semctl(set, (int)(CREW_GATE + gate - 1), GETVAL) : 0;
+		gate ? semctl(set, (int)(POOL_GATE + gate - 1), GETVAL) : 0;
 
 	if (is_closed < 0)
 		return -errno;

@@ -1,11 +1,11 @@
-/* crew_worker.c - take a band, do it, put it down, until there are no more.
+/* pool_worker.c - take a band, do it, put it down, until there are no more.
  *
  * The invariant: the semaphore of a stage is the number of its bands that are
  * not done. A worker marks a band as done first and counts it then, in one
  * semop with a tally of its own, so that after a kill -9 in between the master
  * can tell whether it was counted.
  */
-#include "p13-shm-image/crew_worker.h"
+#include "p13-shm-image/pool_worker.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -17,14 +17,14 @@
 #include "lib/sysv.h"
 #include "lib/tick.h"
 
-uint32_t crew_worker_home(const struct crew_job *job, unsigned int home)
+uint32_t pool_worker_home(const struct pool_job *job, unsigned int home)
 {
-	return (uint32_t)((uint64_t)crew_bands(job->rows) * home /
+	return (uint32_t)((uint64_t)pool_bands(job->rows) * home /
 			  job->workers);
 }
 
 /* Whether the band is ours; the first one may be so from the start. */
-static bool take(const struct crew_worker *worker, unsigned int stage,
+static bool take(const struct pool_worker *worker, unsigned int stage,
 		 uint32_t band)
 {
 	uint32_t state = 0;
@@ -39,30 +39,30 @@ static bool take(const struct crew_worker *worker, unsigned int stage,
 }
 
 /* A band that is now ours, or -1. */
-static int64_t take_one(const struct crew_worker *worker, unsigned int stage)
+static int64_t take_one(const struct pool_worker *worker, unsigned int stage)
 {
-	const struct crew_job *job = worker->job;
-	uint32_t begin = crew_worker_home(job, worker->home);
-	uint32_t end = crew_worker_home(job, worker->home + 1);
+	const struct pool_job *job = worker->job;
+	uint32_t begin = pool_worker_home(job, worker->home);
+	uint32_t end = pool_worker_home(job, worker->home + 1);
 
 	for (uint32_t band = begin; band < end; band++)
 		if (take(worker, stage, band))
 			return band;
-	if (job->schedule == CREW_STATIC)
+	if (job->schedule == POOL_STATIC)
 		return -1;
 	/* From the end: there the others come to last. */
-	for (uint32_t band = crew_bands(job->rows); band > 0; band--)
+	for (uint32_t band = pool_bands(job->rows); band > 0; band--)
 		if (take(worker, stage, band - 1))
 			return band - 1;
 	return -1;
 }
 
 /* Whether what a band of the last stage reads is done. */
-static bool is_ready(const struct crew_job *job, uint32_t band)
+static bool is_ready(const struct pool_job *job, uint32_t band)
 {
-	uint32_t height = crew_band_rows(job->rows), reach = job->last_reach;
+	uint32_t height = pool_band_rows(job->rows), reach = job->last_reach;
 	uint32_t around = (reach + height - 1) / height;
-	uint32_t last = crew_bands(job->rows) - 1;
+	uint32_t last = pool_bands(job->rows) - 1;
 	uint32_t end = last - band < around ? last : band + around;
 
 	for (uint32_t i = band < around ? 0 : band - around; i <= end; i++) {
@@ -79,13 +79,13 @@ static bool is_ready(const struct crew_job *job, uint32_t band)
 
 /* A band of the last stage that is now ours, while the stage before goes on;
  * or -1. */
-static int64_t take_ready(const struct crew_worker *worker)
+static int64_t take_ready(const struct pool_worker *worker)
 {
-	const struct crew_job *job = worker->job;
-	bool is_own = job->schedule == CREW_STATIC;
-	uint32_t begin = is_own ? crew_worker_home(job, worker->home) : 0;
-	uint32_t end = is_own ? crew_worker_home(job, worker->home + 1)
-			      : crew_bands(job->rows);
+	const struct pool_job *job = worker->job;
+	bool is_own = job->schedule == POOL_STATIC;
+	uint32_t begin = is_own ? pool_worker_home(job, worker->home) : 0;
+	uint32_t end = is_own ? pool_worker_home(job, worker->home + 1)
+			      : pool_bands(job->rows);
 	unsigned int stage = job->stages - 1;
 
 	for (uint32_t band = begin; band < end; band++)
@@ -96,28 +96,28 @@ static int64_t take_ready(const struct crew_worker *worker)
 	return -1;
 }
 
-static void move(const struct crew_worker *worker, uint32_t gate)
+static void move(const struct pool_worker *worker, uint32_t gate)
 {
-	struct crew_slot *slot = &worker->job->board->slot[worker->number];
+	struct pool_slot *slot = &worker->job->board->slot[worker->number];
 
-	/* Relaxed: crew_watch_look() compares them, and no more. */
+	/* Relaxed: pool_watch_look() compares them, and no more. */
 	atomic_store_explicit(&slot->gate, gate, memory_order_relaxed);
 	atomic_fetch_add_explicit(&slot->moves, 1, memory_order_relaxed);
 }
 
 /* Done, and counted. */
-static int put_down(const struct crew_worker *worker, unsigned int stage,
+static int put_down(const struct pool_worker *worker, unsigned int stage,
 		    uint32_t band)
 {
-	struct crew_board *board = worker->job->board;
+	struct pool_board *board = worker->job->board;
 	struct sembuf count[] = {
-		{.sem_num = (unsigned short)(CREW_GATE + stage), .sem_op = -1},
-		{.sem_num = (unsigned short)(CREW_TALLY + worker->number),
+		{.sem_num = (unsigned short)(POOL_GATE + stage), .sem_op = -1},
+		{.sem_num = (unsigned short)(POOL_TALLY + worker->number),
 		 .sem_op = 1},
 	};
 
 	/* Publishes the rows; pairs with the acquire in
-	 * crew_watch_settle() and is_ready(), and for the next stage with the
+	 * pool_watch_settle() and is_ready(), and for the next stage with the
 	 * gate. */
 	atomic_store_explicit(&board->band[stage][band], 2 * worker->number + 1,
 			      memory_order_release);
@@ -126,16 +126,16 @@ static int put_down(const struct crew_worker *worker, unsigned int stage,
 
 /* Until the band and the rows around it are there to be read: all of them are
  * counted off and on again in one semop, which waits until they can be. */
-static int wait_for_rows(const struct crew_worker *worker, uint32_t end)
+static int wait_for_rows(const struct pool_worker *worker, uint32_t end)
 {
-	const struct crew_job *job = worker->job;
-	uint32_t height = crew_band_rows(job->rows);
+	const struct pool_job *job = worker->job;
+	uint32_t height = pool_band_rows(job->rows);
 	uint32_t last =
 		job->rows - end < job->reach ? job->rows : end + job->reach;
 	short bands = (short)((last + height - 1) / height);
 	struct sembuf look[] = {
-		{.sem_num = CREW_FED, .sem_op = (short)-bands},
-		{.sem_num = CREW_FED, .sem_op = bands},
+		{.sem_num = POOL_FED, .sem_op = (short)-bands},
+		{.sem_num = POOL_FED, .sem_op = bands},
 	};
 
 	while (semop(worker->set, look, 2) < 0)
@@ -144,12 +144,12 @@ static int wait_for_rows(const struct crew_worker *worker, uint32_t end)
 	return 0;
 }
 
-static int do_band(const struct crew_worker *worker, unsigned int stage,
+static int do_band(const struct pool_worker *worker, unsigned int stage,
 		   uint32_t band)
 {
-	const struct crew_job *job = worker->job;
-	struct crew_slot *slot = &job->board->slot[worker->number];
-	uint32_t height = crew_band_rows(job->rows);
+	const struct pool_job *job = worker->job;
+	struct pool_slot *slot = &job->board->slot[worker->number];
+	uint32_t height = pool_band_rows(job->rows);
 	uint32_t first = band * height;
 	uint32_t end = job->rows - first < height ? job->rows : first + height;
 	int64_t start;
@@ -170,9 +170,9 @@ static int do_band(const struct crew_worker *worker, unsigned int stage,
 
 /* All bands of the stage that are to be had, and of the last one those that
  * become ready meanwhile: soonest, while their rows are in the cache. */
-static int do_stage(const struct crew_worker *worker, unsigned int stage)
+static int do_stage(const struct pool_worker *worker, unsigned int stage)
 {
-	const struct crew_job *job = worker->job;
+	const struct pool_job *job = worker->job;
 	bool is_last_next = job->is_last_apart && stage + 2 == job->stages;
 	int64_t band;
 	int error = 0;
@@ -187,35 +187,35 @@ static int do_stage(const struct crew_worker *worker, unsigned int stage)
 }
 
 /* Until all bands of the stage are done, by whomever. */
-static int pass_gate(const struct crew_worker *worker, unsigned int stage)
+static int pass_gate(const struct pool_worker *worker, unsigned int stage)
 {
 	int error;
 
 	move(worker, stage + 1);
 	do
 		error = sysv_sem_op(worker->set,
-				    (unsigned short)(CREW_GATE + stage), 0, 0,
+				    (unsigned short)(POOL_GATE + stage), 0, 0,
 				    TICK_NEVER); /* we die with the master */
 	while (error == -EINTR);
 	move(worker, 0);
 	return error;
 }
 
-static int check_board(const struct crew_board *board)
+static int check_board(const struct pool_board *board)
 {
-	return board->magic == CREW_MAGIC && board->version == CREW_VERSION &&
+	return board->magic == POOL_MAGIC && board->version == POOL_VERSION &&
 			       board->bytes == sizeof(*board)
 		       ? 0
 		       : -EBADMSG;
 }
 
-int crew_worker_run(void *arg)
+int pool_worker_run(void *arg)
 {
-	const struct crew_worker *worker = arg;
-	const struct crew_job *job = worker->job;
+	const struct pool_worker *worker = arg;
+	const struct pool_job *job = worker->job;
 	struct sembuf announce[] = {
-		{.sem_num = CREW_NEWS, .sem_op = 1},
-		{.sem_num = CREW_NEWS, .sem_op = -1, .sem_flg = SEM_UNDO},
+		{.sem_num = POOL_NEWS, .sem_op = 1},
+		{.sem_num = POOL_NEWS, .sem_op = -1, .sem_flg = SEM_UNDO},
 	};
 	int error;
 
