@@ -55,7 +55,7 @@ static void leave_out_extras(struct job *job)
 
 int job_init(struct job *job)
 {
-	size_t source, plane[2] = {0}, stripe = 0, encoded = 0;
+	size_t source, plane[2] = {0}, idat = 0, encoded = 0;
 	size_t end = sizeof(struct pool_board), bytes;
 	uint32_t rows = job->picture->shape.height, bands = pool_bands(rows);
 	uint8_t *base;
@@ -73,14 +73,12 @@ int job_init(struct job *job)
 		plane[i] = place(&end, bytes);
 	if (job->format == JOB_PNG) {
 		job->head_bytes = png_out_head(NULL, job->picture, &job->out);
-		job->stripe_room =
-			stripe_bound(&job->out, pool_band_rows(rows));
-		if (job->stripe_room > STRIPE_MAX)
+		job->idat_room = idat_bound(&job->out, pool_band_rows(rows));
+		if (job->idat_room > IDAT_MAX)
 			return -EOVERFLOW;
-		stripe = place(&end, bands * sizeof(struct stripe));
-		encoded =
-			place(&end, job->head_bytes + bands * job->stripe_room +
-					    PNG_OUT_TAIL);
+		idat = place(&end, bands * sizeof(struct idat));
+		encoded = place(&end, job->head_bytes + bands * job->idat_room +
+					      PNG_OUT_TAIL);
 	}
 	job->bytes = end;
 	error = segment_make(&job->segment, end);
@@ -91,7 +89,7 @@ int job_init(struct job *job)
 	job->source = base + source;
 	for (int i = 0; i < 2; i++)
 		job->plane[i] = plane[i] ? base + plane[i] : NULL;
-	job->stripe = (struct stripe *)(void *)(base + stripe);
+	job->idat = (struct idat *)(void *)(base + idat);
 	job->encoded = base + encoded;
 	return 0;
 }
@@ -110,12 +108,11 @@ static uint8_t *pixels_after(const struct job *job, int stage)
 static int encode(const struct job *job, uint32_t first, uint32_t end)
 {
 	uint32_t band = first / pool_band_rows(job->out.height);
-	uint8_t *to = job->encoded + job->head_bytes + band * job->stripe_room;
+	uint8_t *to = job->encoded + job->head_bytes + band * job->idat_room;
 
-	pages_touch(&job->segment, to, job->stripe_room, true);
-	return stripe_encode(&job->out,
-			     pixels_after(job, (int)job->filters - 1), first,
-			     end, job->level, to, &job->stripe[band]);
+	pages_touch(&job->segment, to, job->idat_room, true);
+	return idat_encode(&job->out, pixels_after(job, (int)job->filters - 1),
+			   first, end, job->level, to, &job->idat[band]);
 }
 
 struct context {
@@ -210,7 +207,7 @@ int job_run(struct job *job, struct pool_job *pool)
 	own.feed = job->is_loading ? feed : NULL;
 	own.reach = filter_reach(&job->filter[0]);
 	own.is_last_apart = job->stages > job->filters;
-	own.last_reach = 1; /* a row above: see stripe_encode() */
+	own.last_reach = 1; /* a row above: see idat_encode() */
 	own.tell = pass_on;
 	own.arg = &context;
 	return pool_run(&own);
@@ -230,11 +227,11 @@ static const char *join_png(struct job *job, size_t *len)
 
 	for (uint32_t i = 0; i < bands; i++) {
 		memmove(job->encoded + at,
-			job->encoded + job->head_bytes + i * job->stripe_room,
-			job->stripe[i].len);
-		at += job->stripe[i].len;
+			job->encoded + job->head_bytes + i * job->idat_room,
+			job->idat[i].len);
+		at += job->idat[i].len;
 	}
-	*len = at + png_out_tail(job->encoded + at, job->stripe, bands);
+	*len = at + png_out_tail(job->encoded + at, job->idat, bands);
 	return (const char *)job->encoded;
 }
 

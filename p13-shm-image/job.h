@@ -1,7 +1,7 @@
 /* job.h - one picture through its filters: what lies where in the segment,
  * and which worker stage reads and writes which of it.
  *
- *	board | source | plane | plane (from two filters on) | stripes
+ *	board | source | plane | plane (from two filters on) | IDAT chunks
  *
  * The filters go from the source to a plane and then back and forth between
  * the two planes; the source stays, so that a run can be repeated. With PNG
@@ -13,7 +13,7 @@
 #include "p13-shm-image/pool.h"
 #include "p13-shm-image/image/filter.h"
 #include "p13-shm-image/image/picture.h"
-#include "p13-shm-image/image/stripe.h"
+#include "p13-shm-image/image/idat.h"
 #include "p13-shm-image/segment.h"
 
 enum job_format { JOB_PNG, JOB_PNM, JOB_PAM };
@@ -39,8 +39,8 @@ struct job {
 	struct segment segment;
 	struct pool_board *board;
 	uint8_t *source, *plane[2], *encoded;
-	struct stripe *stripe;
-	size_t stripe_room, head_bytes;
+	struct idat *idat;
+	size_t idat_room, head_bytes;
 
 	/* Set by job_run() while loading: */
 	int load_error; /* as of picture_read(), but what it may keep on after */

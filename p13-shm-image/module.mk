@@ -1,7 +1,7 @@
 $(call library,shm_image,p13-shm-image,segment.c pages.c pool.c pool_worker.c \
 	pool_watch.c job.c image/source.c image/picture.c \
 	image/extra.c image/png.c image/pnm.c image/gauss.c image/blur.c \
-	image/filter.c image/stripe.c,\
+	image/filter.c image/idat.c,\
 	libpng zlib)
 # Apart, for its fuzz target; it ends the process, and is not installed.
 $(call library,shm_image_arguments,p13-shm-image,cmd/arguments.c,,shm_image)
@@ -22,6 +22,6 @@ endif
 HEADERS += p13-shm-image/pool.h p13-shm-image/segment.h
 # The inner loops are written for the compiler to vectorise.
 ifeq ($(MODE),release)
-$(patsubst %,$(B)/p13-shm-image/image/%.o,gauss blur filter stripe): \
+$(patsubst %,$(B)/p13-shm-image/image/%.o,gauss blur filter idat): \
 	CFLAGS += -O3
 endif

@@ -1,7 +1,7 @@
 /* png.c - libpng leaves a failed call by longjmp, so what has to survive one lies
  * in struct picture and not in local variables, and each function that calls
- * libpng has a setjmp of its own. Workers write the stripes, and here is only what
- * joins them. */
+ * libpng has a setjmp of its own. Workers write the IDAT chunks; what joins them
+ * is here. */
 #include "p13-shm-image/image/png.h"
 
 #include <errno.h>
@@ -256,15 +256,15 @@ size_t png_out_head(uint8_t *to, const struct picture *picture,
 			      sizeof(zlib_head));
 }
 
-size_t png_out_tail(uint8_t *to, const struct stripe *stripes, uint32_t n)
+size_t png_out_tail(uint8_t *to, const struct idat *idat, uint32_t n)
 {
 	uLong adler = adler32(0, NULL, 0);
 	uint8_t sum[4];
 	size_t len;
 
 	for (uint32_t i = 0; i < n; i++)
-		adler = adler32_combine(adler, stripes[i].adler,
-					(z_off_t)stripes[i].raw);
+		adler = adler32_combine(adler, idat[i].adler,
+					(z_off_t)idat[i].raw);
 	put32(sum, (uint32_t)adler);
 	len = put_chunk(to, "IDAT", sum, sizeof(sum));
 	return len + put_chunk(to + len, "IEND", sum, 0);

@@ -1,5 +1,6 @@
 /* png.h - PNG: read by libpng, all kinds of it made 8 bits a channel, which is for
- * picture.c alone; and what stands around the stripes of a file that is written. */
+ * picture.c alone; and what stands around the IDAT chunks of a file
+ * that is written. */
 #ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_PNG_H
 #define UNIXIPC_P13_SHM_IMAGE_IMAGE_PNG_H
 
@@ -7,7 +8,7 @@
 #include <stdint.h>
 
 #include "p13-shm-image/image/picture.h"
-#include "p13-shm-image/image/stripe.h"
+#include "p13-shm-image/image/idat.h"
 
 int png_in_open(struct picture *picture, uint64_t max_pixels);
 int png_in_read(struct picture *picture, uint8_t *pixels, uint32_t until);
@@ -35,7 +36,7 @@ bool png_out_keeps(const struct picture_extra *extra,
 size_t png_out_head(uint8_t *to, const struct picture *picture,
 		    const struct image_shape *shape);
 
-/* Checksum of all stripes and IEND: PNG_OUT_TAIL bytes. */
-size_t png_out_tail(uint8_t *to, const struct stripe *stripes, uint32_t n);
+/* Checksum of all IDAT chunks and IEND: PNG_OUT_TAIL bytes. */
+size_t png_out_tail(uint8_t *to, const struct idat *idat, uint32_t n);
 
 #endif

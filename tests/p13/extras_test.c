@@ -9,7 +9,7 @@
 #include "p13-shm-image/image/extra.h"
 #include "p13-shm-image/image/picture.h"
 #include "p13-shm-image/image/png.h"
-#include "p13-shm-image/image/stripe.h"
+#include "p13-shm-image/image/idat.h"
 
 enum { SIZE = 8, PROFILE = 400 };
 
@@ -152,17 +152,17 @@ static void pass_through(const struct fixture_png *from, uint32_t channels,
 	struct image_shape shape = {SIZE, SIZE, channels};
 	uint8_t pixels[SIZE * SIZE * 3];
 	struct picture picture;
-	struct stripe stripe;
+	struct idat idat;
 
 	source_from_memory(&source, from->bytes, from->len);
 	assert_int_equal(picture_open(&picture, &source, 1000, false), 0);
 	assert_int_equal(picture_read(&picture, pixels), 0);
 	to->len = png_out_head(to->bytes, &picture, &shape);
-	assert_int_equal(stripe_encode(&shape, pixels, 0, SIZE, 1,
-				       to->bytes + to->len, &stripe),
+	assert_int_equal(idat_encode(&shape, pixels, 0, SIZE, 1,
+				     to->bytes + to->len, &idat),
 			 0);
-	to->len += stripe.len;
-	to->len += png_out_tail(to->bytes + to->len, &stripe, 1);
+	to->len += idat.len;
+	to->len += png_out_tail(to->bytes + to->len, &idat, 1);
 	memcpy(left_out, picture.left_out, sizeof(left_out));
 	picture_close(&picture);
 }

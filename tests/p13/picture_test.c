@@ -348,13 +348,13 @@ static void pnm_of_other_ranges_is_scaled(void **state)
 	picture_close(&picture);
 }
 
-/* Written in stripes of that many rows, and read by the letter. */
-static void check_stripes(uint32_t channels, uint32_t rows, int level)
+/* Written in IDAT chunks of that many rows, and read by the letter. */
+static void check_idat_chunks(uint32_t channels, uint32_t rows, int level)
 {
 	struct image_shape shape = {50, 60, channels}, read;
 	uint8_t *wanted = fixture_pixels(&shape, channels), *got;
 	struct picture none = {.shape = shape};
-	struct stripe stripe[60];
+	struct idat idat[60];
 	size_t len = png_out_head(file.bytes, &none, &shape);
 	uint32_t n = 0;
 
@@ -362,13 +362,13 @@ static void check_stripes(uint32_t channels, uint32_t rows, int level)
 	for (uint32_t y = 0; y < 60; y += rows, n++) {
 		uint32_t end = y + rows < 60 ? y + rows : 60;
 
-		assert_int_equal(stripe_encode(&shape, wanted, y, end, level,
-					       file.bytes + len, &stripe[n]),
+		assert_int_equal(idat_encode(&shape, wanted, y, end, level,
+					     file.bytes + len, &idat[n]),
 				 0);
-		assert_true(stripe[n].len <= stripe_bound(&shape, end - y));
-		len += stripe[n].len;
+		assert_true(idat[n].len <= idat_bound(&shape, end - y));
+		len += idat[n].len;
 	}
-	len += png_out_tail(file.bytes + len, stripe, n);
+	len += png_out_tail(file.bytes + len, idat, n);
 	got = strict_png_read(file.bytes, len, &read);
 	assert_memory_equal(&read, &shape, sizeof(shape));
 	assert_memory_equal(got, wanted, image_bytes(&shape));
@@ -380,14 +380,14 @@ static void check_stripes(uint32_t channels, uint32_t rows, int level)
 	free(got);
 }
 
-static void stripes_together_are_one_png(void **state)
+static void idat_chunks_together_are_one_png(void **state)
 {
 	(void)state;
 	for (uint32_t channels = 1; channels <= 4; channels++)
 		for (uint32_t rows = 1; rows <= 60; rows += 13)
-			check_stripes(channels, rows, (int)(rows % 10));
-	check_stripes(3, 7, 0);
-	check_stripes(3, 7, 9);
+			check_idat_chunks(channels, rows, (int)(rows % 10));
+	check_idat_chunks(3, 7, 0);
+	check_idat_chunks(3, 7, 9);
 }
 
 static void filters_do_what_they_are_called(void **state)
@@ -522,7 +522,7 @@ int main(void)
 		cmocka_unit_test(pnm_heads_that_are_none_are_refused),
 		cmocka_unit_test(pam_is_read_as_what_its_tuples_are),
 		cmocka_unit_test(pnm_of_other_ranges_is_scaled),
-		cmocka_unit_test(stripes_together_are_one_png),
+		cmocka_unit_test(idat_chunks_together_are_one_png),
 		cmocka_unit_test(filters_do_what_they_are_called),
 		cmocka_unit_test(edge_and_sharpen_see_a_step_and_nothing_else),
 		cmocka_unit_test(

@@ -1,4 +1,4 @@
-#include "p13-shm-image/image/stripe.h"
+#include "p13-shm-image/image/idat.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 enum { FILTER_PAETH = 4, RAW_DEFLATE = -15, MEMORY = 9 };
 
-size_t stripe_bound(const struct image_shape *shape, uint32_t rows)
+size_t idat_bound(const struct image_shape *shape, uint32_t rows)
 {
 	size_t raw = (image_row_bytes(shape) + 1) * rows;
 
@@ -47,7 +47,7 @@ static void filter_row(const uint8_t *row, const uint8_t *above, size_t len,
 
 static void encode_rows(const struct image_shape *shape, const uint8_t *pixels,
 			uint32_t first, uint32_t end, uint8_t *line,
-			z_stream *z, struct stripe *stripe)
+			z_stream *z, struct idat *idat)
 {
 	size_t len = image_row_bytes(shape);
 	uLong adler = adler32(0, NULL, 0);
@@ -65,15 +65,15 @@ static void encode_rows(const struct image_shape *shape, const uint8_t *pixels,
 		z->avail_in = (uInt)(len + 1);
 		deflate(z, flush); /* there is room for all of it */
 	}
-	stripe->adler = (uint32_t)adler;
-	stripe->raw = (len + 1) * (end - first);
+	idat->adler = (uint32_t)adler;
+	idat->raw = (len + 1) * (end - first);
 }
 
-int stripe_encode(const struct image_shape *shape, const uint8_t *pixels,
-		  uint32_t first, uint32_t end, int level, uint8_t *to,
-		  struct stripe *stripe)
+int idat_encode(const struct image_shape *shape, const uint8_t *pixels,
+		uint32_t first, uint32_t end, int level, uint8_t *to,
+		struct idat *idat)
 {
-	size_t room = stripe_bound(shape, end - first) - PNG_OUT_FRAME;
+	size_t room = idat_bound(shape, end - first) - PNG_OUT_FRAME;
 	uint8_t *line = malloc(image_row_bytes(shape) + 1);
 	z_stream z = {0};
 
@@ -87,9 +87,8 @@ int stripe_encode(const struct image_shape *shape, const uint8_t *pixels,
 	}
 	z.next_out = png_out_chunk_bytes(to);
 	z.avail_out = room < UINT32_MAX ? (uInt)room : UINT32_MAX;
-	encode_rows(shape, pixels, first, end, line, &z, stripe);
-	stripe->len =
-		(uint32_t)png_out_frame(to, "IDAT", (uint32_t)z.total_out);
+	encode_rows(shape, pixels, first, end, line, &z, idat);
+	idat->len = (uint32_t)png_out_frame(to, "IDAT", (uint32_t)z.total_out);
 	deflateEnd(&z);
 	free(line);
 	return 0;
