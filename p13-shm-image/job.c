@@ -57,7 +57,7 @@ int job_init(struct job *job)
 {
 	size_t source, plane[2] = {0}, idat = 0, encoded = 0;
 	size_t end = sizeof(struct pool_board), bytes;
-	uint32_t rows = job->picture->shape.height, bands = pool_bands(rows);
+	uint32_t rows = job->picture->shape.height, strips = pool_strips(rows);
 	uint8_t *base;
 	int error;
 
@@ -73,12 +73,13 @@ int job_init(struct job *job)
 		plane[i] = place(&end, bytes);
 	if (job->format == JOB_PNG) {
 		job->head_bytes = png_out_head(NULL, job->picture, &job->out);
-		job->idat_room = idat_bound(&job->out, pool_band_rows(rows));
+		job->idat_room = idat_bound(&job->out, pool_strip_rows(rows));
 		if (job->idat_room > IDAT_MAX)
 			return -EOVERFLOW;
-		idat = place(&end, bands * sizeof(struct idat));
-		encoded = place(&end, job->head_bytes + bands * job->idat_room +
-					      PNG_OUT_TAIL);
+		idat = place(&end, strips * sizeof(struct idat));
+		encoded =
+			place(&end, job->head_bytes + strips * job->idat_room +
+					    PNG_OUT_TAIL);
 	}
 	job->bytes = end;
 	error = segment_make(&job->segment, end);
@@ -107,12 +108,12 @@ static uint8_t *pixels_after(const struct job *job, int stage)
 
 static int encode(const struct job *job, uint32_t first, uint32_t end)
 {
-	uint32_t band = first / pool_band_rows(job->out.height);
-	uint8_t *to = job->encoded + job->head_bytes + band * job->idat_room;
+	uint32_t strip = first / pool_strip_rows(job->out.height);
+	uint8_t *to = job->encoded + job->head_bytes + strip * job->idat_room;
 
 	pages_touch(&job->segment, to, job->idat_room, true);
 	return idat_encode(&job->out, pixels_after(job, (int)job->filters - 1),
-			   first, end, job->level, to, &job->idat[band]);
+			   first, end, job->level, to, &job->idat[strip]);
 }
 
 struct context {
@@ -162,13 +163,13 @@ static int64_t cpu_ns(void)
 	return now.tv_sec * TICK_S + now.tv_nsec;
 }
 
-/* One band more. */
+/* One strip more. */
 static int64_t feed(void *arg)
 {
 	const struct context *context = arg;
 	struct job *job = context->job;
 	struct picture *picture = job->picture;
-	uint32_t rows = pool_band_rows(job->out.height);
+	uint32_t rows = pool_strip_rows(job->out.height);
 	uint32_t left = picture->shape.height - picture->rows_read;
 	size_t row_bytes = image_row_bytes(&picture->shape);
 	int64_t start = cpu_ns();
@@ -222,16 +223,16 @@ void job_forget(struct job *job)
 
 static const char *join_png(struct job *job, size_t *len)
 {
-	uint32_t bands = pool_bands(job->out.height);
+	uint32_t strips = pool_strips(job->out.height);
 	size_t at = png_out_head(job->encoded, job->picture, &job->out);
 
-	for (uint32_t i = 0; i < bands; i++) {
+	for (uint32_t i = 0; i < strips; i++) {
 		memmove(job->encoded + at,
 			job->encoded + job->head_bytes + i * job->idat_room,
 			job->idat[i].len);
 		at += job->idat[i].len;
 	}
-	*len = at + png_out_tail(job->encoded + at, job->idat, bands);
+	*len = at + png_out_tail(job->encoded + at, job->idat, strips);
 	return (const char *)job->encoded;
 }
 

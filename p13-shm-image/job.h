@@ -29,7 +29,8 @@ struct job {
 	unsigned int filters;
 	int level;
 	enum job_format format;
-	unsigned int killed; /* this worker kills itself in its first band; 0 */
+	unsigned int
+		killed; /* this worker kills itself in its first strip; 0 */
 
 	/* Set by job_init(): */
 	struct filter filter[JOB_FILTERS_MAX];
@@ -47,7 +48,7 @@ struct job {
 	int64_t load_ns; /* of processor time */
 };
 
-/* Make the segment. Returns 0, -EOVERFLOW (a band of rows, of many hundred
+/* Make the segment. Returns 0, -EOVERFLOW (a strip of rows, of many hundred
  * million pixels, is too long for a chunk of PNG), or -errno of
  * segment_make(). */
 int job_init(struct job *job);

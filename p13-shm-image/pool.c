@@ -25,26 +25,27 @@ struct master {
 	const struct pool_job *job;
 	int set;
 	struct identity_object identity; /* of the set */
-	uint32_t bands;
+	uint32_t strips;
 	unsigned int started, running; /* of all slots */
 	pid_t pid[POOL_SLOTS + 1];
-	unsigned int home[POOL_SLOTS + 1]; /* whose bands it takes first */
+	/* whose strips it takes first */
+	unsigned int partition[POOL_SLOTS + 1];
 	struct pool_stall stall;
 	bool is_stalled[POOL_SLOTS + 1]; /* and was killed for it */
-	uint8_t deaths[POOL_STAGES_MAX][POOL_BANDS_MAX];
+	uint8_t deaths[POOL_STAGES_MAX][POOL_STRIPS_MAX];
 };
 
-uint32_t pool_band_rows(uint32_t rows)
+uint32_t pool_strip_rows(uint32_t rows)
 {
-	uint32_t least = (rows + POOL_BANDS_MAX - 1) / POOL_BANDS_MAX;
+	uint32_t least = (rows + POOL_STRIPS_MAX - 1) / POOL_STRIPS_MAX;
 	uint32_t wanted = rows >= 1024 ? 64 : rows / 16;
 
 	return wanted > least ? wanted : least;
 }
 
-uint32_t pool_bands(uint32_t rows)
+uint32_t pool_strips(uint32_t rows)
 {
-	uint32_t height = pool_band_rows(rows);
+	uint32_t height = pool_strip_rows(rows);
 
 	return (rows + height - 1) / height;
 }
@@ -55,20 +56,20 @@ static void tell(const struct master *master, const struct pool_event *event)
 		master->job->tell(master->job->arg, event);
 }
 
-static uint32_t row_of(const struct master *master, uint32_t band)
+static uint32_t row_of(const struct master *master, uint32_t strip)
 {
-	uint64_t row = (uint64_t)band * pool_band_rows(master->job->rows);
+	uint64_t row = (uint64_t)strip * pool_strip_rows(master->job->rows);
 
 	return row < master->job->rows ? (uint32_t)row : master->job->rows;
 }
 
-static int start_worker(struct master *master, unsigned int home)
+static int start_worker(struct master *master, unsigned int partition)
 {
 	struct pool_worker worker = {
 		.job = master->job,
 		.set = master->set,
 		.number = master->started + 1,
-		.home = home,
+		.partition = partition,
 	};
 	int error;
 
@@ -76,31 +77,31 @@ static int start_worker(struct master *master, unsigned int home)
 			   &master->pid[worker.number]);
 	if (error)
 		return error;
-	master->home[worker.number] = home;
+	master->partition[worker.number] = partition;
 	master->started++;
 	master->running++;
 	return 0;
 }
 
 /* Nobody finds that the others were quicker with all of the work. */
-static void reserve_first_bands(struct master *master)
+static void reserve_first_strips(struct master *master)
 {
-	for (unsigned int home = 0; home < master->job->workers; home++) {
-		uint32_t band = pool_worker_home(master->job, home);
+	for (unsigned int i = 0; i < master->job->workers; i++) {
+		uint32_t strip = pool_worker_begin(master->job, i);
 
 		/* Relaxed: they are not forked yet. */
-		if (band < pool_worker_home(master->job, home + 1))
+		if (strip < pool_worker_begin(master->job, i + 1))
 			atomic_store_explicit(
-				&master->job->board->band[0][band],
-				2 * (home + 1), memory_order_relaxed);
+				&master->job->board->strip[0][strip],
+				2 * (i + 1), memory_order_relaxed);
 	}
 }
 
 static int start_all(struct master *master)
 {
-	reserve_first_bands(master);
-	for (unsigned int home = 0; home < master->job->workers; home++) {
-		int error = start_worker(master, home);
+	reserve_first_strips(master);
+	for (unsigned int i = 0; i < master->job->workers; i++) {
+		int error = start_worker(master, i);
 
 		if (error)
 			return error;
@@ -112,25 +113,25 @@ static int start_all(struct master *master)
 static int feed_all(struct master *master)
 {
 	const struct pool_job *job = master->job;
-	uint32_t fed = job->feed ? 0 : master->bands;
+	uint32_t fed = job->feed ? 0 : master->strips;
 
-	while (fed < master->bands) {
+	while (fed < master->strips) {
 		int64_t rows = job->feed(job->arg);
-		uint32_t bands;
+		uint32_t strips;
 		int error;
 
 		if (rows < 0)
 			return (int)rows;
-		bands = rows >= job->rows
-				? master->bands
-				: (uint32_t)rows / pool_band_rows(job->rows);
-		if (bands > fed) {
+		strips = rows >= job->rows
+				 ? master->strips
+				 : (uint32_t)rows / pool_strip_rows(job->rows);
+		if (strips > fed) {
 			error = sysv_sem_op(master->set, POOL_FED,
-					    (short)(bands - fed), 0,
+					    (short)(strips - fed), 0,
 					    tick_after(TICK_S));
 			if (error)
 				return error;
-			fed = bands;
+			fed = strips;
 		}
 		if (job->is_stopped && job->is_stopped())
 			return -EINTR;
@@ -140,21 +141,21 @@ static int feed_all(struct master *master)
 
 static void tell_starts(struct master *master)
 {
-	for (unsigned int home = 0; home < master->job->workers; home++) {
+	for (unsigned int i = 0; i < master->job->workers; i++) {
 		struct pool_event event = {
 			.what = POOL_STARTED,
-			.worker = home + 1,
+			.worker = i + 1,
 			.first = row_of(master,
-					pool_worker_home(master->job, home)),
+					pool_worker_begin(master->job, i)),
 			.end = row_of(master,
-				      pool_worker_home(master->job, home + 1)),
+				      pool_worker_begin(master->job, i + 1)),
 		};
 
 		tell(master, &event);
 	}
 }
 
-/* Its band is free again, and a new worker comes. */
+/* Its strip is free again, and a new worker comes. */
 static int make_good(struct master *master, unsigned int worker, int status)
 {
 	struct pool_event event = {
@@ -173,16 +174,16 @@ static int make_good(struct master *master, unsigned int worker, int status)
 	if (master->started == master->job->workers + POOL_SPARES)
 		return -EOWNERDEAD;
 	if (loss.is_held) {
-		if (++master->deaths[loss.stage][loss.band] == POOL_DEATHS_MAX)
+		if (++master->deaths[loss.stage][loss.strip] == POOL_DEATHS_MAX)
 			return -EOWNERDEAD;
-		event.first = row_of(master, loss.band);
-		event.end = row_of(master, loss.band + 1);
+		event.first = row_of(master, loss.strip);
+		event.end = row_of(master, loss.strip + 1);
 		atomic_store_explicit(
-			&master->job->board->band[loss.stage][loss.band], 0,
+			&master->job->board->strip[loss.stage][loss.strip], 0,
 			memory_order_release);
 	}
 	tell(master, &event);
-	return start_worker(master, master->home[worker]);
+	return start_worker(master, master->partition[worker]);
 }
 
 static int see_end(struct master *master, unsigned int worker, int status)
@@ -230,7 +231,7 @@ static void tell_progress(struct master *master)
 {
 	struct pool_event event = {
 		.what = POOL_PROGRESS,
-		.total = master->bands * master->job->stages,
+		.total = master->strips * master->job->stages,
 	};
 
 	event.done = event.total;
@@ -315,9 +316,9 @@ static int make_set(struct master *master)
 	int set;
 
 	if (!master->job->feed)
-		values[POOL_FED] = (unsigned short)master->bands;
+		values[POOL_FED] = (unsigned short)master->strips;
 	for (unsigned int stage = 0; stage < master->job->stages; stage++)
-		values[POOL_GATE + stage] = (unsigned short)master->bands;
+		values[POOL_GATE + stage] = (unsigned short)master->strips;
 	set = sysv_sem_create(IPC_PRIVATE, semaphores, values, 0600);
 	if (set < 0) /* of its reasons, -EINVAL is that there are too many */
 		return set == -EINVAL ? -ENOSPC : set;
@@ -348,7 +349,7 @@ int pool_run(const struct pool_job *job)
 	if (!master)
 		return -ENOMEM;
 	master->job = job;
-	master->bands = pool_bands(job->rows);
+	master->strips = pool_strips(job->rows);
 	job->board->magic = POOL_MAGIC;
 	job->board->version = POOL_VERSION;
 	job->board->bytes = sizeof(*job->board);

@@ -1,11 +1,12 @@
-/* pool.h - a worker pool: processes that go through the rows of a picture, stage by
- * stage, and a master that has the rows of a dead worker done again.
+/* pool.h - a worker pool: processes that go through the rows of a picture,
+ * stage by stage, and a master that has the rows of a dead worker done again.
  *
- * The rows are cut into bands, and no band is ever in two hands. A stage
- * begins when all bands of the one before are done, so that work may read the
- * neighbouring rows of those and write over what those read. Bands, counts and
- * times lie in a board in shared memory; who waits for what is a System V
- * semaphore set (UNP2 11).
+ * The rows are cut into strips (TIFF's word for a number of whole rows; a tile
+ * is narrower, and a band is a channel to many), and no strip is ever in two
+ * hands. A stage begins when all strips of the one before are done, so that
+ * work may read the neighbouring rows of those and write over what those read.
+ * Strips, counts and times lie in a board in shared memory; who waits for what
+ * is a System V semaphore set (UNP2 11).
  */
 #ifndef UNIXIPC_P13_SHM_IMAGE_POOL_H
 #define UNIXIPC_P13_SHM_IMAGE_POOL_H
@@ -21,23 +22,23 @@ enum {
 	POOL_SPARES = 32, /* deaths that are made good for */
 	POOL_SLOTS = POOL_WORKERS_MAX + POOL_SPARES,
 	POOL_STAGES_MAX = 12,
-	POOL_BANDS_MAX = 2048,
-	POOL_DEATHS_MAX = 3, /* of workers at the same band: it kills them */
+	POOL_STRIPS_MAX = 2048,
+	POOL_DEATHS_MAX = 3, /* of workers at the same strip: it kills them */
 	POOL_STALL_S = 60,   /* who does not move for so long is killed */
 };
 
 enum pool_schedule {
-	POOL_DYNAMIC, /* a worker's own bands, then what others left */
+	POOL_DYNAMIC, /* a worker's own strips, then it steals those of others */
 	POOL_STATIC,  /* its own alone */
 };
 
 /* What one worker did. Written by it alone, and by nobody once it died. */
 struct pool_slot {
 	alignas(64) int64_t busy_ns[POOL_STAGES_MAX];
-	uint32_t bands;
+	uint32_t strips;
 	int32_t error; /* of its work: 0 or -errno */
 	/* For whoever watches it: goes up at each step that it makes; and 1 +
-	 * the stage whose end it waits for, or 0; the stage of the band that
+	 * the stage whose end it waits for, or 0; the stage of the strip that
 	 * it took last. */
 	_Atomic uint32_t moves, gate, stage;
 };
@@ -45,14 +46,14 @@ struct pool_slot {
 #define POOL_MAGIC UINT32_C(0x4c4f4f50) /* "POOL" */
 #define POOL_VERSION UINT32_C(1)
 
-/* A band is 0 (free), 2w (worker w has it) or 2w+1 (w has done it). All
+/* A strip is 0 (free), 2w (worker w has it) or 2w+1 (w has done it). All
  * zeros is a new board; pool_run() writes the head, and a worker that finds
  * another does nothing. */
 struct pool_board {
 	uint32_t magic, version;
 	uint64_t bytes; /* of all of it */
 	struct pool_slot slot[POOL_SLOTS + 1];
-	_Atomic uint32_t band[POOL_STAGES_MAX][POOL_BANDS_MAX];
+	_Atomic uint32_t strip[POOL_STAGES_MAX][POOL_STRIPS_MAX];
 };
 
 /* Nothing is told before all rows are there. */
@@ -67,7 +68,7 @@ struct pool_event {
 	int status;             /* of waitpid(2), for a death */
 	bool is_stalled;        /* it did not move, so the master killed it */
 	unsigned int successor; /* who does them again */
-	uint32_t done, total;   /* bands of all stages */
+	uint32_t done, total;   /* strips of all stages */
 };
 
 struct pool_job {
@@ -83,7 +84,7 @@ struct pool_job {
 	 * Called again until it is all of them. NULL: they are there. */
 	int64_t (*feed)(void *arg);
 	uint32_t reach; /* rows around its own that the first stage reads */
-	/* The last stage writes what no other reads. Then a band of it need
+	/* The last stage writes what no other reads. Then a strip of it need
 	 * not wait for all of the stage before, but for its own rows and
 	 * last_reach around them. */
 	bool is_last_apart;
@@ -96,16 +97,16 @@ struct pool_job {
 	 * there, or will not be there in a moment; may be NULL. */
 	void (*note_set)(int id, bool is_there);
 	void *arg;
-	int64_t stall_ns; /* a band may take that long; 0: POOL_STALL_S */
+	int64_t stall_ns; /* a strip may take that long; 0: POOL_STALL_S */
 };
 
-/* How many rows a band has; depends on rows alone, so that what is made of a
- * band is the same for any number of workers. */
-uint32_t pool_band_rows(uint32_t rows);
-uint32_t pool_bands(uint32_t rows);
+/* How many rows a strip has; depends on rows alone, so that what is made of a
+ * strip is the same for any number of workers. */
+uint32_t pool_strip_rows(uint32_t rows);
+uint32_t pool_strips(uint32_t rows);
 
 /* Run it to the end. A worker that is stopped or hangs, so that it is at one
- * band for longer than stall_ns while the master runs, is killed, and then
+ * strip for longer than stall_ns while the master runs, is killed, and then
  * made good for as one that died by itself. The caller's process is the
  * master; nothing is left of workers and semaphores, whatever is returned (a
  * master that is killed leaves the semaphores: see note_set). A set that

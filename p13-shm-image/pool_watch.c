@@ -1,6 +1,6 @@
 /* pool_watch.c - what workers leave on the board, read by the master.
  *
- * Between two instructions a worker may die. What it leaves is a band marked as
+ * Between two instructions a worker may die. What it leaves is a strip marked as
  * taken (half made: to be made again), or one marked as done that its semaphore
  * does not know of yet. The tally tells: it moves in the same semop as the gate.
  *
@@ -21,7 +21,7 @@ enum { STEP_MAX_MS = 250 };
 int pool_watch_settle(const struct pool_job *job, int set, unsigned int worker,
 		      struct pool_loss *loss)
 {
-	uint32_t bands = pool_bands(job->rows);
+	uint32_t strips = pool_strips(job->rows);
 	/* Relaxed: it ended before we were told. */
 	uint32_t last_stage = atomic_load_explicit(
 		&job->board->slot[worker].stage, memory_order_relaxed);
@@ -29,13 +29,13 @@ int pool_watch_settle(const struct pool_job *job, int set, unsigned int worker,
 
 	loss->is_held = 0;
 	for (unsigned int stage = 0; stage < job->stages; stage++) {
-		for (uint32_t band = 0; band < bands; band++) {
+		for (uint32_t strip = 0; strip < strips; strip++) {
 			uint32_t state = atomic_load_explicit(
-				&job->board->band[stage][band],
+				&job->board->strip[stage][strip],
 				memory_order_acquire);
 
 			if (state == 2 * worker)
-				*loss = (struct pool_loss){stage, band, 1};
+				*loss = (struct pool_loss){stage, strip, 1};
 			done += state == 2 * worker + 1;
 		}
 	}

@@ -7,11 +7,11 @@
 
 struct pool_loss {
 	unsigned int stage;
-	uint32_t band;
+	uint32_t strip;
 	int is_held; /* whether it had one */
 };
 
-/* Settle the accounts of a worker that has ended: a band that it finished
+/* Settle the accounts of a worker that has ended: a strip that it finished
  * without counting it is counted, and the one it had is told, and still
  * marked as taken. Returns 0 or -errno of semop(2). */
 int pool_watch_settle(const struct pool_job *job, int set, unsigned int worker,

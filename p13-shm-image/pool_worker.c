@@ -1,7 +1,7 @@
-/* pool_worker.c - take a band, do it, put it down, until there are no more.
+/* pool_worker.c - take a strip, do it, put it down, until there are no more.
  *
- * The invariant: the semaphore of a stage is the number of its bands that are
- * not done. A worker marks a band as done first and counts it then, in one
+ * The invariant: the semaphore of a stage is the number of its strips that are
+ * not done. A worker marks a strip as done first and counts it then, in one
  * semop with a tally of its own, so that after a kill -9 in between the master
  * can tell whether it was counted.
  */
@@ -17,58 +17,58 @@
 #include "lib/sysv.h"
 #include "lib/tick.h"
 
-uint32_t pool_worker_home(const struct pool_job *job, unsigned int home)
+uint32_t pool_worker_begin(const struct pool_job *job, unsigned int partition)
 {
-	return (uint32_t)((uint64_t)pool_bands(job->rows) * home /
+	return (uint32_t)((uint64_t)pool_strips(job->rows) * partition /
 			  job->workers);
 }
 
-/* Whether the band is ours; the first one may be so from the start. */
+/* Whether the strip is ours; the first one may be so from the start. */
 static bool take(const struct pool_worker *worker, unsigned int stage,
-		 uint32_t band)
+		 uint32_t strip)
 {
 	uint32_t state = 0;
 
-	/* Relaxed: what the band needs was ordered by the gate before it, or
+	/* Relaxed: what the strip needs was ordered by the gate before it, or
 	 * by is_ready(). */
 	return atomic_compare_exchange_strong_explicit(
-		       &worker->job->board->band[stage][band], &state,
+		       &worker->job->board->strip[stage][strip], &state,
 		       2 * worker->number, memory_order_relaxed,
 		       memory_order_relaxed) ||
 	       state == 2 * worker->number;
 }
 
-/* A band that is now ours, or -1. */
+/* A strip that is now ours, or -1. */
 static int64_t take_one(const struct pool_worker *worker, unsigned int stage)
 {
 	const struct pool_job *job = worker->job;
-	uint32_t begin = pool_worker_home(job, worker->home);
-	uint32_t end = pool_worker_home(job, worker->home + 1);
+	uint32_t begin = pool_worker_begin(job, worker->partition);
+	uint32_t end = pool_worker_begin(job, worker->partition + 1);
 
-	for (uint32_t band = begin; band < end; band++)
-		if (take(worker, stage, band))
-			return band;
+	for (uint32_t strip = begin; strip < end; strip++)
+		if (take(worker, stage, strip))
+			return strip;
 	if (job->schedule == POOL_STATIC)
 		return -1;
-	/* From the end: there the others come to last. */
-	for (uint32_t band = pool_bands(job->rows); band > 0; band--)
-		if (take(worker, stage, band - 1))
-			return band - 1;
+	/* Steal from the end: there the others come to last. */
+	for (uint32_t strip = pool_strips(job->rows); strip > 0; strip--)
+		if (take(worker, stage, strip - 1))
+			return strip - 1;
 	return -1;
 }
 
-/* Whether what a band of the last stage reads is done. */
-static bool is_ready(const struct pool_job *job, uint32_t band)
+/* Whether what a strip of the last stage reads is done. */
+static bool is_ready(const struct pool_job *job, uint32_t strip)
 {
-	uint32_t height = pool_band_rows(job->rows), reach = job->last_reach;
+	uint32_t height = pool_strip_rows(job->rows), reach = job->last_reach;
 	uint32_t around = (reach + height - 1) / height;
-	uint32_t last = pool_bands(job->rows) - 1;
-	uint32_t end = last - band < around ? last : band + around;
+	uint32_t last = pool_strips(job->rows) - 1;
+	uint32_t end = last - strip < around ? last : strip + around;
 
-	for (uint32_t i = band < around ? 0 : band - around; i <= end; i++) {
+	for (uint32_t i = strip < around ? 0 : strip - around; i <= end; i++) {
 		/* Pairs with the release in put_down(). */
 		uint32_t state = atomic_load_explicit(
-			&job->board->band[job->stages - 2][i],
+			&job->board->strip[job->stages - 2][i],
 			memory_order_acquire);
 
 		if (state % 2 == 0)
@@ -77,22 +77,22 @@ static bool is_ready(const struct pool_job *job, uint32_t band)
 	return true;
 }
 
-/* A band of the last stage that is now ours, while the stage before goes on;
+/* A strip of the last stage that is now ours, while the stage before goes on;
  * or -1. */
 static int64_t take_ready(const struct pool_worker *worker)
 {
 	const struct pool_job *job = worker->job;
 	bool is_own = job->schedule == POOL_STATIC;
-	uint32_t begin = is_own ? pool_worker_home(job, worker->home) : 0;
-	uint32_t end = is_own ? pool_worker_home(job, worker->home + 1)
-			      : pool_bands(job->rows);
+	uint32_t begin = is_own ? pool_worker_begin(job, worker->partition) : 0;
+	uint32_t end = is_own ? pool_worker_begin(job, worker->partition + 1)
+			      : pool_strips(job->rows);
 	unsigned int stage = job->stages - 1;
 
-	for (uint32_t band = begin; band < end; band++)
-		if (atomic_load_explicit(&job->board->band[stage][band],
+	for (uint32_t strip = begin; strip < end; strip++)
+		if (atomic_load_explicit(&job->board->strip[stage][strip],
 					 memory_order_relaxed) == 0 &&
-		    is_ready(job, band) && take(worker, stage, band))
-			return band;
+		    is_ready(job, strip) && take(worker, stage, strip))
+			return strip;
 	return -1;
 }
 
@@ -107,7 +107,7 @@ static void move(const struct pool_worker *worker, uint32_t gate)
 
 /* Done, and counted. */
 static int put_down(const struct pool_worker *worker, unsigned int stage,
-		    uint32_t band)
+		    uint32_t strip)
 {
 	struct pool_board *board = worker->job->board;
 	struct sembuf count[] = {
@@ -119,23 +119,23 @@ static int put_down(const struct pool_worker *worker, unsigned int stage,
 	/* Publishes the rows; pairs with the acquire in
 	 * pool_watch_settle() and is_ready(), and for the next stage with the
 	 * gate. */
-	atomic_store_explicit(&board->band[stage][band], 2 * worker->number + 1,
-			      memory_order_release);
+	atomic_store_explicit(&board->strip[stage][strip],
+			      2 * worker->number + 1, memory_order_release);
 	return semop(worker->set, count, 2) < 0 ? -errno : 0;
 }
 
-/* Until the band and the rows around it are there to be read: all of them are
+/* Until the strip and the rows around it are there to be read: all of them are
  * counted off and on again in one semop, which waits until they can be. */
 static int wait_for_rows(const struct pool_worker *worker, uint32_t end)
 {
 	const struct pool_job *job = worker->job;
-	uint32_t height = pool_band_rows(job->rows);
+	uint32_t height = pool_strip_rows(job->rows);
 	uint32_t last =
 		job->rows - end < job->reach ? job->rows : end + job->reach;
-	short bands = (short)((last + height - 1) / height);
+	short strips = (short)((last + height - 1) / height);
 	struct sembuf look[] = {
-		{.sem_num = POOL_FED, .sem_op = (short)-bands},
-		{.sem_num = POOL_FED, .sem_op = bands},
+		{.sem_num = POOL_FED, .sem_op = (short)-strips},
+		{.sem_num = POOL_FED, .sem_op = strips},
 	};
 
 	while (semop(worker->set, look, 2) < 0)
@@ -144,13 +144,13 @@ static int wait_for_rows(const struct pool_worker *worker, uint32_t end)
 	return 0;
 }
 
-static int do_band(const struct pool_worker *worker, unsigned int stage,
-		   uint32_t band)
+static int do_strip(const struct pool_worker *worker, unsigned int stage,
+		    uint32_t strip)
 {
 	const struct pool_job *job = worker->job;
 	struct pool_slot *slot = &job->board->slot[worker->number];
-	uint32_t height = pool_band_rows(job->rows);
-	uint32_t first = band * height;
+	uint32_t height = pool_strip_rows(job->rows);
+	uint32_t first = strip * height;
 	uint32_t end = job->rows - first < height ? job->rows : first + height;
 	int64_t start;
 	int error;
@@ -164,29 +164,29 @@ static int do_band(const struct pool_worker *worker, unsigned int stage,
 	start = tick_now();
 	error = job->work(job->arg, worker->number, stage, first, end);
 	slot->busy_ns[stage] += tick_now() - start;
-	slot->bands++;
-	return error ? error : put_down(worker, stage, band);
+	slot->strips++;
+	return error ? error : put_down(worker, stage, strip);
 }
 
-/* All bands of the stage that are to be had, and of the last one those that
+/* All strips of the stage that are to be had, and of the last one those that
  * become ready meanwhile: soonest, while their rows are in the cache. */
 static int do_stage(const struct pool_worker *worker, unsigned int stage)
 {
 	const struct pool_job *job = worker->job;
 	bool is_last_next = job->is_last_apart && stage + 2 == job->stages;
-	int64_t band;
+	int64_t strip;
 	int error = 0;
 
-	while (!error && (band = take_one(worker, stage)) >= 0) {
-		error = do_band(worker, stage, (uint32_t)band);
+	while (!error && (strip = take_one(worker, stage)) >= 0) {
+		error = do_strip(worker, stage, (uint32_t)strip);
 		while (!error && is_last_next &&
-		       (band = take_ready(worker)) >= 0)
-			error = do_band(worker, stage + 1, (uint32_t)band);
+		       (strip = take_ready(worker)) >= 0)
+			error = do_strip(worker, stage + 1, (uint32_t)strip);
 	}
 	return error;
 }
 
-/* Until all bands of the stage are done, by whomever. */
+/* Until all strips of the stage are done, by whomever. */
 static int pass_gate(const struct pool_worker *worker, unsigned int stage)
 {
 	int error;
@@ -222,7 +222,7 @@ int pool_worker_run(void *arg)
 	/* Ctrl-C is for the master, who ends us. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
-	/* What is freed after a band is wanted for the next: not to be given
+	/* What is freed after a strip is wanted for the next: not to be given
 	 * back to the system, and touched for the first time again. */
 	mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, INT_MAX);

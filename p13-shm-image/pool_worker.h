@@ -6,8 +6,8 @@
 #include "p13-shm-image/pool.h"
 
 /* The semaphores: NEWS goes up whenever a worker ends, FED is the number of
- * bands from the top that the first stage may read, GATE + stage counts
- * the bands of the stage that are not done, TALLY + worker those that the
+ * strips from the top that the first stage may read, GATE + stage counts
+ * the strips of the stage that are not done, TALLY + worker those that the
  * worker has counted. A set has no more of the last than there may be workers:
  * where kernel.sem allows 250 in a set, as databases want it, 203 have room. */
 enum {
@@ -21,11 +21,13 @@ enum {
 struct pool_worker {
 	const struct pool_job *job;
 	int set;
-	unsigned int number, home; /* whose bands it takes first, from 0 */
+	unsigned int number;
+	unsigned int partition; /* whose strips it takes first, from 0 */
 };
 
-/* The first band of that home; that of home = workers is the number of all. */
-uint32_t pool_worker_home(const struct pool_job *job, unsigned int home);
+/* The first strip of a partition: there are as many of these as workers. Of
+ * partition = workers: the number of all strips. */
+uint32_t pool_worker_begin(const struct pool_job *job, unsigned int partition);
 
 /* Work through all stages. arg is the struct pool_worker. Returns the exit
  * status: 0, or 1 and the error in its slot. Waits for the others without a

@@ -3,7 +3,7 @@
  * precision, out to six sigma, in rows all over the picture.
  *
  * All write to memory that was there in the round before. The peers' threads
- * are there too: so ours are timed from the first band that a worker takes to
+ * are there too: so ours are timed from the first strip that a worker takes to
  * its last one, and the same with the start and the end of the workers stands
  * in a row of its own. That each new worker has to map both pictures counts. */
 #include "p13-shm-image/bench/contest.h"

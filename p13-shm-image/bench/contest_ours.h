@@ -22,7 +22,7 @@ struct contest_ours_request {
 struct contest_ours_answer {
 	int64_t ns; /* from the first fork to the last wait, or -1 */
 	double cpu_ms;
-	/* Each worker, from its first band to its last one. */
+	/* Each worker, from its first strip to its last one. */
 	int64_t busy_ns[CONTEST_OURS_WORKERS_MAX];
 };
 

@@ -25,9 +25,9 @@ void report_begin(struct report *report)
 {
 	const struct job *job = &report->arguments->job;
 
-	progress_start(
-		&report->progress,
-		(uint64_t)job->stages * pool_bands(job->picture->shape.height));
+	progress_start(&report->progress,
+		       (uint64_t)job->stages *
+			       pool_strips(job->picture->shape.height));
 }
 
 static void tell_head(struct report *report)
@@ -68,7 +68,7 @@ static void tell_death(struct report *report, const struct pool_event *event)
 			event->successor);
 	else
 		fprintf(report->to,
-			"[Master] Worker %u was %s between two bands: worker "
+			"[Master] Worker %u was %s between two strips: worker "
 			"%u goes on\n",
 			event->worker, buf, event->successor);
 }
@@ -79,7 +79,7 @@ void report_comparison(void *arg, const struct pool_event *event)
 
 	if (event->what == POOL_PROGRESS)
 		progress_update(&report->progress, event->done,
-				"bands again, by one worker to compare with");
+				"strips again, by one worker to compare with");
 }
 
 void report_event(void *arg, const struct pool_event *event)
@@ -92,7 +92,7 @@ void report_event(void *arg, const struct pool_event *event)
 	if (event->what == POOL_STARTED && event->worker == 1 && report->to)
 		tell_head(report);
 	if (event->what == POOL_PROGRESS)
-		progress_update(&report->progress, event->done, "bands");
+		progress_update(&report->progress, event->done, "strips");
 	else if (event->what == POOL_DIED)
 		tell_death(report, event);
 	else if (!report->to)

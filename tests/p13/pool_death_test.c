@@ -53,7 +53,7 @@ static void rows_of_a_stopped_worker_are_done_again(void **state)
 		assert_true(ground->stalls >= 1);
 		assert_int_equal(ground->stalls, ground->deaths);
 		/* While it was stopped, and in the end. */
-		assert_int_equal(ground->last_done, STAGES * pool_bands(ROWS));
+		assert_int_equal(ground->last_done, STAGES * pool_strips(ROWS));
 		assert_true(ground->least_done < ground->last_done);
 		assert_int_equal(ground->ends, 2);
 	}
@@ -84,7 +84,7 @@ static void rows_that_kill_everybody_are_given_up(void **state)
 	assert_int_equal(ground->deaths, POOL_DEATHS_MAX - 1);
 }
 
-/* Each band is too much for the first that comes to it. */
+/* Each strip is too much for the first that comes to it. */
 static void workers_that_die_everywhere_are_given_up(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
@@ -137,7 +137,7 @@ static void workers_die_of_sigterm_and_not_of_sigint(void **state)
 }
 
 /* What the worker leaves that dies between the two halves of put_down(). */
-static void band_that_was_done_but_not_counted_is_counted(void **state)
+static void strip_that_was_done_but_not_counted_is_counted(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
 	struct pool_job job = job_of(ground, 2, POOL_DYNAMIC);
@@ -150,20 +150,20 @@ static void band_that_was_done_but_not_counted_is_counted(void **state)
 	values[POOL_TALLY + 1] = 2;
 	set = sysv_sem_create(IPC_PRIVATE, POOL_SEMAPHORES, values, 0600);
 	assert_true(set >= 0);
-	ground->board.band[0][4] = 2 * 1 + 1;
-	ground->board.band[1][5] = 2 * 1 + 1;
-	ground->board.band[1][6] = 2 * 2 + 1; /* of another worker */
+	ground->board.strip[0][4] = 2 * 1 + 1;
+	ground->board.strip[1][5] = 2 * 1 + 1;
+	ground->board.strip[1][6] = 2 * 2 + 1; /* of another worker */
 	ground->board.slot[1].stage = 1;
 	assert_int_equal(pool_watch_settle(&job, set, 1, &loss), 0);
 	assert_false(loss.is_held);
 	assert_int_equal(semctl(set, POOL_GATE + 1, GETVAL), 9);
-	ground->board.band[1][7] = 2 * 1 + 1;
+	ground->board.strip[1][7] = 2 * 1 + 1;
 	assert_int_equal(pool_watch_settle(&job, set, 1, &loss), 0);
 	assert_int_equal(semctl(set, POOL_GATE, GETVAL), 1);
 	assert_int_equal(semctl(set, POOL_GATE + 1, GETVAL), 8);
 	/* The last stage may have been first. */
 	assert_int_equal(sysv_sem_op(set, POOL_TALLY + 1, 1, 0, TICK_NEVER), 0);
-	ground->board.band[0][5] = 2 * 1 + 1;
+	ground->board.strip[0][5] = 2 * 1 + 1;
 	ground->board.slot[1].stage = 0;
 	assert_int_equal(pool_watch_settle(&job, set, 1, &loss), 0);
 	assert_int_equal(semctl(set, POOL_GATE, GETVAL), 0);
@@ -182,7 +182,7 @@ int main(void)
 		CASE(worker_that_ends_before_its_work_is_an_error),
 		CASE(workers_die_of_sigterm_and_not_of_sigint),
 		cmocka_unit_test(stop_of_the_master_is_not_counted),
-		CASE(band_that_was_done_but_not_counted_is_counted),
+		CASE(strip_that_was_done_but_not_counted_is_counted),
 	};
 
 	return SUPPORT_MAIN(tests);

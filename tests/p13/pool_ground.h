@@ -29,7 +29,7 @@ struct ground {
 	atomic_uint kills;     /* still to come */
 	unsigned int kill_row; /* whoever comes to it dies */
 	bool kills_after;      /* its work, not before */
-	bool kills_once;       /* with kills_after: the first of each band */
+	bool kills_once;       /* with kills_after: the first of each strip */
 	unsigned int reach;    /* of the first stage, where there is a feed */
 	int feed_error;        /* after half of the rows */
 	bool is_last_apart;    /* it reads last_reach rows around, not all */

@@ -33,23 +33,23 @@ static void every_row_is_done_once_after_those_it_reads(void **state)
 	}
 }
 
-/* Whoever did a band is on the board. */
-static void static_schedule_leaves_each_worker_its_own_bands(void **state)
+/* Whoever did a strip is on the board. */
+static void static_schedule_leaves_each_worker_its_own_strips(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
 
 	for (int schedule = 0; schedule < 2; schedule++) {
 		struct pool_job job =
 			job_of(ground, 2, (enum pool_schedule)schedule);
-		uint32_t bands = pool_bands(ROWS), first = 0;
+		uint32_t strips = pool_strips(ROWS), first = 0;
 
 		memset(ground, 0, sizeof(*ground));
 		ground->waits = true;
 		assert_int_equal(pool_run(&job), 0);
-		for (uint32_t band = 0; band < bands; band++)
-			first += ground->board.band[0][band] == 2 * 1 + 1;
+		for (uint32_t strip = 0; strip < strips; strip++)
+			first += ground->board.strip[0][strip] == 2 * 1 + 1;
 		assert_int_equal(first, schedule == POOL_STATIC
-						? pool_worker_home(&job, 1)
+						? pool_worker_begin(&job, 1)
 						: 1);
 	}
 }
@@ -264,13 +264,13 @@ static void end_of_a_worker_is_news(void **state)
 	struct pool_worker worker = {.job = &job, .number = 1};
 	unsigned short values[POOL_SEMAPHORES] = {0};
 
-	values[POOL_FED] = (unsigned short)pool_bands(ROWS);
+	values[POOL_FED] = (unsigned short)pool_strips(ROWS);
 	for (int stage = 0; stage < STAGES; stage++)
 		values[POOL_GATE + stage] = values[POOL_FED];
 	assert_int_equal(pool_run(&job), 0); /* the head of the board */
 	assert_int_equal(ground->board.slot[1].stage, STAGES - 1);
 	for (int i = 0; i < 2; i++) {
-		memset(ground->board.band, 0, sizeof(ground->board.band));
+		memset(ground->board.strip, 0, sizeof(ground->board.strip));
 		worker.set = sysv_sem_create(IPC_PRIVATE, POOL_SEMAPHORES,
 					     values, 0600);
 		assert_true(worker.set >= 0);
@@ -283,18 +283,18 @@ static void end_of_a_worker_is_news(void **state)
 	}
 }
 
-static void bands_cover_all_rows_and_fit_the_board(void **state)
+static void strips_cover_all_rows_and_fit_the_board(void **state)
 {
 	static const uint32_t rows[] = {1,    2,      15,      16,       1023,
 					1024, 131072, 1000000, 268435456};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		uint64_t bands = pool_bands(rows[i]);
+		uint64_t strips = pool_strips(rows[i]);
 
-		assert_in_range(bands, 1, POOL_BANDS_MAX);
-		assert_true(bands * pool_band_rows(rows[i]) >= rows[i]);
-		assert_true((bands - 1) * pool_band_rows(rows[i]) < rows[i]);
+		assert_in_range(strips, 1, POOL_STRIPS_MAX);
+		assert_true(strips * pool_strip_rows(rows[i]) >= rows[i]);
+		assert_true((strips - 1) * pool_strip_rows(rows[i]) < rows[i]);
 	}
 }
 
@@ -302,7 +302,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(every_row_is_done_once_after_those_it_reads),
-		CASE(static_schedule_leaves_each_worker_its_own_bands),
+		CASE(static_schedule_leaves_each_worker_its_own_strips),
 		CASE(last_stage_begins_where_its_rows_are_done),
 		CASE(rows_are_not_read_before_they_are_there),
 		CASE(feed_that_fails_ends_the_run),
@@ -313,7 +313,7 @@ int main(void)
 		CASE(set_that_cannot_be_told_stays_and_is_noted),
 		CASE(board_of_another_version_is_not_worked_on),
 		CASE(end_of_a_worker_is_news),
-		cmocka_unit_test(bands_cover_all_rows_and_fit_the_board),
+		cmocka_unit_test(strips_cover_all_rows_and_fit_the_board),
 	};
 
 	return SUPPORT_MAIN(tests);

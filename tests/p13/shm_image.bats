@@ -547,14 +547,14 @@ is_waiting() {
 		--workers=1 --sigma=100 \
 		$(printf -- '--filter=blur %.0s' {1..10})" typescript
 	assert_success
-	assert_output --partial ' bands'
-	assert_output --partial ' bands again'
+	assert_output --partial ' strips'
+	assert_output --partial ' strips again'
 	# Whatever comes after it, the same or a line, erases it first.
-	refute_output --regexp $' bands[^\n\r]*(\r[^\033]|\n)'
-	assert_regex "${output##* bands}" $'^[^\n]*\r\033\\[K.*Total time'
+	refute_output --regexp $' strips[^\n\r]*(\r[^\033]|\n)'
+	assert_regex "${output##* strips}" $'^[^\n]*\r\033\\[K.*Total time'
 	# Nothing of it where standard error is no terminal.
 	run ./shm_image_filter large.ppm out.ppm --no-compare
-	refute_output --partial ' bands'
+	refute_output --partial ' strips'
 	assert_nothing_left
 }
 
