@@ -164,7 +164,7 @@ static int64_t cpu_ns(void)
 }
 
 /* One strip more. */
-static int64_t feed(void *arg)
+static int64_t load(void *arg)
 {
 	const struct context *context = arg;
 	struct job *job = context->job;
@@ -191,8 +191,8 @@ static void pass_on(void *arg, const struct pool_event *event)
 {
 	const struct pool_job *pool = ((const struct context *)arg)->pool;
 
-	if (pool->tell)
-		pool->tell(pool->arg, event);
+	if (pool->notify)
+		pool->notify(pool->arg, event);
 }
 
 int job_run(struct job *job, struct pool_job *pool)
@@ -205,11 +205,11 @@ int job_run(struct job *job, struct pool_job *pool)
 	own.rows = job->out.height;
 	own.stages = job->stages;
 	own.work = work;
-	own.feed = job->is_loading ? feed : NULL;
-	own.reach = filter_reach(&job->filter[0]);
+	own.load = job->is_loading ? load : NULL;
+	own.halo = filter_halo(&job->filter[0]);
 	own.is_last_apart = job->stages > job->filters;
-	own.last_reach = 1; /* a row above: see idat_encode() */
-	own.tell = pass_on;
+	own.last_halo = 1; /* a row above: see idat_encode() */
+	own.notify = pass_on;
 	own.arg = &context;
 	return pool_run(&own);
 }

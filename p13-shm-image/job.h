@@ -54,7 +54,7 @@ struct job {
 int job_init(struct job *job);
 void job_fini(struct job *job);
 
-/* Work it off with this pool, whose board, rows, stages, work and feed are set
+/* Work it off with this pool, whose board, rows, stages, work and load are set
  * here. May be repeated, without loading. As of pool_run(), or load_error. A
  * picture that keeps going is black where it is damaged, and load_error when
  * nothing of it is there. */

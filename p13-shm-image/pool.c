@@ -1,7 +1,7 @@
 /* pool.c - the master: it starts the workers, and watches them.
  *
  * How it hears of an end, even of a kill -9: a worker begins with a semop that
- * adds 1 to NEWS and takes it off again with SEM_UNDO. That comes to nothing
+ * adds 1 to EXITS and takes it off again with SEM_UNDO. That comes to nothing
  * until the kernel undoes the second half, at the exit.
  */
 #include "p13-shm-image/pool.h"
@@ -50,10 +50,10 @@ uint32_t pool_strips(uint32_t rows)
 	return (rows + height - 1) / height;
 }
 
-static void tell(const struct master *master, const struct pool_event *event)
+static void notify(const struct master *master, const struct pool_event *event)
 {
-	if (master->job->tell)
-		master->job->tell(master->job->arg, event);
+	if (master->job->notify)
+		master->job->notify(master->job->arg, event);
 }
 
 static uint32_t row_of(const struct master *master, uint32_t strip)
@@ -83,7 +83,7 @@ static int start_worker(struct master *master, unsigned int partition)
 	return 0;
 }
 
-/* Nobody finds that the others were quicker with all of the work. */
+/* So that no worker finds that others were quicker with all of the work. */
 static void reserve_first_strips(struct master *master)
 {
 	for (unsigned int i = 0; i < master->job->workers; i++) {
@@ -109,14 +109,14 @@ static int start_all(struct master *master)
 	return 0;
 }
 
-/* Who dies meanwhile is made good for afterwards. */
-static int feed_all(struct master *master)
+/* A worker that dies meanwhile is replaced afterwards. */
+static int load_all(struct master *master)
 {
 	const struct pool_job *job = master->job;
-	uint32_t fed = job->feed ? 0 : master->strips;
+	uint32_t loaded = job->load ? 0 : master->strips;
 
-	while (fed < master->strips) {
-		int64_t rows = job->feed(job->arg);
+	while (loaded < master->strips) {
+		int64_t rows = job->load(job->arg);
 		uint32_t strips;
 		int error;
 
@@ -125,13 +125,13 @@ static int feed_all(struct master *master)
 		strips = rows >= job->rows
 				 ? master->strips
 				 : (uint32_t)rows / pool_strip_rows(job->rows);
-		if (strips > fed) {
-			error = sysv_sem_op(master->set, POOL_FED,
-					    (short)(strips - fed), 0,
+		if (strips > loaded) {
+			error = sysv_sem_op(master->set, POOL_LOADED,
+					    (short)(strips - loaded), 0,
 					    tick_after(TICK_S));
 			if (error)
 				return error;
-			fed = strips;
+			loaded = strips;
 		}
 		if (job->is_stopped && job->is_stopped())
 			return -EINTR;
@@ -139,7 +139,7 @@ static int feed_all(struct master *master)
 	return 0;
 }
 
-static void tell_starts(struct master *master)
+static void notify_starts(struct master *master)
 {
 	for (unsigned int i = 0; i < master->job->workers; i++) {
 		struct pool_event event = {
@@ -151,12 +151,12 @@ static void tell_starts(struct master *master)
 				      pool_worker_begin(master->job, i + 1)),
 		};
 
-		tell(master, &event);
+		notify(master, &event);
 	}
 }
 
 /* Its strip is free again, and a new worker comes. */
-static int make_good(struct master *master, unsigned int worker, int status)
+static int redo(struct master *master, unsigned int worker, int status)
 {
 	struct pool_event event = {
 		.what = POOL_DIED,
@@ -182,7 +182,7 @@ static int make_good(struct master *master, unsigned int worker, int status)
 			&master->job->board->strip[loss.stage][loss.strip], 0,
 			memory_order_release);
 	}
-	tell(master, &event);
+	notify(master, &event);
 	return start_worker(master, master->partition[worker]);
 }
 
@@ -194,12 +194,12 @@ static int see_end(struct master *master, unsigned int worker, int status)
 	master->pid[worker] = 0;
 	master->running--;
 	if (WIFSIGNALED(status))
-		return make_good(master, worker, status);
+		return redo(master, worker, status);
 	if (status)
 		return slot->error ? slot->error : -EOWNERDEAD;
 	for (unsigned int stage = 0; stage < master->job->stages; stage++)
 		event.busy_ns += slot->busy_ns[stage];
-	tell(master, &event);
+	notify(master, &event);
 	return 0;
 }
 
@@ -227,7 +227,7 @@ static int reap(struct master *master)
 	return ended;
 }
 
-static void tell_progress(struct master *master)
+static void notify_progress(struct master *master)
 {
 	struct pool_event event = {
 		.what = POOL_PROGRESS,
@@ -236,13 +236,13 @@ static void tell_progress(struct master *master)
 
 	event.done = event.total;
 	for (unsigned int stage = 0; stage < master->job->stages; stage++) {
-		int left =
-			semctl(master->set, (int)(POOL_GATE + stage), GETVAL);
+		int left = semctl(master->set, (int)(POOL_BARRIER + stage),
+				  GETVAL);
 
 		if (left > 0)
 			event.done -= (uint32_t)left;
 	}
-	tell(master, &event);
+	notify(master, &event);
 }
 
 /* Killed, not left alone: once its rows are somebody else's it must not wake
@@ -270,19 +270,19 @@ static int kill_stalled(struct master *master)
 	return 0;
 }
 
-/* News come a moment before the process can be reaped: who is owed is looked
- * for again soon. */
+/* EXITS goes up a moment before the process can be reaped: while one is unreaped
+ * the master looks again soon. */
 static int watch(struct master *master)
 {
-	int owed = 0, n;
+	int unreaped = 0, n;
 
 	pool_watch_begin(&master->stall);
 	while (master->running > 0) {
 		n = sysv_sem_op(
-			master->set, POOL_NEWS, -1, 0,
-			tick_after(owed > 0 ? TICK_MS / 4 : 50 * TICK_MS));
+			master->set, POOL_EXITS, -1, 0,
+			tick_after(unreaped > 0 ? TICK_MS / 4 : 50 * TICK_MS));
 		if (n == 0)
-			owed++;
+			unreaped++;
 		else if (n != -ETIMEDOUT && n != -EINTR)
 			return n;
 		if (master->job->is_stopped && master->job->is_stopped())
@@ -290,11 +290,11 @@ static int watch(struct master *master)
 		n = reap(master);
 		if (n < 0)
 			return n;
-		owed = owed > n ? owed - n : 0;
+		unreaped = unreaped > n ? unreaped - n : 0;
 		n = kill_stalled(master);
 		if (n < 0)
 			return n;
-		tell_progress(master);
+		notify_progress(master);
 	}
 	return 0;
 }
@@ -312,13 +312,13 @@ static int make_set(struct master *master)
 {
 	unsigned short values[POOL_SEMAPHORES] = {0};
 	int semaphores =
-		POOL_TALLY + (int)master->job->workers + POOL_SPARES + 1;
+		POOL_COMPLETED + (int)master->job->workers + POOL_SPARES + 1;
 	int set;
 
-	if (!master->job->feed)
-		values[POOL_FED] = (unsigned short)master->strips;
+	if (!master->job->load)
+		values[POOL_LOADED] = (unsigned short)master->strips;
 	for (unsigned int stage = 0; stage < master->job->stages; stage++)
-		values[POOL_GATE + stage] = (unsigned short)master->strips;
+		values[POOL_BARRIER + stage] = (unsigned short)master->strips;
 	set = sysv_sem_create(IPC_PRIVATE, semaphores, values, 0600);
 	if (set < 0) /* of its reasons, -EINVAL is that there are too many */
 		return set == -EINVAL ? -ENOSPC : set;
@@ -357,9 +357,9 @@ int pool_run(const struct pool_job *job)
 	if (!error) {
 		error = start_all(master);
 		if (!error)
-			error = feed_all(master);
+			error = load_all(master);
 		if (!error) {
-			tell_starts(master);
+			notify_starts(master);
 			error = watch(master);
 		}
 		end_all(master);

@@ -19,12 +19,13 @@
 
 enum {
 	POOL_WORKERS_MAX = 256,
-	POOL_SPARES = 32, /* deaths that are made good for */
+	POOL_SPARES = 32, /* workers that replace dead ones */
 	POOL_SLOTS = POOL_WORKERS_MAX + POOL_SPARES,
 	POOL_STAGES_MAX = 12,
 	POOL_STRIPS_MAX = 2048,
 	POOL_DEATHS_MAX = 3, /* of workers at the same strip: it kills them */
-	POOL_STALL_S = 60,   /* who does not move for so long is killed */
+	POOL_STALL_S =
+		60, /* a worker that does not move for so long is killed */
 };
 
 enum pool_schedule {
@@ -37,10 +38,10 @@ struct pool_slot {
 	alignas(64) int64_t busy_ns[POOL_STAGES_MAX];
 	uint32_t strips;
 	int32_t error; /* of its work: 0 or -errno */
-	/* For whoever watches it: goes up at each step that it makes; and 1 +
-	 * the stage whose end it waits for, or 0; the stage of the strip that
+	/* For the master: goes up at each step that the worker makes; 1 + the
+	 * stage at whose barrier it waits, or 0; the stage of the strip that
 	 * it took last. */
-	_Atomic uint32_t moves, gate, stage;
+	_Atomic uint32_t moves, barrier, stage;
 };
 
 #define POOL_MAGIC UINT32_C(0x4c4f4f50) /* "POOL" */
@@ -56,7 +57,7 @@ struct pool_board {
 	_Atomic uint32_t strip[POOL_STAGES_MAX][POOL_STRIPS_MAX];
 };
 
-/* Nothing is told before all rows are there. */
+/* The master notifies of nothing before all rows are there. */
 enum pool_what { POOL_STARTED, POOL_DONE, POOL_DIED, POOL_PROGRESS };
 
 struct pool_event {
@@ -82,15 +83,15 @@ struct pool_job {
 	/* In the master: bring more rows of what the first stage reads. Returns
 	 * how many there are now, from the top, or -errno, which ends the run.
 	 * Called again until it is all of them. NULL: they are there. */
-	int64_t (*feed)(void *arg);
-	uint32_t reach; /* rows around its own that the first stage reads */
+	int64_t (*load)(void *arg);
+	uint32_t halo; /* rows around its strip that the first stage reads */
 	/* The last stage writes what no other reads. Then a strip of it need
 	 * not wait for all of the stage before, but for its own rows and
-	 * last_reach around them. */
+	 * last_halo around them. */
 	bool is_last_apart;
-	uint32_t last_reach;
+	uint32_t last_halo;
 	/* In the master, may be NULL. */
-	void (*tell)(void *arg, const struct pool_event *event);
+	void (*notify)(void *arg, const struct pool_event *event);
 	/* In the master: whether to stop; may be NULL. */
 	int (*is_stopped)(void);
 	/* In the master: the semaphore set, which a kill -9 would leave, is
@@ -107,7 +108,7 @@ uint32_t pool_strips(uint32_t rows);
 
 /* Run it to the end. A worker that is stopped or hangs, so that it is at one
  * strip for longer than stall_ns while the master runs, is killed, and then
- * made good for as one that died by itself. The caller's process is the
+ * replaced like one that died by itself. The caller's process is the
  * master; nothing is left of workers and semaphores, whatever is returned (a
  * master that is killed leaves the semaphores: see note_set). A set that
  * somebody removed, so that its id is another's by now, is not touched; where

@@ -2,11 +2,12 @@
  *
  * Between two instructions a worker may die. What it leaves is a strip marked as
  * taken (half made: to be made again), or one marked as done that its semaphore
- * does not know of yet. The tally tells: it moves in the same semop as the gate.
+ * does not know of yet. The worker's completion count tells: it moves in the
+ * same semop as the barrier.
  *
- * Each worker counts its moves. Time alone says nothing: who waits for others is
- * right not to move, and is told from one that was stopped on the way through by
- * the gate, which is open then. */
+ * Each worker counts its moves. Time alone says nothing: a worker that waits for
+ * others is right not to move. One that was stopped on the way through a barrier
+ * is told from it by the barrier, which is open then. */
 #include "p13-shm-image/pool_watch.h"
 
 #include <errno.h>
@@ -22,12 +23,12 @@ int pool_watch_settle(const struct pool_job *job, int set, unsigned int worker,
 		      struct pool_loss *loss)
 {
 	uint32_t strips = pool_strips(job->rows);
-	/* Relaxed: it ended before we were told. */
+	/* Relaxed: the worker ended before we heard of it. */
 	uint32_t last_stage = atomic_load_explicit(
 		&job->board->slot[worker].stage, memory_order_relaxed);
 	int done = 0, counted;
 
-	loss->is_held = 0;
+	loss->is_held = false;
 	for (unsigned int stage = 0; stage < job->stages; stage++) {
 		for (uint32_t strip = 0; strip < strips; strip++) {
 			uint32_t state = atomic_load_explicit(
@@ -35,18 +36,18 @@ int pool_watch_settle(const struct pool_job *job, int set, unsigned int worker,
 				memory_order_acquire);
 
 			if (state == 2 * worker)
-				*loss = (struct pool_loss){stage, strip, 1};
+				*loss = (struct pool_loss){stage, strip, true};
 			done += state == 2 * worker + 1;
 		}
 	}
-	counted = semctl(set, (int)(POOL_TALLY + worker), GETVAL);
+	counted = semctl(set, (int)(POOL_COMPLETED + worker), GETVAL);
 	if (counted < 0)
 		return -errno;
 	if (done == counted)
 		return 0;
 	/* One at most, and of the stage it came to last. */
-	return sysv_sem_op(set, (unsigned short)(POOL_GATE + last_stage), -1, 0,
-			   tick_after(TICK_S));
+	return sysv_sem_op(set, (unsigned short)(POOL_BARRIER + last_stage), -1,
+			   0, tick_after(TICK_S));
 }
 
 int64_t pool_watch_begin(struct pool_stall *stall)
@@ -64,9 +65,11 @@ int64_t pool_watch_look(struct pool_stall *stall, const struct pool_job *job,
 	/* Relaxed: nothing else is read because of them. */
 	uint32_t moves =
 		atomic_load_explicit(&slot->moves, memory_order_relaxed);
-	uint32_t gate = atomic_load_explicit(&slot->gate, memory_order_relaxed);
+	uint32_t barrier =
+		atomic_load_explicit(&slot->barrier, memory_order_relaxed);
 	int is_closed =
-		gate ? semctl(set, (int)(POOL_GATE + gate - 1), GETVAL) : 0;
+		barrier ? semctl(set, (int)(POOL_BARRIER + barrier - 1), GETVAL)
+			: 0;
 
 	if (is_closed < 0)
 		return -errno;

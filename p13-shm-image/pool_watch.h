@@ -1,18 +1,20 @@
-/* pool_watch.h - what a dead worker had in hand, and who lives and does not move:
- * stopped by a signal, or hung. For pool.c alone. */
+/* pool_watch.h - which strip a dead worker had, and which living worker does not
+ * move: stopped by a signal, or hung. For pool.c alone. */
 #ifndef UNIXIPC_P13_SHM_IMAGE_POOL_WATCH_H
 #define UNIXIPC_P13_SHM_IMAGE_POOL_WATCH_H
+
+#include <stdbool.h>
 
 #include "p13-shm-image/pool.h"
 
 struct pool_loss {
 	unsigned int stage;
 	uint32_t strip;
-	int is_held; /* whether it had one */
+	bool is_held; /* whether it had one */
 };
 
 /* Settle the accounts of a worker that has ended: a strip that it finished
- * without counting it is counted, and the one it had is told, and still
+ * without counting it is counted, and the one it had is returned, still
  * marked as taken. Returns 0 or -errno of semop(2). */
 int pool_watch_settle(const struct pool_job *job, int set, unsigned int worker,
 		      struct pool_loss *loss);
@@ -30,7 +32,7 @@ struct pool_stall {
 int64_t pool_watch_begin(struct pool_stall *stall);
 
 /* How long this worker has not moved, step_ns after the look before. To wait
- * at a gate that is not open yet is no standing still. Returns -errno of
+ * at a barrier that is not open yet is no standing still. Returns -errno of
  * semctl(2) when the set is gone. */
 int64_t pool_watch_look(struct pool_stall *stall, const struct pool_job *job,
 			int set, unsigned int worker, int64_t step_ns);

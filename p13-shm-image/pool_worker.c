@@ -1,9 +1,9 @@
 /* pool_worker.c - take a strip, do it, put it down, until there are no more.
  *
  * The invariant: the semaphore of a stage is the number of its strips that are
- * not done. A worker marks a strip as done first and counts it then, in one
- * semop with a tally of its own, so that after a kill -9 in between the master
- * can tell whether it was counted.
+ * not done: a barrier that opens at 0. A worker marks a strip as done first and counts it then, in one
+ * semop with a completion count of its own, so that after a kill -9 in between
+ * the master can tell whether it was counted.
  */
 #include "p13-shm-image/pool_worker.h"
 
@@ -29,7 +29,7 @@ static bool take(const struct pool_worker *worker, unsigned int stage,
 {
 	uint32_t state = 0;
 
-	/* Relaxed: what the strip needs was ordered by the gate before it, or
+	/* Relaxed: what the strip needs was ordered by the barrier before it, or
 	 * by is_ready(). */
 	return atomic_compare_exchange_strong_explicit(
 		       &worker->job->board->strip[stage][strip], &state,
@@ -60,13 +60,13 @@ static int64_t take_one(const struct pool_worker *worker, unsigned int stage)
 /* Whether what a strip of the last stage reads is done. */
 static bool is_ready(const struct pool_job *job, uint32_t strip)
 {
-	uint32_t height = pool_strip_rows(job->rows), reach = job->last_reach;
-	uint32_t around = (reach + height - 1) / height;
+	uint32_t height = pool_strip_rows(job->rows), halo = job->last_halo;
+	uint32_t around = (halo + height - 1) / height;
 	uint32_t last = pool_strips(job->rows) - 1;
 	uint32_t end = last - strip < around ? last : strip + around;
 
 	for (uint32_t i = strip < around ? 0 : strip - around; i <= end; i++) {
-		/* Pairs with the release in put_down(). */
+		/* Pairs with the release in complete(). */
 		uint32_t state = atomic_load_explicit(
 			&job->board->strip[job->stages - 2][i],
 			memory_order_acquire);
@@ -96,29 +96,30 @@ static int64_t take_ready(const struct pool_worker *worker)
 	return -1;
 }
 
-static void move(const struct pool_worker *worker, uint32_t gate)
+static void move(const struct pool_worker *worker, uint32_t barrier)
 {
 	struct pool_slot *slot = &worker->job->board->slot[worker->number];
 
 	/* Relaxed: pool_watch_look() compares them, and no more. */
-	atomic_store_explicit(&slot->gate, gate, memory_order_relaxed);
+	atomic_store_explicit(&slot->barrier, barrier, memory_order_relaxed);
 	atomic_fetch_add_explicit(&slot->moves, 1, memory_order_relaxed);
 }
 
 /* Done, and counted. */
-static int put_down(const struct pool_worker *worker, unsigned int stage,
+static int complete(const struct pool_worker *worker, unsigned int stage,
 		    uint32_t strip)
 {
 	struct pool_board *board = worker->job->board;
 	struct sembuf count[] = {
-		{.sem_num = (unsigned short)(POOL_GATE + stage), .sem_op = -1},
-		{.sem_num = (unsigned short)(POOL_TALLY + worker->number),
+		{.sem_num = (unsigned short)(POOL_BARRIER + stage),
+		 .sem_op = -1},
+		{.sem_num = (unsigned short)(POOL_COMPLETED + worker->number),
 		 .sem_op = 1},
 	};
 
 	/* Publishes the rows; pairs with the acquire in
 	 * pool_watch_settle() and is_ready(), and for the next stage with the
-	 * gate. */
+	 * barrier. */
 	atomic_store_explicit(&board->strip[stage][strip],
 			      2 * worker->number + 1, memory_order_release);
 	return semop(worker->set, count, 2) < 0 ? -errno : 0;
@@ -131,11 +132,11 @@ static int wait_for_rows(const struct pool_worker *worker, uint32_t end)
 	const struct pool_job *job = worker->job;
 	uint32_t height = pool_strip_rows(job->rows);
 	uint32_t last =
-		job->rows - end < job->reach ? job->rows : end + job->reach;
+		job->rows - end < job->halo ? job->rows : end + job->halo;
 	short strips = (short)((last + height - 1) / height);
 	struct sembuf look[] = {
-		{.sem_num = POOL_FED, .sem_op = (short)-strips},
-		{.sem_num = POOL_FED, .sem_op = strips},
+		{.sem_num = POOL_LOADED, .sem_op = (short)-strips},
+		{.sem_num = POOL_LOADED, .sem_op = strips},
 	};
 
 	while (semop(worker->set, look, 2) < 0)
@@ -165,7 +166,7 @@ static int do_strip(const struct pool_worker *worker, unsigned int stage,
 	error = job->work(job->arg, worker->number, stage, first, end);
 	slot->busy_ns[stage] += tick_now() - start;
 	slot->strips++;
-	return error ? error : put_down(worker, stage, strip);
+	return error ? error : complete(worker, stage, strip);
 }
 
 /* All strips of the stage that are to be had, and of the last one those that
@@ -187,15 +188,15 @@ static int do_stage(const struct pool_worker *worker, unsigned int stage)
 }
 
 /* Until all strips of the stage are done, by whomever. */
-static int pass_gate(const struct pool_worker *worker, unsigned int stage)
+static int pass_barrier(const struct pool_worker *worker, unsigned int stage)
 {
 	int error;
 
 	move(worker, stage + 1);
 	do
 		error = sysv_sem_op(worker->set,
-				    (unsigned short)(POOL_GATE + stage), 0, 0,
-				    TICK_NEVER); /* we die with the master */
+				    (unsigned short)(POOL_BARRIER + stage), 0,
+				    0, TICK_NEVER); /* we die with the master */
 	while (error == -EINTR);
 	move(worker, 0);
 	return error;
@@ -214,8 +215,8 @@ int pool_worker_run(void *arg)
 	const struct pool_worker *worker = arg;
 	const struct pool_job *job = worker->job;
 	struct sembuf announce[] = {
-		{.sem_num = POOL_NEWS, .sem_op = 1},
-		{.sem_num = POOL_NEWS, .sem_op = -1, .sem_flg = SEM_UNDO},
+		{.sem_num = POOL_EXITS, .sem_op = 1},
+		{.sem_num = POOL_EXITS, .sem_op = -1, .sem_flg = SEM_UNDO},
 	};
 	int error;
 
@@ -232,7 +233,7 @@ int pool_worker_run(void *arg)
 	for (unsigned int stage = 0; !error && stage < job->stages; stage++) {
 		error = do_stage(worker, stage);
 		if (!error && stage + 1 < job->stages)
-			error = pass_gate(worker, stage);
+			error = pass_barrier(worker, stage);
 	}
 	job->board->slot[worker->number].error = error;
 	return error != 0;

@@ -5,17 +5,17 @@
 
 #include "p13-shm-image/pool.h"
 
-/* The semaphores: NEWS goes up whenever a worker ends, FED is the number of
- * strips from the top that the first stage may read, GATE + stage counts
- * the strips of the stage that are not done, TALLY + worker those that the
+/* The semaphores: EXITS goes up whenever a worker ends, LOADED is the number of
+ * strips from the top that the first stage may read, BARRIER + stage counts
+ * the strips of the stage that are not done, COMPLETED + worker those that the
  * worker has counted. A set has no more of the last than there may be workers:
  * where kernel.sem allows 250 in a set, as databases want it, 203 have room. */
 enum {
-	POOL_NEWS,
-	POOL_FED,
-	POOL_GATE,
-	POOL_TALLY = POOL_GATE + POOL_STAGES_MAX,
-	POOL_SEMAPHORES = POOL_TALLY + POOL_SLOTS + 1,
+	POOL_EXITS,
+	POOL_LOADED,
+	POOL_BARRIER,
+	POOL_COMPLETED = POOL_BARRIER + POOL_STAGES_MAX,
+	POOL_SEMAPHORES = POOL_COMPLETED + POOL_SLOTS + 1,
 };
 
 struct pool_worker {

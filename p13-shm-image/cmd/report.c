@@ -88,7 +88,7 @@ void report_event(void *arg, const struct pool_event *event)
 
 	if (event->what != POOL_PROGRESS)
 		progress_clear(&report->progress);
-	/* What was read is whole, now that the first of them is told. */
+	/* What was read is whole when the first of these events comes. */
 	if (event->what == POOL_STARTED && event->worker == 1 && report->to)
 		tell_head(report);
 	if (event->what == POOL_PROGRESS)

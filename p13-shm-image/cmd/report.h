@@ -21,7 +21,7 @@ struct report {
 
 void report_begin(struct report *report);
 
-/* tell of a pool; arg is the report. */
+/* notify of a pool; arg is the report. */
 void report_event(void *arg, const struct pool_event *event);
 
 /* The same for the run that is there to compare with. */

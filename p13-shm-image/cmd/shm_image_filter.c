@@ -198,7 +198,7 @@ static void run(struct arguments *arguments, struct report *report)
 	int64_t start = tick_now();
 	int error;
 
-	arguments->pool.tell = report_event;
+	arguments->pool.notify = report_event;
 	arguments->pool.is_stopped = stop_signal;
 	arguments->pool.note_set = note_set;
 	arguments->pool.arg = report;
@@ -259,7 +259,7 @@ static void compare(struct arguments *arguments, struct report *report)
 	struct pool_job alone = {
 		.workers = 1,
 		.stall_ns = arguments->pool.stall_ns,
-		.tell = report_comparison,
+		.notify = report_comparison,
 		.is_stopped = stop_signal,
 		.note_set = note_set,
 		.arg = report,

@@ -142,7 +142,7 @@ static void invert(const struct filter *filter, const uint8_t *from,
 			to[i] = from[i];
 }
 
-uint32_t filter_reach(const struct filter *filter)
+uint32_t filter_halo(const struct filter *filter)
 {
 	if (filter->kind == FILTER_BLUR || filter->kind == FILTER_SHARPEN)
 		return (uint32_t)filter->blur.gauss.radius;

@@ -38,7 +38,7 @@ void filter_init(struct filter *filter, enum filter_kind kind,
 		 const struct image_shape *in, double sigma, int threshold);
 
 /* How many rows above and below a row it reads. */
-uint32_t filter_reach(const struct filter *filter);
+uint32_t filter_halo(const struct filter *filter);
 
 /* Make rows first … end - 1. Returns 0 or -ENOMEM. */
 int filter_rows(const struct filter *filter, const uint8_t *from, uint8_t *to,

@@ -59,7 +59,7 @@ static void rows_of_a_stopped_worker_are_done_again(void **state)
 	}
 }
 
-static void worker_that_is_stopped_at_a_gate_is_replaced(void **state)
+static void worker_that_is_stopped_at_a_barrier_is_replaced(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
 	struct pool_job job = job_of(ground, 2, POOL_STATIC);
@@ -80,7 +80,7 @@ static void rows_that_kill_everybody_are_given_up(void **state)
 
 	ground->kills = 1000;
 	assert_int_equal(pool_run(&job), -EOWNERDEAD);
-	/* The last is not told as made good for. */
+	/* The last is not replaced, and there is no event of it. */
 	assert_int_equal(ground->deaths, POOL_DEATHS_MAX - 1);
 }
 
@@ -136,7 +136,7 @@ static void workers_die_of_sigterm_and_not_of_sigint(void **state)
 	signal(SIGTERM, SIG_DFL);
 }
 
-/* What the worker leaves that dies between the two halves of put_down(). */
+/* What the worker leaves that dies between the two halves of complete(). */
 static void strip_that_was_done_but_not_counted_is_counted(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
@@ -145,9 +145,9 @@ static void strip_that_was_done_but_not_counted_is_counted(void **state)
 	struct pool_loss loss;
 	int set;
 
-	values[POOL_GATE] = 1;
-	values[POOL_GATE + 1] = 9;
-	values[POOL_TALLY + 1] = 2;
+	values[POOL_BARRIER] = 1;
+	values[POOL_BARRIER + 1] = 9;
+	values[POOL_COMPLETED + 1] = 2;
 	set = sysv_sem_create(IPC_PRIVATE, POOL_SEMAPHORES, values, 0600);
 	assert_true(set >= 0);
 	ground->board.strip[0][4] = 2 * 1 + 1;
@@ -156,18 +156,19 @@ static void strip_that_was_done_but_not_counted_is_counted(void **state)
 	ground->board.slot[1].stage = 1;
 	assert_int_equal(pool_watch_settle(&job, set, 1, &loss), 0);
 	assert_false(loss.is_held);
-	assert_int_equal(semctl(set, POOL_GATE + 1, GETVAL), 9);
+	assert_int_equal(semctl(set, POOL_BARRIER + 1, GETVAL), 9);
 	ground->board.strip[1][7] = 2 * 1 + 1;
 	assert_int_equal(pool_watch_settle(&job, set, 1, &loss), 0);
-	assert_int_equal(semctl(set, POOL_GATE, GETVAL), 1);
-	assert_int_equal(semctl(set, POOL_GATE + 1, GETVAL), 8);
+	assert_int_equal(semctl(set, POOL_BARRIER, GETVAL), 1);
+	assert_int_equal(semctl(set, POOL_BARRIER + 1, GETVAL), 8);
 	/* The last stage may have been first. */
-	assert_int_equal(sysv_sem_op(set, POOL_TALLY + 1, 1, 0, TICK_NEVER), 0);
+	assert_int_equal(sysv_sem_op(set, POOL_COMPLETED + 1, 1, 0, TICK_NEVER),
+			 0);
 	ground->board.strip[0][5] = 2 * 1 + 1;
 	ground->board.slot[1].stage = 0;
 	assert_int_equal(pool_watch_settle(&job, set, 1, &loss), 0);
-	assert_int_equal(semctl(set, POOL_GATE, GETVAL), 0);
-	assert_int_equal(semctl(set, POOL_GATE + 1, GETVAL), 8);
+	assert_int_equal(semctl(set, POOL_BARRIER, GETVAL), 0);
+	assert_int_equal(semctl(set, POOL_BARRIER + 1, GETVAL), 8);
 	assert_int_equal(semctl(set, 0, IPC_RMID), 0);
 }
 
@@ -176,7 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(rows_of_a_killed_worker_are_done_again),
 		CASE(rows_of_a_stopped_worker_are_done_again),
-		CASE(worker_that_is_stopped_at_a_gate_is_replaced),
+		CASE(worker_that_is_stopped_at_a_barrier_is_replaced),
 		CASE(rows_that_kill_everybody_are_given_up),
 		CASE(workers_that_die_everywhere_are_given_up),
 		CASE(worker_that_ends_before_its_work_is_an_error),

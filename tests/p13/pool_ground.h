@@ -1,4 +1,4 @@
-/* pool_ground.h - a job whose work counts rows, in a segment, and looks
+/* pool_ground.h - a run whose work counts rows, in a segment, and looks
  * whether the rows that it may read are there; and dies or stops where it is
  * told to. */
 #ifndef UNIXIPC_TESTS_P13_POOL_GROUND_H
@@ -25,20 +25,20 @@ struct ground {
 	struct pool_board board;
 	atomic_uint done[STAGES][ROWS];
 	atomic_uint early;     /* rows that began before their neighbours */
-	atomic_uint fed;       /* rows that are there, of a feed */
+	atomic_uint loaded;    /* rows that are there, of a load */
 	atomic_uint kills;     /* still to come */
 	unsigned int kill_row; /* whoever comes to it dies */
 	bool kills_after;      /* its work, not before */
 	bool kills_once;       /* with kills_after: the first of each strip */
-	unsigned int reach;    /* of the first stage, where there is a feed */
-	int feed_error;        /* after half of the rows */
-	bool is_last_apart;    /* it reads last_reach rows around, not all */
-	unsigned int last_reach;
+	unsigned int halo;     /* of the first stage, where there is a load */
+	int load_error;        /* after half of the rows */
+	bool is_last_apart;    /* it reads last_halo rows around, not all */
+	unsigned int last_halo;
 	bool went_along;    /* the last stage, before the one before it ended */
 	int signal;         /* instead of SIGKILL */
 	bool waits;         /* worker 1, until 2 waits for the stage to end */
 	int status;         /* a worker exits with that; 0: it does not */
-	atomic_int sleeper; /* to be stopped at the gate; 0: nobody */
+	atomic_int sleeper; /* to be stopped at the barrier; 0: nobody */
 	atomic_int sleeper_pid;
 	int error;
 	unsigned int deaths, stalls, starts, ends; /* events; of the master */
@@ -93,7 +93,7 @@ static inline bool wait_for_second(struct ground *ground)
 	int64_t deadline =
 		tick_after(support_is_valgrind() ? 100 * TICK_S : 20 * TICK_S);
 
-	while (atomic_load(&ground->board.slot[2].gate) != 1)
+	while (atomic_load(&ground->board.slot[2].barrier) != 1)
 		if (sched_yield() < 0 || tick_is_over(deadline))
 			return false;
 	return true;
@@ -117,9 +117,9 @@ static inline void look_before(struct ground *ground, unsigned int stage,
 	uint32_t begin = 0, stop = ROWS;
 
 	if (stage == STAGES - 1 && ground->is_last_apart) {
-		begin = first < ground->last_reach ? 0
-						   : first - ground->last_reach;
-		stop = end + ground->last_reach;
+		begin = first < ground->last_halo ? 0
+						  : first - ground->last_halo;
+		stop = end + ground->last_halo;
 	}
 	for (uint32_t row = begin; row < stop && row < ROWS; row++)
 		if (!atomic_load(&ground->done[stage - 1][row]))
@@ -137,9 +137,9 @@ static inline int work(void *arg, unsigned int worker, unsigned int stage,
 	(void)worker;
 	if (stage > 0)
 		look_before(ground, stage, first, end);
-	if (ground->reach && stage == 0 &&
-	    atomic_load(&ground->fed) <
-		    (end + ground->reach < ROWS ? end + ground->reach : ROWS))
+	if (ground->halo && stage == 0 &&
+	    atomic_load(&ground->loaded) <
+		    (end + ground->halo < ROWS ? end + ground->halo : ROWS))
 		atomic_fetch_add(&ground->early, 1);
 	if (ground->waits && stage == 0 && first == 0)
 		wait_for_second(ground);
@@ -159,7 +159,7 @@ static inline int work(void *arg, unsigned int worker, unsigned int stage,
 	return ground->error;
 }
 
-static inline void tell(void *arg, const struct pool_event *event)
+static inline void notify(void *arg, const struct pool_event *event)
 {
 	struct ground *ground = arg;
 
@@ -185,7 +185,7 @@ static inline struct pool_job job_of(struct ground *ground,
 		.workers = workers,
 		.schedule = schedule,
 		.work = work,
-		.tell = tell,
+		.notify = notify,
 		.arg = ground,
 	};
 }

@@ -64,7 +64,7 @@ static void last_stage_begins_where_its_rows_are_done(void **state)
 
 		memset(ground, 0, sizeof(*ground));
 		ground->is_last_apart = job.is_last_apart = true;
-		ground->last_reach = job.last_reach = 9 * (round / 2);
+		ground->last_halo = job.last_halo = 9 * (round / 2);
 		ground->kills = round >= 6;
 		ground->kill_row = 25 * (round - 6);
 		assert_int_equal(pool_run(&job), 0);
@@ -75,19 +75,19 @@ static void last_stage_begins_where_its_rows_are_done(void **state)
 }
 
 /* 30 rows more. A worker that does not wait has time to be caught. */
-static int64_t feed(void *arg)
+static int64_t load(void *arg)
 {
 	struct ground *ground = arg;
 	int64_t deadline = tick_after(200 * TICK_MS);
-	unsigned int fed = atomic_load(&ground->fed);
+	unsigned int loaded = atomic_load(&ground->loaded);
 
-	if (fed == 0)
+	if (loaded == 0)
 		while (!atomic_load(&ground->early) && !tick_is_over(deadline))
 			sched_yield();
-	if (fed > ROWS / 2 && ground->feed_error)
-		return ground->feed_error;
-	atomic_store(&ground->fed, fed + 30 < ROWS ? fed + 30 : ROWS);
-	return atomic_load(&ground->fed);
+	if (loaded > ROWS / 2 && ground->load_error)
+		return ground->load_error;
+	atomic_store(&ground->loaded, loaded + 30 < ROWS ? loaded + 30 : ROWS);
+	return atomic_load(&ground->loaded);
 }
 
 static void rows_are_not_read_before_they_are_there(void **state)
@@ -99,8 +99,8 @@ static void rows_are_not_read_before_they_are_there(void **state)
 			job_of(ground, 2, (enum pool_schedule)(round % 2));
 
 		memset(ground, 0, sizeof(*ground));
-		job.feed = feed;
-		job.reach = ground->reach = round < 2 ? 1 : 70;
+		job.load = load;
+		job.halo = ground->halo = round < 2 ? 1 : 70;
 		ground->kills = 1;
 		ground->kill_row = 60;
 		assert_int_equal(pool_run(&job), 0);
@@ -109,13 +109,13 @@ static void rows_are_not_read_before_they_are_there(void **state)
 	}
 }
 
-static void feed_that_fails_ends_the_run(void **state)
+static void load_that_fails_ends_the_run(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
 	struct pool_job job = job_of(ground, 3, POOL_DYNAMIC);
 
-	job.feed = feed;
-	ground->feed_error = -EBADMSG;
+	job.load = load;
+	ground->load_error = -EBADMSG;
 	assert_int_equal(pool_run(&job), -EBADMSG);
 	assert_int_equal(ground->starts, 0);
 }
@@ -126,19 +126,19 @@ static int yes(void)
 }
 
 /* No rows come, for as long as it is asked. */
-static int64_t feed_nothing(void *arg)
+static int64_t load_nothing(void *arg)
 {
 	struct ground *ground = arg;
 
-	return atomic_fetch_add(&ground->fed, 1) < 1000 ? 0 : -ENODATA;
+	return atomic_fetch_add(&ground->loaded, 1) < 1000 ? 0 : -ENODATA;
 }
 
-static void stop_ends_the_feeding(void **state)
+static void stop_ends_the_loading(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
 	struct pool_job job = job_of(ground, 2, POOL_DYNAMIC);
 
-	job.feed = feed_nothing;
+	job.load = load_nothing;
 	job.is_stopped = yes;
 	assert_int_equal(pool_run(&job), -EINTR);
 }
@@ -257,16 +257,16 @@ static void board_of_another_version_is_not_worked_on(void **state)
 }
 
 /* Whether it is done, or was killed. */
-static void end_of_a_worker_is_news(void **state)
+static void end_of_a_worker_is_counted(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
 	struct pool_job job = job_of(ground, 1, POOL_DYNAMIC);
 	struct pool_worker worker = {.job = &job, .number = 1};
 	unsigned short values[POOL_SEMAPHORES] = {0};
 
-	values[POOL_FED] = (unsigned short)pool_strips(ROWS);
+	values[POOL_LOADED] = (unsigned short)pool_strips(ROWS);
 	for (int stage = 0; stage < STAGES; stage++)
-		values[POOL_GATE + stage] = values[POOL_FED];
+		values[POOL_BARRIER + stage] = values[POOL_LOADED];
 	assert_int_equal(pool_run(&job), 0); /* the head of the board */
 	assert_int_equal(ground->board.slot[1].stage, STAGES - 1);
 	for (int i = 0; i < 2; i++) {
@@ -278,7 +278,7 @@ static void end_of_a_worker_is_news(void **state)
 		assert_int_equal(
 			support_child_status(pool_worker_run, &worker, 20000),
 			i ? 128 + SIGKILL : 0);
-		assert_int_equal(semctl(worker.set, POOL_NEWS, GETVAL), 1);
+		assert_int_equal(semctl(worker.set, POOL_EXITS, GETVAL), 1);
 		assert_int_equal(semctl(worker.set, 0, IPC_RMID), 0);
 	}
 }
@@ -305,14 +305,14 @@ int main(void)
 		CASE(static_schedule_leaves_each_worker_its_own_strips),
 		CASE(last_stage_begins_where_its_rows_are_done),
 		CASE(rows_are_not_read_before_they_are_there),
-		CASE(feed_that_fails_ends_the_run),
-		CASE(stop_ends_the_feeding),
+		CASE(load_that_fails_ends_the_run),
+		CASE(stop_ends_the_loading),
 		CASE(error_of_the_work_is_the_result),
 		CASE(stop_ends_all_workers),
 		CASE(set_that_has_our_id_and_is_not_ours_stays),
 		CASE(set_that_cannot_be_told_stays_and_is_noted),
 		CASE(board_of_another_version_is_not_worked_on),
-		CASE(end_of_a_worker_is_news),
+		CASE(end_of_a_worker_is_counted),
 		cmocka_unit_test(strips_cover_all_rows_and_fit_the_board),
 	};
 

@@ -33,12 +33,12 @@ static int enter(struct survivors_actor *self)
 }
 
 /* Slow, so that workers wait for the master when it dies. */
-static int64_t feed(void *arg)
+static int64_t load(void *arg)
 {
 	struct ground *ground = arg;
 
 	tick_sleep_until(tick_after(TICK_MS / 10));
-	return atomic_fetch_add(&ground->fed, PIECE) + PIECE;
+	return atomic_fetch_add(&ground->loaded, PIECE) + PIECE;
 }
 
 static int run(struct survivors_actor *self)
@@ -48,7 +48,7 @@ static int run(struct survivors_actor *self)
 	int error;
 
 	memset(ground, 0, sizeof(*ground));
-	job.feed = feed;
+	job.load = load;
 	error = pool_run(&job);
 	for (int i = 0; !error && i < STAGES * ROWS; i++)
 		if (atomic_load(&ground->done[i / ROWS][i % ROWS]) != 1)
