@@ -56,7 +56,7 @@ static void leave_out_extras(struct job *job)
 int job_init(struct job *job)
 {
 	size_t source, plane[2] = {0}, idat = 0, encoded = 0;
-	size_t end = sizeof(struct pool_board), bytes;
+	size_t end = sizeof(struct pool_scoreboard), bytes;
 	uint32_t rows = job->picture->shape.height, strips = pool_strips(rows);
 	uint8_t *base;
 	int error;
@@ -118,7 +118,7 @@ static int encode(const struct job *job, uint32_t first, uint32_t end)
 
 struct context {
 	struct job *job;
-	const struct pool_job *pool; /* the caller's */
+	const struct pool_options *pool; /* the caller's */
 };
 
 /* What the stage reads and writes, but for the rows around. */
@@ -189,16 +189,16 @@ static int64_t load(void *arg)
 
 static void pass_on(void *arg, const struct pool_event *event)
 {
-	const struct pool_job *pool = ((const struct context *)arg)->pool;
+	const struct pool_options *pool = ((const struct context *)arg)->pool;
 
 	if (pool->notify)
 		pool->notify(pool->arg, event);
 }
 
-int job_run(struct job *job, struct pool_job *pool)
+int job_run(struct job *job, struct pool_options *pool)
 {
 	struct context context = {.job = job, .pool = pool};
-	struct pool_job own = *pool;
+	struct pool_options own = *pool;
 
 	memset(job->board, 0, sizeof(*job->board));
 	own.board = job->board;

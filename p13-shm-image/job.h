@@ -1,7 +1,7 @@
 /* job.h - one picture through its filters: what lies where in the segment,
  * and which worker stage reads and writes which of it.
  *
- *	board | source | plane | plane (from two filters on) | IDAT chunks
+ *	scoreboard | source | plane | plane (from two filters on) | IDAT chunks
  *
  * The filters go from the source to a plane and then back and forth between
  * the two planes; the source stays, so that a run can be repeated. With PNG
@@ -38,7 +38,7 @@ struct job {
 	unsigned int stages;
 	size_t bytes; /* of the segment, also when it could not be had */
 	struct segment segment;
-	struct pool_board *board;
+	struct pool_scoreboard *board;
 	uint8_t *source, *plane[2], *encoded;
 	struct idat *idat;
 	size_t idat_room, head_bytes;
@@ -54,11 +54,11 @@ struct job {
 int job_init(struct job *job);
 void job_fini(struct job *job);
 
-/* Work it off with this pool, whose board, rows, stages, work and load are set
- * here. May be repeated, without loading. As of pool_run(), or load_error. A
- * picture that keeps going is black where it is damaged, and load_error when
- * nothing of it is there. */
-int job_run(struct job *job, struct pool_job *pool);
+/* Work it off with a pool of these options, of which scoreboard, rows, stages,
+ * work and load are set here. May be repeated, without loading. As of
+ * pool_run(), or load_error. A picture that keeps going is black where it is
+ * damaged, and load_error when nothing of it is there. */
+int job_run(struct job *job, struct pool_options *pool);
 
 /* Give back the pages of all but the source, so that another run begins like
  * the first: a page that was never touched costs about as much as blurring it.

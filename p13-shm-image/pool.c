@@ -22,7 +22,7 @@
 
 /* What the master knows. */
 struct master {
-	const struct pool_job *job;
+	const struct pool_options *options;
 	int set;
 	struct identity_object identity; /* of the set */
 	uint32_t strips;
@@ -52,21 +52,22 @@ uint32_t pool_strips(uint32_t rows)
 
 static void notify(const struct master *master, const struct pool_event *event)
 {
-	if (master->job->notify)
-		master->job->notify(master->job->arg, event);
+	if (master->options->notify)
+		master->options->notify(master->options->arg, event);
 }
 
 static uint32_t row_of(const struct master *master, uint32_t strip)
 {
-	uint64_t row = (uint64_t)strip * pool_strip_rows(master->job->rows);
+	uint64_t row = (uint64_t)strip * pool_strip_rows(master->options->rows);
 
-	return row < master->job->rows ? (uint32_t)row : master->job->rows;
+	return row < master->options->rows ? (uint32_t)row
+					   : master->options->rows;
 }
 
 static int start_worker(struct master *master, unsigned int partition)
 {
 	struct pool_worker worker = {
-		.job = master->job,
+		.options = master->options,
 		.set = master->set,
 		.number = master->started + 1,
 		.partition = partition,
@@ -86,13 +87,13 @@ static int start_worker(struct master *master, unsigned int partition)
 /* So that no worker finds that others were quicker with all of the work. */
 static void reserve_first_strips(struct master *master)
 {
-	for (unsigned int i = 0; i < master->job->workers; i++) {
-		uint32_t strip = pool_worker_begin(master->job, i);
+	for (unsigned int i = 0; i < master->options->workers; i++) {
+		uint32_t strip = pool_worker_begin(master->options, i);
 
 		/* Relaxed: they are not forked yet. */
-		if (strip < pool_worker_begin(master->job, i + 1))
+		if (strip < pool_worker_begin(master->options, i + 1))
 			atomic_store_explicit(
-				&master->job->board->strip[0][strip],
+				&master->options->board->strip[0][strip],
 				2 * (i + 1), memory_order_relaxed);
 	}
 }
@@ -100,7 +101,7 @@ static void reserve_first_strips(struct master *master)
 static int start_all(struct master *master)
 {
 	reserve_first_strips(master);
-	for (unsigned int i = 0; i < master->job->workers; i++) {
+	for (unsigned int i = 0; i < master->options->workers; i++) {
 		int error = start_worker(master, i);
 
 		if (error)
@@ -112,19 +113,20 @@ static int start_all(struct master *master)
 /* A worker that dies meanwhile is replaced afterwards. */
 static int load_all(struct master *master)
 {
-	const struct pool_job *job = master->job;
-	uint32_t loaded = job->load ? 0 : master->strips;
+	const struct pool_options *options = master->options;
+	uint32_t loaded = options->load ? 0 : master->strips;
 
 	while (loaded < master->strips) {
-		int64_t rows = job->load(job->arg);
+		int64_t rows = options->load(options->arg);
 		uint32_t strips;
 		int error;
 
 		if (rows < 0)
 			return (int)rows;
-		strips = rows >= job->rows
+		strips = rows >= options->rows
 				 ? master->strips
-				 : (uint32_t)rows / pool_strip_rows(job->rows);
+				 : (uint32_t)rows /
+					   pool_strip_rows(options->rows);
 		if (strips > loaded) {
 			error = sysv_sem_op(master->set, POOL_LOADED,
 					    (short)(strips - loaded), 0,
@@ -133,7 +135,7 @@ static int load_all(struct master *master)
 				return error;
 			loaded = strips;
 		}
-		if (job->is_stopped && job->is_stopped())
+		if (options->is_stopped && options->is_stopped())
 			return -EINTR;
 	}
 	return 0;
@@ -141,14 +143,14 @@ static int load_all(struct master *master)
 
 static void notify_starts(struct master *master)
 {
-	for (unsigned int i = 0; i < master->job->workers; i++) {
+	for (unsigned int i = 0; i < master->options->workers; i++) {
 		struct pool_event event = {
 			.what = POOL_STARTED,
 			.worker = i + 1,
 			.first = row_of(master,
-					pool_worker_begin(master->job, i)),
-			.end = row_of(master,
-				      pool_worker_begin(master->job, i + 1)),
+					pool_worker_begin(master->options, i)),
+			.end = row_of(master, pool_worker_begin(master->options,
+								i + 1)),
 		};
 
 		notify(master, &event);
@@ -168,10 +170,10 @@ static int redo(struct master *master, unsigned int worker, int status)
 	struct pool_loss loss;
 	int error;
 
-	error = pool_watch_settle(master->job, master->set, worker, &loss);
+	error = pool_watch_settle(master->options, master->set, worker, &loss);
 	if (error)
 		return error;
-	if (master->started == master->job->workers + POOL_SPARES)
+	if (master->started == master->options->workers + POOL_SPARES)
 		return -EOWNERDEAD;
 	if (loss.is_held) {
 		if (++master->deaths[loss.stage][loss.strip] == POOL_DEATHS_MAX)
@@ -179,8 +181,8 @@ static int redo(struct master *master, unsigned int worker, int status)
 		event.first = row_of(master, loss.strip);
 		event.end = row_of(master, loss.strip + 1);
 		atomic_store_explicit(
-			&master->job->board->strip[loss.stage][loss.strip], 0,
-			memory_order_release);
+			&master->options->board->strip[loss.stage][loss.strip],
+			0, memory_order_release);
 	}
 	notify(master, &event);
 	return start_worker(master, master->partition[worker]);
@@ -188,7 +190,7 @@ static int redo(struct master *master, unsigned int worker, int status)
 
 static int see_end(struct master *master, unsigned int worker, int status)
 {
-	const struct pool_slot *slot = &master->job->board->slot[worker];
+	const struct pool_slot *slot = &master->options->board->slot[worker];
 	struct pool_event event = {.what = POOL_DONE, .worker = worker};
 
 	master->pid[worker] = 0;
@@ -197,7 +199,7 @@ static int see_end(struct master *master, unsigned int worker, int status)
 		return redo(master, worker, status);
 	if (status)
 		return slot->error ? slot->error : -EOWNERDEAD;
-	for (unsigned int stage = 0; stage < master->job->stages; stage++)
+	for (unsigned int stage = 0; stage < master->options->stages; stage++)
 		event.busy_ns += slot->busy_ns[stage];
 	notify(master, &event);
 	return 0;
@@ -231,11 +233,11 @@ static void notify_progress(struct master *master)
 {
 	struct pool_event event = {
 		.what = POOL_PROGRESS,
-		.total = master->strips * master->job->stages,
+		.total = master->strips * master->options->stages,
 	};
 
 	event.done = event.total;
-	for (unsigned int stage = 0; stage < master->job->stages; stage++) {
+	for (unsigned int stage = 0; stage < master->options->stages; stage++) {
 		int left = semctl(master->set, (int)(POOL_BARRIER + stage),
 				  GETVAL);
 
@@ -250,15 +252,15 @@ static void notify_progress(struct master *master)
 static int kill_stalled(struct master *master)
 {
 	int64_t step = pool_watch_begin(&master->stall);
-	int64_t most = master->job->stall_ns ? master->job->stall_ns
-					     : POOL_STALL_S * TICK_S;
+	int64_t most = master->options->stall_ns ? master->options->stall_ns
+						 : POOL_STALL_S * TICK_S;
 
 	for (unsigned int i = 1; i <= master->started; i++) {
 		int64_t still;
 
 		if (!master->pid[i] || master->is_stalled[i])
 			continue;
-		still = pool_watch_look(&master->stall, master->job,
+		still = pool_watch_look(&master->stall, master->options,
 					master->set, i, step);
 		if (still < 0)
 			return (int)still;
@@ -285,7 +287,8 @@ static int watch(struct master *master)
 			unreaped++;
 		else if (n != -ETIMEDOUT && n != -EINTR)
 			return n;
-		if (master->job->is_stopped && master->job->is_stopped())
+		if (master->options->is_stopped &&
+		    master->options->is_stopped())
 			return -EINTR;
 		n = reap(master);
 		if (n < 0)
@@ -311,13 +314,13 @@ static void end_all(struct master *master)
 static int make_set(struct master *master)
 {
 	unsigned short values[POOL_SEMAPHORES] = {0};
-	int semaphores =
-		POOL_COMPLETED + (int)master->job->workers + POOL_SPARES + 1;
+	int semaphores = POOL_COMPLETED + (int)master->options->workers +
+			 POOL_SPARES + 1;
 	int set;
 
-	if (!master->job->load)
+	if (!master->options->load)
 		values[POOL_LOADED] = (unsigned short)master->strips;
-	for (unsigned int stage = 0; stage < master->job->stages; stage++)
+	for (unsigned int stage = 0; stage < master->options->stages; stage++)
 		values[POOL_BARRIER + stage] = (unsigned short)master->strips;
 	set = sysv_sem_create(IPC_PRIVATE, semaphores, values, 0600);
 	if (set < 0) /* of its reasons, -EINVAL is that there are too many */
@@ -326,8 +329,8 @@ static int make_set(struct master *master)
 	/* Not marked for removal like the segment: semaphores know no such
 	 * thing. So a kill -9 leaves it, and nobody removes it by its number,
 	 * which may be another's by then. */
-	if (master->job->note_set)
-		master->job->note_set(set, true);
+	if (master->options->note_set)
+		master->options->note_set(set, true);
 	identity_of_sysv(IDENTITY_SYSV_SEM, set, &master->identity);
 	return 0;
 }
@@ -337,22 +340,22 @@ static void remove_set(const struct master *master)
 {
 	int error = sysv_sem_remove(master->set, &master->identity);
 
-	if ((!error || error == -ESTALE) && master->job->note_set)
-		master->job->note_set(master->set, false);
+	if ((!error || error == -ESTALE) && master->options->note_set)
+		master->options->note_set(master->set, false);
 }
 
-int pool_run(const struct pool_job *job)
+int pool_run(const struct pool_options *options)
 {
 	struct master *master = calloc(1, sizeof(*master));
 	int error;
 
 	if (!master)
 		return -ENOMEM;
-	master->job = job;
-	master->strips = pool_strips(job->rows);
-	job->board->magic = POOL_MAGIC;
-	job->board->version = POOL_VERSION;
-	job->board->bytes = sizeof(*job->board);
+	master->options = options;
+	master->strips = pool_strips(options->rows);
+	options->board->magic = POOL_MAGIC;
+	options->board->version = POOL_VERSION;
+	options->board->bytes = sizeof(*options->board);
 	error = make_set(master);
 	if (!error) {
 		error = start_all(master);

@@ -5,8 +5,9 @@
  * is narrower, and a band is a channel to many), and no strip is ever in two
  * hands. A stage begins when all strips of the one before are done, so that
  * work may read the neighbouring rows of those and write over what those read.
- * Strips, counts and times lie in a board in shared memory; who waits for what
- * is a System V semaphore set (UNP2 11).
+ * Strips, counts and times lie in a scoreboard in shared memory, with a slot
+ * for each worker, as a web server has one; a System V semaphore set says what
+ * workers wait for (UNP2 11).
  */
 #ifndef UNIXIPC_P13_SHM_IMAGE_POOL_H
 #define UNIXIPC_P13_SHM_IMAGE_POOL_H
@@ -48,9 +49,9 @@ struct pool_slot {
 #define POOL_VERSION UINT32_C(1)
 
 /* A strip is 0 (free), 2w (worker w has it) or 2w+1 (w has done it). All
- * zeros is a new board; pool_run() writes the head, and a worker that finds
+ * zeros is a new scoreboard; pool_run() writes the head, and a worker that finds
  * another does nothing. */
-struct pool_board {
+struct pool_scoreboard {
 	uint32_t magic, version;
 	uint64_t bytes; /* of all of it */
 	struct pool_slot slot[POOL_SLOTS + 1];
@@ -72,8 +73,8 @@ struct pool_event {
 	uint32_t done, total;   /* strips of all stages */
 };
 
-struct pool_job {
-	struct pool_board *board; /* shared, zeros */
+struct pool_options {
+	struct pool_scoreboard *board; /* shared, zeros */
 	uint32_t rows;
 	unsigned int stages, workers;
 	enum pool_schedule schedule;
@@ -117,6 +118,6 @@ uint32_t pool_strips(uint32_t rows);
  * -EOWNERDEAD (workers die again and again), -ENOSPC (no semaphores, or not so
  * many in a set: see kernel.sem), an error of work, or -errno of fork and
  * waitpid: SIGCHLD must not be ignored. */
-int pool_run(const struct pool_job *job);
+int pool_run(const struct pool_options *options);
 
 #endif

@@ -1,4 +1,4 @@
-/* pool_watch.c - what workers leave on the board, read by the master.
+/* pool_watch.c - what workers leave on the scoreboard, read by the master.
  *
  * Between two instructions a worker may die. What it leaves is a strip marked as
  * taken (half made: to be made again), or one marked as done that its semaphore
@@ -19,20 +19,20 @@
 
 enum { STEP_MAX_MS = 250 };
 
-int pool_watch_settle(const struct pool_job *job, int set, unsigned int worker,
-		      struct pool_loss *loss)
+int pool_watch_settle(const struct pool_options *options, int set,
+		      unsigned int worker, struct pool_loss *loss)
 {
-	uint32_t strips = pool_strips(job->rows);
+	uint32_t strips = pool_strips(options->rows);
 	/* Relaxed: the worker ended before we heard of it. */
 	uint32_t last_stage = atomic_load_explicit(
-		&job->board->slot[worker].stage, memory_order_relaxed);
+		&options->board->slot[worker].stage, memory_order_relaxed);
 	int done = 0, counted;
 
 	loss->is_held = false;
-	for (unsigned int stage = 0; stage < job->stages; stage++) {
+	for (unsigned int stage = 0; stage < options->stages; stage++) {
 		for (uint32_t strip = 0; strip < strips; strip++) {
 			uint32_t state = atomic_load_explicit(
-				&job->board->strip[stage][strip],
+				&options->board->strip[stage][strip],
 				memory_order_acquire);
 
 			if (state == 2 * worker)
@@ -58,10 +58,11 @@ int64_t pool_watch_begin(struct pool_stall *stall)
 	return step < STEP_MAX_MS * TICK_MS ? step : STEP_MAX_MS * TICK_MS;
 }
 
-int64_t pool_watch_look(struct pool_stall *stall, const struct pool_job *job,
-			int set, unsigned int worker, int64_t step_ns)
+int64_t pool_watch_look(struct pool_stall *stall,
+			const struct pool_options *options, int set,
+			unsigned int worker, int64_t step_ns)
 {
-	const struct pool_slot *slot = &job->board->slot[worker];
+	const struct pool_slot *slot = &options->board->slot[worker];
 	/* Relaxed: nothing else is read because of them. */
 	uint32_t moves =
 		atomic_load_explicit(&slot->moves, memory_order_relaxed);

@@ -16,8 +16,8 @@ struct pool_loss {
 /* Settle the accounts of a worker that has ended: a strip that it finished
  * without counting it is counted, and the one it had is returned, still
  * marked as taken. Returns 0 or -errno of semop(2). */
-int pool_watch_settle(const struct pool_job *job, int set, unsigned int worker,
-		      struct pool_loss *loss);
+int pool_watch_settle(const struct pool_options *options, int set,
+		      unsigned int worker, struct pool_loss *loss);
 
 /* Zeros at first. */
 struct pool_stall {
@@ -34,7 +34,8 @@ int64_t pool_watch_begin(struct pool_stall *stall);
 /* How long this worker has not moved, step_ns after the look before. To wait
  * at a barrier that is not open yet is no standing still. Returns -errno of
  * semctl(2) when the set is gone. */
-int64_t pool_watch_look(struct pool_stall *stall, const struct pool_job *job,
-			int set, unsigned int worker, int64_t step_ns);
+int64_t pool_watch_look(struct pool_stall *stall,
+			const struct pool_options *options, int set,
+			unsigned int worker, int64_t step_ns);
 
 #endif

@@ -17,10 +17,11 @@
 #include "lib/sysv.h"
 #include "lib/tick.h"
 
-uint32_t pool_worker_begin(const struct pool_job *job, unsigned int partition)
+uint32_t pool_worker_begin(const struct pool_options *options,
+			   unsigned int partition)
 {
-	return (uint32_t)((uint64_t)pool_strips(job->rows) * partition /
-			  job->workers);
+	return (uint32_t)((uint64_t)pool_strips(options->rows) * partition /
+			  options->workers);
 }
 
 /* Whether the strip is ours; the first one may be so from the start. */
@@ -32,7 +33,7 @@ static bool take(const struct pool_worker *worker, unsigned int stage,
 	/* Relaxed: what the strip needs was ordered by the barrier before it, or
 	 * by is_ready(). */
 	return atomic_compare_exchange_strong_explicit(
-		       &worker->job->board->strip[stage][strip], &state,
+		       &worker->options->board->strip[stage][strip], &state,
 		       2 * worker->number, memory_order_relaxed,
 		       memory_order_relaxed) ||
 	       state == 2 * worker->number;
@@ -41,34 +42,35 @@ static bool take(const struct pool_worker *worker, unsigned int stage,
 /* A strip that is now ours, or -1. */
 static int64_t take_one(const struct pool_worker *worker, unsigned int stage)
 {
-	const struct pool_job *job = worker->job;
-	uint32_t begin = pool_worker_begin(job, worker->partition);
-	uint32_t end = pool_worker_begin(job, worker->partition + 1);
+	const struct pool_options *options = worker->options;
+	uint32_t begin = pool_worker_begin(options, worker->partition);
+	uint32_t end = pool_worker_begin(options, worker->partition + 1);
 
 	for (uint32_t strip = begin; strip < end; strip++)
 		if (take(worker, stage, strip))
 			return strip;
-	if (job->schedule == POOL_STATIC)
+	if (options->schedule == POOL_STATIC)
 		return -1;
 	/* Steal from the end: there the others come to last. */
-	for (uint32_t strip = pool_strips(job->rows); strip > 0; strip--)
+	for (uint32_t strip = pool_strips(options->rows); strip > 0; strip--)
 		if (take(worker, stage, strip - 1))
 			return strip - 1;
 	return -1;
 }
 
 /* Whether what a strip of the last stage reads is done. */
-static bool is_ready(const struct pool_job *job, uint32_t strip)
+static bool is_ready(const struct pool_options *options, uint32_t strip)
 {
-	uint32_t height = pool_strip_rows(job->rows), halo = job->last_halo;
+	uint32_t height = pool_strip_rows(options->rows),
+		 halo = options->last_halo;
 	uint32_t around = (halo + height - 1) / height;
-	uint32_t last = pool_strips(job->rows) - 1;
+	uint32_t last = pool_strips(options->rows) - 1;
 	uint32_t end = last - strip < around ? last : strip + around;
 
 	for (uint32_t i = strip < around ? 0 : strip - around; i <= end; i++) {
 		/* Pairs with the release in complete(). */
 		uint32_t state = atomic_load_explicit(
-			&job->board->strip[job->stages - 2][i],
+			&options->board->strip[options->stages - 2][i],
 			memory_order_acquire);
 
 		if (state % 2 == 0)
@@ -81,24 +83,26 @@ static bool is_ready(const struct pool_job *job, uint32_t strip)
  * or -1. */
 static int64_t take_ready(const struct pool_worker *worker)
 {
-	const struct pool_job *job = worker->job;
-	bool is_own = job->schedule == POOL_STATIC;
-	uint32_t begin = is_own ? pool_worker_begin(job, worker->partition) : 0;
-	uint32_t end = is_own ? pool_worker_begin(job, worker->partition + 1)
-			      : pool_strips(job->rows);
-	unsigned int stage = job->stages - 1;
+	const struct pool_options *options = worker->options;
+	bool is_own = options->schedule == POOL_STATIC;
+	uint32_t begin =
+		is_own ? pool_worker_begin(options, worker->partition) : 0;
+	uint32_t end =
+		is_own ? pool_worker_begin(options, worker->partition + 1)
+		       : pool_strips(options->rows);
+	unsigned int stage = options->stages - 1;
 
 	for (uint32_t strip = begin; strip < end; strip++)
-		if (atomic_load_explicit(&job->board->strip[stage][strip],
+		if (atomic_load_explicit(&options->board->strip[stage][strip],
 					 memory_order_relaxed) == 0 &&
-		    is_ready(job, strip) && take(worker, stage, strip))
+		    is_ready(options, strip) && take(worker, stage, strip))
 			return strip;
 	return -1;
 }
 
 static void move(const struct pool_worker *worker, uint32_t barrier)
 {
-	struct pool_slot *slot = &worker->job->board->slot[worker->number];
+	struct pool_slot *slot = &worker->options->board->slot[worker->number];
 
 	/* Relaxed: pool_watch_look() compares them, and no more. */
 	atomic_store_explicit(&slot->barrier, barrier, memory_order_relaxed);
@@ -109,7 +113,7 @@ static void move(const struct pool_worker *worker, uint32_t barrier)
 static int complete(const struct pool_worker *worker, unsigned int stage,
 		    uint32_t strip)
 {
-	struct pool_board *board = worker->job->board;
+	struct pool_scoreboard *board = worker->options->board;
 	struct sembuf count[] = {
 		{.sem_num = (unsigned short)(POOL_BARRIER + stage),
 		 .sem_op = -1},
@@ -129,10 +133,11 @@ static int complete(const struct pool_worker *worker, unsigned int stage,
  * counted off and on again in one semop, which waits until they can be. */
 static int wait_for_rows(const struct pool_worker *worker, uint32_t end)
 {
-	const struct pool_job *job = worker->job;
-	uint32_t height = pool_strip_rows(job->rows);
-	uint32_t last =
-		job->rows - end < job->halo ? job->rows : end + job->halo;
+	const struct pool_options *options = worker->options;
+	uint32_t height = pool_strip_rows(options->rows);
+	uint32_t last = options->rows - end < options->halo
+				? options->rows
+				: end + options->halo;
 	short strips = (short)((last + height - 1) / height);
 	struct sembuf look[] = {
 		{.sem_num = POOL_LOADED, .sem_op = (short)-strips},
@@ -148,11 +153,12 @@ static int wait_for_rows(const struct pool_worker *worker, uint32_t end)
 static int do_strip(const struct pool_worker *worker, unsigned int stage,
 		    uint32_t strip)
 {
-	const struct pool_job *job = worker->job;
-	struct pool_slot *slot = &job->board->slot[worker->number];
-	uint32_t height = pool_strip_rows(job->rows);
+	const struct pool_options *options = worker->options;
+	struct pool_slot *slot = &options->board->slot[worker->number];
+	uint32_t height = pool_strip_rows(options->rows);
 	uint32_t first = strip * height;
-	uint32_t end = job->rows - first < height ? job->rows : first + height;
+	uint32_t end =
+		options->rows - first < height ? options->rows : first + height;
 	int64_t start;
 	int error;
 
@@ -163,7 +169,7 @@ static int do_strip(const struct pool_worker *worker, unsigned int stage,
 		return error;
 	move(worker, 0);
 	start = tick_now();
-	error = job->work(job->arg, worker->number, stage, first, end);
+	error = options->work(options->arg, worker->number, stage, first, end);
 	slot->busy_ns[stage] += tick_now() - start;
 	slot->strips++;
 	return error ? error : complete(worker, stage, strip);
@@ -173,8 +179,9 @@ static int do_strip(const struct pool_worker *worker, unsigned int stage,
  * become ready meanwhile: soonest, while their rows are in the cache. */
 static int do_stage(const struct pool_worker *worker, unsigned int stage)
 {
-	const struct pool_job *job = worker->job;
-	bool is_last_next = job->is_last_apart && stage + 2 == job->stages;
+	const struct pool_options *options = worker->options;
+	bool is_last_next =
+		options->is_last_apart && stage + 2 == options->stages;
 	int64_t strip;
 	int error = 0;
 
@@ -202,7 +209,7 @@ static int pass_barrier(const struct pool_worker *worker, unsigned int stage)
 	return error;
 }
 
-static int check_board(const struct pool_board *board)
+static int check_scoreboard(const struct pool_scoreboard *board)
 {
 	return board->magic == POOL_MAGIC && board->version == POOL_VERSION &&
 			       board->bytes == sizeof(*board)
@@ -213,7 +220,7 @@ static int check_board(const struct pool_board *board)
 int pool_worker_run(void *arg)
 {
 	const struct pool_worker *worker = arg;
-	const struct pool_job *job = worker->job;
+	const struct pool_options *options = worker->options;
 	struct sembuf announce[] = {
 		{.sem_num = POOL_EXITS, .sem_op = 1},
 		{.sem_num = POOL_EXITS, .sem_op = -1, .sem_flg = SEM_UNDO},
@@ -227,14 +234,15 @@ int pool_worker_run(void *arg)
 	 * back to the system, and touched for the first time again. */
 	mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, INT_MAX);
-	error = check_board(job->board);
+	error = check_scoreboard(options->board);
 	if (!error && semop(worker->set, announce, 2) < 0)
 		error = -errno;
-	for (unsigned int stage = 0; !error && stage < job->stages; stage++) {
+	for (unsigned int stage = 0; !error && stage < options->stages;
+	     stage++) {
 		error = do_stage(worker, stage);
-		if (!error && stage + 1 < job->stages)
+		if (!error && stage + 1 < options->stages)
 			error = pass_barrier(worker, stage);
 	}
-	job->board->slot[worker->number].error = error;
+	options->board->slot[worker->number].error = error;
 	return error != 0;
 }

@@ -19,7 +19,7 @@ enum {
 };
 
 struct pool_worker {
-	const struct pool_job *job;
+	const struct pool_options *options;
 	int set;
 	unsigned int number;
 	unsigned int partition; /* whose strips it takes first, from 0 */
@@ -27,7 +27,8 @@ struct pool_worker {
 
 /* The first strip of a partition: there are as many of these as workers. Of
  * partition = workers: the number of all strips. */
-uint32_t pool_worker_begin(const struct pool_job *job, unsigned int partition);
+uint32_t pool_worker_begin(const struct pool_options *options,
+			   unsigned int partition);
 
 /* Work through all stages. arg is the struct pool_worker. Returns the exit
  * status: 0, or 1 and the error in its slot. Waits for the others without a

@@ -60,7 +60,7 @@ static void load(uint32_t size)
 static struct contest_ours_answer blur(
 	const struct contest_ours_request *request)
 {
-	struct pool_job pool = {.workers = request->workers};
+	struct pool_options pool = {.workers = request->workers};
 	struct contest_ours_answer answer = {0};
 	double cpu_ms = cpu_now_ms();
 	int64_t start = tick_now();

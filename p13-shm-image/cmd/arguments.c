@@ -141,7 +141,7 @@ static int parse(struct arguments *a, arguments_parser *parser, int argc,
 	static const char *const schedules[] = {"dynamic", "static", NULL};
 	static const char *const formats[] = {"png", "pnm", "pam", NULL};
 	struct job *job = &a->job;
-	struct pool_job *pool = &a->pool;
+	struct pool_options *pool = &a->pool;
 	const struct cli_option options[] = {
 		CLI_CALL("filter", 'f', "NAME", add_filter, a,
 			 "blur (default), sharpen, edge, grayscale, invert or "
@@ -194,7 +194,7 @@ static int parse(struct arguments *a, arguments_parser *parser, int argc,
 int arguments_parse(struct arguments *arguments, arguments_parser *parser,
 		    int argc, char **argv)
 {
-	struct pool_job *pool = &arguments->pool;
+	struct pool_options *pool = &arguments->pool;
 	int n;
 
 	*arguments = (struct arguments){

@@ -12,7 +12,7 @@ struct arguments {
 	struct job job;
 	double sigma; /* of filters that have none of their own */
 	int threshold;
-	struct pool_job pool;
+	struct pool_options pool;
 	uint64_t max_pixels;
 	bool has_workers;   /* or they are as many as by default, or less */
 	int format;         /* enum job_format; -1: as the input */

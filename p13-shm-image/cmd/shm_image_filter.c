@@ -256,7 +256,7 @@ static void write_output(struct arguments *arguments, struct report *report)
  * has no second one, counts with the processor time that it took. */
 static void compare(struct arguments *arguments, struct report *report)
 {
-	struct pool_job alone = {
+	struct pool_options alone = {
 		.workers = 1,
 		.stall_ns = arguments->pool.stall_ns,
 		.notify = report_comparison,

@@ -112,7 +112,7 @@ static void must(bool is_true)
 static void check(const struct arguments *arguments)
 {
 	const struct job *job = &arguments->job;
-	const struct pool_job *pool = &arguments->pool;
+	const struct pool_options *pool = &arguments->pool;
 
 	must(arguments->input && arguments->output);
 	must(!arguments->is_json || strcmp(arguments->output, "-") != 0);

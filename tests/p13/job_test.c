@@ -82,7 +82,7 @@ static void check_file(struct job *job, const uint8_t *wanted)
 static void check(struct job *job, uint32_t channels, unsigned int workers)
 {
 	static struct picture picture;
-	struct pool_job pool = {.workers = workers};
+	struct pool_options pool = {.workers = workers};
 	uint8_t *pixels, *wanted;
 
 	picture = (struct picture){.shape = {37, 150, channels}};
@@ -174,7 +174,7 @@ static int run_cut(const struct fixture_png *file, size_t len,
 			  .filters = 1,
 			  .sigma = {2, 1, 3},
 			  .format = JOB_PNM};
-	struct pool_job pool = {.workers = 1};
+	struct pool_options pool = {.workers = 1};
 	const char *out;
 	size_t out_len;
 	int error;
@@ -239,7 +239,7 @@ static void check_waiting(enum filter_kind kind)
 			  .sigma = {5},
 			  .format = JOB_PNM};
 	struct image_shape shape = {64, 160, 1};
-	struct pool_job pool = {.workers = 2};
+	struct pool_options pool = {.workers = 2};
 	uint8_t *pixels = fixture_pixels(&shape, 3), *wanted;
 	struct slow slow = {.rows = pixels, .first = 64 * 10, .len = 64 * 160};
 	pthread_t writer;

@@ -19,17 +19,18 @@ static void rows_of_a_killed_worker_are_done_again(void **state)
 	int rounds = support_is_valgrind() ? 3 : 8;
 
 	for (int round = 0; round < rounds; round++) {
-		struct pool_job job = job_of(ground, 1 + (unsigned)round / 2,
-					     (enum pool_schedule)(round % 2));
+		struct pool_options options =
+			options_of(ground, 1 + (unsigned)round / 2,
+				   (enum pool_schedule)(round % 2));
 
 		memset(ground, 0, sizeof(*ground));
 		ground->kill_row = 25 * (unsigned int)round;
 		ground->kills_after = round & 2;
 		ground->kills = 2;
-		assert_int_equal(pool_run(&job), 0);
+		assert_int_equal(pool_run(&options), 0);
 		assert_all_done(ground, 1, 3);
 		assert_int_equal(ground->deaths, 2);
-		assert_int_equal(ground->ends, job.workers);
+		assert_int_equal(ground->ends, options.workers);
 	}
 }
 
@@ -38,17 +39,17 @@ static void rows_of_a_stopped_worker_are_done_again(void **state)
 	struct ground *ground = ((struct fixture *)*state)->ground;
 
 	for (int schedule = 0; schedule < 2; schedule++) {
-		struct pool_job job =
-			job_of(ground, 2, (enum pool_schedule)schedule);
+		struct pool_options options =
+			options_of(ground, 2, (enum pool_schedule)schedule);
 
 		memset(ground, 0, sizeof(*ground));
-		job.stall_ns = 2 * TICK_S;
+		options.stall_ns = 2 * TICK_S;
 		ground->signal = SIGSTOP;
 		ground->least_done = UINT32_MAX;
 		ground->kills = 1;
 		ground->kill_row = 100;
 		ground->kills_after = schedule;
-		assert_int_equal(pool_run(&job), 0);
+		assert_int_equal(pool_run(&options), 0);
 		assert_all_done(ground, 1, 3);
 		assert_true(ground->stalls >= 1);
 		assert_int_equal(ground->stalls, ground->deaths);
@@ -62,11 +63,11 @@ static void rows_of_a_stopped_worker_are_done_again(void **state)
 static void worker_that_is_stopped_at_a_barrier_is_replaced(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct pool_job job = job_of(ground, 2, POOL_STATIC);
+	struct pool_options options = options_of(ground, 2, POOL_STATIC);
 
-	job.stall_ns = 2 * TICK_S;
+	options.stall_ns = 2 * TICK_S;
 	ground->sleeper = 2;
-	assert_int_equal(pool_run(&job), 0);
+	assert_int_equal(pool_run(&options), 0);
 	assert_int_equal(atomic_load(&ground->sleeper), 0);
 	assert_all_done(ground, 1, 3);
 	assert_true(ground->stalls >= 1);
@@ -76,10 +77,10 @@ static void worker_that_is_stopped_at_a_barrier_is_replaced(void **state)
 static void rows_that_kill_everybody_are_given_up(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct pool_job job = job_of(ground, 1, POOL_DYNAMIC);
+	struct pool_options options = options_of(ground, 1, POOL_DYNAMIC);
 
 	ground->kills = 1000;
-	assert_int_equal(pool_run(&job), -EOWNERDEAD);
+	assert_int_equal(pool_run(&options), -EOWNERDEAD);
 	/* The last is not replaced, and there is no event of it. */
 	assert_int_equal(ground->deaths, POOL_DEATHS_MAX - 1);
 }
@@ -88,21 +89,21 @@ static void rows_that_kill_everybody_are_given_up(void **state)
 static void workers_that_die_everywhere_are_given_up(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct pool_job job = job_of(ground, 1, POOL_DYNAMIC);
+	struct pool_options options = options_of(ground, 1, POOL_DYNAMIC);
 
 	ground->kills = 1000;
 	ground->kills_after = ground->kills_once = true;
-	assert_int_equal(pool_run(&job), -EOWNERDEAD);
+	assert_int_equal(pool_run(&options), -EOWNERDEAD);
 	assert_int_equal(ground->deaths, POOL_SPARES);
 }
 
 static void worker_that_ends_before_its_work_is_an_error(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct pool_job job = job_of(ground, 2, POOL_DYNAMIC);
+	struct pool_options options = options_of(ground, 2, POOL_DYNAMIC);
 
 	ground->status = 3;
-	assert_int_equal(pool_run(&job), -EOWNERDEAD);
+	assert_int_equal(pool_run(&options), -EOWNERDEAD);
 }
 
 /* When the master was stopped its workers were, too: not for 10 s at their rows. */
@@ -120,7 +121,7 @@ static void stop_of_the_master_is_not_counted(void **state)
 static void workers_die_of_sigterm_and_not_of_sigint(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct pool_job job = job_of(ground, 2, POOL_DYNAMIC);
+	struct pool_options options = options_of(ground, 2, POOL_DYNAMIC);
 
 	signal(SIGTERM, SIG_IGN);
 	for (int i = 0; i < 2; i++) {
@@ -129,7 +130,7 @@ static void workers_die_of_sigterm_and_not_of_sigint(void **state)
 		ground->kill_row = 100;
 		ground->kills_after = ground->kills_once = true;
 		ground->signal = i ? SIGTERM : SIGINT;
-		assert_int_equal(pool_run(&job), 0);
+		assert_int_equal(pool_run(&options), 0);
 		assert_all_done(ground, 1, 2);
 		assert_int_equal(ground->deaths, i ? 3 : 0);
 	}
@@ -140,7 +141,7 @@ static void workers_die_of_sigterm_and_not_of_sigint(void **state)
 static void strip_that_was_done_but_not_counted_is_counted(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct pool_job job = job_of(ground, 2, POOL_DYNAMIC);
+	struct pool_options options = options_of(ground, 2, POOL_DYNAMIC);
 	unsigned short values[POOL_SEMAPHORES] = {0};
 	struct pool_loss loss;
 	int set;
@@ -154,11 +155,11 @@ static void strip_that_was_done_but_not_counted_is_counted(void **state)
 	ground->board.strip[1][5] = 2 * 1 + 1;
 	ground->board.strip[1][6] = 2 * 2 + 1; /* of another worker */
 	ground->board.slot[1].stage = 1;
-	assert_int_equal(pool_watch_settle(&job, set, 1, &loss), 0);
+	assert_int_equal(pool_watch_settle(&options, set, 1, &loss), 0);
 	assert_false(loss.is_held);
 	assert_int_equal(semctl(set, POOL_BARRIER + 1, GETVAL), 9);
 	ground->board.strip[1][7] = 2 * 1 + 1;
-	assert_int_equal(pool_watch_settle(&job, set, 1, &loss), 0);
+	assert_int_equal(pool_watch_settle(&options, set, 1, &loss), 0);
 	assert_int_equal(semctl(set, POOL_BARRIER, GETVAL), 1);
 	assert_int_equal(semctl(set, POOL_BARRIER + 1, GETVAL), 8);
 	/* The last stage may have been first. */
@@ -166,7 +167,7 @@ static void strip_that_was_done_but_not_counted_is_counted(void **state)
 			 0);
 	ground->board.strip[0][5] = 2 * 1 + 1;
 	ground->board.slot[1].stage = 0;
-	assert_int_equal(pool_watch_settle(&job, set, 1, &loss), 0);
+	assert_int_equal(pool_watch_settle(&options, set, 1, &loss), 0);
 	assert_int_equal(semctl(set, POOL_BARRIER, GETVAL), 0);
 	assert_int_equal(semctl(set, POOL_BARRIER + 1, GETVAL), 8);
 	assert_int_equal(semctl(set, 0, IPC_RMID), 0);

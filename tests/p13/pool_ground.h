@@ -22,7 +22,7 @@
 enum { ROWS = 200, STAGES = 3 };
 
 struct ground {
-	struct pool_board board;
+	struct pool_scoreboard board;
 	atomic_uint done[STAGES][ROWS];
 	atomic_uint early;     /* rows that began before their neighbours */
 	atomic_uint loaded;    /* rows that are there, of a load */
@@ -174,11 +174,11 @@ static inline void notify(void *arg, const struct pool_event *event)
 		ground->least_done = event->done;
 }
 
-static inline struct pool_job job_of(struct ground *ground,
-				     unsigned int workers,
-				     enum pool_schedule schedule)
+static inline struct pool_options options_of(struct ground *ground,
+					     unsigned int workers,
+					     enum pool_schedule schedule)
 {
-	return (struct pool_job){
+	return (struct pool_options){
 		.board = &ground->board,
 		.rows = ROWS,
 		.stages = STAGES,

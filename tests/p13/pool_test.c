@@ -21,11 +21,11 @@ static void every_row_is_done_once_after_those_it_reads(void **state)
 
 	for (unsigned int workers = 1; workers <= most; workers += 3) {
 		for (int schedule = 0; schedule < 2; schedule++) {
-			struct pool_job job = job_of(
+			struct pool_options options = options_of(
 				ground, workers, (enum pool_schedule)schedule);
 
 			memset(ground, 0, sizeof(*ground));
-			assert_int_equal(pool_run(&job), 0);
+			assert_int_equal(pool_run(&options), 0);
 			assert_all_done(ground, 1, 1);
 			assert_int_equal(ground->starts, workers);
 			assert_int_equal(ground->ends, workers);
@@ -33,23 +33,23 @@ static void every_row_is_done_once_after_those_it_reads(void **state)
 	}
 }
 
-/* Whoever did a strip is on the board. */
+/* Whoever did a strip is on the scoreboard. */
 static void static_schedule_leaves_each_worker_its_own_strips(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
 
 	for (int schedule = 0; schedule < 2; schedule++) {
-		struct pool_job job =
-			job_of(ground, 2, (enum pool_schedule)schedule);
+		struct pool_options options =
+			options_of(ground, 2, (enum pool_schedule)schedule);
 		uint32_t strips = pool_strips(ROWS), first = 0;
 
 		memset(ground, 0, sizeof(*ground));
 		ground->waits = true;
-		assert_int_equal(pool_run(&job), 0);
+		assert_int_equal(pool_run(&options), 0);
 		for (uint32_t strip = 0; strip < strips; strip++)
 			first += ground->board.strip[0][strip] == 2 * 1 + 1;
 		assert_int_equal(first, schedule == POOL_STATIC
-						? pool_worker_begin(&job, 1)
+						? pool_worker_begin(&options, 1)
 						: 1);
 	}
 }
@@ -59,17 +59,18 @@ static void last_stage_begins_where_its_rows_are_done(void **state)
 	struct ground *ground = ((struct fixture *)*state)->ground;
 
 	for (unsigned int round = 0; round < 12; round++) {
-		struct pool_job job = job_of(ground, 1 + round / 2 % 3,
-					     (enum pool_schedule)(round % 2));
+		struct pool_options options =
+			options_of(ground, 1 + round / 2 % 3,
+				   (enum pool_schedule)(round % 2));
 
 		memset(ground, 0, sizeof(*ground));
-		ground->is_last_apart = job.is_last_apart = true;
-		ground->last_halo = job.last_halo = 9 * (round / 2);
+		ground->is_last_apart = options.is_last_apart = true;
+		ground->last_halo = options.last_halo = 9 * (round / 2);
 		ground->kills = round >= 6;
 		ground->kill_row = 25 * (round - 6);
-		assert_int_equal(pool_run(&job), 0);
+		assert_int_equal(pool_run(&options), 0);
 		assert_all_done(ground, 1, 1 + (round >= 6));
-		if (job.workers == 1)
+		if (options.workers == 1)
 			assert_true(ground->went_along);
 	}
 }
@@ -95,15 +96,15 @@ static void rows_are_not_read_before_they_are_there(void **state)
 	struct ground *ground = ((struct fixture *)*state)->ground;
 
 	for (int round = 0; round < 4; round++) {
-		struct pool_job job =
-			job_of(ground, 2, (enum pool_schedule)(round % 2));
+		struct pool_options options =
+			options_of(ground, 2, (enum pool_schedule)(round % 2));
 
 		memset(ground, 0, sizeof(*ground));
-		job.load = load;
-		job.halo = ground->halo = round < 2 ? 1 : 70;
+		options.load = load;
+		options.halo = ground->halo = round < 2 ? 1 : 70;
 		ground->kills = 1;
 		ground->kill_row = 60;
-		assert_int_equal(pool_run(&job), 0);
+		assert_int_equal(pool_run(&options), 0);
 		assert_all_done(ground, 1, 2);
 		assert_int_equal(ground->deaths, 1);
 	}
@@ -112,11 +113,11 @@ static void rows_are_not_read_before_they_are_there(void **state)
 static void load_that_fails_ends_the_run(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct pool_job job = job_of(ground, 3, POOL_DYNAMIC);
+	struct pool_options options = options_of(ground, 3, POOL_DYNAMIC);
 
-	job.load = load;
+	options.load = load;
 	ground->load_error = -EBADMSG;
-	assert_int_equal(pool_run(&job), -EBADMSG);
+	assert_int_equal(pool_run(&options), -EBADMSG);
 	assert_int_equal(ground->starts, 0);
 }
 
@@ -136,29 +137,29 @@ static int64_t load_nothing(void *arg)
 static void stop_ends_the_loading(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct pool_job job = job_of(ground, 2, POOL_DYNAMIC);
+	struct pool_options options = options_of(ground, 2, POOL_DYNAMIC);
 
-	job.load = load_nothing;
-	job.is_stopped = yes;
-	assert_int_equal(pool_run(&job), -EINTR);
+	options.load = load_nothing;
+	options.is_stopped = yes;
+	assert_int_equal(pool_run(&options), -EINTR);
 }
 
 static void error_of_the_work_is_the_result(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct pool_job job = job_of(ground, 2, POOL_DYNAMIC);
+	struct pool_options options = options_of(ground, 2, POOL_DYNAMIC);
 
 	ground->error = -ENOMEM;
-	assert_int_equal(pool_run(&job), -ENOMEM);
+	assert_int_equal(pool_run(&options), -ENOMEM);
 }
 
 static void stop_ends_all_workers(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct pool_job job = job_of(ground, 3, POOL_DYNAMIC);
+	struct pool_options options = options_of(ground, 3, POOL_DYNAMIC);
 
-	job.is_stopped = yes;
-	assert_int_equal(pool_run(&job), -EINTR);
+	options.is_stopped = yes;
+	assert_int_equal(pool_run(&options), -EINTR);
 }
 
 static int noted_set, noted_calls;
@@ -188,12 +189,12 @@ static int replace_set(void)
 static void set_that_has_our_id_and_is_not_ours_stays(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct pool_job job = job_of(ground, 2, POOL_DYNAMIC);
+	struct pool_options options = options_of(ground, 2, POOL_DYNAMIC);
 	bool has_our_id;
 
-	job.note_set = note_set;
-	job.is_stopped = replace_set;
-	assert_true(pool_run(&job) < 0);
+	options.note_set = note_set;
+	options.is_stopped = replace_set;
+	assert_true(pool_run(&options) < 0);
 	assert_int_equal(noted_calls, 2);
 	has_our_id = foreign.n == 1 && foreign.object[0].id == noted_set;
 	foreign_assert_unharmed(&foreign);
@@ -207,14 +208,14 @@ static void set_that_has_our_id_and_is_not_ours_stays(void **state)
 /* In an IPC namespace, which takes along what stays. */
 static int run_without_proc(void *arg)
 {
-	struct pool_job job = job_of(arg, 2, POOL_DYNAMIC);
+	struct pool_options options = options_of(arg, 2, POOL_DYNAMIC);
 
 	if (unshare_as_anybody(CLONE_NEWNS | CLONE_NEWIPC) ||
 	    mount("", "/", "", MS_REC | MS_PRIVATE, "") ||
 	    mount("none", "/proc", "tmpfs", 0, ""))
 		return 77;
-	job.note_set = note_set;
-	if (pool_run(&job) || noted_calls != 1)
+	options.note_set = note_set;
+	if (pool_run(&options) || noted_calls != 1)
 		return 1;
 	return semctl(noted_set, 0, GETVAL) < 0;
 }
@@ -231,17 +232,18 @@ static void set_that_cannot_be_told_stays_and_is_noted(void **state)
 	assert_int_equal(status, 0);
 }
 
-static void board_of_another_version_is_not_worked_on(void **state)
+static void scoreboard_of_another_version_is_not_worked_on(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct pool_job job = job_of(ground, 1, POOL_DYNAMIC);
-	struct pool_worker worker = {.job = &job, .set = -1, .number = 1};
+	struct pool_options options = options_of(ground, 1, POOL_DYNAMIC);
+	struct pool_worker worker = {
+		.options = &options, .set = -1, .number = 1};
 
-	assert_int_equal(pool_run(&job), 0);
+	assert_int_equal(pool_run(&options), 0);
 	assert_int_equal(ground->board.magic, POOL_MAGIC);
 	assert_int_equal(ground->board.bytes, sizeof(ground->board));
 	for (int i = 0; i < 3; i++) {
-		struct pool_board *board = &ground->board;
+		struct pool_scoreboard *board = &ground->board;
 
 		board->magic ^= i == 0;
 		board->version ^= i == 1;
@@ -260,14 +262,15 @@ static void board_of_another_version_is_not_worked_on(void **state)
 static void end_of_a_worker_is_counted(void **state)
 {
 	struct ground *ground = ((struct fixture *)*state)->ground;
-	struct pool_job job = job_of(ground, 1, POOL_DYNAMIC);
-	struct pool_worker worker = {.job = &job, .number = 1};
+	struct pool_options options = options_of(ground, 1, POOL_DYNAMIC);
+	struct pool_worker worker = {.options = &options, .number = 1};
 	unsigned short values[POOL_SEMAPHORES] = {0};
 
 	values[POOL_LOADED] = (unsigned short)pool_strips(ROWS);
 	for (int stage = 0; stage < STAGES; stage++)
 		values[POOL_BARRIER + stage] = values[POOL_LOADED];
-	assert_int_equal(pool_run(&job), 0); /* the head of the board */
+	assert_int_equal(pool_run(&options),
+			 0); /* the head of the scoreboard */
 	assert_int_equal(ground->board.slot[1].stage, STAGES - 1);
 	for (int i = 0; i < 2; i++) {
 		memset(ground->board.strip, 0, sizeof(ground->board.strip));
@@ -283,7 +286,7 @@ static void end_of_a_worker_is_counted(void **state)
 	}
 }
 
-static void strips_cover_all_rows_and_fit_the_board(void **state)
+static void strips_cover_all_rows_and_fit_the_scoreboard(void **state)
 {
 	static const uint32_t rows[] = {1,    2,      15,      16,       1023,
 					1024, 131072, 1000000, 268435456};
@@ -311,9 +314,9 @@ int main(void)
 		CASE(stop_ends_all_workers),
 		CASE(set_that_has_our_id_and_is_not_ours_stays),
 		CASE(set_that_cannot_be_told_stays_and_is_noted),
-		CASE(board_of_another_version_is_not_worked_on),
+		CASE(scoreboard_of_another_version_is_not_worked_on),
 		CASE(end_of_a_worker_is_counted),
-		cmocka_unit_test(strips_cover_all_rows_and_fit_the_board),
+		cmocka_unit_test(strips_cover_all_rows_and_fit_the_scoreboard),
 	};
 
 	return SUPPORT_MAIN(tests);

@@ -44,12 +44,12 @@ static int64_t load(void *arg)
 static int run(struct survivors_actor *self)
 {
 	struct ground *ground = self->own;
-	struct pool_job job = job_of(ground, 2, POOL_DYNAMIC);
+	struct pool_options options = options_of(ground, 2, POOL_DYNAMIC);
 	int error;
 
 	memset(ground, 0, sizeof(*ground));
-	job.load = load;
-	error = pool_run(&job);
+	options.load = load;
+	error = pool_run(&options);
 	for (int i = 0; !error && i < STAGES * ROWS; i++)
 		if (atomic_load(&ground->done[i / ROWS][i % ROWS]) != 1)
 			error = -EBADE;
