@@ -10,10 +10,10 @@ $(call program,shm_image_filter,p13-shm-image,cmd/shm_image_filter.c \
 # The blurs of others, each where its package is installed.
 IMAGE_OPENCV := $(wildcard /usr/include/opencv4/opencv2/imgproc.hpp)
 IMAGE_VIPS := $(if $(call pkg,modversion,vips),vips)
-$(call bench,p13-shm-image,bench/bench.c bench/contest.c bench/limit.c \
+$(call bench,p13-shm-image,bench/bench.c bench/peer.c bench/scaling.c \
 	$(if $(IMAGE_VIPS),bench/peer_vips.c) \
 	$(if $(IMAGE_OPENCV),bench/peer_opencv.cc),shm_image p06,$(IMAGE_VIPS))
-$(call helper,contest_ours,p13-shm-image,bench/contest_ours.c,shm_image)
+$(call helper,peer_ours,p13-shm-image,bench/peer_ours.c,shm_image)
 ifneq ($(IMAGE_OPENCV),)
 $(B)/p13-shm-image/bench/peer_opencv.o: CPPFLAGS += -isystem /usr/include/opencv4
 LD_$(B)/p13-shm-image/bench/bench := -Wl,--no-as-needed -lopencv_imgproc \

@@ -26,7 +26,7 @@
 #include "lib/rng.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
-#include "p13-shm-image/bench/contest.h"
+#include "p13-shm-image/bench/peer.h"
 #include "p13-shm-image/image/picture.h"
 #include "p13-shm-image/image/pnm.h"
 
@@ -35,17 +35,17 @@ enum { ROUNDS = 5, WORDS = 10, DIFFERENCE_MAX = 60, LARGE = 2 << 20 };
 #define OURS "p13-shm-image/shm_image_filter"
 
 /* Names in a folder of our own, which is where we are. */
-struct contest {
+struct candidate {
 	const char *what, *who, *input, *output;
 	const char *argv[WORDS];
-	int beside; /* which contest is ours, relative to this */
+	int beside; /* which candidate is ours, relative to this */
 	bool is_there;
 	double ms[ROUNDS], ratio[ROUNDS];
 	int difference; /* levels, to ours */
 	long long bytes;
 };
 
-static struct contest contests[] = {
+static struct candidate candidates[] = {
 	{"PNG to PNG, sigma 5",
 	 "ours",
 	 "in.png",
@@ -121,7 +121,7 @@ static struct contest contests[] = {
 	 {"vips", "gaussblur", "in.ppm", "vips20.ppm", "20"},
 	 .beside = -1},
 };
-enum { CONTESTS = sizeof(contests) / sizeof(contests[0]) };
+enum { CANDIDATES = sizeof(candidates) / sizeof(candidates[0]) };
 
 static char command[4096]; /* ours, absolute */
 static char folder[] = "/tmp/p13_bench.XXXXXX";
@@ -241,31 +241,33 @@ static int difference_of(const char *one, const char *other)
 
 static void run_round(int round)
 {
-	for (int i = 0; i < CONTESTS; i++) {
-		struct contest *contest = &contests[i];
-		const struct contest *ours = contest + contest->beside;
+	for (int i = 0; i < CANDIDATES; i++) {
+		struct candidate *candidate = &candidates[i];
+		const struct candidate *ours = candidate + candidate->beside;
 
-		contest->ms[round] = run_once(contest->argv);
-		contest->is_there = contest->ms[round] >= 0;
-		contest->ratio[round] = contest->ms[round] / ours->ms[round];
+		candidate->ms[round] = run_once(candidate->argv);
+		candidate->is_there = candidate->ms[round] >= 0;
+		candidate->ratio[round] =
+			candidate->ms[round] / ours->ms[round];
 	}
 }
 
 static void note_results(void)
 {
-	for (int i = 0; i < CONTESTS; i++) {
-		struct contest *contest = &contests[i];
+	for (int i = 0; i < CANDIDATES; i++) {
+		struct candidate *candidate = &candidates[i];
 		struct stat st;
 
-		if (!contest->is_there || stat(contest->output, &st) != 0)
+		if (!candidate->is_there || stat(candidate->output, &st) != 0)
 			continue;
-		contest->bytes = (long long)st.st_size;
-		contest->difference = difference_of(
-			contest->output, (contest + contest->beside)->output);
+		candidate->bytes = (long long)st.st_size;
+		candidate->difference =
+			difference_of(candidate->output,
+				      (candidate + candidate->beside)->output);
 	}
 }
 
-static void print_contests(void)
+static void print_candidates(void)
 {
 	static const struct out_column columns[] = {
 		{"What", OUT_LEFT},       {"Who", OUT_LEFT},
@@ -277,27 +279,27 @@ static void print_contests(void)
 
 	if (!table)
 		die("out of memory");
-	for (int i = 0; i < CONTESTS; i++) {
-		const struct contest *contest = &contests[i];
+	for (int i = 0; i < CANDIDATES; i++) {
+		const struct candidate *candidate = &candidates[i];
 
 		out_table_row(table);
-		out_table_cell(table, "%s", contest->what);
-		out_table_cell(table, "%s", contest->who);
-		if (!contest->is_there) {
+		out_table_cell(table, "%s", candidate->what);
+		out_table_cell(table, "%s", candidate->who);
+		if (!candidate->is_there) {
 			out_table_cell(table, "not installed");
 			continue;
 		}
 		out_table_cell(table, "%.0f",
-			       stats_median(contest->ms, ROUNDS));
-		if (contest->beside == 0) {
+			       stats_median(candidate->ms, ROUNDS));
+		if (candidate->beside == 0) {
 			out_table_cell(table, "1");
-			out_table_cell(table, "%lld", contest->bytes);
+			out_table_cell(table, "%lld", candidate->bytes);
 			continue;
 		}
 		out_table_cell(table, "%.2f x",
-			       stats_median(contest->ratio, ROUNDS));
-		out_table_cell(table, "%lld", contest->bytes);
-		out_table_cell(table, "%d", contest->difference);
+			       stats_median(candidate->ratio, ROUNDS));
+		out_table_cell(table, "%lld", candidate->bytes);
+		out_table_cell(table, "%d", candidate->difference);
 	}
 	out_table_print(table, stdout);
 	out_table_free(table);
@@ -308,7 +310,7 @@ static void blur_alone(void)
 	struct image_shape shape;
 	uint8_t *pixels = load("in.ppm", &shape);
 
-	contest_run(pixels, shape.width);
+	peer_run(pixels, shape.width);
 	free(pixels);
 }
 
@@ -316,8 +318,8 @@ static void clean_up(void)
 {
 	unlink("in.ppm");
 	unlink("in.png");
-	for (int i = 0; i < CONTESTS; i++)
-		unlink(contests[i].output);
+	for (int i = 0; i < CANDIDATES; i++)
+		unlink(candidates[i].output);
 	rmdir(folder);
 }
 
@@ -330,7 +332,7 @@ int main(int argc, char **argv)
 	out_check_at_exit();
 	if (argc > 1)
 		size = cli_count("SIZE", argv[1], 64, 16384);
-	signal(SIGPIPE, SIG_IGN); /* contest_ours may die: then we say so */
+	signal(SIGPIPE, SIG_IGN); /* peer_ours may die: then we say so */
 	if (!realpath(OURS, command))
 		die_errno(errno, "cannot find " OURS);
 	if (!mkdtemp(folder) || chdir(folder) < 0)
@@ -347,7 +349,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < ROUNDS; i++)
 		run_round(i);
 	note_results();
-	print_contests();
+	print_candidates();
 	blur_alone();
 	return EXIT_SUCCESS;
 }

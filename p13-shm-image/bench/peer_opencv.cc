@@ -5,7 +5,7 @@
 
 extern "C" {
 #include "lib/tick.h"
-#include "p13-shm-image/bench/contest.h"
+#include "p13-shm-image/bench/peer.h"
 }
 
 namespace
@@ -14,7 +14,7 @@ cv::Mat from, to;
 
 int open(const uint8_t *pixels, uint32_t width, uint32_t height)
 {
-	cv::setNumThreads(CONTEST_WORKERS);
+	cv::setNumThreads(PEER_WORKERS);
 	from = cv::Mat(static_cast<int>(height), static_cast<int>(width),
 		       CV_8UC3, const_cast<uint8_t *>(pixels));
 	return 0;
@@ -38,4 +38,4 @@ int64_t blur(double sigma, const uint8_t **result)
 }
 } // namespace
 
-extern "C" const struct contest_peer contest_opencv = {"OpenCV", open, blur};
+extern "C" const struct peer peer_opencv = {"OpenCV", open, blur};

@@ -1,6 +1,6 @@
 /* peer_vips.c - libvips in this process. Its blur is an operation that runs
  * when pixels are asked for: to write them to memory is what is timed. */
-#include "p13-shm-image/bench/contest.h"
+#include "p13-shm-image/bench/peer.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static int open_vips(const uint8_t *pixels, uint32_t width, uint32_t height)
 		return -1;
 	}
 	vips_cache_set_max(0);
-	vips_concurrency_set(CONTEST_WORKERS);
+	vips_concurrency_set(PEER_WORKERS);
 	image = vips_image_new_from_memory(pixels, (size_t)width * height * 3,
 					   (int)width, (int)height, 3,
 					   VIPS_FORMAT_UCHAR);
@@ -47,4 +47,4 @@ static int64_t blur_vips(double sigma, const uint8_t **result)
 	return last ? ns : -1;
 }
 
-const struct contest_peer contest_vips = {"libvips", open_vips, blur_vips};
+const struct peer peer_vips = {"libvips", open_vips, blur_vips};

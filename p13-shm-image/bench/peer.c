@@ -1,4 +1,4 @@
-/* contest.c - each round has all of them blur once, one after the other; the
+/* peer.c - each round has all of them blur once, one after the other; the
  * figures are medians. The errors are against the Gaussian in double
  * precision, out to six sigma, in rows all over the picture.
  *
@@ -6,7 +6,7 @@
  * are there too: so ours are timed from the first strip that a worker takes to
  * its last one, and the same with the start and the end of the workers stands
  * in a row of its own. That each new worker has to map both pictures counts. */
-#include "p13-shm-image/bench/contest.h"
+#include "p13-shm-image/bench/peer.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -25,13 +25,13 @@
 #include "lib/fdio.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
-#include "p13-shm-image/bench/contest_ours.h"
-#include "p13-shm-image/bench/limit.h"
+#include "p13-shm-image/bench/peer_ours.h"
+#include "p13-shm-image/bench/scaling.h"
 #include "p13-shm-image/image/image.h"
 
 enum { ROUNDS = 15, SIGMAS = 3, PEERS = 3, CHECKED = 32 };
 /* Those after the peers: ours by one worker, and by two from the first fork to
- * the last wait; what two processors do in the time of one (limit.h). */
+ * the last wait; what two processors do in the time of one (scaling.h). */
 enum { ALONE = PEERS, WHOLE, LIMIT, ROWS };
 
 static const double sigmas[SIGMAS] = {2, 5, 20};
@@ -46,10 +46,10 @@ struct result {
 
 /* ---- ours ---------------------------------------------------------------- */
 
-static int to_ours = -1; /* a socket of contest_ours */
+static int to_ours = -1; /* a socket of peer_ours */
 static uint8_t *our_result;
 static size_t our_bytes; /* of it */
-static struct contest_ours_answer our_last;
+static struct peer_ours_answer our_last;
 
 /* It lies beside the bench. */
 static int find_ours(char *path, size_t size)
@@ -59,7 +59,7 @@ static int find_ours(char *path, size_t size)
 
 	if (readlink("/proc/self/exe", bench, sizeof(bench) - 1) < 0)
 		return -1;
-	len = snprintf(path, size, "%s/contest_ours", dirname(bench));
+	len = snprintf(path, size, "%s/peer_ours", dirname(bench));
 	return len < 0 || (size_t)len >= size ? -1 : 0;
 }
 
@@ -88,7 +88,7 @@ static int open_ours(const uint8_t *pixels, uint32_t width, uint32_t height)
 /* Returns how long the worker took that took longer, or -1. */
 static int64_t blur_by(unsigned int workers, double sigma, bool wants_result)
 {
-	struct contest_ours_request request = {sigma, workers, wants_result};
+	struct peer_ours_request request = {sigma, workers, wants_result};
 	int64_t longest = 0;
 
 	if (fdio_write_full(to_ours, &request, sizeof(request)) ||
@@ -109,7 +109,7 @@ static int64_t blur_ours(double sigma, const uint8_t **result)
 {
 	if (result)
 		*result = our_result;
-	return blur_by(CONTEST_WORKERS, sigma, result != NULL);
+	return blur_by(PEER_WORKERS, sigma, result != NULL);
 }
 
 /* How much less the one worker did than the other. */
@@ -121,9 +121,9 @@ static double apart_percent(void)
 	return 100 * fabs(one - other) / fmax(one, other);
 }
 
-static const struct contest_peer ours = {"ours", open_ours, blur_ours};
-static const struct contest_peer *const peers[PEERS] = {&ours, &contest_vips,
-							&contest_opencv};
+static const struct peer ours = {"ours", open_ours, blur_ours};
+static const struct peer *const peers[PEERS] = {&ours, &peer_vips,
+						&peer_opencv};
 
 /* ---- the exact blur ------------------------------------------------------ */
 
@@ -232,7 +232,7 @@ static void run_round(int round, double sigma, struct result results[ROWS])
 					      : cpu_now_ms() - cpu_ms;
 		note(&results[p], round, ns, cpu_ms, &results[0]);
 		if (p == ALONE && results[LIMIT].is_there)
-			results[LIMIT].ratio[round] = limit_of_two();
+			results[LIMIT].ratio[round] = scaling_of_two();
 		if (p > 0)
 			continue;
 		note(&results[WHOLE], round, our_last.ns, cpu_ms, &results[0]);
@@ -305,11 +305,11 @@ static void open_all(const uint8_t *pixels, uint32_t size,
 		if (peers[p] && peers[p]->open(pixels, size, size))
 			die("cannot start %s", peers[p]->name);
 	}
-	results[LIMIT].is_there = limit_open() == 0;
+	results[LIMIT].is_there = scaling_open() == 0;
 	results[ALONE].is_there = results[WHOLE].is_there = true;
 }
 
-void contest_run(const uint8_t *pixels, uint32_t size)
+void peer_run(const uint8_t *pixels, uint32_t size)
 {
 	static const struct out_column columns[] = {
 		{"Sigma", OUT_RIGHT},

@@ -1,15 +1,15 @@
-/* contest.h - the blur by itself: ours, in a process of its own, and those of
+/* peer.h - the blur by itself: ours, in a process of its own, and those of
  * libraries, in this one, on a picture that is in memory. Part of the bench. */
-#ifndef UNIXIPC_P13_SHM_IMAGE_BENCH_CONTEST_H
-#define UNIXIPC_P13_SHM_IMAGE_BENCH_CONTEST_H
+#ifndef UNIXIPC_P13_SHM_IMAGE_BENCH_PEER_H
+#define UNIXIPC_P13_SHM_IMAGE_BENCH_PEER_H
 
 #include <stdint.h>
 
-enum { CONTEST_WORKERS = 2 };
+enum { PEER_WORKERS = 2 };
 
-/* One who blurs RGB with edges replicated, by CONTEST_WORKERS threads or
+/* One who blurs RGB with edges replicated, by PEER_WORKERS threads or
  * processes. The pixels given to open stay, and stay as they are. */
-struct contest_peer {
+struct peer {
 	const char *name;
 	/* Returns 0, or -1 with the reason on standard error. */
 	int (*open)(const uint8_t *pixels, uint32_t width, uint32_t height);
@@ -19,10 +19,10 @@ struct contest_peer {
 };
 
 /* Weak: NULL where its package is not installed. */
-extern const struct contest_peer contest_vips __attribute__((weak));
-extern const struct contest_peer contest_opencv __attribute__((weak));
+extern const struct peer peer_vips __attribute__((weak));
+extern const struct peer peer_opencv __attribute__((weak));
 
 /* All of them, in turn, several rounds, and a table on standard output. */
-void contest_run(const uint8_t *pixels, uint32_t size);
+void peer_run(const uint8_t *pixels, uint32_t size);
 
 #endif

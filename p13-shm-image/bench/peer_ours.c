@@ -1,7 +1,7 @@
-/* contest_ours.c - our blur, in a process that has what the command has and no
+/* peer_ours.c - our blur, in a process that has what the command has and no
  * more. The peers come with a hundred libraries, and each worker that was
  * forked with them would take milliseconds longer to start. */
-#include "p13-shm-image/bench/contest_ours.h"
+#include "p13-shm-image/bench/peer_ours.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,11 +57,10 @@ static void load(uint32_t size)
 		die("the pixels do not come");
 }
 
-static struct contest_ours_answer blur(
-	const struct contest_ours_request *request)
+static struct peer_ours_answer blur(const struct peer_ours_request *request)
 {
 	struct pool_options pool = {.workers = request->workers};
-	struct contest_ours_answer answer = {0};
+	struct peer_ours_answer answer = {0};
 	double cpu_ms = cpu_now_ms();
 	int64_t start = tick_now();
 
@@ -69,14 +68,14 @@ static struct contest_ours_answer blur(
 		    0);
 	answer.ns = job_run(&job, &pool) ? -1 : tick_now() - start;
 	answer.cpu_ms = cpu_now_ms() - cpu_ms;
-	for (int i = 0; i < CONTEST_OURS_WORKERS_MAX; i++)
+	for (int i = 0; i < PEER_OURS_WORKERS_MAX; i++)
 		answer.busy_ns[i] = job.board->slot[i + 1].busy_ns[0];
 	return answer;
 }
 
 int main(int argc, char **argv)
 {
-	struct contest_ours_request request;
+	struct peer_ours_request request;
 	uint64_t size;
 
 	if (argc != 2 || parse_count(argv[1], &size) || size > 16384)
@@ -84,7 +83,7 @@ int main(int argc, char **argv)
 	load((uint32_t)size);
 	while (fdio_read_full(STDIN_FILENO, &request, sizeof(request)) ==
 	       sizeof(request)) {
-		struct contest_ours_answer answer = blur(&request);
+		struct peer_ours_answer answer = blur(&request);
 
 		if (fdio_write_full(STDIN_FILENO, &answer, sizeof(answer)) ||
 		    (request.wants_result &&

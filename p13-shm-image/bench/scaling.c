@@ -1,4 +1,4 @@
-#include "p13-shm-image/bench/limit.h"
+#include "p13-shm-image/bench/scaling.h"
 
 #include <errno.h>
 #include <math.h>
@@ -62,7 +62,7 @@ static int serve(void *arg)
 	return 0;
 }
 
-int limit_open(void)
+int scaling_open(void)
 {
 	int cpus[TWO], pair[2], error;
 	pid_t pid;
@@ -102,7 +102,7 @@ static double slowest_of(int n)
 	return most;
 }
 
-double limit_of_two(void)
+double scaling_of_two(void)
 {
 	double alone = slowest_of(1), both = slowest_of(TWO);
 
