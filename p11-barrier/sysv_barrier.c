@@ -2,23 +2,25 @@
  * the kernel does together or not at all.
  *
  *	arrive    REST - 1                       fails for the last: 0 cannot
- *	release   the last: REST + (count - 1), open this gate, close the other
- *	wait      until the gate of this phase is 0, which is open
- *	withdraw  REST + 1, if the gate is still closed
+ *	release   the last: REST + (count - 1), open this one, close the other
+ *	wait      until the turnstile of this phase is 0, which is open
+ *	withdraw  REST + 1, if the turnstile is still closed
  *
- * Two gates, so that who is quick and back for the next round waits at the
- * other one, and cannot lap who is still on its way through this one. A gate
- * is closed again by the last of the next round, when all have passed it.
+ * A sense-reversing barrier (Herlihy and Shavit): each member has a sense,
+ * phase, that flips with each round. Two turnstiles, so that a member that is
+ * quick and back for the next round waits at the other one, and cannot lap a
+ * member that is still on its way through this one. A turnstile is closed again
+ * by the last of the next round, when all have passed it.
  *
  * Death: at its exit the kernel adds up a process's operations with SEM_UNDO
  * and takes them back, and where that would lead below 0, it stops at 0. So
  * each member does, when it joins, operations that come to nothing but leave
- * such an adjustment: BROKEN + 1 and both gates - 1. All who wait are let go,
- * and find BROKEN. As a gate is no proof then that the round was completed,
- * PARITY has the number of completed rounds modulo 2.
+ * such an adjustment: BROKEN + 1 and both turnstiles - 1. All who wait are let
+ * go, and find BROKEN. As a turnstile is no proof then that the round was
+ * completed, PARITY has the number of completed rounds modulo 2.
  *
  * Invariant, between any two semop(2) and unless broken: REST is count - 1
- * minus those who arrived; exactly one gate is closed, that of PARITY.
+ * minus those who arrived; exactly one turnstile is closed, that of PARITY.
  */
 #include "p11-barrier/sysv_barrier.h"
 
@@ -28,7 +30,7 @@
 
 #include "lib/sysv.h"
 #include "lib/tick.h"
-#include "p11-barrier/set.h"
+#include "p11-barrier/semset.h"
 
 /* ---- members ---- */
 
@@ -39,10 +41,10 @@ int sysv_barrier_open(struct sysv_barrier *barrier, key_t key, int64_t deadline)
 	*barrier = (struct sysv_barrier){.id = -1};
 	if (id < 0)
 		return id == -EINVAL ? -EBADMSG : id;
-	creator = set_creator(id);
+	creator = semset_creator(id);
 	if (creator < 0)
 		return creator;
-	if (creator != SET_OURS && creator != SET_ROOTS)
+	if (creator != SEMSET_OURS && creator != SEMSET_ROOTS)
 		return -EACCES;
 	return sysv_barrier_join(barrier, id);
 }
@@ -81,23 +83,24 @@ static bool is_member(const struct sysv_barrier *barrier)
 static int join(struct sysv_barrier *barrier, int id)
 {
 	/* Pairs that come to nothing, but for what the exit takes back. */
-	struct sembuf ops[PARTS_MAX] = {
-		NOW(BROKEN, 0),  UNDONE(SEATS, -1), /* places */
-		NOW(BROKEN, 1),  UNDONE(BROKEN, -1), UNDONE(GATE_0, 1),
-		NOW(GATE_0, -1), UNDONE(GATE_1, 1),  NOW(GATE_1, -1),
+	struct sembuf ops[OPS_MAX] = {
+		NOW(BROKEN, 0),         UNDONE(SEATS, -1), /* places */
+		NOW(BROKEN, 1),         UNDONE(BROKEN, -1),
+		UNDONE(TURNSTILE_0, 1), NOW(TURNSTILE_0, -1),
+		UNDONE(TURNSTILE_1, 1), NOW(TURNSTILE_1, -1),
 	};
-	int count = set_check(id), error, parity;
+	int count = semset_check(id), error, parity;
 
 	if (count < 0)
 		return count;
-	error = set_try(id, ops, LENGTH(ops));
+	error = semset_try(id, ops, LENGTH(ops));
 	if (error == -EAGAIN)
-		return set_value(id, BROKEN) > 0 ? SYSV_BARRIER_BROKEN
-						 : -EUSERS;
+		return semset_value(id, BROKEN) > 0 ? SYSV_BARRIER_BROKEN
+						    : -EUSERS;
 	if (error)
 		return error;
 	/* No round ends without us now, so this stays. */
-	parity = set_value(id, PARITY);
+	parity = semset_value(id, PARITY);
 	if (parity < 0)
 		return parity;
 	barrier->id = id;
@@ -125,13 +128,14 @@ int sysv_barrier_join(struct sysv_barrier *barrier, int id)
 int sysv_barrier_close(struct sysv_barrier *barrier)
 {
 	struct sembuf leave[] = {
-		UNDONE(SEATS, 1),   UNDONE(BROKEN, 1),  NOW(BROKEN, -1),
-		NOW(GATE_0, 1),     UNDONE(GATE_0, -1), NOW(GATE_1, 1),
-		UNDONE(GATE_1, -1),
+		UNDONE(SEATS, 1),        UNDONE(BROKEN, 1),
+		NOW(BROKEN, -1),         NOW(TURNSTILE_0, 1),
+		UNDONE(TURNSTILE_0, -1), NOW(TURNSTILE_1, 1),
+		UNDONE(TURNSTILE_1, -1),
 	};
 
 	int error = is_member(barrier)
-			    ? set_try(barrier->id, leave, LENGTH(leave))
+			    ? semset_try(barrier->id, leave, LENGTH(leave))
 			    : -EINVAL;
 
 	if (barrier->has_joined)
@@ -142,14 +146,14 @@ int sysv_barrier_close(struct sysv_barrier *barrier)
 
 /* ---- a round ---- */
 
-static unsigned short gate(const struct sysv_barrier *barrier)
+static unsigned short turnstile(const struct sysv_barrier *barrier)
 {
-	return barrier->phase ? GATE_1 : GATE_0;
+	return barrier->phase ? TURNSTILE_1 : TURNSTILE_0;
 }
 
-static unsigned short other_gate(const struct sysv_barrier *barrier)
+static unsigned short other_turnstile(const struct sysv_barrier *barrier)
 {
-	return barrier->phase ? GATE_0 : GATE_1;
+	return barrier->phase ? TURNSTILE_0 : TURNSTILE_1;
 }
 
 /* -EAGAIN: we would be the last. */
@@ -157,10 +161,11 @@ static int arrive(const struct sysv_barrier *barrier)
 {
 	/* BROKEN is asked for neither here, where the kernel would look at each
 	 * sleeper again, as a part that waits for 0 was met, nor below: of a
-	 * broken barrier both gates are open for good, and cannot go down. */
+	 * broken barrier both turnstiles are open for good, and cannot go
+	 * down. */
 	struct sembuf ops[] = {NOW(REST, -1), UNDONE(INSIDE, 1)};
 
-	return set_try(barrier->id, ops, LENGTH(ops));
+	return semset_try(barrier->id, ops, LENGTH(ops));
 }
 
 /* The last lets all go. -EAGAIN: broken, or somebody withdrew meanwhile. */
@@ -169,34 +174,34 @@ static int release(const struct sysv_barrier *barrier)
 	struct sembuf ops[] = {
 		NOW(REST, 0),
 		NOW(REST, barrier->count - 1),
-		NOW(gate(barrier), -1),
-		NOW(other_gate(barrier), 1),
+		NOW(turnstile(barrier), -1),
+		NOW(other_turnstile(barrier), 1),
 		NOW(PARITY, barrier->phase ? -1 : 1),
 	};
 
-	return set_try(barrier->id, ops, LENGTH(ops));
+	return semset_try(barrier->id, ops, LENGTH(ops));
 }
 
-/* Out of the round, when it is neither complete nor broken. */
+/* Leave the round, when it is neither complete nor broken. */
 static int withdraw(const struct sysv_barrier *barrier)
 {
 	struct sembuf ops[] = {
-		NOW(gate(barrier), -1),
-		NOW(gate(barrier), 1),
+		NOW(turnstile(barrier), -1),
+		NOW(turnstile(barrier), 1),
 		NOW(REST, 1),
 		UNDONE(INSIDE, -1),
 	};
 
-	return set_try(barrier->id, ops, LENGTH(ops));
+	return semset_try(barrier->id, ops, LENGTH(ops));
 }
 
-/* Out of a broken barrier: whether our round was completed before that. */
+/* Leave a broken barrier: whether our round was completed before that. */
 static int leave_broken(struct sysv_barrier *barrier)
 {
 	struct sembuf leave = UNDONE(INSIDE, -1);
-	int parity = set_value(barrier->id, PARITY), error;
+	int parity = semset_value(barrier->id, PARITY), error;
 
-	error = parity < 0 ? parity : set_try(barrier->id, &leave, 1);
+	error = parity < 0 ? parity : semset_try(barrier->id, &leave, 1);
 	if (error)
 		return error;
 	if (parity == (int)barrier->phase)
@@ -205,25 +210,25 @@ static int leave_broken(struct sysv_barrier *barrier)
 	return 0;
 }
 
-/* Having arrived, wait until the gate opens. Who sleeps here is taken off
+/* Having arrived, wait until the turnstile opens. Who sleeps here is taken off
  * INSIDE by the one who opens it: such a member is out already, and does not
  * touch the set again. */
 static int pass(struct sysv_barrier *barrier, int64_t deadline)
 {
 	struct sembuf ops[] = {
 		NOW(BROKEN, 0),
-		{gate(barrier), 0, 0},
+		{turnstile(barrier), 0, 0},
 		UNDONE(INSIDE, -1),
 	};
 	int error, broken;
 
 	/* Once, and not in a loop: where members share a processor, those we
-	 * wait for run now, and often the gate is open when we come back. Then
-	 * nobody had to be put to sleep and woken, which is most of the cost
-	 * of a round. */
+	 * wait for run now, and often the turnstile is open when we come back.
+	 * Then nobody had to be put to sleep and woken, which is most of the
+	 * cost of a round. */
 	sched_yield();
 	for (;;) {
-		error = set_operate(barrier->id, ops, LENGTH(ops), deadline);
+		error = semset_operate(barrier->id, ops, LENGTH(ops), deadline);
 		if (!error) {
 			barrier->phase ^= 1;
 			return 0;
@@ -233,12 +238,12 @@ static int pass(struct sysv_barrier *barrier, int64_t deadline)
 		/* Late, interrupted, or broken; withdraw() knows. */
 		if (withdraw(barrier) == 0)
 			return error == -EINTR ? -EINTR : -ETIMEDOUT;
-		broken = set_value(barrier->id, BROKEN);
+		broken = semset_value(barrier->id, BROKEN);
 		if (broken < 0)
 			return broken;
 		if (broken)
 			return leave_broken(barrier);
-		/* Complete at the last moment: the gate is open now. */
+		/* Complete at the last moment: the turnstile is open now. */
 	}
 }
 
@@ -266,7 +271,7 @@ int sysv_barrier_wait_until(struct sysv_barrier *barrier, int64_t deadline)
 		}
 		if (error != -EAGAIN)
 			return error;
-		error = set_value(barrier->id, BROKEN);
+		error = semset_value(barrier->id, BROKEN);
 		if (error)
 			return error < 0 ? error : SYSV_BARRIER_BROKEN;
 		/* Somebody withdrew, so that we are not the last: again. (Or

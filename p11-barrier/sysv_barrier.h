@@ -55,23 +55,23 @@
 struct sysv_barrier {
 	int id; /* -1: closed */
 	unsigned int count;
-	unsigned int phase;   /* which of the two gates is the next round's */
+	unsigned int phase;   /* which turnstile is the next round's */
 	uint32_t *has_joined; /* a page that is empty in a child */
 };
 
 /* Make a barrier for count members. key may be IPC_PRIVATE; mode as of
- * chmod(2), 0600 for processes of one user. The caller is its creator and not
- * a member. What stands there of a creator of this user and of members that are
+ * chmod(2), 0600 for processes of one user. The caller is its creator and not a
+ * member. What stands there of a creator of this user and of members that are
  * all dead is replaced. A set that is empty is not: its creator may have died
  * before it filled it, but it may as well be anybody's. Returns its id, or
- * -EINVAL (count, or the system's limit of semaphores in a set, semmsl, is below
- * 10), -EBUSY (a barrier in use), -EEXIST (a set of something else, or of
+ * -EINVAL (count, or the system's limit of semaphores in a set, semmsl, is
+ * below 10), -EBUSY (a barrier in use), -EEXIST (a set of something else, or of
  * another version), -ETIMEDOUT (an empty one, for a second or more), -EACCES
  * (of another user), -ENOSPC (the system's limits of sets or semaphores, semmni
  * or semmns), -E2BIG (of operations in a call, semopm, below 8), ...
  *
- * Who is going to remove it later notes it now, identity_of_sysv(), and compares
- * then: an id is given again. Its ctime does not change any more. */
+ * Who is going to remove it later notes it now, identity_of_sysv(), and
+ * compares then: an id is given again. Its ctime does not change any more. */
 int sysv_barrier_create(key_t key, unsigned int count, int mode);
 
 /* Remove what a dead creator and dead members left at this key. Returns 0,
@@ -95,14 +95,14 @@ int sysv_barrier_join(struct sysv_barrier *barrier, int id);
  * without whom no round will be completed. Not between two threads' waits on
  * one handle. Returns 0, -EIDRM, or -EINVAL for a handle that is closed, or was
  * joined by another process: a parent's, before fork(2). That is closed here
- * alone. A handle is closed after a close and after an open or join that failed;
- * so is one of zeros. */
+ * alone. A handle is closed after a close and after an open or join that
+ * failed; so is one of zeros. */
 int sysv_barrier_close(struct sysv_barrier *barrier);
 
-/* Wait for all others. Returns 0, or SYSV_BARRIER_SERIAL for exactly one
- * member of each round; SYSV_BARRIER_BROKEN; -EIDRM (somebody removed the
- * set); -EINVAL, as for close; -ETIMEDOUT, or -EINTR after a signal handler ran:
- * the caller is then not in the round any more, and may come again. */
+/* Wait for all others. Returns 0, or SYSV_BARRIER_SERIAL for exactly one member
+ * of each round; SYSV_BARRIER_BROKEN; -EIDRM (somebody removed the set);
+ * -EINVAL, as for close; -ETIMEDOUT, or -EINTR after a signal handler ran: the
+ * caller is then not in the round any more, and may come again. */
 int sysv_barrier_wait(struct sysv_barrier *barrier);
 int sysv_barrier_wait_until(struct sysv_barrier *barrier, int64_t deadline);
 

@@ -6,7 +6,7 @@
 
 #include "lib/sysv.h"
 #include "lib/tick.h"
-#include "p11-barrier/set.h"
+#include "p11-barrier/semset.h"
 #include "p11-barrier/sysv_barrier.h"
 
 #define HALF_MADE_NS TICK_S /* a creator that takes longer is dead, or none */
@@ -58,7 +58,7 @@ int sysv_barrier_reap(key_t key)
 	/* Removed, and there is another: look at that. */
 	if (id != found)
 		return -EBUSY;
-	count = set_check(id);
+	count = semset_check(id);
 	if (count < 0)
 		return count == -EBADMSG ? -EEXIST
 		       : count == -EIDRM ? -ENOENT
@@ -70,7 +70,7 @@ int sysv_barrier_reap(key_t key)
 		NOW(SEATS, count),
 		UNDONE(CREATOR, 1),
 	};
-	error = set_try(id, claim, LENGTH(claim));
+	error = semset_try(id, claim, LENGTH(claim));
 	if (error)
 		return error == -EAGAIN  ? -EBUSY
 		       : error == -EIDRM ? -ENOENT
@@ -81,24 +81,24 @@ int sysv_barrier_reap(key_t key)
 int sysv_barrier_create(key_t key, unsigned int count, int mode)
 {
 	/* As long as any: where the system does not allow that, say so now. */
-	struct sembuf own[PARTS_MAX] = {NOW(CREATOR, 0), UNDONE(CREATOR, 1)};
+	struct sembuf own[OPS_MAX] = {NOW(CREATOR, 0), UNDONE(CREATOR, 1)};
 	unsigned short values[SEMAPHORES] = {
 		[VERSION] = MAGIC,
 		[COUNT] = (unsigned short)count,
 		[REST] = (unsigned short)(count - 1),
-		[GATE_0] = 1,
+		[TURNSTILE_0] = 1,
 		[SEATS] = (unsigned short)count,
 	};
 	int id, error;
 
 	if (count < 1 || count > SYSV_BARRIER_MAX)
 		return -EINVAL;
-	for (int i = 2; i < PARTS_MAX; i++)
+	for (int i = 2; i < OPS_MAX; i++)
 		own[i] = NOW(BROKEN, 0);
 	for (;;) {
 		id = sysv_sem_create(key, SEMAPHORES, values, mode);
 		if (id >= 0) {
-			error = set_try(id, own, LENGTH(own));
+			error = semset_try(id, own, LENGTH(own));
 			if (!error)
 				return id;
 			if (error != -EIDRM && error != -EAGAIN) {
@@ -120,7 +120,7 @@ int sysv_barrier_create(key_t key, unsigned int count, int mode)
 int sysv_barrier_destroy(int id)
 {
 	int64_t deadline = tick_after(LEAVING_NS);
-	int error = set_check(id);
+	int error = semset_check(id);
 
 	if (error < 0)
 		return error;
@@ -138,7 +138,7 @@ int sysv_barrier_look(int id, struct sysv_barrier_state *state)
 {
 	unsigned short values[SEMAPHORES] = {0};
 	union semun arg = {.array = values};
-	int count = set_check(id);
+	int count = semset_check(id);
 
 	if (count < 0)
 		return count;

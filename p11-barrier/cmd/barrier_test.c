@@ -254,7 +254,8 @@ static int judge(const struct run *run, bool is_right)
 	return is_right ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* All of it, from making the barrier to removing it; returns the exit status. */
+/* All of it, from making the barrier to removing it; returns the exit
+ * status. */
 static int run_once(const struct arguments *arguments)
 {
 	struct run run = {.arguments = *arguments};

@@ -135,8 +135,8 @@ int member_run(void *arg)
 	struct rng rng;
 	int rc;
 
-	/* Ctrl-C and a hangup are for the parent, which ends us; SIGTERM sent to
-	 * us alone is a death like any other. */
+	/* Ctrl-C and a hangup are for the parent, which ends us; SIGTERM sent
+	 * to us alone is a death like any other. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);

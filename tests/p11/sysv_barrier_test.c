@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "lib/sysv.h"
-#include "p11-barrier/set.h"
+#include "p11-barrier/semset.h"
 #include "tests/lib/identity_fixture.h"
 #include "tests/p11/fixture.h"
 
@@ -511,7 +511,8 @@ static int create_as_nobody(void *arg)
 	       sysv_barrier_create(KEY, 1, 0666) < 0;
 }
 
-/* Root is no exception; who has the id from somebody whom he trusts may join. */
+/* Root is no exception; who has the id from somebody whom he trusts may
+ * join. */
 static void what_another_user_put_in_our_way_is_not_joined(void **state)
 {
 	struct sysv_barrier barrier;

@@ -15,7 +15,7 @@
 #include "lib/child.h"
 #include "lib/fdio.h"
 #include "lib/tick.h"
-#include "p11-barrier/set.h"
+#include "p11-barrier/semset.h"
 #include "tests/support/leftover.h"
 #include "tests/support/support.h"
 
@@ -145,7 +145,7 @@ static void last_one_does_not_release_when_another_has_withdrawn(void **state)
 	leftover_assert_same(&before);
 }
 
-/* Somebody has opened the gate, and nothing comes of trying. */
+/* Somebody has opened the turnstile, and nothing comes of trying. */
 static void set_that_was_changed_keeps_nobody_beyond_the_deadline(void **state)
 {
 	const struct leftover before = leftover_count();
@@ -154,7 +154,7 @@ static void set_that_was_changed_keeps_nobody_beyond_the_deadline(void **state)
 
 	(void)state;
 	assert_int_equal(sysv_barrier_join(&barrier, id), 0);
-	assert_int_equal(semop(id, &(struct sembuf){GATE_0, -1, 0}, 1), 0);
+	assert_int_equal(semop(id, &(struct sembuf){TURNSTILE_0, -1, 0}, 1), 0);
 	assert_int_equal(sysv_barrier_wait_until(&barrier, tick_after(TICK_MS)),
 			 -ETIMEDOUT);
 	assert_int_equal(semctl(id, 0, IPC_RMID), 0);

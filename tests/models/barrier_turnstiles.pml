@@ -1,7 +1,7 @@
-/* barrier_gates.pml - the two gates of p11-barrier/sysv_barrier.c: members that
- * meet, give up and come again, leave their place to another, and die between
- * any two of their semop(2). What the kernel does in one semop, and at an exit,
- * is one step here.
+/* barrier_turnstiles.pml - the two turnstiles of p11-barrier/sysv_barrier.c:
+ * members that meet, give up and come again, leave their place to another, and
+ * die between any two of their semop(2). What the kernel does in one semop, and
+ * at an exit, is one step here.
  *
  * Held: nobody passes a round before all have come to it; it has one serial
  * member; whoever is told of a round is told the same, complete or broken; and
@@ -10,8 +10,8 @@
  * also -DN=2 -DLATE=2 -DDEATHS=2
  * also -DN=3 -DROUNDS=1 -DLATE=1
  * mutant NO_UNDO: an exit that takes nothing back
- * mutant OPEN_GATE: the last of a round leaves the other gate open
- * mutant TRUST_GATE: an open gate is believed, and PARITY not asked
+ * mutant OPEN_TURNSTILE: the last of a round leaves the other turnstile open
+ * mutant TRUST_TURNSTILE: an open turnstile is believed, and PARITY not asked
  * mutant STAY: who is late stays counted as there
  * mutant CLOSE_TWICE: a handle that leaves twice
  * mutant FORKED: a child that arrives by its parent's handle, too
@@ -35,7 +35,7 @@
 #define PROCESSES (N + 2) /* two more, for the place of the one who leaves */
 
 /* The set. */
-byte seats = N, rest = N - 1, gate[2], parity, broken, inside;
+byte seats = N, rest = N - 1, turnstile[2], parity, broken, inside;
 
 /* What really happened. */
 byte deaths, late, joined, ended;
@@ -50,8 +50,8 @@ inline die() {
 		joined--;
 #ifndef NO_UNDO
 		broken++;
-		gate[0] = 0;
-		gate[1] = 0;
+		turnstile[0] = 0;
+		turnstile[1] = 0;
 		inside = inside - is_in;
 		seats++;
 #endif
@@ -98,11 +98,11 @@ inline arrive() {
 inline release() {
 	atomic {
 		if
-		:: rest == 0 && gate[phase] > 0 ->
+		:: rest == 0 && turnstile[phase] > 0 ->
 			rest = rest + N - 1;
-			gate[phase]--;
-#ifndef OPEN_GATE
-			gate[1 - phase]++;
+			turnstile[phase]--;
+#ifndef OPEN_TURNSTILE
+			turnstile[1 - phase]++;
 #endif
 			parity = 1 - parity;
 			came[round]++;
@@ -119,7 +119,7 @@ inline release() {
 inline withdraw() {
 	atomic {
 		if
-		:: gate[phase] > 0 ->
+		:: turnstile[phase] > 0 ->
 #ifndef STAY
 			rest++;
 #endif
@@ -169,7 +169,7 @@ pass:
 		may_die();
 		if
 		:: atomic {
-			broken == 0 && gate[phase] == 0 ->
+			broken == 0 && turnstile[phase] == 0 ->
 			inside--;
 			is_in = 0
 		}
@@ -194,7 +194,7 @@ pass:
 			inside--;
 			is_in = 0
 		}
-#ifndef TRUST_GATE
+#ifndef TRUST_TURNSTILE
 		if
 		:: seen != phase -> goto next
 		:: else
@@ -226,7 +226,7 @@ end:
 init {
 	byte i;
 
-	gate[0] = 1;
+	turnstile[0] = 1;
 	atomic {
 		run Member(ROUNDS > 1, true);
 		i = 1;

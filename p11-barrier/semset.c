@@ -1,4 +1,4 @@
-#include "p11-barrier/set.h"
+#include "p11-barrier/semset.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include "lib/sysv.h"
 #include "lib/tick.h"
 
-int set_operate(int id, struct sembuf *ops, size_t n, int64_t deadline)
+int semset_operate(int id, struct sembuf *ops, size_t n, int64_t deadline)
 {
 	struct timespec left = {0};
 
@@ -18,12 +18,12 @@ int set_operate(int id, struct sembuf *ops, size_t n, int64_t deadline)
 	return errno == EINVAL ? -EIDRM : -errno;
 }
 
-int set_try(int id, struct sembuf *ops, size_t n)
+int semset_try(int id, struct sembuf *ops, size_t n)
 {
-	return set_operate(id, ops, n, TICK_NEVER);
+	return semset_operate(id, ops, n, TICK_NEVER);
 }
 
-int set_value(int id, int sem)
+int semset_value(int id, int sem)
 {
 	int value = semctl(id, sem, GETVAL);
 
@@ -32,7 +32,7 @@ int set_value(int id, int sem)
 	return errno == EINVAL ? -EIDRM : -errno;
 }
 
-int set_check(int id)
+int semset_check(int id)
 {
 	unsigned short values[SEMAPHORES] = {0};
 	struct semid_ds set = {0};
@@ -50,7 +50,7 @@ int set_check(int id)
 	return values[COUNT];
 }
 
-int set_creator(int id)
+int semset_creator(int id)
 {
 	struct semid_ds set = {0};
 	union semun arg = {.buf = &set};
@@ -58,6 +58,6 @@ int set_creator(int id)
 	if (semctl(id, 0, IPC_STAT, arg) < 0)
 		return errno == EINVAL ? -EIDRM : -errno;
 	if (set.sem_perm.cuid == geteuid())
-		return SET_OURS;
-	return set.sem_perm.cuid == 0 ? SET_ROOTS : SET_ANOTHERS;
+		return SEMSET_OURS;
+	return set.sem_perm.cuid == 0 ? SEMSET_ROOTS : SEMSET_ANOTHERS;
 }
