@@ -18,7 +18,7 @@
 #include "lib/tick.h"
 #include "p11-barrier/cmd/member.h"
 #include "p11-barrier/cmd/place.h"
-#include "p11-barrier/cmd/referee.h"
+#include "p11-barrier/cmd/checker.h"
 #include "p11-barrier/sysv_barrier.h"
 
 enum { PROCESSES_MAX = 1000 };
@@ -39,7 +39,7 @@ struct run {
 	int records[2];
 	pid_t *pid;
 	unsigned int started;
-	struct referee referee;
+	struct checker checker;
 };
 
 static const char doc[] =
@@ -164,7 +164,7 @@ static int64_t longest_silence(const struct run *run)
 	const struct member_plan *plan = &run->arguments.plan;
 
 	return plan->jitter_ns +
-	       (run->referee.error ? TICK_S / 2 : plan->timeout_ns + TICK_S);
+	       (run->checker.error ? TICK_S / 2 : plan->timeout_ns + TICK_S);
 }
 
 /* Take records until all members have ended. Returns 0, -ETIMEDOUT when they
@@ -172,8 +172,8 @@ static int64_t longest_silence(const struct run *run)
  * -EINTR on a stop, -EPIPE when nobody wants to read what we print. */
 static int watch(struct run *run)
 {
-	struct referee *referee = &run->referee;
-	struct referee_record record;
+	struct checker *checker = &run->checker;
+	struct checker_record record;
 	ssize_t n;
 	int rc;
 
@@ -183,25 +183,25 @@ static int watch(struct run *run)
 		if (rc < 0)
 			return rc;
 		if (rc == 0)
-			return referee->error ? referee->error : -ETIMEDOUT;
+			return checker->error ? checker->error : -ETIMEDOUT;
 		n = read(run->records[0], &record, sizeof(record));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n != sizeof(record))
 			return n == 0 ? 0 : n < 0 ? -errno : -EBADMSG;
-		rc = referee_take(referee, &record);
+		rc = checker_take(checker, &record);
 		if (rc)
 			return rc;
 		if (ferror(stdout))
 			return -EPIPE;
-		if (referee->error == -ETIMEDOUT && referee_heard_all(referee))
+		if (checker->error == -ETIMEDOUT && checker_heard_all(checker))
 			return -ETIMEDOUT;
 	}
 }
 
 static _Noreturn void fail(const struct run *run, int error)
 {
-	const struct referee *referee = &run->referee;
+	const struct checker *checker = &run->checker;
 	char buf[160];
 
 	switch (error) {
@@ -211,15 +211,15 @@ static _Noreturn void fail(const struct run *run, int error)
 		exit(EXIT_FAILURE); /* where it is said: lib/cmd/out */
 	case -ETIMEDOUT:
 		die("no end within --timeout: %s",
-		    referee_describe(referee, buf, sizeof(buf)));
+		    checker_describe(checker, buf, sizeof(buf)));
 	case -EIDRM:
 		die("barrier %u: somebody removed the semaphore set",
-		    referee->round);
+		    checker->round);
 	case SYSV_BARRIER_BROKEN:
 		die("barrier %u is broken: a process ended before it",
-		    referee->round);
+		    checker->round);
 	default:
-		die_errno(error, "barrier %u", referee->round);
+		die_errno(error, "barrier %u", checker->round);
 	}
 }
 
@@ -227,25 +227,25 @@ static _Noreturn void fail(const struct run *run, int error)
 static int judge(const struct run *run, bool is_right)
 {
 	const struct arguments *arguments = &run->arguments;
-	const struct referee *referee = &run->referee;
+	const struct checker *checker = &run->checker;
 	char buf[16];
 
-	if (referee->wrong[0]) {
-		printf("%s. FAIL\n", referee->wrong);
+	if (checker->wrong[0]) {
+		printf("%s. FAIL\n", checker->wrong);
 		is_right = false;
 	} else if (arguments->plan.killed) {
-		is_right &= referee->died_ns &&
-			    referee->broken == arguments->processes - 1 &&
-			    referee->slowest_ns <= TOLD_WITHIN;
+		is_right &= checker->died_ns &&
+			    checker->broken == arguments->processes - 1 &&
+			    checker->slowest_ns <= TOLD_WITHIN;
 		printf("%u of %u others were told of a death %s the barrier, "
 		       "the last after %s. %s\n",
-		       referee->broken, arguments->processes - 1,
+		       checker->broken, arguments->processes - 1,
 		       arguments->plan.is_inside ? "inside" : "before",
-		       out_duration((double)referee->slowest_ns, buf,
+		       out_duration((double)checker->slowest_ns, buf,
 				    sizeof(buf)),
 		       is_right ? "PASS" : "FAIL");
 	} else {
-		is_right &= referee->round == arguments->plan.rounds + 1;
+		is_right &= checker->round == arguments->plan.rounds + 1;
 		printf("%s\n", is_right ? "All processes synchronized "
 					  "correctly. PASS"
 					: "Not all processes came to the end. "
@@ -263,7 +263,7 @@ static int run_once(const struct arguments *arguments)
 	int rc = fdio_pipe(run.records);
 
 	if (!rc)
-		rc = referee_init(&run.referee, arguments->processes,
+		rc = checker_init(&run.checker, arguments->processes,
 				  arguments->is_quiet ? NULL : stdout);
 	if (!rc) {
 		run.pid = calloc(arguments->processes, sizeof(*run.pid));
@@ -280,13 +280,13 @@ static int run_once(const struct arguments *arguments)
 	is_right = clean_up(&run, rc == 0);
 	close(run.records[0]);
 	if (!rc)
-		rc = run.referee.error;
-	if (!rc && run.referee.broken && !arguments->plan.killed)
+		rc = run.checker.error;
+	if (!rc && run.checker.broken && !arguments->plan.killed)
 		rc = SYSV_BARRIER_BROKEN;
 	if (rc)
 		fail(&run, rc);
 	rc = judge(&run, is_right);
-	referee_fini(&run.referee);
+	checker_fini(&run.checker);
 	return rc;
 }
 

@@ -10,13 +10,13 @@
 #include "lib/fdio.h"
 #include "lib/rng.h"
 #include "lib/tick.h"
-#include "p11-barrier/cmd/referee.h"
+#include "p11-barrier/cmd/checker.h"
 #include "p11-barrier/sysv_barrier.h"
 
-static bool tell(const struct member *member, enum referee_kind kind,
+static bool tell(const struct member *member, enum checker_kind kind,
 		 unsigned int round, int error)
 {
-	struct referee_record record = {
+	struct checker_record record = {
 		.kind = kind,
 		.member = member->number,
 		.round = round,
@@ -74,7 +74,7 @@ static void *die_inside(void *arg)
 	const struct member *member = arg;
 
 	if (await(member, are_all_but_one_inside)) {
-		tell(member, REFEREE_DYING_INSIDE,
+		tell(member, CHECKER_DYING_INSIDE,
 		     (member->plan->rounds + 1) / 2, 0);
 		raise(SIGKILL);
 	}
@@ -86,10 +86,10 @@ static void prepare_to_die(struct member *member, unsigned int round)
 	pthread_t thread;
 
 	if (!member->plan->is_inside) {
-		tell(member, REFEREE_DYING, round, 0);
+		tell(member, CHECKER_DYING, round, 0);
 		raise(SIGKILL);
 	}
-	/* Without the thread it lives, which the referee sees. */
+	/* Without the thread it lives, which the checker sees. */
 	if (pthread_create(&thread, NULL, die_inside, member) == 0)
 		pthread_detach(thread);
 }
@@ -111,7 +111,7 @@ static bool meet(struct member *member, struct sysv_barrier *barrier,
 		prepare_to_die(member, round);
 	if (comes_late_to(member, round))
 		await(member, is_broken);
-	if (!tell(member, REFEREE_REACHED, round, 0))
+	if (!tell(member, CHECKER_REACHED, round, 0))
 		return false;
 	if (dies_in(member, round))
 		prepare_to_die(member, round);
@@ -122,9 +122,9 @@ static bool meet(struct member *member, struct sysv_barrier *barrier,
 		rc = sysv_barrier_wait_until(barrier, deadline);
 	while (rc == -EINTR);
 	if (rc == SYSV_BARRIER_SERIAL || rc == 0)
-		return tell(member, rc ? REFEREE_SERIAL : REFEREE_PASSED, round,
+		return tell(member, rc ? CHECKER_SERIAL : CHECKER_PASSED, round,
 			    0);
-	tell(member, REFEREE_FAILED, round, rc);
+	tell(member, CHECKER_FAILED, round, rc);
 	return false;
 }
 
@@ -145,7 +145,7 @@ int member_run(void *arg)
 	rng_seed(&rng, member->plan->seed + member->number);
 	rc = sysv_barrier_join(&barrier, member->id);
 	if (rc) {
-		tell(member, REFEREE_FAILED, 1, rc);
+		tell(member, CHECKER_FAILED, 1, rc);
 		return EXIT_FAILURE;
 	}
 	for (unsigned int i = 1; i <= member->plan->rounds; i++)

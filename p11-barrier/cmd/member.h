@@ -18,7 +18,7 @@ struct member {
 	const struct member_plan *plan;
 	unsigned int number; /* 1 … */
 	int id;              /* of the barrier */
-	int records;         /* where to write what happens: referee.h */
+	int records;         /* where to write what happens: checker.h */
 	int other_end;       /* to close: the parent's */
 };
 

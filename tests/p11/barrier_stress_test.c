@@ -65,7 +65,7 @@ static int run_until_broken(void *arg)
 	} while (rc == 0 || rc == SYSV_BARRIER_SERIAL);
 	if (rc != SYSV_BARRIER_BROKEN || !member->ground->died_ns)
 		return 2;
-	member->ground->told_ns[member->index] = tick_now();
+	member->ground->notified_ns[member->index] = tick_now();
 	/* And it stays so. */
 	return member_meet(member, &barrier) == SYSV_BARRIER_BROKEN ? 0 : 3;
 }
@@ -93,7 +93,7 @@ static int64_t kill_one(struct rng *rng)
 	for (unsigned int i = 0; i < ground->members; i++) {
 		assert_int_equal(ground_end_one(ground, i),
 				 i == victim ? 128 + SIGKILL : 0);
-		span_ns = ground->told_ns[i] - ground->died_ns;
+		span_ns = ground->notified_ns[i] - ground->died_ns;
 		if (i != victim && span_ns > slowest_ns)
 			slowest_ns = span_ns;
 	}

@@ -30,7 +30,7 @@ struct ground {
 	bool is_interrupted;
 	int64_t pause_ns; /* up to that before each round */
 	atomic_uint at[MEMBERS_MAX], doing[MEMBERS_MAX], serial, joined;
-	_Atomic int64_t died_ns, told_ns[MEMBERS_MAX];
+	_Atomic int64_t died_ns, notified_ns[MEMBERS_MAX];
 	pid_t pid[MEMBERS_MAX];
 	struct leftover before;
 };

@@ -24,7 +24,7 @@ struct stage {
 
 struct member {
 	struct sysv_barrier barrier;
-	bool has_joined, is_told;
+	bool has_joined, is_notified;
 };
 
 /* A broken barrier stays broken: a successor is told so at the door. */
@@ -78,10 +78,10 @@ static int meet(struct survivors_actor *self)
 		return 0;
 	atomic_fetch_add(&stage->arrived, 1);
 	rc = sysv_barrier_wait_until(&member->barrier, tick_after(5 * TICK_S));
-	if (member->is_told)
+	if (member->is_notified)
 		return rc == SYSV_BARRIER_BROKEN ? 0 : -EBADE;
 	if (rc == SYSV_BARRIER_BROKEN) {
-		member->is_told = true;
+		member->is_notified = true;
 		return note_broken(self, round);
 	}
 	if (rc && rc != SYSV_BARRIER_SERIAL)

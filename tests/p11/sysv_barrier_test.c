@@ -231,7 +231,7 @@ static void child_with_the_same_pid_is_no_member(void **state)
 	ground_remove(ground);
 }
 
-static void death_in_another_pid_namespace_is_told(void **state)
+static void death_in_another_pid_namespace_is_notified(void **state)
 {
 	struct ground *ground = ground_make(2, 1);
 	struct sysv_barrier barrier;
@@ -456,7 +456,7 @@ static void leaving_in_order_leaves_no_trace(void **state)
 	ground_remove(ground);
 }
 
-static void set_that_was_removed_is_told(void **state)
+static void set_that_was_removed_is_notified(void **state)
 {
 	struct sysv_barrier_state look;
 	struct sysv_barrier barrier;
@@ -580,12 +580,12 @@ int main(void)
 			dead_ones_are_replaced_and_living_ones_are_not),
 		cmocka_unit_test(dead_members_are_replaced_with_their_barrier),
 		cmocka_unit_test(leaving_in_order_leaves_no_trace),
-		cmocka_unit_test(set_that_was_removed_is_told),
+		cmocka_unit_test(set_that_was_removed_is_notified),
 		cmocka_unit_test(closing_twice_frees_one_place),
 		cmocka_unit_test(what_was_not_opened_is_closed),
 		cmocka_unit_test(forked_child_is_no_member),
 		cmocka_unit_test(child_with_the_same_pid_is_no_member),
-		cmocka_unit_test(death_in_another_pid_namespace_is_told),
+		cmocka_unit_test(death_in_another_pid_namespace_is_notified),
 		cmocka_unit_test(empty_one_is_waited_for_and_left_alone),
 		cmocka_unit_test(
 			what_another_user_put_in_our_way_is_not_joined),

@@ -1,29 +1,29 @@
-/* referee.h - whether the members of a barrier really met.
+/* checker.h - whether the members of a barrier really met.
  *
  * Members write a record before each wait and after it, all into one pipe, so
  * that the order of the records is the order of the writes. What came before
  * the barrier in one process and what comes after it in another are then in
- * that order, or the barrier is wrong. The referee prints what happens as it
+ * that order, or the barrier is wrong. The checker prints what happens as it
  * happens and notes the first thing that may not be.
  */
-#ifndef UNIXIPC_P11_BARRIER_CMD_REFEREE_H
-#define UNIXIPC_P11_BARRIER_CMD_REFEREE_H
+#ifndef UNIXIPC_P11_BARRIER_CMD_CHECKER_H
+#define UNIXIPC_P11_BARRIER_CMD_CHECKER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-enum referee_kind {
-	REFEREE_REACHED,      /* about to wait */
-	REFEREE_PASSED,       /* wait returned 0 … */
-	REFEREE_SERIAL,       /* … or SYSV_BARRIER_SERIAL */
-	REFEREE_DYING,        /* about to be killed, and not to wait … */
-	REFEREE_DYING_INSIDE, /* … or waiting, as all others but one */
-	REFEREE_FAILED,       /* wait returned error */
+enum checker_kind {
+	CHECKER_REACHED,      /* about to wait */
+	CHECKER_PASSED,       /* wait returned 0 … */
+	CHECKER_SERIAL,       /* … or SYSV_BARRIER_SERIAL */
+	CHECKER_DYING,        /* about to be killed, and not to wait … */
+	CHECKER_DYING_INSIDE, /* … or waiting, as all others but one */
+	CHECKER_FAILED,       /* wait returned error */
 };
 
 /* What a member writes: below PIPE_BUF, so always whole. */
-struct referee_record {
+struct checker_record {
 	uint32_t kind;
 	uint32_t member; /* 1 … members */
 	uint32_t round;  /* 1 … */
@@ -31,35 +31,35 @@ struct referee_record {
 	int64_t at_ns; /* the monotonic clock */
 };
 
-struct referee {
+struct checker {
 	FILE *out; /* NULL: print nothing */
 	unsigned int members, round, passed, serial;
 	unsigned int *at; /* the round each member has reached, from [1] */
-	bool *told;       /* whose wait failed, from [1] */
+	bool *notified;   /* whose wait failed, from [1] */
 	unsigned int *held, n_held;  /* who has reached the next one already */
 	unsigned int dying;          /* whose line is held; 0: nobody's */
-	bool is_inside;              /* that one, or the last that died */
-	unsigned int broken, failed; /* who were told so; other errors */
+	bool is_inside;              /* the dying one, or the last that died */
+	unsigned int broken, failed; /* members notified so; other errors */
 	int error;                   /* the first of these */
-	int64_t died_ns, slowest_ns; /* a death, and the last to be told */
+	int64_t died_ns, slowest_ns; /* a death, and the last notification */
 	char wrong[128];             /* the first violation, or "" */
 };
 
 /* Returns 0 or -ENOMEM. out may be NULL. */
-int referee_init(struct referee *referee, unsigned int members, FILE *out);
-void referee_fini(struct referee *referee);
+int checker_init(struct checker *checker, unsigned int members, FILE *out);
+void checker_fini(struct checker *checker);
 
 /* Take the next record. Returns 0, or -EBADMSG for one that no member can
  * have written (nothing is noted). */
-int referee_take(struct referee *referee, const struct referee_record *record);
+int checker_take(struct checker *checker, const struct checker_record *record);
 
-/* Whether all who have reached the latest barrier were told that their waits
+/* Whether all members at the latest barrier were notified that their waits
  * failed, so that nothing more is to be heard of them. */
-bool referee_heard_all(const struct referee *referee);
+bool checker_heard_all(const struct checker *checker);
 
 /* When waits failed: whose, and who was silent, for people: "P1, P2 waited at
  * barrier 3 for P4". Returns buf. */
-const char *referee_describe(const struct referee *referee, char *buf,
+const char *checker_describe(const struct checker *checker, char *buf,
 			     size_t size);
 
 #endif

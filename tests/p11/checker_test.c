@@ -1,5 +1,5 @@
-/* p11-barrier/cmd/referee.h: what it prints, and what it does not let pass. */
-#include "p11-barrier/cmd/referee.h"
+/* p11-barrier/cmd/checker.h: what it prints, and what it does not let pass. */
+#include "p11-barrier/cmd/checker.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "tests/support/support.h"
 
 struct game {
-	struct referee referee;
+	struct checker checker;
 	char *text;
 	size_t len;
 	FILE *out;
@@ -19,23 +19,23 @@ static void begin(struct game *game, unsigned int members)
 {
 	game->out = open_memstream(&game->text, &game->len);
 	assert_non_null(game->out);
-	assert_int_equal(referee_init(&game->referee, members, game->out), 0);
+	assert_int_equal(checker_init(&game->checker, members, game->out), 0);
 }
 
 static void end(struct game *game)
 {
 	fclose(game->out);
 	free(game->text);
-	referee_fini(&game->referee);
+	checker_fini(&game->checker);
 }
 
-static void note(struct game *game, enum referee_kind kind, unsigned int member,
+static void note(struct game *game, enum checker_kind kind, unsigned int member,
 		 unsigned int round)
 {
-	struct referee_record record = {
+	struct checker_record record = {
 		.kind = kind, .member = member, .round = round};
 
-	assert_int_equal(referee_take(&game->referee, &record), 0);
+	assert_int_equal(checker_take(&game->checker, &record), 0);
 }
 
 static void lines_of_a_round_come_before_those_of_the_next(void **state)
@@ -44,19 +44,19 @@ static void lines_of_a_round_come_before_those_of_the_next(void **state)
 
 	(void)state;
 	begin(&game, 2);
-	note(&game, REFEREE_REACHED, 2, 1);
-	note(&game, REFEREE_REACHED, 1, 1);
-	note(&game, REFEREE_SERIAL, 1, 1);
-	note(&game, REFEREE_REACHED, 1, 2);
-	note(&game, REFEREE_PASSED, 2, 1);
-	note(&game, REFEREE_DYING, 2, 2);
+	note(&game, CHECKER_REACHED, 2, 1);
+	note(&game, CHECKER_REACHED, 1, 1);
+	note(&game, CHECKER_SERIAL, 1, 1);
+	note(&game, CHECKER_REACHED, 1, 2);
+	note(&game, CHECKER_PASSED, 2, 1);
+	note(&game, CHECKER_DYING, 2, 2);
 	assert_string_equal(game.text,
 			    "[P2] Reached barrier 1\n"
 			    "[P1] Reached barrier 1\n"
 			    "--- All processes passed barrier 1 ---\n"
 			    "[P1] Reached barrier 2\n"
 			    "[P2] Killed before barrier 2\n");
-	assert_string_equal(game.referee.wrong, "");
+	assert_string_equal(game.checker.wrong, "");
 	end(&game);
 }
 
@@ -66,9 +66,9 @@ static void passing_before_all_have_reached_it_is_seen(void **state)
 
 	(void)state;
 	begin(&game, 2);
-	note(&game, REFEREE_REACHED, 1, 1);
-	note(&game, REFEREE_PASSED, 1, 1);
-	assert_string_equal(game.referee.wrong,
+	note(&game, CHECKER_REACHED, 1, 1);
+	note(&game, CHECKER_PASSED, 1, 1);
+	assert_string_equal(game.checker.wrong,
 			    "P1 passed barrier 1 before P2 reached it");
 	end(&game);
 }
@@ -79,38 +79,38 @@ static void being_a_round_ahead_is_seen(void **state)
 
 	(void)state;
 	begin(&game, 2);
-	note(&game, REFEREE_REACHED, 1, 1);
-	note(&game, REFEREE_REACHED, 1, 2);
-	assert_string_equal(game.referee.wrong,
+	note(&game, CHECKER_REACHED, 1, 1);
+	note(&game, CHECKER_REACHED, 1, 2);
+	assert_string_equal(game.checker.wrong,
 			    "P1 reached barrier 2 before P2 reached barrier 1");
 	end(&game);
 }
 
 static void two_serial_members_or_none_are_seen(void **state)
 {
-	static const enum referee_kind kinds[] = {REFEREE_PASSED,
-						  REFEREE_SERIAL};
+	static const enum checker_kind kinds[] = {CHECKER_PASSED,
+						  CHECKER_SERIAL};
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		struct game game;
 
 		begin(&game, 2);
-		note(&game, REFEREE_REACHED, 1, 1);
-		note(&game, REFEREE_REACHED, 2, 1);
+		note(&game, CHECKER_REACHED, 1, 1);
+		note(&game, CHECKER_REACHED, 2, 1);
 		note(&game, kinds[i], 1, 1);
 		note(&game, kinds[i], 2, 1);
-		assert_non_null(strstr(game.referee.wrong, "serial members"));
+		assert_non_null(strstr(game.checker.wrong, "serial members"));
 		end(&game);
 	}
 }
 
 static void records_that_cannot_be_are_refused(void **state)
 {
-	static const struct referee_record records[] = {
-		{.kind = REFEREE_REACHED, .member = 0, .round = 1},
-		{.kind = REFEREE_REACHED, .member = 3, .round = 1},
-		{.kind = REFEREE_REACHED, .member = 1, .round = 0},
+	static const struct checker_record records[] = {
+		{.kind = CHECKER_REACHED, .member = 0, .round = 1},
+		{.kind = CHECKER_REACHED, .member = 3, .round = 1},
+		{.kind = CHECKER_REACHED, .member = 1, .round = 0},
 		{.kind = 99, .member = 1, .round = 1},
 	};
 	struct game game;
@@ -118,7 +118,7 @@ static void records_that_cannot_be_are_refused(void **state)
 	(void)state;
 	begin(&game, 2);
 	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++)
-		assert_int_equal(referee_take(&game.referee, &records[i]),
+		assert_int_equal(checker_take(&game.checker, &records[i]),
 				 -EBADMSG);
 	end(&game);
 }
@@ -130,16 +130,16 @@ static void who_waits_for_whom_is_described(void **state)
 
 	(void)state;
 	begin(&game, 9);
-	note(&game, REFEREE_REACHED, 2, 1);
-	note(&game, REFEREE_REACHED, 7, 1);
-	note(&game, REFEREE_FAILED, 2, 1);
-	assert_false(referee_heard_all(&game.referee));
-	note(&game, REFEREE_FAILED, 7, 1);
-	assert_true(referee_heard_all(&game.referee));
+	note(&game, CHECKER_REACHED, 2, 1);
+	note(&game, CHECKER_REACHED, 7, 1);
+	note(&game, CHECKER_FAILED, 2, 1);
+	assert_false(checker_heard_all(&game.checker));
+	note(&game, CHECKER_FAILED, 7, 1);
+	assert_true(checker_heard_all(&game.checker));
 	assert_string_equal(
-		referee_describe(&game.referee, buf, sizeof(buf)),
+		checker_describe(&game.checker, buf, sizeof(buf)),
 		"P2, P7 waited at barrier 1 for P1, P3, P4, P5, P6 and 2 more");
-	assert_true(strlen(referee_describe(&game.referee, small,
+	assert_true(strlen(checker_describe(&game.checker, small,
 					    sizeof(small))) < sizeof(small));
 	end(&game);
 }
@@ -150,17 +150,17 @@ static void reaching_or_passing_one_twice_is_seen(void **state)
 
 	(void)state;
 	begin(&game, 1);
-	note(&game, REFEREE_REACHED, 1, 1);
-	note(&game, REFEREE_REACHED, 1, 1);
-	assert_string_equal(game.referee.wrong,
+	note(&game, CHECKER_REACHED, 1, 1);
+	note(&game, CHECKER_REACHED, 1, 1);
+	assert_string_equal(game.checker.wrong,
 			    "P1 reached barrier 1 after barrier 1");
 	end(&game);
 	begin(&game, 1);
-	note(&game, REFEREE_REACHED, 1, 1);
-	note(&game, REFEREE_SERIAL, 1, 1);
-	assert_string_equal(game.referee.wrong, "");
-	note(&game, REFEREE_PASSED, 1, 1);
-	assert_string_equal(game.referee.wrong,
+	note(&game, CHECKER_REACHED, 1, 1);
+	note(&game, CHECKER_SERIAL, 1, 1);
+	assert_string_equal(game.checker.wrong, "");
+	note(&game, CHECKER_PASSED, 1, 1);
+	assert_string_equal(game.checker.wrong,
 			    "P1 passed barrier 1 during barrier 2");
 	end(&game);
 }
@@ -168,22 +168,22 @@ static void reaching_or_passing_one_twice_is_seen(void **state)
 /* By it the command judges whether all were told in time. */
 static void slowest_news_of_a_death_is_kept(void **state)
 {
-	struct referee_record record = {
-		.kind = REFEREE_DYING, .member = 1, .round = 1, .at_ns = 1000};
-	const int64_t told_ns[] = {0, 0, 1050, 1400, 1300};
+	struct checker_record record = {
+		.kind = CHECKER_DYING, .member = 1, .round = 1, .at_ns = 1000};
+	const int64_t notified_ns[] = {0, 0, 1050, 1400, 1300};
 	struct game game;
 
 	(void)state;
 	begin(&game, 4);
-	assert_int_equal(referee_take(&game.referee, &record), 0);
-	record.kind = REFEREE_FAILED;
+	assert_int_equal(checker_take(&game.checker, &record), 0);
+	record.kind = CHECKER_FAILED;
 	record.error = SYSV_BARRIER_BROKEN;
 	for (record.member = 2; record.member <= 4; record.member++) {
-		record.at_ns = told_ns[record.member];
-		assert_int_equal(referee_take(&game.referee, &record), 0);
+		record.at_ns = notified_ns[record.member];
+		assert_int_equal(checker_take(&game.checker, &record), 0);
 	}
-	assert_int_equal(game.referee.slowest_ns, 400);
-	assert_int_equal(game.referee.broken, 3);
+	assert_int_equal(game.checker.slowest_ns, 400);
+	assert_int_equal(game.checker.broken, 3);
 	end(&game);
 }
 
