@@ -16,9 +16,9 @@
 #include "lib/fdio.h"
 #include "lib/sysv.h"
 #include "lib/tick.h"
-#include "p11-barrier/cmd/member.h"
-#include "p11-barrier/cmd/place.h"
+#include "p11-barrier/cmd/barrier_key.h"
 #include "p11-barrier/cmd/checker.h"
+#include "p11-barrier/cmd/member.h"
 #include "p11-barrier/sysv_barrier.h"
 
 enum { PROCESSES_MAX = 1000 };
@@ -35,7 +35,7 @@ struct arguments {
 
 struct run {
 	struct arguments arguments;
-	struct place place;
+	struct barrier_key key;
 	int records[2];
 	pid_t *pid;
 	unsigned int started;
@@ -124,7 +124,7 @@ static bool clean_up(struct run *run, bool is_done)
 {
 	bool is_right = end_members(run, is_done);
 
-	is_right &= place_remove(&run->place);
+	is_right &= barrier_key_remove(&run->key);
 	free(run->pid);
 	return is_right;
 }
@@ -137,7 +137,7 @@ static void start_members(struct run *run)
 		struct member member = {
 			.plan = &run->arguments.plan,
 			.number = run->started + 1,
-			.id = run->place.id,
+			.id = run->key.id,
 			.records = run->records[1],
 			.other_end = run->records[0],
 		};
@@ -271,7 +271,7 @@ static int run_once(const struct arguments *arguments)
 	}
 	if (rc)
 		die_errno(rc, "cannot begin");
-	run.place = place_make(arguments->key, arguments->processes);
+	run.key = barrier_key_create(arguments->key, arguments->processes);
 	if (!arguments->is_quiet && !arguments->plan.is_inside)
 		printf("Barrier Test (%u processes, %u iterations)\n",
 		       arguments->processes, arguments->plan.rounds);

@@ -1,4 +1,4 @@
-#include "p11-barrier/cmd/place.h"
+#include "p11-barrier/cmd/barrier_key.h"
 
 #include <errno.h>
 #include <sys/sem.h>
@@ -93,27 +93,27 @@ static _Noreturn void fail(key_t key, int error)
 	}
 }
 
-struct place place_make(key_t key, unsigned int members)
+struct barrier_key barrier_key_create(key_t key, unsigned int members)
 {
-	struct place place = {.id = key ? make_at(key, members)
-					: make_at_any(members)};
+	struct barrier_key made = {.id = key ? make_at(key, members)
+					     : make_at_any(members)};
 
-	if (place.id < 0)
-		fail(key, place.id);
-	identity_of_sysv(IDENTITY_SYSV_SEM, place.id, &place.set);
-	objname_claim_id(OBJNAME_SYSV_SEM, place.id);
-	return place;
+	if (made.id < 0)
+		fail(key, made.id);
+	identity_of_sysv(IDENTITY_SYSV_SEM, made.id, &made.set);
+	objname_claim_id(OBJNAME_SYSV_SEM, made.id);
+	return made;
 }
 
 /* 0 also when it is gone, be it that another has its id. */
-static int remove_ours(const struct place *place)
+static int remove_ours(const struct barrier_key *key)
 {
 	struct identity_object now;
-	int error = identity_of_sysv(IDENTITY_SYSV_SEM, place->id, &now);
+	int error = identity_of_sysv(IDENTITY_SYSV_SEM, key->id, &now);
 
-	switch (identity_compare(&place->set, error, &now)) {
+	switch (identity_compare(&key->set, error, &now)) {
 	case IDENTITY_SAME:
-		error = sysv_barrier_destroy(place->id);
+		error = sysv_barrier_destroy(key->id);
 		return error == -EIDRM ? 0 : error;
 	case IDENTITY_ANOTHER:
 	case IDENTITY_GONE:
@@ -124,15 +124,15 @@ static int remove_ours(const struct place *place)
 	return error ? error : -EXDEV;
 }
 
-bool place_remove(const struct place *place)
+bool barrier_key_remove(const struct barrier_key *key)
 {
-	int error = remove_ours(place);
+	int error = remove_ours(key);
 
 	if (error) {
 		die_warn_errno(error, "cannot remove semaphore set %d",
-			       place->id);
+			       key->id);
 		return false;
 	}
-	objname_release_id(OBJNAME_SYSV_SEM, place->id);
+	objname_release_id(OBJNAME_SYSV_SEM, key->id);
 	return true;
 }
