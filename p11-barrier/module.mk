@@ -1,5 +1,5 @@
 $(call library,sysv_barrier,p11-barrier,sysv_barrier.c sysv_barrier_make.c semset.c)
-$(call library,barrier_watch,p11-barrier,cmd/member.c cmd/checker.c,,sysv_barrier)
+$(call library,barrier_watch,p11-barrier,cmd/participant.c cmd/checker.c,,sysv_barrier)
 $(call program,barrier_test,p11-barrier,cmd/barrier_test.c cmd/barrier_key.c,barrier_watch)
 $(call bench,p11-barrier,bench/bench.c,sysv_barrier)
 HEADERS += p11-barrier/sysv_barrier.h

@@ -12,14 +12,14 @@
 /* The semaphores of a set. */
 enum {
 	VERSION,     /* what and which version this is */
-	COUNT,       /* members it is made for; never changes */
+	COUNT,       /* participants it is made for; never changes */
 	REST,        /* who may still arrive without being the last */
 	TURNSTILE_0, /* 1 closed, 0 open */
 	TURNSTILE_1,
 	PARITY,  /* of the rounds that were completed */
-	BROKEN,  /* members that died */
+	BROKEN,  /* participants that died */
 	INSIDE,  /* living processes between arrive and their way out */
-	SEATS,   /* for members who have not joined */
+	SEATS,   /* for participants who have not joined */
 	CREATOR, /* 1 while it lives */
 	SEMAPHORES,
 };
@@ -46,8 +46,8 @@ int semset_try(int id, struct sembuf *ops, size_t n);
 /* What one of its semaphores counts, or -errno. */
 int semset_value(int id, int sem);
 
-/* Whether this is a barrier as we make them: its count of members; -EBADMSG
- * when it is something else, or of another version; -EIDRM. */
+/* Whether this is a barrier as we make them: its count of participants;
+ * -EBADMSG when it is something else, or of another version; -EIDRM. */
 int semset_check(int id);
 
 /* Who made it: one of these, or -errno. */

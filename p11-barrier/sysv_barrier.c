@@ -6,18 +6,18 @@
  *	wait      until the turnstile of this phase is 0, which is open
  *	withdraw  REST + 1, if the turnstile is still closed
  *
- * A sense-reversing barrier (Herlihy and Shavit): each member has a sense,
- * phase, that flips with each round. Two turnstiles, so that a member that is
- * quick and back for the next round waits at the other one, and cannot lap a
- * member that is still on its way through this one. A turnstile is closed again
- * by the last of the next round, when all have passed it.
+ * A sense-reversing barrier (Herlihy and Shavit): each participant has a sense,
+ * phase, that flips with each round. Two turnstiles, so that a participant that
+ * is quick and back for the next round waits at the other one, and cannot lap a
+ * participant that is still on its way through this one. A turnstile is closed
+ * again by the last of the next round, when all have passed it.
  *
  * Death: at its exit the kernel adds up a process's operations with SEM_UNDO
  * and takes them back, and where that would lead below 0, it stops at 0. So
- * each member does, when it joins, operations that come to nothing but leave
- * such an adjustment: BROKEN + 1 and both turnstiles - 1. All who wait are let
- * go, and find BROKEN. As a turnstile is no proof then that the round was
- * completed, PARITY has the number of completed rounds modulo 2.
+ * each participant does, when it joins, operations that come to nothing but
+ * leave such an adjustment: BROKEN + 1 and both turnstiles - 1. All who wait
+ * are let go, and find BROKEN. As a turnstile is no proof then that the round
+ * was completed, PARITY has the number of completed rounds modulo 2.
  *
  * Invariant, between any two semop(2) and unless broken: REST is count - 1
  * minus those who arrived; exactly one turnstile is closed, that of PARITY.
@@ -32,7 +32,7 @@
 #include "lib/tick.h"
 #include "p11-barrier/semset.h"
 
-/* ---- members ---- */
+/* ---- participants ---- */
 
 int sysv_barrier_open(struct sysv_barrier *barrier, key_t key, int64_t deadline)
 {
@@ -49,8 +49,8 @@ int sysv_barrier_open(struct sysv_barrier *barrier, key_t key, int64_t deadline)
 	return sysv_barrier_join(barrier, id);
 }
 
-/* The kernel empties it in a forked child, which is no member. A pid would not
- * tell: the first of another PID namespace may have the same. */
+/* The kernel empties it in a forked child, which is no participant. A pid would
+ * not tell: the first of another PID namespace may have the same. */
 static int make_page(uint32_t **page)
 {
 	size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
@@ -75,7 +75,7 @@ static void drop_page(uint32_t *page)
 	munmap(page, (size_t)sysconf(_SC_PAGESIZE));
 }
 
-static bool is_member(const struct sysv_barrier *barrier)
+static bool is_participant(const struct sysv_barrier *barrier)
 {
 	return barrier->has_joined && *barrier->has_joined;
 }
@@ -134,7 +134,7 @@ int sysv_barrier_close(struct sysv_barrier *barrier)
 		UNDONE(TURNSTILE_1, -1),
 	};
 
-	int error = is_member(barrier)
+	int error = is_participant(barrier)
 			    ? semset_try(barrier->id, leave, LENGTH(leave))
 			    : -EINVAL;
 
@@ -211,8 +211,8 @@ static int leave_broken(struct sysv_barrier *barrier)
 }
 
 /* Having arrived, wait until the turnstile opens. Who sleeps here is taken off
- * INSIDE by the one who opens it: such a member is out already, and does not
- * touch the set again. */
+ * INSIDE by the one who opens it: such a participant is out already, and does
+ * not touch the set again. */
 static int pass(struct sysv_barrier *barrier, int64_t deadline)
 {
 	struct sembuf ops[] = {
@@ -222,10 +222,10 @@ static int pass(struct sysv_barrier *barrier, int64_t deadline)
 	};
 	int error, broken;
 
-	/* Once, and not in a loop: where members share a processor, those we
-	 * wait for run now, and often the turnstile is open when we come back.
-	 * Then nobody had to be put to sleep and woken, which is most of the
-	 * cost of a round. */
+	/* Once, and not in a loop: where participants share a processor, those
+	 * we wait for run now, and often the turnstile is open when we come
+	 * back. Then nobody had to be put to sleep and woken, which is most of
+	 * the cost of a round. */
 	sched_yield();
 	for (;;) {
 		error = semset_operate(barrier->id, ops, LENGTH(ops), deadline);
@@ -256,7 +256,7 @@ int sysv_barrier_wait_until(struct sysv_barrier *barrier, int64_t deadline)
 {
 	int error;
 
-	if (!is_member(barrier))
+	if (!is_participant(barrier))
 		return -EINVAL;
 	for (;;) {
 		error = arrive(barrier);

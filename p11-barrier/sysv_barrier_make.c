@@ -146,7 +146,7 @@ int sysv_barrier_look(int id, struct sysv_barrier_state *state)
 		return errno == EINVAL ? -EIDRM : -errno;
 	*state = (struct sysv_barrier_state){
 		.count = values[COUNT],
-		.members = (unsigned int)values[COUNT] - values[SEATS],
+		.participants = (unsigned int)values[COUNT] - values[SEATS],
 		.arrived = (unsigned int)values[COUNT] - 1 - values[REST],
 		.inside = values[INSIDE],
 		.is_broken = values[BROKEN] > 0,

@@ -1,8 +1,8 @@
-/* bench.c - rounds a second beside the C library's process-shared barrier,
- * with 2, 5 and 16 processes. Trials alternate, and the figure is the median
- * of the ratios trial by trial. Every member counts its rounds in memory that
- * all see, and checks after each that nobody is behind it: the same work on
- * both sides. */
+/* bench.c - rounds a second beside the C library's process-shared barrier, with
+ * 2, 5 and 16 processes. Trials alternate, and the figure is the median of the
+ * ratios trial by trial. Every participant counts its rounds in memory that all
+ * see, and checks after each that nobody is behind it: the same work on both
+ * sides. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdalign.h>
@@ -20,7 +20,7 @@
 #include "lib/tick.h"
 #include "p11-barrier/sysv_barrier.h"
 
-enum { TRIALS = 61, MEMBERS_MAX = 16, WARM_UP = 100 };
+enum { TRIALS = 61, PARTICIPANTS_MAX = 16, WARM_UP = 100 };
 
 /* Not IPC_PRIVATE: what a killed run leaves is found by the next. */
 enum { KEY = 0x110be9c4 };
@@ -29,97 +29,99 @@ struct slot {
 	alignas(64) atomic_uint round;
 };
 
-/* Mapped, and inherited by the members. */
+/* Mapped, and inherited by the participants. */
 struct ground {
 	pthread_barrier_t libc;
 	int id;
-	unsigned int members, rounds;
+	unsigned int participants, rounds;
 	int64_t elapsed_ns;
-	struct slot slot[MEMBERS_MAX];
+	struct slot slot[PARTICIPANTS_MAX];
 };
 
-struct member {
+struct participant {
 	struct ground *ground;
 	unsigned int index;
-	int (*meet)(struct member *member);
+	int (*meet)(struct participant *participant);
 	struct sysv_barrier barrier;
 };
 
-static int meet_ours(struct member *member)
+static int meet_ours(struct participant *participant)
 {
-	return sysv_barrier_wait(&member->barrier);
+	return sysv_barrier_wait(&participant->barrier);
 }
 
-static int meet_libc(struct member *member)
+static int meet_libc(struct participant *participant)
 {
-	return pthread_barrier_wait(&member->ground->libc);
+	return pthread_barrier_wait(&participant->ground->libc);
 }
 
 /* One round: our step, the barrier, and a look at the steps of all. */
-static bool step(struct member *member, unsigned int round)
+static bool step(struct participant *participant, unsigned int round)
 {
-	struct ground *ground = member->ground;
+	struct ground *ground = participant->ground;
 	int rc;
 
 	/* Relaxed: to order these is what the barrier is for. */
-	atomic_store_explicit(&ground->slot[member->index].round, round,
+	atomic_store_explicit(&ground->slot[participant->index].round, round,
 			      memory_order_relaxed);
-	rc = member->meet(member);
+	rc = participant->meet(participant);
 	if (rc != 0 && rc != PTHREAD_BARRIER_SERIAL_THREAD)
 		return false;
-	for (unsigned int i = 0; i < ground->members; i++)
+	for (unsigned int i = 0; i < ground->participants; i++)
 		if (atomic_load_explicit(&ground->slot[i].round,
 					 memory_order_relaxed) < round)
 			return false;
 	return true;
 }
 
-static int run_member(void *arg)
+static int run_participant(void *arg)
 {
-	struct member *member = arg;
-	struct ground *ground = member->ground;
+	struct participant *participant = arg;
+	struct ground *ground = participant->ground;
 	unsigned int round = 0;
 	int64_t start;
 
-	if (member->meet == meet_ours &&
-	    sysv_barrier_join(&member->barrier, ground->id))
+	if (participant->meet == meet_ours &&
+	    sysv_barrier_join(&participant->barrier, ground->id))
 		return 1;
 	while (round < WARM_UP)
-		if (!step(member, ++round))
+		if (!step(participant, ++round))
 			return 1;
 	start = tick_now();
 	while (round < WARM_UP + ground->rounds)
-		if (!step(member, ++round))
+		if (!step(participant, ++round))
 			return 1;
-	if (member->index == 0)
+	if (participant->index == 0)
 		ground->elapsed_ns = tick_now() - start;
-	if (member->meet == meet_ours && sysv_barrier_close(&member->barrier))
+	if (participant->meet == meet_ours &&
+	    sysv_barrier_close(&participant->barrier))
 		return 1;
 	return 0;
 }
 
 /* Rounds a second of one kind. */
-static double time_rounds(struct ground *ground, int (*meet)(struct member *))
+static double time_rounds(struct ground *ground,
+			  int (*meet)(struct participant *))
 {
-	pid_t pid[MEMBERS_MAX];
+	pid_t pid[PARTICIPANTS_MAX];
 	int status, rc;
 
-	for (unsigned int i = 0; i < ground->members; i++)
+	for (unsigned int i = 0; i < ground->participants; i++)
 		atomic_store(&ground->slot[i].round, 0);
-	for (unsigned int i = 0; i < ground->members; i++) {
-		struct member member = {
+	for (unsigned int i = 0; i < ground->participants; i++) {
+		struct participant participant = {
 			.ground = ground, .index = i, .meet = meet};
 
-		rc = child_fork(run_member, &member, &pid[i]);
+		rc = child_fork(run_participant, &participant, &pid[i]);
 		if (rc)
-			die_errno(rc, "cannot start a member");
+			die_errno(rc, "cannot start a participant");
 	}
-	for (unsigned int i = 0; i < ground->members; i++) {
+	for (unsigned int i = 0; i < ground->participants; i++) {
 		rc = child_wait(pid[i], tick_after(60 * TICK_S), &status);
 		if (rc)
-			die_errno(rc, "a member did not end");
+			die_errno(rc, "a participant did not end");
 		if (status)
-			die("a member saw a wrong round");
+			die("a participant saw a wrong round");
 	}
 	return ground->rounds * 1e9 / (double)ground->elapsed_ns;
 }
@@ -130,20 +132,21 @@ static void prepare(struct ground *ground)
 
 	pthread_barrierattr_init(&attr);
 	pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-	if (pthread_barrier_init(&ground->libc, &attr, ground->members))
+	if (pthread_barrier_init(&ground->libc, &attr, ground->participants))
 		die("cannot make a pthread barrier");
 	pthread_barrierattr_destroy(&attr);
-	ground->id = sysv_barrier_create(KEY, ground->members, 0600);
+	ground->id = sysv_barrier_create(KEY, ground->participants, 0600);
 	if (ground->id < 0)
 		die_errno(ground->id, "cannot make a barrier");
 }
 
 static void compare(struct out_table *table, struct ground *ground,
-		    unsigned int members, unsigned int rounds, const char *goal)
+		    unsigned int participants, unsigned int rounds,
+		    const char *goal)
 {
 	double ours[TRIALS], libc[TRIALS], ratio[TRIALS];
 
-	ground->members = members;
+	ground->participants = participants;
 	ground->rounds = rounds;
 	prepare(ground);
 	for (int i = 0; i < TRIALS; i++) {
@@ -158,7 +161,7 @@ static void compare(struct out_table *table, struct ground *ground,
 	sysv_barrier_destroy(ground->id);
 	pthread_barrier_destroy(&ground->libc);
 	out_table_row(table);
-	out_table_cell(table, "%u", members);
+	out_table_cell(table, "%u", participants);
 	out_table_cell(table, "%.0f", stats_median(ours, TRIALS));
 	out_table_cell(table, "%.0f", stats_median(libc, TRIALS));
 	out_table_cell(table, "%.2f", stats_median(ratio, TRIALS));

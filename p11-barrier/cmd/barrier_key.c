@@ -20,16 +20,16 @@ static int reap(key_t key)
 	return rc;
 }
 
-static int make_at(key_t key, unsigned int members)
+static int make_at(key_t key, unsigned int participants)
 {
 	int rc = reap(key);
 
 	if (rc && rc != -ENOENT)
 		return rc;
-	return sysv_barrier_create(key, members, 0600);
+	return sysv_barrier_create(key, participants, 0600);
 }
 
-static int make_at_any(unsigned int members)
+static int make_at_any(unsigned int participants)
 {
 	key_t key = (key_t)(KEY_BASE + (geteuid() & 0xffff) * KEYS);
 	int id = -EBUSY;
@@ -39,7 +39,7 @@ static int make_at_any(unsigned int members)
 			reap(key + i);
 			continue;
 		}
-		id = make_at(key + i, members);
+		id = make_at(key + i, participants);
 		/* Only these say that another key may do better. */
 		if (id < 0 && id != -EBUSY && id != -EEXIST && id != -EACCES &&
 		    id != -ETIMEDOUT)
@@ -93,10 +93,10 @@ static _Noreturn void fail(key_t key, int error)
 	}
 }
 
-struct barrier_key barrier_key_create(key_t key, unsigned int members)
+struct barrier_key barrier_key_create(key_t key, unsigned int participants)
 {
-	struct barrier_key made = {.id = key ? make_at(key, members)
-					     : make_at_any(members)};
+	struct barrier_key made = {.id = key ? make_at(key, participants)
+					     : make_at_any(participants)};
 
 	if (made.id < 0)
 		fail(key, made.id);

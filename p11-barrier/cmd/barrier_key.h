@@ -1,6 +1,6 @@
-/* barrier_key.h - where the members of barrier_test meet: the barrier of a key,
- * and its line in the ledger of IPC objects (lib/objname). For that command
- * only: what goes wrong is said here, and ends it. */
+/* barrier_key.h - where the participants of barrier_test meet: the barrier of a
+ * key, and its line in the ledger of IPC objects (lib/objname). For that
+ * command only: what goes wrong is said here, and ends it. */
 #ifndef UNIXIPC_P11_BARRIER_CMD_BARRIER_KEY_H
 #define UNIXIPC_P11_BARRIER_CMD_BARRIER_KEY_H
 
@@ -17,7 +17,7 @@ struct barrier_key {
 /* Make a barrier, at this key or (0) at one of sixteen of this user, so that a
  * few can run at a time, and each finds what killed ones left: that is removed
  * first. */
-struct barrier_key barrier_key_create(key_t key, unsigned int members);
+struct barrier_key barrier_key_create(key_t key, unsigned int participants);
 
 /* Remove it; somebody else may have, and another may have its id by now. False
  * when it stays, which is said. */

@@ -18,16 +18,17 @@
 #include "lib/tick.h"
 #include "p11-barrier/cmd/barrier_key.h"
 #include "p11-barrier/cmd/checker.h"
-#include "p11-barrier/cmd/member.h"
+#include "p11-barrier/cmd/participant.h"
 #include "p11-barrier/sysv_barrier.h"
 
 enum { PROCESSES_MAX = 1000 };
 
-#define TOLD_WITHIN TICK_S   /* of a death */
-#define END_NS (30 * TICK_S) /* for members to end that have nothing to do */
+#define TOLD_WITHIN TICK_S /* of a death */
+#define END_NS \
+	(30 * TICK_S) /* for participants to end that have nothing to do */
 
 struct arguments {
-	struct member_plan plan;
+	struct participant_plan plan;
 	unsigned int processes;
 	key_t key; /* 0: one of ours */
 	bool is_quiet;
@@ -58,7 +59,7 @@ static void take_key(const char *text, void *where)
 
 static void parse(struct arguments *a, int argc, char **argv)
 {
-	struct member_plan *plan = &a->plan;
+	struct participant_plan *plan = &a->plan;
 	const struct cli_option options[] = {
 		CLI_COUNT("processes", 'p', "N", &a->processes, 1,
 			  PROCESSES_MAX, "How many meet (default 5)"),
@@ -97,7 +98,7 @@ static void parse(struct arguments *a, int argc, char **argv)
 /* All of them at once, when they are not ending by themselves: nobody reads
  * any more what they write. Whether all others than the victim ended well. A
  * thousand need seconds to end where others use the processors, too. */
-static bool end_members(struct run *run, bool is_done)
+static bool end_participants(struct run *run, bool is_done)
 {
 	int64_t deadline = tick_after(END_NS);
 	bool is_right = true;
@@ -119,22 +120,22 @@ static bool end_members(struct run *run, bool is_done)
 	return is_right;
 }
 
-/* The members end, the barrier goes. */
+/* The participants end, the barrier goes. */
 static bool clean_up(struct run *run, bool is_done)
 {
-	bool is_right = end_members(run, is_done);
+	bool is_right = end_participants(run, is_done);
 
 	is_right &= barrier_key_remove(&run->key);
 	free(run->pid);
 	return is_right;
 }
 
-static void start_members(struct run *run)
+static void start_participants(struct run *run)
 {
 	int rc = 0;
 
 	while (!rc && run->started < run->arguments.processes) {
-		struct member member = {
+		struct participant participant = {
 			.plan = &run->arguments.plan,
 			.number = run->started + 1,
 			.id = run->key.id,
@@ -142,7 +143,8 @@ static void start_members(struct run *run)
 			.other_end = run->records[0],
 		};
 
-		rc = child_fork(member_run, &member, &run->pid[run->started]);
+		rc = child_fork(participant_run, &participant,
+				&run->pid[run->started]);
 		if (!rc)
 			run->started++;
 	}
@@ -156,19 +158,19 @@ static void start_members(struct run *run)
 		  run->arguments.processes);
 }
 
-/* How long to wait for another record. Members are to speak first, so that is
- * a little more than they wait; and once one has given up, so do those that
+/* How long to wait for another record. Participants are to speak first, so that
+ * is a little more than they wait; and once one has given up, so do those that
  * came after it, by a pause at most. */
 static int64_t longest_silence(const struct run *run)
 {
-	const struct member_plan *plan = &run->arguments.plan;
+	const struct participant_plan *plan = &run->arguments.plan;
 
 	return plan->jitter_ns +
 	       (run->checker.error ? TICK_S / 2 : plan->timeout_ns + TICK_S);
 }
 
-/* Take records until all members have ended. Returns 0, -ETIMEDOUT when they
- * wait in vain, another error of theirs when they do not end after that,
+/* Take records until all participants have ended. Returns 0, -ETIMEDOUT when
+ * they wait in vain, another error of theirs when they do not end after that,
  * -EINTR on a stop, -EPIPE when nobody wants to read what we print. */
 static int watch(struct run *run)
 {
@@ -275,7 +277,7 @@ static int run_once(const struct arguments *arguments)
 	if (!arguments->is_quiet && !arguments->plan.is_inside)
 		printf("Barrier Test (%u processes, %u iterations)\n",
 		       arguments->processes, arguments->plan.rounds);
-	start_members(&run);
+	start_participants(&run);
 	rc = watch(&run);
 	is_right = clean_up(&run, rc == 0);
 	close(run.records[0]);

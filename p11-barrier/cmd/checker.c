@@ -8,12 +8,14 @@
 #include "lib/cmd/out.h"
 #include "p11-barrier/sysv_barrier.h"
 
-int checker_init(struct checker *checker, unsigned int members, FILE *out)
+int checker_init(struct checker *checker, unsigned int participants, FILE *out)
 {
-	*checker = (struct checker){.out = out, .members = members, .round = 1};
-	checker->at = calloc(members + 1, sizeof(*checker->at));
-	checker->notified = calloc(members + 1, sizeof(*checker->notified));
-	checker->held = calloc(members, sizeof(*checker->held));
+	*checker = (struct checker){
+		.out = out, .participants = participants, .round = 1};
+	checker->at = calloc(participants + 1, sizeof(*checker->at));
+	checker->notified =
+		calloc(participants + 1, sizeof(*checker->notified));
+	checker->held = calloc(participants, sizeof(*checker->held));
 	if (checker->at && checker->notified && checker->held)
 		return 0;
 	checker_fini(checker);
@@ -56,7 +58,7 @@ note_violation(struct checker *checker, const char *format, ...)
 static unsigned int find_behind(const struct checker *checker,
 				unsigned int round)
 {
-	for (unsigned int i = 1; i <= checker->members; i++)
+	for (unsigned int i = 1; i <= checker->participants; i++)
 		if (checker->at[i] < round)
 			return i;
 	return 0;
@@ -69,27 +71,27 @@ static void say_dying(struct checker *checker)
 	checker->dying = 0;
 }
 
-static void take_reached(struct checker *checker, unsigned int member,
+static void take_reached(struct checker *checker, unsigned int participant,
 			 unsigned int round)
 {
 	unsigned int behind = find_behind(checker, round - 1);
 
-	if (round != checker->at[member] + 1)
+	if (round != checker->at[participant] + 1)
 		note_violation(checker,
 			       "P%u reached barrier %u after barrier %u",
-			       member, round, checker->at[member]);
+			       participant, round, checker->at[participant]);
 	else if (behind)
 		note_violation(
 			checker,
 			"P%u reached barrier %u before P%u reached barrier %u",
-			member, round, behind, round - 1);
-	checker->at[member] = round;
+			participant, round, behind, round - 1);
+	checker->at[participant] = round;
 	/* It may be ahead of the news that the others have passed: its line
 	 * comes after theirs. */
-	if (round > checker->round && checker->n_held < checker->members)
-		checker->held[checker->n_held++] = member;
+	if (round > checker->round && checker->n_held < checker->participants)
+		checker->held[checker->n_held++] = participant;
 	else
-		say(checker, "[P%u] Reached barrier %u\n", member, round);
+		say(checker, "[P%u] Reached barrier %u\n", participant, round);
 }
 
 static void end_round(struct checker *checker)
@@ -97,7 +99,7 @@ static void end_round(struct checker *checker)
 	say(checker, "--- All processes passed barrier %u ---\n",
 	    checker->round);
 	if (checker->serial != 1)
-		note_violation(checker, "%u serial members at barrier %u",
+		note_violation(checker, "%u serial participants at barrier %u",
 			       checker->serial, checker->round);
 	checker->round++;
 	checker->passed = 0;
@@ -110,7 +112,7 @@ static void end_round(struct checker *checker)
 		say_dying(checker);
 }
 
-static void take_passed(struct checker *checker, unsigned int member,
+static void take_passed(struct checker *checker, unsigned int participant,
 			unsigned int round, bool is_serial)
 {
 	unsigned int behind = find_behind(checker, round);
@@ -118,14 +120,14 @@ static void take_passed(struct checker *checker, unsigned int member,
 	if (behind)
 		note_violation(checker,
 			       "P%u passed barrier %u before P%u reached it",
-			       member, round, behind);
+			       participant, round, behind);
 	else if (round != checker->round)
 		note_violation(checker,
 			       "P%u passed barrier %u during barrier %u",
-			       member, round, checker->round);
+			       participant, round, checker->round);
 	checker->passed++;
 	checker->serial += is_serial;
-	if (checker->passed == checker->members)
+	if (checker->passed == checker->participants)
 		end_round(checker);
 }
 
@@ -135,7 +137,7 @@ static void take_failed(struct checker *checker,
 	char buf[16];
 	int64_t span_ns = record->at_ns - checker->died_ns;
 
-	checker->notified[record->member] = true;
+	checker->notified[record->participant] = true;
 	if (record->error != SYSV_BARRIER_BROKEN) {
 		checker->failed++;
 		if (!checker->error)
@@ -147,32 +149,32 @@ static void take_failed(struct checker *checker,
 		checker->slowest_ns = span_ns;
 	if (checker->died_ns)
 		say(checker, "[P%u] Barrier %u is BROKEN (after %s)\n",
-		    record->member, record->round,
+		    record->participant, record->round,
 		    out_duration((double)span_ns, buf, sizeof(buf)));
 	else
-		say(checker, "[P%u] Barrier %u is BROKEN\n", record->member,
-		    record->round);
+		say(checker, "[P%u] Barrier %u is BROKEN\n",
+		    record->participant, record->round);
 }
 
 int checker_take(struct checker *checker, const struct checker_record *record)
 {
-	if (record->member < 1 || record->member > checker->members ||
-	    record->round < 1)
+	if (record->participant < 1 ||
+	    record->participant > checker->participants || record->round < 1)
 		return -EBADMSG;
 	switch (record->kind) {
 	case CHECKER_REACHED:
-		take_reached(checker, record->member, record->round);
+		take_reached(checker, record->participant, record->round);
 		return 0;
 	case CHECKER_PASSED:
 	case CHECKER_SERIAL:
-		take_passed(checker, record->member, record->round,
+		take_passed(checker, record->participant, record->round,
 			    record->kind == CHECKER_SERIAL);
 		return 0;
 	case CHECKER_DYING:
 	case CHECKER_DYING_INSIDE:
 		checker->is_inside = record->kind == CHECKER_DYING_INSIDE;
 		checker->died_ns = record->at_ns;
-		checker->dying = record->member;
+		checker->dying = record->participant;
 		if (record->round == checker->round)
 			say_dying(checker);
 		return 0;
@@ -188,7 +190,7 @@ static unsigned int latest_round(const struct checker *checker)
 {
 	unsigned int round = 0;
 
-	for (unsigned int i = 1; i <= checker->members; i++)
+	for (unsigned int i = 1; i <= checker->participants; i++)
 		if (checker->at[i] > round)
 			round = checker->at[i];
 	return round;
@@ -198,19 +200,19 @@ bool checker_heard_all(const struct checker *checker)
 {
 	unsigned int round = latest_round(checker);
 
-	for (unsigned int i = 1; i <= checker->members; i++)
+	for (unsigned int i = 1; i <= checker->participants; i++)
 		if (checker->at[i] == round && !checker->notified[i])
 			return false;
 	return true;
 }
 
 /* "P1, P2", up to five of those who were told or were not. */
-static void list_members(const struct checker *checker, bool is_notified,
-			 FILE *to)
+static void list_participants(const struct checker *checker, bool is_notified,
+			      FILE *to)
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 1; i <= checker->members; i++) {
+	for (unsigned int i = 1; i <= checker->participants; i++) {
 		if (checker->notified[i] != is_notified)
 			continue;
 		if (n < 5)
@@ -231,9 +233,9 @@ const char *checker_describe(const struct checker *checker, char *buf,
 	buf[0] = '\0';
 	if (!to)
 		return buf;
-	list_members(checker, true, to);
+	list_participants(checker, true, to);
 	fprintf(to, " waited at barrier %u for ", latest_round(checker));
-	list_members(checker, false, to);
+	list_participants(checker, false, to);
 	fclose(to);
 	buf[size - 1] = '\0';
 	return buf;

@@ -1,7 +1,7 @@
-/* checker.h - whether the members of a barrier really met.
+/* checker.h - whether the participants of a barrier really met.
  *
- * Members write a record before each wait and after it, all into one pipe, so
- * that the order of the records is the order of the writes. What came before
+ * Participants write a record before each wait and after it, all into one pipe,
+ * so that the order of the records is the order of the writes. What came before
  * the barrier in one process and what comes after it in another are then in
  * that order, or the barrier is wrong. The checker prints what happens as it
  * happens and notes the first thing that may not be.
@@ -22,38 +22,38 @@ enum checker_kind {
 	CHECKER_FAILED,       /* wait returned error */
 };
 
-/* What a member writes: below PIPE_BUF, so always whole. */
+/* What a participant writes: below PIPE_BUF, so always whole. */
 struct checker_record {
 	uint32_t kind;
-	uint32_t member; /* 1 … members */
-	uint32_t round;  /* 1 … */
+	uint32_t participant; /* 1 … participants */
+	uint32_t round;       /* 1 … */
 	int32_t error;
 	int64_t at_ns; /* the monotonic clock */
 };
 
 struct checker {
 	FILE *out; /* NULL: print nothing */
-	unsigned int members, round, passed, serial;
-	unsigned int *at; /* the round each member has reached, from [1] */
+	unsigned int participants, round, passed, serial;
+	unsigned int *at; /* the round each participant has reached, from [1] */
 	bool *notified;   /* whose wait failed, from [1] */
 	unsigned int *held, n_held;  /* who has reached the next one already */
 	unsigned int dying;          /* whose line is held; 0: nobody's */
 	bool is_inside;              /* the dying one, or the last that died */
-	unsigned int broken, failed; /* members notified so; other errors */
+	unsigned int broken, failed; /* participants told so; other errors */
 	int error;                   /* the first of these */
 	int64_t died_ns, slowest_ns; /* a death, and the last notification */
 	char wrong[128];             /* the first violation, or "" */
 };
 
 /* Returns 0 or -ENOMEM. out may be NULL. */
-int checker_init(struct checker *checker, unsigned int members, FILE *out);
+int checker_init(struct checker *checker, unsigned int participants, FILE *out);
 void checker_fini(struct checker *checker);
 
-/* Take the next record. Returns 0, or -EBADMSG for one that no member can
+/* Take the next record. Returns 0, or -EBADMSG for one that no participant can
  * have written (nothing is noted). */
 int checker_take(struct checker *checker, const struct checker_record *record);
 
-/* Whether all members at the latest barrier were notified that their waits
+/* Whether all participants at the latest barrier were notified that their waits
  * failed, so that nothing more is to be heard of them. */
 bool checker_heard_all(const struct checker *checker);
 

@@ -1,11 +1,11 @@
 /* barrier_turnstiles.pml - the two turnstiles of p11-barrier/sysv_barrier.c:
- * members that meet, give up and come again, leave their place to another, and
- * die between any two of their semop(2). What the kernel does in one semop, and
- * at an exit, is one step here.
+ * participants that meet, give up and come again, leave their place to another,
+ * and die between any two of their semop(2). What the kernel does in one semop,
+ * and at an exit, is one step here.
  *
  * Held: nobody passes a round before all have come to it; it has one serial
- * member; whoever is told of a round is told the same, complete or broken; and
- * everybody comes to an end, with nobody counted inside.
+ * participant; whoever is told of a round is told the same, complete or broken;
+ * and everybody comes to an end, with nobody counted inside.
  *
  * also -DN=2 -DLATE=2 -DDEATHS=2
  * also -DN=3 -DROUNDS=1 -DLATE=1
@@ -39,7 +39,7 @@ byte seats = N, rest = N - 1, turnstile[2], parity, broken, inside;
 
 /* What really happened. */
 byte deaths, late, joined, ended;
-byte came[ROUNDS + 1]; /* members: those who died there included */
+byte came[ROUNDS + 1]; /* participants: those who died there included */
 byte completed;        /* rounds */
 bool is_broken[ROUNDS + 1];
 
@@ -132,7 +132,7 @@ inline withdraw() {
 	}
 }
 
-proctype Member(bool leaves, has_child) {
+proctype Participant(bool leaves, has_child) {
 	byte phase, round, is_in, seen;
 	bool is_last, serial, is_out;
 
@@ -228,10 +228,10 @@ init {
 
 	turnstile[0] = 1;
 	atomic {
-		run Member(ROUNDS > 1, true);
+		run Participant(ROUNDS > 1, true);
 		i = 1;
 		do
-		:: i < N -> run Member(false, false); i++
+		:: i < N -> run Participant(false, false); i++
 		:: else -> break
 		od
 	}
@@ -241,8 +241,8 @@ init {
 	:: ROUNDS > 1 ->
 		(seats > 0 || broken > 0);
 		atomic {
-			run Member(false, false);
-			run Member(false, false)
+			run Participant(false, false);
+			run Participant(false, false)
 		}
 	:: else -> ended = ended + 2
 	fi;

@@ -9,14 +9,14 @@
 
 enum { KEY = 0x11223345 };
 
-static void run_rounds(unsigned int members, unsigned int rounds,
+static void run_rounds(unsigned int participants, unsigned int rounds,
 		       bool is_interrupted, int64_t pause_ns, uint64_t seed)
 {
-	struct ground *ground = ground_make(members, rounds);
+	struct ground *ground = ground_make(participants, rounds);
 
 	ground->is_interrupted = is_interrupted;
 	ground->pause_ns = pause_ns;
-	ground_start(ground, member_run_rounds, seed);
+	ground_start(ground, participant_run_rounds, seed);
 	ground_end(ground);
 	assert_int_equal(ground->serial, rounds);
 	ground_remove(ground);
@@ -48,49 +48,52 @@ static void random_pauses_disturb_no_round(void **state)
 /* Meet until told that the barrier is broken; then look at the clock. */
 static int run_until_broken(void *arg)
 {
-	struct member *member = arg;
+	struct participant *participant = arg;
 	struct sysv_barrier barrier;
 	struct rng rng;
 	int rc;
 
-	rng_seed(&rng, member->seed);
-	if (member_join(member, &barrier))
+	rng_seed(&rng, participant->seed);
+	if (participant_join(participant, &barrier))
 		return 1;
 	do {
 		if (rng_below(&rng, 4) == 0)
 			tick_sleep_until(
 				tick_after((int64_t)rng_below(&rng, 100000)));
-		member->ground->at[member->index]++;
-		rc = member_meet(member, &barrier);
+		participant->ground->at[participant->index]++;
+		rc = participant_meet(participant, &barrier);
 	} while (rc == 0 || rc == SYSV_BARRIER_SERIAL);
-	if (rc != SYSV_BARRIER_BROKEN || !member->ground->died_ns)
+	if (rc != SYSV_BARRIER_BROKEN || !participant->ground->died_ns)
 		return 2;
-	member->ground->notified_ns[member->index] = tick_now();
+	participant->ground->notified_ns[participant->index] = tick_now();
 	/* And it stays so. */
-	return member_meet(member, &barrier) == SYSV_BARRIER_BROKEN ? 0 : 3;
+	return participant_meet(participant, &barrier) == SYSV_BARRIER_BROKEN
+		       ? 0
+		       : 3;
 }
 
 static bool have_all_joined(void *arg)
 {
 	const struct ground *ground = arg;
 
-	return ground->joined == ground->members;
+	return ground->joined == ground->participants;
 }
 
 /* How long until the last was told. */
 static int64_t kill_one(struct rng *rng)
 {
 	struct ground *ground = ground_make(4, 0);
-	unsigned int victim = (unsigned int)rng_below(rng, ground->members);
+	unsigned int victim =
+		(unsigned int)rng_below(rng, ground->participants);
 	int64_t slowest_ns = 0, span_ns;
 
 	ground_start(ground, run_until_broken, rng_next(rng));
-	/* Who has not joined is no member, and breaks nothing. */
+	/* Who has not joined is no participant, and breaks nothing. */
 	assert_true(support_wait_until(have_all_joined, ground, 10000));
 	tick_sleep_until(tick_after((int64_t)rng_below(rng, 2000000)));
 	ground->died_ns = tick_now();
 	kill(ground->pid[victim], SIGKILL);
-	for (unsigned int i = 0; i < ground->members; i++) {
+	for (unsigned int i = 0; i < ground->participants; i++) {
 		assert_int_equal(ground_end_one(ground, i),
 				 i == victim ? 128 + SIGKILL : 0);
 		span_ns = ground->notified_ns[i] - ground->died_ns;
@@ -119,9 +122,9 @@ static void two_hundred_deaths_at_random_points_tell_all_others(void **state)
 
 static int destroy_if_serial(void *arg)
 {
-	struct member *member = arg;
+	struct participant *participant = arg;
 	struct sysv_barrier barrier;
-	int rc = sysv_barrier_join(&barrier, member->ground->id);
+	int rc = sysv_barrier_join(&barrier, participant->ground->id);
 
 	if (rc)
 		return 1;
@@ -150,10 +153,10 @@ static void destroying_right_after_the_last_wait_harms_nobody(void **state)
 /* Each tries to create; who cannot, opens. */
 static int race(void *arg)
 {
-	struct ground *ground = ((struct member *)arg)->ground;
+	struct ground *ground = ((struct participant *)arg)->ground;
 	int64_t deadline = tick_after(LIMIT);
 	struct sysv_barrier barrier;
-	int id = sysv_barrier_create(KEY, ground->members, 0600), rc;
+	int id = sysv_barrier_create(KEY, ground->participants, 0600), rc;
 
 	if (id < 0 && id != -EBUSY)
 		return 1;

@@ -15,11 +15,12 @@ struct game {
 	FILE *out;
 };
 
-static void begin(struct game *game, unsigned int members)
+static void begin(struct game *game, unsigned int participants)
 {
 	game->out = open_memstream(&game->text, &game->len);
 	assert_non_null(game->out);
-	assert_int_equal(checker_init(&game->checker, members, game->out), 0);
+	assert_int_equal(checker_init(&game->checker, participants, game->out),
+			 0);
 }
 
 static void end(struct game *game)
@@ -29,11 +30,11 @@ static void end(struct game *game)
 	checker_fini(&game->checker);
 }
 
-static void note(struct game *game, enum checker_kind kind, unsigned int member,
-		 unsigned int round)
+static void note(struct game *game, enum checker_kind kind,
+		 unsigned int participant, unsigned int round)
 {
 	struct checker_record record = {
-		.kind = kind, .member = member, .round = round};
+		.kind = kind, .participant = participant, .round = round};
 
 	assert_int_equal(checker_take(&game->checker, &record), 0);
 }
@@ -86,7 +87,7 @@ static void being_a_round_ahead_is_seen(void **state)
 	end(&game);
 }
 
-static void two_serial_members_or_none_are_seen(void **state)
+static void two_serial_participants_or_none_are_seen(void **state)
 {
 	static const enum checker_kind kinds[] = {CHECKER_PASSED,
 						  CHECKER_SERIAL};
@@ -100,7 +101,8 @@ static void two_serial_members_or_none_are_seen(void **state)
 		note(&game, CHECKER_REACHED, 2, 1);
 		note(&game, kinds[i], 1, 1);
 		note(&game, kinds[i], 2, 1);
-		assert_non_null(strstr(game.checker.wrong, "serial members"));
+		assert_non_null(
+			strstr(game.checker.wrong, "serial participants"));
 		end(&game);
 	}
 }
@@ -108,10 +110,10 @@ static void two_serial_members_or_none_are_seen(void **state)
 static void records_that_cannot_be_are_refused(void **state)
 {
 	static const struct checker_record records[] = {
-		{.kind = CHECKER_REACHED, .member = 0, .round = 1},
-		{.kind = CHECKER_REACHED, .member = 3, .round = 1},
-		{.kind = CHECKER_REACHED, .member = 1, .round = 0},
-		{.kind = 99, .member = 1, .round = 1},
+		{.kind = CHECKER_REACHED, .participant = 0, .round = 1},
+		{.kind = CHECKER_REACHED, .participant = 3, .round = 1},
+		{.kind = CHECKER_REACHED, .participant = 1, .round = 0},
+		{.kind = 99, .participant = 1, .round = 1},
 	};
 	struct game game;
 
@@ -168,8 +170,10 @@ static void reaching_or_passing_one_twice_is_seen(void **state)
 /* By it the command judges whether all were told in time. */
 static void slowest_news_of_a_death_is_kept(void **state)
 {
-	struct checker_record record = {
-		.kind = CHECKER_DYING, .member = 1, .round = 1, .at_ns = 1000};
+	struct checker_record record = {.kind = CHECKER_DYING,
+					.participant = 1,
+					.round = 1,
+					.at_ns = 1000};
 	const int64_t notified_ns[] = {0, 0, 1050, 1400, 1300};
 	struct game game;
 
@@ -178,8 +182,9 @@ static void slowest_news_of_a_death_is_kept(void **state)
 	assert_int_equal(checker_take(&game.checker, &record), 0);
 	record.kind = CHECKER_FAILED;
 	record.error = SYSV_BARRIER_BROKEN;
-	for (record.member = 2; record.member <= 4; record.member++) {
-		record.at_ns = notified_ns[record.member];
+	for (record.participant = 2; record.participant <= 4;
+	     record.participant++) {
+		record.at_ns = notified_ns[record.participant];
 		assert_int_equal(checker_take(&game.checker, &record), 0);
 	}
 	assert_int_equal(game.checker.slowest_ns, 400);
@@ -196,7 +201,7 @@ int main(void)
 			lines_of_a_round_come_before_those_of_the_next),
 		cmocka_unit_test(passing_before_all_have_reached_it_is_seen),
 		cmocka_unit_test(being_a_round_ahead_is_seen),
-		cmocka_unit_test(two_serial_members_or_none_are_seen),
+		cmocka_unit_test(two_serial_participants_or_none_are_seen),
 		cmocka_unit_test(records_that_cannot_be_are_refused),
 		cmocka_unit_test(who_waits_for_whom_is_described),
 	};

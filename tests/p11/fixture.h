@@ -1,5 +1,5 @@
-/* A barrier, its members, and a board on which each says what it is about to
- * do, so that a deadlock is not silent: who waits for whom is printed. */
+/* A barrier, its participants, and a board on which each says what it is about
+ * to do, so that a deadlock is not silent: who waits for whom is printed. */
 #ifndef UNIXIPC_TESTS_P11_FIXTURE_H
 #define UNIXIPC_TESTS_P11_FIXTURE_H
 
@@ -17,31 +17,32 @@
 #include "tests/support/leftover.h"
 #include "tests/support/support.h"
 
-enum { MEMBERS_MAX = 8 };
+enum { PARTICIPANTS_MAX = 8 };
 
 #define LIMIT (10 * TICK_S) /* of every wait here */
 
 enum doing { STARTING, JOINING, WAITING, BETWEEN, ENDED };
 
-/* What all members see. */
+/* What all participants see. */
 struct ground {
 	int id;
-	unsigned int members, rounds;
+	unsigned int participants, rounds;
 	bool is_interrupted;
 	int64_t pause_ns; /* up to that before each round */
-	atomic_uint at[MEMBERS_MAX], doing[MEMBERS_MAX], serial, joined;
-	_Atomic int64_t died_ns, notified_ns[MEMBERS_MAX];
-	pid_t pid[MEMBERS_MAX];
+	atomic_uint at[PARTICIPANTS_MAX], doing[PARTICIPANTS_MAX], serial,
+		joined;
+	_Atomic int64_t died_ns, notified_ns[PARTICIPANTS_MAX];
+	pid_t pid[PARTICIPANTS_MAX];
 	struct leftover before;
 };
 
-struct member {
+struct participant {
 	struct ground *ground;
 	unsigned int index;
 	uint64_t seed;
 };
 
-static inline struct ground *ground_make(unsigned int members,
+static inline struct ground *ground_make(unsigned int participants,
 					 unsigned int rounds)
 {
 	struct ground *ground =
@@ -50,9 +51,9 @@ static inline struct ground *ground_make(unsigned int members,
 
 	assert_true(ground != MAP_FAILED);
 	ground->before = leftover_count();
-	ground->members = members;
+	ground->participants = participants;
 	ground->rounds = rounds;
-	ground->id = sysv_barrier_create(IPC_PRIVATE, members, 0600);
+	ground->id = sysv_barrier_create(IPC_PRIVATE, participants, 0600);
 	assert_true(ground->id >= 0);
 	return ground;
 }
@@ -75,17 +76,18 @@ static inline void ground_remove(struct ground *ground)
 static inline void ground_start(struct ground *ground, int (*body)(void *),
 				uint64_t seed)
 {
-	for (unsigned int i = 0; i < ground->members; i++) {
-		struct member member = {ground, i, seed + i};
+	for (unsigned int i = 0; i < ground->participants; i++) {
+		struct participant participant = {ground, i, seed + i};
 
-		assert_int_equal(child_fork(body, &member, &ground->pid[i]), 0);
+		assert_int_equal(
+			child_fork(body, &participant, &ground->pid[i]), 0);
 	}
 }
 
 /* ---- a deadlock is told ---- */
 
-static inline void describe_member(const struct ground *ground, unsigned int i,
-				   FILE *to)
+static inline void describe_participant(const struct ground *ground,
+					unsigned int i, FILE *to)
 {
 	static const char *const words[] = {
 		[STARTING] = "has not begun", [JOINING] = "is joining",
@@ -93,7 +95,7 @@ static inline void describe_member(const struct ground *ground, unsigned int i,
 		[ENDED] = "has ended",
 	};
 
-	fprintf(to, "member %u %s, round %u\n", i, words[ground->doing[i]],
+	fprintf(to, "participant %u %s, round %u\n", i, words[ground->doing[i]],
 		ground->at[i]);
 }
 
@@ -102,28 +104,28 @@ static inline void ground_describe(const struct ground *ground, FILE *to)
 	struct sysv_barrier_state look;
 	int rc = sysv_barrier_look(ground->id, &look);
 
-	for (unsigned int i = 0; i < ground->members; i++)
-		describe_member(ground, i, to);
+	for (unsigned int i = 0; i < ground->participants; i++)
+		describe_participant(ground, i, to);
 	if (rc)
 		fprintf(to, "barrier: error %d\n", -rc);
 	else
 		fprintf(to,
-			"barrier: %u of %u members, %u arrived, %u inside%s\n",
-			look.members, look.count, look.arrived, look.inside,
-			look.is_broken ? ", broken" : "");
+			"barrier: %u of %u joined, %u arrived, %u inside%s\n",
+			look.participants, look.count, look.arrived,
+			look.inside, look.is_broken ? ", broken" : "");
 }
 
 static inline uint64_t ground_progress(const struct ground *ground)
 {
 	uint64_t sum = 0;
 
-	for (unsigned int i = 0; i < ground->members; i++)
+	for (unsigned int i = 0; i < ground->participants; i++)
 		sum += ground->at[i];
 	return sum;
 }
 
-/* The exit code of a member. It may go on for as long as rounds are completed;
- * when there was none within 2 * LIMIT, what is going on is told. */
+/* The exit code of a participant. It may go on for as long as rounds are
+ * completed; when there was none within 2 * LIMIT, what is going on is told. */
 static inline int ground_end_one(struct ground *ground, unsigned int i)
 {
 	uint64_t seen;
@@ -135,7 +137,7 @@ static inline int ground_end_one(struct ground *ground, unsigned int i)
 	} while (rc == -ETIMEDOUT && ground_progress(ground) != seen);
 	if (rc == 0)
 		return child_exit_code(status);
-	print_error("member %u does not end:\n", i);
+	print_error("participant %u does not end:\n", i);
 	ground_describe(ground, stderr);
 	child_end(ground->pid[i], 0, &status);
 	return -ETIMEDOUT;
@@ -144,64 +146,64 @@ static inline int ground_end_one(struct ground *ground, unsigned int i)
 /* All have to end with 0. */
 static inline void ground_end(struct ground *ground)
 {
-	int code[MEMBERS_MAX] = {0};
+	int code[PARTICIPANTS_MAX] = {0};
 	bool is_right = true;
 
-	for (unsigned int i = 0; i < ground->members; i++) {
+	for (unsigned int i = 0; i < ground->participants; i++) {
 		code[i] = ground_end_one(ground, i);
 		is_right &= code[i] == 0;
 	}
-	for (unsigned int i = 0; i < ground->members && !is_right; i++) {
+	for (unsigned int i = 0; i < ground->participants && !is_right; i++) {
 		print_error("exit code %d: ", code[i]);
-		describe_member(ground, i, stderr);
+		describe_participant(ground, i, stderr);
 	}
 	assert_true(is_right);
 }
 
-/* ---- what members do ---- */
+/* ---- what participants do ---- */
 
-static inline int member_join(const struct member *member,
-			      struct sysv_barrier *barrier)
+static inline int participant_join(const struct participant *participant,
+				   struct sysv_barrier *barrier)
 {
 	int rc;
 
-	member->ground->doing[member->index] = JOINING;
-	rc = sysv_barrier_join(barrier, member->ground->id);
+	participant->ground->doing[participant->index] = JOINING;
+	rc = sysv_barrier_join(barrier, participant->ground->id);
 	if (rc == 0)
-		atomic_fetch_add(&member->ground->joined, 1);
+		atomic_fetch_add(&participant->ground->joined, 1);
 	return rc;
 }
 
 /* One round; come again after an interruption. */
-static inline int member_meet(const struct member *member,
-			      struct sysv_barrier *barrier)
+static inline int participant_meet(const struct participant *participant,
+				   struct sysv_barrier *barrier)
 {
 	int64_t deadline = tick_after(LIMIT);
 	int rc;
 
-	member->ground->doing[member->index] = WAITING;
+	participant->ground->doing[participant->index] = WAITING;
 	do
 		rc = sysv_barrier_wait_until(barrier, deadline);
 	while (rc == -EINTR);
 	/* Who was let down stays on the board as one who waits. */
 	if (rc != -ETIMEDOUT)
-		member->ground->doing[member->index] = BETWEEN;
+		participant->ground->doing[participant->index] = BETWEEN;
 	return rc;
 }
 
 /* For child_fork(): meet as often as the ground says. */
-static inline int member_run_rounds(void *arg)
+static inline int participant_run_rounds(void *arg)
 {
-	struct member *member = arg;
-	struct ground *ground = member->ground;
+	struct participant *participant = arg;
+	struct ground *ground = participant->ground;
 	struct sysv_barrier barrier;
 	struct rng rng;
 	int rc;
 
-	rng_seed(&rng, member->seed);
+	rng_seed(&rng, participant->seed);
 	if (ground->is_interrupted)
 		interrupt_start();
-	if (member_join(member, &barrier))
+	if (participant_join(participant, &barrier))
 		return 1;
 	for (unsigned int round = 1; round <= ground->rounds; round++) {
 		int64_t pause = (int64_t)rng_below(
@@ -209,21 +211,21 @@ static inline int member_run_rounds(void *arg)
 
 		if (ground->pause_ns)
 			tick_sleep_until(tick_after(pause));
-		atomic_store(&ground->at[member->index], round);
-		rc = member_meet(member, &barrier);
+		atomic_store(&ground->at[participant->index], round);
+		rc = participant_meet(participant, &barrier);
 		if (rc == SYSV_BARRIER_SERIAL)
 			atomic_fetch_add(&ground->serial, 1);
 		else if (rc != 0)
 			return 2;
 		/* Nobody behind; nobody more than on the way to the next. */
-		for (unsigned int i = 0; i < ground->members; i++) {
+		for (unsigned int i = 0; i < ground->participants; i++) {
 			unsigned int at = atomic_load(&ground->at[i]);
 
 			if (at < round || at > round + 1)
 				return 3;
 		}
 	}
-	ground->doing[member->index] = ENDED;
+	ground->doing[participant->index] = ENDED;
 	return sysv_barrier_close(&barrier) ? 4 : 0;
 }
 

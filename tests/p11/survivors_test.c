@@ -1,7 +1,6 @@
-/* Members meet in rounds, and one is struck wherever it is, here or in a PID
- * namespace of its own: all others are told within a second. A stopped one is
- * waited for, and its place is nobody else's.
- * timeout: 900 */
+/* Participants meet in rounds, and one is struck wherever it is, here or in a
+ * PID namespace of its own: all others are told within a second. A stopped one
+ * is waited for, and its place is nobody else's. timeout: 900 */
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/ipc.h>
@@ -12,7 +11,7 @@
 #include "tests/support/support.h"
 #include "tests/support/survivors.h"
 
-enum { MEMBERS = 4 };
+enum { PARTICIPANTS = 4 };
 
 struct stage {
 	int id;
@@ -22,7 +21,7 @@ struct stage {
 					    * that broke */
 };
 
-struct member {
+struct participant {
 	struct sysv_barrier barrier;
 	bool has_joined, is_notified;
 };
@@ -30,12 +29,12 @@ struct member {
 /* A broken barrier stays broken: a successor is told so at the door. */
 static int enter(struct survivors_actor *self)
 {
-	static struct member member;
+	static struct participant participant;
 	struct stage *stage = self->stage;
-	int error = sysv_barrier_join(&member.barrier, stage->id);
+	int error = sysv_barrier_join(&participant.barrier, stage->id);
 
-	self->own = &member;
-	member.has_joined = error == 0;
+	self->own = &participant;
+	participant.has_joined = error == 0;
 	if (self->is_successor && error == SYSV_BARRIER_BROKEN)
 		return 0;
 	if (self->is_successor && !error)
@@ -48,7 +47,7 @@ static int note_complete(struct stage *stage, uint64_t round)
 {
 	uint64_t broken;
 
-	if (atomic_load(&stage->arrived) < round * MEMBERS)
+	if (atomic_load(&stage->arrived) < round * PARTICIPANTS)
 		return -EPROTO;
 	/* Each stores the same, so that no maximum is needed. */
 	atomic_store(&stage->complete, round);
@@ -69,19 +68,20 @@ static int note_broken(const struct survivors_actor *self, uint64_t round)
 /* Nobody is let go before all have come, and nobody waits for the dead. */
 static int meet(struct survivors_actor *self)
 {
-	struct member *member = self->own;
+	struct participant *participant = self->own;
 	struct stage *stage = self->stage;
 	const uint64_t round = self->steps + 1;
 	int rc;
 
-	if (!member->has_joined)
+	if (!participant->has_joined)
 		return 0;
 	atomic_fetch_add(&stage->arrived, 1);
-	rc = sysv_barrier_wait_until(&member->barrier, tick_after(5 * TICK_S));
-	if (member->is_notified)
+	rc = sysv_barrier_wait_until(&participant->barrier,
+				     tick_after(5 * TICK_S));
+	if (participant->is_notified)
 		return rc == SYSV_BARRIER_BROKEN ? 0 : -EBADE;
 	if (rc == SYSV_BARRIER_BROKEN) {
-		member->is_notified = true;
+		participant->is_notified = true;
 		return note_broken(self, round);
 	}
 	if (rc && rc != SYSV_BARRIER_SERIAL)
@@ -91,17 +91,17 @@ static int meet(struct survivors_actor *self)
 
 static void leave(struct survivors_actor *self)
 {
-	struct member *member = self->own;
+	struct participant *participant = self->own;
 
-	if (member->has_joined)
-		sysv_barrier_close(&member->barrier);
+	if (participant->has_joined)
+		sysv_barrier_close(&participant->barrier);
 }
 
 static void prepare(void *at)
 {
 	struct stage *stage = at;
 
-	stage->id = sysv_barrier_create(IPC_PRIVATE, MEMBERS, 0600);
+	stage->id = sysv_barrier_create(IPC_PRIVATE, PARTICIPANTS, 0600);
 	assert_true(stage->id >= 0);
 }
 
@@ -112,7 +112,7 @@ static void check(void *at)
 
 	assert_int_equal(sysv_barrier_look(stage->id, &state), 0);
 	assert_true(state.is_broken);
-	assert_int_equal(state.members, 0);
+	assert_int_equal(state.participants, 0);
 }
 
 static void clear(void *at)
@@ -126,8 +126,8 @@ static void all_are_told_of_a_death_within_a_second(void **state)
 {
 	static const struct survivors_play play = {
 		.name = "P11 barrier",
-		.role = {{.name = "member",
-			  .count = MEMBERS,
+		.role = {{.name = "participant",
+			  .count = PARTICIPANTS,
 			  .enter = enter,
 			  .step = meet,
 			  .leave = leave,

@@ -1,4 +1,5 @@
-/* The contract of p11-barrier/sysv_barrier.h, with processes as members. */
+/* The contract of p11-barrier/sysv_barrier.h, with processes as
+ * participants. */
 #include "p11-barrier/sysv_barrier.h"
 
 #include <stdlib.h>
@@ -19,31 +20,32 @@ static struct leftover before;
 
 static void nobody_is_ahead_and_one_is_serial(void **state)
 {
-	static const unsigned int members[] = {2, 5, 8, 1};
+	static const unsigned int participants[] = {2, 5, 8, 1};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-		struct ground *ground = ground_make(members[i], 200);
+	for (size_t i = 0; i < sizeof(participants) / sizeof(participants[0]);
+	     i++) {
+		struct ground *ground = ground_make(participants[i], 200);
 
-		ground_start(ground, member_run_rounds, 0);
+		ground_start(ground, participant_run_rounds, 0);
 		ground_end(ground);
 		assert_int_equal(ground->serial, ground->rounds);
 		ground_remove(ground);
 	}
 }
 
-/* Member 1 never comes to the second round. */
+/* Participant 1 never comes to the second round. */
 static int stay_away(void *arg)
 {
-	struct member *member = arg;
+	struct participant *participant = arg;
 	struct sysv_barrier barrier;
 
-	if (member->index != 1)
-		return member_run_rounds(arg);
-	if (member_join(member, &barrier))
+	if (participant->index != 1)
+		return participant_run_rounds(arg);
+	if (participant_join(participant, &barrier))
 		return 1;
-	member->ground->at[1] = 1;
-	member_meet(member, &barrier);
+	participant->ground->at[1] = 1;
+	participant_meet(participant, &barrier);
 	for (;;)
 		pause();
 }
@@ -73,13 +75,13 @@ static void deadlock_is_told_with_what_each_waits_for(void **state)
 	assert_non_null(to);
 	ground_describe(ground, to);
 	fclose(to);
-	for (unsigned int i = 0; i < ground->members; i++)
+	for (unsigned int i = 0; i < ground->participants; i++)
 		child_end(ground->pid[i], 0, &status);
 	assert_string_equal(text,
-			    "member 0 waits, round 2\n"
-			    "member 1 does not wait, round 1\n"
-			    "member 2 waits, round 2\n"
-			    "barrier: 3 of 3 members, 2 arrived, 2 inside\n");
+			    "participant 0 waits, round 2\n"
+			    "participant 1 does not wait, round 1\n"
+			    "participant 2 waits, round 2\n"
+			    "barrier: 3 of 3 joined, 2 arrived, 2 inside\n");
 	free(text);
 	ground_remove(ground);
 }
@@ -93,7 +95,7 @@ static int join_and_die(void *arg)
 	return sysv_barrier_join(&barrier, *(int *)arg) ? 1 : 0;
 }
 
-static void member_that_ends_before_any_round_breaks_it(void **state)
+static void participant_that_ends_before_any_round_breaks_it(void **state)
 {
 	struct ground *ground = ground_make(2, 1);
 	struct sysv_barrier barrier, late;
@@ -110,7 +112,7 @@ static void member_that_ends_before_any_round_breaks_it(void **state)
 	ground_remove(ground);
 }
 
-static void member_that_closed_leaves_its_place_to_another(void **state)
+static void participant_that_closed_leaves_its_place_to_another(void **state)
 {
 	struct ground *ground = ground_make(1, 1);
 	struct sysv_barrier first, second;
@@ -124,13 +126,13 @@ static void member_that_closed_leaves_its_place_to_another(void **state)
 	assert_int_equal(sysv_barrier_join(&second, ground->id), 0);
 	assert_int_equal(sysv_barrier_wait(&second), SYSV_BARRIER_SERIAL);
 	assert_int_equal(sysv_barrier_look(ground->id, &look), 0);
-	assert_int_equal(look.members, 1);
+	assert_int_equal(look.participants, 1);
 	assert_false(look.is_broken);
 	assert_int_equal(sysv_barrier_close(&second), 0);
 	ground_remove(ground);
 }
 
-/* ---- who is no member ---- */
+/* ---- who is no participant ---- */
 
 static void closing_twice_frees_one_place(void **state)
 {
@@ -179,7 +181,7 @@ static int use_inherited(void *arg)
 	return sysv_barrier_close(barrier) == -EINVAL ? 0 : 3;
 }
 
-static void forked_child_is_no_member(void **state)
+static void forked_child_is_no_participant(void **state)
 {
 	struct ground *ground = ground_make(1, 1);
 	struct sysv_barrier_state look;
@@ -190,7 +192,7 @@ static void forked_child_is_no_member(void **state)
 	assert_int_equal(support_child_status(use_inherited, &barrier, 20000),
 			 0);
 	assert_int_equal(sysv_barrier_look(ground->id, &look), 0);
-	assert_int_equal(look.members, 1);
+	assert_int_equal(look.participants, 1);
 	assert_false(look.is_broken);
 	assert_int_equal(sysv_barrier_wait_until(&barrier, tick_after(LIMIT)),
 			 SYSV_BARRIER_SERIAL);
@@ -217,7 +219,7 @@ static int fork_into_another(void *arg)
 	return 0;
 }
 
-static void child_with_the_same_pid_is_no_member(void **state)
+static void child_with_the_same_pid_is_no_participant(void **state)
 {
 	struct ground *ground = ground_make(1, 1);
 
@@ -252,13 +254,13 @@ static void death_in_another_pid_namespace_is_notified(void **state)
 
 /* ---- deadlines and the end ---- */
 
-/* The one member of two that is there is in no round. */
+/* The one participant of two that is there is in no round. */
 static void assert_withdrawn(const struct ground *ground)
 {
 	struct sysv_barrier_state look;
 
 	assert_int_equal(sysv_barrier_look(ground->id, &look), 0);
-	assert_int_equal(look.members, 1);
+	assert_int_equal(look.participants, 1);
 	assert_int_equal(look.arrived, 0);
 	assert_int_equal(look.inside, 0);
 }
@@ -266,12 +268,12 @@ static void assert_withdrawn(const struct ground *ground)
 /* And comes again, and now the other is there. */
 static void come_again(struct ground *ground, struct sysv_barrier *barrier)
 {
-	struct member other = {ground, 1, 0};
+	struct participant other = {ground, 1, 0};
 	int rc;
 
 	ground->at[0] = 1;
-	assert_int_equal(child_fork(member_run_rounds, &other, &ground->pid[1]),
-			 0);
+	assert_int_equal(
+		child_fork(participant_run_rounds, &other, &ground->pid[1]), 0);
 	rc = sysv_barrier_wait_until(barrier, tick_after(LIMIT));
 	assert_true(rc == 0 || rc == SYSV_BARRIER_SERIAL);
 	assert_int_equal(ground_end_one(ground, 1), 0);
@@ -279,7 +281,7 @@ static void come_again(struct ground *ground, struct sysv_barrier *barrier)
 	assert_int_equal(sysv_barrier_close(barrier), 0);
 }
 
-static void late_member_withdraws_and_may_come_again(void **state)
+static void late_participant_withdraws_and_may_come_again(void **state)
 {
 	struct ground *ground = ground_make(2, 1);
 	struct sysv_barrier barrier;
@@ -296,7 +298,7 @@ static void late_member_withdraws_and_may_come_again(void **state)
 	ground_remove(ground);
 }
 
-static void interrupted_member_withdraws_and_may_come_again(void **state)
+static void interrupted_participant_withdraws_and_may_come_again(void **state)
 {
 	struct ground *ground = ground_make(2, 1);
 	struct sysv_barrier barrier;
@@ -386,7 +388,7 @@ static void dead_ones_are_replaced_and_living_ones_are_not(void **state)
 	assert_true(id >= 0);
 	assert_int_equal(sysv_barrier_create(KEY, 2, 0600), -EBUSY);
 	assert_int_equal(sysv_barrier_destroy(id), 0);
-	/* Its creator is dead, but a member is not. */
+	/* Its creator is dead, but a participant is not. */
 	assert_int_equal(support_child_status(create_and_die, &count, 20000),
 			 0);
 	assert_int_equal(sysv_barrier_open(&barrier, KEY, tick_after(LIMIT)),
@@ -399,17 +401,17 @@ static void dead_ones_are_replaced_and_living_ones_are_not(void **state)
 
 static int create_join_and_die(void *arg)
 {
-	struct sysv_barrier members[2];
+	struct sysv_barrier participants[2];
 	int id = sysv_barrier_create(KEY, 2, 0600);
 
 	(void)arg;
 	for (int i = 0; i < 2; i++)
-		if (sysv_barrier_join(&members[i], id))
+		if (sysv_barrier_join(&participants[i], id))
 			return 1;
 	return 0;
 }
 
-static void dead_members_are_replaced_with_their_barrier(void **state)
+static void dead_participants_are_replaced_with_their_barrier(void **state)
 {
 	int id;
 
@@ -567,24 +569,26 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody_is_ahead_and_one_is_serial),
 		cmocka_unit_test(deadlock_is_told_with_what_each_waits_for),
-		cmocka_unit_test(member_that_ends_before_any_round_breaks_it),
 		cmocka_unit_test(
-			member_that_closed_leaves_its_place_to_another),
-		cmocka_unit_test(late_member_withdraws_and_may_come_again),
+			participant_that_ends_before_any_round_breaks_it),
 		cmocka_unit_test(
-			interrupted_member_withdraws_and_may_come_again),
+			participant_that_closed_leaves_its_place_to_another),
+		cmocka_unit_test(late_participant_withdraws_and_may_come_again),
+		cmocka_unit_test(
+			interrupted_participant_withdraws_and_may_come_again),
 		cmocka_unit_test(
 			unfinished_round_is_not_destroyed_but_can_be_removed),
 		cmocka_unit_test(counts_outside_the_limits_are_refused),
 		cmocka_unit_test(
 			dead_ones_are_replaced_and_living_ones_are_not),
-		cmocka_unit_test(dead_members_are_replaced_with_their_barrier),
+		cmocka_unit_test(
+			dead_participants_are_replaced_with_their_barrier),
 		cmocka_unit_test(leaving_in_order_leaves_no_trace),
 		cmocka_unit_test(set_that_was_removed_is_notified),
 		cmocka_unit_test(closing_twice_frees_one_place),
 		cmocka_unit_test(what_was_not_opened_is_closed),
-		cmocka_unit_test(forked_child_is_no_member),
-		cmocka_unit_test(child_with_the_same_pid_is_no_member),
+		cmocka_unit_test(forked_child_is_no_participant),
+		cmocka_unit_test(child_with_the_same_pid_is_no_participant),
 		cmocka_unit_test(death_in_another_pid_namespace_is_notified),
 		cmocka_unit_test(empty_one_is_waited_for_and_left_alone),
 		cmocka_unit_test(

@@ -1,6 +1,6 @@
-/* The contract of p11-barrier/sysv_barrier.h with threads as members, and the
- * moments that are too short to meet by chance: semtimedop(2) is wrapped, so
- * that a member can be held between its arrival and its wait. */
+/* The contract of p11-barrier/sysv_barrier.h with threads as participants, and
+ * the moments that are too short to meet by chance: semtimedop(2) is wrapped,
+ * so that a participant can be held between its arrival and its wait. */
 #include "p11-barrier/sysv_barrier.h"
 
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 
 #define LIMIT (10 * TICK_S)
 
-/* ---- a member that can be held ---- */
+/* ---- a participant that can be held ---- */
 
 static _Thread_local bool is_held; /* hold the caller before it sleeps */
 static atomic_bool is_before_wait, may_go;
@@ -266,7 +266,7 @@ static int meet_and_die(void *arg)
 		       : 2;
 }
 
-static void complete_round_stays_complete_when_a_member_dies(void **state)
+static void complete_round_stays_complete_when_a_participant_dies(void **state)
 {
 	struct held held = {.id = sysv_barrier_create(IPC_PRIVATE, 2, 0600),
 			    .is_again = true};
@@ -286,8 +286,8 @@ static void complete_round_stays_complete_when_a_member_dies(void **state)
 
 enum { THREADS = 4, ROUNDS = 200 };
 
-/* Relaxed, as the barrier orders what its members do; but no sanitizer knows
- * that a semaphore does, so that the accesses have to be atomic. */
+/* Relaxed, as the barrier orders what its participants do; but no sanitizer
+ * knows that a semaphore does, so that the accesses have to be atomic. */
 struct field {
 	int id, error;
 	unsigned int at[THREADS];
@@ -459,7 +459,7 @@ int main(void)
 			last_one_does_not_release_when_another_has_withdrawn),
 		cmocka_unit_test(who_is_on_its_way_out_is_waited_for),
 		cmocka_unit_test(
-			complete_round_stays_complete_when_a_member_dies),
+			complete_round_stays_complete_when_a_participant_dies),
 		cmocka_unit_test(threads_meet_as_processes_do),
 		cmocka_unit_test(
 			too_few_operations_a_call_are_an_error_and_leave_nothing),

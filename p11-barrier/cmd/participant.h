@@ -1,12 +1,12 @@
-/* member.h - a process of barrier_test that meets the others. */
-#ifndef UNIXIPC_P11_BARRIER_CMD_MEMBER_H
-#define UNIXIPC_P11_BARRIER_CMD_MEMBER_H
+/* participant.h - a process of barrier_test that meets the others. */
+#ifndef UNIXIPC_P11_BARRIER_CMD_PARTICIPANT_H
+#define UNIXIPC_P11_BARRIER_CMD_PARTICIPANT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /* What all of them are to do. */
-struct member_plan {
+struct participant_plan {
 	unsigned int rounds;
 	unsigned int killed; /* the number of the one who is; 0: none … */
 	bool is_inside;      /* … after it arrived, and not before */
@@ -14,16 +14,16 @@ struct member_plan {
 	uint64_t seed; /* of the pauses */
 };
 
-struct member {
-	const struct member_plan *plan;
+struct participant {
+	const struct participant_plan *plan;
 	unsigned int number; /* 1 … */
 	int id;              /* of the barrier */
 	int records;         /* where to write what happens: checker.h */
 	int other_end;       /* to close: the parent's */
 };
 
-/* For child_fork(): arg is a struct member. Join, meet in each round, leave;
- * each step is written as a record. Returns an exit status. */
-int member_run(void *arg);
+/* For child_fork(): arg is a struct participant. Join, meet in each round,
+ * leave; each step is written as a record. Returns an exit status. */
+int participant_run(void *arg);
 
 #endif
