@@ -37,18 +37,18 @@ static void init_filters(struct job *job)
 }
 
 /* What is in no such output is left out, and said. */
-static void leave_out_extras(struct job *job)
+static void leave_out_chunks(struct job *job)
 {
 	struct picture *picture = job->picture;
 
-	for (unsigned int i = 0; i < picture->extras; i++) {
-		const struct picture_extra *extra = &picture->extra[i];
+	for (unsigned int i = 0; i < picture->chunks; i++) {
+		const struct picture_chunk *kept = &picture->chunk[i];
 
 		if (job->format != JOB_PNG)
-			picture_leave_out(picture, extra->name,
+			picture_leave_out(picture, kept->name,
 					  "the output is no PNG");
-		else if (!png_out_keeps(extra, picture, &job->out))
-			picture_leave_out(picture, extra->name,
+		else if (!png_out_keeps(kept, picture, &job->out))
+			picture_leave_out(picture, kept->name,
 					  "is of other colours");
 	}
 }
@@ -62,7 +62,7 @@ int job_init(struct job *job)
 	int error;
 
 	init_filters(job);
-	leave_out_extras(job);
+	leave_out_chunks(job);
 	/* A wide row has 31 bits, times 4 channels; only the sum of many
 	 * could overflow, and max_pixels is far below that. */
 	bytes = image_bytes(&job->picture->shape);

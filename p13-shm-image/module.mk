@@ -1,6 +1,6 @@
 $(call library,shm_image,p13-shm-image,segment.c pages.c pool.c pool_worker.c \
 	pool_watch.c job.c image/source.c image/picture.c \
-	image/extra.c image/png.c image/pnm.c image/gauss.c image/blur.c \
+	image/ancillary.c image/png.c image/pnm.c image/gauss.c image/blur.c \
 	image/filter.c image/idat.c,\
 	libpng zlib)
 # Apart, for its fuzz target; it ends the process, and is not installed.

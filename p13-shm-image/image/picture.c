@@ -91,7 +91,7 @@ int picture_read(struct picture *picture, uint8_t *pixels)
 void picture_close(struct picture *picture)
 {
 	png_in_close(picture);
-	for (unsigned int i = 0; i < picture->extras; i++)
-		free(picture->extra[i].bytes);
-	picture->extras = 0;
+	for (unsigned int i = 0; i < picture->chunks; i++)
+		free(picture->chunk[i].bytes);
+	picture->chunks = 0;
 }

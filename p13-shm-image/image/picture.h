@@ -14,12 +14,12 @@
 #include "p13-shm-image/image/source.h"
 
 enum {
-	PICTURE_EXTRAS = 16,   /* that matter to the eye: see extra.h */
+	PICTURE_CHUNKS = 16,   /* that matter to the eye: see ancillary.h */
 	PICTURE_LEFT_OUT = 16, /* that are named; the last stands for others */
 };
 
 /* A chunk of the PNG file that goes into the output as it is. */
-struct picture_extra {
+struct picture_chunk {
 	char name[4];
 	uint32_t len;
 	uint8_t *bytes; /* owned */
@@ -29,8 +29,8 @@ struct picture {
 	struct image_shape shape;
 	bool is_png, is_16_bit;
 	uint32_t rows_read; /* how far picture_read() came, from the top */
-	struct picture_extra extra[PICTURE_EXTRAS];
-	unsigned int extras;
+	struct picture_chunk chunk[PICTURE_CHUNKS];
+	unsigned int chunks;
 	/* What was wrong, in words, or "": also when it was read in spite of
 	 * that. */
 	char trouble[128];

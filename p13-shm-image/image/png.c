@@ -10,7 +10,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "p13-shm-image/image/extra.h"
+#include "p13-shm-image/image/ancillary.h"
 
 /* ---- reading ---- */
 
@@ -36,23 +36,23 @@ static void on_warning(png_structp png, png_const_charp words)
 
 static bool is_there(const struct picture *picture, const png_byte *name)
 {
-	for (unsigned int i = 0; i < picture->extras; i++)
-		if (memcmp(picture->extra[i].name, name, 4) == 0)
+	for (unsigned int i = 0; i < picture->chunks; i++)
+		if (memcmp(picture->chunk[i].name, name, 4) == 0)
 			return true;
 	return false;
 }
 
 static int keep(struct picture *picture, const png_unknown_chunk *chunk)
 {
-	struct picture_extra *extra = &picture->extra[picture->extras];
+	struct picture_chunk *kept = &picture->chunk[picture->chunks];
 
-	extra->bytes = malloc(chunk->size);
-	if (!extra->bytes)
+	kept->bytes = malloc(chunk->size);
+	if (!kept->bytes)
 		return -ENOMEM;
-	memcpy(extra->bytes, chunk->data, chunk->size);
-	memcpy(extra->name, chunk->name, sizeof(extra->name));
-	extra->len = (uint32_t)chunk->size;
-	picture->extras++;
+	memcpy(kept->bytes, chunk->data, chunk->size);
+	memcpy(kept->name, chunk->name, sizeof(kept->name));
+	kept->len = (uint32_t)chunk->size;
+	picture->chunks++;
 	return 0;
 }
 
@@ -67,7 +67,7 @@ static int on_chunk(png_structp png, png_unknown_chunkp chunk)
 	bool has_colour = png_get_color_type(png, picture->png_info) &
 			  PNG_COLOR_MASK_COLOR;
 	const char *why =
-		extra_refuse(name, chunk->data, chunk->size, has_colour);
+		ancillary_refuse(name, chunk->data, chunk->size, has_colour);
 
 	if (name[0] < 'a')
 		return 0; /* an error for libpng: the pixels depend on it */
@@ -76,7 +76,7 @@ static int on_chunk(png_structp png, png_unknown_chunkp chunk)
 		return 1;
 	if (!why && chunk->location & PNG_AFTER_IDAT)
 		why = "comes after the pixels";
-	if (!why && (picture->extras == PICTURE_EXTRAS || keep(picture, chunk)))
+	if (!why && (picture->chunks == PICTURE_CHUNKS || keep(picture, chunk)))
 		why = "there is no room for it";
 	if (why)
 		picture_leave_out(picture, name, why);
@@ -124,7 +124,7 @@ int png_in_open(struct picture *picture, uint64_t max_pixels)
 		return -EBADMSG;
 	png_set_read_fn(png, picture, on_read);
 	png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-	png_set_chunk_malloc_max(png, EXTRA_MAX);
+	png_set_chunk_malloc_max(png, ANCILLARY_MAX);
 	/* No more is lost with the end than what was cut off: libpng asks for
 	 * 8 KB of pixels at once, and has nothing of them when they end before. */
 	if (picture->keeps_going) {
@@ -219,13 +219,13 @@ static size_t put_chunk(uint8_t *to, const char *name, const uint8_t *bytes,
 	return png_out_frame(to, name, len);
 }
 
-bool png_out_keeps(const struct picture_extra *extra,
+bool png_out_keeps(const struct picture_chunk *kept,
 		   const struct picture *picture,
 		   const struct image_shape *shape)
 {
 	bool had_colour = picture->shape.channels >= 3;
 
-	return memcmp(extra->name, "iCCP", 4) != 0 ||
+	return memcmp(kept->name, "iCCP", 4) != 0 ||
 	       had_colour == (shape->channels >= 3);
 }
 
@@ -245,12 +245,12 @@ size_t png_out_head(uint8_t *to, const struct picture *picture,
 	header[8] = 8;
 	header[9] = colour_type[shape->channels];
 	at += put_chunk(to ? to + at : NULL, "IHDR", header, sizeof(header));
-	for (unsigned int i = 0; i < picture->extras; i++) {
-		const struct picture_extra *extra = &picture->extra[i];
+	for (unsigned int i = 0; i < picture->chunks; i++) {
+		const struct picture_chunk *kept = &picture->chunk[i];
 
-		if (png_out_keeps(extra, picture, shape))
-			at += put_chunk(to ? to + at : NULL, extra->name,
-					extra->bytes, extra->len);
+		if (png_out_keeps(kept, picture, shape))
+			at += put_chunk(to ? to + at : NULL, kept->name,
+					kept->bytes, kept->len);
 	}
 	return at + put_chunk(to ? to + at : NULL, "IDAT", zlib_head,
 			      sizeof(zlib_head));

@@ -25,13 +25,13 @@ static inline uint8_t *png_out_chunk_bytes(uint8_t *chunk)
 /* Put length, name and checksum around len bytes; returns the whole length. */
 size_t png_out_frame(uint8_t *chunk, const char *name, uint32_t len);
 
-/* Whether the extra goes into a PNG of that shape: the colour profile of a
+/* Whether the chunk goes into a PNG of that shape: the colour profile of a
  * picture of other colours does not. */
-bool png_out_keeps(const struct picture_extra *extra,
+bool png_out_keeps(const struct picture_chunk *kept,
 		   const struct picture *picture,
 		   const struct image_shape *shape);
 
-/* Signature, IHDR, the extras that are kept, and the head of the zlib stream.
+/* Signature, IHDR, the ancillary chunks that are kept, and the head of the zlib stream.
  * to may be NULL, to ask for the length. */
 size_t png_out_head(uint8_t *to, const struct picture *picture,
 		    const struct image_shape *shape);

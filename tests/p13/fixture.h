@@ -77,8 +77,8 @@ static inline void fixture_encode_with(
 	png_destroy_write_struct(&png, &info);
 }
 
-static inline void fixture_set_extras(png_structp png, png_infop info,
-				      void *arg)
+static inline void fixture_set_ancillary(png_structp png, png_infop info,
+					 void *arg)
 {
 	(void)arg;
 	png_set_gAMA(png, info, 0.45455);
@@ -100,7 +100,7 @@ static inline void fixture_encode(struct fixture_png *file, uint32_t width,
 				  int interlace, const uint8_t *rows)
 {
 	fixture_encode_with(file, width, height, type, depth, interlace, rows,
-			    fixture_set_extras, NULL);
+			    fixture_set_ancillary, NULL);
 }
 
 #endif

@@ -124,7 +124,7 @@ static void file_has_what_the_filters_make(void **state)
 		}
 }
 
-static void extras_without_a_place_in_the_output_are_said(void **state)
+static void chunks_without_a_place_in_the_output_are_said(void **state)
 {
 	static const struct {
 		enum job_format format;
@@ -143,8 +143,8 @@ static void extras_without_a_place_in_the_output_are_said(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct picture picture = {
 			.shape = {3, 3, 3},
-			.extra = {{.name = "iCCP"}, {.name = "gAMA"}},
-			.extras = 2,
+			.chunk = {{.name = "iCCP"}, {.name = "gAMA"}},
+			.chunks = 2,
 		};
 		struct job job = {
 			.picture = &picture,
@@ -154,7 +154,7 @@ static void extras_without_a_place_in_the_output_are_said(void **state)
 			.format = cases[i].format,
 		};
 
-		picture.extra[0].bytes = picture.extra[1].bytes =
+		picture.chunk[0].bytes = picture.chunk[1].bytes =
 			(uint8_t[1]){0};
 		assert_int_equal(job_init(&job), 0);
 		assert_string_equal(picture.left_out, cases[i].left_out);
@@ -291,7 +291,7 @@ int main(void)
 		cmocka_unit_test(file_has_what_the_filters_make),
 		cmocka_unit_test(filters_wait_for_the_rows_that_they_read),
 		cmocka_unit_test(picture_that_no_memory_can_hold_is_refused),
-		cmocka_unit_test(extras_without_a_place_in_the_output_are_said),
+		cmocka_unit_test(chunks_without_a_place_in_the_output_are_said),
 		cmocka_unit_test(
 			best_effort_takes_what_is_only_rough_and_not_nothing),
 	};

@@ -178,7 +178,7 @@ static void texts_of_a_png_are_not_unpacked(void **state)
 	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
 	assert_int_equal(png_get_text(picture.png, picture.png_info, NULL, &n),
 			 0);
-	assert_int_equal(picture.extras, 2);
+	assert_int_equal(picture.chunks, 2);
 	assert_string_equal(picture.left_out, "zTXt");
 	picture_close(&picture);
 }
@@ -190,16 +190,16 @@ static void second_chunk_of_a_name_is_left_out(void **state)
 	(void)state;
 	png_out_frame(gamma, "gAMA", 4);
 	fixture_encode(&file, 1, 1, PNG_COLOR_TYPE_RGB, 8, 0, rows);
-	for (int i = 0; i < 2 * PICTURE_EXTRAS; i++)
+	for (int i = 0; i < 2 * PICTURE_CHUNKS; i++)
 		insert(gamma, sizeof(gamma));
 	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
-	assert_int_equal(picture.extras, 2);
-	assert_memory_equal(picture.extra[0].name, "gAMA", 4);
-	assert_memory_equal(picture.extra[1].name, "pHYs", 4);
+	assert_int_equal(picture.chunks, 2);
+	assert_memory_equal(picture.chunk[0].name, "gAMA", 4);
+	assert_memory_equal(picture.chunk[1].name, "pHYs", 4);
 	picture_close(&picture);
 }
 
-static void damaged_extras_are_left_out_and_named(void **state)
+static void damaged_chunks_are_left_out_and_named(void **state)
 {
 	uint8_t gamma[16] = {0}, intent[13] = {0}, rows[3] = {0};
 
@@ -212,8 +212,8 @@ static void damaged_extras_are_left_out_and_named(void **state)
 	insert(intent, sizeof(intent));
 	insert(gamma, sizeof(gamma)); /* in front of it */
 	assert_int_equal(read_picture(file.bytes, file.len, false), 0);
-	assert_int_equal(picture.extras, 1);
-	assert_memory_equal(picture.extra[0].name, "pHYs", 4);
+	assert_int_equal(picture.chunks, 1);
+	assert_memory_equal(picture.chunk[0].name, "pHYs", 4);
 	assert_string_equal(picture.left_out,
 			    "gAMA (CRC error), sRGB (CRC error)");
 	picture_close(&picture);
@@ -515,7 +515,7 @@ int main(void)
 		cmocka_unit_test(wrong_checksums_of_pixels_are_said),
 		cmocka_unit_test(texts_of_a_png_are_not_unpacked),
 		cmocka_unit_test(second_chunk_of_a_name_is_left_out),
-		cmocka_unit_test(damaged_extras_are_left_out_and_named),
+		cmocka_unit_test(damaged_chunks_are_left_out_and_named),
 		cmocka_unit_test(png_with_a_flipped_bit_is_an_error_or_right),
 		cmocka_unit_test(
 			picture_beyond_the_limit_is_refused_by_its_head),

@@ -1,4 +1,4 @@
-#include "p13-shm-image/image/extra.h"
+#include "p13-shm-image/image/ancillary.h"
 
 #include <string.h>
 #include <zlib.h>
@@ -56,7 +56,7 @@ static const char *refuse_profile(const uint8_t *bytes, size_t len,
 	before = (size_t)(stop - bytes) + 2;
 	if (before > len || stop[1] != 0)
 		return "is packed in no known way";
-	unpacked = unpack(bytes + before, len - before, EXTRA_MAX, head);
+	unpacked = unpack(bytes + before, len - before, ANCILLARY_MAX, head);
 	if (unpacked == 0)
 		return "cannot be unpacked";
 	if (unpacked < sizeof(head) || unpacked != word_at(head) ||
@@ -118,11 +118,11 @@ static const struct kind {
 	{"mDCV", 24, 24, is_anything},
 	{"cLLI", 8, 8, is_anything},
 	{"pHYs", 9, 9, is_resolution},
-	{"eXIf", 4, EXTRA_MAX, is_exif}, /* which way is up */
+	{"eXIf", 4, ANCILLARY_MAX, is_exif}, /* which way is up */
 };
 
-const char *extra_refuse(const char *name, const uint8_t *bytes, size_t len,
-			 bool has_colour)
+const char *ancillary_refuse(const char *name, const uint8_t *bytes, size_t len,
+			     bool has_colour)
 {
 	if (memcmp(name, "iCCP", 4) == 0 && len > 0)
 		return refuse_profile(bytes, len, has_colour);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <zlib.h>
 
-#include "p13-shm-image/image/extra.h"
+#include "p13-shm-image/image/ancillary.h"
 #include "p13-shm-image/image/picture.h"
 #include "p13-shm-image/image/png.h"
 #include "p13-shm-image/image/idat.h"
@@ -14,7 +14,7 @@
 enum { SIZE = 8, PROFILE = 400 };
 
 /* What libpng finds in a file; zeros for what there is not. */
-struct extras {
+struct ancillary {
 	png_fixed_point gamma, chrm[8];
 	png_uint_32 across, down;
 	int unit, intent, has_srgb;
@@ -38,40 +38,42 @@ static void read_bytes(png_structp png, png_bytep buf, size_t len)
 	reader->left -= len;
 }
 
-static void get_all(png_structp png, png_infop info, struct extras *extras)
+static void get_all(png_structp png, png_infop info,
+		    struct ancillary *ancillary)
 {
-	png_fixed_point *c = extras->chrm;
+	png_fixed_point *c = ancillary->chrm;
 	png_bytep profile;
 	png_charp name;
 	int method;
 
-	png_get_gAMA_fixed(png, info, &extras->gamma);
+	png_get_gAMA_fixed(png, info, &ancillary->gamma);
 	png_get_cHRM_fixed(png, info, &c[0], &c[1], &c[2], &c[3], &c[4], &c[5],
 			   &c[6], &c[7]);
-	png_get_pHYs(png, info, &extras->across, &extras->down, &extras->unit);
-	extras->has_srgb = png_get_sRGB(png, info, &extras->intent) != 0;
+	png_get_pHYs(png, info, &ancillary->across, &ancillary->down,
+		     &ancillary->unit);
+	ancillary->has_srgb = png_get_sRGB(png, info, &ancillary->intent) != 0;
 	if (!png_get_iCCP(png, info, &name, &method, &profile,
-			  &extras->profile_len))
+			  &ancillary->profile_len))
 		return;
-	assert_int_equal(extras->profile_len, PROFILE);
-	memcpy(extras->profile, profile, PROFILE);
+	assert_int_equal(ancillary->profile_len, PROFILE);
+	memcpy(ancillary->profile, profile, PROFILE);
 }
 
-static struct extras extras_of(const uint8_t *bytes, size_t len)
+static struct ancillary ancillary_of(const uint8_t *bytes, size_t len)
 {
 	png_structp png =
 		png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
 	png_infop info = png_create_info_struct(png);
 	struct reader reader = {bytes, len};
-	struct extras extras = {0};
+	struct ancillary ancillary = {0};
 
 	if (setjmp(png_jmpbuf(png)))
 		fail();
 	png_set_read_fn(png, &reader, read_bytes);
 	png_read_info(png, info);
-	get_all(png, info, &extras);
+	get_all(png, info, &ancillary);
 	png_destroy_read_struct(&png, &info, NULL);
-	return extras;
+	return ancillary;
 }
 
 /* About the least that is a profile of RGB. */
@@ -171,12 +173,12 @@ static struct fixture_png in, out;
 
 static void check_kept(void (*set)(png_structp png, png_infop info))
 {
-	struct extras wanted, got;
+	struct ancillary wanted, got;
 
 	write_file(&in, set);
 	pass_through(&in, 3, &out);
-	wanted = extras_of(in.bytes, in.len);
-	got = extras_of(out.bytes, out.len);
+	wanted = ancillary_of(in.bytes, in.len);
+	got = ancillary_of(out.bytes, out.len);
 	assert_int_equal(wanted.down, 5670);
 	assert_memory_equal(&got, &wanted, sizeof(got));
 }
@@ -185,32 +187,32 @@ static void gamma_and_primaries_are_kept(void **state)
 {
 	(void)state;
 	check_kept(set_gamma_and_primaries);
-	assert_int_equal(extras_of(out.bytes, out.len).gamma, 55555);
-	assert_int_equal(extras_of(out.bytes, out.len).chrm[7], 7000);
+	assert_int_equal(ancillary_of(out.bytes, out.len).gamma, 55555);
+	assert_int_equal(ancillary_of(out.bytes, out.len).chrm[7], 7000);
 }
 
 static void srgb_is_kept(void **state)
 {
 	(void)state;
 	check_kept(set_srgb);
-	assert_true(extras_of(out.bytes, out.len).has_srgb);
+	assert_true(ancillary_of(out.bytes, out.len).has_srgb);
 }
 
 static void profile_is_kept(void **state)
 {
 	(void)state;
 	check_kept(set_profile);
-	assert_int_equal(extras_of(out.bytes, out.len).profile_len, PROFILE);
+	assert_int_equal(ancillary_of(out.bytes, out.len).profile_len, PROFILE);
 }
 
 static void profile_of_colours_is_left_out_of_gray(void **state)
 {
-	struct extras got;
+	struct ancillary got;
 
 	(void)state;
 	write_file(&in, set_profile);
 	pass_through(&in, 1, &out);
-	got = extras_of(out.bytes, out.len);
+	got = ancillary_of(out.bytes, out.len);
 	assert_int_equal(got.profile_len, 0);
 	assert_int_equal(got.across, 2835);
 }
@@ -338,7 +340,7 @@ static void profile_that_is_none_is_not_kept(void **state)
 /* 8 MB are not all that 8 KB can be. */
 static void profile_that_unpacks_without_end_is_not_kept(void **state)
 {
-	enum { BYTES = EXTRA_MAX + 4096 };
+	enum { BYTES = ANCILLARY_MAX + 4096 };
 	uint8_t *bomb = calloc(BYTES, 1), chunk[10000] = "x\0";
 	uLongf len = sizeof(chunk) - 3;
 
