@@ -30,7 +30,7 @@ enum {
 };
 
 enum pool_schedule {
-	POOL_DYNAMIC, /* a worker's own strips, then it steals those of others */
+	POOL_DYNAMIC, /* a worker's own strips, then it steals from others */
 	POOL_STATIC,  /* its own alone */
 };
 

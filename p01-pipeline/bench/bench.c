@@ -43,7 +43,7 @@ struct contest {
 	double ns[SIDES_MAX][ROUNDS_MAX], ratio[ROUNDS_MAX];
 };
 
-/* ---- whole commands ------------------------------------------------------------ */
+/* ---- whole commands ---- */
 
 static const char *const SHELLS[SIDES_MAX] = {MYPIPE, "dash", "bash"};
 
@@ -119,7 +119,7 @@ static double run_gigabyte(const struct contest *contest, int side)
 	return run_stages(contest, side, commands, 5, GIGABYTE_TEXT "\n");
 }
 
-/* ---- starts from this process ---------------------------------------------------- */
+/* ---- starts from this process ---- */
 
 static void start_by_library(char *const argv[])
 {
@@ -173,7 +173,7 @@ static double run_starts(const struct contest *contest, int side)
 	return (double)(tick_now() - start) / STARTS;
 }
 
-/* ---- rounds and tables ----------------------------------------------------------- */
+/* ---- rounds and tables ---- */
 
 /* The mean of n_times: what is short has more noise. */
 static double run_side(const struct contest *contest, int side)

@@ -22,7 +22,7 @@ struct options {
 	bool shell, pipefail, status, trace;
 };
 
-/* ---- the command line ------------------------------------------------------------ */
+/* ---- the command line ---- */
 
 static const char doc[] =
 	"Run commands as a pipeline, the output of each the input of the next."
@@ -68,7 +68,7 @@ static void parse(struct options *o, int argc, char **argv)
 	o->operands = argv + 1;
 }
 
-/* ---- from the command line to stages ----------------------------------------- */
+/* ---- from the command line to stages ---- */
 
 static void *no_null(void *memory)
 {
@@ -137,7 +137,7 @@ static void free_stages(struct pipeline *p)
 	free(p->stages);
 }
 
-/* ---- the whole ----------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 /* Returns the signal that ended it, or 0. */
 static int start(struct pipeline *p, const sigset_t *signals)

@@ -32,7 +32,7 @@ static void single_stage_has_the_callers_streams(void **state)
 	assert_int_equal(f->stages[0].wiring.out, -1);
 }
 
-/* ---- how stages end --------------------------------------------------------------- */
+/* ---- how stages end ---- */
 
 static void exit_code_is_the_last_stages(void **state)
 {
@@ -120,7 +120,7 @@ static void thousand_stages_pass_a_line_and_leave_no_zombie(void **state)
 	assert_int_equal(pipeline_exit_code(&f->p, true), 0);
 }
 
-/* ---- waiting ---------------------------------------------------------------------- */
+/* ---- waiting ---- */
 
 static void wait_ends_at_its_deadline(void **state)
 {
@@ -268,7 +268,7 @@ static void end_reaches_what_is_stopped(void **state)
 	assert_int_equal(code_of(f, 0), 128 + SIGTERM);
 }
 
-/* ---- two at a time -------------------------------------------------------------- */
+/* ---- two at a time ---- */
 
 static void *run_many(void *arg)
 {
