@@ -74,21 +74,21 @@ struct pipeline {
 /* Start all stages. At most PIPELINE_START_FDS descriptors are open for it at
  * any time, however many there are. A program that cannot be run (none of that
  * name, not executable, arguments too long) is noted in its stage's error and
- * the others run: its neighbours meet the end of file and EPIPE. Where the system
- * ends (-EAGAIN: processes, -EMFILE, -ENOMEM; -EPERM for pipe_bytes) what was
- * started is ended and waited for, the stage concerned has the error, and so
- * does the return value. The same is done, with -EINTR, when is_stopped() says
- * so, before a stage or after the last: a signal that comes in between, to us or
- * to our group, has not reached stages that were not there yet. Blocks as long as
- * the starts last, and then no longer than pipeline_end() with a second's grace.
- * Returns 0 or that -errno. */
+ * the others run: its neighbours meet the end of file and EPIPE. Where the
+ * system ends (-EAGAIN: processes, -EMFILE, -ENOMEM; -EPERM for pipe_bytes)
+ * what was started is ended and waited for, the stage concerned has the error,
+ * and so does the return value. The same is done, with -EINTR, when
+ * is_stopped() says so, before a stage or after the last: a signal that comes
+ * in between, to us or to our group, has not reached stages that were not there
+ * yet. Blocks as long as the starts last, and then no longer than
+ * pipeline_end() with a second's grace. Returns 0 or that -errno. */
 int pipeline_start(struct pipeline *p);
 
 /* Wait until every stage has ended, or the deadline. A stage is seen to have
  * ended when those before it have. Returns 0, -ETIMEDOUT, -EINTR when a handler
- * ran, or -errno of pidfd_open(2), and may be called again after each of them; or
- * -ECHILD: all have ended, but how some did is lost, as SIGCHLD is ignored or
- * somebody else has waited for them. */
+ * ran, or -errno of pidfd_open(2), and may be called again after each of them;
+ * or -ECHILD: all have ended, but how some did is lost, as SIGCHLD is ignored
+ * or somebody else has waited for them. */
 int pipeline_wait(struct pipeline *p, int64_t deadline);
 
 /* Collect the stages that have ended, without waiting. Called at each SIGCHLD

@@ -9,8 +9,9 @@
  *
  * A fork(2) in another thread copies the lock. If it were held at that moment,
  * nobody in the new process would ever release it; so fork waits for the lock
- * (pthread_atfork), which is never held for longer than one exec takes. A signal
- * handler may fork, too: so no handler runs in the thread that holds the lock.
+ * (pthread_atfork), which is never held for longer than one exec takes. A
+ * signal handler may fork, too: so no handler runs in the thread that holds the
+ * lock.
  */
 #include "p03-popen/mypopen.h"
 
@@ -223,8 +224,8 @@ static struct entry *take(FILE *stream)
 	return entry;
 }
 
-/* Write what fclose(3) would: that gives up when a handler has run, and the rest
- * of the buffer is lost. The names are glibc's, which offers no others. */
+/* Write what fclose(3) would: that gives up when a handler has run, and the
+ * rest of the buffer is lost. The names are glibc's, which offers no others. */
 static int flush(FILE *stream)
 {
 	const char *at = stream->_IO_write_base;

@@ -39,9 +39,9 @@ FILE *mypopen(const char *command, const char *mode);
  * EACCES). */
 FILE *mypopenv(char *const argv[], const char *mode);
 
-/* Write what is buffered, close the stream and wait until its command has ended,
- * however long that takes and however many signals are handled meanwhile.
- * Returns the status as of waitpid(2), or -1:
+/* Write what is buffered, close the stream and wait until its command has
+ * ended, however long that takes and however many signals are handled
+ * meanwhile. Returns the status as of waitpid(2), or -1:
  *
  *   ECHILD  the stream is none of ours (closed before, or made by fopen; it is
  *           not touched), or somebody else has waited for the child (a SIGCHLD

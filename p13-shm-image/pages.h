@@ -1,5 +1,5 @@
-/* pages.h - which pages a segment comes in: large ones where it can be, and asked for
- * at once. For speed alone; see mincore(2) and madvise(2). */
+/* pages.h - which pages a segment comes in: large ones where it can be, and
+ * asked for at once. For speed alone; see mincore(2) and madvise(2). */
 #ifndef UNIXIPC_P13_SHM_IMAGE_PAGES_H
 #define UNIXIPC_P13_SHM_IMAGE_PAGES_H
 
@@ -11,8 +11,8 @@
 /* As many bytes in whole large pages of 2 MB, from one such page on. */
 size_t pages_whole(size_t bytes);
 
-/* An address for shmat(2) where nothing is mapped now and a large page can begin;
- * NULL: anywhere. */
+/* An address for shmat(2) where nothing is mapped now and a large page can
+ * begin; NULL: anywhere. */
 void *pages_room(size_t bytes);
 
 /* The first large page of a new segment, if it has one. */

@@ -272,8 +272,8 @@ static int kill_stalled(struct master *master)
 	return 0;
 }
 
-/* EXITS goes up a moment before the process can be reaped: while one is unreaped
- * the master looks again soon. */
+/* EXITS goes up a moment before the process can be reaped: while one is
+ * unreaped the master looks again soon. */
 static int watch(struct master *master)
 {
 	int unreaped = 0, n;

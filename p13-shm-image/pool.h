@@ -48,8 +48,8 @@ struct pool_slot {
 #define POOL_MAGIC UINT32_C(0x4c4f4f50) /* "POOL" */
 #define POOL_VERSION UINT32_C(1)
 
-/* A strip is 0 (free), 2w (worker w has it) or 2w+1 (w has done it). All
- * zeros is a new scoreboard; pool_run() writes the head, and a worker that finds
+/* A strip is 0 (free), 2w (worker w has it) or 2w+1 (w has done it). All zeros
+ * is a new scoreboard; pool_run() writes the head, and a worker that finds
  * another does nothing. */
 struct pool_scoreboard {
 	uint32_t magic, version;

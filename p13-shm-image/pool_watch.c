@@ -1,13 +1,13 @@
 /* pool_watch.c - what workers leave on the scoreboard, read by the master.
  *
- * Between two instructions a worker may die. What it leaves is a strip marked as
- * taken (half made: to be made again), or one marked as done that its semaphore
- * does not know of yet. The worker's completion count tells: it moves in the
- * same semop as the barrier.
+ * Between two instructions a worker may die. What it leaves is a strip marked
+ * as taken (half made: to be made again), or one marked as done that its
+ * semaphore does not know of yet. The worker's completion count tells: it moves
+ * in the same semop as the barrier.
  *
- * Each worker counts its moves. Time alone says nothing: a worker that waits for
- * others is right not to move. One that was stopped on the way through a barrier
- * is told from it by the barrier, which is open then. */
+ * Each worker counts its moves. Time alone says nothing: a worker that waits
+ * for others is right not to move. One that was stopped on the way through a
+ * barrier is told from it by the barrier, which is open then. */
 #include "p13-shm-image/pool_watch.h"
 
 #include <errno.h>

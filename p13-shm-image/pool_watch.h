@@ -1,5 +1,5 @@
-/* pool_watch.h - which strip a dead worker had, and which living worker does not
- * move: stopped by a signal, or hung. For pool.c alone. */
+/* pool_watch.h - which strip a dead worker had, and which living worker does
+ * not move: stopped by a signal, or hung. For pool.c alone. */
 #ifndef UNIXIPC_P13_SHM_IMAGE_POOL_WATCH_H
 #define UNIXIPC_P13_SHM_IMAGE_POOL_WATCH_H
 

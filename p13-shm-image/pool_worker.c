@@ -1,9 +1,9 @@
 /* pool_worker.c - take a strip, do it, put it down, until there are no more.
  *
  * The invariant: the semaphore of a stage is the number of its strips that are
- * not done: a barrier that opens at 0. A worker marks a strip as done first and counts it then, in one
- * semop with a completion count of its own, so that after a kill -9 in between
- * the master can tell whether it was counted.
+ * not done: a barrier that opens at 0. A worker marks a strip as done first and
+ * counts it then, in one semop with a completion count of its own, so that
+ * after a kill -9 in between the master can tell whether it was counted.
  */
 #include "p13-shm-image/pool_worker.h"
 
@@ -30,8 +30,8 @@ static bool take(const struct pool_worker *worker, unsigned int stage,
 {
 	uint32_t state = 0;
 
-	/* Relaxed: what the strip needs was ordered by the barrier before it, or
-	 * by is_ready(). */
+	/* Relaxed: what the strip needs was ordered by the barrier before it,
+	 * or by is_ready(). */
 	return atomic_compare_exchange_strong_explicit(
 		       &worker->options->board->strip[stage][strip], &state,
 		       2 * worker->number, memory_order_relaxed,

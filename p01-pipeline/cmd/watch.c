@@ -1,5 +1,5 @@
-/* watch.c - signals are waited for, not handled: nothing runs at odd moments, and
- * the wait for children and for signals is one.
+/* watch.c - signals are waited for, not handled: nothing runs at odd moments,
+ * and the wait for children and for signals is one.
  *
  *   who sends it            who has got it          what we do
  *
@@ -15,10 +15,10 @@
  *   kill to the group       all, but it looks like  pass it on: who handles it gets
  *                           the line above          it twice
  *
- * In all of them, when the pipeline was ended by the signal: what the stages had
- * started ends too, and so do we, by that signal, as a shell's loop goes by how
- * we end (mypipe.c:main). SIGKILL to us reaches nobody else: stages end with
- * their input. */
+ * In all of them, when the pipeline was ended by the signal: what the stages
+ * had started ends too, and so do we, by that signal, as a shell's loop goes by
+ * how we end (mypipe.c:main). SIGKILL to us reaches nobody else: stages end
+ * with their input. */
 #include "p01-pipeline/cmd/watch.h"
 
 #include <stdbool.h>

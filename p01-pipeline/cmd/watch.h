@@ -18,8 +18,8 @@ int watch_is_stopped(void);
 /* Wait for all stages. A signal that a process has sent to us is passed on to
  * them, and a hangup always; who has not ended after five seconds is killed.
  * When a signal has ended the pipeline, be it this one or the terminal's, all
- * that the stages had started ends too. Returns the signal that was passed on, or 0. No
- * descriptor is open meanwhile but 0, 1, 2 and what we inherited. */
+ * that the stages had started ends too. Returns the signal that was passed on,
+ * or 0. No descriptor is open meanwhile but 0, 1, 2 and what we inherited. */
 int watch_stages(struct pipeline *p, const sigset_t *set);
 
 /* Whether the signal has come, from whomever, and ended a stage. */

@@ -1,5 +1,5 @@
-/* scaling.h - the limit of scaling: what a second processor brings where nothing
- * is shared. Part of the bench. */
+/* scaling.h - the limit of scaling: what a second processor brings where
+ * nothing is shared. Part of the bench. */
 #ifndef UNIXIPC_P13_SHM_IMAGE_BENCH_SCALING_H
 #define UNIXIPC_P13_SHM_IMAGE_BENCH_SCALING_H
 

@@ -1,6 +1,6 @@
-/* ancillary.h - what a PNG says besides its pixels: which ancillary chunks matter
- * to the eye and go into the output as they are, and whether they hold what they
- * should (PNG, third edition, 11.3). Any thread. */
+/* ancillary.h - what a PNG says besides its pixels: which ancillary chunks
+ * matter to the eye and go into the output as they are, and whether they hold
+ * what they should (PNG, third edition, 11.3). Any thread. */
 #ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_ANCILLARY_H
 #define UNIXIPC_P13_SHM_IMAGE_IMAGE_ANCILLARY_H
 

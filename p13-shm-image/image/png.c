@@ -1,7 +1,7 @@
-/* png.c - libpng leaves a failed call by longjmp, so what has to survive one lies
- * in struct picture and not in local variables, and each function that calls
- * libpng has a setjmp of its own. Workers write the IDAT chunks; what joins them
- * is here. */
+/* png.c - libpng leaves a failed call by longjmp, so what has to survive one
+ * lies in struct picture and not in local variables, and each function that
+ * calls libpng has a setjmp of its own. Workers write the IDAT chunks; what
+ * joins them is here. */
 #include "p13-shm-image/image/png.h"
 
 #include <errno.h>
@@ -126,7 +126,8 @@ int png_in_open(struct picture *picture, uint64_t max_pixels)
 	png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
 	png_set_chunk_malloc_max(png, ANCILLARY_MAX);
 	/* No more is lost with the end than what was cut off: libpng asks for
-	 * 8 KB of pixels at once, and has nothing of them when they end before. */
+	 * 8 KB of pixels at once, and has nothing of them when they end
+	 * before. */
 	if (picture->keeps_going) {
 		png_set_crc_action(png, PNG_CRC_WARN_USE, PNG_CRC_DEFAULT);
 		png_set_compression_buffer_size(png, 1);

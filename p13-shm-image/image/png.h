@@ -1,6 +1,6 @@
-/* png.h - PNG: read by libpng, all kinds of it made 8 bits a channel, which is for
- * picture.c alone; and what stands around the IDAT chunks of a file
- * that is written. */
+/* png.h - PNG: read by libpng, all kinds of it made 8 bits a channel, which is
+ * for picture.c alone; and what stands around the IDAT chunks of a file that is
+ * written. */
 #ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_PNG_H
 #define UNIXIPC_P13_SHM_IMAGE_IMAGE_PNG_H
 
@@ -31,8 +31,8 @@ bool png_out_keeps(const struct picture_chunk *kept,
 		   const struct picture *picture,
 		   const struct image_shape *shape);
 
-/* Signature, IHDR, the ancillary chunks that are kept, and the head of the zlib stream.
- * to may be NULL, to ask for the length. */
+/* Signature, IHDR, the ancillary chunks that are kept, and the head of the zlib
+ * stream. to may be NULL, to ask for the length. */
 size_t png_out_head(uint8_t *to, const struct picture *picture,
 		    const struct image_shape *shape);
 

@@ -1,5 +1,5 @@
-/* pnm.h - PGM, PPM and PAM, the raw forms (P5, P6, P7): read, for picture.c alone,
- * and the head of a file that is written. */
+/* pnm.h - PGM, PPM and PAM, the raw forms (P5, P6, P7): read, for picture.c
+ * alone, and the head of a file that is written. */
 #ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_PNM_H
 #define UNIXIPC_P13_SHM_IMAGE_IMAGE_PNM_H
 

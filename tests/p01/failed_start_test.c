@@ -17,8 +17,8 @@ static int spawn_error = -EAGAIN;
 /* lib/child has pipes of its own, which are not counted. */
 static _Thread_local bool is_spawning;
 
-/* A signal to this process while its first thread has it blocked, as a start has
- * all: is any other thread there to handle it? */
+/* A signal to this process while its first thread has it blocked, as a start
+ * has all: is any other thread there to handle it? */
 static bool is_signal_due;
 static pid_t handling_thread;
 static atomic_int helper_spawns; /* by the second starter */

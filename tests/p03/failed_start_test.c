@@ -49,8 +49,8 @@ void *__wrap_malloc(size_t size)
 	return __real_malloc(size);
 }
 
-/* What is true while a stream is being closed: the flags of its descriptor before,
- * and, when a case asks for it, its number in new hands afterwards. */
+/* What is true while a stream is being closed: the flags of its descriptor
+ * before, and, when a case asks for it, its number in new hands afterwards. */
 static int flags_before, *fd_afterwards;
 
 int __real_fclose(FILE *stream);

@@ -108,8 +108,8 @@ static void streams_are_byte_oriented(void **state)
 	assert_int_equal(mypclose(writer), 0);
 }
 
-/* The gate that a command waits at, as its descriptor GATE; the handler opens it
- * when it has run some times. */
+/* The gate that a command waits at, as its descriptor GATE; the handler opens
+ * it when it has run some times. */
 #define GATE "9"
 enum { GATE_FD = 9 };
 static int gate[2], ticks;
@@ -179,7 +179,8 @@ static void close_waits_on_through_signals(void **state)
 	assert_int_equal(WEXITSTATUS(status), 7);
 }
 
-/* A cancellation that is pending ends a thread at the first wait that heeds it. */
+/* A cancellation that is pending ends a thread at the first wait that heeds
+ * it. */
 static void *open_and_close_while_cancelled(void *has_closed)
 {
 	FILE *stream;

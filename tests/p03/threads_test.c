@@ -40,8 +40,9 @@ static void many_threads_share_it(void **state)
 }
 
 /* gcc 12's AddressSanitizer does not take its allocator's locks at a fork: one
- * that another thread holds is held for ever in the child, whose first malloc(3)
- * hangs. So this case runs plain, under valgrind and under ThreadSanitizer. */
+ * that another thread holds is held for ever in the child, whose first
+ * malloc(3) hangs. So this case runs plain, under valgrind and under
+ * ThreadSanitizer. */
 #ifndef __SANITIZE_ADDRESS__
 
 static atomic_bool is_over;

@@ -50,7 +50,8 @@ static inline void fixture_flush(png_structp png)
 	(void)png;
 }
 
-/* rows: raw, of the type and depth. set adds to what stands in front of them. */
+/* rows: raw, of the type and depth. set adds to what stands in front of
+ * them. */
 static inline void fixture_encode_with(
 	struct fixture_png *file, uint32_t width, uint32_t height, int type,
 	int depth, int interlace, const uint8_t *rows,

@@ -106,7 +106,8 @@ static void worker_that_ends_before_its_work_is_an_error(void **state)
 	assert_int_equal(pool_run(&options), -EOWNERDEAD);
 }
 
-/* When the master was stopped its workers were, too: not for 10 s at their rows. */
+/* When the master was stopped its workers were, too: not for 10 s at their
+ * rows. */
 static void stop_of_the_master_is_not_counted(void **state)
 {
 	struct pool_stall stall = {.looked = tick_now() - 10 * TICK_S};

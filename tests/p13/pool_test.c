@@ -171,8 +171,8 @@ static void note_set(int id, bool is_there)
 	noted_set = id;
 }
 
-/* The set goes, and another's gets its id. Their keys differ, as their times may
- * not. */
+/* The set goes, and another's gets its id. Their keys differ, as their times
+ * may not. */
 static int replace_set(void)
 {
 	char text[16];

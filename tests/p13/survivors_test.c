@@ -1,7 +1,7 @@
-/* The master of a pool is struck wherever it is, here or in a PID namespace of its
- * own: its workers end with it, and another pool goes on beside it, as does its
- * successor. A set of semaphores is left by who was killed, and by nobody else.
- * timeout: 900 */
+/* The master of a pool is struck wherever it is, here or in a PID namespace of
+ * its own: its workers end with it, and another pool goes on beside it, as does
+ * its successor. A set of semaphores is left by who was killed, and by nobody
+ * else. timeout: 900 */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sem.h>
