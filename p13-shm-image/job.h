@@ -44,7 +44,7 @@ struct job {
 	size_t idat_room, head_bytes;
 
 	/* Set by job_run() while loading: */
-	int load_error; /* as of picture_read(), or 0 where it keeps going */
+	int load_error;  /* as of picture_read(), or 0 where it keeps going */
 	int64_t load_ns; /* of processor time */
 };
 

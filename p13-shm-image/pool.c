@@ -157,7 +157,7 @@ static void notify_starts(struct master *master)
 	}
 }
 
-/* Its strip is free again, and a new worker comes. */
+/* Free the strip of a dead worker, and start a worker in its place. */
 static int redo(struct master *master, unsigned int worker, int status)
 {
 	struct pool_event event = {
@@ -188,7 +188,7 @@ static int redo(struct master *master, unsigned int worker, int status)
 	return start_worker(master, master->partition[worker]);
 }
 
-static int see_end(struct master *master, unsigned int worker, int status)
+static int handle_end(struct master *master, unsigned int worker, int status)
 {
 	const struct pool_slot *slot = &master->options->board->slot[worker];
 	struct pool_event event = {.what = POOL_DONE, .worker = worker};
@@ -222,7 +222,7 @@ static int reap(struct master *master)
 		if (pid < 0)
 			return -errno;
 		ended++;
-		error = see_end(master, i, status);
+		error = handle_end(master, i, status);
 		if (error)
 			return error;
 	}
@@ -247,8 +247,8 @@ static void notify_progress(struct master *master)
 	notify(master, &event);
 }
 
-/* Killed, not left alone: once its rows are somebody else's it must not wake
- * up and write. */
+/* A stalled worker is killed, not left alone: once its rows are another's it
+ * must not wake up and write. */
 static int kill_stalled(struct master *master)
 {
 	int64_t step = pool_watch_begin(&master->stall);

@@ -34,7 +34,7 @@ enum pool_schedule {
 	POOL_STATIC,  /* its own alone */
 };
 
-/* What one worker did. Written by it alone, and by nobody once it died. */
+/* What one worker did. Written by that worker alone. */
 struct pool_slot {
 	alignas(64) int64_t busy_ns[POOL_STAGES_MAX];
 	uint32_t strips;

@@ -31,8 +31,9 @@ uint32_t pool_worker_begin(const struct pool_options *options,
 			   unsigned int partition);
 
 /* Work through all stages. arg is the struct pool_worker. Returns the exit
- * status: 0, or 1 and the error in its slot. Waits for the others without a
- * deadline: the master watches all, and the kernel ends us with it. */
+ * status: 0, or 1 and the error in its slot. Waits for other workers
+ * without a deadline: the master watches all, and the kernel ends a worker with
+ * its master. */
 int pool_worker_run(void *arg);
 
 #endif

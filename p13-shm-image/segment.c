@@ -40,7 +40,7 @@ int segment_make(struct segment *segment, size_t bytes)
 	at = attach(id, bytes);
 	if ((intptr_t)at == -1)
 		error = -errno;
-	/* In one go with the attach: from here on no crash leaves it. */
+	/* Right after the attach: from here on no crash leaves the segment. */
 	if (shmctl(id, IPC_RMID, NULL) < 0 && !error) {
 		error = -errno;
 		shmdt(at);
