@@ -1,4 +1,5 @@
-/* mypopen.c - pipe, spawn, fdopen; and a list of who reads or writes what.
+/* mypopen.c - pipe, spawn, fdopen; and a list of the streams and their
+ * children.
  *
  * The list has two users. mypclose() finds the child of a stream in it, and a
  * new child learns from it which descriptors it must not keep. The invariant
@@ -37,7 +38,7 @@ struct entry {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct entry *entries; /* guarded by lock */
-static sigset_t mask;         /* of the thread that holds it, before that */
+static sigset_t mask;         /* the lock holder's own, before it blocked all */
 
 /* This thread starts a child, with the lock held. */
 static _Thread_local bool is_starting;
@@ -89,8 +90,8 @@ static bool parse_mode(const char *text, struct mode *mode)
 	return has_r != has_w && len == (has_e ? 2U : 1U);
 }
 
-/* The descriptors of all streams, in a block for free(3); *n of them. NULL for
- * none, with *n not 0 when it was memory that there was none of. */
+/* The descriptors of all streams, *n of them, in a block for free(3). NULL
+ * where there are none, or no memory: then *n is not 0. */
 static int *list_ends(size_t *n)
 {
 	int *ends, i = 0;
@@ -140,7 +141,7 @@ static FILE *start(const char *file, char *const argv[], const char *mode_text)
 	int ends[2] = {-1, -1};
 	int error = EINVAL, cancel, mine, theirs;
 
-	/* Else a stream that nobody has heard of could be left. */
+	/* Else a cancelled thread could leave a stream that no caller has. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	if (!argv[0] || !mode_text || !parse_mode(mode_text, &mode))
 		goto failed;
@@ -248,7 +249,7 @@ int mypclose(FILE *stream)
 	}
 	pid = entry->pid;
 	free(entry);
-	/* From here on the child is nobody's but ours. */
+	/* From here on no list has the child: this call must reap it. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	/* Without the lock: flushing waits for the command to read. */
 	flush_error = flush(stream);
