@@ -37,8 +37,8 @@ enum { STAGES_FOR_TWO = 8 };
 static const int64_t ABORT_GRACE = TICK_S;
 static const int64_t KILL_TIME = 10 * TICK_S;
 
-/* What the starters share. Everything below lock is read and written with it
- * held; a stage belongs to the starter that took it. */
+/* What the starters share. What stands below lock is read and written with the
+ * lock held; a stage belongs to the starter that took it. */
 struct start {
 	struct pipeline *p;
 	pthread_mutex_t lock;
@@ -56,7 +56,8 @@ static int set_capacity(const struct pipeline *p, int fd)
 
 		return rc < 0 ? -errno : 0;
 	}
-	/* A wish: refused where /proc/sys/fs/pipe-* sets a lower limit. */
+	/* The kernel may refuse, where /proc/sys/fs/pipe-* sets a lower
+	 * limit. */
 	if (p->n <= PIPELINE_SMALL)
 		(void)fcntl(fd, F_SETPIPE_SZ, (int)PIPELINE_PIPE_BYTES);
 	return 0;
@@ -160,8 +161,8 @@ static void *start_stages(void *arg)
 	return NULL;
 }
 
-/* A second starter, deaf to the caller's signals. Without one it only takes
- * longer. */
+/* A second starter, with all signals blocked: they are the caller's. Without
+ * one the start only takes longer. */
 static bool start_helper(struct start *start, pthread_t *helper)
 {
 	sigset_t all, old;
@@ -196,7 +197,7 @@ int pipeline_start(struct pipeline *p)
 	return start.error;
 }
 
-/* Collect a stage if it has ended. */
+/* Reap a stage if it has ended. */
 static void reap(struct pipeline *p, struct pipeline_stage *stage)
 {
 	struct rusage used;
@@ -224,7 +225,7 @@ size_t pipeline_reap(struct pipeline *p)
 	return p->running;
 }
 
-/* Wait for the end of one process without collecting it. */
+/* Wait for the end of one process without reaping it. */
 static int wait_for(pid_t pid, int64_t deadline)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), rc;
@@ -275,7 +276,7 @@ void pipeline_kill(const struct pipeline *p, int number)
 			kill(p->stages[i].pid, number);
 }
 
-/* Handlers that run meanwhile do not end it. */
+/* Signal handlers that run meanwhile do not end the wait. */
 static int wait_through(struct pipeline *p, int64_t deadline)
 {
 	int rc;

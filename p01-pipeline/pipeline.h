@@ -31,9 +31,9 @@
 #define PIPELINE_SMALL 16
 
 /* Descriptors that a start needs at most. Two starters have each the two ends
- * that they give to their stage, and the pipe over which a failed exec is told
- * until lib/child knows that memory is shared; the ninth is the read end for
- * the next stage. */
+ * that they give to their stage, and the pipe over which a child reports a
+ * failed exec until lib/child knows that memory is shared; the ninth is the
+ * read end for the next stage. */
 enum { PIPELINE_START_FDS = 9 };
 
 /* How a stage was wired: the caller's descriptors while it was started. -1
@@ -48,11 +48,11 @@ struct pipeline_stage {
 	char *const *argv; /* the caller's; argv[0] is searched in PATH */
 
 	/* What became of it. */
-	pid_t pid;          /* 0: could not be started, see error */
-	int error;          /* -errno of pipe(2), fork or exec */
-	int status;         /* as of waitpid(2), when it has ended */
-	bool is_running;    /* started, and not yet waited for */
-	bool is_lost;       /* ended, and nobody can tell how: see below */
+	pid_t pid;       /* 0: could not be started, see error */
+	int error;       /* -errno of pipe(2), fork or exec */
+	int status;      /* as of waitpid(2), when it has ended */
+	bool is_running; /* started, and not yet waited for */
+	bool is_lost; /* ended, and its status is lost: see pipeline_wait() */
 	int64_t start, end; /* moments of lib/tick */
 	int64_t cpu_ns;     /* user and system time, with its children */
 	struct pipeline_wiring wiring;
@@ -91,17 +91,17 @@ int pipeline_start(struct pipeline *p);
  * or somebody else has waited for them. */
 int pipeline_wait(struct pipeline *p, int64_t deadline);
 
-/* Collect the stages that have ended, without waiting. Called at each SIGCHLD
- * it makes end times exact, and it needs no descriptor. Returns how many still
+/* Reap the stages that have ended, without waiting. Called at each SIGCHLD it
+ * makes end times exact, and it needs no descriptor. Returns how many still
  * run. */
 size_t pipeline_reap(struct pipeline *p);
 
 /* Send the signal to each stage that runs. */
 void pipeline_kill(const struct pipeline *p, int number);
 
-/* End it: SIGTERM, SIGKILL after grace_ns, and wait. Handlers that run
- * meanwhile do not cut it short. Returns 0, or -ETIMEDOUT when a stage has
- * survived even that for 10 s (it is another user's, or hangs in the
+/* End the pipeline: SIGTERM, SIGKILL after grace_ns, and wait. Handlers that
+ * run meanwhile do not cut that short. Returns 0, or -ETIMEDOUT when a stage
+ * has survived SIGKILL for 10 s (it is another user's, or hangs in the
  * kernel). */
 int pipeline_end(struct pipeline *p, int64_t grace_ns);
 

@@ -1,4 +1,4 @@
-/* orphans.c - adopt, collect, end what stages leave running.
+/* orphans.c - adopt, reap, end what stages leave running.
  *
  * The kernel makes orphans our children without a word (PR_SET_CHILD_SUBREAPER,
  * prctl(2)). We learn of them by looking: at the children that have ended, each

@@ -1,4 +1,4 @@
-/* watch.h - mypipe while its stages run: signals, and who has ended. */
+/* watch.h - mypipe while its stages run: signals, and stages that end. */
 #ifndef UNIXIPC_P01_PIPELINE_CMD_WATCH_H
 #define UNIXIPC_P01_PIPELINE_CMD_WATCH_H
 
@@ -12,11 +12,12 @@
  * start stays so (nohup, a background job of a script). */
 void watch_begin(sigset_t *set);
 
-/* Whether one that asks us to stop has come since: for pipeline_start(). */
+/* Whether a signal that asks us to stop has come: for pipeline_start(). */
 int watch_is_stopped(void);
 
 /* Wait for all stages. A signal that a process has sent to us is passed on to
- * them, and a hangup always; who has not ended after five seconds is killed.
+ * them, and a hangup always; a stage that has not ended after five seconds is
+ * killed.
  * When a signal has ended the pipeline, be it this one or the terminal's, all
  * that the stages had started ends too. Returns the signal that was passed on,
  * or 0. No descriptor is open meanwhile but 0, 1, 2 and what we inherited. */
