@@ -13,9 +13,9 @@
 
 enum { ALIGN = 4096 };
 
-/* A part of the segment of that size, behind the others. The head of a PNM
+/* Reserve a part of the segment of that size, behind the others. The head of a PNM
  * file is to fit in front of its pixels. */
-static size_t place(size_t *end, size_t bytes)
+static size_t reserve(size_t *end, size_t bytes)
 {
 	size_t at = (*end + PNM_OUT_HEAD_MAX + ALIGN - 1) / ALIGN * ALIGN;
 
@@ -55,7 +55,7 @@ static void leave_out_chunks(struct job *job)
 
 int job_init(struct job *job)
 {
-	size_t source, plane[2] = {0}, idat = 0, encoded = 0;
+	size_t original, plane[2] = {0}, idat = 0, encoded = 0;
 	size_t end = sizeof(struct pool_scoreboard), bytes;
 	uint32_t rows = job->picture->shape.height, strips = pool_strips(rows);
 	uint8_t *base;
@@ -68,18 +68,18 @@ int job_init(struct job *job)
 	bytes = image_bytes(&job->picture->shape);
 	if (bytes > SIZE_MAX / 16)
 		return -EOVERFLOW;
-	source = place(&end, bytes);
+	original = reserve(&end, bytes);
 	for (unsigned int i = 0; i < 2 && i < job->filters; i++)
-		plane[i] = place(&end, bytes);
+		plane[i] = reserve(&end, bytes);
 	if (job->format == JOB_PNG) {
 		job->head_bytes = png_out_head(NULL, job->picture, &job->out);
 		job->idat_room = idat_bound(&job->out, pool_strip_rows(rows));
 		if (job->idat_room > IDAT_MAX)
 			return -EOVERFLOW;
-		idat = place(&end, strips * sizeof(struct idat));
-		encoded =
-			place(&end, job->head_bytes + strips * job->idat_room +
-					    PNG_OUT_TAIL);
+		idat = reserve(&end, strips * sizeof(struct idat));
+		encoded = reserve(&end, job->head_bytes +
+						strips * job->idat_room +
+						PNG_OUT_TAIL);
 	}
 	job->bytes = end;
 	error = segment_make(&job->segment, end);
@@ -87,7 +87,7 @@ int job_init(struct job *job)
 		return error;
 	base = job->segment.at;
 	job->board = job->segment.at;
-	job->source = base + source;
+	job->original = base + original;
 	for (int i = 0; i < 2; i++)
 		job->plane[i] = plane[i] ? base + plane[i] : NULL;
 	job->idat = (struct idat *)(void *)(base + idat);
@@ -100,10 +100,10 @@ void job_fini(struct job *job)
 	segment_drop(&job->segment);
 }
 
-/* What stage n writes; n = -1 is the source. */
+/* What stage n writes; n = -1 is the original. */
 static uint8_t *pixels_after(const struct job *job, int stage)
 {
-	return stage < 0 ? job->source : job->plane[stage % 2];
+	return stage < 0 ? job->original : job->plane[stage % 2];
 }
 
 static int encode(const struct job *job, uint32_t first, uint32_t end)
@@ -175,9 +175,10 @@ static int64_t load(void *arg)
 	int64_t start = cpu_ns();
 	int error;
 
-	pages_touch(&job->segment, job->source + picture->rows_read * row_bytes,
+	pages_touch(&job->segment,
+		    job->original + picture->rows_read * row_bytes,
 		    (rows < left ? rows : left) * row_bytes, true);
-	error = picture_read_until(picture, job->source,
+	error = picture_read_until(picture, job->original,
 				   picture->rows_read + rows);
 	job->load_ns += cpu_ns() - start;
 	if (error == -EBADMSG && picture->keeps_going &&

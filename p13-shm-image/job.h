@@ -1,10 +1,10 @@
 /* job.h - one picture through its filters: what lies where in the segment,
  * and which worker stage reads and writes which of it.
  *
- *	scoreboard | source | plane | plane (from two filters on) | IDAT chunks
+ *	scoreboard | original | plane | plane (from two filters on) | IDAT chunks
  *
- * The filters go from the source to a plane and then back and forth between
- * the two planes; the source stays, so that a run can be repeated. With PNG
+ * The filters go from the original to a plane and then back and forth between
+ * the two planes; the original stays, so that a run can be repeated. With PNG
  * output there is one more stage, which encodes.
  */
 #ifndef UNIXIPC_P13_SHM_IMAGE_JOB_H
@@ -21,7 +21,7 @@ enum { JOB_FILTERS_MAX = 10 };
 
 struct job {
 	/* Set by the caller: */
-	struct picture *picture; /* opened; its pixels go to source */
+	struct picture *picture; /* opened; its pixels go to original */
 	bool is_loading;         /* job_run() reads them, while others filter */
 	enum filter_kind kind[JOB_FILTERS_MAX];
 	double sigma[JOB_FILTERS_MAX]; /* of each that has one */
@@ -39,7 +39,7 @@ struct job {
 	size_t bytes; /* of the segment, also when it could not be had */
 	struct segment segment;
 	struct pool_scoreboard *board;
-	uint8_t *source, *plane[2], *encoded;
+	uint8_t *original, *plane[2], *encoded;
 	struct idat *idat;
 	size_t idat_room, head_bytes;
 
@@ -60,7 +60,7 @@ void job_fini(struct job *job);
  * damaged, and load_error when nothing of it is there. */
 int job_run(struct job *job, struct pool_options *pool);
 
-/* Give back the pages of all but the source, so that another run begins like
+/* Give back the pages of all but the original, so that another run begins like
  * the first: a page that was never touched costs about as much as blurring it.
  * Without effect where the kernel cannot. */
 void job_forget(struct job *job);

@@ -233,10 +233,9 @@ static void notify_progress(struct master *master)
 {
 	struct pool_event event = {
 		.what = POOL_PROGRESS,
-		.total = master->strips * master->options->stages,
+		.done = master->strips * master->options->stages,
 	};
 
-	event.done = event.total;
 	for (unsigned int stage = 0; stage < master->options->stages; stage++) {
 		int left = semctl(master->set, (int)(POOL_BARRIER + stage),
 				  GETVAL);

@@ -70,7 +70,7 @@ struct pool_event {
 	int status;             /* of waitpid(2), for a death */
 	bool is_stalled;        /* it did not move, so the master killed it */
 	unsigned int successor; /* who does them again */
-	uint32_t done, total;   /* strips of all stages */
+	uint32_t done;          /* strips, of all stages */
 };
 
 struct pool_options {

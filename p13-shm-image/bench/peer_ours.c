@@ -52,8 +52,8 @@ static void load(uint32_t size)
 	error = job_init(&job);
 	if (error)
 		die_errno(error, "cannot make a segment");
-	pages_touch(&job.segment, job.source, bytes, true);
-	if (fdio_read_full(STDIN_FILENO, job.source, bytes) != (ssize_t)bytes)
+	pages_touch(&job.segment, job.original, bytes, true);
+	if (fdio_read_full(STDIN_FILENO, job.original, bytes) != (ssize_t)bytes)
 		die("the pixels do not come");
 }
 

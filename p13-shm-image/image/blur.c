@@ -28,11 +28,11 @@ enum {
  * of them a margin as wide as the Gaussian's radius. Rows are room samples
  * apart. */
 struct scratch {
-	void *memory;    /* all of it */
-	int16_t *tile;   /* of the source, in pairs of rows */
-	int16_t *pairs;  /* of one row's samples and those a pixel further */
-	int16_t *middle; /* a group of rows between the passes */
-	int16_t *line;   /* a row after both */
+	void *memory;     /* all of it */
+	int16_t *tile;    /* of the source, in pairs of rows */
+	int16_t *pairs;   /* of one row's samples and those a pixel further */
+	int16_t *middle;  /* a group of rows between the passes */
+	int16_t *blurred; /* a row after both */
 	size_t margin, room;
 	size_t width; /* of the columns, without margins */
 	size_t block; /* of them that go down at once */
@@ -87,7 +87,7 @@ static int scratch_alloc(struct scratch *scratch, const struct blur *blur,
 	scratch->tile = scratch->memory;
 	scratch->pairs = scratch->tile + 2 * pairs * scratch->room;
 	scratch->middle = scratch->pairs + 2 * scratch->room;
-	scratch->line = scratch->middle + GROUP * scratch->room;
+	scratch->blurred = scratch->middle + GROUP * scratch->room;
 	return 0;
 }
 
@@ -254,8 +254,8 @@ static void blur_along(const struct blur *blur, const struct scratch *scratch,
 	extend(scratch, columns, channels, middle);
 	pair(middle, middle + channels, scratch->pairs,
 	     n + 2 * scratch->margin + GAUSS_STEP);
-	blur->sum(&rows, scratch->line, round_up(n, GAUSS_STEP));
-	narrow(scratch->line, to, n, channels);
+	blur->sum(&rows, scratch->blurred, round_up(n, GAUSS_STEP));
+	narrow(scratch->blurred, to, n, channels);
 }
 
 static void blur_columns(const struct blur *blur, const struct scratch *scratch,

@@ -46,7 +46,7 @@ static void filter_row(const uint8_t *row, const uint8_t *above, size_t len,
 }
 
 static void encode_rows(const struct image_shape *shape, const uint8_t *pixels,
-			uint32_t first, uint32_t end, uint8_t *line,
+			uint32_t first, uint32_t end, uint8_t *filtered,
 			z_stream *z, struct idat *idat)
 {
 	size_t len = image_row_bytes(shape);
@@ -59,9 +59,9 @@ static void encode_rows(const struct image_shape *shape, const uint8_t *pixels,
 						  : Z_FINISH;
 
 		filter_row(row, y > 0 ? row - len : NULL, len, shape->channels,
-			   line);
-		adler = adler32_z(adler, line, len + 1);
-		z->next_in = line;
+			   filtered);
+		adler = adler32_z(adler, filtered, len + 1);
+		z->next_in = filtered;
 		z->avail_in = (uInt)(len + 1);
 		deflate(z, flush); /* there is room for all of it */
 	}
@@ -74,22 +74,23 @@ int idat_encode(const struct image_shape *shape, const uint8_t *pixels,
 		struct idat *idat)
 {
 	size_t room = idat_bound(shape, end - first) - PNG_OUT_FRAME;
-	uint8_t *line = malloc(image_row_bytes(shape) + 1);
+	uint8_t *filtered = malloc(image_row_bytes(shape) + 1);
 	z_stream z = {0};
 
 	/* After Paeth's filter little repeats itself but runs: to look for
 	 * nothing else is twice as fast as zlib's level 1, and of photographs
 	 * the files are smaller. */
-	if (!line || deflateInit2(&z, level, Z_DEFLATED, RAW_DEFLATE, MEMORY,
-				  level == 1 ? Z_RLE : Z_FILTERED) != Z_OK) {
-		free(line);
+	if (!filtered ||
+	    deflateInit2(&z, level, Z_DEFLATED, RAW_DEFLATE, MEMORY,
+			 level == 1 ? Z_RLE : Z_FILTERED) != Z_OK) {
+		free(filtered);
 		return -ENOMEM;
 	}
 	z.next_out = png_out_chunk_bytes(to);
 	z.avail_out = room < UINT32_MAX ? (uInt)room : UINT32_MAX;
-	encode_rows(shape, pixels, first, end, line, &z, idat);
+	encode_rows(shape, pixels, first, end, filtered, &z, idat);
 	idat->len = (uint32_t)png_out_frame(to, "IDAT", (uint32_t)z.total_out);
 	deflateEnd(&z);
-	free(line);
+	free(filtered);
 	return 0;
 }

@@ -89,7 +89,7 @@ static void check(struct job *job, uint32_t channels, unsigned int workers)
 	pixels = fixture_pixels(&picture.shape, channels);
 	job->picture = &picture;
 	assert_int_equal(job_init(job), 0);
-	memcpy(job->source, pixels, image_bytes(&picture.shape));
+	memcpy(job->original, pixels, image_bytes(&picture.shape));
 	wanted = filter_alone(job, pixels);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(job_run(job, &pool), 0);
