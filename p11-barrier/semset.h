@@ -13,13 +13,13 @@
 enum {
 	VERSION,     /* what and which version this is */
 	COUNT,       /* participants it is made for; never changes */
-	REST,        /* who may still arrive without being the last */
+	REST,        /* arrivals to come before the last one */
 	TURNSTILE_0, /* 1 closed, 0 open */
 	TURNSTILE_1,
 	PARITY,  /* of the rounds that were completed */
 	BROKEN,  /* participants that died */
 	INSIDE,  /* living processes between arrive and their way out */
-	SEATS,   /* for participants who have not joined */
+	SEATS,   /* free, for participants still to join */
 	CREATOR, /* 1 while it lives */
 	SEMAPHORES,
 };
@@ -50,7 +50,7 @@ int semset_value(int id, int sem);
  * -EBADMSG when it is something else, or of another version; -EIDRM. */
 int semset_check(int id);
 
-/* Who made it: one of these, or -errno. */
+/* The user who made it: one of these, or -errno. */
 enum semset_creator {
 	SEMSET_ANOTHERS,
 	SEMSET_ROOTS, /* and we are not root */

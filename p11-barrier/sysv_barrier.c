@@ -168,7 +168,8 @@ static int arrive(const struct sysv_barrier *barrier)
 	return semset_try(barrier->id, ops, LENGTH(ops));
 }
 
-/* The last lets all go. -EAGAIN: broken, or somebody withdrew meanwhile. */
+/* The last lets all go. -EAGAIN: broken, or a participant withdrew
+ * meanwhile. */
 static int release(const struct sysv_barrier *barrier)
 {
 	struct sembuf ops[] = {
@@ -210,9 +211,9 @@ static int leave_broken(struct sysv_barrier *barrier)
 	return 0;
 }
 
-/* Having arrived, wait until the turnstile opens. Who sleeps here is taken off
- * INSIDE by the one who opens it: such a participant is out already, and does
- * not touch the set again. */
+/* Having arrived, wait until the turnstile opens. The kernel takes a sleeper
+ * off INSIDE in the call that opens it: such a participant is out already, and
+ * does not touch the set again. */
 static int pass(struct sysv_barrier *barrier, int64_t deadline)
 {
 	struct sembuf ops[] = {
@@ -274,8 +275,8 @@ int sysv_barrier_wait_until(struct sysv_barrier *barrier, int64_t deadline)
 		error = semset_value(barrier->id, BROKEN);
 		if (error)
 			return error < 0 ? error : SYSV_BARRIER_BROKEN;
-		/* Somebody withdrew, so that we are not the last: again. (Or
-		 * somebody else changed the set, and this would never end.) */
+		/* Another withdrew, so that we are not the last: again. (Or
+		 * a stranger changed the set, and this would never end.) */
 		if (tick_is_over(deadline))
 			return -ETIMEDOUT;
 	}

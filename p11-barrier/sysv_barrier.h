@@ -73,8 +73,9 @@ struct sysv_barrier {
  * (of another user), -ENOSPC (the system's limits of sets or semaphores, semmni
  * or semmns), -E2BIG (of operations in a call, semopm, below 8), ...
  *
- * Who is going to remove it later notes it now, identity_of_sysv(), and
- * compares then: an id is given again. Its ctime does not change any more. */
+ * A process that is going to remove it later notes its identity now,
+ * identity_of_sysv(), and compares then: an id is given again. Its ctime does
+ * not change any more. */
 int sysv_barrier_create(key_t key, unsigned int count, int mode);
 
 /* Remove what a dead creator and dead participants left at this key. Returns 0,
@@ -90,8 +91,8 @@ int sysv_barrier_reap(key_t key);
 int sysv_barrier_open(struct sysv_barrier *barrier, key_t key,
 		      int64_t deadline);
 
-/* The same for an id that create gave, whoever its creator is: for who has it
- * from somebody whom he trusts. */
+/* The same for an id that create gave, whatever user created it: for a process
+ * that has the id from one that it trusts. */
 int sysv_barrier_join(struct sysv_barrier *barrier, int id);
 
 /* Leave in order: nothing breaks, and the place is free for another
@@ -103,24 +104,24 @@ int sysv_barrier_join(struct sysv_barrier *barrier, int id);
 int sysv_barrier_close(struct sysv_barrier *barrier);
 
 /* Wait for all others. Returns 0, or SYSV_BARRIER_SERIAL for exactly one
- * participant of each round; SYSV_BARRIER_BROKEN; -EIDRM (somebody removed the
+ * participant of each round; SYSV_BARRIER_BROKEN; -EIDRM (a process removed the
  * set); -EINVAL, as for close; -ETIMEDOUT, or -EINTR after a signal handler
  * ran: the caller is then not in the round any more, and may come again. */
 int sysv_barrier_wait(struct sysv_barrier *barrier);
 int sysv_barrier_wait_until(struct sysv_barrier *barrier, int64_t deadline);
 
 /* Remove the barrier. Participants that a completed round has let go may still
- * be on their way out of wait: they are waited for, and none sees -EIDRM.
- * Whoever made or joined it may do this, once. Returns 0, -EBUSY after a second
- * when participants are still inside (the round is not complete, or one is
- * stopped; nothing is removed then), -EIDRM, -EPERM, -EBADMSG (no barrier has
- * that id). */
+ * be on their way out of wait: they are waited for, and none sees -EIDRM. Its
+ * creator and its participants may do this, once. Returns 0, -EBUSY after a
+ * second when participants are still inside (the round is not complete, or one
+ * is stopped; nothing is removed then), -EIDRM, -EPERM, -EBADMSG (no barrier
+ * has that id). */
 int sysv_barrier_destroy(int id);
 
 /* A snapshot to show to people. */
 struct sysv_barrier_state {
 	unsigned int count;        /* participants it is made for */
-	unsigned int participants; /* who have joined, and live */
+	unsigned int participants; /* have joined, and live */
 	unsigned int arrived;      /* at the round that is not complete */
 	unsigned int inside; /* in wait, those on their way out included */
 	bool is_broken, has_creator;

@@ -10,7 +10,7 @@
 #include "p11-barrier/sysv_barrier.h"
 
 #define HALF_MADE_NS TICK_S /* a creator that takes longer is dead, or none */
-#define LEAVING_NS TICK_S   /* and who takes longer to leave is stopped */
+#define LEAVING_NS TICK_S   /* a participant that takes longer is stopped */
 
 /* A set that was removed meanwhile is as if it had never been. */
 static int error_of_set(void)

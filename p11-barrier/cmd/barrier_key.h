@@ -19,7 +19,7 @@ struct barrier_key {
  * first. */
 struct barrier_key barrier_key_create(key_t key, unsigned int participants);
 
-/* Remove it; somebody else may have, and another may have its id by now. False
+/* Remove it. It may be gone, and another set may have its id by now. False
  * when it stays, which is said. */
 bool barrier_key_remove(const struct barrier_key *key);
 

@@ -54,7 +54,7 @@ note_violation(struct checker *checker, const char *format, ...)
 	va_end(args);
 }
 
-/* Somebody who has not reached this round, or 0. */
+/* A participant that has not reached this round, or 0. */
 static unsigned int find_behind(const struct checker *checker,
 				unsigned int round)
 {

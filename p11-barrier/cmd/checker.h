@@ -36,7 +36,7 @@ struct checker {
 	unsigned int participants, round, passed, serial;
 	unsigned int *at; /* the round each participant has reached, from [1] */
 	bool *notified;   /* whose wait failed, from [1] */
-	unsigned int *held, n_held;  /* who has reached the next one already */
+	unsigned int *held, n_held;  /* participants that are a round ahead */
 	unsigned int dying;          /* whose line is held; 0: nobody's */
 	bool is_inside;              /* the dying one, or the last that died */
 	unsigned int broken, failed; /* participants told so; other errors */
