@@ -13,8 +13,8 @@
 
 enum { ALIGN = 4096 };
 
-/* Reserve a part of the segment of that size, behind the others. The head of a PNM
- * file is to fit in front of its pixels. */
+/* Reserve a part of the segment of that size, behind the others. The head of a
+ * PNM file is to fit in front of its pixels. */
 static size_t reserve(size_t *end, size_t bytes)
 {
 	size_t at = (*end + PNM_OUT_HEAD_MAX + ALIGN - 1) / ALIGN * ALIGN;

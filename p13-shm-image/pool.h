@@ -69,7 +69,7 @@ struct pool_event {
 	int64_t busy_ns;
 	int status;             /* of waitpid(2), for a death */
 	bool is_stalled;        /* it did not move, so the master killed it */
-	unsigned int successor; /* who does them again */
+	unsigned int successor; /* worker that does them again */
 	uint32_t done;          /* strips, of all stages */
 };
 
@@ -112,7 +112,7 @@ uint32_t pool_strips(uint32_t rows);
  * replaced like one that died by itself. The caller's process is the
  * master; nothing is left of workers and semaphores, whatever is returned (a
  * master that is killed leaves the semaphores: see note_set). A set that
- * somebody removed, so that its id is another's by now, is not touched; where
+ * was removed, so that its id is another's by now, is not touched; where
  * that cannot be told, as there is no /proc, the set stays, and noted.
  * Returns 0, -EINTR (stopped), -EIDRM (the semaphores were removed),
  * -EOWNERDEAD (workers die again and again), -ENOSPC (no semaphores, or not so

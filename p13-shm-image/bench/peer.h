@@ -7,7 +7,7 @@
 
 enum { PEER_WORKERS = 2 };
 
-/* One who blurs RGB with edges replicated, by PEER_WORKERS threads or
+/* A library that blurs RGB with edges replicated, by PEER_WORKERS threads or
  * processes. The pixels given to open stay, and stay as they are. */
 struct peer {
 	const char *name;

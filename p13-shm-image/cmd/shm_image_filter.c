@@ -174,7 +174,7 @@ static int64_t busy_in(const struct job *job, unsigned int first,
 	return most;
 }
 
-/* Advice for who finds it when we were killed: it may fail. */
+/* Advice for the user who finds it when we were killed: it may fail. */
 static void note_set(int id, bool is_there)
 {
 	if (is_there)
@@ -183,7 +183,7 @@ static void note_set(int id, bool is_there)
 		objname_release_id(OBJNAME_SYSV_SEM, id);
 }
 
-/* So that who is at the other end of a pipe need not wait for the comparison.
+/* So that the other end of a pipe need not wait for the comparison.
  * A standard stream's number stays taken. */
 static int let_go(int fd)
 {

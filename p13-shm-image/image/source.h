@@ -1,6 +1,6 @@
 /* source.h - bytes of a file, a pipe or of memory, in order, with a look
  * ahead at the first few. One reader; blocks as read(2) does, but not beyond a
- * stop: who sends may keep a pipe open and be silent. */
+ * stop: a sender may keep a pipe open and be silent. */
 #ifndef UNIXIPC_P13_SHM_IMAGE_IMAGE_SOURCE_H
 #define UNIXIPC_P13_SHM_IMAGE_IMAGE_SOURCE_H
 
