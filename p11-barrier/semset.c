@@ -1,7 +1,6 @@
 #include "p11-barrier/semset.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "lib/sysv.h"
 #include "lib/tick.h"
@@ -48,16 +47,4 @@ int semset_check(int id)
 	if (values[VERSION] != MAGIC || values[COUNT] == 0)
 		return -EBADMSG;
 	return values[COUNT];
-}
-
-int semset_creator(int id)
-{
-	struct semid_ds set = {0};
-	union semun arg = {.buf = &set};
-
-	if (semctl(id, 0, IPC_STAT, arg) < 0)
-		return errno == EINVAL ? -EIDRM : -errno;
-	if (set.sem_perm.cuid == geteuid())
-		return SEMSET_OURS;
-	return set.sem_perm.cuid == 0 ? SEMSET_ROOTS : SEMSET_ANOTHERS;
 }

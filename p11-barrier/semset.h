@@ -50,12 +50,4 @@ int semset_value(int id, int sem);
  * -EBADMSG when it is something else, or of another version; -EIDRM. */
 int semset_check(int id);
 
-/* The user who made it: one of these, or -errno. */
-enum semset_creator {
-	SEMSET_ANOTHERS,
-	SEMSET_ROOTS, /* and we are not root */
-	SEMSET_OURS,
-};
-int semset_creator(int id);
-
 #endif

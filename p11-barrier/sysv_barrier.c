@@ -34,19 +34,28 @@
 
 /* ---- participants ---- */
 
+/* Whether this user or root made the set. */
+static int check_creator(int id)
+{
+	struct semid_ds set = {0};
+	union semun arg = {.buf = &set};
+
+	if (semctl(id, 0, IPC_STAT, arg) < 0)
+		return errno == EINVAL ? -EIDRM : -errno;
+	return set.sem_perm.cuid == geteuid() || set.sem_perm.cuid == 0
+		       ? 0
+		       : -EACCES;
+}
+
 int sysv_barrier_open(struct sysv_barrier *barrier, key_t key, int64_t deadline)
 {
-	int id = sysv_sem_open(key, SEMAPHORES, deadline), creator;
+	int id = sysv_sem_open(key, SEMAPHORES, deadline), error;
 
 	*barrier = (struct sysv_barrier){.id = -1};
 	if (id < 0)
 		return id == -EINVAL ? -EBADMSG : id;
-	creator = semset_creator(id);
-	if (creator < 0)
-		return creator;
-	if (creator != SEMSET_OURS && creator != SEMSET_ROOTS)
-		return -EACCES;
-	return sysv_barrier_join(barrier, id);
+	error = check_creator(id);
+	return error ? error : sysv_barrier_join(barrier, id);
 }
 
 /* The kernel empties it in a forked child, which is no participant. A pid would
