@@ -224,7 +224,7 @@ static int print(void *arg)
 static void damaged_buffer_is_the_verdict(void **state)
 {
 	struct printing printing;
-	struct result result;
+	struct result result = {0};
 	char text[2000] = "";
 	struct crew crew;
 	int fds[2];
