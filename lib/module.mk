@@ -12,7 +12,7 @@ HEADERS += lib/measure/mechanism.h
 $(call library,rpc,lib,$(patsubst lib/%,%,$(wildcard lib/rpc/*.c)),libtirpc)
 $(call library,rpccmd,lib,cmd/serve.c cmd/call.c,,rpc)
 HEADERS += $(addprefix lib/rpc/,rpc_budget.h rpc_buffer.h rpc_record.h \
-	rpc_message.h rpc_auth.h rpc_dispatch.h rpc_replies.h rpc_share.h \
+	rpc_message.h rpc_auth.h rpc_dispatch.h rpc_drc.h rpc_share.h \
 	rpc_server.h rpc_fault.h rpc_client.h rpc_bind.h rpc_address.h \
 	rpc_socket.h rpc_layer.h rpc_stream.h rpc_trace.h)
 
@@ -56,7 +56,7 @@ TSAN_TESTS += lib/child_spawn_test
 # With a server and its clients in one process.
 TSAN_TESTS += lib/rpc_server_test lib/rpc_server_limits_test \
 	lib/rpc_client_test lib/rpc_client_reach_test lib/rpc_client_lost_test \
-	lib/rpc_replies_test lib/rpc_hostile_test lib/rpc_hostile_stress_test \
+	lib/rpc_drc_test lib/rpc_hostile_test lib/rpc_hostile_stress_test \
 	lib/rpc_memory_test lib/rpc_flavor_test lib/rpc_loop_test lib/rpc_udp_test \
 	lib/rpc_layer_test
 TEST_LDFLAGS_lib/rpc_loop_test := -Wl,--wrap=sched_getcpu,--wrap=getsockopt,--wrap=identity_processor

@@ -14,7 +14,7 @@
  *
  * TCP and Unix: a connection that is lost is made again by the next call,
  * waiting longer from time to time. UDP: a call without a reply is sent again
- * with the same xid, which the server's rpc_replies recognise: the same bytes.
+ * with the same xid, which the server's rpc_drc recognises: the same bytes.
  * A call whose connection broke after it was sent is repeated only by
  * rpc_client_call(), and if the caller says that may be (may_repeat), as
  * nobody knows whether it was done; with the same xid and arguments, and

@@ -3,7 +3,7 @@
  * system calls for all of them. Any other call goes with its envelope to a
  * worker, which sends the reply itself, and the thread takes a spare one.
  *
- * A call that must not be done twice is begun (rpc_replies.h) before it goes
+ * A call that must not be done twice is begun (rpc_drc.h) before it goes
  * there: its repetition meets it under way, and gets no answer, or gets the
  * reply that is kept. That is found by address, xid, program, version and
  * procedure, and by a hash of all the message: a client that is started anew
@@ -30,7 +30,7 @@ struct key {
 };
 
 _Static_assert(sizeof(struct key) == 48, "no padding in it");
-_Static_assert(sizeof(struct key) <= RPC_REPLIES_KEY, "it fits");
+_Static_assert(sizeof(struct key) <= RPC_DRC_KEY, "it fits");
 
 /* A datagram with where it came from, and to which address of ours. */
 struct rpc_udp_envelope {
@@ -242,10 +242,10 @@ static size_t answer(struct rpc_udp_envelope *envelope,
 					scratch, &envelope->reply, 0);
 
 	if (n <= 0 && envelope->is_begun)
-		rpc_replies_abandon(datagram->replies, key, sizeof(*key));
+		rpc_drc_abandon(datagram->drc, key, sizeof(*key));
 	else if (envelope->is_begun)
-		rpc_replies_finish(datagram->replies, key, sizeof(*key),
-				   envelope->reply.bytes, (size_t)n);
+		rpc_drc_finish(datagram->drc, key, sizeof(*key),
+			       envelope->reply.bytes, (size_t)n);
 	return n > 0 ? (size_t)n : 0;
 }
 
@@ -259,8 +259,7 @@ static void answer_in_worker(struct rpc_job *job, struct rpc_scratch *scratch)
 	if (atomic_load_explicit(&datagram->conns->is_stopping,
 				 memory_order_relaxed)) {
 		if (envelope->is_begun)
-			rpc_replies_abandon(datagram->replies, key,
-					    sizeof(*key));
+			rpc_drc_abandon(datagram->drc, key, sizeof(*key));
 	} else if (is_to_be_sent(envelope, answer(envelope, scratch))) {
 		(void)sendmsg(datagram->fd, &envelope->header,
 			      MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -276,8 +275,8 @@ static void leave_to_worker(struct rpc_udp *datagram, unsigned int i)
 
 	if (!spare) {
 		if (envelope->is_begun)
-			rpc_replies_abandon(datagram->replies, &envelope->key,
-					    sizeof(envelope->key));
+			rpc_drc_abandon(datagram->drc, &envelope->key,
+					sizeof(envelope->key));
 		return;
 	}
 	datagram->batch[i] = spare;
@@ -285,7 +284,7 @@ static void leave_to_worker(struct rpc_udp *datagram, unsigned int i)
 	rpc_workers_give(datagram->workers, &envelope->job);
 }
 
-/* Returns as rpc_replies_begin(), and RPC_REPLIES_NEW for a call that may be
+/* Returns as rpc_drc_begin(), and RPC_DRC_NEW for a call that may be
  * done as often as it comes. */
 static int begin(struct rpc_udp_envelope *envelope, size_t bytes,
 		 size_t *reply_bytes)
@@ -297,14 +296,14 @@ static int begin(struct rpc_udp_envelope *envelope, size_t bytes,
 
 	envelope->is_begun = false;
 	if (!procedure || procedure->flags & RPC_IDEMPOTENT)
-		return RPC_REPLIES_NEW;
+		return RPC_DRC_NEW;
 	make_key(envelope, bytes);
-	rc = rpc_replies_begin(datagram->replies,
-			       rpc_share_owner(&envelope->peer), &envelope->key,
-			       sizeof(envelope->key), envelope->reply.bytes,
-			       envelope->reply.size, reply_bytes);
-	envelope->is_begun = rc == RPC_REPLIES_NEW;
-	if (rc == RPC_REPLIES_KNOWN)
+	rc = rpc_drc_begin(datagram->drc, rpc_share_owner(&envelope->peer),
+			   &envelope->key, sizeof(envelope->key),
+			   envelope->reply.bytes, envelope->reply.size,
+			   reply_bytes);
+	envelope->is_begun = rc == RPC_DRC_NEW;
+	if (rc == RPC_DRC_KNOWN)
 		atomic_fetch_add_explicit(&datagram->conns->repeated, 1,
 					  memory_order_relaxed);
 	return rc;
@@ -329,12 +328,12 @@ static void serve_one(struct rpc_udp *datagram, unsigned int i)
 		return;
 	}
 	rc = begin(envelope, bytes, &n);
-	if (rc == RPC_REPLIES_NEW &&
+	if (rc == RPC_DRC_NEW &&
 	    !rpc_dispatch_is_quick(dispatch, &envelope->call)) {
 		leave_to_worker(datagram, i);
 		return;
 	}
-	if (rc == RPC_REPLIES_NEW)
+	if (rc == RPC_DRC_NEW)
 		n = answer(envelope, &datagram->scratch);
 	if (is_to_be_sent(envelope, n))
 		datagram->out[datagram->n_out++].msg_hdr = envelope->header;
@@ -394,8 +393,8 @@ int rpc_udp_init(struct rpc_udp *datagram, struct rpc_conns *conns, int fd)
 	rpc_dispatch_scratch_init(&datagram->scratch);
 	rc = make_envelopes(datagram);
 	if (!rc)
-		rc = rpc_replies_open(&datagram->replies, replies,
-				      replies * KEEP_BYTES_EACH + RPC_UDP_MAX);
+		rc = rpc_drc_open(&datagram->drc, replies,
+				  replies * KEEP_BYTES_EACH + RPC_UDP_MAX);
 	if (!rc && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)))
 		rc = -errno;
 	if (rc)
@@ -417,7 +416,7 @@ void rpc_udp_fini(struct rpc_udp *datagram)
 		free_envelope(spare);
 	}
 	rpc_dispatch_scratch_fini(&datagram->scratch);
-	rpc_replies_close(datagram->replies);
+	rpc_drc_close(datagram->drc);
 	pthread_mutex_destroy(&datagram->lock);
 	datagram->conns = NULL;
 }

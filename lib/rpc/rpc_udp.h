@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 
 #include "lib/rpc/rpc_conn.h"
-#include "lib/rpc/rpc_replies.h"
+#include "lib/rpc/rpc_drc.h"
 #include "lib/rpc/rpc_workers.h"
 
 enum {
@@ -25,7 +25,7 @@ enum {
 struct rpc_udp {
 	struct rpc_conns *conns; /* options, counts, whether to stop */
 	int fd;                  /* bound, blocking */
-	struct rpc_replies *replies;
+	struct rpc_drc *drc;
 	struct rpc_workers *workers;
 	/* Those that came together, and their replies that are to be sent. */
 	struct rpc_udp_envelope *batch[RPC_UDP_BATCH];

@@ -1,7 +1,7 @@
-/* rpc_replies.c - slots, all made at the start; each is in one chain of the
+/* rpc_drc.c - slots, all made at the start; each is in one chain of the
  * hash table or free, and those that may be forgotten stand in a queue, the
  * one that was used longest ago first. */
-#include "lib/rpc/rpc_replies.h"
+#include "lib/rpc/rpc_drc.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,14 +15,14 @@ struct slot {
 	struct slot *chain;         /* next of the same bucket, or free */
 	struct slot *newer, *older; /* in the queue */
 	bool is_busy;               /* and then in no queue */
-	uint8_t key[RPC_REPLIES_KEY];
+	uint8_t key[RPC_DRC_KEY];
 	size_t key_bytes;
 	uint64_t owner; /* 0: nobody */
 	uint8_t *reply;
 	size_t reply_bytes;
 };
 
-struct rpc_replies {
+struct rpc_drc {
 	pthread_mutex_t lock;
 	struct slot *slots, *unused;
 	struct slot **buckets;
@@ -34,8 +34,8 @@ struct rpc_replies {
 
 /* ---- the table ---- */
 
-static struct slot **bucket_of(const struct rpc_replies *replies,
-			       const void *key, size_t key_bytes)
+static struct slot **bucket_of(const struct rpc_drc *replies, const void *key,
+			       size_t key_bytes)
 {
 	const uint8_t *at = key;
 	uint64_t h = 0xcbf29ce484222325u;
@@ -45,7 +45,7 @@ static struct slot **bucket_of(const struct rpc_replies *replies,
 	return &replies->buckets[(h ^ h >> 32) & (replies->n_buckets - 1)];
 }
 
-static struct slot *find(const struct rpc_replies *replies, const void *key,
+static struct slot *find(const struct rpc_drc *replies, const void *key,
 			 size_t key_bytes)
 {
 	struct slot *slot = *bucket_of(replies, key, key_bytes);
@@ -56,7 +56,7 @@ static struct slot *find(const struct rpc_replies *replies, const void *key,
 	return slot;
 }
 
-static void leave_queue(struct rpc_replies *replies, struct slot *slot)
+static void leave_queue(struct rpc_drc *replies, struct slot *slot)
 {
 	if (slot->newer)
 		slot->newer->older = slot->older;
@@ -69,7 +69,7 @@ static void leave_queue(struct rpc_replies *replies, struct slot *slot)
 	slot->newer = slot->older = NULL;
 }
 
-static void enter_queue(struct rpc_replies *replies, struct slot *slot)
+static void enter_queue(struct rpc_drc *replies, struct slot *slot)
 {
 	slot->newer = NULL;
 	slot->older = replies->newest;
@@ -81,7 +81,7 @@ static void enter_queue(struct rpc_replies *replies, struct slot *slot)
 }
 
 /* Of a slot that is in no queue (any more). */
-static void forget(struct rpc_replies *replies, struct slot *slot)
+static void forget(struct rpc_drc *replies, struct slot *slot)
 {
 	struct slot **at = bucket_of(replies, slot->key, slot->key_bytes);
 
@@ -103,7 +103,7 @@ static void forget(struct rpc_replies *replies, struct slot *slot)
 	replies->used--;
 }
 
-static bool forget_oldest(struct rpc_replies *replies)
+static bool forget_oldest(struct rpc_drc *replies)
 {
 	struct slot *slot = replies->oldest;
 
@@ -115,7 +115,7 @@ static bool forget_oldest(struct rpc_replies *replies)
 }
 
 /* The oldest of this owner; false where it has none but busy ones. */
-static bool forget_own(struct rpc_replies *replies, uint64_t owner)
+static bool forget_own(struct rpc_drc *replies, uint64_t owner)
 {
 	struct slot *slot = replies->oldest;
 
@@ -130,10 +130,9 @@ static bool forget_own(struct rpc_replies *replies, uint64_t owner)
 
 /* ---- the interface ---- */
 
-int rpc_replies_open(struct rpc_replies **out, size_t max_replies,
-		     size_t max_bytes)
+int rpc_drc_open(struct rpc_drc **out, size_t max_replies, size_t max_bytes)
 {
-	struct rpc_replies *replies;
+	struct rpc_drc *replies;
 
 	*out = NULL;
 	if (max_replies == 0 || max_replies > SIZE_MAX / 4 || max_bytes == 0 ||
@@ -153,7 +152,7 @@ int rpc_replies_open(struct rpc_replies **out, size_t max_replies,
 	replies->buckets = calloc(replies->n_buckets, sizeof(struct slot *));
 	replies->slots = calloc(max_replies, sizeof(struct slot));
 	if (!replies->buckets || !replies->slots) {
-		rpc_replies_close(replies);
+		rpc_drc_close(replies);
 		return -ENOMEM;
 	}
 	for (size_t i = max_replies; i-- > 0;) {
@@ -164,7 +163,7 @@ int rpc_replies_open(struct rpc_replies **out, size_t max_replies,
 	return 0;
 }
 
-void rpc_replies_close(struct rpc_replies *replies)
+void rpc_drc_close(struct rpc_drc *replies)
 {
 	if (!replies)
 		return;
@@ -177,7 +176,7 @@ void rpc_replies_close(struct rpc_replies *replies)
 }
 
 /* Keep the owner to its share of slots. */
-static void make_slot(struct rpc_replies *replies, uint64_t owner)
+static void make_slot(struct rpc_drc *replies, uint64_t owner)
 {
 	size_t free = replies->max_slots - replies->used;
 
@@ -185,8 +184,8 @@ static void make_slot(struct rpc_replies *replies, uint64_t owner)
 		forget_own(replies, owner);
 }
 
-static int begin_new(struct rpc_replies *replies, uint64_t owner,
-		     const void *key, size_t key_bytes)
+static int begin_new(struct rpc_drc *replies, uint64_t owner, const void *key,
+		     size_t key_bytes)
 {
 	struct slot **bucket, *slot;
 
@@ -205,24 +204,23 @@ static int begin_new(struct rpc_replies *replies, uint64_t owner,
 	slot->chain = *bucket;
 	*bucket = slot;
 	replies->used++;
-	return RPC_REPLIES_NEW;
+	return RPC_DRC_NEW;
 }
 
-int rpc_replies_begin(struct rpc_replies *replies, uint64_t owner,
-		      const void *key, size_t key_bytes, void *buf, size_t size,
-		      size_t *bytes)
+int rpc_drc_begin(struct rpc_drc *replies, uint64_t owner, const void *key,
+		  size_t key_bytes, void *buf, size_t size, size_t *bytes)
 {
 	struct slot *slot;
 	int rc;
 
-	if (key_bytes == 0 || key_bytes > RPC_REPLIES_KEY)
+	if (key_bytes == 0 || key_bytes > RPC_DRC_KEY)
 		return -EINVAL;
 	pthread_mutex_lock(&replies->lock);
 	slot = find(replies, key, key_bytes);
 	if (!slot) {
 		rc = begin_new(replies, owner, key, key_bytes);
 	} else if (slot->is_busy) {
-		rc = RPC_REPLIES_BUSY;
+		rc = RPC_DRC_BUSY;
 	} else if (slot->reply_bytes > size) {
 		rc = -EMSGSIZE;
 	} else {
@@ -231,15 +229,14 @@ int rpc_replies_begin(struct rpc_replies *replies, uint64_t owner,
 		*bytes = slot->reply_bytes;
 		leave_queue(replies, slot);
 		enter_queue(replies, slot);
-		rc = RPC_REPLIES_KNOWN;
+		rc = RPC_DRC_KNOWN;
 	}
 	pthread_mutex_unlock(&replies->lock);
 	return rc;
 }
 
 /* The same of bytes, for so many more. */
-static void make_bytes(struct rpc_replies *replies, uint64_t owner,
-		       size_t bytes)
+static void make_bytes(struct rpc_drc *replies, uint64_t owner, size_t bytes)
 {
 	while (owner && rpc_share_get(&replies->bytes_of, owner) + bytes >
 				replies->max_bytes - replies->bytes)
@@ -248,7 +245,7 @@ static void make_bytes(struct rpc_replies *replies, uint64_t owner,
 }
 
 /* Under the lock; takes over copy unless it fails. */
-static int keep(struct rpc_replies *replies, struct slot *slot, uint8_t *copy,
+static int keep(struct rpc_drc *replies, struct slot *slot, uint8_t *copy,
 		size_t bytes)
 {
 	if (bytes > replies->max_bytes)
@@ -267,8 +264,8 @@ static int keep(struct rpc_replies *replies, struct slot *slot, uint8_t *copy,
 	return 0;
 }
 
-int rpc_replies_finish(struct rpc_replies *replies, const void *key,
-		       size_t key_bytes, const void *reply, size_t bytes)
+int rpc_drc_finish(struct rpc_drc *replies, const void *key, size_t key_bytes,
+		   const void *reply, size_t bytes)
 {
 	uint8_t *copy = malloc(bytes ? bytes : 1);
 	struct slot *slot;
@@ -290,8 +287,7 @@ int rpc_replies_finish(struct rpc_replies *replies, const void *key,
 	return rc;
 }
 
-void rpc_replies_abandon(struct rpc_replies *replies, const void *key,
-			 size_t key_bytes)
+void rpc_drc_abandon(struct rpc_drc *replies, const void *key, size_t key_bytes)
 {
 	struct slot *slot;
 
@@ -302,7 +298,7 @@ void rpc_replies_abandon(struct rpc_replies *replies, const void *key,
 	pthread_mutex_unlock(&replies->lock);
 }
 
-size_t rpc_replies_count(struct rpc_replies *replies, size_t *bytes)
+size_t rpc_drc_count(struct rpc_drc *replies, size_t *bytes)
 {
 	size_t used;
 

@@ -1,4 +1,4 @@
-/* rpc_replies.h - replies that are kept, so that a repeated call is answered
+/* rpc_drc.h - replies that are kept, so that a repeated call is answered
  * again and not done again (a duplicate-request cache).
  *
  * A key names a call: for datagrams the server makes it of address, xid,
@@ -16,8 +16,8 @@
  *
  * Any thread may call any of these; they hold one lock and never block
  * otherwise. */
-#ifndef UNIXIPC_LIB_RPC_RPC_REPLIES_H
-#define UNIXIPC_LIB_RPC_RPC_REPLIES_H
+#ifndef UNIXIPC_LIB_RPC_RPC_DRC_H
+#define UNIXIPC_LIB_RPC_RPC_DRC_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -26,41 +26,39 @@
 extern "C" {
 #endif
 
-enum { RPC_REPLIES_KEY = 64 }; /* bytes of a key at most */
+enum { RPC_DRC_KEY = 64 }; /* bytes of a key at most */
 
-enum rpc_replies_answer {
-	RPC_REPLIES_NEW,   /* do it, then finish or abandon */
-	RPC_REPLIES_BUSY,  /* another thread is at it: no answer yet */
-	RPC_REPLIES_KNOWN, /* here is the reply */
+enum rpc_drc_answer {
+	RPC_DRC_NEW,   /* do it, then finish or abandon */
+	RPC_DRC_BUSY,  /* another thread is at it: no answer yet */
+	RPC_DRC_KNOWN, /* here is the reply */
 };
 
-struct rpc_replies; /* opaque */
+struct rpc_drc; /* opaque */
 
 /* Keep up to max_replies, of max_bytes in all. Returns 0, -EINVAL or
  * -ENOMEM. */
-int rpc_replies_open(struct rpc_replies **out, size_t max_replies,
-		     size_t max_bytes);
-void rpc_replies_close(struct rpc_replies *replies); /* NULL is allowed */
+int rpc_drc_open(struct rpc_drc **out, size_t max_replies, size_t max_bytes);
+void rpc_drc_close(struct rpc_drc *replies); /* NULL is allowed */
 
 /* owner: who calls; 0: nobody, without a share.
- * Returns an rpc_replies_answer. RPC_REPLIES_KNOWN copies the reply to buf
+ * Returns an rpc_drc_answer. RPC_DRC_KNOWN copies the reply to buf
  * and its length to *bytes, or gives -EMSGSIZE when size is too small. -ENOBUFS
  * when every slot is busy, -EINVAL for a key that is empty or too long. */
-int rpc_replies_begin(struct rpc_replies *replies, uint64_t owner,
-		      const void *key, size_t key_bytes, void *buf, size_t size,
-		      size_t *bytes);
+int rpc_drc_begin(struct rpc_drc *replies, uint64_t owner, const void *key,
+		  size_t key_bytes, void *buf, size_t size, size_t *bytes);
 
 /* Keep the reply of a call that was begun. Returns 0, or -ENOMEM or -EMSGSIZE
  * when it cannot be kept: the call is then forgotten. */
-int rpc_replies_finish(struct rpc_replies *replies, const void *key,
-		       size_t key_bytes, const void *reply, size_t bytes);
+int rpc_drc_finish(struct rpc_drc *replies, const void *key, size_t key_bytes,
+		   const void *reply, size_t bytes);
 
 /* It was not done: the next one with this key is new. */
-void rpc_replies_abandon(struct rpc_replies *replies, const void *key,
-			 size_t key_bytes);
+void rpc_drc_abandon(struct rpc_drc *replies, const void *key,
+		     size_t key_bytes);
 
 /* How many are kept or busy now, and their bytes. */
-size_t rpc_replies_count(struct rpc_replies *replies, size_t *bytes);
+size_t rpc_drc_count(struct rpc_drc *replies, size_t *bytes);
 
 #ifdef __cplusplus
 }

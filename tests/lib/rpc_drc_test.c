@@ -5,63 +5,58 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/rpc/rpc_replies.h"
+#include "lib/rpc/rpc_drc.h"
 #include "tests/support/support.h"
 
-static struct rpc_replies *open_replies(size_t n, size_t bytes)
+static struct rpc_drc *open_replies(size_t n, size_t bytes)
 {
-	struct rpc_replies *replies;
+	struct rpc_drc *replies;
 
-	assert_int_equal(rpc_replies_open(&replies, n, bytes), 0);
+	assert_int_equal(rpc_drc_open(&replies, n, bytes), 0);
 	return replies;
 }
 
-static int begin(struct rpc_replies *replies, const char *key, char *buf,
+static int begin(struct rpc_drc *replies, const char *key, char *buf,
 		 size_t size)
 {
 	size_t n = 0;
-	int rc = rpc_replies_begin(replies, 0, key, strlen(key), buf, size - 1,
-				   &n);
+	int rc = rpc_drc_begin(replies, 0, key, strlen(key), buf, size - 1, &n);
 
-	if (rc == RPC_REPLIES_KNOWN)
+	if (rc == RPC_DRC_KNOWN)
 		buf[n] = '\0';
 	return rc;
 }
 
-static void keep(struct rpc_replies *replies, const char *key,
-		 const char *reply)
+static void keep(struct rpc_drc *replies, const char *key, const char *reply)
 {
 	char buf[64];
 
-	assert_int_equal(begin(replies, key, buf, sizeof(buf)),
-			 RPC_REPLIES_NEW);
-	assert_int_equal(rpc_replies_finish(replies, key, strlen(key), reply,
-					    strlen(reply)),
-			 0);
+	assert_int_equal(begin(replies, key, buf, sizeof(buf)), RPC_DRC_NEW);
+	assert_int_equal(
+		rpc_drc_finish(replies, key, strlen(key), reply, strlen(reply)),
+		0);
 }
 
-static void assert_known(struct rpc_replies *replies, const char *key,
+static void assert_known(struct rpc_drc *replies, const char *key,
 			 const char *reply)
 {
 	char buf[64];
 
-	assert_int_equal(begin(replies, key, buf, sizeof(buf)),
-			 RPC_REPLIES_KNOWN);
+	assert_int_equal(begin(replies, key, buf, sizeof(buf)), RPC_DRC_KNOWN);
 	assert_string_equal(buf, reply);
 }
 
-static void assert_new(struct rpc_replies *replies, const char *key)
+static void assert_new(struct rpc_drc *replies, const char *key)
 {
 	char buf[64];
 
-	assert_int_equal(begin(replies, key, buf, sizeof(buf)),
-			 RPC_REPLIES_NEW);
-	rpc_replies_abandon(replies, key, strlen(key));
+	assert_int_equal(begin(replies, key, buf, sizeof(buf)), RPC_DRC_NEW);
+	rpc_drc_abandon(replies, key, strlen(key));
 }
 
 static void repeated_call_gets_the_first_reply(void **state)
 {
-	struct rpc_replies *replies = open_replies(4, 1000);
+	struct rpc_drc *replies = open_replies(4, 1000);
 
 	(void)state;
 	keep(replies, "a", "one");
@@ -72,41 +67,41 @@ static void repeated_call_gets_the_first_reply(void **state)
 		assert_known(replies, "ab", "two");
 		assert_known(replies, "empty", "");
 	}
-	rpc_replies_close(replies);
+	rpc_drc_close(replies);
 }
 
 static void call_at_work_is_busy(void **state)
 {
-	struct rpc_replies *replies = open_replies(1, 1000);
+	struct rpc_drc *replies = open_replies(1, 1000);
 	char buf[64];
 
 	(void)state;
-	assert_int_equal(begin(replies, "a", buf, 64), RPC_REPLIES_NEW);
-	assert_int_equal(begin(replies, "a", buf, 64), RPC_REPLIES_BUSY);
+	assert_int_equal(begin(replies, "a", buf, 64), RPC_DRC_NEW);
+	assert_int_equal(begin(replies, "a", buf, 64), RPC_DRC_BUSY);
 	/* The one slot there is may not be taken from it. */
 	assert_int_equal(begin(replies, "b", buf, 64), -ENOBUFS);
-	assert_int_equal(rpc_replies_finish(replies, "a", 1, "x", 1), 0);
+	assert_int_equal(rpc_drc_finish(replies, "a", 1, "x", 1), 0);
 	assert_known(replies, "a", "x");
-	rpc_replies_close(replies);
+	rpc_drc_close(replies);
 }
 
 static void abandoned_call_is_new_again(void **state)
 {
-	struct rpc_replies *replies = open_replies(2, 1000);
+	struct rpc_drc *replies = open_replies(2, 1000);
 
 	(void)state;
 	assert_new(replies, "a");
 	keep(replies, "a", "now");
 	assert_known(replies, "a", "now");
 	/* Too late to abandon it. */
-	rpc_replies_abandon(replies, "a", 1);
+	rpc_drc_abandon(replies, "a", 1);
 	assert_known(replies, "a", "now");
-	rpc_replies_close(replies);
+	rpc_drc_close(replies);
 }
 
 static void oldest_is_forgotten_for_want_of_slots(void **state)
 {
-	struct rpc_replies *replies = open_replies(3, 1000);
+	struct rpc_drc *replies = open_replies(3, 1000);
 	size_t bytes;
 
 	(void)state;
@@ -118,15 +113,15 @@ static void oldest_is_forgotten_for_want_of_slots(void **state)
 	assert_known(replies, "a", "1");
 	assert_known(replies, "c", "3");
 	assert_known(replies, "d", "4");
-	assert_int_equal(rpc_replies_count(replies, &bytes), 3);
+	assert_int_equal(rpc_drc_count(replies, &bytes), 3);
 	assert_int_equal(bytes, 3);
 	assert_new(replies, "b");
-	rpc_replies_close(replies);
+	rpc_drc_close(replies);
 }
 
 static void bytes_are_limited_as_well(void **state)
 {
-	struct rpc_replies *replies = open_replies(100, 10);
+	struct rpc_drc *replies = open_replies(100, 10);
 	size_t bytes;
 	char buf[64];
 
@@ -134,47 +129,47 @@ static void bytes_are_limited_as_well(void **state)
 	keep(replies, "a", "12345");
 	keep(replies, "b", "12345");
 	keep(replies, "c", "123456");
-	assert_int_equal(rpc_replies_count(replies, &bytes), 1);
+	assert_int_equal(rpc_drc_count(replies, &bytes), 1);
 	assert_int_equal(bytes, 6);
 	assert_known(replies, "c", "123456");
 	/* Larger than all there is: forgotten at once. */
-	assert_int_equal(begin(replies, "d", buf, 64), RPC_REPLIES_NEW);
-	assert_int_equal(rpc_replies_finish(replies, "d", 1, "12345678901", 11),
+	assert_int_equal(begin(replies, "d", buf, 64), RPC_DRC_NEW);
+	assert_int_equal(rpc_drc_finish(replies, "d", 1, "12345678901", 11),
 			 -EMSGSIZE);
 	assert_new(replies, "d");
 	assert_known(replies, "c", "123456");
-	rpc_replies_close(replies);
+	rpc_drc_close(replies);
 }
 
-static void keep_by(struct rpc_replies *replies, uint64_t owner, int key,
+static void keep_by(struct rpc_drc *replies, uint64_t owner, int key,
 		    const char *reply)
 {
 	char buf[64];
 	size_t n;
 
-	assert_int_equal(rpc_replies_begin(replies, owner, &key, sizeof(key),
-					   buf, sizeof(buf), &n),
-			 RPC_REPLIES_NEW);
-	assert_int_equal(rpc_replies_finish(replies, &key, sizeof(key), reply,
-					    strlen(reply)),
+	assert_int_equal(rpc_drc_begin(replies, owner, &key, sizeof(key), buf,
+				       sizeof(buf), &n),
+			 RPC_DRC_NEW);
+	assert_int_equal(rpc_drc_finish(replies, &key, sizeof(key), reply,
+					strlen(reply)),
 			 0);
 }
 
-static bool is_kept(struct rpc_replies *replies, uint64_t owner, int key)
+static bool is_kept(struct rpc_drc *replies, uint64_t owner, int key)
 {
 	char buf[64];
 	size_t n;
-	int rc = rpc_replies_begin(replies, owner, &key, sizeof(key), buf,
-				   sizeof(buf), &n);
+	int rc = rpc_drc_begin(replies, owner, &key, sizeof(key), buf,
+			       sizeof(buf), &n);
 
-	if (rc == RPC_REPLIES_NEW)
-		rpc_replies_abandon(replies, &key, sizeof(key));
-	return rc == RPC_REPLIES_KNOWN;
+	if (rc == RPC_DRC_NEW)
+		rpc_drc_abandon(replies, &key, sizeof(key));
+	return rc == RPC_DRC_KNOWN;
 }
 
 static void one_owner_does_not_drive_out_another(void **state)
 {
-	struct rpc_replies *replies = open_replies(100, 1 << 20);
+	struct rpc_drc *replies = open_replies(100, 1 << 20);
 	size_t bytes;
 
 	(void)state;
@@ -185,16 +180,16 @@ static void one_owner_does_not_drive_out_another(void **state)
 	for (int i = 0; i < 20; i++)
 		assert_true(is_kept(replies, 7, i));
 	/* Who fills what is left has as much of it as is left then. */
-	assert_int_equal(rpc_replies_count(replies, &bytes), 20 + 40);
+	assert_int_equal(rpc_drc_count(replies, &bytes), 20 + 40);
 	assert_true(is_kept(replies, 8, 5999));
 	assert_false(is_kept(replies, 8, 5959));
-	rpc_replies_close(replies);
+	rpc_drc_close(replies);
 }
 
 static void large_replies_are_shared_as_well(void **state)
 {
 	static const char large[] = "0123456789012345678901234567890123456789";
-	struct rpc_replies *replies = open_replies(10000, 4000);
+	struct rpc_drc *replies = open_replies(10000, 4000);
 	size_t bytes;
 
 	(void)state;
@@ -204,16 +199,16 @@ static void large_replies_are_shared_as_well(void **state)
 		keep_by(replies, 8, 1000 + i, large);
 	for (int i = 0; i < 10; i++)
 		assert_true(is_kept(replies, 7, i));
-	rpc_replies_count(replies, &bytes);
+	rpc_drc_count(replies, &bytes);
 	assert_true(bytes <= 40 + 4000 / 2);
 	assert_true(is_kept(replies, 8, 5999));
-	rpc_replies_close(replies);
+	rpc_drc_close(replies);
 }
 
 static void thousands_come_and_the_last_are_kept(void **state)
 {
 	enum { KEPT = 64, ALL = 5000 };
-	struct rpc_replies *replies = open_replies(KEPT, 100000);
+	struct rpc_drc *replies = open_replies(KEPT, 100000);
 	char key[32];
 	size_t bytes;
 
@@ -226,30 +221,30 @@ static void thousands_come_and_the_last_are_kept(void **state)
 		snprintf(key, sizeof(key), "key %d", i);
 		assert_known(replies, key, key);
 	}
-	assert_int_equal(rpc_replies_count(replies, &bytes), KEPT);
+	assert_int_equal(rpc_drc_count(replies, &bytes), KEPT);
 	assert_new(replies, "key 0");
-	rpc_replies_close(replies);
+	rpc_drc_close(replies);
 }
 
 static void keys_and_sizes_are_checked(void **state)
 {
-	struct rpc_replies *replies = open_replies(4, 1000);
-	char key[RPC_REPLIES_KEY + 1] = {0};
+	struct rpc_drc *replies = open_replies(4, 1000);
+	char key[RPC_DRC_KEY + 1] = {0};
 	char buf[4];
 	size_t n;
 
 	(void)state;
-	assert_int_equal(rpc_replies_begin(replies, 0, key, 0, buf, 4, &n),
+	assert_int_equal(rpc_drc_begin(replies, 0, key, 0, buf, 4, &n),
 			 -EINVAL);
 	assert_int_equal(
-		rpc_replies_begin(replies, 0, key, sizeof(key), buf, 4, &n),
+		rpc_drc_begin(replies, 0, key, sizeof(key), buf, 4, &n),
 		-EINVAL);
-	assert_int_equal(rpc_replies_finish(replies, "a", 1, "x", 1), -EINVAL);
+	assert_int_equal(rpc_drc_finish(replies, "a", 1, "x", 1), -EINVAL);
 	keep(replies, "a", "long reply");
-	assert_int_equal(rpc_replies_begin(replies, 0, "a", 1, buf, 4, &n),
+	assert_int_equal(rpc_drc_begin(replies, 0, "a", 1, buf, 4, &n),
 			 -EMSGSIZE);
-	rpc_replies_close(replies);
-	assert_int_equal(rpc_replies_open(&replies, 0, 10), -EINVAL);
+	rpc_drc_close(replies);
+	assert_int_equal(rpc_drc_open(&replies, 0, 10), -EINVAL);
 	assert_null(replies);
 }
 
@@ -258,7 +253,7 @@ static void keys_and_sizes_are_checked(void **state)
 enum { THREADS = 4, KEYS = 50 };
 
 struct crowd {
-	struct rpc_replies *replies;
+	struct rpc_drc *replies;
 	atomic_int done[KEYS];
 };
 
@@ -272,15 +267,15 @@ static void *do_each(void *arg)
 
 		snprintf(key, sizeof(key), "%d", i);
 		while ((rc = begin(crowd->replies, key, buf, sizeof(buf))) ==
-		       RPC_REPLIES_BUSY)
+		       RPC_DRC_BUSY)
 			sched_yield();
-		if (rc == RPC_REPLIES_NEW) {
+		if (rc == RPC_DRC_NEW) {
 			atomic_fetch_add(&crowd->done[i], 1);
-			rc = rpc_replies_finish(crowd->replies, key,
-						strlen(key), key, strlen(key));
+			rc = rpc_drc_finish(crowd->replies, key, strlen(key),
+					    key, strlen(key));
 			if (rc)
 				return arg;
-		} else if (rc != RPC_REPLIES_KNOWN || strcmp(buf, key) != 0) {
+		} else if (rc != RPC_DRC_KNOWN || strcmp(buf, key) != 0) {
 			return arg;
 		}
 	}
@@ -303,7 +298,7 @@ static void many_threads_do_each_call_once(void **state)
 	}
 	for (int i = 0; i < KEYS; i++)
 		assert_int_equal(atomic_load(&crowd.done[i]), 1);
-	rpc_replies_close(crowd.replies);
+	rpc_drc_close(crowd.replies);
 }
 
 int main(void)
