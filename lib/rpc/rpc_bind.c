@@ -291,11 +291,11 @@ static bool is_listening_at(char *line, const struct stat *file)
 	enum { ACCEPTS = 1 << 16 }; /* __SO_ACCEPTCON of the kernel */
 	enum { FLAGS = 3, PATH = 7, WORDS };
 	struct stat status;
-	char *words[WORDS], *place;
+	char *words[WORDS], *saveptr;
 	int n = 0;
 
-	for (char *word = strtok_r(line, " \n", &place); word && n < WORDS;
-	     word = strtok_r(NULL, " \n", &place))
+	for (char *word = strtok_r(line, " \n", &saveptr); word && n < WORDS;
+	     word = strtok_r(NULL, " \n", &saveptr))
 		words[n++] = word;
 	return n == WORDS && strtoul(words[FLAGS], NULL, 16) & ACCEPTS &&
 	       words[PATH][0] == '/' && stat(words[PATH], &status) == 0 &&

@@ -13,8 +13,9 @@
  * order.
  *
  * TCP and Unix: a connection that is lost is made again by the next call,
- * waiting longer from time to time. UDP: a call without a reply is sent again
- * with the same xid, which the server's rpc_drc recognises: the same bytes.
+ * waiting longer from time to time. UDP: a call without a reply is
+ * retransmitted: the same bytes, with the same xid, which the duplicate request
+ * cache of the server (rpc_drc.h) recognises.
  * A call whose connection broke after it was sent is repeated only by
  * rpc_client_call(), and if the caller says that may be (may_repeat), as
  * nobody knows whether it was done; with the same xid and arguments, and
@@ -55,10 +56,10 @@ struct rpc_client_options {
 	int64_t timeout_ns; /* [25 s] for a call, with all its repetitions, and
 			       * with connecting where that is needed. The first
 			       * call has so much less as opening took */
-	int64_t retry_ns;   /* [500 ms] UDP: until it is sent again; doubled
+	int64_t retry_ns;   /* [500 ms] UDP: until a retransmission; doubled
 			      * each time. Others: before the second attempt
 			      * to connect [50 ms] */
-	unsigned int retries; /* 0: none. UDP: how often a call is sent again.
+	unsigned int retries; /* 0: none. UDP: retransmissions of a call.
 			       * Others: how often a connection is tried again
 			       * in one call, and a lost call repeated */
 	bool may_repeat; /* calls may be repeated after a lost connection */
@@ -157,7 +158,7 @@ void rpc_client_set_flavor(struct rpc_client *client,
 /* The next xid will be this one: tests repeat a call by it. */
 void rpc_client_set_xid(struct rpc_client *client, uint32_t xid);
 
-/* A CLIENT over the same connection, owned by the client: for rpcgen's stubs
+/* A client handle of rpc(3) over the same connection, owned by the client: for rpcgen's stubs
  * and clnt_call(). The timeout of clnt_call() is not looked at: it is that of
  * the client (clnt_control(CLSET_TIMEOUT) sets it). clnt_destroy() does
  * nothing; its cl_auth is what rpc_client_set_auth() was given. After a stub

@@ -33,7 +33,7 @@ int rpc_datagram_start(struct rpc_datagram *datagram,
 		       unsigned int retries)
 {
 	call->wait_ns = retry_ns;
-	call->resends_left = retries + 1; /* this one is the first */
+	call->transmissions_left = retries + 1;
 	call->sent = call->refused = 0;
 	return rpc_datagram_send(datagram, call);
 }
@@ -42,9 +42,9 @@ int rpc_datagram_send(struct rpc_datagram *datagram,
 		      struct rpc_datagram_call *call)
 {
 	call->sent++;
-	call->resends_left--;
-	call->next_at =
-		call->resends_left > 0 ? tick_after(call->wait_ns) : TICK_NEVER;
+	call->transmissions_left--;
+	call->next_at = call->transmissions_left > 0 ? tick_after(call->wait_ns)
+						     : TICK_NEVER;
 	if (call->wait_ns < TICK_NEVER / 2)
 		call->wait_ns *= 2;
 	if (send(datagram->socket.fd, call->message.bytes, call->n,

@@ -1,9 +1,10 @@
-/* rpc_datagram.h - calls in datagrams: a socket, and when each is sent again.
+/* rpc_datagram.h - calls in datagrams: a socket, and the
+ * retransmission of each.
  *
  * The socket is connected to one address, so that only from there replies are
  * heard, and so that the kernel can tell us that nobody is there
  * (-ECONNREFUSED, from the answer to something sent before). A call without a
- * reply is sent again, the same bytes, and each wait is twice as long as the
+ * reply is retransmitted, the same bytes, and each wait is twice as long as the
  * one before. One thread at a time. */
 #ifndef UNIXIPC_LIB_RPC_RPC_DATAGRAM_H
 #define UNIXIPC_LIB_RPC_RPC_DATAGRAM_H
@@ -30,12 +31,12 @@ struct rpc_datagram {
 /* One call on its way. */
 struct rpc_datagram_call {
 	struct rpc_buffer message;
-	size_t n;                  /* bytes of it */
-	int64_t next_at;           /* when it is sent again */
-	int64_t wait_ns;           /* and how long it is waited then */
-	unsigned int resends_left; /* 0: next_at is TICK_NEVER */
-	unsigned int sent;         /* how often, so far */
-	unsigned int refused;      /* of those, nobody was there */
+	size_t n;                        /* bytes of it */
+	int64_t next_at;                 /* when it is retransmitted */
+	int64_t wait_ns;                 /* and how long it is waited then */
+	unsigned int transmissions_left; /* 0: next_at is TICK_NEVER */
+	unsigned int sent;               /* how often, so far */
+	unsigned int refused;            /* of those, nobody was there */
 };
 
 void rpc_datagram_init(struct rpc_datagram *datagram);

@@ -9,7 +9,7 @@
 enum { ALIGNMENT = 16 };
 
 /* What goes from step to step. */
-struct job {
+struct context {
 	const struct rpc_dispatch *dispatch;
 	struct rpc_request request;
 	const struct rpc_auth_flavor *flavor;
@@ -35,46 +35,47 @@ void rpc_dispatch_scratch_fini(struct rpc_scratch *scratch)
 /* ---- the parts of a reply ---- */
 
 /* There is room: rpc_dispatch_answer() has seen to it. */
-static ssize_t put_reply(struct job *job, struct rpc_reply reply)
+static ssize_t put_reply(struct context *context, struct rpc_reply reply)
 {
-	reply.xid = job->request.call->xid;
-	return rpc_message_encode_reply(job->reply->bytes + job->offset,
+	reply.xid = context->request.call->xid;
+	return rpc_message_encode_reply(context->reply->bytes + context->offset,
 					RPC_MESSAGE_REPLY_MAX, &reply);
 }
 
-static ssize_t accepted(struct job *job, enum accept_stat status)
+static ssize_t accepted(struct context *context, enum accept_stat status)
 {
-	return put_reply(job, (struct rpc_reply){
-				      .stat = MSG_ACCEPTED,
-				      .status = status,
-				      .verf = rpc_message_opaque(&job->verf),
-			      });
+	return put_reply(context,
+			 (struct rpc_reply){
+				 .stat = MSG_ACCEPTED,
+				 .status = status,
+				 .verf = rpc_message_opaque(&context->verf),
+			 });
 }
 
-static ssize_t denied(struct job *job, enum auth_stat why)
+static ssize_t denied(struct context *context, enum auth_stat why)
 {
-	return put_reply(job, (struct rpc_reply){
-				      .stat = MSG_DENIED,
-				      .status = AUTH_ERROR,
-				      .why = why,
-			      });
+	return put_reply(context, (struct rpc_reply){
+					  .stat = MSG_DENIED,
+					  .status = AUTH_ERROR,
+					  .why = why,
+				  });
 }
 
-static ssize_t other_rpc_version(struct job *job)
+static ssize_t other_rpc_version(struct context *context)
 {
-	return put_reply(job, (struct rpc_reply){
-				      .stat = MSG_DENIED,
-				      .status = RPC_MISMATCH,
-				      .low = RPC_MESSAGE_VERSION,
-				      .high = RPC_MESSAGE_VERSION,
-			      });
+	return put_reply(context, (struct rpc_reply){
+					  .stat = MSG_DENIED,
+					  .status = RPC_MISMATCH,
+					  .low = RPC_MESSAGE_VERSION,
+					  .high = RPC_MESSAGE_VERSION,
+				  });
 }
 
 /* The program is not there, not in this version, or has no such procedure. */
-static ssize_t unavailable(struct job *job)
+static ssize_t unavailable(struct context *context)
 {
-	const struct rpc_dispatch *dispatch = job->dispatch;
-	const struct rpc_call *call = job->request.call;
+	const struct rpc_dispatch *dispatch = context->dispatch;
+	const struct rpc_call *call = context->request.call;
 	uint32_t low = UINT32_MAX, high = 0;
 
 	for (size_t i = 0; i < dispatch->n_programs; i++) {
@@ -83,30 +84,31 @@ static ssize_t unavailable(struct job *job)
 		if (program->program != call->program)
 			continue;
 		if (program->version == call->version)
-			return accepted(job, PROC_UNAVAIL);
+			return accepted(context, PROC_UNAVAIL);
 		if (low > program->version)
 			low = program->version;
 		if (high < program->version)
 			high = program->version;
 	}
 	if (low > high)
-		return accepted(job, PROG_UNAVAIL);
-	return put_reply(job, (struct rpc_reply){
-				      .stat = MSG_ACCEPTED,
-				      .status = PROG_MISMATCH,
-				      .verf = rpc_message_opaque(&job->verf),
-				      .low = low,
-				      .high = high,
-			      });
+		return accepted(context, PROG_UNAVAIL);
+	return put_reply(context,
+			 (struct rpc_reply){
+				 .stat = MSG_ACCEPTED,
+				 .status = PROG_MISMATCH,
+				 .verf = rpc_message_opaque(&context->verf),
+				 .low = low,
+				 .high = high,
+			 });
 }
 
 /* ---- serving ---- */
 
 /* Twice the room, or as much as was prepaid: it may have been for want of
  * that. Returns false where there is no more. */
-static bool has_grown(struct job *job, size_t most)
+static bool has_grown(struct context *context, size_t most)
 {
-	struct rpc_buffer *reply = job->reply;
+	struct rpc_buffer *reply = context->reply;
 	size_t larger = reply->size * 2;
 
 	if (reply->size >= reply->limit)
@@ -119,41 +121,41 @@ static bool has_grown(struct job *job, size_t most)
 }
 
 /* Returns the length of the reply. */
-static ssize_t encode_result(struct job *job, void *result)
+static ssize_t encode_result(struct context *context, void *result)
 {
-	const struct rpc_procedure *procedure = job->request.procedure;
-	size_t header = (size_t)accepted(job, SUCCESS);
-	size_t at = job->offset + header;
+	const struct rpc_procedure *procedure = context->request.procedure;
+	size_t header = (size_t)accepted(context, SUCCESS);
+	size_t at = context->offset + header;
 	ssize_t n;
 	XDR xdrs;
 
 	for (;;) {
-		xdrmem_create(&xdrs, (char *)job->reply->bytes + at,
-			      (u_int)(job->reply->size - at), XDR_ENCODE);
+		xdrmem_create(&xdrs, (char *)context->reply->bytes + at,
+			      (u_int)(context->reply->size - at), XDR_ENCODE);
 		if (!procedure->xdr_result ||
 		    procedure->xdr_result(&xdrs, result))
 			break;
-		if (!has_grown(job, at + procedure->max_result_bytes))
-			return accepted(job, SYSTEM_ERR);
+		if (!has_grown(context, at + procedure->max_result_bytes))
+			return accepted(context, SYSTEM_ERR);
 	}
 	n = (ssize_t)xdr_getpos(&xdrs);
-	if (job->flavor->wrap)
-		n = job->flavor->wrap(job->flavor->state, job->who, job->reply,
-				      at, (size_t)n);
-	return n < 0 ? accepted(job, SYSTEM_ERR) : (ssize_t)header + n;
+	if (context->flavor->wrap)
+		n = context->flavor->wrap(context->flavor->state, context->who,
+					  context->reply, at, (size_t)n);
+	return n < 0 ? accepted(context, SYSTEM_ERR) : (ssize_t)header + n;
 }
 
-static bool decode_args(struct job *job, void *args)
+static bool decode_args(struct context *context, void *args)
 {
-	const xdrproc_t xdr_args = job->request.procedure->xdr_args;
-	const struct rpc_call *call = job->request.call;
+	const xdrproc_t xdr_args = context->request.procedure->xdr_args;
+	const struct rpc_call *call = context->request.call;
 	const uint8_t *bytes = call->args;
 	size_t n = call->args_bytes;
 	XDR xdrs;
 
-	if (job->flavor->unwrap &&
-	    job->flavor->unwrap(job->flavor->state, job->who, &bytes, &n,
-				&job->scratch->plain))
+	if (context->flavor->unwrap &&
+	    context->flavor->unwrap(context->flavor->state, context->who,
+				    &bytes, &n, &context->scratch->plain))
 		return false;
 	/* It is only read. */
 	xdrmem_create(&xdrs, (char *)(uintptr_t)bytes, (u_int)n, XDR_DECODE);
@@ -166,9 +168,9 @@ static void release(xdrproc_t xdr, void *value)
 		xdr_free(xdr, value);
 }
 
-static ssize_t serve(struct job *job)
+static ssize_t serve(struct context *context)
 {
-	const struct rpc_procedure *procedure = job->request.procedure;
+	const struct rpc_procedure *procedure = context->request.procedure;
 	size_t args_room = (procedure->args_bytes + ALIGNMENT - 1) &
 			   ~(size_t)(ALIGNMENT - 1);
 	size_t room = args_room + procedure->result_bytes + ALIGNMENT;
@@ -176,19 +178,19 @@ static ssize_t serve(struct job *job)
 	ssize_t n;
 	int rc = 0;
 
-	if (rpc_buffer_reserve(&job->scratch->values, room))
-		return accepted(job, SYSTEM_ERR);
-	args = job->scratch->values.bytes;
-	result = job->scratch->values.bytes + args_room;
+	if (rpc_buffer_reserve(&context->scratch->values, room))
+		return accepted(context, SYSTEM_ERR);
+	args = context->scratch->values.bytes;
+	result = context->scratch->values.bytes + args_room;
 	memset(args, 0, room);
-	if (!decode_args(job, args)) {
+	if (!decode_args(context, args)) {
 		/* What was decoded before the error is freed as well. */
 		release(procedure->xdr_args, args);
-		return accepted(job, GARBAGE_ARGS);
+		return accepted(context, GARBAGE_ARGS);
 	}
 	if (procedure->serve)
-		rc = procedure->serve(&job->request, args, result);
-	n = rc ? accepted(job, SYSTEM_ERR) : encode_result(job, result);
+		rc = procedure->serve(&context->request, args, result);
+	n = rc ? accepted(context, SYSTEM_ERR) : encode_result(context, result);
 	release(procedure->xdr_result, result);
 	release(procedure->xdr_args, args);
 	return n;
@@ -233,64 +235,67 @@ const struct rpc_procedure *rpc_dispatch_find(
 }
 
 /* Returns the length of the reply, or -EAGAIN: the call is for the program. */
-static ssize_t answer_by_flavor(struct job *job)
+static ssize_t answer_by_flavor(struct context *context)
 {
-	ssize_t header = accepted(job, SUCCESS);
-	ssize_t n = job->flavor->answer(job->flavor->state, job->request.call,
-					job->who, job->reply,
-					job->offset + (size_t)header);
+	ssize_t header = accepted(context, SUCCESS);
+	ssize_t n = context->flavor->answer(
+		context->flavor->state, context->request.call, context->who,
+		context->reply, context->offset + (size_t)header);
 
 	if (n == -EAGAIN)
 		return n;
-	return n < 0 ? accepted(job, SYSTEM_ERR) : header + n;
+	return n < 0 ? accepted(context, SYSTEM_ERR) : header + n;
 }
 
-static ssize_t answer_procedure(struct job *job)
+static ssize_t answer_procedure(struct context *context)
 {
-	const struct rpc_dispatch *dispatch = job->dispatch;
+	const struct rpc_dispatch *dispatch = context->dispatch;
 	enum auth_stat why;
 
-	job->request.procedure = rpc_dispatch_find(dispatch, job->request.call);
-	if (!job->request.procedure)
-		return unavailable(job);
+	context->request.procedure =
+		rpc_dispatch_find(dispatch, context->request.call);
+	if (!context->request.procedure)
+		return unavailable(context);
 	if (dispatch->authorise) {
-		why = dispatch->authorise(&job->request);
+		why = dispatch->authorise(&context->request);
 		if (why != AUTH_OK)
-			return denied(job, why);
+			return denied(context, why);
 	}
-	return serve(job);
+	return serve(context);
 }
 
-static ssize_t answer_verified(struct job *job)
+static ssize_t answer_verified(struct context *context)
 {
 	ssize_t n = -EAGAIN;
 
-	if (job->flavor->answer)
-		n = answer_by_flavor(job);
-	return n == -EAGAIN ? answer_procedure(job) : n;
+	if (context->flavor->answer)
+		n = answer_by_flavor(context);
+	return n == -EAGAIN ? answer_procedure(context) : n;
 }
 
-static ssize_t answer(struct job *job)
+static ssize_t answer(struct context *context)
 {
-	const struct rpc_call *call = job->request.call;
+	const struct rpc_call *call = context->request.call;
 	enum auth_stat why;
 	ssize_t n;
 
-	job->flavor = find_flavor(job->dispatch, call->cred.flavor);
-	if (!job->flavor)
-		return denied(job, AUTH_REJECTEDCRED);
-	job->who->flavor = call->cred.flavor;
-	why = job->flavor->verify(job->flavor->state, call, job->request.peer,
-				  job->who, &job->verf);
+	context->flavor = find_flavor(context->dispatch, call->cred.flavor);
+	if (!context->flavor)
+		return denied(context, AUTH_REJECTEDCRED);
+	context->who->flavor = call->cred.flavor;
+	why = context->flavor->verify(context->flavor->state, call,
+				      context->request.peer, context->who,
+				      &context->verf);
 	if (why == RPC_AUTH_DROP)
 		n = 0;
 	else
-		n = why == AUTH_OK ? answer_verified(job) : denied(job, why);
-	if (job->flavor->release)
-		job->flavor->release(job->flavor->state, job->who);
+		n = why == AUTH_OK ? answer_verified(context)
+				   : denied(context, why);
+	if (context->flavor->release)
+		context->flavor->release(context->flavor->state, context->who);
 	if (why != AUTH_OK)
-		memset(job->who, 0, sizeof(*job->who));
-	rpc_buffer_relax(&job->scratch->plain, 0);
+		memset(context->who, 0, sizeof(*context->who));
+	rpc_buffer_relax(&context->scratch->plain, 0);
 	return n;
 }
 
@@ -300,7 +305,7 @@ ssize_t rpc_dispatch_answer(const struct rpc_dispatch *dispatch,
 			    struct rpc_scratch *scratch,
 			    struct rpc_buffer *reply, size_t offset)
 {
-	struct job job = {
+	struct context context = {
 		.dispatch = dispatch,
 		.request = {.call = call, .peer = peer, .arg = dispatch->arg},
 		.who = &scratch->who,
@@ -313,10 +318,10 @@ ssize_t rpc_dispatch_answer(const struct rpc_dispatch *dispatch,
 	memset(&scratch->who, 0, sizeof(scratch->who));
 	if (rc)
 		return rc;
-	job.request.who = &scratch->who;
+	context.request.who = &scratch->who;
 	if (call->rpc_version != RPC_MESSAGE_VERSION)
-		return other_rpc_version(&job);
-	return answer(&job);
+		return other_rpc_version(&context);
+	return answer(&context);
 }
 
 /* ---- what the tables say ---- */

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-struct row {
+struct kind {
 	enum rpc_outcome outcome; /* if the call was sent; else NOT_DONE */
 	int status;               /* if the outcome is known */
 	enum clnt_stat stat;
@@ -20,7 +20,7 @@ struct row {
 #define REFUSED RPC_OUTCOME_REFUSED
 #define UNKNOWN RPC_OUTCOME_UNKNOWN
 
-static const struct row rows[] = {
+static const struct kind kinds[] = {
 	[RPC_FAULT_NONE] = {DONE, 0, RPC_SUCCESS, "Success"},
 	[RPC_FAULT_TIMED_OUT] = {UNKNOWN, 3, RPC_TIMEDOUT, "Timed out"},
 	[RPC_FAULT_LOST] = {UNKNOWN, 3, RPC_CANTRECV, "Connection lost"},
@@ -60,18 +60,18 @@ static const struct row rows[] = {
 	[RPC_FAULT_LOCAL] = {UNKNOWN, 1, RPC_FAILED, "Failed on this side"},
 };
 
-static const struct row *row_of(const struct rpc_fault *fault)
+static const struct kind *kind_of(const struct rpc_fault *fault)
 {
-	return &rows[fault->kind < sizeof(rows) / sizeof(rows[0])
-			     ? fault->kind
-			     : RPC_FAULT_LOCAL];
+	return &kinds[fault->kind < sizeof(kinds) / sizeof(kinds[0])
+			      ? fault->kind
+			      : RPC_FAULT_LOCAL];
 }
 
 /* ---- the columns ---- */
 
 enum rpc_outcome rpc_fault_outcome(const struct rpc_fault *fault)
 {
-	enum rpc_outcome outcome = row_of(fault)->outcome;
+	enum rpc_outcome outcome = kind_of(fault)->outcome;
 
 	return outcome == UNKNOWN && !fault->was_sent ? NOT_DONE : outcome;
 }
@@ -84,12 +84,12 @@ bool rpc_fault_is_unknown(const struct rpc_fault *fault)
 int rpc_fault_status(const struct rpc_fault *fault)
 {
 	return rpc_fault_is_unknown(fault) ? RPC_FAULT_STATUS_UNKNOWN
-					   : row_of(fault)->status;
+					   : kind_of(fault)->status;
 }
 
 enum clnt_stat rpc_fault_clnt_stat(const struct rpc_fault *fault)
 {
-	return row_of(fault)->stat;
+	return kind_of(fault)->stat;
 }
 
 /* ---- replies ---- */
@@ -227,7 +227,7 @@ const char *rpc_fault_text(const struct rpc_fault *fault, char *buf,
 	    fault->error == EPROTONOSUPPORT) {
 		say(&words, "rpcbind offers neither TCP nor UDP");
 	} else {
-		say(&words, "%s", row_of(fault)->text);
+		say(&words, "%s", kind_of(fault)->text);
 		say_details(&words, fault);
 	}
 	if (rpc_fault_is_unknown(fault))

@@ -256,7 +256,7 @@ static void flush(struct rpc_flight *flight)
 		lose(flight, RPC_FAULT_LOST, rc == -EPIPE ? 0 : -rc);
 }
 
-static void send_again(struct rpc_flight *flight, struct rpc_flight_call *call);
+static void retransmit(struct rpc_flight *flight, struct rpc_flight_call *call);
 
 /* UDP: a datagram of that call has come to nobody, or has not even left. */
 static void refused(struct rpc_flight *flight, struct rpc_flight_call *call,
@@ -271,12 +271,12 @@ static void refused(struct rpc_flight *flight, struct rpc_flight_call *call,
 	if (is_alone && call->others > 1) {
 		/* At once, and not counted: to find the server. */
 		call->others--;
-		datagram->resends_left++;
-		send_again(flight, call);
-	} else if (datagram->resends_left == 0 &&
+		datagram->transmissions_left++;
+		retransmit(flight, call);
+	} else if (datagram->transmissions_left == 0 &&
 		   datagram->sent == datagram->refused) {
 		finish_by(flight, call, RPC_FAULT_UNREACHABLE, error, false);
-	} else if (datagram->resends_left == 0 && is_alone) {
+	} else if (datagram->transmissions_left == 0 && is_alone) {
 		finish_by(flight, call, RPC_FAULT_TIMED_OUT, 0, true);
 	}
 }
@@ -292,7 +292,7 @@ static void after_send(struct rpc_flight *flight, struct rpc_flight_call *call,
 		refused(flight, call, -rc);
 }
 
-static void send_again(struct rpc_flight *flight, struct rpc_flight_call *call)
+static void retransmit(struct rpc_flight *flight, struct rpc_flight_call *call)
 {
 	struct rpc_fault fault;
 
@@ -522,7 +522,7 @@ static void take_records(struct rpc_flight *flight)
 }
 
 /* UDP: the kernel says that nobody is there. Whom that is about is known only
- * if one call is in flight; of more, each waits until it is sent again. */
+ * if one call is in flight; of more, each waits for its retransmission. */
 static void hear_refusal(struct rpc_flight *flight, int error)
 {
 	struct rpc_flight_call *call = flight->calls;
@@ -570,7 +570,7 @@ static void run_timers(struct rpc_flight *flight)
 		if (tick_is_over(call->deadline))
 			give_up(flight, call, RPC_FAULT_TIMED_OUT);
 		else if (tick_is_over(call->datagram.next_at))
-			send_again(flight, call);
+			retransmit(flight, call);
 		else
 			note_time(flight, call);
 	}

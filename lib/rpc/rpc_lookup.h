@@ -4,7 +4,7 @@
  * it has the transport in its question and is known by everybody. Of an IPv6
  * address in version 4 (GETADDR), which answers for the transport that it was
  * asked over, and so over the program's own: UDP is asked in datagrams, which
- * are sent again. Either answers with another version of the program when it
+ * are retransmitted. Either answers with another version of the program when it
  * does not know this one. Any thread may call. */
 #ifndef UNIXIPC_LIB_RPC_RPC_LOOKUP_H
 #define UNIXIPC_LIB_RPC_RPC_LOOKUP_H

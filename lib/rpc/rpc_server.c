@@ -32,7 +32,7 @@ enum {
 	MAX_RECORD_BYTES = 1 << 20,
 	MEMORY_BYTES = 64 << 20,
 	WORKERS = 4,
-	REPLIES = 2048,
+	DRC_ENTRIES = 2048,
 	RESERVED_FDS = 40,  /* for all else that the process does */
 	ACCEPTS = 64,       /* before we look at other things */
 	PAUSE_MS = 50,      /* when there is no room */
@@ -91,8 +91,8 @@ static void fill_in(struct rpc_server_options *options)
 		options->record_ns = 10 * TICK_S;
 	if (!options->write_ns)
 		options->write_ns = 10 * TICK_S;
-	if (!options->replies)
-		options->replies = REPLIES;
+	if (!options->drc_entries)
+		options->drc_entries = DRC_ENTRIES;
 	fit_memory(options);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
 	    files.rlim_cur < options->max_connections + reserved)

@@ -78,8 +78,9 @@ struct rpc_server_options {
 	int64_t idle_ns;              /* [5 min] from call to call */
 	int64_t record_ns;            /* [10 s] for a record to get whole */
 	int64_t write_ns;             /* [10 s] for a reply to be taken */
-	size_t replies; /* [2048] kept for repeated datagrams, half
-				       * of them for one peer */
+	size_t drc_entries;           /* [2048] of the duplicate request cache
+				       * (rpc_drc.h); one peer has half of
+				       * them at most */
 	/* Lose this reply, after the call was served: a datagram is not sent,
 	 * a connection closed. For tests and demonstrations. Threads call it
 	 * at the same time. NULL: never. */

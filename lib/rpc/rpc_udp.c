@@ -384,7 +384,7 @@ static int make_envelopes(struct rpc_udp *datagram)
 int rpc_udp_init(struct rpc_udp *datagram, struct rpc_conns *conns, int fd)
 {
 	const struct timeval tv = {.tv_usec = LOOK_UP_US};
-	size_t replies = conns->options->replies;
+	size_t entries = conns->options->drc_entries;
 	int rc;
 
 	*datagram = (struct rpc_udp){.conns = conns, .fd = fd};
@@ -393,8 +393,8 @@ int rpc_udp_init(struct rpc_udp *datagram, struct rpc_conns *conns, int fd)
 	rpc_dispatch_scratch_init(&datagram->scratch);
 	rc = make_envelopes(datagram);
 	if (!rc)
-		rc = rpc_drc_open(&datagram->drc, replies,
-				  replies * KEEP_BYTES_EACH + RPC_UDP_MAX);
+		rc = rpc_drc_open(&datagram->drc, entries,
+				  entries * KEEP_BYTES_EACH + RPC_UDP_MAX);
 	if (!rc && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)))
 		rc = -errno;
 	if (rc)

@@ -49,12 +49,12 @@ enum { WORDS_MAX = 4, LINE_MAX_BYTES = 256 };
 
 static size_t split(char *line, const char *words[WORDS_MAX])
 {
-	char *place, *word = strtok_r(line, " \t\r\n", &place);
+	char *saveptr, *word = strtok_r(line, " \t\r\n", &saveptr);
 	size_t n = 0;
 
 	for (; word && n < WORDS_MAX; n++) {
 		words[n] = word;
-		word = strtok_r(NULL, " \t\r\n", &place);
+		word = strtok_r(NULL, " \t\r\n", &saveptr);
 	}
 	return n;
 }
