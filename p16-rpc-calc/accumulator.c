@@ -1,6 +1,6 @@
 /* One lock around all: a request and its answer are one step, so that the same
  * request on two connections at once is not seen halfway done. The table is
- * searched from front to back: a thousand lines are less than a call costs. */
+ * searched from front to back: a thousand entries are less than a call costs. */
 #include "p16-rpc-calc/accumulator.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-struct line {
+struct entry {
 	uint64_t client, sequence; /* sequence 0: nobody */
 	uint64_t owner;
 	int64_t seen;
@@ -21,7 +21,7 @@ struct accumulator {
 	int64_t total, keep_ns;
 	struct accumulator_counts counts;
 	size_t n;
-	struct line line[];
+	struct entry entries[];
 };
 
 int accumulator_open(struct accumulator **accumulator, size_t clients,
@@ -29,9 +29,9 @@ int accumulator_open(struct accumulator **accumulator, size_t clients,
 {
 	struct accumulator *a;
 
-	if (clients < 1 || clients > SIZE_MAX / sizeof(a->line[0]) / 2)
+	if (clients < 1 || clients > SIZE_MAX / sizeof(a->entries[0]) / 2)
 		return -EINVAL;
-	a = calloc(1, sizeof(*a) + clients * sizeof(a->line[0]));
+	a = calloc(1, sizeof(*a) + clients * sizeof(a->entries[0]));
 	if (!a)
 		return -ENOMEM;
 	a->n = clients;
@@ -49,73 +49,73 @@ void accumulator_close(struct accumulator *accumulator)
 	free(accumulator);
 }
 
-/* The client's line; or the one that it may have, an empty one before that of
+/* The client's entry; or the one that it may have, an empty one before that of
  * whoever has been silent longest. */
-static struct line *find_line(struct accumulator *a, uint64_t client)
+static struct entry *find_entry(struct accumulator *a, uint64_t client)
 {
-	struct line *place = &a->line[0];
+	struct entry *oldest = &a->entries[0];
 
 	for (size_t i = 0; i < a->n; i++) {
-		struct line *line = &a->line[i];
+		struct entry *entry = &a->entries[i];
 
-		if (line->sequence == 0) /* nobody is behind the first gap */
-			return line;
-		if (line->client == client)
-			return line;
-		if (line->seen < place->seen)
-			place = line;
+		if (entry->sequence == 0) /* nobody is behind the first gap */
+			return entry;
+		if (entry->client == client)
+			return entry;
+		if (entry->seen < oldest->seen)
+			oldest = entry;
 	}
-	return place;
+	return oldest;
 }
 
-static bool is_free(const struct accumulator *a, const struct line *line,
+static bool is_free(const struct accumulator *a, const struct entry *entry,
 		    int64_t now)
 {
-	return line->sequence == 0 || now - line->seen >= a->keep_ns;
+	return entry->sequence == 0 || now - entry->seen >= a->keep_ns;
 }
 
-/* Whether the owner has fewer lines than are free. */
+/* Whether the owner has fewer entries than are free. */
 static bool has_share(const struct accumulator *a, uint64_t owner, int64_t now)
 {
 	size_t has = 0, free = 0;
 
 	for (size_t i = 0; i < a->n; i++)
-		if (is_free(a, &a->line[i], now))
+		if (is_free(a, &a->entries[i], now))
 			free++;
 		else
-			has += a->line[i].owner == owner;
+			has += a->entries[i].owner == owner;
 	return owner == 0 || has < free;
 }
 
-static int take_line(struct accumulator *a, struct line *line, uint64_t owner,
-		     uint64_t client, int64_t now)
+static int allocate_entry(struct accumulator *a, struct entry *entry,
+			  uint64_t owner, uint64_t client, int64_t now)
 {
-	if (!is_free(a, line, now) || !has_share(a, owner, now))
+	if (!is_free(a, entry, now) || !has_share(a, owner, now))
 		return -EBUSY;
-	if (line->sequence == 0)
+	if (entry->sequence == 0)
 		a->counts.clients++;
-	*line = (struct line){.owner = owner, .client = client};
+	*entry = (struct entry){.owner = owner, .client = client};
 	return 0;
 }
 
-static void add(struct accumulator *a, struct line *line, int64_t amount)
+static void add(struct accumulator *a, struct entry *entry, int64_t amount)
 {
-	line->sequence++;
-	line->result = 0;
-	if (__builtin_add_overflow(a->total, amount, &line->total)) {
-		line->result = -EOVERFLOW;
-		line->total = a->total;
+	entry->sequence++;
+	entry->result = 0;
+	if (__builtin_add_overflow(a->total, amount, &entry->total)) {
+		entry->result = -EOVERFLOW;
+		entry->total = a->total;
 	}
-	a->total = line->total;
-	a->counts.added += !line->result;
+	a->total = entry->total;
+	a->counts.added += !entry->result;
 }
 
 static int add_once(struct accumulator *a, uint64_t owner, uint64_t client,
 		    uint64_t sequence, int64_t amount, int64_t now,
 		    int64_t *total)
 {
-	struct line *line = find_line(a, client);
-	uint64_t last = line->client == client ? line->sequence : 0;
+	struct entry *entry = find_entry(a, client);
+	uint64_t last = entry->client == client ? entry->sequence : 0;
 
 	if (last != 0 && sequence == last) {
 		a->counts.repeated++;
@@ -123,14 +123,14 @@ static int add_once(struct accumulator *a, uint64_t owner, uint64_t client,
 		int r = sequence != last + 1 ? -ESTALE : 0;
 
 		if (r == 0 && last == 0)
-			r = take_line(a, line, owner, client, now);
+			r = allocate_entry(a, entry, owner, client, now);
 		if (r)
 			return r;
-		add(a, line, amount);
+		add(a, entry, amount);
 	}
-	line->seen = now;
-	*total = line->total;
-	return line->result;
+	entry->seen = now;
+	*total = entry->total;
+	return entry->result;
 }
 
 int accumulator_add(struct accumulator *accumulator, uint64_t owner,
