@@ -1,5 +1,5 @@
 $(call library,calc,p16-rpc-calc,arith.c accumulator.c calc_service.c \
-	remote.c calc_xdr.c calc_clnt.c calc_svc.c,libtirpc,rpc)
+	calcclient.c calc_xdr.c calc_clnt.c calc_svc.c,libtirpc,rpc)
 $(call program,calc_server,p16-rpc-calc,cmd/calc_server.c,calc rpccmd)
 $(call program,calc_client,p16-rpc-calc,cmd/calc_client.c cmd/expression.c,calc rpccmd)
 $(call bench,p16-rpc-calc,bench/bench.c bench/bench_socket.c \

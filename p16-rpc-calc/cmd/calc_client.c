@@ -14,7 +14,7 @@
 #include "lib/tick.h"
 #include "p16-rpc-calc/arith.h"
 #include "p16-rpc-calc/cmd/expression.h"
-#include "p16-rpc-calc/remote.h"
+#include "p16-rpc-calc/calcclient.h"
 
 enum { WORDS_MAX = 64, LINES = CALC_BATCH_MAX };
 
@@ -97,20 +97,21 @@ static void print_result(const calc_answer *answer)
 	printf("Result: %" PRId64 "\n", (int64_t)answer->calc_answer_u.value);
 }
 
-static void evaluate(const struct arguments *arguments, struct remote *remote,
-		     const calc_expression *e)
+static void evaluate(const struct arguments *arguments,
+		     struct calcclient *client, const calc_expression *e)
 {
 	calc_answer answer;
 	struct rpc_fault fault;
 
-	if (remote_evaluate(remote, e, 1, &answer, &fault))
+	if (calcclient_evaluate(client, e, 1, &answer, &fault))
 		fail(arguments, &fault);
 	if (answer.status)
 		die_status(REFUSED, "%" PRId64 " %c %" PRId64 ": %s",
 			   (int64_t)e->operands.a, arith_sign(e->operation),
 			   (int64_t)e->operands.b,
 			   answer.status == CALC_OVERFLOW &&
-					   remote_version(remote) == CALC_VERS
+					   calcclient_version(client) ==
+						   CALC_VERS
 				   ? "the result does not fit 32 bits, and the "
 				     "server has version 1 only"
 				   : explain(answer.status));
@@ -118,7 +119,7 @@ static void evaluate(const struct arguments *arguments, struct remote *remote,
 }
 
 static int evaluate_lines(const struct arguments *arguments,
-			  struct remote *remote)
+			  struct calcclient *client)
 {
 	calc_expression expressions[LINES];
 	calc_answer answers[LINES];
@@ -127,7 +128,8 @@ static int evaluate_lines(const struct arguments *arguments,
 	size_t line = 0, n;
 
 	while ((n = expression_read(stdin, &line, expressions, LINES)) > 0) {
-		if (remote_evaluate(remote, expressions, n, answers, &fault))
+		if (calcclient_evaluate(client, expressions, n, answers,
+					&fault))
 			fail(arguments, &fault);
 		for (size_t i = 0; i < n; i++) {
 			if (answers[i].status == CALC_DONE) {
@@ -142,14 +144,15 @@ static int evaluate_lines(const struct arguments *arguments,
 	return status;
 }
 
-static void accumulate(const struct arguments *arguments, struct remote *remote,
-		       const int64_t *amounts, size_t n)
+static void accumulate(const struct arguments *arguments,
+		       struct calcclient *client, const int64_t *amounts,
+		       size_t n)
 {
 	calc_answer answer;
 	struct rpc_fault fault;
 
 	for (size_t i = 0; i < n; i++) {
-		if (remote_accumulate(remote, amounts[i], &answer, &fault))
+		if (calcclient_accumulate(client, amounts[i], &answer, &fault))
 			fail(arguments, &fault);
 		if (answer.status)
 			die_status(REFUSED, "accumulate %" PRId64 ": %s",
@@ -164,14 +167,14 @@ static bool is_word(const struct arguments *arguments, const char *word)
 	return arguments->n > 0 && strcmp(arguments->words[0], word) == 0;
 }
 
-static struct remote *connect_to(const struct arguments *arguments)
+static struct calcclient *connect_to(const struct arguments *arguments)
 {
-	struct remote *remote;
+	struct calcclient *client;
 	struct rpc_fault fault;
 
-	if (remote_open(&remote, &arguments->call.client, &fault))
+	if (calcclient_open(&client, &arguments->call.client, &fault))
 		fail(arguments, &fault);
-	return remote;
+	return client;
 }
 
 /* The command line is looked at as a whole before anybody is called. */
@@ -179,7 +182,7 @@ static int run(const struct arguments *arguments)
 {
 	int64_t amounts[WORDS_MAX] = {0};
 	calc_expression expression;
-	struct remote *remote;
+	struct calcclient *client;
 	int status = EXIT_SUCCESS;
 
 	if (is_word(arguments, "batch")) {
@@ -187,22 +190,22 @@ static int run(const struct arguments *arguments)
 			die_usage("batch takes its expressions from standard "
 				  "input, not '%s'",
 				  arguments->words[1]);
-		remote = connect_to(arguments);
-		status = evaluate_lines(arguments, remote);
+		client = connect_to(arguments);
+		status = evaluate_lines(arguments, client);
 	} else if (is_word(arguments, "accumulate")) {
 		if (arguments->n < 2)
 			die_usage("accumulate takes one number or more");
 		for (size_t i = 1; i < arguments->n; i++)
 			amounts[i - 1] =
 				expression_number("", arguments->words[i]);
-		remote = connect_to(arguments);
-		accumulate(arguments, remote, amounts, arguments->n - 1);
+		client = connect_to(arguments);
+		accumulate(arguments, client, amounts, arguments->n - 1);
 	} else {
 		expression = expression_of("", arguments->words, arguments->n);
-		remote = connect_to(arguments);
-		evaluate(arguments, remote, &expression);
+		client = connect_to(arguments);
+		evaluate(arguments, client, &expression);
 	}
-	remote_close(remote);
+	calcclient_close(client);
 	return status;
 }
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "p16-rpc-calc/remote.h"
+#include "p16-rpc-calc/calcclient.h"
 
 /* From n words: an operation and two operands. where is put in front of a
  * complaint: "line 7: ", or "". */

@@ -16,7 +16,7 @@
 #include "lib/tick.h"
 #include "p16-rpc-calc/calc.h"
 #include "p16-rpc-calc/accumulator.h"
-#include "p16-rpc-calc/remote.h"
+#include "p16-rpc-calc/calcclient.h"
 
 struct fixture {
 	struct accumulator *accumulator;
@@ -116,8 +116,8 @@ static inline struct rpc_client *fixture_client(const struct fixture *f,
 	return client;
 }
 
-static inline struct remote *fixture_remote(const struct fixture *f,
-					    enum rpc_transport transport)
+static inline struct calcclient *fixture_calcclient(
+	const struct fixture *f, enum rpc_transport transport)
 {
 	const struct rpc_client_options options = {
 		.transport = transport,
@@ -128,11 +128,11 @@ static inline struct remote *fixture_remote(const struct fixture *f,
 		.timeout_ns = 60 * TICK_S,
 		.retries = 100,
 	};
-	struct remote *remote = NULL;
+	struct calcclient *calc = NULL;
 	struct rpc_fault fault;
 
-	assert_int_equal(remote_open(&remote, &options, &fault), 0);
-	return remote;
+	assert_int_equal(calcclient_open(&calc, &options, &fault), 0);
+	return calc;
 }
 
 #endif

@@ -163,14 +163,14 @@ static void largest_values_fill_their_bounds(void **state)
 
 /* ---- version 2 ---- */
 
-static calc_answer evaluate(struct remote *remote, calc_operation operation,
+static calc_answer evaluate(struct calcclient *calc, calc_operation operation,
 			    int64_t a, int64_t b)
 {
 	const calc_expression e = {operation, {a, b}};
 	calc_answer answer = {0};
 	struct rpc_fault fault;
 
-	assert_int_equal(remote_evaluate(remote, &e, 1, &answer, &fault), 0);
+	assert_int_equal(calcclient_evaluate(calc, &e, 1, &answer, &fault), 0);
 	return answer;
 }
 
@@ -182,25 +182,25 @@ static void assert_value(calc_answer answer, int64_t value)
 
 static void answers_can_say_no(void **state)
 {
-	struct remote *remote = fixture_remote(&f, RPC_TCP);
+	struct calcclient *calc = fixture_calcclient(&f, RPC_TCP);
 
 	(void)state;
-	assert_int_equal(evaluate(remote, CALC_DIVIDE, 1, 0).status,
+	assert_int_equal(evaluate(calc, CALC_DIVIDE, 1, 0).status,
 			 CALC_DIVISION_BY_ZERO);
-	assert_int_equal(evaluate(remote, CALC_ADD, INT64_MAX, 1).status,
+	assert_int_equal(evaluate(calc, CALC_ADD, INT64_MAX, 1).status,
 			 CALC_OVERFLOW);
-	assert_int_equal(evaluate(remote, CALC_DIVIDE, INT64_MIN, -1).status,
+	assert_int_equal(evaluate(calc, CALC_DIVIDE, INT64_MIN, -1).status,
 			 CALC_OVERFLOW);
-	assert_value(evaluate(remote, CALC_SUBTRACT, 1, 2), -1);
-	assert_int_equal(remote_version(remote), CALC_VERS_2);
-	remote_close(remote);
+	assert_value(evaluate(calc, CALC_SUBTRACT, 1, 2), -1);
+	assert_int_equal(calcclient_version(calc), CALC_VERS_2);
+	calcclient_close(calc);
 }
 
 enum { MANY = 2 * CALC_BATCH_MAX + 50 };
 
 static void many_expressions_are_few_calls(void **state)
 {
-	struct remote *remote = fixture_remote(&f, RPC_UDP);
+	struct calcclient *calc = fixture_calcclient(&f, RPC_UDP);
 	calc_expression e[MANY];
 	calc_answer answers[MANY];
 	struct rpc_server_counts counts;
@@ -209,14 +209,15 @@ static void many_expressions_are_few_calls(void **state)
 	(void)state;
 	for (int i = 0; i < MANY; i++)
 		e[i] = (calc_expression){CALC_DIVIDE, {1000, i}};
-	assert_int_equal(remote_evaluate(remote, e, MANY, answers, &fault), 0);
+	assert_int_equal(calcclient_evaluate(calc, e, MANY, answers, &fault),
+			 0);
 	assert_int_equal(answers[0].status, CALC_DIVISION_BY_ZERO);
 	for (int i = 1; i < MANY; i++)
 		assert_value(answers[i], 1000 / i);
 	rpc_server_count(f.server, &counts);
 	/* More, should this machine have been slow to answer. */
 	assert_in_range(counts.calls, 3, 30);
-	remote_close(remote);
+	calcclient_close(calc);
 }
 
 static void batch_is_bounded_and_knows_its_operations(void **state)
@@ -264,7 +265,7 @@ static void as_many_answers_are_taken_as_were_asked_for(void **state)
 	struct rpc_procedure batch = {0}; /* alone */
 	struct rpc_program program = calc_programs[1];
 	const calc_expression e[2] = {{CALC_ADD, {1, 2}}, {CALC_ADD, {3, 4}}};
-	struct remote *remote;
+	struct calcclient *calc;
 	struct rpc_fault fault;
 	calc_answer answers[2];
 
@@ -276,12 +277,12 @@ static void as_many_answers_are_taken_as_were_asked_for(void **state)
 	program.procedures = &batch;
 	program.n_procedures = 1;
 	fixture_open_programs(&f, &program, 1);
-	remote = fixture_remote(&f, RPC_TCP);
+	calc = fixture_calcclient(&f, RPC_TCP);
 	for (n_answers = 1; n_answers <= 3; n_answers++)
-		assert_int_equal(remote_evaluate(remote, e, 2, answers, &fault),
-				 n_answers == 2 ? RPC_FAULT_NONE
-						: RPC_FAULT_BAD_REPLY);
-	remote_close(remote);
+		assert_int_equal(
+			calcclient_evaluate(calc, e, 2, answers, &fault),
+			n_answers == 2 ? RPC_FAULT_NONE : RPC_FAULT_BAD_REPLY);
+	calcclient_close(calc);
 	fixture_close(&f);
 }
 
@@ -352,13 +353,13 @@ static void client_falls_back_to_version_1(void **state)
 {
 	(void)state;
 	for (int t = 0; t < RPC_TRANSPORTS; t++) {
-		struct remote *remote =
-			fixture_remote(&f, (enum rpc_transport)t);
+		struct calcclient *calc =
+			fixture_calcclient(&f, (enum rpc_transport)t);
 
-		assert_value(evaluate(remote, CALC_ADD, 5, 3), 8);
-		assert_int_equal(remote_version(remote), CALC_VERS);
-		assert_value(evaluate(remote, CALC_MULTIPLY, 7, 6), 42);
-		remote_close(remote);
+		assert_value(evaluate(calc, CALC_ADD, 5, 3), 8);
+		assert_int_equal(calcclient_version(calc), CALC_VERS);
+		assert_value(evaluate(calc, CALC_MULTIPLY, 7, 6), 42);
+		calcclient_close(calc);
 	}
 }
 
@@ -367,19 +368,19 @@ static void client_falls_back_on_nothing_that_is_not_there(void **state)
 {
 	struct rpc_program later = calc_programs[1];
 	const calc_expression e = {CALC_ADD, {1, 2}};
-	struct remote *remote;
+	struct calcclient *calc;
 	struct rpc_fault fault;
 	calc_answer answer;
 
 	(void)state;
 	later.version = CALC_VERS_2 + 1;
 	fixture_open_programs(&f, &later, 1);
-	remote = fixture_remote(&f, RPC_TCP);
-	assert_int_equal(remote_evaluate(remote, &e, 1, &answer, &fault),
+	calc = fixture_calcclient(&f, RPC_TCP);
+	assert_int_equal(calcclient_evaluate(calc, &e, 1, &answer, &fault),
 			 RPC_FAULT_VERSION);
 	assert_int_equal(fault.low, CALC_VERS_2 + 1);
-	assert_int_equal(remote_version(remote), CALC_VERS_2);
-	remote_close(remote);
+	assert_int_equal(calcclient_version(calc), CALC_VERS_2);
+	calcclient_close(calc);
 	fixture_close(&f);
 }
 
@@ -388,16 +389,16 @@ static void batch_falls_back_too(void **state)
 	const calc_expression e[] = {{CALC_ADD, {5, 3}},
 				     {CALC_SUBTRACT, {5, 3}},
 				     {CALC_MULTIPLY, {5, 3}}};
-	struct remote *remote = fixture_remote(&f, RPC_TCP);
+	struct calcclient *calc = fixture_calcclient(&f, RPC_TCP);
 	calc_answer answers[3];
 	struct rpc_fault fault;
 
 	(void)state;
-	assert_int_equal(remote_evaluate(remote, e, 3, answers, &fault), 0);
+	assert_int_equal(calcclient_evaluate(calc, e, 3, answers, &fault), 0);
 	assert_value(answers[0], 8);
 	assert_value(answers[1], 2);
 	assert_value(answers[2], 15);
-	remote_close(remote);
+	calcclient_close(calc);
 }
 
 static void what_version_1_cannot_do_is_refused(void **state)
@@ -407,24 +408,25 @@ static void what_version_1_cannot_do_is_refused(void **state)
 		{CALC_ADD, {INT64_C(1) << 31, 0}},
 		{CALC_ADD, {0, -(INT64_C(1) << 31) - 1}},
 	};
-	struct remote *remote = fixture_remote(&f, RPC_TCP);
+	struct calcclient *calc = fixture_calcclient(&f, RPC_TCP);
 	calc_answer answer;
 	struct rpc_fault fault;
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(
-			remote_evaluate(remote, &cannot[i], 1, &answer, &fault),
-			RPC_FAULT_VERSION);
+		assert_int_equal(calcclient_evaluate(calc, &cannot[i], 1,
+						     &answer, &fault),
+				 RPC_FAULT_VERSION);
 		assert_int_equal(fault.high, CALC_VERS);
 	}
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(remote_accumulate(remote, 5, &answer, &fault),
-				 RPC_FAULT_VERSION);
+		assert_int_equal(
+			calcclient_accumulate(calc, 5, &answer, &fault),
+			RPC_FAULT_VERSION);
 	/* A number that would not fit is not asked for. */
-	assert_int_equal(evaluate(remote, CALC_ADD, INT32_MAX, 1).status,
+	assert_int_equal(evaluate(calc, CALC_ADD, INT32_MAX, 1).status,
 			 CALC_OVERFLOW);
-	remote_close(remote);
+	calcclient_close(calc);
 }
 
 #define CASE(test, open) cmocka_unit_test_setup_teardown(test, open, close_it)

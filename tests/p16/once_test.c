@@ -22,12 +22,13 @@ static int close_it(void **state)
 	return 0;
 }
 
-static int64_t accumulate(struct remote *remote, int64_t amount)
+static int64_t accumulate(struct calcclient *calc, int64_t amount)
 {
 	calc_answer answer = {0};
 	struct rpc_fault fault;
 
-	assert_int_equal(remote_accumulate(remote, amount, &answer, &fault), 0);
+	assert_int_equal(calcclient_accumulate(calc, amount, &answer, &fault),
+			 0);
 	assert_int_equal(answer.status, CALC_DONE);
 	return answer.calc_answer_u.value;
 }
@@ -41,12 +42,12 @@ static void requests_are_done_in_their_order(void **state)
 {
 	(void)state;
 	for (int t = 0; t < RPC_TRANSPORTS; t++) {
-		struct remote *remote =
-			fixture_remote(&f, (enum rpc_transport)t);
+		struct calcclient *calc =
+			fixture_calcclient(&f, (enum rpc_transport)t);
 
-		assert_int_equal(accumulate(remote, 10), 7 * t + 10);
-		assert_int_equal(accumulate(remote, -3), 7 * t + 7);
-		remote_close(remote);
+		assert_int_equal(accumulate(calc, 10), 7 * t + 10);
+		assert_int_equal(accumulate(calc, -3), 7 * t + 7);
+		calcclient_close(calc);
 	}
 	assert_int_equal(counts().added, 6);
 	assert_int_equal(counts().clients, 3);
@@ -54,18 +55,18 @@ static void requests_are_done_in_their_order(void **state)
 
 static void lost_datagrams_are_repeated_and_done_once(void **state)
 {
-	struct remote *remote = fixture_remote(&f, RPC_UDP);
+	struct calcclient *calc = fixture_calcclient(&f, RPC_UDP);
 	struct rpc_server_counts server;
 
 	(void)state;
 	f.to_lose = 2;
-	assert_int_equal(accumulate(remote, 5), 5);
+	assert_int_equal(accumulate(calc, 5), 5);
 	assert_int_equal(counts().added, 1);
 	rpc_server_count(f.server, &server);
 	/* The first reply, kept: the calculator was not asked again. */
 	assert_true(server.repeated >= 2);
 	assert_int_equal(counts().repeated, 0);
-	remote_close(remote);
+	calcclient_close(calc);
 }
 
 static void lost_connections_are_made_again_and_calls_done_once(void **state)
@@ -74,17 +75,17 @@ static void lost_connections_are_made_again_and_calls_done_once(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct remote *remote = fixture_remote(&f, streams[i]);
+		struct calcclient *calc = fixture_calcclient(&f, streams[i]);
 		struct rpc_server_counts server;
 
 		f.to_lose = 3;
-		assert_int_equal(accumulate(remote, 5), 5 * (i + 1));
+		assert_int_equal(accumulate(calc, 5), 5 * (i + 1));
 		assert_int_equal(counts().added, i + 1);
 		/* By the request's name: nothing else knows it again. */
 		assert_int_equal(counts().repeated, 3 * (i + 1));
 		rpc_server_count(f.server, &server);
 		assert_int_equal(server.connections, 4 * (i + 1));
-		remote_close(remote);
+		calcclient_close(calc);
 	}
 }
 
@@ -151,40 +152,41 @@ static void one_client_too_many_is_told_so(void **state)
 	rpc_client_close(client);
 }
 
-static calc_status status_of(struct remote *remote, int64_t amount)
+static calc_status status_of(struct calcclient *calc, int64_t amount)
 {
 	calc_answer answer = {0};
 	struct rpc_fault fault;
 
-	assert_int_equal(remote_accumulate(remote, amount, &answer, &fault), 0);
+	assert_int_equal(calcclient_accumulate(calc, amount, &answer, &fault),
+			 0);
 	return answer.status;
 }
 
 static void total_beyond_64_bits_is_refused_and_the_next_counts(void **state)
 {
-	struct remote *remote = fixture_remote(&f, RPC_TCP);
+	struct calcclient *calc = fixture_calcclient(&f, RPC_TCP);
 
 	(void)state;
-	assert_int_equal(accumulate(remote, INT64_MAX), INT64_MAX);
-	assert_int_equal(status_of(remote, 1), CALC_OVERFLOW);
-	assert_int_equal(accumulate(remote, -1), INT64_MAX - 1);
+	assert_int_equal(accumulate(calc, INT64_MAX), INT64_MAX);
+	assert_int_equal(status_of(calc, 1), CALC_OVERFLOW);
+	assert_int_equal(accumulate(calc, -1), INT64_MAX - 1);
 	assert_int_equal(counts().clients, 1);
 	assert_int_equal(counts().added, 2);
-	remote_close(remote);
+	calcclient_close(calc);
 }
 
 static void who_was_refused_begins_anew(void **state)
 {
 	struct rpc_client *client = fixture_client(&f, RPC_TCP, CALC_VERS_2);
-	struct remote *remote = fixture_remote(&f, RPC_TCP);
+	struct calcclient *calc = fixture_calcclient(&f, RPC_TCP);
 	calc_status status;
 
 	(void)state;
 	for (uint64_t i = 1; i <= 32; i++)
 		call(client, i, 1, &status);
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(status_of(remote, 1), CALC_TOO_MANY_CLIENTS);
-	remote_close(remote);
+		assert_int_equal(status_of(calc, 1), CALC_TOO_MANY_CLIENTS);
+	calcclient_close(calc);
 	rpc_client_close(client);
 }
 
@@ -197,60 +199,61 @@ static void request_without_an_answer_keeps_its_name(void **state)
 		.port = rpc_server_port(f.server, RPC_TCP),
 		.timeout_ns = 60 * TICK_S,
 	};
-	struct remote *remote;
+	struct calcclient *calc;
 	struct rpc_fault fault;
 	calc_answer answer;
 
 	(void)state;
-	assert_int_equal(remote_open(&remote, &options, &fault), 0);
-	assert_int_equal(accumulate(remote, 10), 10);
+	assert_int_equal(calcclient_open(&calc, &options, &fault), 0);
+	assert_int_equal(accumulate(calc, 10), 10);
 	f.to_lose = 1;
-	assert_int_not_equal(remote_accumulate(remote, 5, &answer, &fault), 0);
-	assert_int_equal(accumulate(remote, 3), 18);
-	remote_close(remote);
+	assert_int_not_equal(calcclient_accumulate(calc, 5, &answer, &fault),
+			     0);
+	assert_int_equal(accumulate(calc, 3), 18);
+	calcclient_close(calc);
 }
 
 /* ---- many at once ---- */
 
 enum { CLIENTS = 6, REQUESTS = 30 };
 
-static void *accumulate_many(void *remote)
+static void *accumulate_many(void *calc)
 {
 	calc_answer answer = {0};
 	struct rpc_fault fault;
 
 	for (int i = 0; i < REQUESTS; i++)
-		if (remote_accumulate(remote, 1, &answer, &fault) ||
+		if (calcclient_accumulate(calc, 1, &answer, &fault) ||
 		    answer.status)
-			return remote;
+			return calc;
 	return NULL;
 }
 
 static void every_third_reply_lost_and_the_sum_is_right(void **state)
 {
-	struct remote *remotes[CLIENTS], *last;
+	struct calcclient *calcs[CLIENTS], *last;
 	pthread_t threads[CLIENTS];
 
 	(void)state;
 	f.every = 3;
 	for (int i = 0; i < CLIENTS; i++)
-		remotes[i] = fixture_remote(&f, i % 2 ? RPC_TCP : RPC_UNIX);
+		calcs[i] = fixture_calcclient(&f, i % 2 ? RPC_TCP : RPC_UNIX);
 	for (int i = 0; i < CLIENTS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL,
-						accumulate_many, remotes[i]),
+						accumulate_many, calcs[i]),
 				 0);
 	for (int i = 0; i < CLIENTS; i++) {
 		void *failed;
 
 		pthread_join(threads[i], &failed);
 		assert_null(failed);
-		remote_close(remotes[i]);
+		calcclient_close(calcs[i]);
 	}
 	assert_int_equal(counts().added, CLIENTS * REQUESTS);
 	assert_true(counts().repeated > 0);
-	last = fixture_remote(&f, RPC_TCP);
+	last = fixture_calcclient(&f, RPC_TCP);
 	assert_int_equal(accumulate(last, 0), CLIENTS * REQUESTS);
-	remote_close(last);
+	calcclient_close(last);
 }
 
 /* ---- one who makes up clients ---- */
@@ -293,7 +296,7 @@ static void one_address_does_not_keep_others_out(void **state)
 	enum { CALLS = 1024, BYTES = 4 + 64 };
 	static uint8_t calls[CALLS * BYTES];
 	uint8_t reply[4 + 24 + 12];
-	struct remote *remote = fixture_remote(&f, RPC_TCP);
+	struct calcclient *calc = fixture_calcclient(&f, RPC_TCP);
 	int fd = connect_from("127.0.0.2");
 
 	(void)state;
@@ -305,8 +308,8 @@ static void one_address_does_not_keep_others_out(void **state)
 	while (fdio_read(fd, reply, sizeof(reply)) > 0)
 		;
 	close(fd);
-	accumulate(remote, 5);
-	remote_close(remote);
+	accumulate(calc, 5);
+	calcclient_close(calc);
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, open_it, close_it)

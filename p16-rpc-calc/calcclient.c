@@ -2,7 +2,7 @@
  * keeps its name until it has an answer, and then the next one gets the next
  * number: after a fault nobody knows whether the server has seen it, so that
  * the client takes another random number and begins with 1 again. */
-#include "p16-rpc-calc/remote.h"
+#include "p16-rpc-calc/calcclient.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -12,53 +12,53 @@
 
 #include "p16-rpc-calc/arith.h"
 
-struct remote {
-	struct rpc_client *client;
+struct calcclient {
+	struct rpc_client *rpc;
 	uint32_t version;
 	calc_request_id last; /* sequence 0: a new name is needed */
 };
 
-enum rpc_fault_kind remote_open(struct remote **remote,
-				const struct rpc_client_options *options,
-				struct rpc_fault *fault)
+enum rpc_fault_kind calcclient_open(struct calcclient **client,
+				    const struct rpc_client_options *options,
+				    struct rpc_fault *fault)
 {
-	struct rpc_client_options client = *options;
-	struct remote *new = calloc(1, sizeof(*new));
+	struct rpc_client_options full = *options;
+	struct calcclient *new = calloc(1, sizeof(*new));
 
 	*fault = (struct rpc_fault){.kind = RPC_FAULT_LOCAL, .error = ENOMEM};
 	if (!new)
 		return fault->kind;
-	client.program = CALC_PROG;
-	client.version = new->version = CALC_VERS_2;
-	client.may_repeat = true;
-	if (rpc_client_open(&new->client, &client, fault)) {
+	full.program = CALC_PROG;
+	full.version = new->version = CALC_VERS_2;
+	full.may_repeat = true;
+	if (rpc_client_open(&new->rpc, &full, fault)) {
 		free(new);
 		return fault->kind;
 	}
-	*remote = new;
+	*client = new;
 	return RPC_FAULT_NONE;
 }
 
-void remote_close(struct remote *remote)
+void calcclient_close(struct calcclient *client)
 {
-	if (!remote)
+	if (!client)
 		return;
-	rpc_client_close(remote->client);
-	free(remote);
+	rpc_client_close(client->rpc);
+	free(client);
 }
 
-uint32_t remote_version(const struct remote *remote)
+uint32_t calcclient_version(const struct calcclient *client)
 {
-	return remote->version;
+	return client->version;
 }
 
 /* Whether the server has version 1 and not ours; it is spoken from now on. */
-static bool falls_back(struct remote *remote, const struct rpc_fault *fault)
+static bool falls_back(struct calcclient *client, const struct rpc_fault *fault)
 {
-	if (fault->kind != RPC_FAULT_VERSION || remote->version == CALC_VERS ||
+	if (fault->kind != RPC_FAULT_VERSION || client->version == CALC_VERS ||
 	    fault->low > CALC_VERS || fault->high < CALC_VERS)
 		return false;
-	remote->version = CALC_VERS;
+	client->version = CALC_VERS;
 	return true;
 }
 
@@ -87,7 +87,7 @@ static enum rpc_fault_kind (*const calls_1[])(struct rpc_client *client,
 
 /* A server of version 1 may well answer with what is left of a number that
  * was too large: do not ask for one. */
-static enum rpc_fault_kind evaluate_1(struct remote *remote,
+static enum rpc_fault_kind evaluate_1(struct calcclient *client,
 				      const calc_expression *e,
 				      calc_answer *answer,
 				      struct rpc_fault *fault)
@@ -102,14 +102,14 @@ static enum rpc_fault_kind evaluate_1(struct remote *remote,
 	answer->status = arith_evaluate_32(e->operation, o.a, o.b, &value);
 	if (answer->status)
 		return RPC_FAULT_NONE;
-	kind = calls_1[e->operation](remote->client, &o, &value, fault);
+	kind = calls_1[e->operation](client->rpc, &o, &value, fault);
 	answer->calc_answer_u.value = value;
 	return kind;
 }
 
 /* ---- version 2 ---- */
 
-static enum rpc_fault_kind evaluate_2(struct remote *remote,
+static enum rpc_fault_kind evaluate_2(struct calcclient *client,
 				      const calc_expression *e,
 				      calc_answer *answer,
 				      struct rpc_fault *fault)
@@ -118,17 +118,17 @@ static enum rpc_fault_kind evaluate_2(struct remote *remote,
 
 	switch (e->operation) {
 	case CALC_ADD:
-		return calc_add_2(remote->client, o, answer, fault);
+		return calc_add_2(client->rpc, o, answer, fault);
 	case CALC_SUBTRACT:
-		return calc_subtract_2(remote->client, o, answer, fault);
+		return calc_subtract_2(client->rpc, o, answer, fault);
 	case CALC_MULTIPLY:
-		return calc_multiply_2(remote->client, o, answer, fault);
+		return calc_multiply_2(client->rpc, o, answer, fault);
 	default:
-		return calc_divide_2(remote->client, o, answer, fault);
+		return calc_divide_2(client->rpc, o, answer, fault);
 	}
 }
 
-static enum rpc_fault_kind evaluate_batch(struct remote *remote,
+static enum rpc_fault_kind evaluate_batch(struct calcclient *client,
 					  const calc_expression *e, size_t n,
 					  calc_answer *answers,
 					  struct rpc_fault *fault)
@@ -137,7 +137,7 @@ static enum rpc_fault_kind evaluate_batch(struct remote *remote,
 	calc_batch batch = {(u_int)n, (calc_expression *)(uintptr_t)e};
 	calc_answers result;
 
-	if (calc_batch_2(remote->client, &batch, &result, fault))
+	if (calc_batch_2(client->rpc, &batch, &result, fault))
 		return fault->kind;
 	if (result.calc_answers_len == n)
 		memcpy(answers, result.calc_answers_val, n * sizeof(*answers));
@@ -149,25 +149,25 @@ static enum rpc_fault_kind evaluate_batch(struct remote *remote,
 }
 
 /* As many as one call takes: *n becomes how many those were. */
-static enum rpc_fault_kind evaluate_some(struct remote *remote,
+static enum rpc_fault_kind evaluate_some(struct calcclient *client,
 					 const calc_expression *e, size_t *n,
 					 calc_answer *answers,
 					 struct rpc_fault *fault)
 {
 	if (*n > CALC_BATCH_MAX)
 		*n = CALC_BATCH_MAX;
-	if (remote->version == CALC_VERS_2 && *n > 1)
-		return evaluate_batch(remote, e, *n, answers, fault);
+	if (client->version == CALC_VERS_2 && *n > 1)
+		return evaluate_batch(client, e, *n, answers, fault);
 	*n = 1;
-	return remote->version == CALC_VERS
-		       ? evaluate_1(remote, e, answers, fault)
-		       : evaluate_2(remote, e, answers, fault);
+	return client->version == CALC_VERS
+		       ? evaluate_1(client, e, answers, fault)
+		       : evaluate_2(client, e, answers, fault);
 }
 
-enum rpc_fault_kind remote_evaluate(struct remote *remote,
-				    const calc_expression *expressions,
-				    size_t n, calc_answer *answers,
-				    struct rpc_fault *fault)
+enum rpc_fault_kind calcclient_evaluate(struct calcclient *client,
+					const calc_expression *expressions,
+					size_t n, calc_answer *answers,
+					struct rpc_fault *fault)
 {
 	size_t done = 0;
 
@@ -175,10 +175,10 @@ enum rpc_fault_kind remote_evaluate(struct remote *remote,
 	while (done < n) {
 		size_t some = n - done;
 
-		if (!evaluate_some(remote, expressions + done, &some,
+		if (!evaluate_some(client, expressions + done, &some,
 				   answers + done, fault))
 			done += some;
-		else if (!falls_back(remote, fault))
+		else if (!falls_back(client, fault))
 			return fault->kind;
 	}
 	return RPC_FAULT_NONE;
@@ -186,38 +186,38 @@ enum rpc_fault_kind remote_evaluate(struct remote *remote,
 
 /* ---- accumulate ---- */
 
-static int take_name(struct remote *remote)
+static int take_name(struct calcclient *client)
 {
 	ssize_t n;
 
-	if (remote->last.sequence != 0)
+	if (client->last.sequence != 0)
 		return 0;
-	n = getrandom(&remote->last.client, sizeof(remote->last.client), 0);
-	return n == sizeof(remote->last.client) ? 0 : -EIO;
+	n = getrandom(&client->last.client, sizeof(client->last.client), 0);
+	return n == sizeof(client->last.client) ? 0 : -EIO;
 }
 
-enum rpc_fault_kind remote_accumulate(struct remote *remote, int64_t amount,
-				      calc_answer *answer,
-				      struct rpc_fault *fault)
+enum rpc_fault_kind calcclient_accumulate(struct calcclient *client,
+					  int64_t amount, calc_answer *answer,
+					  struct rpc_fault *fault)
 {
 	calc_accumulation request = {.amount = amount};
 
-	if (remote->version == CALC_VERS)
+	if (client->version == CALC_VERS)
 		return refuse(fault);
-	if (take_name(remote)) {
+	if (take_name(client)) {
 		*fault = (struct rpc_fault){.kind = RPC_FAULT_LOCAL,
 					    .error = EIO};
 		return fault->kind;
 	}
-	request.id = remote->last;
+	request.id = client->last;
 	request.id.sequence++;
-	if (calc_accumulate_2(remote->client, &request, answer, fault)) {
-		remote->last.sequence = 0;
-		falls_back(remote, fault);
+	if (calc_accumulate_2(client->rpc, &request, answer, fault)) {
+		client->last.sequence = 0;
+		falls_back(client, fault);
 		return fault->kind;
 	}
 	/* Refused ones did not count. */
-	remote->last.sequence =
+	client->last.sequence =
 		answer->status == CALC_OUT_OF_ORDER ||
 				answer->status == CALC_TOO_MANY_CLIENTS
 			? 0
