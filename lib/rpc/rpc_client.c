@@ -1,5 +1,5 @@
 /* rpc_client.c - one call at a time, with what is repeated and what is not;
- * many in flight, for a poll loop; and a CLIENT for rpcgen's stubs.
+ * many in flight, for a poll loop; and a CLNT adapter for rpcgen's stubs.
  *
  * A call goes down from here by rpc_flight, rpc_message, rpc_link, and
  * rpc_stream or rpc_datagram; its reply comes up the same way, and nobody below
@@ -91,7 +91,7 @@ static bool back_off(const struct rpc_client *client, unsigned int attempt,
 	return true;
 }
 
-/* Datagrams are sent again on their way. */
+/* Datagrams are retransmitted by rpc_flight.c. */
 static bool may_try_again(const struct rpc_client *client,
 			  const struct rpc_fault *fault, unsigned int attempt)
 {
@@ -298,7 +298,7 @@ int rpc_client_fd(const struct rpc_client *client)
 	return rpc_link_fd(&client->flight.link);
 }
 
-/* ---- as a CLIENT of libtirpc ---- */
+/* ---- the CLNT adapter: a client handle of libtirpc ---- */
 
 static enum clnt_stat handle_call(CLIENT *handle, rpcproc_t procedure,
 				  xdrproc_t xdr_args, void *args,
