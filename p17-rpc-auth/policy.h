@@ -7,7 +7,7 @@
  *	uid=1000 uid=1000-1999	users
  *	gid=100  gid=100-199	groups, also supplementary ones
  *	host=unix.calc@domain	a netname without a uid (AUTH_DH)
- *	proved			not a word for somebody: the others of this
+ *	proved			not a word for a caller: the other words of its
  *				line count only for callers who have proved it
  *
  *	# three lines
@@ -60,8 +60,8 @@ int policy_add(struct policy *policy, const char *line);
  * line (0 otherwise). */
 int policy_load(struct policy *policy, const char *path, size_t *line);
 
-/* May who call the procedure? AUTH_OK; AUTH_TOOWEAK when he might, but has not
- * said or has not proved who he is; AUTH_REJECTEDCRED when he may not. */
+/* May this caller call the procedure? AUTH_OK; AUTH_TOOWEAK when he might, but
+ * has not said or has not proved who he is; AUTH_REJECTEDCRED when he may not. */
 enum auth_stat policy_ask(const struct policy *policy, uint32_t procedure,
 			  const struct rpc_identity *who);
 

@@ -4,7 +4,7 @@
  * The first call goes with the full name, those after it with the nickname
  * that the server has given, and each has a timestamp of its own, also when
  * the clock stands still or goes back. The verifier of each reply is checked:
- * who does not have the server's secret key cannot answer. When the server
+ * nobody answers without the server's secret key. When the server
  * denies a call with a nickname, it is tried once more with the full name.
  *
  * One thread at a time, as its client. */

@@ -67,7 +67,7 @@ int authdh_cred_open_nickname(const struct authdh_cred *cred,
 			      const uint8_t key[DH_DES], int64_t *time_us);
 
 /* The verifier of the reply to a call of time_us. Opening returns 0 and
- * *nickname, or -EBADMSG: not of that call, or not by who has the key. */
+ * *nickname, or -EBADMSG: not of that call, or not made with the key. */
 void authdh_cred_seal_reply(struct rpc_verifier *verifier,
 			    const uint8_t key[DH_DES], int64_t time_us,
 			    uint32_t nickname);

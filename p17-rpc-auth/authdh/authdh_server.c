@@ -1,7 +1,7 @@
 /* authdh_server.c - the table of conversations, under one lock, which is held
  * for a few comparisons: exponentiation and DES are done without it.
  *
- * A nickname is a place in the table and, above that, how often the place was
+ * A nickname is an entry of the table and, above that, how often the entry was
  * given away; the count begins at random, so that a nickname of the server
  * before this one is not taken for one of ours. */
 #include "p17-rpc-auth/authdh/authdh_server.h"
@@ -26,8 +26,8 @@ struct conversation {
 	size_t user; /* index in publics */
 	uint8_t key[DH_DES];
 	int64_t window_us;
-	int64_t last_us; /* timestamp of the latest call */
-	uint64_t turn;   /* the higher, the later it was used */
+	int64_t last_us;  /* timestamp of the latest call */
+	uint64_t used_at; /* the higher, the later */
 };
 
 /* What is known of each public key. */
@@ -46,7 +46,7 @@ struct authdh_server {
 	struct user *users;
 	struct conversation *table;
 	size_t used;
-	uint64_t turn;
+	uint64_t uses; /* of all conversations */
 };
 
 static int64_t read_clock(void *arg)
@@ -89,8 +89,8 @@ static void forget(struct authdh_server *server, struct conversation *c)
 	if (user->floor_us < c->last_us)
 		user->floor_us = c->last_us;
 	c->is_used = false;
-	/* Another nickname in the same place; where the numbers end, they
-	 * begin anew at the place's own. */
+	/* Another nickname in the same entry; where the numbers end, they
+	 * begin anew at the entry's own. */
 	if (UINT32_MAX - c->nickname < server->options.conversations)
 		c->nickname %= (uint32_t)server->options.conversations;
 	else
@@ -98,7 +98,7 @@ static void forget(struct authdh_server *server, struct conversation *c)
 	server->used--;
 }
 
-/* A free place: where there is none, of the conversation that has been silent
+/* A free entry: where there is none, of the conversation that has been silent
  * for longest, of this user's if he has more than his share. */
 static struct conversation *make_room(struct authdh_server *server, size_t user)
 {
@@ -110,12 +110,12 @@ static struct conversation *make_room(struct authdh_server *server, size_t user)
 
 		if (!c->is_used)
 			continue;
-		if (!oldest || c->turn < oldest->turn)
+		if (!oldest || c->used_at < oldest->used_at)
 			oldest = c;
 		if (c->user != user)
 			continue;
 		n_own++;
-		if (!own || c->turn < own->turn)
+		if (!own || c->used_at < own->used_at)
 			own = c;
 	}
 	if (own && n_own > n / 8)
@@ -192,7 +192,7 @@ static enum auth_stat take_fullname(struct authdh_server *server, size_t user,
 		}
 		c->window_us = window_us;
 		c->last_us = time_us;
-		c->turn = ++server->turn;
+		c->used_at = ++server->uses;
 		*nickname = c->nickname;
 		why = AUTH_OK;
 	}
@@ -259,7 +259,7 @@ static enum auth_stat verify_nickname(struct authdh_server *server,
 		why = AUTH_REJECTEDVERF;
 	} else if (c) {
 		c->last_us = time_us;
-		c->turn = ++server->turn;
+		c->used_at = ++server->uses;
 		why = AUTH_OK;
 	}
 	pthread_mutex_unlock(&server->lock);

@@ -1,8 +1,9 @@
-/* floor.h - how late the conversations of each user have begun, so that the
- * next server does not take what this one has taken.
+/* floor.h - a low-water mark for each user: how late the latest conversation has
+ * begun, so that the next server takes no replay of what this one has taken. (A
+ * replay cache, as Kerberos has it, would keep each call instead.)
  *
  * A file with the latest such timestamp under each public key. A server that is
- * started again has forgotten its conversations, and a copy of a call by
+ * started again has forgotten its conversations, and a replayed call by
  * nickname is of no use with it; but one with the full name would begin a
  * conversation anew, for as long as its timestamp is within the window. That the
  * server's own clock tells what the one before has seen is not so: a client's may

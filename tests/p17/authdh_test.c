@@ -84,7 +84,7 @@ static void clock_that_stands_still_or_goes_back_does_no_harm(void **state)
 
 /* ---- replays ---- */
 
-static void copy_of_a_call_is_refused(void **state)
+static void replay_of_a_call_is_refused(void **state)
 {
 	AUTH *alice = people_client(&people, ALICE);
 	struct message first, second;
@@ -106,7 +106,7 @@ static void copy_of_a_call_is_refused(void **state)
 	auth_destroy(alice);
 }
 
-static void copy_is_refused_also_when_its_conversation_is_forgotten(
+static void replay_is_refused_also_when_its_conversation_is_forgotten(
 	void **state)
 {
 	enum { PLACES = 8 };
@@ -140,14 +140,14 @@ static void copy_is_refused_also_when_its_conversation_is_forgotten(
 		auth_destroy(alice[i]);
 }
 
-/* The copy is within its window, as the next server sees it, each time. */
-static void copy_is_refused_by_the_next_server_too(void **state)
+/* The replay is within its window, as the next server sees it, each time. */
+static void replay_is_refused_by_the_next_server_too(void **state)
 {
 	static const struct {
 		int64_t client_ahead_s, server_set_s;
 	} cases[] = {{0, 0},   {0, 5},   {0, -59}, {50, 0},    {50, 5},
 		     {50, -9}, {-50, 0}, {-50, 5}, {-50, -100}};
-	struct message copy;
+	struct message replay;
 	AUTH *alice;
 
 	(void)state;
@@ -156,12 +156,12 @@ static void copy_is_refused_by_the_next_server_too(void **state)
 		people.clocks.client =
 			people.clocks.server + cases[i].client_ahead_s * SECOND;
 		alice = people_client(&people, ALICE);
-		message_make(&copy, alice);
-		assert_int_equal(message_ask(&people, &copy, &who, &verf),
+		message_make(&replay, alice);
+		assert_int_equal(message_ask(&people, &replay, &who, &verf),
 				 AUTH_OK);
 		people.clocks.server += cases[i].server_set_s * SECOND;
 		open_next_server();
-		assert_int_equal(message_ask(&people, &copy, &who, &verf),
+		assert_int_equal(message_ask(&people, &replay, &who, &verf),
 				 AUTH_REJECTEDVERF);
 		assert_int_equal(people_call(&people, alice, &who), AUTH_OK);
 		auth_destroy(alice);
@@ -169,38 +169,39 @@ static void copy_is_refused_by_the_next_server_too(void **state)
 }
 
 /* The same, once time has come that far again. */
-static void copy_is_refused_when_a_clock_set_back_comes_there_again(
+static void replay_is_refused_when_a_clock_set_back_comes_there_again(
 	void **state)
 {
 	AUTH *alice = people_client(&people, ALICE);
-	struct message copy;
+	struct message replay;
 
 	(void)state;
-	message_make(&copy, alice);
-	assert_int_equal(message_ask(&people, &copy, &who, &verf), AUTH_OK);
+	message_make(&replay, alice);
+	assert_int_equal(message_ask(&people, &replay, &who, &verf), AUTH_OK);
 	people.clocks.server -= 3600 * SECOND;
 	open_next_server();
 	people.clocks.server += 3600 * SECOND;
-	assert_int_equal(message_ask(&people, &copy, &who, &verf),
+	assert_int_equal(message_ask(&people, &replay, &who, &verf),
 			 AUTH_REJECTEDVERF);
 	assert_int_equal(people_call(&people, alice, &who), AUTH_OK);
 	auth_destroy(alice);
 }
 
-static void copy_is_refused_where_the_next_server_knows_more_users(void **state)
+static void replay_is_refused_where_the_next_server_knows_more_users(
+	void **state)
 {
 	AUTH *bob = people_client(&people, BOB);
-	struct message copy;
+	struct message replay;
 
 	(void)state;
 	people.publics.entries++; /* without Alice */
 	people.publics.n--;
 	open_next_server();
-	message_make(&copy, bob);
-	assert_int_equal(message_ask(&people, &copy, &who, &verf), AUTH_OK);
+	message_make(&replay, bob);
+	assert_int_equal(message_ask(&people, &replay, &who, &verf), AUTH_OK);
 	people.publics = (struct keys){people.public_, PEOPLE};
 	open_next_server();
-	assert_int_equal(message_ask(&people, &copy, &who, &verf),
+	assert_int_equal(message_ask(&people, &replay, &who, &verf),
 			 AUTH_REJECTEDVERF);
 	auth_destroy(bob);
 }
@@ -271,14 +272,14 @@ static void clocks_may_differ_by_the_window(void **state)
 static void servers_clock_may_be_set_back_by_the_window(void **state)
 {
 	AUTH *alice = people_client(&people, ALICE);
-	struct message copy;
+	struct message replay;
 
 	(void)state;
 	assert_int_equal(people_call(&people, alice, &who), AUTH_OK);
-	message_make(&copy, alice);
-	assert_int_equal(message_ask(&people, &copy, &who, &verf), AUTH_OK);
+	message_make(&replay, alice);
+	assert_int_equal(message_ask(&people, &replay, &who, &verf), AUTH_OK);
 	people.clocks.server -= 30 * SECOND;
-	assert_int_equal(message_ask(&people, &copy, &who, &verf),
+	assert_int_equal(message_ask(&people, &replay, &who, &verf),
 			 AUTH_REJECTEDVERF);
 	assert_int_equal(people_call(&people, alice, &who), AUTH_OK);
 	people.clocks.server -= 31 * SECOND;
@@ -604,11 +605,11 @@ int main(void)
 		CASE(full_name_comes_once_and_then_the_nickname),
 		CASE(host_has_a_name_and_no_uid),
 		CASE(clock_that_stands_still_or_goes_back_does_no_harm),
-		CASE(copy_of_a_call_is_refused),
-		CASE(copy_is_refused_also_when_its_conversation_is_forgotten),
-		CASE(copy_is_refused_by_the_next_server_too),
-		CASE(copy_is_refused_when_a_clock_set_back_comes_there_again),
-		CASE(copy_is_refused_where_the_next_server_knows_more_users),
+		CASE(replay_of_a_call_is_refused),
+		CASE(replay_is_refused_also_when_its_conversation_is_forgotten),
+		CASE(replay_is_refused_by_the_next_server_too),
+		CASE(replay_is_refused_when_a_clock_set_back_comes_there_again),
+		CASE(replay_is_refused_where_the_next_server_knows_more_users),
 		CASE(call_that_cannot_be_noted_is_not_served),
 		CASE(second_server_with_the_same_file_is_refused),
 		CASE(clocks_may_differ_by_the_window),

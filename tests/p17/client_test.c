@@ -164,7 +164,7 @@ static void many_conversations_go_on_at_the_same_time(void **state)
 	end(NULL);
 }
 
-static struct message copied;
+static struct message replayed;
 static atomic_int taken;
 
 static void *ask_once(void *arg)
@@ -173,12 +173,12 @@ static void *ask_once(void *arg)
 	struct rpc_verifier verf;
 
 	(void)arg;
-	if (message_ask(&people, &copied, &who, &verf) == AUTH_OK)
+	if (message_ask(&people, &replayed, &who, &verf) == AUTH_OK)
 		atomic_fetch_add_explicit(&taken, 1, memory_order_relaxed);
 	return NULL;
 }
 
-static void of_copies_at_the_same_time_one_is_taken(void **state)
+static void of_replays_at_the_same_time_one_is_taken(void **state)
 {
 	pthread_t threads[THREADS];
 	AUTH *alice;
@@ -188,7 +188,7 @@ static void of_copies_at_the_same_time_one_is_taken(void **state)
 	people_open_server(&people, 0);
 	alice = people_client(&people, ALICE);
 	for (int round = 0; round < 50; round++) {
-		message_make(&copied, alice);
+		message_make(&replayed, alice);
 		taken = 0;
 		for (int i = 0; i < THREADS; i++)
 			assert_int_equal(pthread_create(&threads[i], NULL,
@@ -213,7 +213,7 @@ int main(void)
 			call_that_lost_its_connection_gets_a_new_timestamp),
 		cmocka_unit_test(weaker_flavors_are_told_so),
 		cmocka_unit_test(many_conversations_go_on_at_the_same_time),
-		cmocka_unit_test(of_copies_at_the_same_time_one_is_taken),
+		cmocka_unit_test(of_replays_at_the_same_time_one_is_taken),
 	};
 	return SUPPORT_MAIN(tests);
 }

@@ -1,5 +1,5 @@
 /* The four ways side by side, over real sockets: what lies on the wire, what
- * a copy of a call does, and a call in the name of another. Their answers are
+ * a replay of a call does, and a call in the name of another. Their answers are
  * the table of the README, row by row. */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -40,7 +40,7 @@ static int connect_to(enum way way)
 }
 
 /* The same call again, over a connection of its own. */
-static void send_copy(struct exchange *exchange, enum way way)
+static void send_replay(struct exchange *exchange, enum way way)
 {
 	int fd = connect_to(way);
 	struct rpc_record_reader reader;
@@ -76,7 +76,7 @@ static void call_add(struct exchange *exchange, enum way way, AUTH *auth)
 	assert_true(xdr_sums_operands(&xdrs, &operands));
 	exchange->call_bytes = RPC_RECORD_MARK + 24 + xdr_getpos(&xdrs);
 	rpc_record_mark(exchange->call, exchange->call_bytes - RPC_RECORD_MARK);
-	send_copy(exchange, way);
+	send_replay(exchange, way);
 }
 
 /* "served", or "refused: " and why. */
@@ -151,7 +151,7 @@ static void put_row(char *row, size_t size, enum way way)
 	put_answer(replayed, sizeof(replayed), &exchange);
 	assert_string_equal(replayed, "served");
 	put_seen(seen, sizeof(seen), &exchange, way);
-	send_copy(&exchange, way);
+	send_replay(&exchange, way);
 	put_answer(replayed, sizeof(replayed), &exchange);
 	auth_destroy(auth);
 	if (way != NONE) {
