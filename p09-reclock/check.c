@@ -1,4 +1,4 @@
-/* check.c - all that can be wrong with the bytes of a group, found and mended. */
+/* check.c - all that can be wrong with the bytes of a group, found and repaired. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -26,7 +26,7 @@ int rangelock_try(struct rangelock lock, enum rangelock_kind kind,
 		  int64_t first, int64_t n);
 
 /* Wait. Returns as above, but -ETIMEDOUT for -EAGAIN; -EINTR; -EDEADLK if the
- * kernel sees a ring (POSIX locks without a deadline). */
+ * kernel sees a cycle (POSIX locks without a deadline). */
 int rangelock_until(struct rangelock lock, enum rangelock_kind kind,
 		    int64_t first, int64_t n, int64_t deadline);
 

@@ -1,12 +1,12 @@
-/* waitfor.c - deadlocks are found before anybody sleeps. Who has to wait, and
- * holds locks, writes both into its entry, looks for a ring that leads from
+/* waitfor.c - deadlocks are found before anybody sleeps. A process that has to
+ * wait, and holds locks, writes both into its entry, looks for a cycle that leads from
  * what it wants back to itself, and only then sleeps; all but the sleeping with
- * the table locked. So of those in a ring the last one sees the others.
+ * the table locked. So of the processes in a cycle the last one sees it whole.
  *
  * An entry says the truth as long as it is waiting: what is held does not change
- * meanwhile, and before anything is given back the entry is withdrawn. One that
+ * meanwhile, and before anything is given back the entry is withdrawn. A process that
  * has got its lock, and is not withdrawn yet, waits for what nobody else's entry
- * holds: no ring goes through it. */
+ * holds: no cycle goes through it. */
 #include "p09-reclock/waitfor.h"
 
 #include <assert.h>
@@ -82,9 +82,9 @@ static void withdraw(struct reclock *store)
 			 __ATOMIC_RELEASE);
 }
 
-/* ---- the ring ---- */
+/* ---- the cycle ---- */
 
-/* Also the pid of whose it is, or 0. */
+/* Also the pid of its owner, or 0. */
 static bool is_waiting(const struct reclock *store, int i, pid_t *pid)
 {
 	const struct entry *entry = &entries(store)[i];
@@ -101,7 +101,7 @@ static bool is_waiting(const struct reclock *store, int i, pid_t *pid)
 	return *pid != 0;
 }
 
-/* Whether one waits for what the other holds. */
+/* Whether one entry waits for what the other holds. */
 static bool waits_for(const struct entry *one, const struct entry *other)
 {
 	for (uint32_t i = 0; i < other->holds && i < RECLOCK_HOLDS_MAX; i++)
@@ -110,8 +110,8 @@ static bool waits_for(const struct entry *one, const struct entry *other)
 	return false;
 }
 
-static void note_ring(struct reclock *store, const int *before,
-		      const pid_t *pid, int last)
+static void note_cycle(struct reclock *store, const int *before,
+		       const pid_t *pid, int last)
 {
 	struct reclock_trouble *trouble = &store->trouble;
 	unsigned int n = 1;
@@ -129,7 +129,7 @@ static void note_ring(struct reclock *store, const int *before,
 }
 
 /* Breadth first, from ours on: each entry is met once. */
-static bool find_ring(struct reclock *store)
+static bool find_cycle(struct reclock *store)
 {
 	int queue[RECLOCK_WAITERS_MAX], before[RECLOCK_WAITERS_MAX];
 	pid_t pid[RECLOCK_WAITERS_MAX] = {0};
@@ -147,7 +147,7 @@ static bool find_ring(struct reclock *store)
 			    !is_waiting(store, to, &pid[to]))
 				continue;
 			if (to == store->entry) {
-				note_ring(store, before, pid, from);
+				note_cycle(store, before, pid, from);
 				return true;
 			}
 			before[to] = from;
@@ -173,7 +173,7 @@ int waitfor_lock(struct reclock *store, uint32_t first, uint32_t n,
 	publish(store, first, n, label);
 	error = rangelock_try(store->lock, RANGELOCK_WRITE, byte, n);
 	store->trouble.waiters = 0;
-	if (error == -EAGAIN && find_ring(store))
+	if (error == -EAGAIN && find_cycle(store))
 		error = -EDEADLK;
 	rangelock_release(store->lock, RANGELOCK_TABLE, 1);
 	if (error == -EAGAIN)

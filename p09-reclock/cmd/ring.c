@@ -1,6 +1,7 @@
 /* ring.c - N processes, each of which holds a lock and then wants that of the
- * next: a ring. Who notices? Our wait-for table; the kernel, for POSIX locks and
- * up to 12 processes; nobody, for locks of open file descriptions. The file is
+ * next: a cycle in the wait-for graph. Our wait-for table notices; so does the
+ * kernel, for POSIX locks of up to 12 processes; nobody, for locks of open file
+ * descriptions. The file is
  * one of its own, without a name as soon as all have opened it. */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,7 @@ struct ring {
 	int64_t deadline;
 };
 
-/* ---- what a member does ---- */
+/* ---- what each process does ---- */
 
 static void report(const struct reclock_trouble *trouble, int64_t took_ns)
 {
@@ -81,7 +82,7 @@ static int lock_next(const struct ring *ring, struct reclock *store)
 	return error;
 }
 
-static int be_member(void *arg)
+static int run_process(void *arg)
 {
 	struct ring *ring = arg;
 	struct reclock *store = arguments_try_open(&ring->scratch, 0);
@@ -102,7 +103,7 @@ static int lock_byte(int fd, const struct arguments *a, int byte)
 	return fcntl(fd, a->is_ofd ? F_OFD_SETLKW : F_SETLKW, &fl) ? -errno : 0;
 }
 
-static int be_bare_member(void *arg)
+static int run_bare_process(void *arg)
 {
 	struct ring *ring = arg;
 	const unsigned int n = ring->a->ring;
@@ -198,14 +199,14 @@ static int start(struct ring *ring, pid_t *pid)
 	if (!error)
 		error = fdio_pipe(ring->go);
 	for (ring->me = 0; ring->me < (int)ring->a->ring && !error; ring->me++)
-		error = child_fork(is_bare ? be_bare_member : be_member, ring,
-				   &pid[ring->me]);
+		error = child_fork(is_bare ? run_bare_process : run_process,
+				   ring, &pid[ring->me]);
 	fdio_close(&ring->ready[1]);
 	fdio_close(&ring->go[0]);
 	if (!error) {
 		n = fdio_read_until(ring->ready[0], ready, ring->a->ring,
 				    ring->deadline);
-		/* One has ended, and has said why. */
+		/* A process has ended, and has said why. */
 		error = n < 0 ? (int)n : n < (int)ring->a->ring ? -EPIPE : 0;
 	}
 	remove_file(ring);
@@ -228,7 +229,7 @@ static unsigned int count_waiting(const struct ring *ring)
 	return n;
 }
 
-/* One after the other, so that it is the last who closes the ring. */
+/* One after the other, so that the last process closes the cycle. */
 static void let_go(const struct ring *ring)
 {
 	for (unsigned int i = 0; i < ring->a->ring; i++) {

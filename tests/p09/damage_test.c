@@ -1,5 +1,5 @@
 /* Whatever bytes a file has, nothing wrong comes out of it: what is no store is
- * refused, what flipped is reported, and what can be mended is. */
+ * refused, what flipped is reported, and what can be repaired is. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>

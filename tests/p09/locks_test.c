@@ -378,7 +378,7 @@ static void make_wide(void)
 	assert_int_equal(reclock_open(&mine, f.path, &options, NULL), 0);
 }
 
-static void the_last_in_a_ring_is_told_who_is_in_it(void **state)
+static void last_in_a_cycle_gets_edeadlk_and_the_cycle(void **state)
 {
 	static const unsigned int sizes[] = {2, 3, 12, 13, 40, 64};
 
@@ -388,7 +388,7 @@ static void the_last_in_a_ring_is_told_who_is_in_it(void **state)
 		run_ring(sizes[i], 0);
 }
 
-static void rings_of_handles_are_told_too(void **state)
+static void cycles_of_handles_are_found_too(void **state)
 {
 	(void)state;
 	make_wide();
@@ -545,7 +545,7 @@ static bool is_somebody_waiting(void *arg)
 	return is_waiting;
 }
 
-static void dead_waiters_are_in_no_ring(void **state)
+static void dead_waiters_are_in_no_cycle(void **state)
 {
 	char keys[2][16];
 	int ready;
@@ -581,13 +581,13 @@ int main(void)
 		CASE(child_inherits_no_locks_and_may_only_read),
 		CASE(threads_share_posix_locks_and_not_those_of_handles),
 		CASE(locks_are_advisory),
-		CASE(the_last_in_a_ring_is_told_who_is_in_it),
-		CASE(rings_of_handles_are_told_too),
+		CASE(last_in_a_cycle_gets_edeadlk_and_the_cycle),
+		CASE(cycles_of_handles_are_found_too),
 		CASE(lock_of_the_dead_is_free_and_of_the_stopped_is_not),
 		CASE(changes_that_could_not_be_made_say_why),
 		CASE(who_has_waited_leaves_nothing_locked),
 		CASE(a_read_of_what_is_damaged_ends_at_its_deadline),
-		CASE(dead_waiters_are_in_no_ring),
+		CASE(dead_waiters_are_in_no_cycle),
 	};
 #undef CASE
 
