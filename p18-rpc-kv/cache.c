@@ -15,7 +15,7 @@
 
 #include "lib/fdio.h"
 #include "lib/tick.h"
-#include "p18-rpc-kv/cache_gate.h"
+#include "p18-rpc-kv/cache_turnstile.h"
 #include "p18-rpc-kv/cache_object.h"
 
 enum { SLOTS = 1024, SLOTS_MAX = 16384 };
@@ -213,9 +213,9 @@ static int replace_table(struct cache *cache, size_t slots)
 {
 	int error;
 
-	cache_gate_shut(cache->gate);
+	cache_turnstile_shut(cache->gate);
 	error = make_table(cache, slots);
-	cache_gate_open(cache->gate);
+	cache_turnstile_open(cache->gate);
 	if (!error)
 		tell_made(cache);
 	return error;
@@ -227,7 +227,7 @@ static int look_after(struct cache *cache)
 {
 	size_t slots = cache->map.n_slots;
 
-	cache_gate_open(cache->gate);
+	cache_turnstile_open(cache->gate);
 	if (!cache_object_is_named(cache->name, cache->fd))
 		return replace_table(cache, slots);
 	if (cache->lost > slots && slots < cache->slots_max)
@@ -312,8 +312,8 @@ int cache_create(struct cache **cache, const struct cache_options *options)
 	}
 	new->looked_at_ns = cache_now();
 	/* After the object, whose lock says that the gate is ours, too. */
-	new->gate = cache_gate_make(new->name);
-	cache_gate_open(new->gate);
+	new->gate = cache_turnstile_make(new->name);
+	cache_turnstile_open(new->gate);
 	tell_made(new);
 	*cache = new;
 	return 0;
@@ -327,7 +327,7 @@ void cache_remove(struct cache *cache)
 	/* The gate goes while the name is still ours, and so it is no
 	 * successor's; who comes through it now finds the end. */
 	if (cache_object_is_named(cache->name, cache->fd))
-		cache_gate_remove(cache->gate, cache->name);
+		cache_turnstile_remove(cache->gate, cache->name);
 	cache_object_unname(cache->name, cache->fd);
 	let_go(cache);
 	free(cache);

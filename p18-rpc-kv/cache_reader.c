@@ -7,7 +7,7 @@
 #include "lib/fdio.h"
 #include "lib/tick.h"
 #include "p18-rpc-kv/cache.h"
-#include "p18-rpc-kv/cache_gate.h"
+#include "p18-rpc-kv/cache_turnstile.h"
 #include "p18-rpc-kv/cache_object.h"
 
 struct cache_reader {
@@ -54,7 +54,7 @@ int cache_open(struct cache_reader **reader, uid_t owner, uint16_t port,
 	if (!new)
 		return -ENOMEM;
 	cache_name(name, owner, port);
-	error = cache_gate_pass(name, deadline);
+	error = cache_turnstile_pass(name, deadline);
 	if (!error)
 		error = find_until(new, name, owner, deadline);
 	if (error) {

@@ -1,4 +1,4 @@
-/* cache_gate.h - the semaphore that those who come to a cache wait at while
+/* cache_turnstile.h - the semaphore that those who come to a cache wait at while
  * there is no whole table.
  *
  * A gate and not a lock: open while its value is greater than 0, and who comes
@@ -7,26 +7,26 @@
  * it next looks. It is for this user alone (0600), as a semaphore cannot be
  * waited at without being written.
  */
-#ifndef UNIXIPC_P18_RPC_KV_CACHE_GATE_H
-#define UNIXIPC_P18_RPC_KV_CACHE_GATE_H
+#ifndef UNIXIPC_P18_RPC_KV_CACHE_TURNSTILE_H
+#define UNIXIPC_P18_RPC_KV_CACHE_TURNSTILE_H
 
 #include <semaphore.h>
 #include <stdint.h>
 
 /* Make it closed, or take over the one that there is, with all who wait. NULL:
  * there is none to be had; a cache can do without. */
-sem_t *cache_gate_make(const char *name);
+sem_t *cache_turnstile_make(const char *name);
 
-void cache_gate_shut(sem_t *gate);
+void cache_turnstile_shut(sem_t *gate);
 
 /* Open it, if it is not. */
-void cache_gate_open(sem_t *gate);
+void cache_turnstile_open(sem_t *gate);
 
 /* Take its name away, and let all go who wait. Each takes NULL for nothing. */
-void cache_gate_remove(sem_t *gate, const char *name);
+void cache_turnstile_remove(sem_t *gate, const char *name);
 
 /* Wait until it is open. 0: also where there is none that is ours; -ETIMEDOUT,
  * -EINTR. */
-int cache_gate_pass(const char *name, int64_t deadline);
+int cache_turnstile_pass(const char *name, int64_t deadline);
 
 #endif

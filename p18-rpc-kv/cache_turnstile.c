@@ -1,4 +1,4 @@
-#include "p18-rpc-kv/cache_gate.h"
+#include "p18-rpc-kv/cache_turnstile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@ static bool is_ours(const char *name)
 	return objname_exists(&entry);
 }
 
-sem_t *cache_gate_make(const char *name)
+sem_t *cache_turnstile_make(const char *name)
 {
 	sem_t *gate = sem_open(name, O_CREAT | O_CLOEXEC, 0600, 0);
 
@@ -30,17 +30,17 @@ sem_t *cache_gate_make(const char *name)
 		sem_close(gate);
 		return NULL;
 	}
-	cache_gate_shut(gate);
+	cache_turnstile_shut(gate);
 	return gate;
 }
 
-void cache_gate_shut(sem_t *gate)
+void cache_turnstile_shut(sem_t *gate)
 {
 	for (int i = 0; gate && i < TAKEN_MAX && sem_trywait(gate) == 0; i++)
 		;
 }
 
-void cache_gate_open(sem_t *gate)
+void cache_turnstile_open(sem_t *gate)
 {
 	int value;
 
@@ -48,17 +48,17 @@ void cache_gate_open(sem_t *gate)
 		sem_post(gate);
 }
 
-void cache_gate_remove(sem_t *gate, const char *name)
+void cache_turnstile_remove(sem_t *gate, const char *name)
 {
 	if (!gate)
 		return;
-	cache_gate_open(gate);
+	cache_turnstile_open(gate);
 	sem_close(gate);
 	if (is_ours(name))
 		sem_unlink(name);
 }
 
-int cache_gate_pass(const char *name, int64_t deadline)
+int cache_turnstile_pass(const char *name, int64_t deadline)
 {
 	struct timespec until = tick_to_timespec(deadline);
 	sem_t *gate = is_ours(name) ? sem_open(name, 0) : SEM_FAILED;
