@@ -20,8 +20,8 @@
 
 enum { SLOTS = 1024, SLOTS_MAX = 16384 };
 
-/* What is in a slot. */
-struct line {
+/* What the server remembers of a slot. */
+struct entry {
 	uint64_t tag; /* 0: nothing */
 	uint64_t revision;
 	uint64_t sequence;
@@ -33,13 +33,13 @@ struct cache {
 	struct cache_identity identity;
 	size_t slots_max;
 	mode_t mode;
-	sem_t *gate; /* NULL: none */
-	int fd;      /* holds the lock */
+	sem_t *turnstile; /* NULL: none */
+	int fd;           /* holds the lock */
 	struct cache_map map;
-	struct line *lines;   /* of each slot */
-	size_t lost;          /* keys that left this table for others */
-	uint64_t uses;        /* puts so far: a clock */
-	int64_t looked_at_ns; /* whether the name is ours */
+	struct entry *entries; /* of each slot */
+	size_t lost;           /* keys that left this table for others */
+	uint64_t uses;         /* puts so far: a clock */
+	int64_t looked_at_ns;  /* whether the name is ours */
 	struct cache_stat stat;
 	void (*made)(void *arg); /* NULL: nobody wants to know */
 	void *arg;
@@ -68,7 +68,7 @@ static size_t find(const struct cache *cache, uint64_t tag)
 	size_t first = cache_object_bucket(tag, cache->map.n_slots);
 
 	for (size_t i = first; i < first + CACHE_WAYS; i++)
-		if (cache->lines[i].tag == tag)
+		if (cache->entries[i].tag == tag)
 			return i;
 	return cache->map.n_slots;
 }
@@ -80,9 +80,9 @@ static size_t choose(struct cache *cache, uint64_t tag)
 	size_t oldest = first;
 
 	for (size_t i = first; i < first + CACHE_WAYS; i++) {
-		if (!cache->lines[i].tag)
+		if (!cache->entries[i].tag)
 			return i;
-		if (cache->lines[i].used < cache->lines[oldest].used)
+		if (cache->entries[i].used < cache->entries[oldest].used)
 			oldest = i;
 	}
 	cache->lost++;
@@ -92,18 +92,18 @@ static size_t choose(struct cache *cache, uint64_t tag)
 
 static void set_tag(struct cache *cache, size_t slot, uint64_t tag)
 {
-	if (!tag != !cache->lines[slot].tag)
+	if (!tag != !cache->entries[slot].tag)
 		cache->stat.used += tag ? 1 : (size_t)-1;
-	cache->lines[slot].tag = tag;
+	cache->entries[slot].tag = tag;
 	/* A hint: no order is needed. */
 	__atomic_store_n(&cache->map.tags[slot], tag, __ATOMIC_RELAXED);
 }
 
 static void empty(struct cache *cache, size_t slot)
 {
-	struct line *line = &cache->lines[slot];
+	struct entry *entry = &cache->entries[slot];
 
-	cache_slot_write(&cache->map.slots[slot], &line->sequence, NULL, 0,
+	cache_slot_write(&cache->map.slots[slot], &entry->sequence, NULL, 0,
 			 NULL, 0, 0);
 	set_tag(cache, slot, 0);
 }
@@ -114,7 +114,7 @@ void cache_put(struct cache *cache, const void *key, size_t key_len,
 	uint64_t tag = cache_object_tag(key, key_len);
 	size_t slot = find(cache, tag);
 	bool is_here = slot < cache->map.n_slots;
-	struct line *line;
+	struct entry *entry;
 
 	if (!cache_slot_has_room(key_len, value_len)) {
 		cache_del(cache, key, key_len);
@@ -122,13 +122,13 @@ void cache_put(struct cache *cache, const void *key, size_t key_len,
 	}
 	if (!is_here)
 		slot = choose(cache, tag);
-	line = &cache->lines[slot];
-	line->used = ++cache->uses;
-	if (is_here && line->revision == revision)
+	entry = &cache->entries[slot];
+	entry->used = ++cache->uses;
+	if (is_here && entry->revision == revision)
 		return;
-	line->revision = revision;
-	cache_slot_write(&cache->map.slots[slot], &line->sequence, key, key_len,
-			 value, value_len, revision);
+	entry->revision = revision;
+	cache_slot_write(&cache->map.slots[slot], &entry->sequence, key,
+			 key_len, value, value_len, revision);
 	set_tag(cache, slot, tag);
 	cache->stat.puts++;
 }
@@ -144,7 +144,7 @@ void cache_del(struct cache *cache, const void *key, size_t key_len)
 void cache_clear(struct cache *cache)
 {
 	for (size_t i = 0; i < cache->map.n_slots; i++)
-		if (cache->lines[i].tag)
+		if (cache->entries[i].tag)
 			empty(cache, i);
 }
 
@@ -161,20 +161,20 @@ static void let_go(struct cache *cache)
 {
 	cache_object_unmap(&cache->map);
 	fdio_close(&cache->fd);
-	free(cache->lines);
-	cache->lines = NULL;
+	free(cache->entries);
+	cache->entries = NULL;
 }
 
 /* Make a table and put it in the place of the one that there is, if any: keys
  * come into it when they are used next. The old one serves until then, and for
- * good if there is no other to be had. The gate is closed meanwhile. */
+ * good if there is no other to be had. The turnstile is locked meanwhile. */
 static int make_table(struct cache *cache, size_t slots)
 {
-	struct line *lines = calloc(slots, sizeof(*lines));
+	struct entry *entries = calloc(slots, sizeof(*entries));
 	struct cache_map map = {0};
 	int fd, error;
 
-	if (!lines)
+	if (!entries)
 		return -ENOMEM;
 	if (cache->map.super)
 		cache_object_unname(cache->name, cache->fd);
@@ -187,7 +187,7 @@ static int make_table(struct cache *cache, size_t slots)
 			cache_object_unname(cache->name, fd);
 		cache_object_unmap(&map);
 		fdio_close(&fd);
-		free(lines);
+		free(entries);
 		return error;
 	}
 	if (cache->map.super)
@@ -195,7 +195,7 @@ static int make_table(struct cache *cache, size_t slots)
 	let_go(cache);
 	cache->fd = fd;
 	cache->map = map;
-	cache->lines = lines;
+	cache->entries = entries;
 	cache->lost = 0;
 	cache->stat.used = 0;
 	cache->stat.slots = slots;
@@ -213,21 +213,21 @@ static int replace_table(struct cache *cache, size_t slots)
 {
 	int error;
 
-	cache_turnstile_shut(cache->gate);
+	cache_turnstile_lock(cache->turnstile);
 	error = make_table(cache, slots);
-	cache_turnstile_open(cache->gate);
+	cache_turnstile_unlock(cache->turnstile);
 	if (!error)
 		tell_made(cache);
 	return error;
 }
 
-/* Once a second: whether the name is ours, the gate open, and the table large
+/* Once a second: whether the name is ours, the turnstile unlocked, and the table large
  * enough. It is not, when as many keys had to leave as there is room for. */
 static int look_after(struct cache *cache)
 {
 	size_t slots = cache->map.n_slots;
 
-	cache_turnstile_open(cache->gate);
+	cache_turnstile_unlock(cache->turnstile);
 	if (!cache_object_is_named(cache->name, cache->fd))
 		return replace_table(cache, slots);
 	if (cache->lost > slots && slots < cache->slots_max)
@@ -311,9 +311,9 @@ int cache_create(struct cache **cache, const struct cache_options *options)
 		return error;
 	}
 	new->looked_at_ns = cache_now();
-	/* After the object, whose lock says that the gate is ours, too. */
-	new->gate = cache_turnstile_make(new->name);
-	cache_turnstile_open(new->gate);
+	/* After the object, whose lock says that the turnstile is ours, too. */
+	new->turnstile = cache_turnstile_make(new->name);
+	cache_turnstile_unlock(new->turnstile);
 	tell_made(new);
 	*cache = new;
 	return 0;
@@ -324,10 +324,10 @@ void cache_remove(struct cache *cache)
 	if (!cache)
 		return;
 	set_state(&cache->map, CACHE_ENDED);
-	/* The gate goes while the name is still ours, and so it is no
+	/* The turnstile goes while the name is still ours, and so it is no
 	 * successor's; who comes through it now finds the end. */
 	if (cache_object_is_named(cache->name, cache->fd))
-		cache_turnstile_remove(cache->gate, cache->name);
+		cache_turnstile_remove(cache->turnstile, cache->name);
 	cache_object_unname(cache->name, cache->fd);
 	let_go(cache);
 	free(cache);

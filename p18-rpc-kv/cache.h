@@ -14,12 +14,12 @@
  *	session   {-1, revision}   the store up to this revision is in it: the
  *	                           client sees its own writes
  *
- * A named semaphore of the same name is the gate of those who come: it is open
- * (greater than 0) while there is a whole table under the name, and closed while
- * the server makes the first one or a larger one, so that who comes then waits
- * and does not go away. Nobody passes it to read, and nothing is believed
- * because somebody passed it: a client that dies in it, or plays with it, costs
- * others the wait until their deadline, and the server opens it again.
+ * A named semaphore of the same name is a turnstile for readers that open the
+ * cache: it is unlocked (greater than 0) while there is a whole table under the
+ * name, and locked while the server makes the first one or a larger one, so that a
+ * reader waits then and does not go away. Nobody passes it to read, and nothing is
+ * believed because somebody passed it: a client that dies in it, or plays with it,
+ * costs others the wait until their deadline, and the server unlocks it again.
  *
  * The cache stops by itself: when the server is killed (it holds a write lock of
  * fcntl(2) on the object, and the kernel drops it) within CACHE_ASK_MS, when it
@@ -82,19 +82,20 @@ struct cache_options {
 	unsigned char cluster[CACHE_CLUSTER];
 	size_t slots;     /* at first, 0: 1024; rounded up to a power of two */
 	size_t slots_max; /* 0: 16384. A slot is 1 KiB. */
-	mode_t mode;      /* 0: 0640; only 0600, 0640, 0644. The gate is
+	mode_t mode;      /* 0: 0640; only 0600, 0640, 0644. The turnstile is
 			   * always 0600: others come without it. */
-	/* Object and gate are there: called by cache_create(), and by
+	/* Object and turnstile are there: called by cache_create(), and by
 	 * cache_note() when it has made the object anew, for who keeps a note
 	 * of what was made. NULL: nobody. */
 	void (*made)(void *arg);
 	void *arg;
 };
 
-/* Make the object and open the gate. One that a dead server of this user left
- * there is replaced, by another inode, so that who still maps it is not misled.
- * -EBUSY: a living server has it; -EACCES: another user's or program's, or not an
- * object; -EINVAL; -ENOSPC; -ENOMEM … A server can do without a cache. */
+/* Make the object and unlock the turnstile. One that a dead server of this user
+ * left there is replaced, by another inode, so that who still maps it is not
+ * misled. -EBUSY: a living server has it; -EACCES: another user's or program's,
+ * or not an object; -EINVAL; -ENOSPC; -ENOMEM … A server can do without a
+ * cache. */
 int cache_create(struct cache **cache, const struct cache_options *options);
 
 /* Publish the value that the key has from now on, or that was just read of it
@@ -124,7 +125,7 @@ struct cache_stat {
 };
 void cache_stat(const struct cache *cache, struct cache_stat *stat);
 
-/* Tell readers that it is over, and remove object and gate. NULL: nothing. */
+/* Tell readers that it is over, and remove object and turnstile. NULL: nothing. */
 void cache_remove(struct cache *cache);
 
 /* ---- a client ---- */
@@ -147,12 +148,12 @@ struct cache_value {
 			    * known */
 };
 
-/* Come to the cache of the server of that user on that port. Waits at the gate
- * until the deadline (lib/tick.h), and only where there is one. -ENOENT: there
- * is none; -ETIMEDOUT: no whole table in time; -EACCES: not that user's, others
- * may write it, or it is not ours to read; -EBADMSG: not what a server writes;
- * -EXDEV: of another time or network namespace, where clocks and ports mean
- * something else; -EOWNERDEAD: its server is dead; -EINTR. */
+/* Come to the cache of the server of that user on that port. Waits at the
+ * turnstile until the deadline (lib/tick.h), and only where there is one.
+ * -ENOENT: there is none; -ETIMEDOUT: no whole table in time; -EACCES: not that
+ * user's, others may write it, or it is not ours to read; -EBADMSG: not what a
+ * server writes; -EXDEV: of another time or network namespace, where clocks and
+ * ports mean something else; -EOWNERDEAD: its server is dead; -EINTR. */
 int cache_open(struct cache_reader **reader, uid_t owner, uint16_t port,
 	       int64_t deadline);
 

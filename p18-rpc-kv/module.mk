@@ -40,7 +40,7 @@ $(B)/$(KV_TEXT)/kv_server.o $(B)/$(KV_TEXT)/kv_client.o: \
 
 TEST_LDFLAGS_p18/state_test := -Wl,--wrap=malloc,--wrap=calloc
 
-# The test's own CLOCK_BOOTTIME, and a look at the gate while a table is made.
+# The test's own CLOCK_BOOTTIME, and a look at the turnstile while a table is made.
 TEST_LDFLAGS_p18/cache_test := -Wl,--wrap=clock_gettime,--wrap=cache_object_make
 TEST_LDFLAGS_p18/wal_test := -Wl,--wrap=fallocate
 TEST_LDFLAGS_p18/durable_faults_test := -Wl,--wrap=pread,--wrap=pwrite,--wrap=fdatasync,--wrap=fsync,--wrap=fallocate,--wrap=renameat,--wrap=unlinkat

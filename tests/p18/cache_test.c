@@ -55,7 +55,7 @@ static void pass_ms(int64_t ms)
 	clock_ns += ms * TICK_MS;
 }
 
-/* ---- the gate, while a table is made ---- */
+/* ---- the turnstile, while a table is made ---- */
 
 static sem_t *watched; /* NULL: none */
 static int value_while_making = -1;
@@ -686,22 +686,22 @@ static void who_comes_early_waits_at_the_gate(void **state)
 {
 	struct fixture f;
 	int status;
-	sem_t *gate;
+	sem_t *turnstile;
 	pid_t pid;
 
 	(void)state;
 	prepare(&f);
-	gate = sem_open(f.name, O_CREAT | O_EXCL, 0600, 0);
-	assert_ptr_not_equal(gate, SEM_FAILED);
+	turnstile = sem_open(f.name, O_CREAT | O_EXCL, 0600, 0);
+	assert_ptr_not_equal(turnstile, SEM_FAILED);
 	assert_int_equal(cache_open(&f.reader, geteuid(), f.port,
 				    tick_after(20 * TICK_MS)),
 			 -ETIMEDOUT);
 	pid = start_waiting(&f);
-	/* The gate of a dead server: this one makes the table and opens it. */
+	/* The turnstile of a dead server: this one makes the table and unlocks it. */
 	create(&f);
 	assert_int_equal(child_wait(pid, tick_after(PATIENCE), &status), 0);
 	assert_int_equal(child_exit_code(status), 0);
-	sem_close(gate);
+	sem_close(turnstile);
 	end(&f);
 }
 
@@ -709,42 +709,42 @@ static void who_waits_at_the_gate_goes_when_it_is_over(void **state)
 {
 	struct fixture f;
 	int status;
-	sem_t *gate;
+	sem_t *turnstile;
 	pid_t pid;
 
 	(void)state;
 	prepare(&f);
 	create(&f);
-	gate = sem_open(f.name, 0);
-	assert_ptr_not_equal(gate, SEM_FAILED);
-	assert_int_equal(sem_trywait(gate), 0);
+	turnstile = sem_open(f.name, 0);
+	assert_ptr_not_equal(turnstile, SEM_FAILED);
+	assert_int_equal(sem_trywait(turnstile), 0);
 	pid = start_waiting(&f);
 	cache_remove(f.cache);
 	f.cache = NULL;
 	assert_int_equal(child_wait(pid, tick_after(PATIENCE), &status), 0);
 	assert_int_equal(child_exit_code(status), ENOENT);
-	sem_close(gate);
+	sem_close(turnstile);
 	end(&f);
 }
 
 static void a_client_that_dies_in_the_gate_shuts_nobody_out(void **state)
 {
 	struct fixture f;
-	sem_t *gate;
+	sem_t *turnstile;
 
 	(void)state;
 	prepare(&f);
 	create(&f);
-	gate = sem_open(f.name, 0);
-	assert_ptr_not_equal(gate, SEM_FAILED);
-	assert_int_equal(sem_trywait(gate), 0);
+	turnstile = sem_open(f.name, 0);
+	assert_ptr_not_equal(turnstile, SEM_FAILED);
+	assert_int_equal(sem_trywait(turnstile), 0);
 	assert_int_equal(cache_open(&f.reader, geteuid(), f.port,
 				    tick_after(20 * TICK_MS)),
 			 -ETIMEDOUT);
 	pass_ms(1000);
 	assert_int_equal(cache_note(f.cache, 1, cache_now()), 0);
 	assert_int_equal(open_reader(&f), 0);
-	sem_close(gate);
+	sem_close(turnstile);
 	end(&f);
 }
 
