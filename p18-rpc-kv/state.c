@@ -28,7 +28,7 @@ int state_new(struct state **state, const struct state_limits *limits)
 		free(new);
 		return -EINVAL;
 	}
-	new->clients = state_clients_new(new->limits.clients);
+	new->clients = state_sessions_new(new->limits.clients);
 	if (!new->clients) {
 		free(new);
 		return -ENOMEM;
@@ -42,7 +42,7 @@ void state_free(struct state *state)
 	if (!state)
 		return;
 	state_map_fini(&state->map);
-	state_clients_release(state->clients);
+	state_sessions_release(state->clients);
 	free(state);
 }
 
@@ -64,7 +64,7 @@ static const struct state_item *find(const struct state *state,
 }
 
 static int put(struct state *state, uint64_t index, const kv_key *key,
-	       const void *value, size_t len, struct state_answer *answer)
+	       const void *value, size_t len, struct state_response *answer)
 {
 	const struct state_item *old = find(state, key);
 	uint64_t keys = state->count.keys, bytes = state->count.bytes + len;
@@ -92,14 +92,14 @@ static int put(struct state *state, uint64_t index, const kv_key *key,
 }
 
 static int put_value(struct state *state, uint64_t index,
-		     const kv_change *change, struct state_answer *answer)
+		     const kv_change *change, struct state_response *answer)
 {
 	return put(state, index, &change->key, change->value.kv_value_val,
 		   change->value.kv_value_len, answer);
 }
 
 static int del(struct state *state, uint64_t index, const kv_key *key,
-	       struct state_answer *answer)
+	       struct state_response *answer)
 {
 	const struct state_item *item = find(state, key);
 
@@ -116,7 +116,8 @@ static int del(struct state *state, uint64_t index, const kv_key *key,
 	return 0;
 }
 
-static void conflict(const struct state_item *item, struct state_answer *answer)
+static void conflict(const struct state_item *item,
+		     struct state_response *answer)
 {
 	answer->status = KV_CONFLICT;
 	answer->revision = item ? item->revision : 0;
@@ -147,7 +148,7 @@ static bool get_number(const struct state_item *item, int64_t *number)
 }
 
 static int incr(struct state *state, uint64_t index, const kv_change *change,
-		struct state_answer *answer)
+		struct state_response *answer)
 {
 	const struct state_item *item = find(state, &change->key);
 	char text[24];
@@ -168,7 +169,7 @@ static int incr(struct state *state, uint64_t index, const kv_change *change,
 
 /* Only if the condition holds. */
 static int put_if(struct state *state, uint64_t index, const kv_change *change,
-		  struct state_answer *answer)
+		  struct state_response *answer)
 {
 	const struct state_item *item = find(state, &change->key);
 	const uint64_t revision = item ? item->revision : 0;
@@ -188,7 +189,7 @@ static int put_if(struct state *state, uint64_t index, const kv_change *change,
 }
 
 static int carry_out(struct state *state, uint64_t index,
-		     const kv_change *change, struct state_answer *answer)
+		     const kv_change *change, struct state_response *answer)
 {
 	if (change->operation == KV_NOTHING)
 		return 0;
@@ -219,15 +220,16 @@ static int carry_out(struct state *state, uint64_t index,
 /* Thesis, section 6.3: the second time a request stands in the log it is
  * answered as the first time. */
 static int carry_out_once(struct state *state, uint64_t index,
-			  const kv_change *change, struct state_answer *answer)
+			  const kv_change *change,
+			  struct state_response *answer)
 {
 	const kv_request_id *id = &change->id;
-	struct state_client *client;
-	int error = state_clients_own(&state->clients);
+	struct state_session *client;
+	int error = state_sessions_own(&state->clients);
 
 	if (error)
 		return error;
-	client = state_clients_find(state->clients, id->client);
+	client = state_sessions_find(state->clients, id->client);
 	if (!client && id->since < state->count.forgotten) {
 		answer->status = KV_FORGOTTEN;
 		return 0;
@@ -235,18 +237,19 @@ static int carry_out_once(struct state *state, uint64_t index,
 	if (client && id->sequence <= client->sequence) {
 		*answer = client->answer;
 		if (id->sequence < client->sequence)
-			*answer = (struct state_answer){KV_SEQUENCE_PAST, 0, 0};
-		state_clients_touch(state->clients, client, index);
+			*answer =
+				(struct state_response){KV_SEQUENCE_PAST, 0, 0};
+		state_sessions_touch(state->clients, client, index);
 		return 0;
 	}
 	error = carry_out(state, index, change, answer);
 	if (error)
 		return error;
 	if (client)
-		state_clients_touch(state->clients, client, index);
+		state_sessions_touch(state->clients, client, index);
 	else
-		client = state_clients_add(state->clients, id->client, index,
-					   &state->count.forgotten);
+		client = state_sessions_add(state->clients, id->client, index,
+					    &state->count.forgotten);
 	client->sequence = id->sequence;
 	client->answer = *answer;
 	return 0;
@@ -255,7 +258,7 @@ static int carry_out_once(struct state *state, uint64_t index,
 int state_apply(struct state *state, uint64_t index, const kv_change *change,
 		kv_write_result *result)
 {
-	struct state_answer answer = {.status = KV_DONE};
+	struct state_response answer = {.status = KV_DONE};
 	int error;
 
 	if (index <= state->count.applied)

@@ -5,13 +5,13 @@
 #define UNIXIPC_P18_RPC_KV_STATE_PARTS_H
 
 #include "p18-rpc-kv/state.h"
-#include "p18-rpc-kv/state_clients.h"
+#include "p18-rpc-kv/state_sessions.h"
 #include "p18-rpc-kv/state_map.h"
 
 struct state {
 	struct state_limits limits;
 	struct state_map map;
-	struct state_clients *clients;
+	struct state_sessions *clients;
 	struct state_count count; /* but clients */
 	/* Where the bytes of a change are decoded to: no memory is asked for, so
 	 * bytes that are no change can be told from none left. */
@@ -22,7 +22,7 @@ struct state_view {
 	uint32_t refs;
 	struct state_limits limits;
 	struct state_node *root;
-	struct state_clients *clients; /* NULL: not wanted */
+	struct state_sessions *clients; /* NULL: not wanted */
 	struct state_count count;
 };
 

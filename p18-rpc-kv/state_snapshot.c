@@ -68,7 +68,7 @@ static int put_item(const struct state_item *item, void *arg)
 }
 
 static int put_client(const struct sink *sink,
-		      const struct state_client *client)
+		      const struct state_session *client)
 {
 	struct client bytes = {
 		.sequence = htole64(client->sequence),
@@ -83,12 +83,12 @@ static int put_client(const struct sink *sink,
 }
 
 static int put_clients(const struct sink *sink,
-		       const struct state_clients *clients)
+		       const struct state_sessions *clients)
 {
-	const struct state_client *client = NULL;
+	const struct state_session *client = NULL;
 	int error = 0;
 
-	while (!error && (client = state_clients_next(clients, client)))
+	while (!error && (client = state_sessions_next(clients, client)))
 		error = put_client(sink, client);
 	return error;
 }
@@ -281,7 +281,7 @@ static bool is_kept(uint32_t status)
 static int get_client(struct source *source, const struct head *head,
 		      struct state *state, uint64_t *used)
 {
-	struct state_client *client;
+	struct state_session *client;
 	struct client bytes;
 	uint64_t gone;
 	int error = get_all(source, &bytes, sizeof(bytes));
@@ -297,10 +297,10 @@ static int get_client(struct source *source, const struct head *head,
 	if (!bytes.sequence || bytes.revision > head->applied || bytes.zero ||
 	    !is_kept(bytes.status))
 		return bad(source, "a client has an answer that cannot be");
-	if (state_clients_find(state->clients, bytes.name))
+	if (state_sessions_find(state->clients, bytes.name))
 		return bad(source, "a client is there twice");
-	client = state_clients_add(state->clients, bytes.name, bytes.used,
-				   &gone);
+	client = state_sessions_add(state->clients, bytes.name, bytes.used,
+				    &gone);
 	client->sequence = bytes.sequence;
 	client->answer.status = bytes.status;
 	client->answer.revision = bytes.revision;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int make_view(struct state *state, struct state_clients *clients,
+static int make_view(struct state *state, struct state_sessions *clients,
 		     struct state_view **view)
 {
 	*view = malloc(sizeof(**view));
@@ -15,7 +15,7 @@ static int make_view(struct state *state, struct state_clients *clients,
 		.refs = 1,
 		.limits = state->limits,
 		.root = state_map_hold(state->map.root),
-		.clients = clients ? state_clients_hold(clients) : NULL,
+		.clients = clients ? state_sessions_hold(clients) : NULL,
 		.count = state_count(state),
 	};
 	return 0;
@@ -43,7 +43,7 @@ void state_release(struct state_view *view)
 	if (!view || __atomic_fetch_sub(&view->refs, 1, __ATOMIC_ACQ_REL) != 1)
 		return;
 	state_map_release(view->root);
-	state_clients_release(view->clients);
+	state_sessions_release(view->clients);
 	free(view);
 }
 

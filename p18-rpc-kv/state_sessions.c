@@ -1,17 +1,17 @@
-/* state_clients.c - see state_clients.h. */
-#include "p18-rpc-kv/state_clients.h"
+/* state_sessions.c - see state_sessions.h. */
+#include "p18-rpc-kv/state_sessions.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NONE STATE_CLIENTS_NONE
+#define NONE STATE_SESSIONS_NONE
 
 /* ---- the table as a whole ---------------------------------------------------- */
 
-struct state_clients *state_clients_new(uint32_t max)
+struct state_sessions *state_sessions_new(uint32_t max)
 {
-	struct state_clients *clients = calloc(1, sizeof(*clients));
+	struct state_sessions *clients = calloc(1, sizeof(*clients));
 
 	if (!clients)
 		return NULL;
@@ -22,21 +22,21 @@ struct state_clients *state_clients_new(uint32_t max)
 		clients->n_chains *= 2;
 	/* Zeros that are not touched take no memory. */
 	clients->chains = calloc(clients->n_chains, sizeof(uint32_t));
-	clients->clients = calloc(max, sizeof(struct state_client));
+	clients->clients = calloc(max, sizeof(struct state_session));
 	if (!clients->chains || !clients->clients) {
-		state_clients_release(clients);
+		state_sessions_release(clients);
 		return NULL;
 	}
 	return clients;
 }
 
-struct state_clients *state_clients_hold(struct state_clients *clients)
+struct state_sessions *state_sessions_hold(struct state_sessions *clients)
 {
 	__atomic_fetch_add(&clients->refs, 1, __ATOMIC_RELAXED);
 	return clients;
 }
 
-void state_clients_release(struct state_clients *clients)
+void state_sessions_release(struct state_sessions *clients)
 {
 	if (!clients ||
 	    __atomic_fetch_sub(&clients->refs, 1, __ATOMIC_ACQ_REL) != 1)
@@ -46,14 +46,14 @@ void state_clients_release(struct state_clients *clients)
 	free(clients);
 }
 
-int state_clients_own(struct state_clients **clients)
+int state_sessions_own(struct state_sessions **clients)
 {
-	struct state_clients *old = *clients, *copy;
+	struct state_sessions *old = *clients, *copy;
 
 	/* Pairs with the release of whoever let go of it. */
 	if (__atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1)
 		return 0;
-	copy = state_clients_new(old->max);
+	copy = state_sessions_new(old->max);
 	if (!copy)
 		return -ENOMEM;
 	copy->n = old->n;
@@ -61,8 +61,8 @@ int state_clients_own(struct state_clients **clients)
 	copy->newest = old->newest;
 	memcpy(copy->chains, old->chains, old->n_chains * sizeof(uint32_t));
 	memcpy(copy->clients, old->clients,
-	       old->n * sizeof(struct state_client));
-	state_clients_release(old);
+	       old->n * sizeof(struct state_session));
+	state_sessions_release(old);
 	*clients = copy;
 	return 0;
 }
@@ -71,7 +71,7 @@ int state_clients_own(struct state_clients **clients)
 
 /* FNV-1a. Names are random; who makes them alike finds a long chain, and
  * nothing else. */
-static uint32_t *chain_of(const struct state_clients *clients,
+static uint32_t *chain_of(const struct state_sessions *clients,
 			  const uint8_t *name)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -82,19 +82,19 @@ static uint32_t *chain_of(const struct state_clients *clients,
 	return &clients->chains[hash & (clients->n_chains - 1)];
 }
 
-static uint32_t slot_of(const struct state_clients *clients,
-			const struct state_client *client)
+static uint32_t slot_of(const struct state_sessions *clients,
+			const struct state_session *client)
 {
 	return (uint32_t)(client - clients->clients);
 }
 
-struct state_client *state_clients_find(const struct state_clients *clients,
-					const void *name)
+struct state_session *state_sessions_find(const struct state_sessions *clients,
+					  const void *name)
 {
 	uint32_t next = *chain_of(clients, name);
 
 	while (next) {
-		struct state_client *client = &clients->clients[next - 1];
+		struct state_session *client = &clients->clients[next - 1];
 
 		if (memcmp(client->name, name, KV_CLIENT_BYTES) == 0)
 			return client;
@@ -103,8 +103,8 @@ struct state_client *state_clients_find(const struct state_clients *clients,
 	return NULL;
 }
 
-static void leave_chain(struct state_clients *clients,
-			const struct state_client *client)
+static void leave_chain(struct state_sessions *clients,
+			const struct state_session *client)
 {
 	const uint32_t number = slot_of(clients, client) + 1;
 	uint32_t *link = chain_of(clients, client->name);
@@ -114,8 +114,8 @@ static void leave_chain(struct state_clients *clients,
 	*link = client->chain;
 }
 
-static void enter_chain(struct state_clients *clients,
-			struct state_client *client)
+static void enter_chain(struct state_sessions *clients,
+			struct state_session *client)
 {
 	uint32_t *link = chain_of(clients, client->name);
 
@@ -125,8 +125,8 @@ static void enter_chain(struct state_clients *clients,
 
 /* ---- the list by use --------------------------------------------------------- */
 
-static void leave_list(struct state_clients *clients,
-		       const struct state_client *client)
+static void leave_list(struct state_sessions *clients,
+		       const struct state_session *client)
 {
 	if (client->before == NONE)
 		clients->oldest = client->after;
@@ -138,8 +138,8 @@ static void leave_list(struct state_clients *clients,
 		clients->clients[client->after].before = client->before;
 }
 
-static void enter_list(struct state_clients *clients,
-		       struct state_client *client)
+static void enter_list(struct state_sessions *clients,
+		       struct state_session *client)
 {
 	const uint32_t slot = slot_of(clients, client);
 
@@ -152,19 +152,19 @@ static void enter_list(struct state_clients *clients,
 	clients->newest = slot;
 }
 
-void state_clients_touch(struct state_clients *clients,
-			 struct state_client *client, uint64_t index)
+void state_sessions_touch(struct state_sessions *clients,
+			  struct state_session *client, uint64_t index)
 {
 	leave_list(clients, client);
 	enter_list(clients, client);
 	client->used = index;
 }
 
-struct state_client *state_clients_add(struct state_clients *clients,
-				       const void *name, uint64_t index,
-				       uint64_t *gone)
+struct state_session *state_sessions_add(struct state_sessions *clients,
+					 const void *name, uint64_t index,
+					 uint64_t *gone)
 {
-	struct state_client *client;
+	struct state_session *client;
 
 	if (clients->n < clients->max) {
 		client = &clients->clients[clients->n++];
@@ -174,15 +174,16 @@ struct state_client *state_clients_add(struct state_clients *clients,
 		leave_chain(clients, client);
 		leave_list(clients, client);
 	}
-	*client = (struct state_client){.used = index};
+	*client = (struct state_session){.used = index};
 	memcpy(client->name, name, KV_CLIENT_BYTES);
 	enter_chain(clients, client);
 	enter_list(clients, client);
 	return client;
 }
 
-const struct state_client *state_clients_next(
-	const struct state_clients *clients, const struct state_client *client)
+const struct state_session *state_sessions_next(
+	const struct state_sessions *clients,
+	const struct state_session *client)
 {
 	const uint32_t next = client ? client->after : clients->oldest;
 
