@@ -28,8 +28,8 @@ int state_new(struct state **state, const struct state_limits *limits)
 		free(new);
 		return -EINVAL;
 	}
-	new->clients = state_sessions_new(new->limits.clients);
-	if (!new->clients) {
+	new->sessions = state_sessions_new(new->limits.clients);
+	if (!new->sessions) {
 		free(new);
 		return -ENOMEM;
 	}
@@ -42,7 +42,7 @@ void state_free(struct state *state)
 	if (!state)
 		return;
 	state_map_fini(&state->map);
-	state_sessions_release(state->clients);
+	state_sessions_release(state->sessions);
 	free(state);
 }
 
@@ -50,7 +50,7 @@ struct state_count state_count(const struct state *state)
 {
 	struct state_count count = state->count;
 
-	count.clients = state->clients->n;
+	count.clients = state->sessions->n;
 	return count;
 }
 
@@ -64,7 +64,7 @@ static const struct state_item *find(const struct state *state,
 }
 
 static int put(struct state *state, uint64_t index, const kv_key *key,
-	       const void *value, size_t len, struct state_response *answer)
+	       const void *value, size_t len, struct state_response *response)
 {
 	const struct state_item *old = find(state, key);
 	uint64_t keys = state->count.keys, bytes = state->count.bytes + len;
@@ -75,7 +75,7 @@ static int put(struct state *state, uint64_t index, const kv_key *key,
 	else
 		keys++, bytes += key->kv_key_len;
 	if (!state_has_room(&state->limits, keys, bytes)) {
-		answer->status = KV_TOO_LARGE;
+		response->status = KV_TOO_LARGE;
 		return 0;
 	}
 	item = state_item_new(key->kv_key_val, key->kv_key_len, value, len,
@@ -87,24 +87,24 @@ static int put(struct state *state, uint64_t index, const kv_key *key,
 	state_map_put(&state->map, item);
 	state->count.keys = keys;
 	state->count.bytes = bytes;
-	answer->revision = index;
+	response->revision = index;
 	return 0;
 }
 
 static int put_value(struct state *state, uint64_t index,
-		     const kv_change *change, struct state_response *answer)
+		     const kv_change *change, struct state_response *response)
 {
 	return put(state, index, &change->key, change->value.kv_value_val,
-		   change->value.kv_value_len, answer);
+		   change->value.kv_value_len, response);
 }
 
 static int del(struct state *state, uint64_t index, const kv_key *key,
-	       struct state_response *answer)
+	       struct state_response *response)
 {
 	const struct state_item *item = find(state, key);
 
 	if (!item) {
-		answer->status = KV_NOT_FOUND;
+		response->status = KV_NOT_FOUND;
 		return 0;
 	}
 	if (state_map_reserve(&state->map))
@@ -112,15 +112,15 @@ static int del(struct state *state, uint64_t index, const kv_key *key,
 	state->count.keys--;
 	state->count.bytes -= item->key_len + item->value_len;
 	state_map_del(&state->map, key->kv_key_val, key->kv_key_len);
-	answer->revision = index;
+	response->revision = index;
 	return 0;
 }
 
 static void conflict(const struct state_item *item,
-		     struct state_response *answer)
+		     struct state_response *response)
 {
-	answer->status = KV_CONFLICT;
-	answer->revision = item ? item->revision : 0;
+	response->status = KV_CONFLICT;
+	response->revision = item ? item->revision : 0;
 }
 
 static bool is_value(const struct state_item *item, const kv_value *value)
@@ -148,7 +148,7 @@ static bool get_number(const struct state_item *item, int64_t *number)
 }
 
 static int incr(struct state *state, uint64_t index, const kv_change *change,
-		struct state_response *answer)
+		struct state_response *response)
 {
 	const struct state_item *item = find(state, &change->key);
 	char text[24];
@@ -157,19 +157,19 @@ static int incr(struct state *state, uint64_t index, const kv_change *change,
 
 	if (!get_number(item, &number) ||
 	    __builtin_add_overflow(number, change->number, &number)) {
-		conflict(item, answer);
+		conflict(item, response);
 		return 0;
 	}
 	len = snprintf(text, sizeof(text), "%" PRId64, number);
-	error = put(state, index, &change->key, text, (size_t)len, answer);
-	if (!error && answer->status == KV_DONE)
-		answer->number = number;
+	error = put(state, index, &change->key, text, (size_t)len, response);
+	if (!error && response->status == KV_DONE)
+		response->number = number;
 	return error;
 }
 
 /* Only if the condition holds. */
 static int put_if(struct state *state, uint64_t index, const kv_change *change,
-		  struct state_response *answer)
+		  struct state_response *response)
 {
 	const struct state_item *item = find(state, &change->key);
 	const uint64_t revision = item ? item->revision : 0;
@@ -183,34 +183,34 @@ static int put_if(struct state *state, uint64_t index, const kv_change *change,
 	else
 		is_so = !item;
 	if (is_so)
-		return put_value(state, index, change, answer);
-	conflict(item, answer);
+		return put_value(state, index, change, response);
+	conflict(item, response);
 	return 0;
 }
 
 static int carry_out(struct state *state, uint64_t index,
-		     const kv_change *change, struct state_response *answer)
+		     const kv_change *change, struct state_response *response)
 {
 	if (change->operation == KV_NOTHING)
 		return 0;
 	if (change->key.kv_key_len < 1 || change->key.kv_key_len > KV_KEY_MAX ||
 	    change->value.kv_value_len > KV_VALUE_MAX) {
-		answer->status = KV_INVALID;
+		response->status = KV_INVALID;
 		return 0;
 	}
 	switch (change->operation) {
 	case KV_PUT:
-		return put_value(state, index, change, answer);
+		return put_value(state, index, change, response);
 	case KV_DEL:
-		return del(state, index, &change->key, answer);
+		return del(state, index, &change->key, response);
 	case KV_CAS_VALUE:
 	case KV_CAS_REVISION:
 	case KV_CREATE:
-		return put_if(state, index, change, answer);
+		return put_if(state, index, change, response);
 	case KV_INCR:
-		return incr(state, index, change, answer);
+		return incr(state, index, change, response);
 	default:
-		answer->status = KV_INVALID;
+		response->status = KV_INVALID;
 		return 0;
 	}
 }
@@ -221,58 +221,58 @@ static int carry_out(struct state *state, uint64_t index,
  * answered as the first time. */
 static int carry_out_once(struct state *state, uint64_t index,
 			  const kv_change *change,
-			  struct state_response *answer)
+			  struct state_response *response)
 {
 	const kv_request_id *id = &change->id;
-	struct state_session *client;
-	int error = state_sessions_own(&state->clients);
+	struct state_session *session;
+	int error = state_sessions_own(&state->sessions);
 
 	if (error)
 		return error;
-	client = state_sessions_find(state->clients, id->client);
-	if (!client && id->since < state->count.forgotten) {
-		answer->status = KV_FORGOTTEN;
+	session = state_sessions_find(state->sessions, id->client);
+	if (!session && id->since < state->count.forgotten) {
+		response->status = KV_FORGOTTEN;
 		return 0;
 	}
-	if (client && id->sequence <= client->sequence) {
-		*answer = client->answer;
-		if (id->sequence < client->sequence)
-			*answer =
+	if (session && id->sequence <= session->sequence) {
+		*response = session->response;
+		if (id->sequence < session->sequence)
+			*response =
 				(struct state_response){KV_SEQUENCE_PAST, 0, 0};
-		state_sessions_touch(state->clients, client, index);
+		state_sessions_touch(state->sessions, session, index);
 		return 0;
 	}
-	error = carry_out(state, index, change, answer);
+	error = carry_out(state, index, change, response);
 	if (error)
 		return error;
-	if (client)
-		state_sessions_touch(state->clients, client, index);
+	if (session)
+		state_sessions_touch(state->sessions, session, index);
 	else
-		client = state_sessions_add(state->clients, id->client, index,
-					    &state->count.forgotten);
-	client->sequence = id->sequence;
-	client->answer = *answer;
+		session = state_sessions_add(state->sessions, id->client, index,
+					     &state->count.forgotten);
+	session->sequence = id->sequence;
+	session->response = *response;
 	return 0;
 }
 
 int state_apply(struct state *state, uint64_t index, const kv_change *change,
 		kv_write_result *result)
 {
-	struct state_response answer = {.status = KV_DONE};
+	struct state_response response = {.status = KV_DONE};
 	int error;
 
 	if (index <= state->count.applied)
 		return -EINVAL;
 	if (change->id.sequence)
-		error = carry_out_once(state, index, change, &answer);
+		error = carry_out_once(state, index, change, &response);
 	else
-		error = carry_out(state, index, change, &answer);
+		error = carry_out(state, index, change, &response);
 	if (error)
 		return error;
 	state->count.applied = index;
-	result->status = answer.status;
-	result->revision = answer.revision;
-	result->number = answer.number;
+	result->status = response.status;
+	result->revision = response.revision;
+	result->number = response.number;
 	return 0;
 }
 

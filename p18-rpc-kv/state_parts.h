@@ -11,7 +11,7 @@
 struct state {
 	struct state_limits limits;
 	struct state_map map;
-	struct state_sessions *clients;
+	struct state_sessions *sessions;
 	struct state_count count; /* but clients */
 	/* Where the bytes of a change are decoded to: no memory is asked for, so
 	 * bytes that are no change can be told from none left. */
@@ -22,7 +22,7 @@ struct state_view {
 	uint32_t refs;
 	struct state_limits limits;
 	struct state_node *root;
-	struct state_sessions *clients; /* NULL: not wanted */
+	struct state_sessions *sessions; /* NULL: not wanted */
 	struct state_count count;
 };
 

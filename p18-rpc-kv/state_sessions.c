@@ -11,44 +11,44 @@
 
 struct state_sessions *state_sessions_new(uint32_t max)
 {
-	struct state_sessions *clients = calloc(1, sizeof(*clients));
+	struct state_sessions *sessions = calloc(1, sizeof(*sessions));
 
-	if (!clients)
+	if (!sessions)
 		return NULL;
-	clients->refs = 1;
-	clients->max = max;
-	clients->oldest = clients->newest = NONE;
-	for (clients->n_chains = 64; clients->n_chains < max;)
-		clients->n_chains *= 2;
+	sessions->refs = 1;
+	sessions->max = max;
+	sessions->oldest = sessions->newest = NONE;
+	for (sessions->n_chains = 64; sessions->n_chains < max;)
+		sessions->n_chains *= 2;
 	/* Zeros that are not touched take no memory. */
-	clients->chains = calloc(clients->n_chains, sizeof(uint32_t));
-	clients->clients = calloc(max, sizeof(struct state_session));
-	if (!clients->chains || !clients->clients) {
-		state_sessions_release(clients);
+	sessions->chains = calloc(sessions->n_chains, sizeof(uint32_t));
+	sessions->sessions = calloc(max, sizeof(struct state_session));
+	if (!sessions->chains || !sessions->sessions) {
+		state_sessions_release(sessions);
 		return NULL;
 	}
-	return clients;
+	return sessions;
 }
 
-struct state_sessions *state_sessions_hold(struct state_sessions *clients)
+struct state_sessions *state_sessions_hold(struct state_sessions *sessions)
 {
-	__atomic_fetch_add(&clients->refs, 1, __ATOMIC_RELAXED);
-	return clients;
+	__atomic_fetch_add(&sessions->refs, 1, __ATOMIC_RELAXED);
+	return sessions;
 }
 
-void state_sessions_release(struct state_sessions *clients)
+void state_sessions_release(struct state_sessions *sessions)
 {
-	if (!clients ||
-	    __atomic_fetch_sub(&clients->refs, 1, __ATOMIC_ACQ_REL) != 1)
+	if (!sessions ||
+	    __atomic_fetch_sub(&sessions->refs, 1, __ATOMIC_ACQ_REL) != 1)
 		return;
-	free(clients->chains);
-	free(clients->clients);
-	free(clients);
+	free(sessions->chains);
+	free(sessions->sessions);
+	free(sessions);
 }
 
-int state_sessions_own(struct state_sessions **clients)
+int state_sessions_own(struct state_sessions **sessions)
 {
-	struct state_sessions *old = *clients, *copy;
+	struct state_sessions *old = *sessions, *copy;
 
 	/* Pairs with the release of whoever let go of it. */
 	if (__atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1)
@@ -60,10 +60,10 @@ int state_sessions_own(struct state_sessions **clients)
 	copy->oldest = old->oldest;
 	copy->newest = old->newest;
 	memcpy(copy->chains, old->chains, old->n_chains * sizeof(uint32_t));
-	memcpy(copy->clients, old->clients,
+	memcpy(copy->sessions, old->sessions,
 	       old->n * sizeof(struct state_session));
 	state_sessions_release(old);
-	*clients = copy;
+	*sessions = copy;
 	return 0;
 }
 
@@ -71,7 +71,7 @@ int state_sessions_own(struct state_sessions **clients)
 
 /* FNV-1a. Names are random; who makes them alike finds a long chain, and
  * nothing else. */
-static uint32_t *chain_of(const struct state_sessions *clients,
+static uint32_t *chain_of(const struct state_sessions *sessions,
 			  const uint8_t *name)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -79,113 +79,113 @@ static uint32_t *chain_of(const struct state_sessions *clients,
 	for (int i = 0; i < KV_CLIENT_BYTES; i++)
 		hash = (hash ^ name[i]) * UINT64_C(0x100000001b3);
 	hash ^= hash >> 32;
-	return &clients->chains[hash & (clients->n_chains - 1)];
+	return &sessions->chains[hash & (sessions->n_chains - 1)];
 }
 
-static uint32_t slot_of(const struct state_sessions *clients,
-			const struct state_session *client)
+static uint32_t index_of(const struct state_sessions *sessions,
+			 const struct state_session *session)
 {
-	return (uint32_t)(client - clients->clients);
+	return (uint32_t)(session - sessions->sessions);
 }
 
-struct state_session *state_sessions_find(const struct state_sessions *clients,
+struct state_session *state_sessions_find(const struct state_sessions *sessions,
 					  const void *name)
 {
-	uint32_t next = *chain_of(clients, name);
+	uint32_t next = *chain_of(sessions, name);
 
 	while (next) {
-		struct state_session *client = &clients->clients[next - 1];
+		struct state_session *session = &sessions->sessions[next - 1];
 
-		if (memcmp(client->name, name, KV_CLIENT_BYTES) == 0)
-			return client;
-		next = client->chain;
+		if (memcmp(session->name, name, KV_CLIENT_BYTES) == 0)
+			return session;
+		next = session->chain;
 	}
 	return NULL;
 }
 
-static void leave_chain(struct state_sessions *clients,
-			const struct state_session *client)
+static void leave_chain(struct state_sessions *sessions,
+			const struct state_session *session)
 {
-	const uint32_t number = slot_of(clients, client) + 1;
-	uint32_t *link = chain_of(clients, client->name);
+	const uint32_t number = index_of(sessions, session) + 1;
+	uint32_t *link = chain_of(sessions, session->name);
 
 	while (*link != number)
-		link = &clients->clients[*link - 1].chain;
-	*link = client->chain;
+		link = &sessions->sessions[*link - 1].chain;
+	*link = session->chain;
 }
 
-static void enter_chain(struct state_sessions *clients,
-			struct state_session *client)
+static void enter_chain(struct state_sessions *sessions,
+			struct state_session *session)
 {
-	uint32_t *link = chain_of(clients, client->name);
+	uint32_t *link = chain_of(sessions, session->name);
 
-	client->chain = *link;
-	*link = slot_of(clients, client) + 1;
+	session->chain = *link;
+	*link = index_of(sessions, session) + 1;
 }
 
 /* ---- the list by use --------------------------------------------------------- */
 
-static void leave_list(struct state_sessions *clients,
-		       const struct state_session *client)
+static void leave_list(struct state_sessions *sessions,
+		       const struct state_session *session)
 {
-	if (client->before == NONE)
-		clients->oldest = client->after;
+	if (session->before == NONE)
+		sessions->oldest = session->after;
 	else
-		clients->clients[client->before].after = client->after;
-	if (client->after == NONE)
-		clients->newest = client->before;
+		sessions->sessions[session->before].after = session->after;
+	if (session->after == NONE)
+		sessions->newest = session->before;
 	else
-		clients->clients[client->after].before = client->before;
+		sessions->sessions[session->after].before = session->before;
 }
 
-static void enter_list(struct state_sessions *clients,
-		       struct state_session *client)
+static void enter_list(struct state_sessions *sessions,
+		       struct state_session *session)
 {
-	const uint32_t slot = slot_of(clients, client);
+	const uint32_t index = index_of(sessions, session);
 
-	client->before = clients->newest;
-	client->after = NONE;
-	if (clients->newest == NONE)
-		clients->oldest = slot;
+	session->before = sessions->newest;
+	session->after = NONE;
+	if (sessions->newest == NONE)
+		sessions->oldest = index;
 	else
-		clients->clients[clients->newest].after = slot;
-	clients->newest = slot;
+		sessions->sessions[sessions->newest].after = index;
+	sessions->newest = index;
 }
 
-void state_sessions_touch(struct state_sessions *clients,
-			  struct state_session *client, uint64_t index)
+void state_sessions_touch(struct state_sessions *sessions,
+			  struct state_session *session, uint64_t index)
 {
-	leave_list(clients, client);
-	enter_list(clients, client);
-	client->used = index;
+	leave_list(sessions, session);
+	enter_list(sessions, session);
+	session->used = index;
 }
 
-struct state_session *state_sessions_add(struct state_sessions *clients,
+struct state_session *state_sessions_add(struct state_sessions *sessions,
 					 const void *name, uint64_t index,
 					 uint64_t *gone)
 {
-	struct state_session *client;
+	struct state_session *session;
 
-	if (clients->n < clients->max) {
-		client = &clients->clients[clients->n++];
+	if (sessions->n < sessions->max) {
+		session = &sessions->sessions[sessions->n++];
 	} else {
-		client = &clients->clients[clients->oldest];
-		*gone = client->used;
-		leave_chain(clients, client);
-		leave_list(clients, client);
+		session = &sessions->sessions[sessions->oldest];
+		*gone = session->used;
+		leave_chain(sessions, session);
+		leave_list(sessions, session);
 	}
-	*client = (struct state_session){.used = index};
-	memcpy(client->name, name, KV_CLIENT_BYTES);
-	enter_chain(clients, client);
-	enter_list(clients, client);
-	return client;
+	*session = (struct state_session){.used = index};
+	memcpy(session->name, name, KV_CLIENT_BYTES);
+	enter_chain(sessions, session);
+	enter_list(sessions, session);
+	return session;
 }
 
 const struct state_session *state_sessions_next(
-	const struct state_sessions *clients,
-	const struct state_session *client)
+	const struct state_sessions *sessions,
+	const struct state_session *session)
 {
-	const uint32_t next = client ? client->after : clients->oldest;
+	const uint32_t next = session ? session->after : sessions->oldest;
 
-	return next == NONE ? NULL : &clients->clients[next];
+	return next == NONE ? NULL : &sessions->sessions[next];
 }

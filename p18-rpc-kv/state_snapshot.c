@@ -67,29 +67,29 @@ static int put_item(const struct state_item *item, void *arg)
 			 (size_t)item->key_len + item->value_len);
 }
 
-static int put_client(const struct sink *sink,
-		      const struct state_session *client)
+static int put_session(const struct sink *sink,
+		       const struct state_session *session)
 {
 	struct client bytes = {
-		.sequence = htole64(client->sequence),
-		.used = htole64(client->used),
-		.revision = htole64(client->answer.revision),
-		.number = htole64((uint64_t)client->answer.number),
-		.status = htole32(client->answer.status),
+		.sequence = htole64(session->sequence),
+		.used = htole64(session->used),
+		.revision = htole64(session->response.revision),
+		.number = htole64((uint64_t)session->response.number),
+		.status = htole32(session->response.status),
 	};
 
-	memcpy(bytes.name, client->name, sizeof(bytes.name));
+	memcpy(bytes.name, session->name, sizeof(bytes.name));
 	return sink->put(sink->arg, &bytes, sizeof(bytes));
 }
 
-static int put_clients(const struct sink *sink,
-		       const struct state_sessions *clients)
+static int put_sessions(const struct sink *sink,
+			const struct state_sessions *sessions)
 {
-	const struct state_session *client = NULL;
+	const struct state_session *session = NULL;
 	int error = 0;
 
-	while (!error && (client = state_sessions_next(clients, client)))
-		error = put_client(sink, client);
+	while (!error && (session = state_sessions_next(sessions, session)))
+		error = put_session(sink, session);
 	return error;
 }
 
@@ -108,13 +108,13 @@ static int encode(const struct state_view *view, uint64_t applied,
 	};
 	int error;
 
-	if (!view->clients)
+	if (!view->sessions)
 		return -EINVAL;
 	error = sink.put(sink.arg, &head, sizeof(head));
 	if (!error)
 		error = state_map_each(view->root, NULL, 0, put_item, &sink);
 	if (!error)
-		error = put_clients(&sink, view->clients);
+		error = put_sessions(&sink, view->sessions);
 	return error;
 }
 
@@ -278,10 +278,10 @@ static bool is_kept(uint32_t status)
 }
 
 /* *used: of the client before, or of those that were forgotten. */
-static int get_client(struct source *source, const struct head *head,
-		      struct state *state, uint64_t *used)
+static int get_session(struct source *source, const struct head *head,
+		       struct state *state, uint64_t *used)
 {
-	struct state_session *client;
+	struct state_session *session;
 	struct client bytes;
 	uint64_t gone;
 	int error = get_all(source, &bytes, sizeof(bytes));
@@ -297,14 +297,14 @@ static int get_client(struct source *source, const struct head *head,
 	if (!bytes.sequence || bytes.revision > head->applied || bytes.zero ||
 	    !is_kept(bytes.status))
 		return bad(source, "a client has an answer that cannot be");
-	if (state_sessions_find(state->clients, bytes.name))
+	if (state_sessions_find(state->sessions, bytes.name))
 		return bad(source, "a client is there twice");
-	client = state_sessions_add(state->clients, bytes.name, bytes.used,
-				    &gone);
-	client->sequence = bytes.sequence;
-	client->answer.status = bytes.status;
-	client->answer.revision = bytes.revision;
-	client->answer.number = (int64_t)le64toh(bytes.number);
+	session = state_sessions_add(state->sessions, bytes.name, bytes.used,
+				     &gone);
+	session->sequence = bytes.sequence;
+	session->response.status = bytes.status;
+	session->response.revision = bytes.revision;
+	session->response.number = (int64_t)le64toh(bytes.number);
 	*used = bytes.used;
 	return 0;
 }
@@ -323,7 +323,7 @@ static int get_everything(struct source *source, struct state *state)
 	state->count.forgotten = used = head.forgotten;
 	error = get_items(source, &head, state);
 	for (uint64_t i = 0; i < head.clients && !error; i++)
-		error = get_client(source, &head, state, &used);
+		error = get_session(source, &head, state, &used);
 	if (error)
 		return error;
 	n = source->get(source->arg, &byte, 1);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int make_view(struct state *state, struct state_sessions *clients,
+static int make_view(struct state *state, struct state_sessions *sessions,
 		     struct state_view **view)
 {
 	*view = malloc(sizeof(**view));
@@ -15,7 +15,7 @@ static int make_view(struct state *state, struct state_sessions *clients,
 		.refs = 1,
 		.limits = state->limits,
 		.root = state_map_hold(state->map.root),
-		.clients = clients ? state_sessions_hold(clients) : NULL,
+		.sessions = sessions ? state_sessions_hold(sessions) : NULL,
 		.count = state_count(state),
 	};
 	return 0;
@@ -28,7 +28,7 @@ int state_view(struct state *state, struct state_view **view)
 
 int state_freeze(struct state *state, struct state_view **view)
 {
-	return make_view(state, state->clients, view);
+	return make_view(state, state->sessions, view);
 }
 
 struct state_view *state_hold(struct state_view *view)
@@ -43,7 +43,7 @@ void state_release(struct state_view *view)
 	if (!view || __atomic_fetch_sub(&view->refs, 1, __ATOMIC_ACQ_REL) != 1)
 		return;
 	state_map_release(view->root);
-	state_sessions_release(view->clients);
+	state_sessions_release(view->sessions);
 	free(view);
 }
 
