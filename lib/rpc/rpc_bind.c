@@ -4,8 +4,8 @@
  * rpcbind never forgets by itself: a killed server stays registered. So all
  * that it knows is listed first, and what is there under our numbers is
  * called: a server that answers may stay, and we do not start. Where rpcbind
- * lives, and with it those who are registered, the list of our namespace's Unix
- * sockets says: it has rpcbind's, or it has not. */
+ * lives, and with it the servers that are registered, the list of our
+ * namespace's Unix sockets says: it has rpcbind's, or it has not. */
 #include "lib/rpc/rpc_bind.h"
 
 #include <errno.h>

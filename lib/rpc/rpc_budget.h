@@ -2,7 +2,7 @@
  *
  * Buffers take what they grow by and give it back when they shrink, whoever
  * their client is and whatever it has proved. Any thread may call; nobody
- * waits: who gets nothing asks again later. */
+ * waits: a thread that gets nothing asks again later. */
 #ifndef UNIXIPC_LIB_RPC_RPC_BUDGET_H
 #define UNIXIPC_LIB_RPC_RPC_BUDGET_H
 

@@ -111,14 +111,14 @@ struct rpc_client_request {
 	void *arg;
 };
 
-/* Start a call, whose time runs from now. Does not wait for the server, but for
- * a connection where there is none (connect_ns), or for calls that the flavor
- * makes first. On a stream where others are in flight it may leave only with
- * the next rpc_client_process() or rpc_client_wait() (poll_fd is readable
- * then), together with others: one system call for all. Returns 0: done is called once, perhaps before this returns; or
- * the kind of *fault: it was not sent, and done is not called.
- * RPC_FAULT_LOCAL with EAGAIN: max_in_flight are, or no more can be queued
- * before the server takes some. */
+/* Start a call, whose time runs from now. Does not wait for the server, but
+ * for a connection where there is none (connect_ns), or for calls that the
+ * flavor makes first. On a stream where other calls are in flight it may leave
+ * only with the next rpc_client_process() or rpc_client_wait() (poll_fd is
+ * readable then), together with them: one system call for all. Returns 0: done
+ * is called once, perhaps before this returns; or the kind of *fault: it was
+ * not sent, and done is not called. RPC_FAULT_LOCAL with EAGAIN: max_in_flight
+ * are, or no more can be queued before the server takes some. */
 enum rpc_fault_kind rpc_client_start(struct rpc_client *client,
 				     const struct rpc_client_request *request,
 				     struct rpc_fault *fault);

@@ -1,9 +1,9 @@
 /* rpc_conn.c - from received bytes to queued ones, and the list of all
  * connections.
  *
- * A descriptor is shut down by others, which wakes who serves it, but closed
- * only by who serves it, under the lock: nobody ever shuts down a number that
- * has become another connection's. */
+ * Any thread shuts a descriptor down, which wakes the thread that serves it;
+ * only the serving thread closes it, under the lock: so no thread ever shuts
+ * down a number that has become another connection's. */
 #include "lib/rpc/rpc_conn.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@ void rpc_conn_trace(const struct rpc_conns *conns, bool is_sent,
 		conns->options->trace(is_sent, message, n, conns->options->arg);
 }
 
-/* ---- what others want to know ---- */
+/* ---- what other threads want to know ---- */
 
 void rpc_conn_set_idle(struct rpc_conn *conn, int64_t moment)
 {
@@ -221,8 +221,8 @@ int rpc_conn_answer_taken(struct rpc_conn *conn, struct rpc_scratch *scratch)
 
 /* ---- memory that is used up ---- */
 
-/* Whether a goes before b: who has proved nothing, then who is of the peer with
- * the most connections, then who came last. */
+/* Whether a goes before b: the one whose caller has proved nothing, then that of
+ * the peer with the most connections, then the newest. */
 static bool goes_first(struct rpc_conn *a, struct rpc_conn *b)
 {
 	const struct rpc_share *share = &a->conns->share;
@@ -457,7 +457,7 @@ void rpc_conn_end(struct rpc_conn *conn, int why)
 	struct rpc_conns *conns = conn->conns;
 	const uint64_t one = 1;
 
-	/* Who evicts looks at the descriptor first. */
+	/* The evicting thread looks at the descriptor first. */
 	if (conn->is_evicted)
 		rpc_conn_tell(conns, conn->why_evicted, &conn->peer, 0);
 	else
@@ -496,7 +496,8 @@ bool rpc_conn_evict(struct rpc_conns *conns)
 		largest = share;
 		oldest_at = idle_at;
 	}
-	/* Or who is slow to leave would cost those of other peers theirs. */
+	/* Or a connection that is slow to end would cost those of other
+	 * peers theirs. */
 	is_one_leaving &= now - conns->evicted_at < LEAVING_MS * TICK_MS;
 	if (is_one_leaving || oldest_at > before)
 		found = NULL;

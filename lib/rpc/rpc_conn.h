@@ -1,5 +1,5 @@
 /* rpc_conn.h - the connections of a server: what each has received and has to
- * send, and how a call of it becomes a reply. Who waits for its bytes, a thread
+ * send, and how a call of it becomes a reply. What waits for its bytes, a thread
  * of its own or a loop, is rpc_thread.c's or rpc_loop.c's business.
  *
  * For the server's files. The thread that accepts is the only one that opens,
@@ -46,7 +46,7 @@ struct rpc_conn {
 	atomic_size_t taken;          /* from the budget */
 	bool is_evicted;              /* under the lock */
 	enum rpc_server_event why_evicted;
-	/* For whoever serves it. */
+	/* For the thread or loop that serves it. */
 	struct rpc_record_reader reader;
 	bool has_call; /* and here it is, in the reader's memory */
 	struct rpc_call call;
@@ -107,11 +107,11 @@ bool rpc_conn_evict(struct rpc_conns *conns);
 /* Release what has ended. Returns how many. */
 unsigned int rpc_conn_reap(struct rpc_conns *conns);
 
-/* Let calls in hand finish, and wait until all have ended; who does not take
- * its reply within grace_ns is cut off. */
+/* Let calls in hand finish, and wait until all have ended; a peer that does
+ * not take its reply within grace_ns is cut off. */
 void rpc_conn_stop(struct rpc_conns *conns, int64_t grace_ns);
 
-/* ---- for whoever serves a connection ---- */
+/* ---- for the thread or loop that serves a connection ---- */
 
 /* The next call of what has been received. Returns 1 (again and again, until
  * it is answered), 0 when more bytes are needed, or -errno to close. */
@@ -150,7 +150,7 @@ void rpc_conn_was_sent(struct rpc_conn *conn, size_t n);
  * to close. */
 int rpc_conn_go_hungry(struct rpc_conn *conn);
 
-/* Says what others want to know of it. */
+/* For other threads to know. */
 void rpc_conn_note_memory(struct rpc_conn *conn);
 void rpc_conn_set_idle(struct rpc_conn *conn, int64_t moment);
 bool rpc_conn_is_idle(const struct rpc_conn *conn);

@@ -86,7 +86,7 @@ struct rpc_dispatch {
 	 * with AUTH_REJECTEDCRED. */
 	const struct rpc_auth_flavor *const *flavors;
 	size_t n_flavors;
-	/* May who call that? After program, version and procedure are known
+	/* May this caller call that? After program, version and procedure are known
 	 * to exist, and before arguments are decoded. Returns AUTH_OK, or
 	 * what to deny the call with: AUTH_TOOWEAK, AUTH_REJECTEDCRED, …
 	 * Threads call it at the same time. NULL: everybody may. */

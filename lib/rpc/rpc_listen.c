@@ -164,9 +164,9 @@ static int give_mode(int fd, const struct stat *status, mode_t mode)
 	return chmod(path, mode) ? -errno : 0;
 }
 
-/* Which file it is that bind(2) has made. Who may write the folder can have put
- * something else there since: a socket of ours at most gets a mode, and one that
- * has it already unless the umask took something away. */
+/* Which file it is that bind(2) has made. A user who may write the folder can
+ * have put something else there since: a socket of ours at most gets a mode,
+ * and one that has it already unless the umask took something away. */
 static int note_file(struct rpc_listener *listener, const char *path,
 		     mode_t mode)
 {

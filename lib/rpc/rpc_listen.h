@@ -29,8 +29,8 @@ int rpc_listen_inet(struct rpc_listener *listener, enum rpc_transport transport,
  * (another kind of file), -ESTALE (somebody put another file there meanwhile,
  * which stays as it is), -ENAMETOOLONG, …
  *
- * A name can be looked at and removed only in two steps: who may write the
- * folder, and puts a file there within those microseconds, loses it. */
+ * A name can be looked at and removed only in two steps: a user who may write
+ * the folder, and puts a file there within those microseconds, loses it. */
 int rpc_listen_unix(struct rpc_listener *listener, const char *path,
 		    mode_t mode);
 

@@ -332,7 +332,7 @@ static void watch_reading(struct rpc_conn *conn)
 	}
 }
 
-/* Who has nothing under way has no buffers either. */
+/* A connection with nothing under way has no buffers either. */
 static void give_back(struct rpc_conn *conn)
 {
 	if (rpc_conn_unsent(conn) == 0)
@@ -495,7 +495,7 @@ static struct rpc_loop *find_nearer(const struct rpc_conn *conn)
 	return NULL;
 }
 
-/* Under way with workers, who give back to this loop, or with timers of its
+/* Under way with workers, which give back to this loop, or with timers of its
  * own: not now. */
 static void move_if_better(struct rpc_conn *conn)
 {
@@ -620,7 +620,7 @@ static void end_overdue(struct rpc_loop *loop, struct rpc_timer_list *timers)
 		end(timers->first->conn, timers->why);
 }
 
-/* Once each: who wants it again is at the end then, and due later. */
+/* Once each: a connection to be read again is at the end then, and due later. */
 static void read_again(struct rpc_loop *loop)
 {
 	struct rpc_conn *conn;

@@ -5,9 +5,9 @@
  * When there is no room, because there are max_connections or the process has
  * no descriptor left, it stops looking at the listeners for a moment: the one
  * that has been idle longest is ended, and when it is gone the next is
- * accepted. Where none is idle for a second, those who wait are told so, one by
- * one: a descriptor that was kept for it takes the first, and is closed. Without
- * that pause a listener that cannot be accepted from would
+ * accepted. Where none is idle for a second, the peers that wait are refused,
+ * one by one: a descriptor that was kept for it takes the first, and is
+ * closed. Without that pause a listener that cannot be accepted from would
  * make poll(2) return at once for ever. */
 #include "lib/rpc/rpc_server.h"
 
@@ -286,7 +286,8 @@ static void accept_some(struct rpc_server *server,
 	}
 }
 
-/* Who waits at a socket whose name is gone was there before, and is taken first. */
+/* A peer that waits at a socket whose name is gone came before, and is taken
+ * first. */
 static int look_at_file(struct rpc_server *server)
 {
 	const struct rpc_server_options *options = &server->options;

@@ -1,18 +1,19 @@
 /* rpc_server.h - serve programs over TCP, UDP and a Unix socket.
  *
  * Connections are served by a thread each, or by event loops: the same code
- * but for who waits. Either way a client that sends half a call, or never reads
+ * but for what waits. Either way a client that sends half a call, or never reads
  * its replies, holds up nobody but itself. One thread more receives all
  * datagrams.
  *
- * What a client can cost is limited: connections, bytes of a record, time for a
- * record, time for a reply to be taken, time between calls, calls under way. All
- * clients together have one budget of memory, whatever they have proved: where
- * it is used up they wait, and if that lasts, the newest of those who take much
- * is closed: who has proved nothing before who has, and of the peer address with
- * the most connections. Every table has a share for each peer address
- * (rpc_share.h): where connections or descriptors run out, the peer with the
- * most of them loses the one that has been idle longest.
+ * What a client can cost is limited: connections, bytes of a record, time for
+ * a record, time for a reply to be taken, time between calls, calls under way.
+ * All clients together have one budget of memory, whatever they have proved:
+ * where it is used up they wait, and if that lasts, the newest of those that
+ * take much is closed: a caller that has proved nothing before one that has,
+ * and of the peer address with the most connections. Every table has a share
+ * for each peer address (rpc_share.h): where connections or descriptors run
+ * out, the peer with the most of them loses the one that has been idle
+ * longest.
  *
  * A thread for each connection: a procedure that takes long holds up its own
  * connection. Event loops: what is RPC_QUICK is served in the loop and must
