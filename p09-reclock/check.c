@@ -1,4 +1,5 @@
-/* check.c - all that can be wrong with the bytes of a group, found and repaired. */
+/* check.c - all that can be wrong with the bytes of a group, found and
+ * repaired. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -6,10 +6,11 @@
  *	4. NAME.rebuild becomes NAME, and the folder is synced
  *	5. the handle is that file now; the old one's locks go with its descriptor
  *
- * Killed before 4: NAME is the old file, and the next process takes the mark back
- * (store.c). After: NAME is the new one, and whole. NAME.rebuild may be left
- * over; the next rebuild removes it, if it is surely that: it has our magic, this
- * store's id and the mark BESIDE, which goes after 4, and nobody has its locks. */
+ * Killed before 4: NAME is the old file, and the next process takes the mark
+ * back (store.c). After: NAME is the new one, and whole. NAME.rebuild may be
+ * left over; the next rebuild removes it, if it is surely that: it has our
+ * magic, this store's id and the mark BESIDE, which goes after 4, and nobody
+ * has its locks. */
 #include "p09-reclock/rebuild.h"
 
 #include <errno.h>

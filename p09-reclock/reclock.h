@@ -9,10 +9,11 @@
  *
  * What survives: a write whose call has returned 0 survives kill -9 of any
  * process. It survives a power cut only if the handle has RECLOCK_SYNC; other
- * processes may have read it by then. Without that a power cut leaves some of the last
- * records damaged: they are -EBADMSG, never wrong bytes, until reclock_check()
- * puts what they were before in their place. A deleted value stays readable in
- * the file's bytes until something is written over it, or reclock_compact().
+ * processes may have read it by then. Without that a power cut leaves some of
+ * the last records damaged: they are -EBADMSG, never wrong bytes, until
+ * reclock_check() puts what they were before in their place. A deleted value
+ * stays readable in the file's bytes until something is written over it, or
+ * reclock_compact().
  *
  * Whose locks they are. POSIX locks belong to the process, which has traps:
  *	- closing any descriptor of the file drops them all: open one handle of a
@@ -159,11 +160,11 @@ enum { RECLOCK_HOLDS_MAX = 8, RECLOCK_WAITERS_MAX = 128 };
  * that others wait for records beside it, too. A key may be locked again, and
  * is unlocked as often.
  *
- * A deadlock, a cycle of processes that wait for each other, is found before they
- * all sleep: the last process gets -EDEADLK, and reclock_trouble() has the cycle;
- * it should unlock what it has and begin anew. The wait-for table in the file
- * shows cycles of any size; the kernel finds those of up to 12 processes. The
- * same holds for changes that are made with locks held. Returns -EDEADLK,
+ * A deadlock, a cycle of processes that wait for each other, is found before
+ * they all sleep: the last process gets -EDEADLK, and reclock_trouble() has the
+ * cycle; it should unlock what it has and begin anew. The wait-for table in the
+ * file shows cycles of any size; the kernel finds those of up to 12 processes.
+ * The same holds for changes that are made with locks held. Returns -EDEADLK,
  * -ENOBUFS (more than RECLOCK_HOLDS_MAX keys), -EAGAIN (RECLOCK_WAITERS_MAX
  * processes wait with locks held already). */
 int reclock_lock_until(struct reclock *store, const void *key, size_t key_len,
@@ -222,8 +223,8 @@ int reclock_stat(struct reclock *store, struct reclock_stat *stat);
 int reclock_compact_until(struct reclock *store, int64_t deadline);
 
 /* Look at all, with all writers kept out, and call say() for each thing that is
- * wrong; with repair, put it right: a damaged record becomes what it was before its
- * last change, if that is whole, else it is freed. Returns how many things
+ * wrong; with repair, put it right: a damaged record becomes what it was before
+ * its last change, if that is whole, else it is freed. Returns how many things
  * were wrong, or -errno. say may be NULL. */
 int reclock_check_until(struct reclock *store, bool repair,
 			void (*say)(void *arg, const char *what), void *arg,

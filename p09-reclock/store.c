@@ -1,11 +1,11 @@
 /* store.c - a file that grows is written anew beside the old one and renamed
  * (rebuild.c). Nobody may go on in the old one then: its header says that it is
  * being replaced, from before the renaming on and for ever. A handle that sees
- * that looks what the name stands for. Another file: there it goes on. Still this
- * one: if we have a lock of it nobody is replacing it, so the process that was has
- * died, and the mark goes. The mark is looked at after a lock was taken, so that
- * nothing is written into a file that has no name any more; a read looks first,
- * and what it finds was true when it began.
+ * that looks what the name stands for. Another file: there it goes on. Still
+ * this one: if we have a lock of it nobody is replacing it, so the process that
+ * was has died, and the mark goes. The mark is looked at after a lock was
+ * taken, so that nothing is written into a file that has no name any more; a
+ * read looks first, and what it finds was true when it began.
  *
  * The name is looked up by fstatat(2): to open and close the file would drop
  * all our POSIX locks of it. */
@@ -181,7 +181,8 @@ int store_lock(struct reclock *store, uint32_t first, uint32_t n,
 
 	if (getpid() != store->pid)
 		return -ECHILD;
-	/* A handle that holds nothing else is in nobody's way while it waits. */
+	/* A handle that holds nothing else is in nobody's way while it
+	 * waits. */
 	error = store->holds
 			? rangelock_try(store->lock, kind, byte, n)
 			: rangelock_until(store->lock, kind, byte, n, deadline);

@@ -1,12 +1,13 @@
 /* waitfor.c - deadlocks are found before anybody sleeps. A process that has to
- * wait, and holds locks, writes both into its entry, looks for a cycle that leads from
- * what it wants back to itself, and only then sleeps; all but the sleeping with
- * the table locked. So of the processes in a cycle the last one sees it whole.
+ * wait, and holds locks, writes both into its entry, looks for a cycle that
+ * leads from what it wants back to itself, and only then sleeps; all but the
+ * sleeping with the table locked. So of the processes in a cycle the last one
+ * sees it whole.
  *
- * An entry says the truth as long as it is waiting: what is held does not change
- * meanwhile, and before anything is given back the entry is withdrawn. A process that
- * has got its lock, and is not withdrawn yet, waits for what nobody else's entry
- * holds: no cycle goes through it. */
+ * An entry says the truth as long as it is waiting: what is held does not
+ * change meanwhile, and before anything is given back the entry is withdrawn. One
+ * whose lock has been got, and that is not withdrawn yet, waits for what no
+ * other entry holds: no cycle goes through it. */
 #include "p09-reclock/waitfor.h"
 
 #include <assert.h>

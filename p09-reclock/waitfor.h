@@ -1,7 +1,7 @@
-/* waitfor.h - the wait-for graph (Holt 1972) as a table: which process waits for
- * which groups, and holds which meanwhile. An entry is a process's as long as it
- * has the lock of its byte; so those of the dead do not count, and no pid in it is
- * believed. */
+/* waitfor.h - the wait-for graph (Holt 1972) as a table: which process waits
+ * for which groups, and holds which meanwhile. An entry is a process's as long
+ * as it has the lock of its byte; so those of the dead do not count, and no pid
+ * in it is believed. */
 #ifndef UNIXIPC_P09_RECLOCK_WAITFOR_H
 #define UNIXIPC_P09_RECLOCK_WAITFOR_H
 

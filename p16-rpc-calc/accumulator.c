@@ -1,6 +1,7 @@
 /* One lock around all: a request and its answer are one step, so that the same
  * request on two connections at once is not seen halfway done. The table is
- * searched from front to back: a thousand entries are less than a call costs. */
+ * searched from front to back: a thousand entries are less than a call
+ * costs. */
 #include "p16-rpc-calc/accumulator.h"
 
 #include <errno.h>

@@ -61,7 +61,8 @@ int policy_add(struct policy *policy, const char *line);
 int policy_load(struct policy *policy, const char *path, size_t *line);
 
 /* May this caller call the procedure? AUTH_OK; AUTH_TOOWEAK when he might, but
- * has not said or has not proved who he is; AUTH_REJECTEDCRED when he may not. */
+ * has not said or has not proved who he is; AUTH_REJECTEDCRED when he may
+ * not. */
 enum auth_stat policy_ask(const struct policy *policy, uint32_t procedure,
 			  const struct rpc_identity *who);
 

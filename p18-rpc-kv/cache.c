@@ -221,8 +221,9 @@ static int replace_table(struct cache *cache, size_t slots)
 	return error;
 }
 
-/* Once a second: whether the name is ours, the turnstile unlocked, and the table large
- * enough. It is not, when as many keys had to leave as there is room for. */
+/* Once a second: whether the name is ours, the turnstile unlocked, and the
+ * table large enough. It is not, when as many keys had to leave as there is
+ * room for. */
 static int look_after(struct cache *cache)
 {
 	size_t slots = cache->map.n_slots;

@@ -16,10 +16,11 @@
  *
  * A named semaphore of the same name is a turnstile for readers that open the
  * cache: it is unlocked (greater than 0) while there is a whole table under the
- * name, and locked while the server makes the first one or a larger one, so that a
- * reader waits then and does not go away. Nobody passes it to read, and nothing is
- * believed because somebody passed it: a client that dies in it, or plays with it,
- * costs others the wait until their deadline, and the server unlocks it again.
+ * name, and locked while the server makes the first one or a larger one, so
+ * that a reader waits then and does not go away. Nobody passes it to read, and
+ * nothing is believed because somebody passed it: a client that dies in it, or
+ * plays with it, costs others the wait until their deadline, and the server
+ * unlocks it again.
  *
  * The cache stops by itself: when the server is killed (it holds a write lock of
  * fcntl(2) on the object, and the kernel drops it) within CACHE_ASK_MS, when it
@@ -125,7 +126,8 @@ struct cache_stat {
 };
 void cache_stat(const struct cache *cache, struct cache_stat *stat);
 
-/* Tell readers that it is over, and remove object and turnstile. NULL: nothing. */
+/* Tell readers that it is over, and remove object and turnstile. NULL:
+ * nothing. */
 void cache_remove(struct cache *cache);
 
 /* ---- a client ---- */

@@ -20,8 +20,8 @@ struct cache_reader {
 
 /* ---- coming ---- */
 
-/* An object may be half-made where there is no turnstile, or one that somebody plays
- * with: then it is asked for again after a pause. */
+/* An object may be half-made where there is no turnstile, or one that somebody
+ * plays with: then it is asked for again after a pause. */
 static int find_until(struct cache_reader *reader, const char *name,
 		      uid_t owner, int64_t deadline)
 {

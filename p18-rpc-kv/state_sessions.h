@@ -1,10 +1,10 @@
-/* state_sessions.h - sessions of the clients that were seen last: the last request
- * of each, and the response to it (thesis, section 6.3).
+/* state_sessions.h - sessions of the clients that were seen last: the last
+ * request of each, and the response to it (thesis, section 6.3).
  *
  * A table with a hash chain to find a session, and a list by use, to know which
  * goes next. A table that is shared with a view is copied before it is changed:
- * state_sessions_own(). One thread changes a table; any may read, hold and release
- * it. */
+ * state_sessions_own(). One thread changes a table; any may read, hold and
+ * release it. */
 #ifndef UNIXIPC_P18_RPC_KV_STATE_SESSIONS_H
 #define UNIXIPC_P18_RPC_KV_STATE_SESSIONS_H
 

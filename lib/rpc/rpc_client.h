@@ -158,11 +158,11 @@ void rpc_client_set_flavor(struct rpc_client *client,
 /* The next xid will be this one: tests repeat a call by it. */
 void rpc_client_set_xid(struct rpc_client *client, uint32_t xid);
 
-/* A client handle of rpc(3) over the same connection, owned by the client: for rpcgen's stubs
- * and clnt_call(). The timeout of clnt_call() is not looked at: it is that of
- * the client (clnt_control(CLSET_TIMEOUT) sets it). clnt_destroy() does
- * nothing; its cl_auth is what rpc_client_set_auth() was given. After a stub
- * has failed rpc_client_fault() says how. */
+/* A client handle of rpc(3) over the same connection, owned by the client: for
+ * rpcgen's stubs and clnt_call(). The timeout of clnt_call() is not looked at:
+ * it is that of the client (clnt_control(CLSET_TIMEOUT) sets it).
+ * clnt_destroy() does nothing; its cl_auth is what rpc_client_set_auth() was
+ * given. After a stub has failed rpc_client_fault() says how. */
 CLIENT *rpc_client_handle(struct rpc_client *client);
 const struct rpc_fault *rpc_client_fault(const struct rpc_client *client);
 

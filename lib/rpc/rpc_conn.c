@@ -221,8 +221,8 @@ int rpc_conn_answer_taken(struct rpc_conn *conn, struct rpc_scratch *scratch)
 
 /* ---- memory that is used up ---- */
 
-/* Whether a goes before b: the one whose caller has proved nothing, then that of
- * the peer with the most connections, then the newest. */
+/* Whether a goes before b: the one whose caller has proved nothing, then that
+ * of the peer with the most connections, then the newest. */
 static bool goes_first(struct rpc_conn *a, struct rpc_conn *b)
 {
 	const struct rpc_share *share = &a->conns->share;

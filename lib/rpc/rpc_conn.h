@@ -1,6 +1,6 @@
 /* rpc_conn.h - the connections of a server: what each has received and has to
- * send, and how a call of it becomes a reply. What waits for its bytes, a thread
- * of its own or a loop, is rpc_thread.c's or rpc_loop.c's business.
+ * send, and how a call of it becomes a reply. What waits for its bytes, a
+ * thread of its own or a loop, is rpc_thread.c's or rpc_loop.c's business.
  *
  * For the server's files. The thread that accepts is the only one that opens,
  * evicts, reaps and stops. */

@@ -86,8 +86,8 @@ struct rpc_dispatch {
 	 * with AUTH_REJECTEDCRED. */
 	const struct rpc_auth_flavor *const *flavors;
 	size_t n_flavors;
-	/* May this caller call that? After program, version and procedure are known
-	 * to exist, and before arguments are decoded. Returns AUTH_OK, or
+	/* May this caller call that? After program, version and procedure are
+	 * known to exist, and before arguments are decoded. Returns AUTH_OK, or
 	 * what to deny the call with: AUTH_TOOWEAK, AUTH_REJECTEDCRED, …
 	 * Threads call it at the same time. NULL: everybody may. */
 	enum auth_stat (*authorise)(const struct rpc_request *request);

@@ -41,10 +41,10 @@ struct rpc_drc; /* opaque */
 int rpc_drc_open(struct rpc_drc **out, size_t max_entries, size_t max_bytes);
 void rpc_drc_close(struct rpc_drc *cache); /* NULL is allowed */
 
-/* owner: who calls; 0: nobody, without a share.
- * Returns an rpc_drc_answer. RPC_DRC_KNOWN copies the reply to buf
- * and its length to *bytes, or gives -EMSGSIZE when size is too small. -ENOBUFS
- * when every entry is in progress, -EINVAL for a key that is empty or too long. */
+/* owner: who calls; 0: nobody, without a share. Returns an rpc_drc_answer.
+ * RPC_DRC_KNOWN copies the reply to buf and its length to *bytes, or gives
+ * -EMSGSIZE when size is too small. -ENOBUFS when every entry is in progress,
+ * -EINVAL for a key that is empty or too long. */
 int rpc_drc_begin(struct rpc_drc *cache, uint64_t owner, const void *key,
 		  size_t key_bytes, void *buf, size_t size, size_t *bytes);
 

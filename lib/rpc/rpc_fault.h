@@ -1,6 +1,6 @@
 /* rpc_fault.h - the ways in which a call can fail, told apart: what struct
- * rpc_err is to libtirpc. It is no error of the house, which is a -errno; it may
- * hold one.
+ * rpc_err is to libtirpc. It is no error of the house, which is a -errno; it
+ * may hold one.
  *
  * What matters most to a caller is whether the call was done: for sure not,
  * refused by the server, or nobody knows. One table says it of each failure,

@@ -89,7 +89,8 @@ static int await_record(struct rpc_stream *stream, const struct question *q,
 		rc = n == -EAGAIN ? rpc_stream_fill(stream, deadline) : (int)n;
 		if (rc)
 			return rc;
-		/* A host that sends something else all the time does not keep us. */
+		/* A host that sends something else all the time does not keep
+		 * us. */
 		if (tick_is_over(deadline))
 			return -ETIMEDOUT;
 	}

@@ -620,7 +620,8 @@ static void end_overdue(struct rpc_loop *loop, struct rpc_timer_list *timers)
 		end(timers->first->conn, timers->why);
 }
 
-/* Once each: a connection to be read again is at the end then, and due later. */
+/* Once each: a connection to be read again is at the end then, and due
+ * later. */
 static void read_again(struct rpc_loop *loop)
 {
 	struct rpc_conn *conn;

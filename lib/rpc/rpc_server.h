@@ -1,7 +1,7 @@
 /* rpc_server.h - serve programs over TCP, UDP and a Unix socket.
  *
- * Connections are served by a thread each, or by event loops: the same code
- * but for what waits. Either way a client that sends half a call, or never reads
+ * Connections are served by a thread each, or by event loops: the same code but
+ * for what waits. Either way a client that sends half a call, or never reads
  * its replies, holds up nobody but itself. One thread more receives all
  * datagrams.
  *

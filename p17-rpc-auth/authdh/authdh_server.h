@@ -11,10 +11,10 @@
  *
  * Clocks: a timestamp is taken up to window seconds before and behind the
  * server's time, so that the clocks of both may be that far apart. A client
- * whose clock is further away is refused. So is, until its clock has caught up, a
- * client whose clock was set back, or a second machine of the same user whose
- * clock is behind the first's, once the server has forgotten the conversation or
- * was started again. */
+ * whose clock is further away is refused. So is, until its clock has caught up,
+ * a client whose clock was set back, or a second machine of the same user whose
+ * clock is behind the first's, once the server has forgotten the conversation
+ * or was started again. */
 #ifndef UNIXIPC_P17_RPC_AUTH_AUTHDH_AUTHDH_SERVER_H
 #define UNIXIPC_P17_RPC_AUTH_AUTHDH_AUTHDH_SERVER_H
 

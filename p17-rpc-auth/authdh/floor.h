@@ -1,6 +1,6 @@
-/* floor.h - a low-water mark for each user: how late the latest conversation has
- * begun, so that the next server takes no replay of what this one has taken. (A
- * replay cache, as Kerberos has it, would keep each call instead.)
+/* floor.h - a low-water mark for each user: how late the latest conversation
+ * has begun, so that the next server takes no replay of what this one has
+ * taken. (A replay cache, as Kerberos has it, would keep each call instead.)
  *
  * A file with the latest such timestamp under each public key. A server that is
  * started again has forgotten its conversations, and a replayed call by

@@ -56,8 +56,8 @@ int keys_load_secret(struct keys_entry *entry, const char *path,
 int keys_store_secret(const struct keys_entry *entry, const char *path,
 		      bool is_forced);
 
-/* Put an entry into a public file, making the file if there is none. Remarks
- * in it are not kept. Processes that do so at the same time wait for each other,
+/* Put an entry into a public file, making the file if there is none. Remarks in
+ * it are not kept. Processes that do so at the same time wait for each other,
  * until the deadline: -ETIMEDOUT. */
 int keys_store_public(const struct keys_entry *entry, const char *path,
 		      int64_t deadline);

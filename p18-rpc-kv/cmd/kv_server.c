@@ -390,8 +390,8 @@ static struct engine *open_etcd(char *endpoints)
 	return engine;
 }
 
-/* The cache's object and turnstile have one name. The ledger is advice: what goes
- * wrong there stops nobody. */
+/* The cache's object and turnstile have one name. The ledger is advice: what
+ * goes wrong there stops nobody. */
 static void note_cache(const struct arguments *a,
 		       int (*note_it)(enum objname_kind kind, const char *name))
 {

@@ -697,7 +697,8 @@ static void who_comes_early_waits_at_the_gate(void **state)
 				    tick_after(20 * TICK_MS)),
 			 -ETIMEDOUT);
 	pid = start_waiting(&f);
-	/* The turnstile of a dead server: this one makes the table and unlocks it. */
+	/* The turnstile of a dead server: this one makes the table and unlocks
+	 * it. */
 	create(&f);
 	assert_int_equal(child_wait(pid, tick_after(PATIENCE), &status), 0);
 	assert_int_equal(child_exit_code(status), 0);
