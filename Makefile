@@ -64,7 +64,8 @@ endif
 ALL_CPPFLAGS = -I. -Ibuild/gen -D_GNU_SOURCE \
 	       -DUNIXIPC_VERSION='"$(VERSION)"' $(CPPFLAGS)
 ALL_MODE     = -g $(MODE_$(MODE)) -pthread
-ALL_CFLAGS   = -std=gnu17 $(ALL_MODE) $(WARN_C) $(WERROR_) $(CFLAGS)
+# No bytecode, whatever CFLAGS say: it has no symbols that scripts/join could hide.
+ALL_CFLAGS   = -std=gnu17 $(ALL_MODE) $(WARN_C) $(WERROR_) $(CFLAGS) -fno-lto
 ALL_CXXFLAGS = -std=gnu++17 $(ALL_MODE) -Wall -Wextra -DNDEBUG $(CXXFLAGS)
 # Bound at the start and not at the first call: else each forked child looks up
 # for itself what its parent has not called yet, which takes it a millisecond.
@@ -102,7 +103,7 @@ pkg_libs   = $(pkg_need)$(call pkg,libs,$(1))
 #   $(call program,NAME,DIR,SOURCES,LIBS,PKGS)   the command NAME
 #   $(call bench,DIR,SOURCES,LIBS,PKGS)          what `make bench` runs
 #   $(call helper,NAME,DIR,SOURCES,LIBS,PKGS)    a program that the bench starts
-#   HEADERS += …                                 what `make install` gives away
+#   $(call mechanism,NAME,HEADERS,LIBS,PKGS,NEEDS)   what `make install` gives away
 #
 # DIR is the chapter's folder, and SOURCES are named from there: ring.c,
 # cmd/shm_cat.c, bench/bench.c. What lib/rpc/rpcstub makes of DIR/x.x counts as
@@ -122,6 +123,18 @@ archive = $(1:%=$(B)/lib%.a)
 landed  = $(patsubst suite/%,%,$(strip $(2))/$(strip $(1)))
 landing = $(if $(filter build/release,$(B)),$(landed),$(B)/$(strip \
 	$(2))/$(strip $(1)))
+
+# A mechanism's HEADERS are all that its users see, the first of them the one to
+# begin with; NEEDS are mechanisms whose symbols it leaves to them.
+define mechanism_declaration
+MECHANISMS  += $(1)
+HEADERS     += $(2)
+HEADERS_$(1) := $(2)
+FROM_$(1)    := $(3)
+PKGS_$(1)    := $(4)
+NEEDS_$(1)   := $(5)
+endef
+mechanism = $(eval $(mechanism_declaration))
 
 library = $(call declare,LIBRARIES,$(call archive,$(strip \
 	$(1))),$(2),$(3),$(4),$(5))
@@ -267,14 +280,19 @@ build/gen/%.h build/gen/%_xdr.c build/gen/%_clnt.c build/gen/%_svc.c: \
 	@mkdir -p $(@D)
 	$(call run,GEN ) lib/rpc/rpcstub -o build/gen $<
 
-# All mechanisms in one library, for `make install`; of the store (p18) what a client
-# of it needs, and the Raft core.
-OUR_LIBS := $(filter-out $(call archive,suite support shapes replay crash crashplay \
-	raftsim kvlinear kvdurable kvstate kvetcd kvtable kvserver cmd rpccmd \
-	p06_print shm_image_arguments mmapdb_rows),$(LIBRARIES))
-$(B)/libunixipc.a: $(OUR_LIBS)
+# What is installed has one member for each mechanism: the objects that define
+# what its headers declare and what these need of its libraries and of lib/,
+# joined, with all other symbols local.
+define member
+$(B)/member/$(1).o: $(filter-out $(call closure,$(foreach n,$(NEEDS_$(1)),$(FROM_$(n)))),$(call \
+		closure,$(FROM_$(1)) util)) $(HEADERS_$(1)) scripts/join
+	@mkdir -p $$(@D)
+	$$(call run,JOIN) scripts/join $$@ $(HEADERS_$(1)) -- $$(filter %.a,$$^)
+endef
+$(foreach m,$(MECHANISMS),$(eval $(call member,$(m))))
+$(B)/libunixipc.a: $(MECHANISMS:%=$(B)/member/%.o)
 	@rm -f $@
-	$(call run,AR  ) ar rcs $@ $(foreach l,$(OUR_LIBS),$(OBJ_$(l)))
+	$(call run,AR  ) ar rcs $@ $^
 
 # ---- testing -----------------------------------------------------------------
 
@@ -349,15 +367,17 @@ print-programs:
 
 # ---- installing, cleaning ----------------------------------------------------
 
-.PHONY: install clean help
+.PHONY: install uninstall clean help
 .PHONY: amalgamate
-amalgamate: all $(OUR_LIBS) ## one mechanism as two files: M=ring
+amalgamate: all $(call archive,$(foreach m,$(MECHANISMS),$(FROM_$(m))) util) ## one mechanism as two files: M=ring
 	@mkdir -p build/amalgamation
 	@B=$(B) scripts/amalgamate "$(M)" build/amalgamation
 install: all $(B)/libunixipc.a $(filter build/gen/%,$(HEADERS)) ## DESTDIR= PREFIX= (default /usr/local)
-	@scripts/install-files "$(DESTDIR)" "$(PREFIX)" "$(VERSION)" \
-		"$(sort $(foreach l,$(OUR_LIBS),$(PKGS_$(l))))" \
-		$(B)/libunixipc.a $(call chosen,$(PROGRAMS)) -- $(sort $(HEADERS))
+	@scripts/install-files "$(DESTDIR)" "$(PREFIX)" "$(VERSION)" $(B)/libunixipc.a \
+		$(call chosen,$(PROGRAMS)) -- $(sort $(HEADERS)) -- $(foreach \
+		m,$(MECHANISMS),"$(m):$(firstword $(HEADERS_$(m))):$(strip $(PKGS_$(m)))")
+uninstall: ## remove what `make install` put there
+	@scripts/install-files --uninstall "$(DESTDIR)" "$(PREFIX)"
 clean: ## remove what was built
 	rm -rf build compile_commands.json \
 		$(foreach p,$(PROGRAMS),$(call landed,$(notdir $(p)),$(DIR_$(p)))) \

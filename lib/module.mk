@@ -1,20 +1,18 @@
 # The Makefile itself declares libutil.a (every lib/*.c) and libcmd.a (lib/cmd,
-# for commands): all else needs them.
-HEADERS += $(wildcard lib/*.h)
+# for commands): all else needs them. What headers of mechanisms are about is
+# for their users, too.
+$(foreach m,tick identity park parse,$(call mechanism,$(m),lib/$(m).h,util))
 
 # How mechanisms are measured.
 $(call library,measure,lib,$(patsubst lib/%,%,$(wildcard \
 	lib/measure/*.c)),jansson)
-HEADERS += lib/measure/mechanism.h
 
 # The core of an ONC RPC server and client, and what commands that serve or call
 # have in common.
 $(call library,rpc,lib,$(patsubst lib/%,%,$(wildcard lib/rpc/*.c)),libtirpc)
 $(call library,rpccmd,lib,cmd/serve.c cmd/call.c,,rpc)
-HEADERS += $(addprefix lib/rpc/,rpc_budget.h rpc_buffer.h rpc_record.h \
-	rpc_message.h rpc_auth.h rpc_dispatch.h rpc_drc.h rpc_share.h \
-	rpc_server.h rpc_fault.h rpc_client.h rpc_bind.h rpc_address.h \
-	rpc_socket.h rpc_layer.h rpc_stream.h rpc_trace.h)
+$(call mechanism,rpc,$(patsubst %,lib/rpc/rpc_%.h,server client auth bind \
+	budget buffer dispatch fault layer message),rpc,libtirpc)
 
 # What rpcstub makes of the test's .x.
 $(call library,shapes,tests/lib,shapes_xdr.c shapes_clnt.c shapes_svc.c,\

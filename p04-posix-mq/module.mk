@@ -4,8 +4,8 @@ $(call library,jobs,p04-posix-mq,job.c jobqueue.c wake.c hand.c \
 $(call program,job_dispatcher,p04-posix-mq,cmd/job_dispatcher.c cmd/target.c,jobs)
 $(call program,submit_job,p04-posix-mq,cmd/submit_job.c cmd/target.c cmd/list.c,jobs,jansson)
 $(call bench,p04-posix-mq,bench/bench.c,jobs p06)
-HEADERS += $(addprefix p04-posix-mq/,job.h jobqueue.h outlet.h wake.h \
-	dispatcher.h durable/journal.h durable/record.h durable/submission.h)
+$(call mechanism,jobs,$(addprefix p04-posix-mq/,dispatcher.h job.h jobqueue.h \
+	outlet.h wake.h durable/journal.h durable/submission.h),jobs)
 TEST_LDFLAGS_p04/dispatcher_test := -Wl,--wrap=tick_after \
 	-Wl,--wrap=child_fork -Wl,--wrap=poll
 TEST_LDFLAGS_p04/jobqueue_test := -Wl,--wrap=geteuid \

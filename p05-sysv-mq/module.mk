@@ -2,7 +2,8 @@ $(call library,sysvmq,p05-sysv-mq,letter.c gate.c bell.c sweep.c backlog.c mqwor
 $(call program,sysv_server,p05-sysv-mq,cmd/sysv_server.c cmd/target.c,sysvmq)
 $(call program,sysv_client,p05-sysv-mq,cmd/sysv_client.c cmd/target.c,sysvmq)
 $(call bench,p05-sysv-mq,bench/bench.c,sysvmq)
-HEADERS += $(addprefix p05-sysv-mq/,letter.h gate.h sweep.h mqserver.h mqclient.h)
+$(call mechanism,sysvmq,$(addprefix p05-sysv-mq/,mqserver.h mqclient.h gate.h \
+	letter.h sweep.h),sysvmq)
 TEST_LDFLAGS_p05/gate_test := -Wl,--wrap=tick_after,--wrap=semctl
 TEST_LDFLAGS_p05/bell_test := -Wl,--wrap=letter_ring
 TEST_LDFLAGS_p05/death_test := -Wl,--wrap=tick_after,--wrap=msgctl

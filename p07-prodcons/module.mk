@@ -6,7 +6,7 @@ $(call program,producer_consumer,p07-prodcons,cmd/producer_consumer.c,\
 # GLib is a peer to measure, where it is installed.
 $(call bench,p07-prodcons,bench/bench.c bench/textbook.c,bounded,$(if $(call \
 	pkg,modversion,glib-2.0),glib-2.0))
-HEADERS += p07-prodcons/bounded.h
+$(call mechanism,bounded,p07-prodcons/bounded.h,bounded)
 TSAN_TESTS += p07/bounded_test p07/threads_test
 TEST_LDFLAGS_p07/death_test := -Wl,--wrap=bounded_lock_drop \
 	-Wl,--wrap=park_wake -Wl,--wrap=park_sleep

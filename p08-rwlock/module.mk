@@ -5,7 +5,7 @@ $(call library,rwlock_crowd,p08-rwlock,cmd/crowd.c cmd/scene.c \
 $(call program,test_myrwlock,p08-rwlock,cmd/test_myrwlock.c cmd/report.c,\
 	rwlock_crowd,jansson)
 $(call bench,p08-rwlock,bench/bench.c,myrwlock)
-HEADERS += p08-rwlock/myrwlock.h p08-rwlock/pthread_shim.h
+$(call mechanism,myrwlock,p08-rwlock/myrwlock.h p08-rwlock/pthread_shim.h,myrwlock)
 P08_TSAN_TESTS := p08/myrwlock_test p08/turn_test p08/bound_test p08/crowd_test \
 	p08/plain_test p08/stress_test
 TSAN_TESTS += $(P08_TSAN_TESTS)

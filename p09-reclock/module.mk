@@ -1,7 +1,7 @@
 $(call library,reclock,p09-reclock,check.c store.c layout.c wholefile.c \
 	rangelock.c rebuild.c reclock.c reclock_lock.c reclock_open.c item.c \
 	waitfor.c)
-HEADERS += p09-reclock/reclock.h
+$(call mechanism,reclock,p09-reclock/reclock.h,reclock)
 $(call program,kvstore,p09-reclock,cmd/kvstore.c cmd/arguments.c cmd/batch.c \
 	cmd/lock_test.c cmd/ring.c cmd/text.c,reclock)
 

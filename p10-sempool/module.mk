@@ -4,7 +4,7 @@ $(call program,pool_manager,p10-sempool,cmd/pool_manager.c cmd/status.c \
 	cmd/target.c,sempool,jansson)
 $(call program,worker,p10-sempool,cmd/worker.c cmd/command.c cmd/target.c,sempool)
 $(call bench,p10-sempool,bench/bench.c,sempool)
-HEADERS += p10-sempool/sempool.h
+$(call mechanism,sempool,p10-sempool/sempool.h,sempool)
 TSAN_TESTS += p10/threads_test
 TEST_LDFLAGS_p10/make_test := -Wl,--wrap=geteuid,--wrap=identity_self \
 	-Wl,--wrap=identity_role_take,--wrap=posix_fallocate

@@ -12,7 +12,8 @@ RING_PEERS := $(if $(wildcard /usr/include/boost/interprocess/ipc \
 	/usr/local/include/boost/interprocess/ipc),bench/peer_boost.cc)
 $(call bench,p12-shm-ring,bench/bench.c bench/rows.c \
 	bench/without_padding.c bench/without_mirror.c $(RING_PEERS),shm_ring_bench)
-HEADERS += p12-shm-ring/ring.h p12-shm-ring/sem_ring.h
+$(call mechanism,ring,p12-shm-ring/ring.h,shm_ring)
+$(call mechanism,sem_ring,p12-shm-ring/sem_ring.h,sem_ring)
 TSAN_TESTS += p12/ring_threads_test
 TEST_LDFLAGS_p12/ring_life_test := -Wl,--wrap=identity_role_give_up \
 	-Wl,--wrap=posix_fallocate,--wrap=identity_role_look

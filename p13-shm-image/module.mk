@@ -19,7 +19,7 @@ $(B)/p13-shm-image/bench/peer_opencv.o: CPPFLAGS += -isystem /usr/include/opencv
 LD_$(B)/p13-shm-image/bench/bench := -Wl,--no-as-needed -lopencv_imgproc \
 	-lopencv_core -Wl,--as-needed
 endif
-HEADERS += p13-shm-image/pool.h p13-shm-image/segment.h
+$(call mechanism,pool,p13-shm-image/pool.h p13-shm-image/segment.h,shm_image)
 # The inner loops are written for the compiler to vectorise.
 ifeq ($(MODE),release)
 $(patsubst %,$(B)/p13-shm-image/image/%.o,gauss blur filter idat): \

@@ -1,5 +1,5 @@
 $(call library,mmapdb,p14-mmapdb,$(notdir $(wildcard p14-mmapdb/*.c)))
-HEADERS += p14-mmapdb/mmapdb.h
+$(call mechanism,mmapdb,p14-mmapdb/mmapdb.h,mmapdb)
 # Apart, for its fuzz target and its test.
 $(call library,mmapdb_rows,p14-mmapdb,cmd/bytes.c cmd/rows.c cmd/rows_csv.c \
 	cmd/rows_json.c,jansson)

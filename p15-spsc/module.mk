@@ -3,7 +3,7 @@ $(call library,spsc_rig,p15-spsc,bench/ours.c bench/mutex_queue.c \
 	bench/sem_queue.c bench/rig.c,,spsc)
 $(call program,lockfree_bench,p15-spsc,cmd/lockfree_bench.c cmd/report.c,spsc_rig,\
 	jansson)
-HEADERS += p15-spsc/spsc.h p15-spsc/spsc_layout.h
+$(call mechanism,spsc,p15-spsc/spsc.h p15-spsc/spsc_layout.h,spsc)
 
 # The queues of others, each where its package is installed.
 has_header = $(if $(wildcard $(addsuffix /$(1),/usr/include \

@@ -6,9 +6,9 @@ $(call program,calc_server_auth,p17-rpc-auth,cmd/calc_server_auth.c \
 $(call program,calc_client_auth,p17-rpc-auth,cmd/calc_client_auth.c \
 	cmd/options.c,rpcauth rpccmd)
 $(call program,keygen,p17-rpc-auth,cmd/keygen.c cmd/options.c,rpcauth)
-HEADERS += $(addprefix p17-rpc-auth/,netname.h authsys.h policy.h \
-	authdh/dh.h authdh/keys.h authdh/authdh_cred.h authdh/authdh_server.h \
-	authdh/authdh_client.h)
+$(call mechanism,rpcauth,$(addprefix p17-rpc-auth/,authsys.h netname.h policy.h \
+	authdh/authdh_server.h authdh/authdh_client.h authdh/dh.h \
+	authdh/keys.h),rpcauth,libtirpc nettle gmp,rpc)
 TEST_LDFLAGS_p17/floor_test := -Wl,--wrap=fdatasync,--wrap=fsync,--wrap=reallocarray
 TEST_LDFLAGS_p17/keys_test := -Wl,--wrap=fsync
 TEST_LDFLAGS_p17/secret_test := -Wl,--wrap=free,--wrap=reallocarray

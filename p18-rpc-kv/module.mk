@@ -10,8 +10,9 @@ $(call kv_part,kvstate,state,libtirpc,kvwire)
 $(call kv_part,kvcache,cache)
 $(call kv_part,kvclient,kvclient,libtirpc,kvwire kvcache)
 $(call kv_part,kvetcd,etcd/,libcurl jansson,kvwire)
-HEADERS += $(addprefix $(KV)/,kvclient.h cache.h raft/raft.h raft/members.h) \
-	build/gen/$(KV)/kv.h
+$(call mechanism,kvclient,$(KV)/kvclient.h build/gen/$(KV)/kv.h,kvclient,libtirpc,rpc)
+$(call mechanism,kvcache,$(KV)/cache.h,kvcache)
+$(call mechanism,raft,$(KV)/raft/raft.h $(KV)/raft/members.h,raft)
 # Apart, for a test that is a server itself.
 $(call library,kvtable,$(KV),kv_svc.c,libtirpc,kvwire)
 $(call library,kvserver,$(KV),node.c node_carry.c node_peers.c node_request.c \

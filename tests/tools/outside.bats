@@ -12,7 +12,8 @@ setup_file() {
 	mkdir tree
 	(cd "$ROOT" && git ls-files -zco --exclude-standard |
 		xargs -0 cp -a --parents -t "$BATS_FILE_TMPDIR/tree" build/release) || true
-	make -C tree -j 2 install PREFIX="$BATS_FILE_TMPDIR/prefix" >log 2>&1
+	make -C tree -j 2 install PREFIX="$BATS_FILE_TMPDIR/prefix" >log 2>&1 ||
+		{ tail log; return 1; }
 	mv tree gone
 }
 
@@ -28,6 +29,76 @@ serves() {
 	start_server --name "$1" --ready '^[0-9]' "./$1"
 	port=$(<"$SERVER_OUT")
 }
+
+# ---- a mechanism alone --------------------------------------------------------------
+
+# The mechanisms that are installed, one a line.
+mechanisms() {
+	(cd "$PKG_CONFIG_PATH" && printf '%s\n' unixipc-*.pc) |
+		sed 's/unixipc-//; s/[.]pc//'
+}
+
+# link_alone NAME: a program that knows each symbol of the archive's member from
+# the headers, uses all of them, and has functions of its own besides (own.c).
+link_alone() {
+	local own=own.c symbols
+	[[ $1 != fifocalc ]] || own=own_but_client_open.c # is in its interface
+	symbols=$(nm -g --defined-only "members/$1.o" | awk 'NF == 3 { print $3 }')
+	{
+		cat all.h
+		echo 'extern const void *const all[]; const void *const all[] = {'
+		printf '(const void *)&%s,\n' $symbols
+		echo '0}; int main(void) { return !all[0]; }'
+	} >"$1_all.c"
+	# shellcheck disable=SC2046 # flags are words
+	gcc -w $(pkg-config --cflags unixipc) -c "$1_all.c" &&
+		gcc -o "$1_all" "$1_all.o" "$own" $(pkg-config --libs "unixipc-$1") \
+			-Wl,-Map="$1.map" && "./$1_all" || return
+	grep -o 'libunixipc.a([a-z_]*.o)' "$1.map" | sort -u |
+		sed "s/^.*(/$1 /; s/.o)//"
+}
+
+@test "a mechanism links alone, with the symbols of its headers and no others" {
+	export -f link_alone
+	local prefix=$BATS_FILE_TMPDIR/prefix
+	mkdir members
+	(cd members && ar x "$prefix/lib/libunixipc.a")
+	(cd "$prefix/include/unixipc" && find . -name '*.h' -printf '#include "%P"\n') |
+		sort >all.h
+	sed 's/\<client_open\>/client_open_too/' own.c >own_but_client_open.c
+	mechanisms >names
+	assert_equal "$(cd members && printf '%s\n' *.o)" "$(sed 's/$/.o/' names | sort)"
+	xargs -P 2 -I {} bash -c 'link_alone {} || exit 255' <names | sort >linked
+	# These two leave calls, and their transport, to the program's RPC.
+	run -1 diff <(sed 's/.*/& &/' names | sort) linked
+	assert_equal "$(grep '^>' <<<"$output")" $'> kvclient rpc\n> rpcauth rpc'
+	refute_output --partial '<'
+}
+
+@test "no symbol is in two mechanisms" {
+	run bash -c "nm -g --defined-only '$BATS_FILE_TMPDIR/prefix/lib/libunixipc.a' |
+		awk 'NF == 3 { print \$3 }' | sort | uniq -d"
+	assert_output ''
+}
+
+@test "pkg-config asks for what a mechanism needs, and for no more" {
+	local name
+	for name in $(mechanisms); do
+		run pkg-config --print-requires "unixipc-$name"
+		case $name in
+		rpc | kvclient) assert_output libtirpc ;;
+		rpcauth) assert_output $'libtirpc\nnettle\ngmp' ;;
+		*) assert_output '' ;;
+		esac
+	done
+	run -0 pkg-config --libs unixipc-spsc
+	refute_output --regexp 'gmp|png|tirpc'
+	# Each is there, and says what it is.
+	run grep -LE '^Description: .{20}' "$PKG_CONFIG_PATH"/unixipc-*.pc
+	assert_output ''
+}
+
+# ---- programs on several ------------------------------------------------------------
 
 @test "a C and a C++ program serve and call a calculator, in 40 lines each" {
 	make
