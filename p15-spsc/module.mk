@@ -15,6 +15,13 @@ SPSC_PEERS := $(call has_header,ck_ring.h,bench/peer_ck.c) \
 	$(call has_header,rte_ring.h,bench/peer_dpdk.c)
 $(call bench,p15-spsc,bench/bench.c bench/without.c \
 	bench/without_padding.c $(SPSC_PEERS),spsc_rig p06)
+# The layout without padding.
+SPSC_PACKED := build/gen/p15-spsc/bench/packed_layout.h
+$(SPSC_PACKED): p15-spsc/spsc_layout.h
+	@mkdir -p $(@D)
+	$(call run,GEN ) sed -e 's/^#define SPSC_LINE .*/#define SPSC_LINE 8/' \
+		-e '/^static_assert(sizeof/d' $< >$@
+$(B)/p15-spsc/bench/without_padding.o compile_commands.json: $(SPSC_PACKED)
 # For peers alone, as theirs are: no assertions (rigtorp's, for one, reads the
 # other side's index in one), and what DPDK's headers need.
 $(patsubst %,$(B)/p15-spsc/%.o,$(basename $(SPSC_PEERS))): \

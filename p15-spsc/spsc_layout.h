@@ -3,13 +3,16 @@
 #ifndef UNIXIPC_P15_SPSC_SPSC_LAYOUT_H
 #define UNIXIPC_P15_SPSC_SPSC_LAYOUT_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Two lines, as processors fetch a line's neighbour along with it. */
-#ifndef SPSC_LINE /* the bench tries another */
-#define SPSC_LINE 128
+#ifdef __cplusplus
+extern "C" {
 #endif
+
+/* Two lines, as processors fetch a line's neighbour along with it. */
+#define SPSC_LINE 128
 #define SPSC_ALIGNED __attribute__((aligned(SPSC_LINE)))
 #define SPSC_CAPACITY_MAX (UINT64_C(1) << 40)
 #define SPSC_SLIP_MAX 64 /* pauses: some 1 us */
@@ -50,16 +53,10 @@ struct spsc {
 	SPSC_ALIGNED uint32_t producer_flags;
 	SPSC_ALIGNED uint32_t consumer_flags;
 };
-#ifdef __cplusplus
-#define SPSC_STATIC_ASSERT static_assert
-#else
-#define SPSC_STATIC_ASSERT _Static_assert
-#endif
-SPSC_STATIC_ASSERT(SPSC_LINE < 128 || sizeof(struct spsc) == 5 * SPSC_LINE,
-		   "the layout");
-SPSC_STATIC_ASSERT(__GCC_ATOMIC_LLONG_LOCK_FREE == 2 &&
-			   __GCC_ATOMIC_INT_LOCK_FREE == 2,
-		   "atomics that are locks do not work between processes");
+static_assert(sizeof(struct spsc) == 5 * SPSC_LINE, "the layout");
+static_assert(__GCC_ATOMIC_LLONG_LOCK_FREE == 2 &&
+		      __GCC_ATOMIC_INT_LOCK_FREE == 2,
+	      "atomics that are locks do not work between processes");
 
 /* Always: a handle in registers must have its address given to no function, and
  * some of these are longer than a compiler likes to inline by itself. */
@@ -86,5 +83,9 @@ SPSC_INLINE void spsc_prefetch_to_write(const void *line)
 	__builtin_prefetch(line, 1);
 #endif
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
