@@ -24,6 +24,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- where: boot and namespaces -------------------------------------------------
  *
  * A PID namespace counts its own pids, a time namespace shifts start times, an
@@ -353,5 +357,9 @@ enum identity_peer {
  * is cleared. Returns an enum identity_peer, or -EBADF, -ESTALE, -ENOLCK. */
 int identity_role_look(const struct identity_role *role, int64_t byte,
 		       bool *has_met);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

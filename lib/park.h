@@ -32,6 +32,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- a word ---- */
 
 /* Sleep if *word is value, which the kernel looks at under a lock of its own:
@@ -115,5 +119,9 @@ void park_wake_all(const struct park *park, bool is_shared);
 
 /* The same with no lock and no claim: all look again. */
 void park_alarm(struct park *park, bool is_shared);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

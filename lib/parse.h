@@ -23,6 +23,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 int parse_size(const char *text, uint64_t *bytes);
 int parse_count(const char *text, uint64_t *count);
 int parse_integer(const char *text, int64_t *value);
@@ -34,5 +38,9 @@ struct parse_endpoint {
 	uint16_t port;
 };
 int parse_endpoint(const char *text, struct parse_endpoint *endpoint);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

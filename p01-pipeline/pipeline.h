@@ -25,6 +25,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Small pipelines get pipes of this size where the system allows it: the
  * 128 KB that cat(1) writes at a time then do not wait halfway. */
 #define PIPELINE_PIPE_BYTES (UINT32_C(256) << 10)
@@ -110,5 +114,9 @@ int pipeline_end(struct pipeline *p, int64_t grace_ns);
  * lost. */
 int pipeline_stage_exit_code(const struct pipeline_stage *stage);
 int pipeline_exit_code(const struct pipeline *p, bool pipefail);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

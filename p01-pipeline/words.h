@@ -13,6 +13,10 @@
 
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Split text. *words ends in NULL and is one block: free(*words) frees all of
  * it. Returns how many there are (0 for blank text), -EINVAL when a quote is
  * not closed, -ENOMEM. */
@@ -21,5 +25,9 @@ ssize_t words_split(const char *text, char ***words);
 /* Cut text at each '|' outside of quotes; the pieces keep their quotes. As
  * words_split(), but there is always at least one piece, maybe empty. */
 ssize_t words_cut(const char *text, char ***pieces);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

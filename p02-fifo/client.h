@@ -14,6 +14,10 @@
 #include "p02-fifo/expr.h"
 #include "p02-fifo/fifo.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct client_options {
 	const char *path; /* the server's FIFO */
 	uid_t owner;      /* of the server's FIFO, or FIFO_ANY_USER */
@@ -50,5 +54,9 @@ int client_ask(struct client *client, const char *expression, int64_t deadline,
 
 /* Remove the reply FIFO. NULL is allowed. */
 void client_close(struct client *client);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* How deep parentheses and signs may nest: recursion is bounded. */
 #define EXPR_DEPTH_MAX 200
 
@@ -27,5 +31,9 @@ enum expr_error expr_evaluate(const char *text, int64_t *value);
 
 /* "division by zero", in a static string; also for numbers that are none. */
 const char *expr_error_text(enum expr_error error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

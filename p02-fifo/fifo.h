@@ -16,6 +16,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Any user's: for FIFOs whose mode was widened on purpose. */
 #define FIFO_ANY_USER ((uid_t)-1)
 
@@ -75,5 +79,9 @@ bool fifo_remove_if_dead(int fd, const char *path);
 
 /* The words for an error of these functions, -ENOTUNIQ among them. */
 const char *fifo_describe(int error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

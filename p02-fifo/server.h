@@ -15,6 +15,10 @@
 
 #include "p02-fifo/expr.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What happened, in the order in which a log would have it. */
 enum server_event_kind {
 	SERVER_RECEIVED, /* a request */
@@ -62,5 +66,9 @@ int server_run(struct server *server, int stop_fd);
 /* Close everything, and remove the FIFO or leave it. NULL is allowed. */
 void server_remove(struct server *server);
 void server_abandon(struct server *server);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

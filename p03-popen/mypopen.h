@@ -19,6 +19,10 @@
 
 #include <stdio.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Run `sh -c command` with a pipe at its standard output (mode "r": the caller
  * reads) or standard input ("w"). With an "e" in the mode the stream's
  * descriptor is close-on-exec, without it other programs that the caller runs
@@ -49,5 +53,9 @@ FILE *mypopenv(char *const argv[], const char *mode);
  *   other   the command ended with status 0, but not all that had been written
  *           could be flushed to it (EPIPE: it stopped reading). */
 int mypclose(FILE *stream);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -21,6 +21,10 @@
 #include "p04-posix-mq/outlet.h"
 #include "p04-posix-mq/wake.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define DISPATCHER_WORKERS_MAX 256
 #define DISPATCHER_LINGERS 5
 #define DISPATCHER_HOLD_NS (5 * TICK_S)
@@ -81,5 +85,9 @@ struct dispatcher_options {
  * report() or writing to out gave, or another -errno; no worker is left in any
  * case. Out of descriptors, processes or memory, it waits for some. */
 int dispatcher_run(const struct dispatcher_options *options);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,9 +8,14 @@
 #ifndef UNIXIPC_P04_POSIX_MQ_JOB_H
 #define UNIXIPC_P04_POSIX_MQ_JOB_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define JOB_MAGIC UINT32_C(0x31424f4a) /* "JOB1" */
 #define JOB_VERSION 1
@@ -30,7 +35,7 @@ struct job {
 	uint32_t length;   /* of the command with its NUL */
 	char command[];
 };
-_Static_assert(sizeof(struct job) == 40, "the format of a message");
+static_assert(sizeof(struct job) == 40, "the format of a message");
 
 /* A new job, submitted now, without an id. Returns 0 and *job, to be given to
  * free(), -EMSGSIZE (the command is longer than JOB_COMMAND_MAX) or -ENOMEM. */
@@ -58,5 +63,9 @@ const char *job_describe(const struct job *job, char *buf, size_t size);
  * taken off for each priority. Nobody therefore waits for a job that came
  * more than (difference of priorities) x aging_ns later. */
 bool job_precedes(const struct job *a, const struct job *b, int64_t aging_ns);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

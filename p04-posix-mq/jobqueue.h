@@ -15,6 +15,10 @@
 
 #include "p04-posix-mq/job.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define JOBQUEUE_CAPACITY 10        /* the system's limit for users */
 #define JOBQUEUE_MESSAGE_BYTES 8192 /* ditto */
 #define JOBQUEUE_MESSAGE_LEAST (sizeof(struct job) + 2) /* the shortest job */
@@ -74,5 +78,9 @@ int jobqueue_receive(const struct jobqueue *queue, struct job *room,
 
 /* How many messages are in it now. */
 int jobqueue_depth(const struct jobqueue *queue, long *depth);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -15,6 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define OUTLET_MAX 65537 /* bytes at a time: a line of LINES_MAX, and its end */
 
 struct outlet {
@@ -46,5 +50,9 @@ int outlet_drain(struct outlet *outlet, int64_t deadline);
  * is too much, and the next one that is not tells how many were. */
 int outlet_say(struct outlet *outlet, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

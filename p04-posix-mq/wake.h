@@ -20,6 +20,10 @@
 
 #include <mqueue.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum wake_mode { WAKE_NOTIFY, WAKE_POLL };
 
 struct wake {
@@ -39,5 +43,9 @@ int wake_arm(struct wake *wake);
 void wake_follow(struct wake *wake, mqd_t mq);
 
 void wake_close(struct wake *wake);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -24,6 +24,10 @@
 #include <sys/ipc.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Of a key that a user chose as a number. */
 #define GATE_NO_FILE UINT64_C(0)
 
@@ -76,5 +80,9 @@ bool gate_is_served(int set);
  * ends, if it has not been given back before. -ETIMEDOUT, -EINTR, -EIDRM. */
 int gate_reserve(int set, uint32_t units, int64_t deadline);
 int gate_release(int set, uint32_t units);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

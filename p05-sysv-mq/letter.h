@@ -15,10 +15,15 @@
 #ifndef UNIXIPC_P05_SYSV_MQ_LETTER_H
 #define UNIXIPC_P05_SYSV_MQ_LETTER_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum {
 	LETTER_REQUEST = 1, /* the type of all requests */
@@ -45,7 +50,7 @@ struct letter_head {
 	uint64_t number;  /* of the request */
 	int64_t deadline; /* when the client gives up, or TICK_NEVER */
 };
-_Static_assert(sizeof(struct letter_head) == 56, "part of the protocol");
+static_assert(sizeof(struct letter_head) == 56, "part of the protocol");
 
 /* What msgsnd(2) and msgrcv(2) want: the type, then the message. */
 struct letter {
@@ -53,8 +58,8 @@ struct letter {
 	struct letter_head head;
 	char text[];
 };
-_Static_assert(offsetof(struct letter, head) == sizeof(long),
-	       "msgsnd(2) sends what follows the type");
+static_assert(offsetof(struct letter, head) == sizeof(long),
+	      "msgsnd(2) sends what follows the type");
 
 /* Memory for a letter with that many bytes of text, and for one byte more by
  * which letter_receive() knows a longer one; free(3) it. */
@@ -109,5 +114,9 @@ int letter_check(const struct letter_head *head, size_t len);
 /* The longest text that fits into a message (kernel.msgmax) and into half of
  * this queue (kernel.msgmnb). Returns it, or -errno. */
 ssize_t letter_text_max(int queue);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 #include <sys/ipc.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct mqclient; /* opaque */
 
 /* Find the server of that key; identity as of gate_key(), or GATE_NO_FILE. Queue
@@ -56,5 +60,9 @@ ssize_t mqclient_ask(struct mqclient *client, const void *text,
 
 /* Give back what was reserved, and read what came too late. NULL is allowed. */
 void mqclient_close(struct mqclient *client);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -16,6 +16,10 @@
 
 #include "p05-sysv-mq/sweep.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
 	MQSERVER_WORKERS_MAX = 64,
 	MQSERVER_TEXT_MIN = 256, /* less room for a message is an error */
@@ -83,5 +87,9 @@ void mqserver_remove(struct mqserver *server);
 
 /* Leave both behind, as a killed server does. */
 void mqserver_abandon(struct mqserver *server);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

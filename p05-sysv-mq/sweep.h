@@ -11,6 +11,10 @@
 #include "lib/tick.h"
 #include "p05-sysv-mq/letter.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct sweep_counts {
 	unsigned int requests, replies;
 	unsigned int others; /* empty messages, and what is no letter */
@@ -31,5 +35,9 @@ int sweep_purge(int queue, struct sweep_counts *counts);
  * room is reserved. Does not block. Returns 0 or -errno. */
 int sweep_dead(int queue, const struct letter_place *here,
 	       struct sweep_counts *counts);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

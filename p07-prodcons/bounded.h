@@ -23,6 +23,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define BOUNDED_CAPACITY_MAX (UINT32_C(1) << 24) /* items */
 #define BOUNDED_ITEM_MAX (UINT32_C(1) << 20)     /* bytes of one */
 #define BOUNDED_BYTES_MAX (UINT64_C(1) << 32)    /* of all its memory */
@@ -125,5 +129,9 @@ struct bounded_figures {
 };
 int bounded_look(struct bounded *buffer, struct bounded_figures *figures,
 		 int64_t deadline);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -90,6 +90,10 @@
 #include "lib/identity.h"
 #include "lib/park.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define MYRWLOCK_PATIENCE_NS 1000000 /* 1 ms */
 #define MYRWLOCK_HELD_MAX 64         /* locks that one thread reads */
 #define MYRWLOCK_MEMBERS 64          /* threads at one shared lock */
@@ -228,5 +232,9 @@ int myrwlock_look(struct myrwlock *lock, struct myrwlock_state *state);
  * and write_ns: see above. */
 int64_t myrwlock_bound_ns(bool is_writer, unsigned int writers, int64_t read_ns,
 			  int64_t write_ns);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

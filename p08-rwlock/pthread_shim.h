@@ -29,6 +29,10 @@
 
 #include "p08-rwlock/myrwlock.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #ifndef PTHREAD_SHIM_POLICY
 #define PTHREAD_SHIM_POLICY MYRWLOCK_FAIR
 #endif
@@ -82,5 +86,9 @@ static inline int pthread_shim_init(struct myrwlock *lock,
 #define PTHREAD_RWLOCK_PREFER_WRITER_NP MYRWLOCK_WRITER
 #define PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP MYRWLOCK_WRITER
 #define PTHREAD_RWLOCK_DEFAULT_NP PTHREAD_SHIM_POLICY
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

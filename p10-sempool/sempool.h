@@ -47,6 +47,10 @@
 
 #include "lib/identity.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define SEMPOOL_MAX 1024           /* slots */
 #define SEMPOOL_WAITERS 1024       /* of whom is noted that they wait */
 #define SEMPOOL_PATROL_NS 20000000 /* how often a patrol is worth it */
@@ -180,5 +184,9 @@ struct sempool_holder {
 };
 bool sempool_look_at(const struct sempool *pool, unsigned int i,
 		     struct sempool_holder *holder);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -41,6 +41,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define SYSV_BARRIER_MAX 32767 /* participants: what a semaphore can count to */
 
 /* What one takes of the system's limits: semaphores in its set (semmsl), and
@@ -127,5 +131,9 @@ struct sysv_barrier_state {
 	bool is_broken, has_creator;
 };
 int sysv_barrier_look(int id, struct sysv_barrier_state *state);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -62,6 +62,10 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define RING_CAPACITY_MIN ((size_t)4096)
 #define RING_CAPACITY_MAX ((size_t)1 << 30)
 
@@ -217,5 +221,9 @@ struct ring_calls {
 	uint64_t sleeps, yields, wakes;
 };
 struct ring_calls ring_calls(const struct ring *ring);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -15,6 +15,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct sem_ring_shared;
 
 struct sem_ring {
@@ -43,5 +47,9 @@ int sem_ring_remove(const char *name);
 int sem_ring_put(struct sem_ring *ring, const void *message, size_t len,
 		 int64_t deadline);
 ssize_t sem_ring_get(struct sem_ring *ring, void *message, int64_t deadline);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

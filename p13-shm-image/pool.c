@@ -92,9 +92,9 @@ static void reserve_first_strips(struct master *master)
 
 		/* Relaxed: they are not forked yet. */
 		if (strip < pool_worker_begin(master->options, i + 1))
-			atomic_store_explicit(
+			__atomic_store_n(
 				&master->options->board->strip[0][strip],
-				2 * (i + 1), memory_order_relaxed);
+				2 * (i + 1), __ATOMIC_RELAXED);
 	}
 }
 
@@ -180,9 +180,9 @@ static int redo(struct master *master, unsigned int worker, int status)
 			return -EOWNERDEAD;
 		event.first = row_of(master, loss.strip);
 		event.end = row_of(master, loss.strip + 1);
-		atomic_store_explicit(
+		__atomic_store_n(
 			&master->options->board->strip[loss.stage][loss.strip],
-			0, memory_order_release);
+			0, __ATOMIC_RELEASE);
 	}
 	notify(master, &event);
 	return start_worker(master, master->partition[worker]);

@@ -12,11 +12,13 @@
 #ifndef UNIXIPC_P13_SHM_IMAGE_POOL_H
 #define UNIXIPC_P13_SHM_IMAGE_POOL_H
 
-#include <stdalign.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum {
 	POOL_WORKERS_MAX = 256,
@@ -36,13 +38,13 @@ enum pool_schedule {
 
 /* What one worker did. Written by that worker alone. */
 struct pool_slot {
-	alignas(64) int64_t busy_ns[POOL_STAGES_MAX];
+	int64_t busy_ns[POOL_STAGES_MAX] __attribute__((aligned(64)));
 	uint32_t strips;
 	int32_t error; /* of its work: 0 or -errno */
 	/* For the master: goes up at each step that the worker makes; 1 + the
 	 * stage at whose barrier it waits, or 0; the stage of the strip that
 	 * it took last. */
-	_Atomic uint32_t moves, barrier, stage;
+	uint32_t moves, barrier, stage;
 };
 
 #define POOL_MAGIC UINT32_C(0x4c4f4f50) /* "POOL" */
@@ -55,7 +57,7 @@ struct pool_scoreboard {
 	uint32_t magic, version;
 	uint64_t bytes; /* of all of it */
 	struct pool_slot slot[POOL_SLOTS + 1];
-	_Atomic uint32_t strip[POOL_STAGES_MAX][POOL_STRIPS_MAX];
+	uint32_t strip[POOL_STAGES_MAX][POOL_STRIPS_MAX];
 };
 
 /* The master notifies of nothing before all rows are there. */
@@ -119,5 +121,9 @@ uint32_t pool_strips(uint32_t rows);
  * many in a set: see kernel.sem), an error of work, or -errno of fork and
  * waitpid: SIGCHLD must not be ignored. */
 int pool_run(const struct pool_options *options);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -24,16 +24,16 @@ int pool_watch_settle(const struct pool_options *options, int set,
 {
 	uint32_t strips = pool_strips(options->rows);
 	/* Relaxed: the worker ended before we heard of it. */
-	uint32_t last_stage = atomic_load_explicit(
-		&options->board->slot[worker].stage, memory_order_relaxed);
+	uint32_t last_stage = __atomic_load_n(
+		&options->board->slot[worker].stage, __ATOMIC_RELAXED);
 	int done = 0, counted;
 
 	loss->is_held = false;
 	for (unsigned int stage = 0; stage < options->stages; stage++) {
 		for (uint32_t strip = 0; strip < strips; strip++) {
-			uint32_t state = atomic_load_explicit(
+			uint32_t state = __atomic_load_n(
 				&options->board->strip[stage][strip],
-				memory_order_acquire);
+				__ATOMIC_ACQUIRE);
 
 			if (state == 2 * worker)
 				*loss = (struct pool_loss){stage, strip, true};
@@ -64,10 +64,8 @@ int64_t pool_watch_look(struct pool_stall *stall,
 {
 	const struct pool_slot *slot = &options->board->slot[worker];
 	/* Relaxed: nothing else is read because of them. */
-	uint32_t moves =
-		atomic_load_explicit(&slot->moves, memory_order_relaxed);
-	uint32_t barrier =
-		atomic_load_explicit(&slot->barrier, memory_order_relaxed);
+	uint32_t moves = __atomic_load_n(&slot->moves, __ATOMIC_RELAXED);
+	uint32_t barrier = __atomic_load_n(&slot->barrier, __ATOMIC_RELAXED);
 	int is_closed =
 		barrier ? semctl(set, (int)(POOL_BARRIER + barrier - 1), GETVAL)
 			: 0;

@@ -32,10 +32,10 @@ static bool take(const struct pool_worker *worker, unsigned int stage,
 
 	/* Relaxed: what the strip needs was ordered by the barrier before it,
 	 * or by is_ready(). */
-	return atomic_compare_exchange_strong_explicit(
+	return __atomic_compare_exchange_n(
 		       &worker->options->board->strip[stage][strip], &state,
-		       2 * worker->number, memory_order_relaxed,
-		       memory_order_relaxed) ||
+		       2 * worker->number, false, __ATOMIC_RELAXED,
+		       __ATOMIC_RELAXED) ||
 	       state == 2 * worker->number;
 }
 
@@ -69,9 +69,9 @@ static bool is_ready(const struct pool_options *options, uint32_t strip)
 
 	for (uint32_t i = strip < around ? 0 : strip - around; i <= end; i++) {
 		/* Pairs with the release in complete(). */
-		uint32_t state = atomic_load_explicit(
+		uint32_t state = __atomic_load_n(
 			&options->board->strip[options->stages - 2][i],
-			memory_order_acquire);
+			__ATOMIC_ACQUIRE);
 
 		if (state % 2 == 0)
 			return false;
@@ -93,8 +93,8 @@ static int64_t take_ready(const struct pool_worker *worker)
 	unsigned int stage = options->stages - 1;
 
 	for (uint32_t strip = begin; strip < end; strip++)
-		if (atomic_load_explicit(&options->board->strip[stage][strip],
-					 memory_order_relaxed) == 0 &&
+		if (__atomic_load_n(&options->board->strip[stage][strip],
+				    __ATOMIC_RELAXED) == 0 &&
 		    is_ready(options, strip) && take(worker, stage, strip))
 			return strip;
 	return -1;
@@ -105,8 +105,8 @@ static void move(const struct pool_worker *worker, uint32_t barrier)
 	struct pool_slot *slot = &worker->options->board->slot[worker->number];
 
 	/* Relaxed: pool_watch_look() compares them, and no more. */
-	atomic_store_explicit(&slot->barrier, barrier, memory_order_relaxed);
-	atomic_fetch_add_explicit(&slot->moves, 1, memory_order_relaxed);
+	__atomic_store_n(&slot->barrier, barrier, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&slot->moves, 1, __ATOMIC_RELAXED);
 }
 
 /* Done, and counted. */
@@ -124,8 +124,8 @@ static int complete(const struct pool_worker *worker, unsigned int stage,
 	/* Publishes the rows; pairs with the acquire in
 	 * pool_watch_settle() and is_ready(), and for the next stage with the
 	 * barrier. */
-	atomic_store_explicit(&board->strip[stage][strip],
-			      2 * worker->number + 1, memory_order_release);
+	__atomic_store_n(&board->strip[stage][strip], 2 * worker->number + 1,
+			 __ATOMIC_RELEASE);
 	return semop(worker->set, count, 2) < 0 ? -errno : 0;
 }
 
@@ -163,7 +163,7 @@ static int do_strip(const struct pool_worker *worker, unsigned int stage,
 	int error;
 
 	/* Relaxed: looked at when we are dead. */
-	atomic_store_explicit(&slot->stage, stage, memory_order_relaxed);
+	__atomic_store_n(&slot->stage, stage, __ATOMIC_RELAXED);
 	error = stage == 0 ? wait_for_rows(worker, end) : 0;
 	if (error)
 		return error;

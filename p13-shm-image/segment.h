@@ -10,6 +10,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct segment {
 	int id;
 	void *at;     /* zeros at first; pages come when they are touched */
@@ -24,5 +28,9 @@ void segment_drop(struct segment *segment);
 /* Which limit stood in the way, for people: "larger than kernel.shmmax
  * (4096 bytes)". buf is returned. */
 const char *segment_explain(int error, size_t bytes, char *buf, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

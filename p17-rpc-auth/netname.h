@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { NETNAME_MAX = 255 }; /* characters, without the '\0' */
 
 #define NETNAME_DOMAIN "localdomain"
@@ -21,5 +25,9 @@ int netname_check(const char *name);
 
 /* The uid in a user's netname; -ENOENT for that of a host. */
 int netname_uid(const char *name, uint32_t *uid);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -27,6 +27,10 @@
 #include "lib/rpc/rpc_auth.h"
 #include "p17-rpc-auth/netname.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { POLICY_RULES = 256, POLICY_FILE_MAX = 64 * 1024 };
 
 enum policy_kind { POLICY_ANYBODY, POLICY_UID, POLICY_GID, POLICY_HOST };
@@ -65,5 +69,9 @@ int policy_load(struct policy *policy, const char *path, size_t *line);
  * not. */
 enum auth_stat policy_ask(const struct policy *policy, uint32_t procedure,
 			  const struct rpc_identity *who);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -18,11 +18,16 @@
 #ifndef UNIXIPC_P04_POSIX_MQ_DURABLE_JOURNAL_H
 #define UNIXIPC_P04_POSIX_MQ_DURABLE_JOURNAL_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "lib/identity.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define JOURNAL_VERSION 3 /* as RECORD_VERSION: earlier ones are refused */
 
@@ -33,7 +38,7 @@ struct journal_head {
 	uint64_t identity; /* random: messages say which journal they mean */
 	uint64_t last_id;
 };
-_Static_assert(sizeof(struct journal_head) == 32, "the format of a head");
+static_assert(sizeof(struct journal_head) == 32, "the format of a head");
 
 struct journal {
 	int dir, head;
@@ -83,5 +88,9 @@ int journal_each(const struct journal *journal,
 /* Remove what submitters that died in mid-write have left, if none is at work
  * now. */
 int journal_sweep(struct journal *journal);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -15,6 +15,10 @@
 #include "p04-posix-mq/job.h"
 #include "p04-posix-mq/jobqueue.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct submission {
 	struct journal *journal;
 	struct jobqueue queue;
@@ -38,5 +42,9 @@ int submission_send(struct submission *submission, int64_t deadline);
 
 /* Take the job back unless it has been sent. */
 void submission_end(struct submission *submission);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

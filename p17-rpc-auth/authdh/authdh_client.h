@@ -16,6 +16,10 @@
 
 #include "p17-rpc-auth/authdh/keys.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct authdh_client_options {
 	const struct keys_entry *secret; /* ours, with our name */
 	const struct keys_entry *server; /* its public key */
@@ -33,5 +37,9 @@ int authdh_client_create(AUTH **auth,
 
 /* How many calls went with the full name: for tests. */
 unsigned int authdh_client_fullnames(const AUTH *auth);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -24,6 +24,10 @@
 #include "lib/rpc/rpc_auth.h"
 #include "p17-rpc-auth/authdh/keys.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct authdh_server_options {
 	const struct keys *publics;      /* of the clients; outlive it */
 	const struct keys_entry *secret; /* the server's; copied */
@@ -58,5 +62,9 @@ const struct rpc_auth_flavor *authdh_server_flavor(
 
 /* How many conversations are known. */
 size_t authdh_server_count(struct authdh_server *server);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

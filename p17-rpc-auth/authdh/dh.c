@@ -80,7 +80,7 @@ static bool is_secret(const uint8_t secret[DH_KEY])
 	return is_one;
 }
 
-int dh_generate(uint8_t secret[DH_KEY], uint8_t public[DH_KEY])
+int dh_generate(uint8_t secret[DH_KEY], uint8_t public_key[DH_KEY])
 {
 	int error;
 
@@ -88,11 +88,11 @@ int dh_generate(uint8_t secret[DH_KEY], uint8_t public[DH_KEY])
 		error = randomise(secret, DH_KEY);
 	while (!error && !is_secret(secret));
 	if (!error)
-		dh_public(secret, public);
+		dh_public(secret, public_key);
 	return error;
 }
 
-void dh_public(const uint8_t secret[DH_KEY], uint8_t public[DH_KEY])
+void dh_public(const uint8_t secret[DH_KEY], uint8_t public_key[DH_KEY])
 {
 	mpz_t modulus, root, result;
 
@@ -100,7 +100,7 @@ void dh_public(const uint8_t secret[DH_KEY], uint8_t public[DH_KEY])
 	mpz_init_set_ui(root, DH_ROOT);
 	mpz_init(result);
 	power(result, root, secret, modulus);
-	export(public, result);
+	export(public_key, result);
 	mpz_clears(modulus, root, result, NULL);
 }
 

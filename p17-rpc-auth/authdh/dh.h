@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
 	DH_KEY = 24, /* bytes of a public, secret or common key */
 	DH_HEX = 2 * DH_KEY + 1,
@@ -21,10 +25,10 @@ enum {
 #define DH_ROOT 3
 
 /* A new key pair, from getrandom(2). Returns 0 or -errno. */
-int dh_generate(uint8_t secret[DH_KEY], uint8_t public[DH_KEY]);
+int dh_generate(uint8_t secret[DH_KEY], uint8_t public_key[DH_KEY]);
 
 /* The public key that belongs to a secret one. */
-void dh_public(const uint8_t secret[DH_KEY], uint8_t public[DH_KEY]);
+void dh_public(const uint8_t secret[DH_KEY], uint8_t public_key[DH_KEY]);
 
 /* What both sides compute, each from its own secret and the other's public
  * key. Returns 0, or -EBADMSG for a public key that would make it known to
@@ -51,5 +55,9 @@ int dh_parse(const char *hex, uint8_t key[DH_KEY]);
 
 /* Overwrite a secret, even if nobody looks at it any more. */
 void dh_wipe(void *secret, size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -18,6 +18,10 @@
 #include "p17-rpc-auth/authdh/dh.h"
 #include "p17-rpc-auth/netname.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
 	KEYS_MAX = 10000,        /* names in a public file */
 	KEYS_FILE_MAX = 4 << 20, /* bytes */
@@ -61,5 +65,9 @@ int keys_store_secret(const struct keys_entry *entry, const char *path,
  * until the deadline: -ETIMEDOUT. */
 int keys_store_public(const struct keys_entry *entry, const char *path,
 		      int64_t deadline);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

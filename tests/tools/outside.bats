@@ -30,6 +30,37 @@ serves() {
 	port=$(<"$SERVER_OUT")
 }
 
+# Each installed header by itself, compiled by "$@".
+compile_each_alone() {
+	local flags headers=$BATS_FILE_TMPDIR/prefix/include/unixipc
+	flags=$(pkg-config --cflags unixipc)
+	find "$headers" -name '*.h' -printf '%P\n' >list
+	(($(wc -l <list) > 40))
+	# shellcheck disable=SC2086 # flags are words
+	xargs -P 2 -I {} "$@" -Wall -Wextra -Wconversion -Werror \
+		-fsyntax-only $flags -include {} /dev/null <list
+}
+
+@test "each installed header compiles alone, in C11 and in C++17" {
+	compile_each_alone gcc -std=c11 -pedantic -x c
+	compile_each_alone g++ -std=c++17 -x c++
+}
+
+# bats test_tags=long
+@test "and by clang" {
+	compile_each_alone clang -std=c11 -pedantic -x c
+	compile_each_alone clang++ -std=c++17 -x c++
+}
+# bats test_tags=
+
+@test "declarations in installed headers have C linkage, and no word is _Atomic" {
+	cd "$BATS_FILE_TMPDIR/prefix/include/unixipc"
+	run grep -rLE 'extern "C"' .
+	assert_output ''
+	run grep -rlE '_Atomic|stdatomic' .
+	assert_output ''
+}
+
 # ---- a mechanism alone --------------------------------------------------------------
 
 # The mechanisms that are installed, one a line.
