@@ -150,12 +150,28 @@ struct myrwlock {
 	(UINT32_C(0x53) << 24 | MYRWLOCK_VERSION << 16 | \
 	 (uint32_t)sizeof(struct myrwlock))
 #define MYRWLOCK_DOOR_OPEN 1
-#define MYRWLOCK_INITIALIZER_OF(of_policy)                      \
-	{                                                       \
-		.magic = MYRWLOCK_MAGIC, .policy = (of_policy), \
-		.door = MYRWLOCK_DOOR_OPEN,                     \
-		.mutex = PTHREAD_MUTEX_INITIALIZER,             \
+/* clang-format off: each member in its order, as C++ with -Wextra asks for. */
+#define MYRWLOCK_NO_LINE     \
+	{                    \
+		0, 0, 0,     \
+		{            \
+			0, 0 \
+		}            \
 	}
+#define MYRWLOCK_INITIALIZER_OF(of_policy)                                \
+	{                                                                 \
+		MYRWLOCK_MAGIC, (of_policy), 0, 0, MYRWLOCK_DOOR_OPEN, 0, \
+			PTHREAD_MUTEX_INITIALIZER, 0, 0, 0, 0, 0, 0,      \
+			MYRWLOCK_NO_LINE,                                 \
+			{MYRWLOCK_NO_LINE, MYRWLOCK_NO_LINE}, 0,          \
+			{{0}, {0, 0}, {0, 0}}, 0,                         \
+		{                                                         \
+			{                                                 \
+				0, 0, 0                                   \
+			}                                                 \
+		}                                                         \
+	}
+/* clang-format on */
 #define MYRWLOCK_INITIALIZER MYRWLOCK_INITIALIZER_OF(MYRWLOCK_FAIR)
 
 /* ---- making ---- */

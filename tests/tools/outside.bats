@@ -129,6 +129,20 @@ link_alone() {
 	assert_output ''
 }
 
+@test "a C and a C++ program use each mechanism, beside functions of its names" {
+	local source name
+	local sources=(use_*.c)
+	((${#sources[@]} >= 8))
+	printf '%s\n' use_*.c | sed 's/[.]c$//; p; s/$/_cc/' | xargs make -j 2
+	for source in "${sources[@]}"; do
+		name=${source%.c}
+		run -0 timeout 30 "./$name"
+		assert_output "${name#use_}"
+		run -0 timeout 30 "./${name}_cc"
+		assert_output "${name#use_}"
+	done
+}
+
 # ---- programs on several ------------------------------------------------------------
 
 @test "a C and a C++ program serve and call a calculator, in 40 lines each" {
