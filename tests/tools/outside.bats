@@ -188,6 +188,51 @@ link_alone() {
 	done
 }
 
+# ---- the commands ---------------------------------------------------------------------
+
+@test "man pages say where the commands lie" {
+	local pages page path
+	pages=("$BATS_FILE_TMPDIR"/prefix/share/man/man1/*)
+	((${#pages[@]} > 20))
+	for page in "${pages[@]}"; do
+		path=$(sed -n "s|^[.]It Pa \($BATS_FILE_TMPDIR/.*\)|\1|p" "$page")
+		assert_equal "${path##*/}" "$(basename "${page%.1*}")"
+		"$path" --version
+	done
+}
+
+# What bash would complete the last word of "$@" to; the first is a command.
+completes() {
+	bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _unixipc &&
+		echo "${COMPREPLY[*]}"' \
+		"$BATS_FILE_TMPDIR/prefix/share/bash-completion/completions/${1##*/}" "$@"
+}
+
+@test "bash completes options and verbs, of our commands and of no others" {
+	local bin=$BATS_FILE_TMPDIR/prefix/bin libexec=$BATS_FILE_TMPDIR/prefix/libexec/unixipc
+	run -0 completes "$bin/ipc_suite" b
+	assert_output benchmark
+	run -0 completes "$bin/ipc_suite" benchmark --tr
+	assert_output '--trials='
+	run -0 completes "$libexec/p01-pipeline/mypipe" --pipe
+	assert_output '--pipe-size= --pipefail'
+	run -0 completes "$libexec/p09-reclock/kvstore" --file=x ''
+	assert_output --partial 'set get del'
+	PATH=$libexec/p09-reclock:$PATH run -0 completes kvstore get --rec
+	assert_output '--record= --records='
+	# Of two calc_clients the one that is called, and nobody else's.
+	run -0 completes "$libexec/p16-rpc-calc/calc_client" --
+	assert_output --partial --transport
+	run -0 completes "$libexec/p02-fifo/calc_client" --
+	refute_output --partial --transport
+	assert_output --partial --help
+	printf '#!/bin/sh\necho >ran\n' >mypipe
+	chmod +x mypipe
+	run -0 completes ./mypipe --
+	assert_output ''
+	assert [ ! -e ran ]
+}
+
 @test "what rpcstub refuses ends the make" {
 	sed -i 's/hyper b;/opaque b<>;/' adder.x
 	run -2 make
