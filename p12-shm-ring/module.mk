@@ -11,7 +11,8 @@ $(call program,shm_cat,p12-shm-ring,cmd/shm_cat.c,shm_ring)
 RING_PEERS := $(if $(wildcard /usr/include/boost/interprocess/ipc \
 	/usr/local/include/boost/interprocess/ipc),bench/peer_boost.cc)
 $(call bench,p12-shm-ring,bench/bench.c bench/rows.c \
-	bench/without_padding.c bench/without_mirror.c $(RING_PEERS),shm_ring_bench)
+	bench/without.c bench/without_padding.c bench/without_mirror.c \
+	bench/without_prefetch.c bench/without_gathering.c $(RING_PEERS),shm_ring_bench)
 $(call mechanism,ring,p12-shm-ring/ring.h,shm_ring)
 $(call mechanism,sem_ring,p12-shm-ring/sem_ring.h,sem_ring)
 TSAN_TESTS += p12/ring_threads_test

@@ -17,10 +17,6 @@
 /* Of the capacity: how much a receiver may owe. */
 #define LAZY_SHARE 8
 
-/* Longer messages memcpy(3) writes in whole lines, and does not need what was
- * in them before. */
-#define AHEAD_MAX ((uint64_t)2112)
-
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 static const struct ring_options defaults;
@@ -37,14 +33,10 @@ static void set_up(struct ring *ring, enum ring_side side,
 	ring->data = ring->shared->map.data;
 	ring->capacity = ring->shared->map.capacity;
 	ring->mask = ring->capacity - 1;
-	ring->lazy_bytes =
-		options->without_lazy_free ? 1 : ring->capacity / LAZY_SHARE;
-	ring->ahead_max = options->without_prefetch ? 0 : AHEAD_MAX;
+	ring->lazy_bytes = ring->capacity / LAZY_SHARE;
 	ring->side = side;
 	ring->wait = options->wait;
 	ring->overflow = options->overflow;
-	ring->forgets = options->without_cached_index;
-	ring->never_gathers = options->without_gathering;
 	ring->own = sends ? &header->sender : &header->receiver;
 	ring->other = sends ? &header->receiver : &header->sender;
 }
@@ -77,9 +69,9 @@ static int find_place(struct ring *ring)
 }
 
 /* Sit down. From here on, a death is seen. */
-static void announce(struct ring *ring, const struct ring_options *options)
+static void announce(struct ring *ring)
 {
-	ring->awake = ring_wait_prepare(ring, options->with_fences);
+	ring->awake = ring_wait_prepare(ring);
 	atomic_store_explicit(&ring->own->cpu, (uint32_t)sched_getcpu(),
 			      memory_order_relaxed);
 	atomic_store_explicit(&ring->own->asleep, ring->awake,
@@ -153,7 +145,7 @@ int ring_enter(struct ring **result, const struct identity_role *role,
 		free(own_name);
 		return rc;
 	}
-	announce(ring, options);
+	announce(ring);
 	*result = ring;
 	return 0;
 }

@@ -98,13 +98,6 @@ struct ring_options {
 			  * used one with somebody in it is -EBUSY */
 	enum ring_wait wait;
 	enum ring_overflow overflow; /* of a sender */
-
-	/* For measuring what the techniques bring (bench.c). */
-	bool without_cached_index; /* look at the other's index each time */
-	bool without_lazy_free;    /* publish every release */
-	bool without_gathering;    /* look for the next message at once */
-	bool without_prefetch;     /* take lines only when writing to them */
-	bool with_fences;          /* order by fences, not by membarrier(2) */
 };
 
 struct ring; /* a handle */

@@ -51,8 +51,6 @@ void ring_gather(struct ring *ring)
 	int64_t end;
 
 	ring->taken_before = ring->taken;
-	if (ring->never_gathers)
-		return;
 	/* Nothing gathers while we have the sender's processor. */
 	ring->has_gathered = is_worth_it(ring, got) && !ring_shares_cpu(ring);
 	if (!ring->has_gathered)

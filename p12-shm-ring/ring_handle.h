@@ -41,10 +41,7 @@ struct ring {
 	uint64_t mask;
 	struct ring_header *header;
 	struct ring_seat *own, *other;
-	uint64_t ahead_max; /* longest record that a sender prefetches for */
-	bool must_fence;    /* or the other side could miss our sleep */
-	bool forgets;       /* options.without_cached_index */
-	bool never_gathers;
+	bool must_fence; /* or the other side could miss our sleep */
 
 	/* A receiver's: see ring_gather.c. */
 	uint64_t taken;        /* messages released */
@@ -128,6 +125,6 @@ static inline void ring_told(struct ring *ring)
 
 /* Have the kernel order accesses for us; what own->asleep is to hold while we
  * are awake. Also finds out whether we must fence. */
-uint32_t ring_wait_prepare(struct ring *ring, bool with_fences);
+uint32_t ring_wait_prepare(struct ring *ring);
 
 #endif

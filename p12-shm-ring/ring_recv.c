@@ -69,7 +69,7 @@ ssize_t ring_peek(struct ring *ring, void **message, int64_t deadline)
 	ssize_t len;
 	int rc;
 
-	if (__builtin_expect(ring->at == ring->limit || ring->forgets, 0)) {
+	if (__builtin_expect(ring->at == ring->limit, 0)) {
 		rc = wait_for_message(ring, deadline);
 		if (rc)
 			return rc;
@@ -121,7 +121,7 @@ void ring_release(struct ring *ring)
 
 ssize_t ring_recv(struct ring *ring, void *buf, size_t room, int64_t deadline)
 {
-	void *message;
+	void *message = NULL;
 	ssize_t len = ring_peek(ring, &message, deadline);
 
 	if (len < 0)

@@ -112,8 +112,7 @@ int ring_reserve(struct ring *ring, size_t len, void **message,
 	if (__builtin_expect(len > ring->mask + 1 - sizeof(struct ring_record),
 			     0))
 		return -EMSGSIZE;
-	if (__builtin_expect(ring->limit - ring->at < need || ring->forgets,
-			     0)) {
+	if (__builtin_expect(ring->limit - ring->at < need, 0)) {
 		rc = make_room(ring, need, deadline);
 		if (rc)
 			return rc;
@@ -128,6 +127,12 @@ int ring_reserve(struct ring *ring, size_t len, void **message,
  * some dozens of stores that wait, and they leave in order. Never where the
  * receiver has yet to read. */
 #define AHEAD_BYTES 1024
+
+/* Longer records memcpy(3) writes in whole lines, and does not need what was in
+ * them before. */
+#ifndef RING_AHEAD_MAX
+#define RING_AHEAD_MAX ((uint64_t)2112)
+#endif
 
 /* Spelled out: of __builtin_prefetch(…, 1) compilers make a prefetch to read,
  * as the first x86-64 had no other. Where there is none it does nothing. */
@@ -144,7 +149,7 @@ static inline void take_lines_ahead(const struct ring *ring, uint64_t bytes)
 {
 	const uint64_t from = ring->at + AHEAD_BYTES, to = from + bytes;
 
-	if (bytes > ring->ahead_max || ring->limit - ring->at < to - ring->at)
+	if (bytes > RING_AHEAD_MAX || ring->limit - ring->at < to - ring->at)
 		return;
 	for (uint64_t line = (from + 63) & ~UINT64_C(63); line < to; line += 64)
 		prefetch_to_write(ring_place(ring, line));

@@ -79,9 +79,9 @@ static int membarrier(int command)
 	return (int)syscall(SYS_membarrier, command, 0, 0);
 }
 
-uint32_t ring_wait_prepare(struct ring *ring, bool with_fences)
+uint32_t ring_wait_prepare(struct ring *ring)
 {
-	int commands = with_fences ? 0 : membarrier(MEMBARRIER_CMD_QUERY);
+	int commands = membarrier(MEMBARRIER_CMD_QUERY);
 
 	if (commands > 0 && (commands & MEMBARRIER_CMD_GLOBAL_EXPEDITED) &&
 	    membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0) {

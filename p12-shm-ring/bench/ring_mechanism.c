@@ -8,15 +8,6 @@
 #include "lib/fdio.h"
 #include "lib/tick.h"
 
-struct channel {
-	struct ring_options options;
-	size_t message_bytes;
-	int fd[2];       /* from A to B, from B to A */
-	struct ring *tx; /* of this side */
-	struct ring *rx;
-	unsigned int held; /* messages that were sent, and not told of */
-};
-
 static size_t capacity_for(size_t message_bytes, size_t wanted)
 {
 	return wanted < 4 * (message_bytes + 8) ? 4 * (message_bytes + 8)
@@ -36,7 +27,7 @@ int ring_mechanism_check(size_t message_bytes, char *why, size_t why_size)
 int ring_mechanism_create(void **channel, size_t message_bytes,
 			  const struct ring_options *options)
 {
-	struct channel *c = calloc(1, sizeof(*c));
+	struct ring_mechanism *c = calloc(1, sizeof(*c));
 	int rc = 0;
 
 	if (!c)
@@ -59,7 +50,7 @@ int ring_mechanism_create(void **channel, size_t message_bytes,
 
 int ring_mechanism_attach(void *channel, enum mechanism_side side)
 {
-	struct channel *c = channel;
+	struct ring_mechanism *c = channel;
 	const int tx = side == MECHANISM_A ? 0 : 1;
 	int rc = ring_attach(&c->tx, c->fd[tx], RING_SENDER, &c->options);
 
@@ -69,7 +60,7 @@ int ring_mechanism_attach(void *channel, enum mechanism_side side)
 
 int ring_mechanism_send(void *channel, const void *message)
 {
-	struct channel *c = channel;
+	struct ring_mechanism *c = channel;
 	int rc;
 
 	do
@@ -80,7 +71,7 @@ int ring_mechanism_send(void *channel, const void *message)
 
 int ring_mechanism_flush(void *channel)
 {
-	struct channel *c = channel;
+	struct ring_mechanism *c = channel;
 
 	ring_flush(c->tx);
 	c->held = 0;
@@ -89,7 +80,7 @@ int ring_mechanism_flush(void *channel)
 
 int ring_mechanism_send_later(void *channel, const void *message)
 {
-	struct channel *c = channel;
+	struct ring_mechanism *c = channel;
 	void *place;
 	int rc;
 
@@ -105,7 +96,7 @@ int ring_mechanism_send_later(void *channel, const void *message)
 
 int ring_mechanism_receive(void *channel, void *message)
 {
-	struct channel *c = channel;
+	struct ring_mechanism *c = channel;
 	ssize_t len;
 
 	do
@@ -118,7 +109,7 @@ int ring_mechanism_receive(void *channel, void *message)
 
 void ring_mechanism_destroy(void *channel)
 {
-	struct channel *c = channel;
+	struct ring_mechanism *c = channel;
 
 	ring_abandon(c->tx);
 	ring_abandon(c->rx);

@@ -9,6 +9,16 @@
 #include "lib/measure/mechanism.h"
 #include "p12-shm-ring/ring.h"
 
+/* A channel. */
+struct ring_mechanism {
+	struct ring_options options;
+	size_t message_bytes;
+	int fd[2];       /* from A to B, from B to A */
+	struct ring *tx; /* of this side */
+	struct ring *rx;
+	unsigned int held; /* messages that were sent, and not told of */
+};
+
 /* options->capacity is a wish: it is at least four messages. */
 int ring_mechanism_create(void **channel, size_t message_bytes,
 			  const struct ring_options *options);

@@ -61,12 +61,6 @@ RING_ROW(spinning, "ring, spin", ROWS_CAPACITY, .wait = RING_SPIN);
 RING_ROW(roomy, "ring of 16 MB, spin", ROWS_BIG_CAPACITY, .wait = RING_SPIN);
 RING_ROW(adaptive, "ring, adaptive", ROWS_CAPACITY, .wait = RING_ADAPTIVE);
 RING_ROW(blocking, "ring, block", ROWS_CAPACITY, .wait = RING_BLOCK);
-RING_ROW(forgetful, "no cached index", ROWS_CAPACITY,
-	 .without_cached_index = true);
-RING_ROW(prompt, "no lazy free", ROWS_CAPACITY, .without_lazy_free = true);
-RING_ROW(hasty, "no gathering", ROWS_CAPACITY, .without_gathering = true);
-RING_ROW(late, "no prefetch", ROWS_CAPACITY, .without_prefetch = true);
-RING_ROW(fenced, "fences, no membarrier", ROWS_CAPACITY, .with_fences = true);
 
 static const struct mechanism batches = {
 	.name = "ring, batches of 16",
@@ -85,6 +79,13 @@ const struct mechanism *const rows_peers[] = {
 	&mech_shm_sem, &spinning, &adaptive,
 	&blocking,     &roomy,    NULL};
 
-const struct mechanism *const rows_techniques[] = {
-	&adaptive, &batches, &forgetful,       &prompt,         &late,
-	&hasty,    &fenced,  &without_padding, &without_mirror, NULL};
+const struct mechanism *const rows_techniques[] = {&adaptive,
+						   &batches,
+						   &without_cached_index,
+						   &without_lazy_free,
+						   &without_prefetch,
+						   &without_gathering,
+						   &without_membarrier,
+						   &without_padding,
+						   &without_mirror,
+						   NULL};

@@ -14,8 +14,12 @@
 extern const struct mechanism *const rows_peers[];      /* and the ring */
 extern const struct mechanism *const rows_techniques[]; /* one is left out */
 
-/* Of rows_techniques, made of the ring's own sources once more. */
-extern const struct mechanism without_padding, without_mirror;
+/* Of rows_techniques, by a hand on the handle, or made of the ring's own sources
+ * once more. */
+extern const struct mechanism without_cached_index, without_lazy_free,
+	without_membarrier;
+extern const struct mechanism without_padding, without_mirror, without_prefetch,
+	without_gathering;
 
 /* Boost.Interprocess' message_queue; not there without its headers. */
 extern const struct mechanism rows_boost __attribute__((weak));

@@ -1,5 +1,5 @@
 /* without.h - the ring's own sources once more, with a technique left out that
- * no option can leave out. A file says WITHOUT(name), under which all of them
+ * a handle cannot do without. A file says WITHOUT(name), under which all of them
  * are known, and what is different; then it includes this. */
 #ifndef UNIXIPC_P12_SHM_RING_BENCH_WITHOUT_H
 #define UNIXIPC_P12_SHM_RING_BENCH_WITHOUT_H
@@ -57,8 +57,10 @@
 #undef memcpy
 #include "p12-shm-ring/bench/ring_mechanism.c" /* NOLINT(bugprone-suspicious-include) */
 #include "p12-shm-ring/ring.c"        /* NOLINT(bugprone-suspicious-include) */
+#ifndef WITHOUT_GATHERING             /* it has its own ring_gather() */
 #include "p12-shm-ring/ring_gather.c" /* NOLINT(bugprone-suspicious-include) */
-#include "p12-shm-ring/ring_wait.c"   /* NOLINT(bugprone-suspicious-include) */
+#endif
+#include "p12-shm-ring/ring_wait.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "p12-shm-ring/bench/rows.h"
 

@@ -61,6 +61,18 @@ compile_each_alone() {
 	assert_output ''
 }
 
+@test "installed headers are the same for whoever includes them" {
+	cd "$BATS_FILE_TMPDIR/prefix/include/unixipc"
+	# But for the language, the processor, and what the shim is told to be.
+	grep -rhE '^# *if' . >"$BATS_TEST_TMPDIR/ifs"
+	run grep -vE "_H(_RPCSTUB)?$|\b__(cplusplus|x86_64__|i386__)|SHIM_POLICY$" \
+		"$BATS_TEST_TMPDIR/ifs"
+	assert_output ''
+	# Nor has a mechanism options that only a bench sets.
+	run grep -rnE '\bwith(out)?_[a-z_]+;|measuring' .
+	assert_output ''
+}
+
 # ---- a mechanism alone --------------------------------------------------------------
 
 # The mechanisms that are installed, one a line.
