@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Programs outside of the tree, with what `make install` gives away and pkg-config.
 # timeout: 600
+# about: Makefile scripts/install-files scripts/join scripts/completion.bash lib/rpc/rpcstub tests/tools/outside.bats tests/tools/outside/
 # needs: pkg-config rpcgen perl g++
 
 load ../support/common
@@ -47,11 +48,10 @@ compile_each_alone() {
 }
 
 # bats test_tags=long
-@test "and by clang" {
+@test "each installed header compiles alone with clang, too" {
 	compile_each_alone clang -std=c11 -pedantic -x c
 	compile_each_alone clang++ -std=c++17 -x c++
 }
-# bats test_tags=
 
 @test "declarations in installed headers have C linkage, and no word is _Atomic" {
 	cd "$BATS_FILE_TMPDIR/prefix/include/unixipc"
@@ -84,13 +84,13 @@ mechanisms() {
 # link_alone NAME: a program that knows each symbol of the archive's member from
 # the headers, uses all of them, and has functions of its own besides (own.c).
 link_alone() {
-	local own=own.c symbols
+	local own=own.c
 	[[ $1 != fifocalc ]] || own=own_but_client_open.c # is in its interface
-	symbols=$(nm -g --defined-only "members/$1.o" | awk 'NF == 3 { print $3 }')
 	{
-		cat all.h
+		echo '#include "all.h"'
 		echo 'extern const void *const all[]; const void *const all[] = {'
-		printf '(const void *)&%s,\n' $symbols
+		nm -g --defined-only "members/$1.o" |
+			awk 'NF == 3 { print "(const void *)&" $3 "," }'
 		echo '0}; int main(void) { return !all[0]; }'
 	} >"$1_all.c"
 	# shellcheck disable=SC2046 # flags are words
@@ -108,6 +108,8 @@ link_alone() {
 	(cd members && ar x "$prefix/lib/libunixipc.a")
 	(cd "$prefix/include/unixipc" && find . -name '*.h' -printf '#include "%P"\n') |
 		sort >all.h
+	# shellcheck disable=SC2046 # flags are words
+	gcc -w $(pkg-config --cflags unixipc) all.h # once for all of them
 	sed 's/\<client_open\>/client_open_too/' own.c >own_but_client_open.c
 	mechanisms >names
 	assert_equal "$(cd members && printf '%s\n' *.o)" "$(sed 's/$/.o/' names | sort)"
@@ -141,6 +143,7 @@ link_alone() {
 	assert_output ''
 }
 
+# bats test_tags=touched
 @test "a C and a C++ program use each mechanism, beside functions of its names" {
 	local source name
 	local sources=(use_*.c)
@@ -202,6 +205,7 @@ link_alone() {
 
 # ---- the commands ---------------------------------------------------------------------
 
+# bats file_tags=touched
 @test "man pages say where the commands lie" {
 	local pages page path
 	pages=("$BATS_FILE_TMPDIR"/prefix/share/man/man1/*)
@@ -245,6 +249,7 @@ completes() {
 	assert [ ! -e ran ]
 }
 
+# bats file_tags=
 @test "what rpcstub refuses ends the make" {
 	sed -i 's/hyper b;/opaque b<>;/' adder.x
 	run -2 make
