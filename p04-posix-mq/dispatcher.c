@@ -1,9 +1,9 @@
 /* dispatcher.c - one loop around one poll(2).
  *
- *	queue (a message) ──> in hand, waiting ──> a slot, running ──> ended
- *	journal (a record) ───┘        └────── worker died ──┘
+ *	queue (a message) ──> pending ──> a slot, running ──> ended
+ *	journal (a record) ──┘     └─── worker died ──┘
  *
- * intake.c is the left half, slot.c the right one.
+ * scheduler.c is the left half, slot.c the right one.
  */
 #include "p04-posix-mq/dispatcher.h"
 
@@ -12,13 +12,13 @@
 #include <stdlib.h>
 
 #include "lib/tick.h"
-#include "p04-posix-mq/intake.h"
+#include "p04-posix-mq/scheduler.h"
 #include "p04-posix-mq/slot.h"
 #include "p04-posix-mq/worker.h"
 
 struct dispatcher {
 	const struct dispatcher_options *options;
-	struct intake intake;
+	struct scheduler scheduler;
 	struct wake wake;
 	struct slot *slot;
 	struct pollfd *fds;  /* stop, wake, outlets, then those of the slots */
@@ -40,6 +40,13 @@ static int report(const struct dispatcher *d, enum dispatcher_event event,
 	return d->options->report(event, job, n, d->options->arg);
 }
 
+/* For the scheduler. */
+static int report_unsound(uint64_t id, void *arg)
+{
+	return report(arg, id ? DISPATCHER_UNSOUND : DISPATCHER_STRANGER, NULL,
+		      (long)id);
+}
+
 /* ---- starting jobs --------------------------------------------------------- */
 
 /* An idle dispatcher that gets work lingers first: the jobs of a burst meet in
@@ -51,7 +58,7 @@ static int linger(struct dispatcher *d)
 
 	if (d->busy > 0)
 		return 0;
-	waiting = intake_waiting(&d->intake);
+	waiting = scheduler_waiting(&d->scheduler);
 	if (waiting < 0)
 		return (int)waiting;
 	d->is_drained = waiting == 0 && d->options->drain;
@@ -70,12 +77,10 @@ static int linger(struct dispatcher *d)
 /* A job that was held back is looked at before it is said to start. */
 static bool must_wait(struct dispatcher *d, const struct job *job)
 {
-	struct hand *hand = &d->intake.hand;
-
-	if (!hand_was_held(hand, job->id) ||
+	if (!scheduler_was_held(&d->scheduler, job->id) ||
 	    !worker_has_left(d->options->journal->dir, job->id))
 		return false;
-	hand_hold(hand, job->id, tick_after(DISPATCHER_HOLD_NS));
+	scheduler_hold(&d->scheduler, job->id, tick_after(DISPATCHER_HOLD_NS));
 	return true;
 }
 
@@ -87,7 +92,7 @@ static int start_jobs(struct dispatcher *d)
 	for (int i = 0; i < d->options->workers; i++) {
 		if (d->slot[i].job)
 			continue;
-		rc = intake_next(&d->intake, &job);
+		rc = scheduler_next(&d->scheduler, &job);
 		if (rc <= 0)
 			return rc;
 		if (must_wait(d, job)) {
@@ -96,7 +101,7 @@ static int start_jobs(struct dispatcher *d)
 		}
 		rc = slot_start(&d->slot[i], d->options, job);
 		if (rc < 0) {
-			hand_put_back(&d->intake.hand, job->id);
+			scheduler_put_back(&d->scheduler, job->id);
 			return rc;
 		}
 		d->busy++;
@@ -136,16 +141,16 @@ static int finish(struct dispatcher *d, struct slot *slot, int64_t deadline,
 		return error;
 	d->is_short &= result == SLOT_SHORT;
 	if (result == SLOT_SHORT) {
-		hand_put_back(&d->intake.hand, job->id);
+		scheduler_put_back(&d->scheduler, job->id);
 		return d->is_stopped ? 0 : wait_out(d, (int)-n);
 	}
 	if (result == SLOT_DIED) {
-		hand_put_back(&d->intake.hand, job->id);
+		scheduler_put_back(&d->scheduler, job->id);
 		return d->is_stopped ? 0 : report(d, DISPATCHER_DIED, job, n);
 	}
 	if (result == SLOT_HELD) {
-		bool is_new = hand_hold(&d->intake.hand, job->id,
-					tick_after(DISPATCHER_HOLD_NS));
+		bool is_new = scheduler_hold(&d->scheduler, job->id,
+					     tick_after(DISPATCHER_HOLD_NS));
 
 		return is_new && !d->is_stopped
 			       ? report(d, DISPATCHER_HELD, job, n)
@@ -158,7 +163,7 @@ static int finish(struct dispatcher *d, struct slot *slot, int64_t deadline,
 			       result == SLOT_ENDED ? DISPATCHER_ENDED
 						    : DISPATCHER_FAILED,
 			       job, n);
-	hand_drop(&d->intake.hand, job->id);
+	scheduler_drop(&d->scheduler, job->id);
 	return error;
 }
 
@@ -225,7 +230,7 @@ static int wait_for_events(struct dispatcher *d)
 		d->start_after != TICK_NEVER && !tick_is_over(d->start_after);
 	bool is_open = d->busy < d->options->workers && !is_lingering;
 	int64_t until = is_lingering ? d->start_after
-			: is_open    ? d->intake.next_look
+			: is_open    ? d->scheduler.next_look
 				     : TICK_NEVER;
 	int64_t wake_at = until < d->next_check ? until : d->next_check;
 	nfds_t n = FD_SLOTS + (nfds_t)d->options->workers * SLOT_FDS;
@@ -316,7 +321,7 @@ static int start_what_can(struct dispatcher *d, bool *is_to_wait)
 	if (!*is_to_wait || !tick_is_over(d->start_after))
 		return error;
 	error = start_jobs(d);
-	/* Tickets of jobs that have ended long ago: look again. */
+	/* Messages of jobs that have ended long ago: look again. */
 	*is_to_wait = !error && d->busy > 0;
 	return error;
 }
@@ -342,11 +347,18 @@ static int open_all(struct dispatcher *d)
 	size_t workers = (size_t)d->options->workers;
 	int error;
 
+	d->scheduler = (struct scheduler){
+		.journal = d->options->journal,
+		.queue = d->options->queue,
+		.aging_ns = d->options->aging_ns,
+		.on_unsound = report_unsound,
+		.arg = d,
+	};
 	d->slot = calloc(workers, sizeof(*d->slot));
 	d->fds = calloc(FD_SLOTS + workers * SLOT_FDS, sizeof(*d->fds));
 	if (!d->slot || !d->fds)
 		return -ENOMEM;
-	error = intake_open(&d->intake);
+	error = scheduler_open(&d->scheduler);
 	if (!error)
 		error = wake_open(&d->wake, d->options->queue->mq,
 				  d->options->wake);
@@ -357,7 +369,6 @@ int dispatcher_run(const struct dispatcher_options *options)
 {
 	struct dispatcher d = {
 		.options = options,
-		.intake.options = options,
 		.wake.fd = -1,
 		.start_after = TICK_NEVER,
 		.next_check = options->queue_name ? tick_now() : TICK_NEVER,
@@ -369,16 +380,15 @@ int dispatcher_run(const struct dispatcher_options *options)
 	if (!error)
 		error = journal_sweep(options->journal);
 	if (!error)
-		error = intake_look_into_journal(&d.intake);
-	if (!error && d.intake.hand.n > 0)
-		error = report(&d, DISPATCHER_FOUND, NULL,
-			       (long)d.intake.hand.n);
+		error = scheduler_look_into_journal(&d.scheduler);
+	if (!error && d.scheduler.n > 0)
+		error = report(&d, DISPATCHER_FOUND, NULL, (long)d.scheduler.n);
 	while (!error && !d.is_stopped && !d.is_drained)
 		error = turn(&d);
 	stop_error = d.slot ? stop_workers(&d) : 0;
 
 	wake_close(&d.wake);
-	intake_close(&d.intake);
+	scheduler_close(&d.scheduler);
 	free(d.fds);
 	free(d.slot);
 	return error ? error : stop_error;

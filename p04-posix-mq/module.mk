@@ -1,5 +1,5 @@
-$(call library,jobs,p04-posix-mq,job.c jobqueue.c wake.c hand.c \
-	intake.c outlet.c lines.c worker.c slot.c dispatcher.c durable/journal.c \
+$(call library,jobs,p04-posix-mq,job.c jobqueue.c wake.c \
+	scheduler.c outlet.c lines.c worker.c slot.c dispatcher.c durable/journal.c \
 	durable/record.c durable/submission.c)
 $(call program,job_dispatcher,p04-posix-mq,cmd/job_dispatcher.c cmd/target.c,jobs)
 $(call program,submit_job,p04-posix-mq,cmd/submit_job.c cmd/target.c cmd/list.c,jobs,jansson)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/tick.h"
-#include "p04-posix-mq/hand.h"
+#include "p04-posix-mq/scheduler.h"
 
 static struct job *make(uint64_t id, uint32_t priority, int64_t submitted)
 {
@@ -180,49 +180,49 @@ static void the_extremes_of_aging_do_not_overflow(void **state)
 	free(last);
 }
 
-/* ---- in hand -------------------------------------------------------------------- */
+/* ---- pending -------------------------------------------------------------------- */
 
-static void jobs_leave_the_hand_in_their_order(void **state)
+static void pending_jobs_start_in_their_order(void **state)
 {
 	static const uint32_t priorities[] = {3, 31, 0, 7, 31, 0, 3};
 	static const uint64_t order[] = {2, 5, 4, 1, 7, 3, 6};
-	struct hand hand = {.n = 0};
+	struct scheduler s = {.n = 0};
 
 	(void)state;
 	for (uint64_t i = 0; i < 7; i++)
-		assert_int_equal(hand_add(&hand, make(i + 1, priorities[i], 0)),
-				 0);
+		assert_int_equal(
+			scheduler_add(&s, make(i + 1, priorities[i], 0)), 0);
 	for (int i = 0; i < 7; i++) {
-		assert_int_equal(hand_waiting(&hand), 7 - i);
-		assert_int_equal(hand_take(&hand, 0)->id, order[i]);
+		assert_int_equal(scheduler_ready(&s), 7 - i);
+		assert_int_equal(scheduler_take(&s)->id, order[i]);
 	}
-	assert_null(hand_take(&hand, 0));
-	assert_int_equal(hand.n, 7); /* they run */
-	hand_free(&hand);
+	assert_null(scheduler_take(&s));
+	assert_int_equal(s.n, 7); /* they run */
+	scheduler_close(&s);
 }
 
 static void a_job_is_known_while_it_runs_and_forgotten_when_dropped(
 	void **state)
 {
-	struct hand hand = {.n = 0};
+	struct scheduler s = {.n = 0};
 
 	(void)state;
-	assert_int_equal(hand_find(&hand, 1), HAND_NONE);
+	assert_int_equal(scheduler_find(&s, 1), SCHEDULER_NONE);
 	for (uint64_t id = 1; id <= 40; id++)
-		assert_int_equal(hand_add(&hand, make(id, 0, 0)), 0);
-	assert_int_equal(hand_find(&hand, 1), HAND_WAITING);
-	assert_int_equal(hand_take(&hand, 0)->id, 1);
-	assert_int_equal(hand_find(&hand, 1), HAND_RUNNING);
-	hand_put_back(&hand, 1);
-	assert_int_equal(hand_find(&hand, 1), HAND_WAITING);
-	assert_int_equal(hand_waiting(&hand), 40);
-	assert_int_equal(hand_take(&hand, 0)->id, 1);
-	hand_drop(&hand, 1);
-	assert_int_equal(hand_find(&hand, 1), HAND_NONE);
-	hand_drop(&hand, 1);
-	assert_int_equal(hand.n, 39);
-	assert_int_equal(hand_waiting(&hand), 39);
-	hand_free(&hand);
+		assert_int_equal(scheduler_add(&s, make(id, 0, 0)), 0);
+	assert_int_equal(scheduler_find(&s, 1), SCHEDULER_WAITING);
+	assert_int_equal(scheduler_take(&s)->id, 1);
+	assert_int_equal(scheduler_find(&s, 1), SCHEDULER_RUNNING);
+	scheduler_put_back(&s, 1);
+	assert_int_equal(scheduler_find(&s, 1), SCHEDULER_WAITING);
+	assert_int_equal(scheduler_ready(&s), 40);
+	assert_int_equal(scheduler_take(&s)->id, 1);
+	scheduler_drop(&s, 1);
+	assert_int_equal(scheduler_find(&s, 1), SCHEDULER_NONE);
+	scheduler_drop(&s, 1);
+	assert_int_equal(s.n, 39);
+	assert_int_equal(scheduler_ready(&s), 39);
+	scheduler_close(&s);
 }
 
 int main(void)
@@ -237,7 +237,7 @@ int main(void)
 		cmocka_unit_test(without_aging_priority_decides_and_then_age),
 		cmocka_unit_test(with_aging_a_priority_is_worth_so_much_time),
 		cmocka_unit_test(the_extremes_of_aging_do_not_overflow),
-		cmocka_unit_test(jobs_leave_the_hand_in_their_order),
+		cmocka_unit_test(pending_jobs_start_in_their_order),
 		cmocka_unit_test(
 			a_job_is_known_while_it_runs_and_forgotten_when_dropped),
 	};

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
-#include "p04-posix-mq/intake.h"
+#include "p04-posix-mq/scheduler.h"
 
 static struct fixture f;
 static mqd_t mq;
@@ -62,8 +62,8 @@ int64_t __wrap_tick_after(int64_t timeout_ns);
 /* A second later the journal would tell of the job: not here. */
 int64_t __wrap_tick_after(int64_t timeout_ns)
 {
-	return timeout_ns == INTAKE_LOOK_NS ? TICK_NEVER
-					    : __real_tick_after(timeout_ns);
+	return timeout_ns == SCHEDULER_LOOK_NS ? TICK_NEVER
+					       : __real_tick_after(timeout_ns);
 }
 
 static int registrations; /* until somebody submits a job; 0: nobody does */
