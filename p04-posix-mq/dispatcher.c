@@ -21,6 +21,7 @@ struct dispatcher {
 	struct scheduler scheduler;
 	struct wake wake;
 	struct slot *slot;
+	struct slot_options slot_options;
 	struct pollfd *fds;  /* stop, wake, outlets, then those of the slots */
 	int busy;            /* slots in use */
 	int64_t next_check;  /* of the queue's name */
@@ -99,7 +100,7 @@ static int start_jobs(struct dispatcher *d)
 			i--;
 			continue;
 		}
-		rc = slot_start(&d->slot[i], d->options, job);
+		rc = slot_start(&d->slot[i], &d->slot_options, job);
 		if (rc < 0) {
 			scheduler_put_back(&d->scheduler, job->id);
 			return rc;
@@ -132,37 +133,38 @@ static int finish(struct dispatcher *d, struct slot *slot, int64_t deadline,
 	const struct job *job = slot->job;
 	enum slot_result result;
 	long n;
-	int error = slot_finish(slot, d->options, d->is_stopped, deadline,
-				&result, &n);
+	int error = slot_finish(slot, deadline, &result, &n);
 
 	d->busy--;
 	*is_cut |= error == -ETIMEDOUT;
 	if (error && error != -ETIMEDOUT)
 		return error;
 	d->is_short &= result == SLOT_SHORT;
-	if (result == SLOT_SHORT) {
+	switch (result) {
+	case SLOT_STOPPED:
 		scheduler_put_back(&d->scheduler, job->id);
-		return d->is_stopped ? 0 : wait_out(d, (int)-n);
-	}
-	if (result == SLOT_DIED) {
+		return 0;
+	case SLOT_SHORT:
 		scheduler_put_back(&d->scheduler, job->id);
-		return d->is_stopped ? 0 : report(d, DISPATCHER_DIED, job, n);
-	}
-	if (result == SLOT_HELD) {
-		bool is_new = scheduler_hold(&d->scheduler, job->id,
-					     tick_after(DISPATCHER_HOLD_NS));
-
-		return is_new && !d->is_stopped
+		return wait_out(d, (int)-n);
+	case SLOT_DIED:
+		scheduler_put_back(&d->scheduler, job->id);
+		return report(d, DISPATCHER_DIED, job, n);
+	case SLOT_HELD:
+		return scheduler_hold(&d->scheduler, job->id,
+				      tick_after(DISPATCHER_HOLD_NS))
 			       ? report(d, DISPATCHER_HELD, job, n)
 			       : 0;
-	}
-	if (result == SLOT_UNSOUND)
+	case SLOT_ENDED:
+		error = report(d, DISPATCHER_ENDED, job, n);
+		break;
+	case SLOT_FAILED:
+		error = report(d, DISPATCHER_FAILED, job, n);
+		break;
+	case SLOT_UNSOUND:
 		error = report(d, DISPATCHER_UNSOUND, NULL, (long)job->id);
-	else
-		error = report(d,
-			       result == SLOT_ENDED ? DISPATCHER_ENDED
-						    : DISPATCHER_FAILED,
-			       job, n);
+		break;
+	}
 	scheduler_drop(&d->scheduler, job->id);
 	return error;
 }
@@ -196,7 +198,7 @@ static int stop_workers(struct dispatcher *d)
 			slot_stop(&d->slot[i]);
 	for (int i = 0; i < d->options->workers; i++)
 		if (d->slot[i].job)
-			slot_reap(&d->slot[i], d->options);
+			slot_reap(&d->slot[i]);
 	deadline = tick_after(d->options->grace_ns);
 	for (int i = 0; i < d->options->workers; i++) {
 		int error = d->slot[i].job
@@ -353,6 +355,13 @@ static int open_all(struct dispatcher *d)
 		.aging_ns = d->options->aging_ns,
 		.on_unsound = report_unsound,
 		.arg = d,
+	};
+	d->slot_options = (struct slot_options){
+		.journal_dir = d->options->journal->dir,
+		.max_attempts = d->options->max_attempts,
+		.grace_ns = d->options->grace_ns,
+		.out = d->options->out,
+		.err = d->options->err,
 	};
 	d->slot = calloc(workers, sizeof(*d->slot));
 	d->fds = calloc(FD_SLOTS + workers * SLOT_FDS, sizeof(*d->fds));

@@ -51,11 +51,11 @@ static void close_all(struct slot *slot)
 
 /* The pipes for the output and the end, and a worker that has their other
  * ends. Ours must go, or there would be no end of file. */
-int slot_start(struct slot *slot, const struct dispatcher_options *options,
+int slot_start(struct slot *slot, const struct slot_options *options,
 	       const struct job *job)
 {
 	struct worker worker = {
-		.journal_dir = options->journal->dir,
+		.journal_dir = options->journal_dir,
 		.job = job,
 		.out = -1,
 		.err = -1,
@@ -64,7 +64,8 @@ int slot_start(struct slot *slot, const struct dispatcher_options *options,
 	};
 	int life[2] = {-1, -1}, error;
 
-	*slot = (struct slot){.life = -1,
+	*slot = (struct slot){.options = options,
+			      .life = -1,
 			      .pidfd = -1,
 			      .record = -1,
 			      .out.from = -1,
@@ -77,7 +78,7 @@ int slot_start(struct slot *slot, const struct dispatcher_options *options,
 	worker.guard = life[1];
 	slot->life = life[0];
 	if (!error)
-		error = open_record(slot, options->journal->dir, job->id);
+		error = open_record(slot, options->journal_dir, job->id);
 	if (!error)
 		error = worker_start(&worker, &slot->pid);
 	fdio_close(&worker.out);
@@ -153,6 +154,7 @@ int slot_handle(struct slot *slot, const struct pollfd fds[SLOT_FDS],
 
 void slot_stop(struct slot *slot)
 {
+	slot->is_stopped = true;
 	kill(slot->pid, SIGTERM);
 	kill(slot->pid, SIGCONT);
 }
@@ -165,92 +167,100 @@ static void end_what_is_left(const struct slot *slot,
 	worker_end_group(&head->leader, slot->pidfd, tick_after(KILL_NS));
 }
 
-static int note_death(const struct slot *slot,
-		      const struct dispatcher_options *options,
-		      const struct record_head *head, enum slot_result *result,
-		      long *n)
+/* Which of the ends it was, as the record and the worker's status have it. A
+ * worker that exits has put into its status why it could not do its work. */
+static enum slot_result judge(const struct slot *slot,
+			      const struct record_head *head, long *n)
 {
-	int error;
-
+	if (head->outcome != RECORD_PENDING) {
+		*n = (long)(head->outcome & 0xff);
+		return SLOT_ENDED;
+	}
+	if (slot->is_stopped)
+		return SLOT_STOPPED;
+	if (WIFEXITED(slot->status)) {
+		*n = WEXITSTATUS(slot->status);
+		if (*n != EBUSY)
+			return SLOT_SHORT;
+		*n = head->leader.pid;
+		return SLOT_HELD;
+	}
 	*n = (long)head->attempts + 1;
-	*result = *n < options->max_attempts ? SLOT_DIED : SLOT_FAILED;
-	error = record_note_attempts(slot->record, (uint32_t)*n);
-	if (!error && *result == SLOT_FAILED)
-		error = record_note_outcome(slot->record, RECORD_FAILED);
-	return error;
+	return *n < slot->options->max_attempts ? SLOT_DIED : SLOT_FAILED;
 }
 
-/* What a worker says by its status, that could not do its work. */
-static int take_excuse(int status, const struct record_head *head,
-		       enum slot_result *result, long *n)
+/* Bring the journal up to date with that end. */
+static int note(const struct slot *slot, const struct record_head *head,
+		enum slot_result result, long n)
 {
-	if (status == EBUSY) {
-		*result = SLOT_HELD;
-		*n = head->leader.pid;
+	const int dir = slot->options->journal_dir;
+	int error = 0;
+
+	switch (result) {
+	case SLOT_ENDED:
+		return record_remove(dir, slot->job->id);
+	case SLOT_STOPPED:
+		end_what_is_left(slot, head);
 		return 0;
+	case SLOT_DIED:
+		end_what_is_left(slot, head);
+		return record_note_attempts(slot->record, (uint32_t)n);
+	case SLOT_FAILED:
+		end_what_is_left(slot, head);
+		error = record_note_attempts(slot->record, (uint32_t)n);
+		if (!error)
+			error = record_note_outcome(slot->record,
+						    RECORD_FAILED);
+		return error ? error : record_remove(dir, slot->job->id);
+	case SLOT_SHORT:
+		return slot_is_shortage((int)-n) ? 0 : (int)-n;
+	case SLOT_HELD:
+	case SLOT_UNSOUND:
+		break;
 	}
-	*result = SLOT_SHORT;
-	*n = status;
-	return slot_is_shortage(-status) ? 0 : -status;
+	return 0;
 }
 
 /* The journal after the worker's end: the record is the only witness. When it is
  * none any more, nobody knows what became of the command. */
-static int settle(const struct slot *slot,
-		  const struct dispatcher_options *options, bool is_ending,
-		  enum slot_result *result, long *n)
+static int settle(const struct slot *slot, enum slot_result *result, long *n)
 {
-	const uint64_t id = slot->job->id;
-	int dir = options->journal->dir, error;
 	struct record_head head;
+	int error = record_read(slot->record, &head, NULL);
 
-	*result = SLOT_DIED;
-	error = record_read(slot->record, &head, NULL);
-	if (!error && head.outcome != RECORD_PENDING) {
-		*result = SLOT_ENDED;
-		*n = (long)(head.outcome & 0xff);
-	} else if (!error && is_ending) {
-		end_what_is_left(slot, &head);
-	} else if (!error && WIFEXITED(slot->status)) {
-		error = take_excuse(WEXITSTATUS(slot->status), &head, result,
-				    n);
-	} else if (!error) {
-		end_what_is_left(slot, &head);
-		error = note_death(slot, options, &head, result, n);
+	if (!error) {
+		*result = judge(slot, &head, n);
+		error = note(slot, &head, *result, *n);
 	}
-	if (error == -EBADMSG || error == -EPROTONOSUPPORT) {
-		*result = SLOT_UNSOUND;
-		error = record_set_aside(dir, id);
-	} else if (!error &&
-		   (*result == SLOT_ENDED || *result == SLOT_FAILED)) {
-		error = record_remove(dir, id);
-	}
-	return error;
+	if (error != -EBADMSG && error != -EPROTONOSUPPORT)
+		return error;
+	*result = SLOT_UNSOUND;
+	return record_set_aside(slot->options->journal_dir, slot->job->id);
 }
 
-int slot_reap(struct slot *slot, const struct dispatcher_options *options)
+int slot_reap(struct slot *slot)
 {
 	int error = 0;
 
 	if (!slot->is_reaped)
-		error = child_end(slot->pid, options->grace_ns + MARGIN_NS,
+		error = child_end(slot->pid,
+				  slot->options->grace_ns + MARGIN_NS,
 				  &slot->status);
 	slot->is_reaped = true;
 	return error;
 }
 
-int slot_finish(struct slot *slot, const struct dispatcher_options *options,
-		bool is_ending, int64_t deadline, enum slot_result *result,
+int slot_finish(struct slot *slot, int64_t deadline, enum slot_result *result,
 		long *n)
 {
 	int error[4];
 
-	error[0] = slot_reap(slot, options);
+	error[0] = slot_reap(slot);
 	took_leader(slot);
 	/* The output first: who waits for the job will find it there. */
 	error[1] = lines_close(&slot->out, deadline);
 	error[2] = lines_close(&slot->err, deadline);
-	error[3] = settle(slot, options, is_ending, result, n);
+	error[3] = settle(slot, result, n);
 	close_all(slot);
 	for (int i = 0; i < 4; i++)
 		if (error[i] && error[i] != -ETIMEDOUT)

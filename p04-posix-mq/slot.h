@@ -7,28 +7,39 @@
 
 #include <poll.h>
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
-#include "p04-posix-mq/dispatcher.h"
+#include "p04-posix-mq/job.h"
 #include "p04-posix-mq/lines.h"
+
+/* The same for all slots of a dispatcher. */
+struct slot_options {
+	int journal_dir;
+	uint32_t max_attempts;
+	int64_t grace_ns; /* for commands, between SIGTERM and SIGKILL */
+	struct outlet *out, *err;
+};
 
 /* Free while job is NULL. */
 struct slot {
+	const struct slot_options *options;
 	const struct job *job; /* not ours */
 	pid_t pid;
 	int life;  /* a socket whose other end the worker alone has: end of file
 		    * is its end, however it came */
 	int pidfd; /* of its command, which it has sent; -1: not yet */
-	int record;     /* of the job */
-	bool has_ended; /* the worker: some of its output may be left */
+	int record;      /* of the job */
+	bool has_ended;  /* the worker: some of its output may be left */
+	bool is_stopped; /* by slot_stop() */
 	bool is_reaped;
 	int status; /* once it is */
 	struct lines out, err;
 };
 
-/* Start a worker for the job; -errno with the slot still free: -EMFILE, -EAGAIN,
- * ... */
-int slot_start(struct slot *slot, const struct dispatcher_options *options,
+/* Start a worker for the job; the options must outlive it. -errno with the slot
+ * still free: -EMFILE, -EAGAIN, ... */
+int slot_start(struct slot *slot, const struct slot_options *options,
 	       const struct job *job);
 
 /* What to poll for, besides outlets that are not free. */
@@ -41,7 +52,7 @@ void slot_fill_fds(const struct slot *slot, struct pollfd fds[SLOT_FDS]);
 int slot_handle(struct slot *slot, const struct pollfd fds[SLOT_FDS],
 		bool *is_over);
 
-/* How it went. */
+/* How it went, all that a worker's end can mean. */
 enum slot_result {
 	SLOT_ENDED,   /* by itself: n is the status, the job acknowledged */
 	SLOT_DIED,    /* the worker died for the n-th time: to be run again */
@@ -49,6 +60,7 @@ enum slot_result {
 	SLOT_HELD,    /* what is left of its last run has not ended: n is the
 		      * process group, or 0 when that is not known */
 	SLOT_UNSOUND, /* its record was damaged meanwhile, and set aside */
+	SLOT_STOPPED, /* by slot_stop(): to be run again, and no attempt */
 	SLOT_SHORT,   /* the worker could not start it: n is the errno, of
 		       * those that pass */
 };
@@ -57,14 +69,12 @@ enum slot_result {
 void slot_stop(struct slot *slot);
 
 /* Wait for the worker: SIGTERM at once, SIGKILL when it takes too long. */
-int slot_reap(struct slot *slot, const struct dispatcher_options *options);
+int slot_reap(struct slot *slot);
 
 /* Reap it if nobody has, pass on the last output until the deadline, bring the
- * journal up to date, free the slot. With is_ending it is our own doing that the
- * worker died, which is no attempt. Returns 0 with *result and *n, or -errno,
+ * journal up to date, free the slot. Returns 0 with *result and *n, or -errno,
  * -ETIMEDOUT with both when output was lost; the slot is free in any case. */
-int slot_finish(struct slot *slot, const struct dispatcher_options *options,
-		bool is_ending, int64_t deadline, enum slot_result *result,
+int slot_finish(struct slot *slot, int64_t deadline, enum slot_result *result,
 		long *n);
 
 /* Whether an error is a shortage that may pass: of descriptors, processes or

@@ -481,12 +481,21 @@ static void a_group_that_is_somebody_elses_is_left_alone(void **state)
 /* ---- in a slot of the dispatcher ------------------------------------------------- */
 
 static struct slot slot;
-static struct dispatcher_options options;
+static struct slot_options options;
+
+static void set_options(void)
+{
+	options = (struct slot_options){
+		.journal_dir = f.journal.dir,
+		.max_attempts = fixture_options.max_attempts,
+		.out = fixture_options.out,
+		.err = fixture_options.err,
+	};
+}
 
 static void start_in_slot(const char *text)
 {
-	options = fixture_options;
-	options.journal = &f.journal;
+	set_options();
 	prepare(text);
 	assert_int_equal(slot_start(&slot, &options, job), 0);
 }
@@ -523,17 +532,14 @@ static void a_worker_that_dies_at_its_start_takes_nobody_along(void **state)
 	long n;
 
 	(void)state;
-	options = fixture_options;
+	set_options();
 	prepare("exit 0");
 	innocent = note_an_innocent(&stale);
-	options.journal = &f.journal;
 	dies_at_the_gate = true;
 	assert_int_equal(slot_start(&slot, &options, job), 0);
 	dies_at_the_gate = false;
 	await_slot();
-	assert_int_equal(
-		slot_finish(&slot, &options, false, tick_now(), &result, &n),
-		0);
+	assert_int_equal(slot_finish(&slot, tick_now(), &result, &n), 0);
 	assert_int_equal(result, SLOT_DIED);
 	assert_int_equal(waitpid(innocent, &status, WNOHANG), 0);
 	kill(innocent, SIGKILL);
@@ -563,9 +569,7 @@ static void what_a_worker_could_not_do_is_the_dispatchers_error(void **state)
 	start_in_slot("exit 0");
 	fails_at_the_gate = false;
 	await_slot();
-	assert_int_equal(
-		slot_finish(&slot, &options, false, tick_now(), &result, &n),
-		-EIO);
+	assert_int_equal(slot_finish(&slot, tick_now(), &result, &n), -EIO);
 	assert_int_equal(read_head().outcome, RECORD_PENDING);
 }
 
@@ -581,9 +585,8 @@ static void a_worker_that_is_stopped_can_be_ended(void **state)
 	assert_true(support_wait_until(is_stopped, &slot.pid, 20000));
 	slot_stop(&slot);
 	assert_true(support_wait_until(support_has_ended, &slot.pid, 20000));
-	assert_int_equal(
-		slot_finish(&slot, &options, true, tick_now(), &result, &n), 0);
-	assert_int_equal(result, SLOT_DIED);
+	assert_int_equal(slot_finish(&slot, tick_now(), &result, &n), 0);
+	assert_int_equal(result, SLOT_STOPPED);
 }
 
 static void a_command_that_is_stopped_can_be_ended(void **state)
@@ -614,9 +617,9 @@ static void a_command_whose_worker_is_killed_at_a_stop_is_ended(void **state)
 	wait_for("up");
 	assert_int_equal(kill(slot.pid, SIGKILL), 0);
 	await_slot();
-	assert_int_equal(
-		slot_finish(&slot, &options, true, tick_now(), &result, &n), 0);
-	assert_int_equal(result, SLOT_DIED);
+	slot_stop(&slot);
+	assert_int_equal(slot_finish(&slot, tick_now(), &result, &n), 0);
+	assert_int_equal(result, SLOT_STOPPED);
 	head = read_head();
 	assert_int_equal(head.attempts, 0);
 	assert_true(support_wait_until(is_gone, &head, 20000));
@@ -642,14 +645,12 @@ static void output_that_is_lost_is_told(void **state)
 		for (int k = 0; outlet_is_free(&unread) && k < 4096; k++)
 			assert_int_equal(outlet_put(&unread, "held\n", 5, &end),
 					 0);
-		options = fixture_options;
-		options.journal = &f.journal;
+		set_options();
 		*(i ? &options.out : &options.err) = &unread;
 		prepare("echo lost; echo lost >&2");
 		assert_int_equal(slot_start(&slot, &options, job), 0);
 		await_slot();
-		assert_int_equal(slot_finish(&slot, &options, false, tick_now(),
-					     &result, &n),
+		assert_int_equal(slot_finish(&slot, tick_now(), &result, &n),
 				 -ETIMEDOUT);
 		assert_int_equal(result, SLOT_ENDED);
 		close(fds[0]);
