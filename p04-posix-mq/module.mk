@@ -1,11 +1,11 @@
 $(call library,jobs,p04-posix-mq,job.c jobqueue.c wake.c \
 	scheduler.c outlet.c lines.c worker.c slot.c dispatcher.c durable/journal.c \
-	durable/record.c durable/submission.c)
+	durable/record.c)
 $(call program,job_dispatcher,p04-posix-mq,cmd/job_dispatcher.c cmd/target.c,jobs)
 $(call program,submit_job,p04-posix-mq,cmd/submit_job.c cmd/target.c cmd/list.c,jobs,jansson)
 $(call bench,p04-posix-mq,bench/bench.c,jobs p06)
 $(call mechanism,jobs,$(addprefix p04-posix-mq/,dispatcher.h job.h jobqueue.h \
-	outlet.h wake.h durable/journal.h durable/submission.h),jobs)
+	outlet.h wake.h durable/journal.h),jobs)
 TEST_LDFLAGS_p04/dispatcher_test := -Wl,--wrap=tick_after \
 	-Wl,--wrap=child_fork -Wl,--wrap=poll
 TEST_LDFLAGS_p04/jobqueue_test := -Wl,--wrap=geteuid \

@@ -5,7 +5,7 @@
  *	send and receive   jobqueue_send() and jobqueue_receive() beside
  *	                   mq_send and mq_receive: the same bytes, checked for
  *	                   their order by the receiver
- *	submit             submission_begin() to _end(), which puts the job
+ *	submit             journal_submission_begin() to _end(), which puts the job
  *	                   on the disk first, beside jobqueue_send() alone
  *	run                all of it for jobs that do nothing, beside starting
  *	                   /bin/sh for them one by one
@@ -31,7 +31,7 @@
 #include "lib/tick.h"
 #include "p04-posix-mq/dispatcher.h"
 #include "p04-posix-mq/durable/record.h"
-#include "p04-posix-mq/durable/submission.h"
+#include "p04-posix-mq/durable/journal.h"
 
 enum {
 	BLOCKS = 4000, /* of a stream, half of them ours */
@@ -240,17 +240,18 @@ static void close_place(struct place *p)
 static int submit_jobs(void *arg)
 {
 	struct place *p = arg;
-	struct submission submission;
+	struct journal_submission submission;
 	struct journal journal;
 	struct job *job;
 
 	must(journal_open(&journal, p->path, false), "open the journal");
 	for (int i = 0; i < JOBS; i++) {
 		must(job_new(":", 0, &job), "make a job");
-		must(submission_begin(&submission, &journal, queue_name, job),
+		must(journal_submission_begin(&submission, &journal, queue_name,
+					      job),
 		     "write into the journal");
-		must(submission_send(&submission, TICK_NEVER), "send");
-		submission_end(&submission);
+		must(journal_submission_send(&submission, TICK_NEVER), "send");
+		journal_submission_end(&submission);
 		free(job);
 	}
 	journal_close(&journal);
@@ -324,7 +325,7 @@ static double submit_to_nobody(struct place *p, bool with_journal)
 		struct job job;
 		char room[MESSAGE_MAX];
 	} u;
-	struct submission submission;
+	struct journal_submission submission;
 	int64_t spent = 0, start;
 	struct job *job;
 
@@ -333,11 +334,12 @@ static double submit_to_nobody(struct place *p, bool with_journal)
 		job->id = 1;
 		start = tick_now();
 		if (with_journal) {
-			must(submission_begin(&submission, &p->journal,
-					      queue_name, job),
+			must(journal_submission_begin(&submission, &p->journal,
+						      queue_name, job),
 			     "write into the journal");
-			must(submission_send(&submission, TICK_NEVER), "send");
-			submission_end(&submission);
+			must(journal_submission_send(&submission, TICK_NEVER),
+			     "send");
+			journal_submission_end(&submission);
 		} else {
 			must(jobqueue_send(&p->queue, job, TICK_NEVER), "send");
 		}

@@ -17,7 +17,6 @@
 #include "p04-posix-mq/cmd/target.h"
 #include "p04-posix-mq/durable/journal.h"
 #include "p04-posix-mq/durable/record.h"
-#include "p04-posix-mq/durable/submission.h"
 #include "p04-posix-mq/job.h"
 
 #define PRIORITY_MAX 31          /* the guide's */
@@ -175,12 +174,12 @@ static int wait_for_id(const struct settings *s, const struct journal *journal)
 
 /* Wait for room, in steps: a stop that comes right before a call does not
  * interrupt it. */
-static int send_job(struct submission *submission, int64_t deadline)
+static int send_job(struct journal_submission *submission, int64_t deadline)
 {
 	for (;;) {
 		int64_t step = tick_after(STEP_NS);
-		int error = submission_send(submission,
-					    step < deadline ? step : deadline);
+		int error = journal_submission_send(
+			submission, step < deadline ? step : deadline);
 
 		if (stop_signal() && error)
 			return -EINTR;
@@ -191,10 +190,12 @@ static int send_job(struct submission *submission, int64_t deadline)
 	}
 }
 
-static void begin(struct submission *submission, const struct settings *s,
-		  struct journal *journal, struct job *job)
+static void begin(struct journal_submission *submission,
+		  const struct settings *s, struct journal *journal,
+		  struct job *job)
 {
-	int error = submission_begin(submission, journal, s->target.queue, job);
+	int error = journal_submission_begin(submission, journal,
+					     s->target.queue, job);
 
 	if (error == -EMSGSIZE &&
 	    submission->queue.message_bytes >= JOBQUEUE_MESSAGE_LEAST)
@@ -221,7 +222,7 @@ static int submit(const struct settings *s, struct journal *journal,
 {
 	int64_t timeout_ns = s->timeout_ns < 0 ? TIMEOUT_NS : s->timeout_ns;
 	int64_t deadline = s->nonblock ? JOBQUEUE_TRY : tick_after(timeout_ns);
-	struct submission submission;
+	struct journal_submission submission;
 	long capacity;
 	int record, error;
 
@@ -231,7 +232,7 @@ static int submit(const struct settings *s, struct journal *journal,
 	record = submission.record;
 	if (!error)
 		submission.record = -1;
-	submission_end(&submission);
+	journal_submission_end(&submission);
 	if (error == -EINTR)
 		exit(stop_exit_code());
 	if (error == -ETIMEDOUT)

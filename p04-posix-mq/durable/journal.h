@@ -1,4 +1,5 @@
-/* journal.h - the directory that remembers jobs: who holds it, and ids.
+/* journal.h - the directory that remembers jobs: who holds it, ids, and how a
+ * job comes into it.
  *
  *	journal/            mode 0700, ours; locked (shared) by submitters
  *	  head              struct journal_head; locked while an id is taken
@@ -24,6 +25,8 @@
 #include <sys/types.h>
 
 #include "lib/identity.h"
+#include "p04-posix-mq/job.h"
+#include "p04-posix-mq/jobqueue.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -88,6 +91,41 @@ int journal_each(const struct journal *journal,
 /* Remove what submitters that died in mid-write have left, if none is at work
  * now. */
 int journal_sweep(struct journal *journal);
+
+/* ---- handing in one job so that no crash can lose it ------------------------
+ *
+ *	journal first, message second
+ *
+ * Once journal_submission_send() has returned 0 the job will run, whoever dies.
+ * A submitter that dies before has left either nothing or a whole job, which
+ * will run too.
+ */
+
+struct journal_submission {
+	struct journal *journal;
+	struct jobqueue queue;
+	struct job *job; /* the caller's */
+	int record;      /* -1: none */
+	bool is_sent;
+};
+
+/* Open the queue, give the job its id and write it into the journal. Fails
+ * as jobqueue_join(), journal_enter(), journal_next_id() and record_create()
+ * do, and with -EMSGSIZE when the job is longer than queue.message_bytes
+ * (which is set then, as queue.capacity is). Nothing is left on failure;
+ * otherwise call journal_submission_end(). */
+int journal_submission_begin(struct journal_submission *submission,
+			     struct journal *journal, const char *queue_name,
+			     struct job *job);
+
+/* Send the message. -ETIMEDOUT and -EINTR: it may be tried again. After 0 the
+ * record stays open for record_has_ended(); set it to -1 to keep it longer
+ * than the submission. */
+int journal_submission_send(struct journal_submission *submission,
+			    int64_t deadline);
+
+/* Take the job back unless it has been sent. */
+void journal_submission_end(struct journal_submission *submission);
 
 #ifdef __cplusplus
 }

@@ -152,17 +152,17 @@ static void messages_of_strangers_are_reported_and_dropped(void **state)
 
 static void a_job_that_is_being_submitted_is_not_touched(void **state)
 {
-	struct submission submission;
+	struct journal_submission submission;
 	struct job *job;
 
 	(void)state;
 	assert_int_equal(job_new("true", 0, &job), 0);
-	assert_int_equal(
-		submission_begin(&submission, &f.journal, f.queue_name, job),
-		0);
+	assert_int_equal(journal_submission_begin(&submission, &f.journal,
+						  f.queue_name, job),
+			 0);
 	assert_int_equal(fixture_drain(&d, 20000), 0);
 	assert_string_equal(events(), "");
-	submission_end(&submission); /* not sent: taken back */
+	journal_submission_end(&submission); /* not sent: taken back */
 	assert_int_equal(fixture_jobs(&f), 0);
 	free(job);
 }
@@ -170,13 +170,13 @@ static void a_job_that_is_being_submitted_is_not_touched(void **state)
 /* As the kernel leaves a submitter that was killed in between. */
 static void submit_without_message(const char *command, uint32_t priority)
 {
-	struct submission submission;
+	struct journal_submission submission;
 	struct job *job;
 
 	assert_int_equal(job_new(command, priority, &job), 0);
-	assert_int_equal(
-		submission_begin(&submission, &f.journal, f.queue_name, job),
-		0);
+	assert_int_equal(journal_submission_begin(&submission, &f.journal,
+						  f.queue_name, job),
+			 0);
 	close(submission.record);
 	jobqueue_close(&submission.queue);
 	journal_leave(&f.journal);

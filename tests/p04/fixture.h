@@ -19,7 +19,7 @@
 #include "lib/child.h"
 #include "lib/tick.h"
 #include "p04-posix-mq/durable/record.h"
-#include "p04-posix-mq/durable/submission.h"
+#include "p04-posix-mq/durable/journal.h"
 #include "tests/support/scratch.h"
 
 #define CAPACITY 8
@@ -67,17 +67,19 @@ __attribute__((unused)) static int64_t fixture_submit(struct fixture *f,
 						      const char *command,
 						      uint32_t priority)
 {
-	struct submission submission;
+	struct journal_submission submission;
 	struct job *job;
 	int64_t id;
 	int error = job_new(command, priority, &job);
 
 	if (error)
 		return error;
-	error = submission_begin(&submission, journal, f->queue_name, job);
+	error = journal_submission_begin(&submission, journal, f->queue_name,
+					 job);
 	if (!error) {
-		error = submission_send(&submission, tick_after(60 * TICK_S));
-		submission_end(&submission);
+		error = journal_submission_send(&submission,
+						tick_after(60 * TICK_S));
+		journal_submission_end(&submission);
 	}
 	id = error ? error : (int64_t)job->id;
 	free(job);

@@ -172,15 +172,15 @@ static void after_the_last_id_there_is_none(void **state)
 
 static void a_submission_that_fails_lets_the_journal_be_closed(void **state)
 {
-	struct submission submission;
+	struct journal_submission submission;
 	struct journal other;
 	struct job *job;
 
 	(void)state;
 	assert_int_equal(job_new("true", 0, &job), 0);
-	assert_int_equal(
-		submission_begin(&submission, &f.journal, f.queue_name, job),
-		-ENOENT);
+	assert_int_equal(journal_submission_begin(&submission, &f.journal,
+						  f.queue_name, job),
+			 -ENOENT);
 	assert_int_equal(journal_open(&other, f.path, false), 0);
 	assert_int_equal(journal_try_close(&other), 0);
 	journal_close(&other);

@@ -18,7 +18,7 @@
 #include "lib/fdio.h"
 #include "lib/tick.h"
 #include "p04-posix-mq/durable/record.h"
-#include "p04-posix-mq/durable/submission.h"
+#include "p04-posix-mq/durable/journal.h"
 #include "tests/support/scratch.h"
 #include "tests/support/survivors.h"
 
@@ -98,17 +98,18 @@ static int enter_submitter(struct survivors_actor *self)
 /* The record, to learn of the end, or -errno. */
 static int submit(struct job *job, int64_t deadline)
 {
-	struct submission submission;
-	int error = submission_begin(&submission, &journal, queue_name, job);
+	struct journal_submission submission;
+	int error = journal_submission_begin(&submission, &journal, queue_name,
+					     job);
 	int record;
 
 	if (error)
 		return error;
-	error = submission_send(&submission, deadline);
+	error = journal_submission_send(&submission, deadline);
 	record = submission.record;
 	if (!error)
 		submission.record = -1;
-	submission_end(&submission);
+	journal_submission_end(&submission);
 	return error ? error : record;
 }
 
