@@ -1,5 +1,5 @@
 $(call library,jobs,p04-posix-mq,job.c jobqueue.c wake.c \
-	scheduler.c outlet.c lines.c worker.c slot.c dispatcher.c durable/journal.c \
+	scheduler.c outlet.c line_buffer.c worker.c slot.c dispatcher.c durable/journal.c \
 	durable/record.c)
 $(call program,job_dispatcher,p04-posix-mq,cmd/job_dispatcher.c cmd/target.c,jobs)
 $(call program,submit_job,p04-posix-mq,cmd/submit_job.c cmd/target.c cmd/list.c,jobs,jansson)
@@ -10,7 +10,7 @@ TEST_LDFLAGS_p04/dispatcher_test := -Wl,--wrap=tick_after \
 	-Wl,--wrap=child_fork -Wl,--wrap=poll
 TEST_LDFLAGS_p04/jobqueue_test := -Wl,--wrap=geteuid \
 	-Wl,--wrap=mq_timedsend -Wl,--wrap=mq_timedreceive
-TEST_LDFLAGS_p04/lines_test := -Wl,--wrap=fdio_write_some
+TEST_LDFLAGS_p04/line_buffer_test := -Wl,--wrap=fdio_write_some
 TEST_LDFLAGS_p04/journal_test := -Wl,--wrap=tick_after \
 	-Wl,--wrap=fsync -Wl,--wrap=fdatasync
 TEST_LDFLAGS_p04/wake_test := -Wl,--wrap=mq_notify -Wl,--wrap=tick_after

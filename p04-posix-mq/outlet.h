@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define OUTLET_MAX 65537 /* bytes at a time: a line of LINES_MAX, and its end */
+#define OUTLET_MAX 65537 /* bytes at a time: LINE_BUFFER_MAX and a newline */
 
 struct outlet {
 	int fd;       /* not ours; others may share it: its flags stay */

@@ -41,8 +41,8 @@ static int open_record(struct slot *slot, int dir, uint64_t id)
 
 static void close_all(struct slot *slot)
 {
-	lines_close(&slot->out, 0);
-	lines_close(&slot->err, 0);
+	line_buffer_close(&slot->out, 0);
+	line_buffer_close(&slot->err, 0);
 	fdio_close(&slot->life);
 	fdio_close(&slot->pidfd);
 	fdio_close(&slot->record);
@@ -59,7 +59,7 @@ int slot_start(struct slot *slot, const struct slot_options *options,
 		.job = job,
 		.out = -1,
 		.err = -1,
-		.guard = -1,
+		.pidfd_socket = -1,
 		.grace_ns = options->grace_ns,
 	};
 	int life[2] = {-1, -1}, error;
@@ -70,12 +70,12 @@ int slot_start(struct slot *slot, const struct slot_options *options,
 			      .record = -1,
 			      .out.from = -1,
 			      .err.from = -1};
-	error = lines_open(&slot->out, options->out, &worker.out);
+	error = line_buffer_open(&slot->out, options->out, &worker.out);
 	if (!error)
-		error = lines_open(&slot->err, options->err, &worker.err);
+		error = line_buffer_open(&slot->err, options->err, &worker.err);
 	if (!error && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, life))
 		error = -errno;
-	worker.guard = life[1];
+	worker.pidfd_socket = life[1];
 	slot->life = life[0];
 	if (!error)
 		error = open_record(slot, options->journal_dir, job->id);
@@ -92,9 +92,9 @@ int slot_start(struct slot *slot, const struct slot_options *options,
 }
 
 /* What an outlet does not take is not read. */
-static int source_of(const struct lines *lines)
+static int source_of(const struct line_buffer *buffer)
 {
-	return outlet_is_free(lines->to) ? lines->from : -1;
+	return outlet_is_free(buffer->to) ? buffer->from : -1;
 }
 
 void slot_fill_fds(const struct slot *slot, struct pollfd fds[SLOT_FDS])
@@ -110,14 +110,15 @@ void slot_fill_fds(const struct slot *slot, struct pollfd fds[SLOT_FDS])
 }
 
 /* After the worker's end to the end, as there may be nothing to poll for. */
-static int forward(const struct slot *slot, struct lines *lines, short revents)
+static int forward(const struct slot *slot, struct line_buffer *buffer,
+		   short revents)
 {
 	ssize_t n;
 
 	if (!revents && !slot->has_ended)
 		return 0;
 	do
-		n = lines_forward(lines);
+		n = line_buffer_forward(buffer);
 	while (n > 0 && slot->has_ended);
 	return n < 0 && n != -EAGAIN ? (int)n : 0;
 }
@@ -141,14 +142,14 @@ int slot_handle(struct slot *slot, const struct pollfd fds[SLOT_FDS],
 
 	if (fds[2].revents && !took_leader(slot)) {
 		slot->has_ended = true;
-		lines_end(&slot->out);
-		lines_end(&slot->err);
+		line_buffer_end(&slot->out);
+		line_buffer_end(&slot->err);
 	}
 	error = forward(slot, &slot->out, fds[0].revents);
 	if (!error)
 		error = forward(slot, &slot->err, fds[1].revents);
-	*is_over = slot->has_ended && lines_are_out(&slot->out) &&
-		   lines_are_out(&slot->err);
+	*is_over = slot->has_ended && line_buffer_is_out(&slot->out) &&
+		   line_buffer_is_out(&slot->err);
 	return error;
 }
 
@@ -258,8 +259,8 @@ int slot_finish(struct slot *slot, int64_t deadline, enum slot_result *result,
 	error[0] = slot_reap(slot);
 	took_leader(slot);
 	/* The output first: who waits for the job will find it there. */
-	error[1] = lines_close(&slot->out, deadline);
-	error[2] = lines_close(&slot->err, deadline);
+	error[1] = line_buffer_close(&slot->out, deadline);
+	error[2] = line_buffer_close(&slot->err, deadline);
 	error[3] = settle(slot, result, n);
 	close_all(slot);
 	for (int i = 0; i < 4; i++)

@@ -1,4 +1,4 @@
-/* slot.h - a place for a worker: the job that it runs, and its output.
+/* slot.h - a worker slot: the job that its worker runs, and the output.
  *
  * For the one thread of dispatcher.c.
  */
@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "p04-posix-mq/job.h"
-#include "p04-posix-mq/lines.h"
+#include "p04-posix-mq/line_buffer.h"
 
 /* The same for all slots of a dispatcher. */
 struct slot_options {
@@ -34,7 +34,7 @@ struct slot {
 	bool is_stopped; /* by slot_stop() */
 	bool is_reaped;
 	int status; /* once it is */
-	struct lines out, err;
+	struct line_buffer out, err;
 };
 
 /* Start a worker for the job; the options must outlive it. -errno with the slot

@@ -79,7 +79,7 @@ static int run_command(void *arg)
 
 /* A message of one byte that carries the descriptor, unix(7). Where nobody takes
  * it the command is known by its record alone. */
-static void send_leader(int guard, int pidfd)
+static void send_leader(int pidfd_socket, int pidfd)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -96,8 +96,8 @@ static void send_leader(int guard, int pidfd)
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(header), &pidfd, sizeof(int));
-	if (guard >= 0 && pidfd >= 0)
-		(void)sendmsg(guard, &message, MSG_NOSIGNAL);
+	if (pidfd_socket >= 0 && pidfd >= 0)
+		(void)sendmsg(pidfd_socket, &message, MSG_NOSIGNAL);
 }
 
 /* Who leads the group of the command: known as long as it is not waited for,
@@ -107,7 +107,7 @@ static void identify(struct command *command, pid_t pid)
 	if (identity_of(pid, &command->leader))
 		command->leader = (struct identity_process){.pid = pid};
 	command->pidfd = pidfd_open(pid, 0);
-	send_leader(command->worker->guard, command->pidfd);
+	send_leader(command->worker->pidfd_socket, command->pidfd);
 }
 
 /* Start the command, note its group, open the gate. */
@@ -287,7 +287,7 @@ int worker_start(const struct worker *worker, pid_t *pid)
 
 /* ---- what the dispatcher knows of it ----------------------------------------------- */
 
-int worker_receive_leader(int guard, int *pidfd)
+int worker_receive_leader(int pidfd_socket, int *pidfd)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -299,7 +299,8 @@ int worker_receive_leader(int guard, int *pidfd)
 				 .msg_iovlen = 1,
 				 .msg_control = control.bytes,
 				 .msg_controllen = sizeof(control.bytes)};
-	ssize_t n = recvmsg(guard, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n = recvmsg(pidfd_socket, &message,
+			    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	const struct cmsghdr *header;
 
 	if (n <= 0)

@@ -3,7 +3,7 @@
  *	dispatcher ── worker ── /bin/sh -c COMMAND
  *	                        (in a process group of its own)
  *
- * The worker is the command's guardian: it notes its process group in the
+ * The worker is the command's supervisor: it notes its process group in the
  * journal before the command may run, and how it ended before it ends itself.
  * It outlives a dispatcher that is killed just long enough to end the
  * command. If the worker is killed, the dispatcher ends the group; if both
@@ -30,8 +30,8 @@
 struct worker {
 	int journal_dir;
 	const struct job *job;
-	int out, err; /* what the command gets as 1 and 2; 0 is /dev/null */
-	int guard;    /* a Unix socket: the worker sends a pidfd of the command
+	int out, err;     /* what the command gets as 1 and 2; 0 is /dev/null */
+	int pidfd_socket; /* a Unix socket: the worker sends a pidfd of the command
 		    * before that may run, worker_receive_leader(); -1: none */
 	int64_t grace_ns; /* between SIGTERM and SIGKILL for the command */
 };
@@ -52,9 +52,9 @@ int worker_start(const struct worker *worker, pid_t *pid);
 /* Whether something of the job's last run may live, as of now. */
 bool worker_has_left(int journal_dir, uint64_t id);
 
-/* What came from the other end of guard: 1 and *pidfd, the caller's now and
+/* What came from the other end of pidfd_socket: 1 and *pidfd, the caller's now and
  * close-on-exec; 0 at the worker's end; -EAGAIN: nothing yet. */
-int worker_receive_leader(int guard, int *pidfd);
+int worker_receive_leader(int pidfd_socket, int *pidfd);
 
 /* Send SIGKILL to the group of a command whose worker is gone, if it can be
  * proven to be that, and wait until no member lives. pidfd is the leader's from

@@ -1,4 +1,4 @@
-/* The guardian of a command: what it notes, what it ends, what it leaves. */
+/* The supervisor of a command: what it notes, what it ends, what it leaves. */
 #include "p04-posix-mq/worker.h"
 
 #include "tests/p04/fixture.h"
@@ -53,7 +53,7 @@ static void prepare(const char *text)
 		.job = job,
 		.out = STDERR_FILENO,
 		.err = STDERR_FILENO,
-		.guard = -1,
+		.pidfd_socket = -1,
 		.grace_ns = 5 * TICK_S,
 	};
 }
@@ -373,22 +373,23 @@ static pid_t said_pid(void)
 static void members_without_a_leader_are_ended_by_its_pidfd(void **state)
 {
 	struct record_head head;
-	int guard[2], pidfd = -1;
+	int pidfd_socket[2], pidfd = -1;
 
 	(void)state;
 	support_need_no_valgrind("it knows no pidfds");
 	prepare("sleep 60 & echo up >>$said; wait");
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, guard), 0);
-	worker.guard = guard[1];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
+				    pidfd_socket),
+			 0);
+	worker.pidfd_socket = pidfd_socket[1];
 	head = orphan_the_members("up");
-	assert_int_equal(worker_receive_leader(guard[0], &pidfd), 1);
+	assert_int_equal(worker_receive_leader(pidfd_socket[0], &pidfd), 1);
 	if (worker_end_group(&head.leader, pidfd, tick_after(20 * TICK_S)))
 		skip(); /* before Linux 6.9 */
 	assert_int_equal(identity_judge_group(&head.leader, -1), IDENTITY_DEAD);
 	close(pidfd);
-	close(guard[0]);
-	close(guard[1]);
+	close(pidfd_socket[0]);
+	close(pidfd_socket[1]);
 }
 
 /* Once by its group, which a descriptor that is closed does not help; once

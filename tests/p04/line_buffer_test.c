@@ -1,5 +1,5 @@
-/* Output passed on by whole lines. */
-#include "p04-posix-mq/lines.h"
+/* Output passed on by whole buffer. */
+#include "p04-posix-mq/line_buffer.h"
 
 #include "tests/support/support.h"
 
@@ -16,24 +16,24 @@
 #include "lib/tick.h"
 
 static struct outlet outlet;
-static struct lines lines;
+static struct line_buffer buffer;
 static int in, out[2];
 
 static int setup(void **state)
 {
 	(void)state;
 	assert_int_equal(fdio_pipe(out), 0);
-	fcntl(out[1], F_SETPIPE_SZ, 4 * LINES_MAX);
+	fcntl(out[1], F_SETPIPE_SZ, 4 * LINE_BUFFER_MAX);
 	fdio_set_nonblock(out[0], true);
 	outlet_init(&outlet, out[1]);
-	assert_int_equal(lines_open(&lines, &outlet, &in), 0);
+	assert_int_equal(line_buffer_open(&buffer, &outlet, &in), 0);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	lines_close(&lines, 0);
+	line_buffer_close(&buffer, 0);
 	fdio_close(&in);
 	fdio_close(&out[0]);
 	fdio_close(&out[1]);
@@ -58,12 +58,12 @@ static void half_a_line_is_held_until_its_end_comes(void **state)
 {
 	(void)state;
 	put("one\ntw");
-	assert_int_equal(lines_forward(&lines), 6);
+	assert_int_equal(line_buffer_forward(&buffer), 6);
 	expect("one\n");
 	put("o\nthree\nfo");
-	assert_int_equal(lines_forward(&lines), 10);
+	assert_int_equal(line_buffer_forward(&buffer), 10);
 	expect("two\nthree\n");
-	assert_int_equal(lines_forward(&lines), -EAGAIN);
+	assert_int_equal(line_buffer_forward(&buffer), -EAGAIN);
 	expect("");
 }
 
@@ -71,13 +71,13 @@ static void the_rest_gets_its_newline_at_the_end(void **state)
 {
 	(void)state;
 	put("rest");
-	assert_int_equal(lines_forward(&lines), 4);
+	assert_int_equal(line_buffer_forward(&buffer), 4);
 	expect("");
 	fdio_close(&in);
-	assert_int_equal(lines_forward(&lines), 0);
+	assert_int_equal(line_buffer_forward(&buffer), 0);
 	expect("rest\n");
-	assert_int_equal(lines_forward(&lines), 0);
-	assert_int_equal(lines_close(&lines, 0), 0);
+	assert_int_equal(line_buffer_forward(&buffer), 0);
+	assert_int_equal(line_buffer_close(&buffer, 0), 0);
 	expect("");
 }
 
@@ -85,7 +85,7 @@ static void closing_passes_on_what_the_pipe_still_holds(void **state)
 {
 	(void)state;
 	put("never\nread");
-	assert_int_equal(lines_close(&lines, 0), 0);
+	assert_int_equal(line_buffer_close(&buffer, 0), 0);
 	expect("never\nread\n");
 	/* The writer is still there, and nobody reads any more. */
 	assert_int_equal(fdio_write_full(in, "x", 1), -EPIPE);
@@ -93,19 +93,19 @@ static void closing_passes_on_what_the_pipe_still_holds(void **state)
 
 static void a_line_beyond_the_limit_is_cut(void **state)
 {
-	const size_t size = LINES_MAX + 10;
+	const size_t size = LINE_BUFFER_MAX + 10;
 	char *text = malloc(size), *got = calloc(1, 2 * size);
 
 	(void)state;
 	memset(text, 'x', size);
-	fcntl(in, F_SETPIPE_SZ, 4 * LINES_MAX);
+	fcntl(in, F_SETPIPE_SZ, 4 * LINE_BUFFER_MAX);
 	assert_int_equal(fdio_write_full(in, text, size), 0);
 	assert_int_equal(fdio_write_full(in, "\nend\n", 5), 0);
-	while (lines_forward(&lines) > 0)
+	while (line_buffer_forward(&buffer) > 0)
 		;
 	assert_int_equal(fdio_read(out[0], got, 2 * size), size + 6);
-	assert_memory_equal(got, text, LINES_MAX);
-	assert_string_equal(got + LINES_MAX, "\nxxxxxxxxxx\nend\n");
+	assert_memory_equal(got, text, LINE_BUFFER_MAX);
+	assert_string_equal(got + LINE_BUFFER_MAX, "\nxxxxxxxxxx\nend\n");
 	free(text);
 	free(got);
 }
@@ -115,10 +115,10 @@ static void what_cannot_be_written_is_an_error(void **state)
 	(void)state;
 	fdio_close(&out[0]);
 	put("text\n");
-	assert_int_equal(lines_forward(&lines), -EPIPE);
+	assert_int_equal(line_buffer_forward(&buffer), -EPIPE);
 	put("text\n");
-	assert_int_equal(lines_close(&lines, 0), -EPIPE);
-	assert_int_equal(lines_close(&lines, 0), 0);
+	assert_int_equal(line_buffer_close(&buffer, 0), -EPIPE);
+	assert_int_equal(line_buffer_close(&buffer, 0), 0);
 }
 
 /* ---- a reader that does not read ---------------------------------------------------- */
@@ -148,15 +148,15 @@ static void what_the_outlet_does_not_take_stays_in_the_pipe(void **state)
 	(void)state;
 	fill_outlet();
 	put("one\n");
-	assert_int_equal(lines_forward(&lines), 4);
+	assert_int_equal(line_buffer_forward(&buffer), 4);
 	assert_false(outlet_is_free(&outlet));
 	put("two\n");
-	assert_int_equal(lines_forward(&lines), -EAGAIN);
-	assert_int_equal(ioctl(lines.from, FIONREAD, &left), 0);
+	assert_int_equal(line_buffer_forward(&buffer), -EAGAIN);
+	assert_int_equal(ioctl(buffer.from, FIONREAD, &left), 0);
 	assert_int_equal(left, 4);
 	empty_outlet();
 	assert_int_equal(outlet_flush(&outlet), 0);
-	assert_int_equal(lines_forward(&lines), 4);
+	assert_int_equal(line_buffer_forward(&buffer), 4);
 	expect("one\ntwo\n");
 }
 
@@ -165,13 +165,13 @@ static void at_the_end_no_more_than_the_pipe_held_is_passed_on(void **state)
 	(void)state;
 	fill_outlet();
 	put("one\ntw");
-	lines_end(&lines);
+	line_buffer_end(&buffer);
 	put("o\nlate\n"); /* a process in the background */
-	assert_int_equal(lines_forward(&lines), 6);
-	assert_int_equal(lines_forward(&lines), -EAGAIN);
+	assert_int_equal(line_buffer_forward(&buffer), 6);
+	assert_int_equal(line_buffer_forward(&buffer), -EAGAIN);
 	empty_outlet();
 	assert_int_equal(outlet_flush(&outlet), 0);
-	assert_int_equal(lines_forward(&lines), 0);
+	assert_int_equal(line_buffer_forward(&buffer), 0);
 	expect("one\ntw\n");
 	assert_int_equal(fdio_write_full(in, "x", 1), -EPIPE);
 }
@@ -180,9 +180,9 @@ static void what_comes_after_the_end_is_not_passed_on_by_the_close(void **state)
 {
 	(void)state;
 	put("one\ntw");
-	lines_end(&lines);
+	line_buffer_end(&buffer);
 	put("o\nlate\n");
-	assert_int_equal(lines_close(&lines, 0), 0);
+	assert_int_equal(line_buffer_close(&buffer, 0), 0);
 	expect("one\ntw\n");
 }
 
@@ -207,7 +207,7 @@ static void a_signal_while_the_outlet_writes_is_no_error(void **state)
 	(void)state;
 	put("one\n");
 	is_interrupted = true;
-	assert_int_equal(lines_forward(&lines), 4);
+	assert_int_equal(line_buffer_forward(&buffer), 4);
 	assert_false(is_interrupted);
 	assert_int_equal(outlet.error, 0);
 	assert_int_equal(outlet_flush(&outlet), 0);
@@ -264,11 +264,12 @@ static void closing_waits_for_a_reader_until_the_deadline(void **state)
 	(void)state;
 	fill_outlet();
 	put("text\nmore\n");
-	assert_int_equal(lines_close(&lines, tick_after(10 * TICK_MS)), 0);
+	assert_int_equal(line_buffer_close(&buffer, tick_after(10 * TICK_MS)),
+			 0);
 	fdio_close(&in);
-	assert_int_equal(lines_open(&lines, &outlet, &in), 0);
+	assert_int_equal(line_buffer_open(&buffer, &outlet, &in), 0);
 	put("lost\n");
-	assert_int_equal(lines_close(&lines, tick_after(10 * TICK_MS)),
+	assert_int_equal(line_buffer_close(&buffer, tick_after(10 * TICK_MS)),
 			 -ETIMEDOUT);
 	assert_int_equal(outlet_drain(&outlet, tick_after(10 * TICK_MS)),
 			 -ETIMEDOUT);
@@ -302,7 +303,7 @@ static void a_line_that_is_said_is_not_torn_by_one_that_waits(void **state)
 	(void)state;
 	fill_outlet();
 	put("text\n");
-	assert_int_equal(lines_forward(&lines), 5);
+	assert_int_equal(line_buffer_forward(&buffer), 5);
 	assert_int_equal(outlet_say(&outlet, "said\n"), 0);
 	empty_outlet();
 	assert_int_equal(outlet_flush(&outlet), 0);
