@@ -114,7 +114,7 @@ static int start_jobs(struct dispatcher *d)
 	return 0;
 }
 
-/* What there is too little of now there may be more of in a second. */
+/* Descriptors, processes or memory may be there in a second. */
 static int wait_out(struct dispatcher *d, int error)
 {
 	bool is_new = !d->is_short;
@@ -169,7 +169,7 @@ static int finish(struct dispatcher *d, struct slot *slot, int64_t deadline,
 	return error;
 }
 
-/* Who does not read is waited for as long as commands are, and no longer. */
+/* Readers are waited for as long as commands are, and no longer. */
 static int empty_outlets(struct dispatcher *d, int64_t deadline, bool *is_cut)
 {
 	struct outlet *const outlet[] = {d->options->out, d->options->err};
@@ -185,7 +185,8 @@ static int empty_outlets(struct dispatcher *d, int64_t deadline, bool *is_cut)
 	return first;
 }
 
-/* Those that still run: all are told first, so that they end side by side. */
+/* End the workers that still run: all are told first, so that they end side by
+ * side. */
 static int stop_workers(struct dispatcher *d)
 {
 	bool is_cut = false;
@@ -254,8 +255,8 @@ static int wait_for_events(struct dispatcher *d)
 	return 0;
 }
 
-/* Each slot is the first one in its turn, or one that has much to write could
- * keep the others from a slow reader for ever. */
+/* Each slot goes first in its turn: else a command that has much to write could
+ * keep the output of all other commands from a slow reader for ever. */
 static int handle_slots(struct dispatcher *d)
 {
 	const int workers = d->options->workers;

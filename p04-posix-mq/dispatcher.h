@@ -78,12 +78,12 @@ struct dispatcher_options {
 };
 
 /* Dispatch until told to stop, or drained. Running commands are ended then,
- * and their jobs stay in the journal; they do not count as attempts. Who does not
- * read out or err holds back jobs that write there, and nothing else. Returns
- * 0, -EBUSY (wake_arm()), -EEXIST (another queue has the name by now), -EPROTONOSUPPORT (a record of
- * another version is in the journal), what
- * report() or writing to out gave, or another -errno; no worker is left in any
- * case. Out of descriptors, processes or memory, it waits for some. */
+ * and their jobs stay in the journal; they do not count as attempts. A reader that
+ * does not read out or err holds back jobs that write there, and nothing else.
+ * Returns 0, -EBUSY (wake_arm()), -EEXIST (another queue has the name by now),
+ * -EPROTONOSUPPORT (a record of another version is in the journal), what report()
+ * or writing to out gave, or another -errno; no worker is left in any case. Out of
+ * descriptors, processes or memory, it waits for some. */
 int dispatcher_run(const struct dispatcher_options *options);
 
 #ifdef __cplusplus

@@ -101,7 +101,8 @@ int jobqueue_look(const struct jobqueue *queue, const char *name)
 	return 0;
 }
 
-/* Who sleeps in mq_send(3) has its message put in as soon as one is taken. */
+/* The kernel puts in the message of a submitter that sleeps in mq_send(3) as soon
+ * as one is taken. */
 static int drop_messages(const struct jobqueue *queue)
 {
 	struct job *room = malloc(queue->message_bytes);

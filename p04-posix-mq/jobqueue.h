@@ -48,8 +48,8 @@ int jobqueue_join(struct jobqueue *queue, const char *name);
 void jobqueue_close(struct jobqueue *queue);
 
 /* Whether the name still means this queue. It may be removed under a living
- * server (rm, RemoveIPC of logind), who should look now and then: nobody would
- * find him. 0, also when that cannot be told; -ENOENT: nothing has the name;
+ * server (rm, RemoveIPC of logind), which should look now and then: no submitter
+ * would find it. 0, also when that cannot be told; -ENOENT: nothing has the name;
  * -EEXIST: another queue has. */
 int jobqueue_look(const struct jobqueue *queue, const char *name);
 
@@ -60,8 +60,8 @@ int jobqueue_look(const struct jobqueue *queue, const char *name);
  * quicker. */
 int jobqueue_renew(struct jobqueue *queue, const char *name);
 
-/* Remove the name if it is this queue's, else as jobqueue_look(); who has the
- * queue open can go on using it. A name that changes hands between the look
+/* Remove the name if it is this queue's, else as jobqueue_look(); a process that
+ * has the queue open can go on using it. A name that changes hands between the look
  * and the removal is lost: only its owner and root can do that. */
 int jobqueue_remove(const struct jobqueue *queue, const char *name);
 

@@ -3,8 +3,9 @@
  * Several commands write at once, and only the dispatcher writes to the common
  * outlet, a number of whole lines at a time: so no line is torn by another's. A
  * line longer than LINE_BUFFER_MAX is cut into lines of that length; the last
- * one gets the newline that it lacks. While the outlet is not free nothing is read, and
- * who writes waits, or ends and leaves it in the pipe. For one thread.
+ * one gets the newline that it lacks. While the outlet is not free nothing is
+ * read: the command waits, or ends and leaves its output in the pipe. For one
+ * thread.
  */
 #ifndef UNIXIPC_P04_POSIX_MQ_LINE_BUFFER_H
 #define UNIXIPC_P04_POSIX_MQ_LINE_BUFFER_H
@@ -39,8 +40,8 @@ ssize_t line_buffer_forward(struct line_buffer *buffer);
 /* Whether it is closed, and all that it passed on is out. */
 bool line_buffer_is_out(const struct line_buffer *buffer);
 
-/* Whoever mattered has ended: what the pipe holds now is the last. What a process
- * in the background writes later gets EPIPE. */
+/* The command has ended: the bytes that the pipe holds now are the last. A process
+ * in the background that writes later gets EPIPE. */
 void line_buffer_end(struct line_buffer *buffer);
 
 /* End and pass on the last, waiting for the outlet until the deadline, then close

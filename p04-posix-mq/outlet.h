@@ -1,10 +1,11 @@
-/* outlet.h - a way out that all commands share, whoever reads there.
+/* outlet.h - an output stream that all commands share, a sink.
  *
- * Who reads may be slow, or never do it, and nobody waits for that. What an
- * outlet was given and could not write yet it holds, and takes no more before
- * that is out: so nobody's line is torn by another's, and who has more is held
- * back at his own pipe, where nothing is lost. What is said about jobs is not
- * worth that: it is dropped, and counted.
+ * Its reader may be slow, or never read, and the dispatcher does not wait for
+ * that. An outlet holds the bytes that it could not write yet, and takes no more
+ * output before they are out: so no line is torn by another command's, and a
+ * command that has more to write is held back at its own pipe, where nothing is
+ * lost. The dispatcher's lines about jobs are not worth that: they are dropped,
+ * and counted.
  *
  * For one thread. Functions return 0 or -errno: -EPIPE, -ENOSPC, ...
  */

@@ -31,8 +31,8 @@ bool slot_is_shortage(int error)
 	}
 }
 
-/* Before the worker is born, so that its end can be noted whatever we are short of
- * by then. */
+/* Opened before the worker starts, so that the dispatcher can note its end whatever
+ * it is short of by then. */
 static int open_record(struct slot *slot, int dir, uint64_t id)
 {
 	slot->record = record_open(dir, id);

@@ -100,8 +100,8 @@ static void send_leader(int pidfd_socket, int pidfd)
 		(void)sendmsg(pidfd_socket, &message, MSG_NOSIGNAL);
 }
 
-/* Who leads the group of the command: known as long as it is not waited for,
- * and by its pidfd from then on. */
+/* Identify the leader of the command's group: its pid is its own until the worker
+ * has waited for it, and its pidfd means it from then on. */
 static void identify(struct command *command, pid_t pid)
 {
 	if (identity_of(pid, &command->leader))
@@ -122,7 +122,7 @@ static int start_command(struct command *command, pid_t *pid)
 	error = child_fork(run_command, command, pid);
 	close(command->gate[0]);
 	if (!error) {
-		setpgid(*pid, *pid); /* whoever of us two comes first */
+		setpgid(*pid, *pid); /* parent or child, whichever is first */
 		identify(command, *pid);
 		error = record_note_group(command->record, &command->leader);
 		if (!error)
@@ -196,7 +196,8 @@ static bool wait_for_command(const struct command *command, pid_t pid)
 	return true;
 }
 
-/* All three wait to be asked for. Ctrl-C is for the dispatcher to decide. */
+/* All three stay pending until sigwaitinfo(2) takes them. What Ctrl-C means is for
+ * the dispatcher to decide. */
 static void block_signals(sigset_t *old)
 {
 	sigset_t set;
@@ -278,7 +279,7 @@ int worker_start(const struct worker *worker, pid_t *pid)
 	sigset_t old;
 	int error;
 
-	/* Before it is born: so that none is lost. */
+	/* Blocked before the fork, so that the worker loses none. */
 	block_signals(&old);
 	error = child_fork(run, (void *)(uintptr_t)worker, pid);
 	sigprocmask(SIG_SETMASK, &old, NULL);

@@ -12,8 +12,9 @@
  * A job never runs beside itself: a worker starts no command before all of the
  * last run has ended, its process group and whoever has inherited RECORD_RUN
  * (record.h). The command has that as a descriptor of a high number, for reading
- * and writing its own record. Who closes all descriptors (closefrom(3), daemons)
- * is known by the group alone, and who leaves the group as well by nothing.
+ * and writing its own record. A process that closes all descriptors (closefrom(3),
+ * daemons) is known by the group alone, and one that leaves the group, too, by
+ * nothing.
  */
 #ifndef UNIXIPC_P04_POSIX_MQ_WORKER_H
 #define UNIXIPC_P04_POSIX_MQ_WORKER_H
@@ -52,14 +53,14 @@ int worker_start(const struct worker *worker, pid_t *pid);
 /* Whether something of the job's last run may live, as of now. */
 bool worker_has_left(int journal_dir, uint64_t id);
 
-/* What came from the other end of pidfd_socket: 1 and *pidfd, the caller's now and
+/* Receive from the other end of pidfd_socket: 1 and *pidfd, the caller's now and
  * close-on-exec; 0 at the worker's end; -EAGAIN: nothing yet. */
 int worker_receive_leader(int pidfd_socket, int *pidfd);
 
 /* Send SIGKILL to the group of a command whose worker is gone, if it can be
  * proven to be that, and wait until no member lives. pidfd is the leader's from
  * before it ended, or -1 (identity_signal_group()). Returns 0, -ETIMEDOUT: some
- * live, or somebody under that number whom nobody can place; or -EXDEV: nothing
+ * live, or a process of that number that cannot be identified; or -EXDEV: nothing
  * can be told from here, ask for RECORD_RUN. */
 int worker_end_group(const struct identity_process *leader, int pidfd,
 		     int64_t deadline);

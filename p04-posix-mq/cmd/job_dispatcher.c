@@ -24,7 +24,7 @@
  * that they give to their commands. */
 #define TAKEOVER_NS (10 * TICK_S)
 
-/* How long we wait at the end for who reads what we say. */
+/* How long we wait at the end for the reader of our last lines. */
 #define LAST_WORDS_NS TICK_S
 
 struct settings {

@@ -247,8 +247,8 @@ static int open_role(const struct journal *journal, int flags,
 	return error;
 }
 
-/* Of the dispatcher that wrote itself down last. Who has just taken the role may
- * not have come to that: the one before it is dead. */
+/* Judge the dispatcher that wrote itself down last. One that has just taken the
+ * role may not have done so yet: then the dispatcher that is noted is dead. */
 static enum identity_life judge_holder(int fd, pid_t *pid)
 {
 	struct identity_process holder;

@@ -75,8 +75,8 @@ int journal_next_id(struct journal *journal, uint64_t *id);
 int journal_last_id(const struct journal *journal, uint64_t *id);
 
 /* Submitters are between enter and leave as long as they may still send a
- * message; any number may be. -ETIMEDOUT: it is being closed for ever so
- * long. */
+ * message; any number may be. -ETIMEDOUT: a dispatcher keeps them out
+ * all that time. */
 int journal_enter(struct journal *journal);
 void journal_leave(struct journal *journal);
 

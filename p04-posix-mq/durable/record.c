@@ -17,8 +17,8 @@
 
 #define NAME_BYTES 32
 
-/* Who reads while a note is written may see half of it: so often, and not
- * again before a millisecond is over. */
+/* A reader may see half of a note that is being written: it reads so often, a
+ * millisecond apart. */
 #define READINGS 3
 
 static const char *name_of(uint64_t id, const char *suffix, char *buf)

@@ -5,8 +5,8 @@
  * without a lock is a job that counts, whether or not its message is still
  * there. The worker notes the process group of the command before the command
  * runs, and how it ended; the dispatcher notes workers that died, and removes
- * the file: that is the acknowledgement. Who still has the file open (--wait)
- * reads the outcome in it.
+ * the file: that is the acknowledgement. A process that still has the file open
+ * (--wait) reads the outcome in it.
  *
  * While it runs, the worker and the command's processes hold RECORD_RUN locked,
  * a byte far behind the end (an OFD lock, lib/identity): the kernel drops it
