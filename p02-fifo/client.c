@@ -5,7 +5,7 @@
  * POLLERR on a write end without a reader. So a server that dies is noticed
  * at once and not at the deadline. Where the next one has opened the FIFO before
  * we look there is no POLLERR, and we sleep on: so we also look now and then
- * whether its reader still has the life that it had when we asked.
+ * whether its reader is still of the generation that we asked.
  */
 #include "p02-fifo/client.h"
 
@@ -29,14 +29,14 @@
 static const int64_t LOOK_AGAIN_NS = 50 * TICK_MS;
 /* How old what is known of the server may be when it is asked: to look before
  * each request would cost a twentieth of it. */
-static const int64_t LIFE_IS_NEW_NS = TICK_MS;
+static const int64_t GENERATION_IS_NEW_NS = TICK_MS;
 
 struct client {
 	struct client_options options;
-	struct fifo fifo;    /* where answers come */
-	int server_fd;       /* the server's FIFO; -1 while there is none */
-	int64_t server_life; /* fifo_reader_life() when we asked */
-	int64_t life_until;  /* how long that is new */
+	struct fifo fifo; /* where answers come */
+	int server_fd;    /* the server's FIFO; -1 while there is none */
+	int64_t server_generation; /* fifo_reader_generation() when we asked */
+	int64_t generation_until;  /* how long that is new */
 	struct inbox inbox;
 	bool is_disturbed; /* something came that was no answer of ours */
 	size_t frame_size;
@@ -135,14 +135,14 @@ static int wait_for(const struct client *client, int fd, short events,
 static bool has_same_server(struct client *client)
 {
 	int events = fdio_wait(client->server_fd, POLLOUT, tick_now());
-	int64_t life = fifo_reader_life(client->server_fd);
+	int64_t generation = fifo_reader_generation(client->server_fd);
 
 	if (events >= 0 && events & POLLERR)
 		return false;
-	/* It had just begun when we asked, and had not marked its life yet. */
-	if (client->server_life == 0)
-		client->server_life = life;
-	return life == client->server_life;
+	/* It had just begun when we asked, and had not marked its generation yet. */
+	if (client->server_generation == 0)
+		client->server_generation = generation;
+	return generation == client->server_generation;
 }
 
 static bool is_stopped(const struct client *client)
@@ -210,19 +210,19 @@ static int connect_to_server(struct client *client, int64_t deadline)
 	}
 	fdio_close(&watch);
 	client->server_fd = rc;
-	client->life_until = 0;
+	client->generation_until = 0;
 	return rc < 0 ? rc : let_server_answer(client);
 }
 
 /* Before the request, as a server that dies behind it may have read it. One that
  * dies between this look and the request has not, and is told, too: asking again
  * does no harm. */
-static void note_life(struct client *client)
+static void note_generation(struct client *client)
 {
-	if (!tick_is_over(client->life_until))
+	if (!tick_is_over(client->generation_until))
 		return;
-	client->server_life = fifo_reader_life(client->server_fd);
-	client->life_until = tick_after(LIFE_IS_NEW_NS);
+	client->server_generation = fifo_reader_generation(client->server_fd);
+	client->generation_until = tick_after(GENERATION_IS_NEW_NS);
 }
 
 /* Make room for the whole of it or fail: POSIX says that a write(2) of up to
@@ -232,7 +232,7 @@ static int write_request(struct client *client, int64_t deadline)
 	for (;;) {
 		int rc;
 
-		note_life(client);
+		note_generation(client);
 		if (write(client->server_fd, client->frame,
 			  client->frame_size) >= 0)
 			return 0;

@@ -83,17 +83,17 @@ static bool is_read(const char *path)
 	return fd >= 0;
 }
 
-/* We hold the write lock of one byte, and its number is our life: any writer can
- * ask for it, and the kernel drops it with the last of our write end. */
-static int mark_life(int write_fd)
+/* We hold the write lock of one byte, and its number is our generation: any
+ * writer can ask for it, and the kernel drops it with the last of our write end. */
+static int mark_generation(int write_fd)
 {
-	struct flock life = {
+	struct flock lock = {
 		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
 
-	if (getrandom(&life.l_start, sizeof(life.l_start), 0) < 0)
+	if (getrandom(&lock.l_start, sizeof(lock.l_start), 0) < 0)
 		return -errno;
-	life.l_start = 1 + (life.l_start & INT64_MAX >> 1);
-	if (fcntl(write_fd, F_OFD_SETLK, &life) == 0)
+	lock.l_start = 1 + (lock.l_start & INT64_MAX >> 1);
+	if (fcntl(write_fd, F_OFD_SETLK, &lock) == 0)
 		return 0;
 	return errno == EAGAIN || errno == EACCES ? -EADDRINUSE : -errno;
 }
@@ -143,7 +143,7 @@ static int make_and_lock(struct fifo *fifo, const char *path, mode_t mode,
 		return fifo->write_fd == -ENOENT ? -EAGAIN : fifo->write_fd;
 	/* Both ends, or we would hear ourselves only. */
 	error = check_name(fifo->write_fd, path);
-	return error ? error : mark_life(fifo->write_fd);
+	return error ? error : mark_generation(fifo->write_fd);
 }
 
 static int create(struct fifo *fifo, const char *path, mode_t mode,
@@ -219,14 +219,14 @@ int fifo_open_writer(const char *path, uid_t owner)
 	return open_checked(path, O_WRONLY, owner);
 }
 
-int64_t fifo_reader_life(int fd)
+int64_t fifo_reader_generation(int fd)
 {
 	/* As for reading, all bytes: a writer's lock is in the way. */
-	struct flock life = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
 
-	if (fcntl(fd, F_OFD_GETLK, &life) < 0)
+	if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
 		return -errno;
-	return life.l_type == F_UNLCK ? 0 : life.l_start;
+	return lock.l_type == F_UNLCK ? 0 : lock.l_start;
 }
 
 /* The length of the directory part, with its slash. */

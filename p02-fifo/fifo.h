@@ -63,11 +63,12 @@ void fifo_remove(struct fifo *fifo);
  * reads it, -ENOENT when there is none. */
 int fifo_open_writer(const char *path, uid_t owner);
 
-/* Which life of a reader the FIFO behind fd has: a number that fifo_create() drew
- * at random, 0 while nobody of our sort reads it, or -errno. Another number than
- * before: another reader took it over, which poll(2) says only to who looks in
- * between. Who may write to the FIFO can forge it. */
-int64_t fifo_reader_life(int fd);
+/* The generation of the reader of the FIFO behind fd: a number that fifo_create()
+ * drew at random, 0 while no reader of ours has it open, or -errno. Another number
+ * than before: another reader took the FIFO over, of which poll(2) tells only a
+ * process that looks in between. A process that may write to the FIFO can forge
+ * it. */
+int64_t fifo_reader_generation(int fd);
 
 /* PATH with its last part replaced by "calc_client_PID": where the server at
  * PATH answers that client. Returns 0 or -ENAMETOOLONG. */

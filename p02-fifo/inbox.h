@@ -1,4 +1,4 @@
-/* inbox.h - whole frames out of a FIFO that may hold anything.
+/* inbox.h - a receive buffer: whole frames out of a FIFO that may hold anything.
  *
  * A frame of at most PIPE_BUF bytes enters a FIFO all at once. So one that is
  * still incomplete when the FIFO is empty will never be completed: its sender

@@ -1,4 +1,4 @@
-/* message.c - the check word tells a message from other bytes, for instance
+/* message.c - the checksum tells a message from other bytes, for instance
  * from other people's messages behind a header that lies. A multiplication and
  * a shift for each eight bytes: every bit of them reaches the upper half. */
 #include "p02-fifo/message.h"
@@ -8,23 +8,23 @@
 
 static const size_t CHECKED_FROM = offsetof(struct message_head, nonce);
 
-static uint32_t check_of(const void *payload, size_t size)
+static uint32_t checksum_of(const void *payload, size_t size)
 {
 	const unsigned char *at = (const unsigned char *)payload + CHECKED_FROM;
 	size_t left = size - CHECKED_FROM;
-	uint64_t check = size;
+	uint64_t checksum = size;
 
 	while (left) {
 		size_t n = left < sizeof(uint64_t) ? left : sizeof(uint64_t);
 		uint64_t word = 0;
 
 		memcpy(&word, at, n);
-		check = (check ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-		check ^= check >> 32;
+		checksum = (checksum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		checksum ^= checksum >> 32;
 		at += n;
 		left -= n;
 	}
-	return (uint32_t)check;
+	return (uint32_t)checksum;
 }
 
 static int is_sealed(const void *payload, size_t size)
@@ -33,7 +33,7 @@ static int is_sealed(const void *payload, size_t size)
 
 	memcpy(&head, payload, sizeof(head));
 	return head.version == MESSAGE_VERSION &&
-	       head.check == check_of(payload, size);
+	       head.checksum == checksum_of(payload, size);
 }
 
 ssize_t message_pack_request(const struct message_request *request,
@@ -47,7 +47,7 @@ ssize_t message_pack_request(const struct message_request *request,
 	head.head.version = MESSAGE_VERSION;
 	memcpy(buf, &head, sizeof(head));
 	memcpy((char *)buf + sizeof(head), text, len);
-	head.head.check = check_of(buf, size);
+	head.head.checksum = checksum_of(buf, size);
 	memcpy(buf, &head, sizeof(head));
 	return (ssize_t)size;
 }
@@ -55,7 +55,7 @@ ssize_t message_pack_request(const struct message_request *request,
 void message_seal_reply(struct message_reply *reply)
 {
 	reply->head.version = MESSAGE_VERSION;
-	reply->head.check = check_of(reply, sizeof(*reply));
+	reply->head.checksum = checksum_of(reply, sizeof(*reply));
 }
 
 int message_parse_request(const void *payload, size_t size,

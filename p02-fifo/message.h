@@ -24,7 +24,7 @@ enum message_type { MESSAGE_REQUEST = 1, MESSAGE_REPLY = 2 };
 
 struct message_head {
 	uint32_t version;
-	uint32_t check; /* of all that follows it */
+	uint32_t checksum; /* of all that follows it */
 	uint64_t nonce;
 	uint64_t number; /* of the request, from 1 */
 };
@@ -51,12 +51,12 @@ _Static_assert(sizeof(struct message_reply) == 40, "the format");
 	(FRAME_ATOMIC_MAX - sizeof(struct message_request))
 
 /* Put a request for text together in room bytes (FRAME_ATOMIC_MAX are enough).
- * head.version and head.check are filled in. Returns its size, or -EMSGSIZE
+ * head.version and head.checksum are filled in. Returns its size, or -EMSGSIZE
  * when the text is longer than MESSAGE_EXPRESSION_MAX. */
 ssize_t message_pack_request(const struct message_request *request,
 			     const char *text, void *buf, size_t room);
 
-/* Fill in version and check. */
+/* Fill in version and checksum. */
 void message_seal_reply(struct message_reply *reply);
 
 /* Take a payload of size bytes apart. The text, which must not hold a NUL,

@@ -42,7 +42,8 @@ struct server {
 	struct pollfd pollfds[CLIENTS + CLIENTS_MAX]; /* in the same order */
 };
 
-static void tell(const struct server *server, const struct server_event *event)
+static void report(const struct server *server,
+		   const struct server_event *event)
 {
 	if (server->options.on_event)
 		server->options.on_event(event, server->options.arg);
@@ -139,7 +140,7 @@ static int name_reply_fifo(struct server *server, pid_t pid)
 
 /* A reply FIFO that nobody reads any more: the client has gone, and if it was
  * killed its FIFO is still there. */
-static void see_off(struct server *server, int index)
+static void drop_dead_client(struct server *server, int index)
 {
 	if (name_reply_fifo(server, server->client[index].pid) == 0)
 		fifo_remove_if_dead(server->client[index].fd,
@@ -169,7 +170,7 @@ static int answer(struct server *server, const struct message_request *request,
 		return 0;
 	rc = -errno;
 	if (rc != -EAGAIN)
-		see_off(server, 0);
+		drop_dead_client(server, 0);
 	return rc;
 }
 
@@ -185,13 +186,13 @@ static void serve(struct server *server, const struct message_request *request,
 	};
 
 	event.error = name_reply_fifo(server, request->pid);
-	tell(server, &event);
+	report(server, &event);
 	event.result_error = expr_evaluate(expression, &event.value);
 	if (!event.error)
 		event.error = answer(server, request, path, event.result_error,
 				     event.value);
 	event.kind = event.error ? SERVER_DROPPED : SERVER_ANSWERED;
-	tell(server, &event);
+	report(server, &event);
 }
 
 static void serve_all(struct server *server)
@@ -217,7 +218,7 @@ static void serve_all(struct server *server)
 		};
 
 		server->reported = server->inbox.skipped;
-		tell(server, &event);
+		report(server, &event);
 	}
 }
 
@@ -241,7 +242,7 @@ static int wait_for_something(struct server *server)
 		return -EINTR;
 	for (int i = clients - 1; i >= 0; i--)
 		if (pollfds[CLIENTS + i].revents)
-			see_off(server, i);
+			drop_dead_client(server, i);
 	return pollfds[REQUESTS].revents != 0;
 }
 
@@ -275,7 +276,7 @@ static int renew(struct server *server)
 	fifo_close(&server->fifo);
 	server->fifo = next;
 	serve_from(server);
-	tell(server, &(struct server_event){.kind = SERVER_RENEWED});
+	report(server, &(struct server_event){.kind = SERVER_RENEWED});
 	return 0;
 }
 

@@ -18,7 +18,7 @@
 /* ---- the clock ---- */
 
 #define LOOK_AGAIN_NS (50 * TICK_MS) /* as client.c has them */
-#define LIFE_IS_NEW_NS TICK_MS
+#define GENERATION_IS_NEW_NS TICK_MS
 
 int64_t __real_tick_after(int64_t timeout_ns);
 int64_t __wrap_tick_after(int64_t timeout_ns);
@@ -314,7 +314,7 @@ static void server_that_died_before_we_asked_is_no_matter(void **state)
 	support_kill(&f->server);
 	assert_int_equal(fifo_create(&server, f->path, 0600), 0);
 	tick_sleep_until(
-		tick_after(2 * TICK_MS)); /* client.c, LIFE_IS_NEW_NS */
+		tick_after(2 * TICK_MS)); /* client.c, GENERATION_IS_NEW_NS */
 	assert_int_equal(ask_sum(f->client, 1, 1, 200), -ETIMEDOUT);
 	fifo_remove(&server);
 }
@@ -328,7 +328,7 @@ static void server_that_ended_before_we_asked_is_forgotten(void **state)
 
 	start(f);
 	f->client = open_client(f);
-	endless = LIFE_IS_NEW_NS;
+	endless = GENERATION_IS_NEW_NS;
 	assert_int_equal(ask_sum(f->client, 1, 1, 20000), 0);
 	endless = 0;
 	support_kill(&f->server);
@@ -338,7 +338,8 @@ static void server_that_ended_before_we_asked_is_forgotten(void **state)
 	fifo_remove(&next);
 }
 
-/* Its FIFO is open, and its life not marked yet; who has asked it is *pid. */
+/* Its FIFO is open, and its generation not marked yet; the client that has asked
+ * is *pid. */
 static void ask_who_has_just_begun(struct fixture *f, struct asked *asked,
 				   pid_t *pid)
 {
@@ -347,7 +348,7 @@ static void ask_who_has_just_begun(struct fixture *f, struct asked *asked,
 	assert_int_equal(mkfifo(f->path, 0600), 0);
 	server->read_fd = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	server->write_fd = fifo_open_writer(f->path, geteuid());
-	assert_int_equal(fifo_reader_life(server->write_fd), 0);
+	assert_int_equal(fifo_reader_generation(server->write_fd), 0);
 	asked->client = f->client = open_client(f);
 	assert_int_equal(child_fork(ask_another, asked, pid), 0);
 	assert_true(support_wait_until(has_request, asked, 20000));
@@ -367,14 +368,14 @@ static void server_that_dies_when_it_has_just_begun_is_noticed(void **state)
 
 static void server_that_has_just_begun_is_waited_for(void **state)
 {
-	struct flock life = {.l_type = F_WRLCK, .l_start = 7, .l_len = 1};
+	struct flock lock = {.l_type = F_WRLCK, .l_start = 7, .l_len = 1};
 	struct asked asked = {.server = FIFO_CLOSED, .timeout_ms = 300};
 	struct fifo *server = &asked.server;
 	int status;
 	pid_t pid;
 
 	ask_who_has_just_begun(*state, &asked, &pid);
-	assert_int_equal(fcntl(server->write_fd, F_OFD_SETLK, &life), 0);
+	assert_int_equal(fcntl(server->write_fd, F_OFD_SETLK, &lock), 0);
 	assert_int_equal(child_wait(pid, tick_after(20 * TICK_S), &status), 0);
 	assert_int_equal(child_exit_code(status), ETIMEDOUT);
 	fifo_close(server);
