@@ -25,7 +25,7 @@
 #include "p02-fifo/inbox.h"
 #include "p02-fifo/message.h"
 
-/* How often to look for what wakes nobody. */
+/* How often to look for changes that wake no poll(2). */
 static const int64_t LOOK_AGAIN_NS = 50 * TICK_MS;
 /* How old what is known of the server may be when it is asked: to look before
  * each request would cost a twentieth of it. */
@@ -214,9 +214,9 @@ static int connect_to_server(struct client *client, int64_t deadline)
 	return rc < 0 ? rc : let_server_answer(client);
 }
 
-/* Before the request, as a server that dies behind it may have read it. One that
- * dies between this look and the request has not, and is told, too: asking again
- * does no harm. */
+/* Look before the request, as a server that dies behind it may have read it. A
+ * server that dies between this look and the request has not read it, and the
+ * caller is told of that, too: asking again does no harm. */
 static void note_generation(struct client *client)
 {
 	if (!tick_is_over(client->generation_until))
@@ -291,8 +291,8 @@ static bool take_answer(struct client *client, struct message_reply *reply)
 	return false;
 }
 
-/* What was not for us may have filled our FIFO when the answer came, and servers
- * keep none: the request goes out once more. */
+/* Messages that were not for us may have filled our FIFO when the answer came, and
+ * servers keep no answers: the request goes out once more. */
 static int ask_again(struct client *client, int64_t deadline)
 {
 	if (!client->is_disturbed)
@@ -301,7 +301,7 @@ static int ask_again(struct client *client, int64_t deadline)
 	return write_request(client, deadline);
 }
 
-/* Wait for more of it until the time to look. Returns as inbox_fill(), or -EINTR
+/* Wait for more of the answer until the time to look. Returns as inbox_fill(), or -EINTR
  * on a stop. */
 static int wait_and_fill(struct client *client, int64_t look)
 {

@@ -30,17 +30,17 @@ struct client_options {
 struct client; /* opaque */
 
 /* Make the reply FIFO, which is ours alone, but for the user of the server that
- * is found; waits for nobody. A process may have any number of them. Its name has our pid; where another
- * process has that name, of a PID namespace of its own or of somebody who would
- * keep us from asking, a number that is no pid. Returns 0 or what fifo_create()
+ * is found; does not wait. A process may have any number of them. Its name has our
+ * pid; where another process has that name, in a PID namespace of its own or to
+ * keep us from asking, it has a number that is no pid. Returns 0 or what fifo_create()
  * says. SIGPIPE must be ignored by the caller. */
 int client_open(struct client **out, const struct client_options *options);
 
 const char *client_reply_path(const struct client *client);
 
 /* Send one expression and wait for its answer: 0 with *error and *value as of
- * expr_evaluate(). Where others have written into our FIFO meanwhile, which may
- * have had no room for the answer then, it is sent again. Or
+ * expr_evaluate(). Where other processes have written into our FIFO meanwhile,
+ * which may have had no room for the answer then, the request is sent again. Or
  *	-ENOENT		there was no server until the deadline
  *	-ETIMEDOUT	there is one, but no answer came
  *	-EPIPE		the server ended before it answered, or a moment

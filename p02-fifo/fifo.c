@@ -1,8 +1,8 @@
 /* fifo.c - open first, then ask the descriptor what it is.
  *
  * O_NOFOLLOW and O_NONBLOCK make opening harmless whatever has that name; the
- * checks come before the first byte. Between open and lock the name may have
- * been removed and made anew by another: the inode behind it is compared, and
+ * checks come before the first byte. Between open and lock another process may
+ * have removed the name and made it anew: the inode behind it is compared, and
  * all begins again.
  */
 #include "p02-fifo/fifo.h"
@@ -72,8 +72,8 @@ static int check_name(int fd, const char *path)
 	return rc == 0 ? -EAGAIN : rc < 0 ? rc : 0;
 }
 
-/* Whether somebody reads what has this name: our own sort would hold the lock,
- * other programs would not. */
+/* Whether a process reads the FIFO of this name: a reader of ours would hold the
+ * lock, other programs would not. */
 static bool is_read(const char *path)
 {
 	int fd = open_checked(path, O_WRONLY, geteuid());
@@ -153,7 +153,7 @@ static int create(struct fifo *fifo, const char *path, mode_t mode,
 
 	if (strlen(path) >= sizeof(fifo->path))
 		return -ENAMETOOLONG;
-	/* A few times: whoever keeps exchanging the name is no friend. */
+	/* A few times: a process that keeps exchanging the name is no friend. */
 	for (int tries = 0; tries < 10 && rc == -EAGAIN; tries++) {
 		*fifo = (struct fifo)FIFO_CLOSED;
 		rc = make_and_lock(fifo, path, mode, is_exclusive);

@@ -68,7 +68,7 @@ static void move_to_front(struct server *server, int index)
 	server->client[0] = client;
 }
 
-/* Out of descriptors as well as of places, whoever was silent longest goes. */
+/* Out of descriptors, as out of entries, the client that was silent longest goes. */
 static bool make_room(struct server *server, int error)
 {
 	if ((error != -EMFILE && error != -ENFILE) || server->clients == 0)
@@ -77,7 +77,7 @@ static bool make_room(struct server *server, int error)
 	return true;
 }
 
-/* Open the reply FIFO of whoever asks for the first time. */
+/* Open the reply FIFO of a client that asks for the first time. */
 static int admit(struct server *server, const struct message_request *request,
 		 const char *path)
 {
@@ -256,8 +256,8 @@ static void serve_from(struct server *server)
 	};
 }
 
-/* The name is gone. What was sent to the old FIFO is answered yet; who comes
- * later notices that it has no reader, and looks for the new one. */
+/* The name is gone. Requests to the old FIFO are answered yet; a client that
+ * comes later notices that it has no reader, and looks for the new one. */
 static int renew(struct server *server)
 {
 	struct fifo next;
@@ -295,7 +295,7 @@ static int keep_name(struct server *server)
 
 int server_run(struct server *server, int stop_fd)
 {
-	/* However busy we are, the others and a stop are looked at now and
+	/* However busy we are, we look at reply FIFOs and for a stop now and
 	 * then; on a busy machine each read may take long. */
 	const int reads_between_polls = 64;
 	const int64_t time_between_polls = 10 * TICK_MS;

@@ -51,8 +51,8 @@ struct server_options {
 struct server; /* opaque */
 
 /* Take the FIFO (fifo_create() says how that fails). SIGPIPE must be ignored by
- * the caller. What clients leave that die while it runs is removed; what others
- * before left is not known here to be theirs. */
+ * the caller. It removes the FIFOs of clients that die while it runs; of those that
+ * earlier clients left it cannot know that they were theirs. */
 int server_create(struct server **out, const struct server_options *options);
 
 /* Whether the FIFO was made, and not taken over from a dead process. */
