@@ -195,7 +195,7 @@ static int note(const struct slot *slot, const struct record_head *head,
 		enum slot_result result, long n)
 {
 	const int dir = slot->options->journal_dir;
-	int error = 0;
+	int error;
 
 	switch (result) {
 	case SLOT_ENDED:
@@ -204,14 +204,12 @@ static int note(const struct slot *slot, const struct record_head *head,
 		end_what_is_left(slot, head);
 		return 0;
 	case SLOT_DIED:
-		end_what_is_left(slot, head);
-		return record_note_attempts(slot->record, (uint32_t)n);
 	case SLOT_FAILED:
 		end_what_is_left(slot, head);
 		error = record_note_attempts(slot->record, (uint32_t)n);
-		if (!error)
-			error = record_note_outcome(slot->record,
-						    RECORD_FAILED);
+		if (error || result == SLOT_DIED)
+			return error;
+		error = record_note_outcome(slot->record, RECORD_FAILED);
 		return error ? error : record_remove(dir, slot->job->id);
 	case SLOT_SHORT:
 		return slot_is_shortage((int)-n) ? 0 : (int)-n;

@@ -71,9 +71,10 @@ void slot_stop(struct slot *slot);
 /* Wait for the worker: SIGTERM at once, SIGKILL when it takes too long. */
 int slot_reap(struct slot *slot);
 
-/* Reap the worker if slot_reap() has not, pass on the last output until the deadline, bring the
- * journal up to date, free the slot. Returns 0 with *result and *n, or -errno,
- * -ETIMEDOUT with both when output was lost; the slot is free in any case. */
+/* Reap the worker if slot_reap() has not, pass on the last output until the
+ * deadline, bring the journal up to date, free the slot. Returns 0 with *result and
+ * *n, or -errno, -ETIMEDOUT with both when output was lost; the slot is free in any
+ * case. */
 int slot_finish(struct slot *slot, int64_t deadline, enum slot_result *result,
 		long *n);
 
