@@ -1,6 +1,6 @@
 /* The time of the whole run is fixed, and shared out among its trials: that
  * is what keeps `--all` short however many mechanisms there are. */
-#include "suite/benchmark.h"
+#include "suite/command.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -296,7 +296,7 @@ static void print(const struct request *request, const struct outcome *outcome)
 			  request->output);
 }
 
-int benchmark_command(int argc, char **argv)
+int command_benchmark(int argc, char **argv)
 {
 	struct request request = {.sizes = {64, 1024, 4096, 65536},
 				  .n_sizes = 4,

@@ -1,11 +1,14 @@
-/* checkup.h - one finding about this machine.
+/* checkup.h - what this machine offers to the suite, finding by finding.
  *
- * limits.h, tools.h and site.h look at parts of the machine and hand each
- * finding to a function of the caller. They only look: no setting is changed,
- * nothing is mounted, and what must be tried is tried in a child.
+ * Each part of the machine, in a file of its own, is looked at, and each finding
+ * handed to a function of the caller. No setting is changed, nothing is mounted,
+ * and what must be tried is tried in a child.
  */
 #ifndef UNIXIPC_SUITE_CHECKUP_H
 #define UNIXIPC_SUITE_CHECKUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
 
 enum checkup_level {
 	CHECKUP_OK,
@@ -23,5 +26,22 @@ struct checkup_finding {
 };
 
 typedef void checkup_visit(const struct checkup_finding *finding, void *arg);
+
+/* How much IPC this machine and this user may have: the kernel's limits in
+ * /proc/sys, those of this process (getrlimit), /dev/shm and /dev/mqueue. */
+void checkup_limits(checkup_visit *visit, void *arg);
+
+/* The surroundings: processors, rpcbind, namespaces, leftovers. Ends within
+ * CHECKUP_TIMEOUT_MS for each that has to answer. */
+#define CHECKUP_TIMEOUT_MS 2000
+void checkup_site(checkup_visit *visit, void *arg);
+
+/* The programs that the suite and the READMEs run, looked for in PATH. None is
+ * needed to measure, so none is MISSING. */
+void checkup_tools(checkup_visit *visit, void *arg);
+
+/* Whether PATH leads to an executable file of that name, and to which (cut to
+ * size). Directories in PATH that are not absolute do not count. */
+bool checkup_find_tool(const char *name, char *path, size_t size);
 
 #endif

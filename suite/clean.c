@@ -1,7 +1,7 @@
 /* Two passes: first a line for every object with what will become of it and
  * why, then the removals, so that nobody has to learn afterwards what is gone.
  */
-#include "suite/clean.h"
+#include "suite/command.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -10,7 +10,6 @@
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "suite/inventory.h"
-#include "suite/objects.h"
 
 static const char doc[] =
 	"Remove the IPC objects that dead programs of this project left. Shows "
@@ -117,7 +116,7 @@ static struct tally remove_wanted(const struct inventory *inventory)
 	return tally;
 }
 
-int clean_command(int argc, char **argv)
+int command_clean(int argc, char **argv)
 {
 	struct inventory inventory;
 	bool dry_run = parse(argc, argv);
@@ -127,7 +126,7 @@ int clean_command(int argc, char **argv)
 
 	error = inventory_take(&inventory);
 	if (error)
-		objects_die(error);
+		command_die_inventory(error);
 	wanted = show(&inventory);
 	done = dry_run ? wanted : remove_wanted(&inventory);
 	if (done.forgotten)

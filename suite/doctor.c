@@ -1,4 +1,4 @@
-#include "suite/doctor.h"
+#include "suite/command.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -7,10 +7,6 @@
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
 #include "suite/checkup.h"
-#include "suite/json_option.h"
-#include "suite/limits.h"
-#include "suite/site.h"
-#include "suite/tools.h"
 
 static const char doc[] =
 	"Check what this machine offers to the suite: limits, file systems, "
@@ -64,9 +60,9 @@ static void add(const struct checkup_finding *finding, void *arg)
 
 static void check_all(struct record *record)
 {
-	site_check(add, record);
-	limits_check(add, record);
-	tools_check(add, record);
+	checkup_site(add, record);
+	checkup_limits(add, record);
+	checkup_tools(add, record);
 }
 
 static int doctor_json(struct record *record)
@@ -105,10 +101,10 @@ static int doctor_table(struct record *record)
 	return error;
 }
 
-int doctor_command(int argc, char **argv)
+int command_doctor(int argc, char **argv)
 {
 	struct record record = {.table = NULL};
-	bool json = json_option_parse("doctor", doc, argc, argv);
+	bool json = command_parse_json("doctor", doc, argc, argv);
 	int error;
 
 	error = json ? doctor_json(&record) : doctor_table(&record);

@@ -19,7 +19,6 @@
 #include "lib/parse.h"
 #include "lib/sysv.h"
 #include "suite/holders.h"
-#include "suite/inventory_foreign.h"
 
 static void note_file(struct holders *file, const struct stat *st)
 {

@@ -1,4 +1,4 @@
-#include "suite/inventory_foreign.h"
+#include "suite/inventory.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "suite/list.h"
+#include "suite/command.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -8,7 +8,6 @@
 #include "lib/cmd/out.h"
 #include "lib/measure/measure.h"
 #include "p06-bench/cmd/print.h"
-#include "suite/json_option.h"
 #include "suite/registry.h"
 #include "suite/storage/store.h"
 #include "suite/sync/syncop.h"
@@ -196,9 +195,9 @@ static int list_tables(void)
 	return error;
 }
 
-int list_command(int argc, char **argv)
+int command_list(int argc, char **argv)
 {
-	bool json = json_option_parse("list", doc, argc, argv);
+	bool json = command_parse_json("list", doc, argc, argv);
 	int error;
 
 	error = json ? list_json() : list_tables();

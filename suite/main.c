@@ -3,21 +3,16 @@
 
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
-#include "suite/benchmark.h"
-#include "suite/clean.h"
-#include "suite/doctor.h"
-#include "suite/list.h"
+#include "suite/command.h"
 #include "suite/nearest.h"
-#include "suite/objects.h"
-#include "suite/report.h"
 
 static const struct subcommand {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } subcommands[] = {
-	{"benchmark", benchmark_command}, {"report", report_command},
-	{"list", list_command},           {"doctor", doctor_command},
-	{"objects", objects_command},     {"clean", clean_command},
+	{"benchmark", command_benchmark}, {"report", command_report},
+	{"list", command_list},           {"doctor", command_doctor},
+	{"objects", command_objects},     {"clean", command_clean},
 };
 
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };

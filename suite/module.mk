@@ -1,7 +1,7 @@
 # The suite is a library, which its tests link, and the command at the root.
-SUITE_SOURCES := holders.c inventory.c inventory_foreign.c inventory_keep.c \
-	limits.c nearest.c \
-	outcome.c registry.c site.c tools.c $(patsubst suite/%,%,$(wildcard \
+SUITE_SOURCES := checkup_limits.c checkup_site.c checkup_tools.c grid.c \
+	holders.c inventory.c inventory_foreign.c inventory_keep.c nearest.c \
+	outcome.c registry.c $(patsubst suite/%,%,$(wildcard \
 	suite/adapters/*.c suite/sync/*.c suite/storage/*.c suite/html/*.c))
 
 # The libraries of chapters that have adapters, a line each.
@@ -13,8 +13,8 @@ SUITE_USES += reclock mmapdb
 SUITE_USES += kvclient kvserver
 
 $(call library,suite,suite,$(SUITE_SOURCES),jansson libtirpc,$(SUITE_USES))
-$(call program,ipc_suite,suite,main.c benchmark.c clean.c doctor.c \
-	json_option.c list.c objects.c report.c,suite,jansson)
+$(call program,ipc_suite,suite,main.c benchmark.c clean.c command.c \
+	doctor.c list.c objects.c report.c,suite,jansson)
 
 # The style sheet of reports, as the text of a C string.
 REPORT_CSS := build/gen/suite/html/report.css.h

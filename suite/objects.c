@@ -1,4 +1,4 @@
-#include "suite/objects.h"
+#include "suite/command.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -73,20 +73,7 @@ static int print_table(const struct inventory *inventory, bool is_all)
 	return error;
 }
 
-_Noreturn void objects_die(int error)
-{
-	char path[OBJNAME_LEDGER];
-
-	objname_ledger(path);
-	if (error == -EPERM)
-		die("cannot look at the IPC objects: %s is not a folder of "
-		    "this user with mode 700, so nothing is claimed there: "
-		    "see ls -ld %s, and remove it as its owner or as root",
-		    path, path);
-	die_errno(error, "cannot look at the IPC objects");
-}
-
-int objects_command(int argc, char **argv)
+int command_objects(int argc, char **argv)
 {
 	bool is_json = false, is_all = false;
 	const struct cli_option options[] = {
@@ -106,7 +93,7 @@ int objects_command(int argc, char **argv)
 	error = is_all ? inventory_take_all(&inventory)
 		       : inventory_take(&inventory);
 	if (error)
-		objects_die(error);
+		command_die_inventory(error);
 	error = is_json ? out_json(inventory_to_json(&inventory), stdout)
 			: print_table(&inventory, is_all);
 	inventory_free(&inventory);

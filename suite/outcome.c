@@ -6,7 +6,7 @@
 #include "lib/cmd/out.h"
 #include "lib/cmd/outfile.h"
 #include "p06-bench/cmd/print.h"
-#include "suite/html/grid.h"
+#include "suite/grid.h"
 
 static int print_tables(const struct outcome *outcome, FILE *to)
 {

@@ -1,4 +1,4 @@
-#include "suite/report.h"
+#include "suite/command.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -63,7 +63,7 @@ static char *make_page(const struct outcome *outcome, size_t *len,
 	return page;
 }
 
-int report_command(int argc, char **argv)
+int command_report(int argc, char **argv)
 {
 	struct request request = {.output = "report.html"};
 	char why[RESULTS_WHY], *page;

@@ -6,12 +6,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/cmd/out.h"
+#include "lib/tick.h"
 #include "p06-bench/cmd/print.h"
-#include "suite/html/figures.h"
-#include "suite/html/grid.h"
+#include "suite/grid.h"
 #include "suite/html/html.h"
-#include "suite/html/rows.h"
+#include "suite/html/plot.h"
+#include "suite/html/tables.h"
+
+#define GNUPLOT_TIME (20 * TICK_S)
 
 static const char style[] =
 #include "suite/html/report.css.h" /* made of report.css */
@@ -70,11 +72,11 @@ static void put_facts(const struct results *results, FILE *to)
 	put_fact("Each figure", text, to);
 	if (results->line_rtt_ns > 0) {
 		fputs("<div><dt>One cache line, there and back</dt><dd>", to);
-		rows_put_time(results->line_rtt_ns, to);
+		tables_put_time(results->line_rtt_ns, to);
 		fputs(" <span class=\"faint\">(", to);
-		rows_put_time(results->line_rtt_min_ns, to);
+		tables_put_time(results->line_rtt_min_ns, to);
 		fputs(" to ", to);
-		rows_put_time(results->line_rtt_max_ns, to);
+		tables_put_time(results->line_rtt_max_ns, to);
 		fputs("): the physical limit</span></dd></div>\n", to);
 	}
 	fputs("</dl>\n", to);
@@ -101,91 +103,135 @@ static void put_head(const struct results *results, FILE *to)
 	fputs("</header>\n<main>\n", to);
 }
 
-/* ---- at a glance --------------------------------------------------------------- */
+/* ---- plots --------------------------------------------------------------------- */
 
-/* Larger is better. */
-static double by_throughput(const struct measure_trial *median)
+/* What is drawn: the mechanisms that have figures here. y is one array of
+ * [curve][size]. */
+struct figure {
+	struct plot plot;
+	char id[32]; /* the plot's */
+	struct plot_curve *curve;
+	double *y;
+};
+
+static double value_of(const struct results_row *row, enum plot_unit unit)
 {
-	return median->bytes_per_s;
+	const struct measure_trial *median = &row->figures.median;
+
+	return unit == PLOT_SECONDS ? median->rtt_p50 / 1e9
+				    : median->bytes_per_s;
 }
 
-static double by_round_trip(const struct measure_trial *median)
+static int make_figure(struct figure *figure, const struct grid *grid,
+		       size_t placement, enum plot_unit unit)
 {
-	return -median->rtt_p50;
-}
+	size_t n = 0;
 
-static double by_cpu(const struct measure_trial *median)
-{
-	return -median->cpu_ns;
-}
-
-static const struct results_row *find_best(
-	const struct grid *grid, size_t placement, size_t size,
-	double (*figure)(const struct measure_trial *median))
-{
-	const struct results_row *best = NULL;
-
+	figure->curve = calloc(grid->n_mechanisms + 1, sizeof(*figure->curve));
+	figure->y = calloc(grid->n_mechanisms * grid->n_sizes + 1,
+			   sizeof(*figure->y));
+	if (!figure->curve || !figure->y)
+		return -ENOMEM;
 	for (size_t m = 0; m < grid->n_mechanisms; m++) {
-		const struct results_row *row =
-			grid_good(grid, placement, size, m);
+		double *y = &figure->y[n * grid->n_sizes];
+		bool has_points = false;
 
-		if (row && (!best || figure(&row->figures.median) >
-					     figure(&best->figures.median)))
-			best = row;
+		for (size_t s = 0; s < grid->n_sizes; s++) {
+			const struct results_row *row =
+				grid_good(grid, placement, s, m);
+
+			y[s] = row ? value_of(row, unit) : 0;
+			has_points |= y[s] > 0;
+		}
+		if (has_points)
+			figure->curve[n++] = (struct plot_curve){
+				.title = grid_title(grid, m), .y = y};
 	}
-	return best;
+	figure->plot = (struct plot){.unit = unit,
+				     .sizes = grid->size,
+				     .n_sizes = grid->n_sizes,
+				     .curves = figure->curve,
+				     .n_curves = n};
+	return n > 0 ? 0 : -ENODATA;
 }
 
-static void put_winner(const struct results_row *row, double bytes_per_s,
-		       double ns, FILE *to)
+static int draw(const struct grid *grid, size_t placement, enum plot_unit unit,
+		struct figure *figure, char **svg)
 {
-	char text[32];
+	bool is_latency = unit == PLOT_SECONDS;
+	int error;
 
-	fputs("<td class=\"text\">", to);
-	if (row) {
-		html_text(to, row->title);
-		fputs(" <span class=\"faint\">", to);
-		if (bytes_per_s > 0)
-			html_text(to,
-				  out_rate(bytes_per_s, text, sizeof(text)));
-		else
-			rows_put_time(ns, to);
-		fputs("</span>", to);
-	}
-	fputs("</td>", to);
+	error = make_figure(figure, grid, placement, unit);
+	if (error)
+		return error;
+	/* Unique in the page: there is a pair of figures a placement. */
+	snprintf(figure->id, sizeof(figure->id), "%s%c",
+		 is_latency ? "latency" : "throughput",
+		 (char)('a' + placement));
+	figure->plot.id = figure->id;
+	figure->plot.label = is_latency ? "Round trip against message size"
+					: "Throughput against message size";
+	return plot_draw(&figure->plot, tick_after(GNUPLOT_TIME), svg);
 }
 
-static void put_glance(const struct grid *grid, size_t placement, FILE *to)
+static void free_figure(struct figure *figure)
 {
-	char text[32];
-
-	fputs("<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
-	      "aria-label=\"At a glance\">\n<table>\n"
-	      "<caption>At a glance</caption>\n<thead>\n<tr>"
-	      "<th class=\"name\" scope=\"col\">Message</th>"
-	      "<th class=\"text\" scope=\"col\">Highest throughput</th>"
-	      "<th class=\"text\" scope=\"col\">Shortest round trip (p50)</th>"
-	      "<th class=\"text\" scope=\"col\">Least CPU per message</th>"
-	      "</tr>\n</thead>\n<tbody>\n",
-	      to);
-	for (size_t s = 0; s < grid->n_sizes; s++) {
-		const struct results_row *row;
-
-		fprintf(to, "<tr><th class=\"name\" scope=\"row\">%s</th>",
-			print_size(grid->size[s], text, sizeof(text)));
-		row = find_best(grid, placement, s, by_throughput);
-		put_winner(row, row ? row->figures.median.bytes_per_s : 0, 0,
-			   to);
-		row = find_best(grid, placement, s, by_round_trip);
-		put_winner(row, 0, row ? row->figures.median.rtt_p50 : 0, to);
-		row = find_best(grid, placement, s, by_cpu);
-		put_winner(row, 0, row ? row->figures.median.cpu_ns : 0, to);
-		fputs("</tr>\n", to);
-	}
-	fputs("</tbody>\n</table>\n</div>\n", to);
+	free(figure->curve);
+	free(figure->y);
 }
 
-/* ---- placements, sizes, the end --------------------------------------------------- */
+static void write_key(const struct plot *plot, FILE *to)
+{
+	fputs("<ul class=\"key\">\n", to);
+	for (size_t i = 0; i < plot->n_curves; i++) {
+		fprintf(to, "<li class=\"s%zu\" data-marker=\"%s\">",
+			plot_colour(i), plot_marker(i));
+		html_text(to, plot->curves[i].title);
+		fputs("</li>\n", to);
+	}
+	fputs("</ul>\n", to);
+}
+
+static void write_figure(const char *title, const char *what, const char *svg,
+			 FILE *to)
+{
+	fprintf(to,
+		"<figure>\n<figcaption><b>%s</b> <span class=\"faint\">%s"
+		"</span></figcaption>\n%s\n</figure>\n",
+		title, what, svg);
+}
+
+static int put_plots(const struct grid *grid, size_t placement, FILE *to)
+{
+	struct figure throughput = {.y = NULL}, latency = {.y = NULL};
+	char *throughput_svg = NULL, *latency_svg = NULL;
+	int error;
+
+	error = draw(grid, placement, PLOT_BYTES_PER_SECOND, &throughput,
+		     &throughput_svg);
+	if (!error)
+		error = draw(grid, placement, PLOT_SECONDS, &latency,
+			     &latency_svg);
+	if (!error) {
+		fputs("<div class=\"plots\">\n", to);
+		write_key(&throughput.plot, to);
+		fputs("<div class=\"figures\">\n", to);
+		write_figure("Throughput, one way",
+			     "bytes per second against message size; higher "
+			     "is better",
+			     throughput_svg, to);
+		write_figure("Round trip, there and back",
+			     "median (p50) against message size; lower is "
+			     "better",
+			     latency_svg, to);
+		fputs("</div>\n</div>\n", to);
+	}
+	free_figure(&throughput);
+	free_figure(&latency);
+	free(throughput_svg);
+	free(latency_svg);
+	return error;
+}
 
 static const char *describe_plot_error(int error)
 {
@@ -203,26 +249,7 @@ static const char *describe_plot_error(int error)
 	}
 }
 
-static int put_tables(const struct grid *grid, size_t placement, FILE *to)
-{
-	for (size_t s = 0; s < grid->n_sizes; s++) {
-		char size[32], caption[64];
-		struct results slice;
-		int error = grid_slice(grid, placement, s, &slice);
-
-		if (error)
-			return error;
-		print_size(grid->size[s], size, sizeof(size));
-		if (slice.n > 0) {
-			fprintf(to, "<h3>Messages of %s</h3>\n", size);
-			snprintf(caption, sizeof(caption),
-				 "%s messages: every mechanism", size);
-			rows_write(&slice, caption, to);
-		}
-		free(slice.row);
-	}
-	return 0;
-}
+/* ---- placements, the end ---------------------------------------------------------- */
 
 static int put_placement(const struct grid *grid, size_t placement,
 			 const char **no_plots, FILE *to)
@@ -231,16 +258,16 @@ static int put_placement(const struct grid *grid, size_t placement,
 
 	fprintf(to, "<section>\n<h2>%s</h2>\n",
 		placement_title(grid->placement[placement]));
-	put_glance(grid, placement, to);
+	tables_write_glance(grid, placement, to);
 	fputs("<h3>Against message size</h3>\n", to);
-	error = figures_write(grid, placement, to);
+	error = put_plots(grid, placement, to);
 	if (error) {
 		*no_plots = describe_plot_error(error);
 		fputs("<p class=\"faint\">No plots: ", to);
 		html_text(to, *no_plots);
 		fputs(". The tables have all the figures.</p>\n", to);
 	}
-	error = put_tables(grid, placement, to);
+	error = tables_write_sizes(grid, placement, to);
 	fputs("</section>\n", to);
 	return error;
 }
@@ -253,7 +280,7 @@ static void put_syncs(const struct syncs *syncs, FILE *to)
 	      "is the worst case; the <b>lesser share</b> is what the process "
 	      "that got less had of all operations.</p>\n",
 	      to);
-	rows_write_syncs(syncs, &syncs_kind_sync, to);
+	tables_write_syncs(syncs, &syncs_kind_sync, to);
 	fputs("</section>\n", to);
 }
 
@@ -265,7 +292,7 @@ static void put_stores(const struct syncs *stores, FILE *to)
 	      "<b>durable</b> survives a power cut; all survives a killed "
 	      "process. <b>Two at once</b> share the file.</p>\n",
 	      to);
-	rows_write_syncs(stores, &syncs_kind_storage, to);
+	tables_write_syncs(stores, &syncs_kind_storage, to);
 	fputs("</section>\n", to);
 }
 

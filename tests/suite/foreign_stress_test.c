@@ -21,7 +21,6 @@
 #include "lib/sysv.h"
 #include "lib/tick.h"
 #include "suite/inventory.h"
-#include "suite/inventory_foreign.h"
 #include "tests/support/capture.h"
 #include "tests/support/leftover.h"
 #include "tests/support/scratch.h"

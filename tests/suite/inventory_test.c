@@ -27,7 +27,7 @@
 #include "lib/sysv.h"
 #include "lib/tick.h"
 #include "suite/holders.h"
-#include "suite/site.h"
+#include "suite/checkup.h"
 #include "tests/support/leftover.h"
 #include "tests/support/scratch.h"
 
@@ -659,12 +659,12 @@ static void what_an_unknown_owner_has_is_not_called_left(void **state)
 	make_name(&scratch, OBJNAME_FIFO, name);
 	entry = note_of_the_dead(OBJNAME_FIFO, name);
 	put_entry(&entry);
-	site_check(see_leftovers, &seen);
+	checkup_site(see_leftovers, &seen);
 	assert_string_equal(seen.value, "1 of 1");
 	assert_int_equal(seen.level, CHECKUP_ADVICE);
 	entry.owner.place.pid.inode++;
 	put_entry(&entry);
-	site_check(see_leftovers, &seen);
+	checkup_site(see_leftovers, &seen);
 	assert_string_equal(seen.value, "0 of 1");
 	assert_int_equal(seen.level, CHECKUP_OK);
 	assert_int_equal(objname_remove(&entry), 0);

@@ -1,6 +1,6 @@
 /* What is said of limits that this machine does not have. Linked with
  * --wrap=mqlimit_read, as only who is root may be without one. */
-#include "suite/limits.h"
+#include "suite/checkup.h"
 
 #include "tests/support/support.h"
 
@@ -39,7 +39,7 @@ static struct seen look(void)
 {
 	struct seen seen = {.n = 0};
 
-	limits_check(see, &seen);
+	checkup_limits(see, &seen);
 	assert_int_equal(seen.n, 1);
 	return seen;
 }

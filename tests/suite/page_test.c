@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "suite/html/grid.h"
+#include "suite/grid.h"
 
 #define SET(to, text) snprintf(to, sizeof(to), "%s", text)
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "lib/tick.h"
-#include "suite/tools.h"
+#include "suite/checkup.h"
 #include "tests/support/scratch.h"
 
 static const uint64_t sizes[] = {64, 1024, 65536};
@@ -169,7 +169,7 @@ static void the_real_gnuplot_draws_every_curve(void **state)
 	char *svg = NULL, path[512];
 
 	(void)state;
-	if (!tools_find("gnuplot", path, sizeof(path)))
+	if (!checkup_find_tool("gnuplot", path, sizeof(path)))
 		skip();
 	assert_int_equal(draw(&svg), 0);
 	assert_non_null(strstr(svg, "<g class=\"curve s1\""));

@@ -1,6 +1,6 @@
 /* What is wanted is what `benchmark --all` and the chapters need at most:
  * messages of 64 KB, some tens of objects. */
-#include "suite/limits.h"
+#include "suite/checkup.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -235,7 +235,7 @@ static void check_dev_mqueue(checkup_visit *visit, void *arg)
 	visit(&finding, arg);
 }
 
-void limits_check(checkup_visit *visit, void *arg)
+void checkup_limits(checkup_visit *visit, void *arg)
 {
 	for (int i = 0; i < MQLIMITS; i++)
 		check_queue_limit((enum mqlimit)i, visit, arg);

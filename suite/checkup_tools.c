@@ -1,4 +1,4 @@
-#include "suite/tools.h"
+#include "suite/checkup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static const struct tool {
 	{"rpcgen", "rpcsvc-proto", "the RPC chapters are not built"},
 };
 
-bool tools_find(const char *name, char *path, size_t size)
+bool checkup_find_tool(const char *name, char *path, size_t size)
 {
 	const char *dir = getenv("PATH");
 	struct stat st;
@@ -41,7 +41,7 @@ bool tools_find(const char *name, char *path, size_t size)
 	return false;
 }
 
-void tools_check(checkup_visit *visit, void *arg)
+void checkup_tools(checkup_visit *visit, void *arg)
 {
 	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
 		char path[512], fix[64];
@@ -50,7 +50,7 @@ void tools_check(checkup_visit *visit, void *arg)
 						  .why = tools[i].why,
 						  .fix = fix};
 
-		if (!tools_find(tools[i].name, path, sizeof(path))) {
+		if (!checkup_find_tool(tools[i].name, path, sizeof(path))) {
 			finding.level = CHECKUP_ADVICE;
 			finding.value = "not found";
 		}

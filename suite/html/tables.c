@@ -1,9 +1,11 @@
-#include "suite/html/rows.h"
+#include "suite/html/tables.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/cmd/out.h"
+#include "p06-bench/cmd/print.h"
 #include "suite/html/html.h"
 
 /* What the bars and the bold figures are relative to. */
@@ -31,7 +33,7 @@ static struct extremes find_extremes(const struct results *slice)
 	return x;
 }
 
-void rows_put_time(double ns, FILE *to)
+void tables_put_time(double ns, FILE *to)
 {
 	char text[32];
 	size_t len;
@@ -53,7 +55,7 @@ static void put_bar_cell(double value, double most, bool is_best, FILE *to)
 static void put_time_cell(double ns, FILE *to)
 {
 	fputs("<td>", to);
-	rows_put_time(ns, to);
+	tables_put_time(ns, to);
 	fputs("</td>", to);
 }
 
@@ -73,7 +75,7 @@ static void put_figures(const struct measure_trial *median,
 	put_time_cell(median->rtt_mean, to);
 	put_bar_cell(median->rtt_p50, x->most_rtt,
 		     median->rtt_p50 <= x->least_rtt, to);
-	rows_put_time(median->rtt_p50, to);
+	tables_put_time(median->rtt_p50, to);
 	fputs("</td>", to);
 	put_time_cell(median->rtt_p99, to);
 	put_time_cell(median->rtt_p999, to);
@@ -129,7 +131,8 @@ static void open_table(const char *caption, FILE *to)
 	fputs("</caption>\n", to);
 }
 
-void rows_write(const struct results *slice, const char *caption, FILE *to)
+static void put_slice(const struct results *slice, const char *caption,
+		      FILE *to)
 {
 	struct extremes x = find_extremes(slice);
 
@@ -155,6 +158,111 @@ void rows_write(const struct results *slice, const char *caption, FILE *to)
 	      to);
 	for (size_t i = 0; i < slice->n; i++)
 		put_row(&slice->row[i], &x, to);
+	fputs("</tbody>\n</table>\n</div>\n", to);
+}
+
+int tables_write_sizes(const struct grid *grid, size_t placement, FILE *to)
+{
+	for (size_t s = 0; s < grid->n_sizes; s++) {
+		char size[32], caption[64];
+		struct results slice;
+		int error = grid_slice(grid, placement, s, &slice);
+
+		if (error)
+			return error;
+		print_size(grid->size[s], size, sizeof(size));
+		if (slice.n > 0) {
+			fprintf(to, "<h3>Messages of %s</h3>\n", size);
+			snprintf(caption, sizeof(caption),
+				 "%s messages: every mechanism", size);
+			put_slice(&slice, caption, to);
+		}
+		free(slice.row);
+	}
+	return 0;
+}
+
+/* ---- at a glance --------------------------------------------------------------- */
+
+/* Larger is better. */
+static double by_throughput(const struct measure_trial *median)
+{
+	return median->bytes_per_s;
+}
+
+static double by_round_trip(const struct measure_trial *median)
+{
+	return -median->rtt_p50;
+}
+
+static double by_cpu(const struct measure_trial *median)
+{
+	return -median->cpu_ns;
+}
+
+static const struct results_row *find_best(
+	const struct grid *grid, size_t placement, size_t size,
+	double (*figure)(const struct measure_trial *median))
+{
+	const struct results_row *best = NULL;
+
+	for (size_t m = 0; m < grid->n_mechanisms; m++) {
+		const struct results_row *row =
+			grid_good(grid, placement, size, m);
+
+		if (row && (!best || figure(&row->figures.median) >
+					     figure(&best->figures.median)))
+			best = row;
+	}
+	return best;
+}
+
+static void put_winner(const struct results_row *row, double bytes_per_s,
+		       double ns, FILE *to)
+{
+	char text[32];
+
+	fputs("<td class=\"text\">", to);
+	if (row) {
+		html_text(to, row->title);
+		fputs(" <span class=\"faint\">", to);
+		if (bytes_per_s > 0)
+			html_text(to,
+				  out_rate(bytes_per_s, text, sizeof(text)));
+		else
+			tables_put_time(ns, to);
+		fputs("</span>", to);
+	}
+	fputs("</td>", to);
+}
+
+void tables_write_glance(const struct grid *grid, size_t placement, FILE *to)
+{
+	char text[32];
+
+	fputs("<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
+	      "aria-label=\"At a glance\">\n<table>\n"
+	      "<caption>At a glance</caption>\n<thead>\n<tr>"
+	      "<th class=\"name\" scope=\"col\">Message</th>"
+	      "<th class=\"text\" scope=\"col\">Highest throughput</th>"
+	      "<th class=\"text\" scope=\"col\">Shortest round trip (p50)</th>"
+	      "<th class=\"text\" scope=\"col\">Least CPU per message</th>"
+	      "</tr>\n</thead>\n<tbody>\n",
+	      to);
+	for (size_t s = 0; s < grid->n_sizes; s++) {
+		const struct results_row *row;
+
+		fprintf(to, "<tr><th class=\"name\" scope=\"row\">%s</th>",
+			print_size(grid->size[s], text, sizeof(text)));
+		row = find_best(grid, placement, s, by_throughput);
+		put_winner(row, row ? row->figures.median.bytes_per_s : 0, 0,
+			   to);
+		row = find_best(grid, placement, s, by_round_trip);
+		put_winner(row, 0, row ? row->figures.median.rtt_p50 : 0, to);
+		row = find_best(grid, placement, s, by_cpu);
+		put_winner(row, 0, row ? row->figures.median.cpu_ns : 0, to);
+		fputs("</tr>\n", to);
+	}
 	fputs("</tbody>\n</table>\n</div>\n", to);
 }
 
@@ -193,8 +301,8 @@ static void put_sync(const struct syncs_row *row, double most_alone,
 			100 * row->contended.share);
 }
 
-void rows_write_syncs(const struct syncs *syncs, const struct syncs_kind *kind,
-		      FILE *to)
+void tables_write_syncs(const struct syncs *syncs,
+			const struct syncs_kind *kind, FILE *to)
 {
 	double alone = 0, contended = 0;
 	char caption[64];

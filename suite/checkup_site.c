@@ -1,4 +1,4 @@
-#include "suite/site.h"
+#include "suite/checkup.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -65,7 +65,7 @@ static bool is_reachable(const struct sockaddr *address, socklen_t len)
 		is_there = true;
 	} else if (errno == EINPROGRESS &&
 		   fdio_wait(fd, POLLOUT,
-			     tick_after(SITE_TIMEOUT_MS * TICK_MS)) > 0) {
+			     tick_after(CHECKUP_TIMEOUT_MS * TICK_MS)) > 0) {
 		socklen_t size = sizeof(error);
 
 		is_there = getsockopt(fd, SOL_SOCKET, SO_ERROR, &error,
@@ -158,7 +158,7 @@ static void check_namespaces(checkup_visit *visit, void *arg)
 		.value = "not permitted",
 		.why = "scripts/sandbox, and so the tests, do not run",
 		.fix = namespaces_fix()};
-	int64_t deadline = tick_after(SITE_TIMEOUT_MS * TICK_MS);
+	int64_t deadline = tick_after(CHECKUP_TIMEOUT_MS * TICK_MS);
 	int status, error;
 	pid_t pid;
 
@@ -212,7 +212,7 @@ static void check_leftovers(checkup_visit *visit, void *arg)
 	visit(&finding, arg);
 }
 
-void site_check(checkup_visit *visit, void *arg)
+void checkup_site(checkup_visit *visit, void *arg)
 {
 	check_kernel(visit, arg);
 	check_cpus(visit, arg);

@@ -1,4 +1,4 @@
-#include "suite/html/grid.h"
+#include "suite/grid.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * A run is a flat list of rows; tables and curves need it the other way
  * round: which sizes are there, and which mechanisms, and the row of each.
  */
-#ifndef UNIXIPC_SUITE_HTML_GRID_H
-#define UNIXIPC_SUITE_HTML_GRID_H
+#ifndef UNIXIPC_SUITE_GRID_H
+#define UNIXIPC_SUITE_GRID_H
 
 #include <stdbool.h>
 #include <stddef.h>
