@@ -16,7 +16,7 @@
 #include "lib/measure/session.h"
 #include "lib/tick.h"
 #include "p06-bench/cmd/print.h"
-#include "suite/nearest.h"
+#include "suite/suggestion.h"
 #include "suite/outcome.h"
 #include "suite/registry.h"
 #include "suite/storage/store.h"
@@ -128,7 +128,7 @@ static _Noreturn void refuse_mechanism(const char *unknown)
 
 	for (size_t i = 0; i < n; i++)
 		names[i] = registry_at(i)->name;
-	near = nearest_word(unknown, names, n);
+	near = suggestion_find(unknown, names, n);
 	if (near)
 		die_usage("--mechanism: no mechanism '%s'; did you mean '%s'?",
 			  unknown, near);

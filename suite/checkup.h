@@ -34,7 +34,7 @@ void checkup_limits(checkup_visit *visit, void *arg);
 /* The surroundings: processors, rpcbind, namespaces, leftovers. Ends within
  * CHECKUP_TIMEOUT_MS for each that has to answer. */
 #define CHECKUP_TIMEOUT_MS 2000
-void checkup_site(checkup_visit *visit, void *arg);
+void checkup_environment(checkup_visit *visit, void *arg);
 
 /* The programs that the suite and the READMEs run, looked for in PATH. None is
  * needed to measure, so none is MISSING. */

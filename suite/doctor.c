@@ -60,7 +60,7 @@ static void add(const struct checkup_finding *finding, void *arg)
 
 static void check_all(struct record *record)
 {
-	checkup_site(add, record);
+	checkup_environment(add, record);
 	checkup_limits(add, record);
 	checkup_tools(add, record);
 }

@@ -18,9 +18,9 @@
 
 #include "lib/parse.h"
 #include "lib/sysv.h"
-#include "suite/holders.h"
+#include "suite/openfiles.h"
 
-static void note_file(struct holders *file, const struct stat *st)
+static void note_file(struct openfile *file, const struct stat *st)
 {
 	file->dev = st->st_dev;
 	file->inode = st->st_ino;
@@ -37,7 +37,7 @@ static int stat_shm(struct inventory_item *item, const char *prefix,
 	return lstat(path, st);
 }
 
-static void look_at_shm(struct inventory_item *item, struct holders *file)
+static void look_at_shm(struct inventory_item *item, struct openfile *file)
 {
 	struct stat st;
 
@@ -47,7 +47,7 @@ static void look_at_shm(struct inventory_item *item, struct holders *file)
 	note_file(file, &st);
 }
 
-static void look_at_sem(struct inventory_item *item, struct holders *file)
+static void look_at_sem(struct inventory_item *item, struct openfile *file)
 {
 	struct stat st;
 	sem_t *sem;
@@ -67,7 +67,7 @@ static void look_at_sem(struct inventory_item *item, struct holders *file)
 	sem_close(sem);
 }
 
-static void look_at_mq(struct inventory_item *item, struct holders *file)
+static void look_at_mq(struct inventory_item *item, struct openfile *file)
 {
 	mqd_t queue =
 		mq_open(item->entry.name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -86,7 +86,7 @@ static void look_at_mq(struct inventory_item *item, struct holders *file)
 	mq_close(queue);
 }
 
-static void look_at_fifo(struct inventory_item *item, struct holders *file)
+static void look_at_fifo(struct inventory_item *item, struct openfile *file)
 {
 	struct stat st;
 
@@ -94,7 +94,7 @@ static void look_at_fifo(struct inventory_item *item, struct holders *file)
 		note_file(file, &st);
 }
 
-static void look_at_socket(struct inventory_item *item, struct holders *file)
+static void look_at_socket(struct inventory_item *item, struct openfile *file)
 {
 	struct stat st;
 
@@ -103,7 +103,7 @@ static void look_at_socket(struct inventory_item *item, struct holders *file)
 	if (identity_judge_socket(item->entry.name) == IDENTITY_DEAD)
 		item->users = 0;
 	else
-		holders_socket(item->entry.name, file);
+		openfiles_socket(item->entry.name, file);
 }
 
 static int sysv_id(const struct inventory_item *item)
@@ -113,7 +113,7 @@ static int sysv_id(const struct inventory_item *item)
 	return parse_integer(item->entry.name, &id) ? -1 : (int)id;
 }
 
-static void look_at_sysv_shm(struct inventory_item *item, struct holders *file)
+static void look_at_sysv_shm(struct inventory_item *item, struct openfile *file)
 {
 	struct shmid_ds ds;
 
@@ -124,7 +124,7 @@ static void look_at_sysv_shm(struct inventory_item *item, struct holders *file)
 	item->users = (int64_t)ds.shm_nattch;
 }
 
-static void look_at_sysv_sem(struct inventory_item *item, struct holders *file)
+static void look_at_sysv_sem(struct inventory_item *item, struct openfile *file)
 {
 	struct semid_ds ds = {.sem_nsems = 0};
 	int id = sysv_id(item);
@@ -137,7 +137,7 @@ static void look_at_sysv_sem(struct inventory_item *item, struct holders *file)
 		item->value[i] = semctl(id, i, GETVAL);
 }
 
-static void look_at_sysv_msg(struct inventory_item *item, struct holders *file)
+static void look_at_sysv_msg(struct inventory_item *item, struct openfile *file)
 {
 	struct msqid_ds ds;
 
@@ -149,7 +149,7 @@ static void look_at_sysv_msg(struct inventory_item *item, struct holders *file)
 }
 
 static void (*const look_at[OBJNAME_KINDS])(struct inventory_item *item,
-					    struct holders *file) = {
+					    struct openfile *file) = {
 	[OBJNAME_SHM] = look_at_shm,
 	[OBJNAME_SEM] = look_at_sem,
 	[OBJNAME_MQ] = look_at_mq,
@@ -230,9 +230,9 @@ static int append_foreign(const struct inventory_foreign *found, void *arg)
 
 /* Who has them open; all objects in one walk. Without /proc that stays
  * unknown. */
-static int look_for_users(struct inventory *inventory, struct holders *files)
+static int look_for_users(struct inventory *inventory, struct openfile *files)
 {
-	int error = holders_count(files, inventory->n);
+	int error = openfiles_count(files, inventory->n);
 
 	for (size_t i = 0; i < inventory->n && !error; i++)
 		if (files[i].inode)
@@ -243,7 +243,7 @@ static int look_for_users(struct inventory *inventory, struct holders *files)
 /* Ask about all that are in it. */
 static int look(struct inventory *inventory)
 {
-	struct holders *files;
+	struct openfile *files;
 	int error;
 
 	if (inventory->n == 0)

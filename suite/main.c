@@ -4,7 +4,7 @@
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "suite/command.h"
-#include "suite/nearest.h"
+#include "suite/suggestion.h"
 
 static const struct subcommand {
 	const char *name;
@@ -37,7 +37,7 @@ static _Noreturn void refuse(const char *text)
 
 	for (size_t i = 0; i < SUBCOMMANDS; i++)
 		names[i] = subcommands[i].name;
-	near = nearest_word(text, names, SUBCOMMANDS);
+	near = suggestion_find(text, names, SUBCOMMANDS);
 	if (near)
 		die_usage("no command '%s'; did you mean '%s'?", text, near);
 	die_usage("no command '%s'; the commands are benchmark, report, list, "

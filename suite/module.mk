@@ -1,7 +1,7 @@
 # The suite is a library, which its tests link, and the command at the root.
-SUITE_SOURCES := checkup_limits.c checkup_site.c checkup_tools.c grid.c \
-	holders.c inventory.c inventory_foreign.c inventory_keep.c nearest.c \
-	outcome.c registry.c $(patsubst suite/%,%,$(wildcard \
+SUITE_SOURCES := checkup_environment.c checkup_limits.c checkup_tools.c \
+	inventory.c inventory_foreign.c inventory_keep.c openfiles.c \
+	outcome.c pivot.c registry.c suggestion.c $(patsubst suite/%,%,$(wildcard \
 	suite/adapters/*.c suite/sync/*.c suite/storage/*.c suite/html/*.c))
 
 # The libraries of chapters that have adapters, a line each.

@@ -6,19 +6,19 @@
 #include "lib/cmd/out.h"
 #include "lib/cmd/outfile.h"
 #include "p06-bench/cmd/print.h"
-#include "suite/grid.h"
+#include "suite/pivot.h"
 
 static int print_tables(const struct outcome *outcome, FILE *to)
 {
-	struct grid grid;
-	int error = grid_make(&grid, &outcome->results);
+	struct pivot pivot;
+	int error = pivot_make(&pivot, &outcome->results);
 
-	for (size_t i = 0; i < grid.n_placements * grid.n_sizes && !error;
+	for (size_t i = 0; i < pivot.n_placements * pivot.n_sizes && !error;
 	     i++) {
 		struct results slice;
 
-		error = grid_slice(&grid, i / grid.n_sizes, i % grid.n_sizes,
-				   &slice);
+		error = pivot_slice(&pivot, i / pivot.n_sizes,
+				    i % pivot.n_sizes, &slice);
 		if (error)
 			break;
 		if (i > 0)
@@ -102,7 +102,7 @@ int outcome_write(const struct outcome *outcome, enum outcome_format format,
 
 int outcome_read(const char *path, struct outcome *outcome, char *why)
 {
-	struct grid grid;
+	struct pivot pivot;
 	json_t *json;
 	int error;
 
@@ -116,10 +116,10 @@ int outcome_read(const char *path, struct outcome *outcome, char *why)
 		error = syncs_from_json(json, &syncs_kind_storage,
 					&outcome->stores, why);
 	json_decref(json);
-	if (!error && grid_make(&grid, &outcome->results)) {
+	if (!error && pivot_make(&pivot, &outcome->results)) {
 		snprintf(why, RESULTS_WHY,
-			 "rows have over %d sizes or %d mechanisms", GRID_SIZES,
-			 GRID_MECHANISMS);
+			 "rows have over %d sizes or %d mechanisms",
+			 PIVOT_SIZES, PIVOT_MECHANISMS);
 		error = -EBADMSG;
 	}
 	if (error)

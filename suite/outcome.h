@@ -1,6 +1,6 @@
-/* outcome.h - all that `ipc_suite benchmark` has found: the mechanisms, and
- * the tables of synchronisation and storage beside them; printed, written, read
- * back. */
+/* outcome.h - all that `ipc_suite benchmark` has found: the results of the
+ * mechanisms (lib/measure/results.h, which has that name), and beside them those
+ * of synchronisation and storage; printed, written, read back. */
 #ifndef UNIXIPC_SUITE_OUTCOME_H
 #define UNIXIPC_SUITE_OUTCOME_H
 

@@ -24,21 +24,22 @@ struct ends {
 	int server;
 };
 
-struct place {
+struct endpoint {
 	struct sockaddr_storage address;
 	socklen_t size;
 	char path[OBJNAME_MAX]; /* RPC_UNIX */
 };
 
 /* A free port, or a name that is claimed until both ends are connected. */
-static int find_place(enum rpc_transport transport, struct place *place)
+static int choose_endpoint(enum rpc_transport transport,
+			   struct endpoint *endpoint)
 {
-	struct sockaddr_in *in = (struct sockaddr_in *)&place->address;
-	struct sockaddr_un *un = (struct sockaddr_un *)&place->address;
+	struct sockaddr_in *in = (struct sockaddr_in *)&endpoint->address;
+	struct sockaddr_un *un = (struct sockaddr_un *)&endpoint->address;
 	char name[OBJNAME_MAX - 4];
 	int r;
 
-	*place = (struct place){.size = sizeof(*in)};
+	*endpoint = (struct endpoint){.size = sizeof(*in)};
 	if (transport != RPC_UNIX) {
 		in->sin_family = AF_INET;
 		in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -47,35 +48,35 @@ static int find_place(enum rpc_transport transport, struct place *place)
 	r = objname_make(name, sizeof(name), "rpc");
 	if (r < 0)
 		return r;
-	place->size = sizeof(*un);
+	endpoint->size = sizeof(*un);
 	un->sun_family = AF_UNIX;
-	snprintf(place->path, sizeof(place->path), "/tmp%s", name);
-	if (strlen(place->path) >= sizeof(un->sun_path))
+	snprintf(endpoint->path, sizeof(endpoint->path), "/tmp%s", name);
+	if (strlen(endpoint->path) >= sizeof(un->sun_path))
 		return -ENAMETOOLONG;
-	memcpy(un->sun_path, place->path, strlen(place->path) + 1);
-	objname_claim(OBJNAME_SOCKET, place->path);
+	memcpy(un->sun_path, endpoint->path, strlen(endpoint->path) + 1);
+	objname_claim(OBJNAME_SOCKET, endpoint->path);
 	return 0;
 }
 
-static void leave_place(const struct place *place, bool is_bound)
+static void release_endpoint(const struct endpoint *endpoint, bool is_bound)
 {
-	if (!place->path[0])
+	if (!endpoint->path[0])
 		return;
 	if (is_bound)
-		unlink(place->path);
-	objname_release(OBJNAME_SOCKET, place->path);
+		unlink(endpoint->path);
+	objname_release(OBJNAME_SOCKET, endpoint->path);
 }
 
-static int open_socket(enum rpc_transport transport, struct place *place)
+static int open_socket(enum rpc_transport transport, struct endpoint *endpoint)
 {
-	struct sockaddr *address = (struct sockaddr *)&place->address;
+	struct sockaddr *address = (struct sockaddr *)&endpoint->address;
 	int type = transport == RPC_UDP ? SOCK_DGRAM : SOCK_STREAM;
 	int fd = socket(address->sa_family, type | SOCK_CLOEXEC, 0);
 
 	fd = fd < 0 ? -errno : fdio_above_std(fd);
 	if (fd < 0)
 		return fd;
-	if (bind(fd, address, place->size) < 0) {
+	if (bind(fd, address, endpoint->size) < 0) {
 		int r = -errno;
 
 		close(fd);
@@ -130,15 +131,15 @@ static int accept_own(struct ends *ends, int listener)
 	return -ECONNABORTED;
 }
 
-static int open_client(struct ends *ends, const struct place *place)
+static int open_client(struct ends *ends, const struct endpoint *endpoint)
 {
 	const struct sockaddr_in *in =
-		(const struct sockaddr_in *)&place->address;
+		(const struct sockaddr_in *)&endpoint->address;
 	const struct rpc_client_options options = {
 		.transport = ends->transport,
 		.host = "127.0.0.1",
 		.port = ends->transport == RPC_UNIX ? 0 : ntohs(in->sin_port),
-		.unix_path = place->path,
+		.unix_path = endpoint->path,
 		.program = CALC_PROG,
 		.version = CALC_VERS_2,
 		.timeout_ns = RPC_ENDS_PATIENCE_NS,
@@ -153,20 +154,20 @@ static int open_client(struct ends *ends, const struct place *place)
 
 static int connect_ends(struct ends *ends)
 {
-	struct place place;
-	int r = find_place(ends->transport, &place),
-	    fd = r < 0 ? r : open_socket(ends->transport, &place);
+	struct endpoint endpoint;
+	int r = choose_endpoint(ends->transport, &endpoint),
+	    fd = r < 0 ? r : open_socket(ends->transport, &endpoint);
 	bool is_bound = fd >= 0;
 
 	if (r == 0 && fd < 0)
 		r = fd;
-	if (r == 0 &&
-	    getsockname(fd, (struct sockaddr *)&place.address, &place.size) < 0)
+	if (r == 0 && getsockname(fd, (struct sockaddr *)&endpoint.address,
+				  &endpoint.size) < 0)
 		r = -errno;
 	if (r == 0 && ends->transport != RPC_UDP && listen(fd, 1) < 0)
 		r = -errno;
 	if (r == 0)
-		r = open_client(ends, &place);
+		r = open_client(ends, &endpoint);
 	if (r == 0 && ends->transport == RPC_UDP) {
 		ends->server = fd;
 		fd = -1;
@@ -175,7 +176,7 @@ static int connect_ends(struct ends *ends)
 	}
 	if (fd >= 0)
 		fdio_close(&fd);
-	leave_place(&place, is_bound);
+	release_endpoint(&endpoint, is_bound);
 	return r;
 }
 

@@ -8,7 +8,7 @@
 
 #include "lib/tick.h"
 #include "p06-bench/cmd/print.h"
-#include "suite/grid.h"
+#include "suite/pivot.h"
 #include "suite/html/html.h"
 #include "suite/html/plot.h"
 #include "suite/html/tables.h"
@@ -122,46 +122,46 @@ static double value_of(const struct results_row *row, enum plot_unit unit)
 				    : median->bytes_per_s;
 }
 
-static int make_figure(struct figure *figure, const struct grid *grid,
+static int make_figure(struct figure *figure, const struct pivot *pivot,
 		       size_t placement, enum plot_unit unit)
 {
 	size_t n = 0;
 
-	figure->curve = calloc(grid->n_mechanisms + 1, sizeof(*figure->curve));
-	figure->y = calloc(grid->n_mechanisms * grid->n_sizes + 1,
+	figure->curve = calloc(pivot->n_mechanisms + 1, sizeof(*figure->curve));
+	figure->y = calloc(pivot->n_mechanisms * pivot->n_sizes + 1,
 			   sizeof(*figure->y));
 	if (!figure->curve || !figure->y)
 		return -ENOMEM;
-	for (size_t m = 0; m < grid->n_mechanisms; m++) {
-		double *y = &figure->y[n * grid->n_sizes];
+	for (size_t m = 0; m < pivot->n_mechanisms; m++) {
+		double *y = &figure->y[n * pivot->n_sizes];
 		bool has_points = false;
 
-		for (size_t s = 0; s < grid->n_sizes; s++) {
+		for (size_t s = 0; s < pivot->n_sizes; s++) {
 			const struct results_row *row =
-				grid_good(grid, placement, s, m);
+				pivot_good(pivot, placement, s, m);
 
 			y[s] = row ? value_of(row, unit) : 0;
 			has_points |= y[s] > 0;
 		}
 		if (has_points)
 			figure->curve[n++] = (struct plot_curve){
-				.title = grid_title(grid, m), .y = y};
+				.title = pivot_title(pivot, m), .y = y};
 	}
 	figure->plot = (struct plot){.unit = unit,
-				     .sizes = grid->size,
-				     .n_sizes = grid->n_sizes,
+				     .sizes = pivot->size,
+				     .n_sizes = pivot->n_sizes,
 				     .curves = figure->curve,
 				     .n_curves = n};
 	return n > 0 ? 0 : -ENODATA;
 }
 
-static int draw(const struct grid *grid, size_t placement, enum plot_unit unit,
-		struct figure *figure, char **svg)
+static int draw(const struct pivot *pivot, size_t placement,
+		enum plot_unit unit, struct figure *figure, char **svg)
 {
 	bool is_latency = unit == PLOT_SECONDS;
 	int error;
 
-	error = make_figure(figure, grid, placement, unit);
+	error = make_figure(figure, pivot, placement, unit);
 	if (error)
 		return error;
 	/* Unique in the page: there is a pair of figures a placement. */
@@ -201,16 +201,16 @@ static void write_figure(const char *title, const char *what, const char *svg,
 		title, what, svg);
 }
 
-static int put_plots(const struct grid *grid, size_t placement, FILE *to)
+static int put_plots(const struct pivot *pivot, size_t placement, FILE *to)
 {
 	struct figure throughput = {.y = NULL}, latency = {.y = NULL};
 	char *throughput_svg = NULL, *latency_svg = NULL;
 	int error;
 
-	error = draw(grid, placement, PLOT_BYTES_PER_SECOND, &throughput,
+	error = draw(pivot, placement, PLOT_BYTES_PER_SECOND, &throughput,
 		     &throughput_svg);
 	if (!error)
-		error = draw(grid, placement, PLOT_SECONDS, &latency,
+		error = draw(pivot, placement, PLOT_SECONDS, &latency,
 			     &latency_svg);
 	if (!error) {
 		fputs("<div class=\"plots\">\n", to);
@@ -251,23 +251,23 @@ static const char *describe_plot_error(int error)
 
 /* ---- placements, the end ---------------------------------------------------------- */
 
-static int put_placement(const struct grid *grid, size_t placement,
+static int put_placement(const struct pivot *pivot, size_t placement,
 			 const char **no_plots, FILE *to)
 {
 	int error;
 
 	fprintf(to, "<section>\n<h2>%s</h2>\n",
-		placement_title(grid->placement[placement]));
-	tables_write_glance(grid, placement, to);
+		placement_title(pivot->placement[placement]));
+	tables_write_glance(pivot, placement, to);
 	fputs("<h3>Against message size</h3>\n", to);
-	error = put_plots(grid, placement, to);
+	error = put_plots(pivot, placement, to);
 	if (error) {
 		*no_plots = describe_plot_error(error);
 		fputs("<p class=\"faint\">No plots: ", to);
 		html_text(to, *no_plots);
 		fputs(". The tables have all the figures.</p>\n", to);
 	}
-	error = tables_write_sizes(grid, placement, to);
+	error = tables_write_sizes(pivot, placement, to);
 	fputs("</section>\n", to);
 	return error;
 }
@@ -317,18 +317,18 @@ static const char notes[] =
 int page_write(const struct outcome *outcome, const char **no_plots, FILE *to)
 {
 	const struct results *results = &outcome->results;
-	struct grid grid;
+	struct pivot pivot;
 	int error;
 
 	*no_plots = NULL;
-	error = grid_make(&grid, results);
+	error = pivot_make(&pivot, results);
 	if (error)
 		return error;
 	put_head(results, to);
 	if (results->n == 0)
 		fputs("<p>This run has no rows.</p>\n", to);
-	for (size_t p = 0; p < grid.n_placements && !error; p++)
-		error = put_placement(&grid, p, no_plots, to);
+	for (size_t p = 0; p < pivot.n_placements && !error; p++)
+		error = put_placement(&pivot, p, no_plots, to);
 	if (outcome->syncs.n > 0)
 		put_syncs(&outcome->syncs, to);
 	if (outcome->stores.n > 0)

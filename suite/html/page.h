@@ -7,9 +7,10 @@
 
 #include "suite/outcome.h"
 
-/* Write the page. Returns 0, -ENOMEM or -E2BIG (grid.h). *no_plots is NULL, or why there are no
- * plots in it (the page says so too); the text need not be freed. What could
- * not be written to the stream is for the caller to notice (ferror). */
+/* Write the page. Returns 0, -ENOMEM or -E2BIG (pivot.h). *no_plots is NULL, or
+ * why there are no plots in it (the page says so too); the text need not be
+ * freed. What could not be written to the stream is for the caller to notice
+ * (ferror). */
 int page_write(const struct outcome *outcome, const char **no_plots, FILE *to);
 
 #endif

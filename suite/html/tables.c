@@ -161,16 +161,16 @@ static void put_slice(const struct results *slice, const char *caption,
 	fputs("</tbody>\n</table>\n</div>\n", to);
 }
 
-int tables_write_sizes(const struct grid *grid, size_t placement, FILE *to)
+int tables_write_sizes(const struct pivot *pivot, size_t placement, FILE *to)
 {
-	for (size_t s = 0; s < grid->n_sizes; s++) {
+	for (size_t s = 0; s < pivot->n_sizes; s++) {
 		char size[32], caption[64];
 		struct results slice;
-		int error = grid_slice(grid, placement, s, &slice);
+		int error = pivot_slice(pivot, placement, s, &slice);
 
 		if (error)
 			return error;
-		print_size(grid->size[s], size, sizeof(size));
+		print_size(pivot->size[s], size, sizeof(size));
 		if (slice.n > 0) {
 			fprintf(to, "<h3>Messages of %s</h3>\n", size);
 			snprintf(caption, sizeof(caption),
@@ -201,14 +201,14 @@ static double by_cpu(const struct measure_trial *median)
 }
 
 static const struct results_row *find_best(
-	const struct grid *grid, size_t placement, size_t size,
+	const struct pivot *pivot, size_t placement, size_t size,
 	double (*figure)(const struct measure_trial *median))
 {
 	const struct results_row *best = NULL;
 
-	for (size_t m = 0; m < grid->n_mechanisms; m++) {
+	for (size_t m = 0; m < pivot->n_mechanisms; m++) {
 		const struct results_row *row =
-			grid_good(grid, placement, size, m);
+			pivot_good(pivot, placement, size, m);
 
 		if (row && (!best || figure(&row->figures.median) >
 					     figure(&best->figures.median)))
@@ -236,7 +236,7 @@ static void put_winner(const struct results_row *row, double bytes_per_s,
 	fputs("</td>", to);
 }
 
-void tables_write_glance(const struct grid *grid, size_t placement, FILE *to)
+void tables_write_glance(const struct pivot *pivot, size_t placement, FILE *to)
 {
 	char text[32];
 
@@ -249,17 +249,17 @@ void tables_write_glance(const struct grid *grid, size_t placement, FILE *to)
 	      "<th class=\"text\" scope=\"col\">Least CPU per message</th>"
 	      "</tr>\n</thead>\n<tbody>\n",
 	      to);
-	for (size_t s = 0; s < grid->n_sizes; s++) {
+	for (size_t s = 0; s < pivot->n_sizes; s++) {
 		const struct results_row *row;
 
 		fprintf(to, "<tr><th class=\"name\" scope=\"row\">%s</th>",
-			print_size(grid->size[s], text, sizeof(text)));
-		row = find_best(grid, placement, s, by_throughput);
+			print_size(pivot->size[s], text, sizeof(text)));
+		row = find_best(pivot, placement, s, by_throughput);
 		put_winner(row, row ? row->figures.median.bytes_per_s : 0, 0,
 			   to);
-		row = find_best(grid, placement, s, by_round_trip);
+		row = find_best(pivot, placement, s, by_round_trip);
 		put_winner(row, 0, row ? row->figures.median.rtt_p50 : 0, to);
-		row = find_best(grid, placement, s, by_cpu);
+		row = find_best(pivot, placement, s, by_cpu);
 		put_winner(row, 0, row ? row->figures.median.cpu_ns : 0, to);
 		fputs("</tr>\n", to);
 	}

@@ -4,14 +4,14 @@
 
 #include <stdio.h>
 
-#include "suite/grid.h"
+#include "suite/pivot.h"
 #include "suite/sync/syncs.h"
 
 /* Write which mechanism is best with messages of each size. */
-void tables_write_glance(const struct grid *grid, size_t placement, FILE *to);
+void tables_write_glance(const struct pivot *pivot, size_t placement, FILE *to);
 
 /* Write a table of all mechanisms for each size. Returns 0 or -ENOMEM. */
-int tables_write_sizes(const struct grid *grid, size_t placement, FILE *to);
+int tables_write_sizes(const struct pivot *pivot, size_t placement, FILE *to);
 
 /* Write the table of synchronisation, or of storage. */
 void tables_write_syncs(const struct syncs *syncs,

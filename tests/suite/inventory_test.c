@@ -26,7 +26,7 @@
 #include "lib/objname_entry.h"
 #include "lib/sysv.h"
 #include "lib/tick.h"
-#include "suite/holders.h"
+#include "suite/openfiles.h"
 #include "suite/checkup.h"
 #include "tests/support/leftover.h"
 #include "tests/support/scratch.h"
@@ -287,7 +287,7 @@ static void a_live_owners_objects_cannot_be_removed(void **state)
 /* Who looks may have it open itself. */
 static void caller_is_no_user(void **state)
 {
-	struct holders file = {.count = 7};
+	struct openfile file = {.count = 7};
 	struct scratch scratch;
 	struct stat st;
 	int fd;
@@ -299,7 +299,7 @@ static void caller_is_no_user(void **state)
 	assert_int_equal(fstat(fd, &st), 0);
 	file.dev = st.st_dev;
 	file.inode = st.st_ino;
-	assert_int_equal(holders_count(&file, 1), 0);
+	assert_int_equal(openfiles_count(&file, 1), 0);
 	assert_int_equal(file.count, 0);
 	close(fd);
 	scratch_remove(&scratch);
@@ -659,12 +659,12 @@ static void what_an_unknown_owner_has_is_not_called_left(void **state)
 	make_name(&scratch, OBJNAME_FIFO, name);
 	entry = note_of_the_dead(OBJNAME_FIFO, name);
 	put_entry(&entry);
-	checkup_site(see_leftovers, &seen);
+	checkup_environment(see_leftovers, &seen);
 	assert_string_equal(seen.value, "1 of 1");
 	assert_int_equal(seen.level, CHECKUP_ADVICE);
 	entry.owner.place.pid.inode++;
 	put_entry(&entry);
-	checkup_site(see_leftovers, &seen);
+	checkup_environment(see_leftovers, &seen);
 	assert_string_equal(seen.value, "0 of 1");
 	assert_int_equal(seen.level, CHECKUP_OK);
 	assert_int_equal(objname_remove(&entry), 0);

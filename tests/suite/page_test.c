@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "suite/grid.h"
+#include "suite/pivot.h"
 
 #define SET(to, text) snprintf(to, sizeof(to), "%s", text)
 
@@ -223,12 +223,13 @@ static void a_run_without_rows_is_a_page_too(void **state)
 	free(page);
 }
 
-/* ---- the grid beneath -------------------------------------------------------------- */
+/* ---- the pivot table beneath -------------------------------------------------------------- */
 
-static void a_grid_sorts_sizes_and_keeps_the_order_of_mechanisms(void **state)
+static void a_pivot_table_sorts_sizes_and_keeps_the_order_of_mechanisms(
+	void **state)
 {
 	struct run run;
-	struct grid grid;
+	struct pivot pivot;
 
 	(void)state;
 	start_run(&run);
@@ -236,24 +237,24 @@ static void a_grid_sorts_sizes_and_keeps_the_order_of_mechanisms(void **state)
 	add_row(&run, "pipe", 64, MEASURE_TWO_CPUS);
 	add_row(&run, "tcp", 64, MEASURE_ONE_CPU);
 	add_row(&run, "pipe", 4096, MEASURE_TWO_CPUS)->figures.error = -EIO;
-	assert_int_equal(grid_make(&grid, &run.outcome.results), 0);
-	assert_int_equal(grid.n_placements, 2);
-	assert_int_equal(grid.n_sizes, 2);
-	assert_int_equal(grid.size[0], 64);
-	assert_int_equal(grid.size[1], 4096);
-	assert_int_equal(grid.n_mechanisms, 2);
-	assert_string_equal(grid_name(&grid, 0), "tcp");
-	assert_ptr_equal(grid_good(&grid, 0, 1, 0), &run.row[0]);
-	assert_ptr_equal(grid_good(&grid, 1, 0, 0), &run.row[2]);
-	assert_null(grid_good(&grid, 1, 1, 0));
-	assert_null(grid_good(&grid, 0, 1, 1)); /* it has no figures */
+	assert_int_equal(pivot_make(&pivot, &run.outcome.results), 0);
+	assert_int_equal(pivot.n_placements, 2);
+	assert_int_equal(pivot.n_sizes, 2);
+	assert_int_equal(pivot.size[0], 64);
+	assert_int_equal(pivot.size[1], 4096);
+	assert_int_equal(pivot.n_mechanisms, 2);
+	assert_string_equal(pivot_name(&pivot, 0), "tcp");
+	assert_ptr_equal(pivot_good(&pivot, 0, 1, 0), &run.row[0]);
+	assert_ptr_equal(pivot_good(&pivot, 1, 0, 0), &run.row[2]);
+	assert_null(pivot_good(&pivot, 1, 1, 0));
+	assert_null(pivot_good(&pivot, 0, 1, 1)); /* it has no figures */
 }
 
 static void a_slice_has_the_rows_of_one_size_and_placement(void **state)
 {
 	struct results slice;
 	struct run run;
-	struct grid grid;
+	struct pivot pivot;
 
 	(void)state;
 	start_run(&run);
@@ -261,8 +262,8 @@ static void a_slice_has_the_rows_of_one_size_and_placement(void **state)
 	add_row(&run, "pipe", 64, MEASURE_TWO_CPUS);
 	add_row(&run, "pipe", 4096, MEASURE_TWO_CPUS);
 	add_row(&run, "pipe", 4096, MEASURE_ONE_CPU);
-	assert_int_equal(grid_make(&grid, &run.outcome.results), 0);
-	assert_int_equal(grid_slice(&grid, 0, 1, &slice), 0);
+	assert_int_equal(pivot_make(&pivot, &run.outcome.results), 0);
+	assert_int_equal(pivot_slice(&pivot, 0, 1, &slice), 0);
 	assert_int_equal(slice.n, 2);
 	assert_string_equal(slice.row[0].name, "tcp");
 	assert_string_equal(slice.row[1].name, "pipe");
@@ -272,26 +273,26 @@ static void a_slice_has_the_rows_of_one_size_and_placement(void **state)
 
 static void more_sizes_or_mechanisms_than_we_have_are_refused(void **state)
 {
-	static struct results_row row[GRID_SIZES + 1];
-	struct results results = {.n = GRID_SIZES + 1, .row = row};
-	struct grid grid;
+	static struct results_row row[PIVOT_SIZES + 1];
+	struct results results = {.n = PIVOT_SIZES + 1, .row = row};
+	struct pivot pivot;
 
 	(void)state;
 	for (size_t i = 0; i < results.n; i++)
 		row[i].figures.options.message_bytes = 16 + i;
-	assert_int_equal(grid_make(&grid, &results), -E2BIG);
-	results.n = GRID_SIZES;
-	assert_int_equal(grid_make(&grid, &results), 0);
-	assert_int_equal(grid.n_sizes, GRID_SIZES);
+	assert_int_equal(pivot_make(&pivot, &results), -E2BIG);
+	results.n = PIVOT_SIZES;
+	assert_int_equal(pivot_make(&pivot, &results), 0);
+	assert_int_equal(pivot.n_sizes, PIVOT_SIZES);
 
-	results.n = GRID_MECHANISMS + 1;
+	results.n = PIVOT_MECHANISMS + 1;
 	for (size_t i = 0; i < results.n; i++) {
 		row[i].figures.options.message_bytes = 16;
 		snprintf(row[i].name, sizeof(row[i].name), "m%zu", i);
 	}
-	assert_int_equal(grid_make(&grid, &results), -E2BIG);
-	results.n = GRID_MECHANISMS;
-	assert_int_equal(grid_make(&grid, &results), 0);
+	assert_int_equal(pivot_make(&pivot, &results), -E2BIG);
+	results.n = PIVOT_MECHANISMS;
+	assert_int_equal(pivot_make(&pivot, &results), 0);
 }
 
 int main(void)
@@ -306,7 +307,7 @@ int main(void)
 		cmocka_unit_test(placements_have_a_section_each),
 		cmocka_unit_test(a_run_without_rows_is_a_page_too),
 		cmocka_unit_test(
-			a_grid_sorts_sizes_and_keeps_the_order_of_mechanisms),
+			a_pivot_table_sorts_sizes_and_keeps_the_order_of_mechanisms),
 		cmocka_unit_test(
 			a_slice_has_the_rows_of_one_size_and_placement),
 		cmocka_unit_test(

@@ -212,7 +212,7 @@ static void check_leftovers(checkup_visit *visit, void *arg)
 	visit(&finding, arg);
 }
 
-void checkup_site(checkup_visit *visit, void *arg)
+void checkup_environment(checkup_visit *visit, void *arg)
 {
 	check_kernel(visit, arg);
 	check_cpus(visit, arg);

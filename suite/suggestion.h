@@ -1,10 +1,10 @@
-/* nearest.h - the word that was probably meant.
+/* suggestion.h - the word that was probably meant.
  *
  * For messages only ("did you mean 'benchmark'?"); nothing is ever run on a
  * guess.
  */
-#ifndef UNIXIPC_SUITE_NEAREST_H
-#define UNIXIPC_SUITE_NEAREST_H
+#ifndef UNIXIPC_SUITE_SUGGESTION_H
+#define UNIXIPC_SUITE_SUGGESTION_H
 
 #include <stddef.h>
 
@@ -12,6 +12,7 @@
  * replace, or swap two neighbours: 1 each), the first of equals. NULL when
  * none is near: more than 2 away, or more than a third of its own length. A
  * word that text begins ("bench") is always near. */
-const char *nearest_word(const char *text, const char *const words[], size_t n);
+const char *suggestion_find(const char *text, const char *const words[],
+			    size_t n);
 
 #endif

@@ -1,7 +1,7 @@
-/* A process holds a file through a descriptor (/proc/PID/fd, where stat(2)
- * follows the link to the file itself) or through a mapping whose descriptor
- * is closed, as shared memory is mostly used (/proc/PID/maps). */
-#include "suite/holders.h"
+/* A process has a file open by a descriptor (/proc/PID/fd, where stat(2) follows
+ * the link to the file itself), or mapped with its descriptor closed, as shared
+ * memory is mostly used (/proc/PID/maps). */
+#include "suite/openfiles.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -28,16 +28,16 @@ static char *word(char *line, int n)
 }
 
 /* Marks for one process, so that it counts once for each file. */
-static void mark(const struct holders *files, size_t n, bool *held, dev_t dev,
-		 ino_t inode)
+static void mark(const struct openfile *files, size_t n, bool *is_open,
+		 dev_t dev, ino_t inode)
 {
 	for (size_t i = 0; i < n; i++)
 		if (files[i].inode == inode && files[i].dev == dev)
-			held[i] = true;
+			is_open[i] = true;
 }
 
-static void look_at_fds(const char *pid, const struct holders *files, size_t n,
-			bool *held)
+static void look_at_fds(const char *pid, const struct openfile *files, size_t n,
+			bool *is_open)
 {
 	char path[64];
 	struct dirent *entry;
@@ -51,12 +51,12 @@ static void look_at_fds(const char *pid, const struct holders *files, size_t n,
 	while ((entry = readdir(dir)))
 		if (isdigit((unsigned char)entry->d_name[0]) &&
 		    fstatat(dirfd(dir), entry->d_name, &st, 0) == 0)
-			mark(files, n, held, st.st_dev, st.st_ino);
+			mark(files, n, is_open, st.st_dev, st.st_ino);
 	closedir(dir);
 }
 
-static void look_at_maps(const char *pid, const struct holders *files, size_t n,
-			 bool *held)
+static void look_at_maps(const char *pid, const struct openfile *files,
+			 size_t n, bool *is_open)
 {
 	char path[64], line[LINE_SIZE];
 	FILE *maps;
@@ -71,45 +71,45 @@ static void look_at_maps(const char *pid, const struct holders *files, size_t n,
 		unsigned long major_nr = strtoul(dev, &end, 16);
 		unsigned long minor_nr = strtoul(end + (*end == ':'), NULL, 16);
 
-		mark(files, n, held,
+		mark(files, n, is_open,
 		     makedev((unsigned)major_nr, (unsigned)minor_nr),
 		     strtoul(word(line, 4), NULL, 10));
 	}
 	fclose(maps);
 }
 
-int holders_count(struct holders *files, size_t n)
+int openfiles_count(struct openfile *files, size_t n)
 {
 	struct dirent *entry;
-	bool *held;
+	bool *is_open;
 	DIR *proc;
 
 	for (size_t i = 0; i < n; i++)
 		files[i].count = 0;
 	if (n == 0)
 		return 0;
-	held = calloc(n, sizeof(*held));
-	if (!held)
+	is_open = calloc(n, sizeof(*is_open));
+	if (!is_open)
 		return -ENOMEM;
 	proc = opendir("/proc");
 	if (!proc) {
 		int error = -errno;
 
-		free(held);
+		free(is_open);
 		return error;
 	}
 	while ((entry = readdir(proc))) {
 		if (!isdigit((unsigned char)entry->d_name[0]) ||
 		    strtol(entry->d_name, NULL, 10) == getpid())
 			continue;
-		memset(held, 0, n * sizeof(*held));
-		look_at_fds(entry->d_name, files, n, held);
-		look_at_maps(entry->d_name, files, n, held);
+		memset(is_open, 0, n * sizeof(*is_open));
+		look_at_fds(entry->d_name, files, n, is_open);
+		look_at_maps(entry->d_name, files, n, is_open);
 		for (size_t i = 0; i < n; i++)
-			files[i].count += held[i] && files[i].inode;
+			files[i].count += is_open[i] && files[i].inode;
 	}
 	closedir(proc);
-	free(held);
+	free(is_open);
 	return 0;
 }
 
@@ -131,7 +131,7 @@ static int socket_device(dev_t *dev)
 	return 0;
 }
 
-int holders_socket(const char *path, struct holders *file)
+int openfiles_socket(const char *path, struct openfile *file)
 {
 	FILE *sockets = fopen("/proc/net/unix", "re");
 	char line[LINE_SIZE];

@@ -1,7 +1,7 @@
 /* The optimal string alignment distance, three rows of its matrix at a time:
  * row i holds what it costs to turn the first i bytes of one word into each
  * beginning of the other. */
-#include "suite/nearest.h"
+#include "suite/suggestion.h"
 
 #include <string.h>
 
@@ -40,7 +40,8 @@ static unsigned distance(const char *a, const char *b)
 	return last[len_b];
 }
 
-const char *nearest_word(const char *text, const char *const words[], size_t n)
+const char *suggestion_find(const char *text, const char *const words[],
+			    size_t n)
 {
 	const char *nearest = NULL;
 	unsigned least_yet = NEVER;

@@ -1,4 +1,4 @@
-#include "suite/nearest.h"
+#include "suite/suggestion.h"
 
 #include "tests/support/support.h"
 
@@ -9,7 +9,7 @@ static const char *const words[] = {"benchmark", "report",  "list",
 
 static const char *nearest(const char *text)
 {
-	return nearest_word(text, words, sizeof(words) / sizeof(words[0]));
+	return suggestion_find(text, words, sizeof(words) / sizeof(words[0]));
 }
 
 static void a_slip_of_one_key_is_forgiven(void **state)
@@ -38,7 +38,7 @@ static void what_is_far_from_all_has_no_nearest(void **state)
 	assert_null(nearest("x"));
 	assert_null(nearest(""));
 	assert_null(nearest("lxxt"));
-	assert_null(nearest_word("list", words, 0));
+	assert_null(suggestion_find("list", words, 0));
 }
 
 static void words_of_any_length_are_safe(void **state)
@@ -63,9 +63,9 @@ static void longest_word_is_found_and_a_longer_one_is_not(void **state)
 
 	(void)state;
 	assert_non_null(
-		nearest_word("abcdefghijklmnopqrstuvwxyz12x45", longest, 1));
+		suggestion_find("abcdefghijklmnopqrstuvwxyz12x45", longest, 1));
 	assert_null(
-		nearest_word("abcdefghijklmnopqrstuvwxyz12x456", longer, 1));
+		suggestion_find("abcdefghijklmnopqrstuvwxyz12x456", longer, 1));
 }
 
 int main(void)
