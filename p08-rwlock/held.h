@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "p08-rwlock/kind.h"
 #include "p08-rwlock/myrwlock.h"
 
 struct held {
@@ -60,7 +59,7 @@ static inline void held_add(const struct myrwlock *lock)
 		.lock = lock,
 		.born = lock->born,
 		.count = 1,
-		.is_shared = kind_is_shared(lock),
+		.is_shared = myrwlock_is_shared(lock),
 	};
 }
 

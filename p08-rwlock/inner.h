@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <time.h>
 
-#include "p08-rwlock/kind.h"
 #include "p08-rwlock/myrwlock.h"
 
 /* How long to trust in being woken. */
@@ -52,7 +51,7 @@ void inner_wake(struct myrwlock *lock, uint32_t calls, bool is_shared);
 static inline int inner_take(struct myrwlock *lock,
 			     const struct inner_limit *limit)
 {
-	if (kind_is_shared(lock))
+	if (myrwlock_is_shared(lock))
 		return inner_take_shared(lock, limit);
 	return limit ? inner_take_until(lock, limit)
 		     : pthread_mutex_lock(&lock->mutex);
@@ -62,7 +61,7 @@ static inline int inner_take(struct myrwlock *lock,
 static inline void inner_drop(struct myrwlock *lock)
 {
 	const uint32_t calls = lock->calls;
-	const bool is_shared = kind_is_shared(lock);
+	const bool is_shared = myrwlock_is_shared(lock);
 
 	lock->calls = 0;
 	pthread_mutex_unlock(&lock->mutex);

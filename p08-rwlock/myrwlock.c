@@ -8,7 +8,6 @@
 
 #include "lib/tick.h"
 #include "p08-rwlock/held.h"
-#include "p08-rwlock/kind.h"
 #include "p08-rwlock/roster.h"
 #include "p08-rwlock/short.h"
 #include "p08-rwlock/turn.h"
@@ -16,7 +15,7 @@
 /* Who the caller is to this lock. */
 static inline int identify(const struct myrwlock *lock, uint64_t *me)
 {
-	if (kind_is_shared(lock))
+	if (myrwlock_is_shared(lock))
 		return roster_self(lock, me);
 	*me = held_self();
 	return 0;
@@ -56,7 +55,7 @@ static int read_lock(struct myrwlock *lock, bool is_try,
 	uint64_t me;
 	int rc;
 
-	if (!kind_is_lock(lock))
+	if (!myrwlock_is_lock(lock))
 		return EINVAL;
 	rc = identify(lock, &me);
 	if (rc)
@@ -92,7 +91,7 @@ static int write_lock(struct myrwlock *lock, bool is_try,
 	uint64_t me;
 	int rc;
 
-	if (!kind_is_lock(lock))
+	if (!myrwlock_is_lock(lock))
 		return EINVAL;
 	rc = identify(lock, &me);
 	if (rc)
@@ -113,7 +112,7 @@ int myrwlock_unlock(struct myrwlock *lock)
 	uint64_t me;
 	int rc;
 
-	if (!kind_is_lock(lock))
+	if (!myrwlock_is_lock(lock))
 		return EINVAL;
 	rc = identify(lock, &me);
 	if (rc)
@@ -122,7 +121,7 @@ int myrwlock_unlock(struct myrwlock *lock)
 		held = held_find(lock);
 		return held ? give_back(lock, held, me) : EPERM;
 	}
-	if (kind_is_shared(lock))
+	if (myrwlock_is_shared(lock))
 		return turn_leave_writing(lock, me);
 	note_writer(lock, 0);
 	return short_leave(lock, SHORT_WRITES) ? 0
@@ -134,7 +133,7 @@ int myrwlock_downgrade(struct myrwlock *lock)
 	uint64_t me;
 	int rc;
 
-	if (!kind_is_lock(lock))
+	if (!myrwlock_is_lock(lock))
 		return EINVAL;
 	rc = identify(lock, &me);
 	if (rc)
@@ -154,7 +153,7 @@ int myrwlock_consistent(struct myrwlock *lock)
 	uint64_t me;
 	int rc;
 
-	if (!kind_is_lock(lock) || !kind_is_shared(lock))
+	if (!myrwlock_is_lock(lock) || !myrwlock_is_shared(lock))
 		return EINVAL;
 	rc = roster_self(lock, &me);
 	return rc ? rc : turn_mend(lock, me);

@@ -174,6 +174,21 @@ struct myrwlock {
 /* clang-format on */
 #define MYRWLOCK_INITIALIZER MYRWLOCK_INITIALIZER_OF(MYRWLOCK_FAIR)
 
+/* Which kind of lock lies here, if one does. In doubt it is a shared one, whose
+ * waiters rely on nobody to give back what they have: a process that writes over
+ * a shared lock makes its waiters hang only by writing the very word of the
+ * other kind. */
+static inline bool myrwlock_is_shared(const struct myrwlock *lock)
+{
+	return lock->magic != MYRWLOCK_MAGIC;
+}
+
+static inline bool myrwlock_is_lock(const struct myrwlock *lock)
+{
+	return lock->magic == MYRWLOCK_MAGIC ||
+	       lock->magic == MYRWLOCK_MAGIC_SHARED;
+}
+
 /* ---- making ---- */
 
 struct myrwlock_attr {

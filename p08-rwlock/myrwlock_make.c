@@ -1,14 +1,16 @@
 /* myrwlock_make.c - attributes, making, destroying, looking. */
 #include "p08-rwlock/myrwlock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 
 #include "lib/tick.h"
 #include "p08-rwlock/inner.h"
-#include "p08-rwlock/kind.h"
 #include "p08-rwlock/roster.h"
 #include "p08-rwlock/short.h"
+
+static_assert(sizeof(struct myrwlock) < 1 << 16, "its size has 16 bits");
 
 enum { ATTR_MAGIC = 0x6d795241 };
 
@@ -127,7 +129,7 @@ int myrwlock_look(struct myrwlock *lock, struct myrwlock_state *state)
 {
 	int rc;
 
-	if (!kind_is_lock(lock))
+	if (!myrwlock_is_lock(lock))
 		return EINVAL;
 	rc = inner_take(lock, NULL);
 	if (rc)
@@ -150,7 +152,7 @@ int myrwlock_destroy(struct myrwlock *lock)
 	bool is_used;
 	int rc;
 
-	if (!kind_is_lock(lock))
+	if (!myrwlock_is_lock(lock))
 		return EINVAL;
 	rc = inner_take(lock, NULL);
 	if (rc)

@@ -10,7 +10,6 @@
 #include "lib/tick.h"
 #include "p08-rwlock/held.h"
 #include "p08-rwlock/inner.h"
-#include "p08-rwlock/kind.h"
 
 enum { START_BITS = 64 - IDENTITY_PID_BITS };
 
@@ -92,7 +91,7 @@ bool roster_has_room(struct myrwlock *lock, uint64_t me)
 {
 	struct myrwlock_member *left;
 
-	if (!kind_is_shared(lock))
+	if (!myrwlock_is_shared(lock))
 		return true;
 	left = self.has_left ? find(lock, me, me) : NULL;
 	if (left) {
@@ -119,7 +118,7 @@ static void change(struct myrwlock_member *member, enum roster_state state)
 void roster_enter(struct myrwlock *lock, uint64_t me, enum roster_state state)
 {
 	struct myrwlock_member *member =
-		kind_is_shared(lock) ? find(lock, 0, me) : NULL;
+		myrwlock_is_shared(lock) ? find(lock, 0, me) : NULL;
 
 	if (!member)
 		return;
@@ -130,7 +129,7 @@ void roster_enter(struct myrwlock *lock, uint64_t me, enum roster_state state)
 void roster_note(struct myrwlock *lock, uint64_t me, enum roster_state state)
 {
 	struct myrwlock_member *member =
-		kind_is_shared(lock) ? find(lock, me, me) : NULL;
+		myrwlock_is_shared(lock) ? find(lock, me, me) : NULL;
 
 	if (member)
 		change(member, state);
@@ -139,7 +138,7 @@ void roster_note(struct myrwlock *lock, uint64_t me, enum roster_state state)
 void roster_leave(struct myrwlock *lock, uint64_t me)
 {
 	struct myrwlock_member *member =
-		kind_is_shared(lock) ? find(lock, me, me) : NULL;
+		myrwlock_is_shared(lock) ? find(lock, me, me) : NULL;
 
 	if (member)
 		member->who = 0;
@@ -148,14 +147,14 @@ void roster_leave(struct myrwlock *lock, uint64_t me)
 uint32_t roster_look(const struct myrwlock *lock, uint64_t me)
 {
 	const struct myrwlock_member *member =
-		kind_is_shared(lock) ? find(lock, me, me) : NULL;
+		myrwlock_is_shared(lock) ? find(lock, me, me) : NULL;
 
 	return member ? member->state : 0;
 }
 
 void roster_let_in(struct myrwlock *lock)
 {
-	for (int i = 0; kind_is_shared(lock) && i < MYRWLOCK_MEMBERS; i++)
+	for (int i = 0; myrwlock_is_shared(lock) && i < MYRWLOCK_MEMBERS; i++)
 		if (lock->members[i].who &&
 		    lock->members[i].state == ROSTER_WAITS)
 			lock->members[i].state = ROSTER_LET_IN;
@@ -255,7 +254,7 @@ void roster_count_anew(struct myrwlock *lock)
 
 void roster_patrol(struct myrwlock *lock)
 {
-	if (kind_is_shared(lock) &&
+	if (myrwlock_is_shared(lock) &&
 	    now_ms() - lock->patrolled_ms > ROSTER_PATROL_MS)
 		roster_count_anew(lock);
 }

@@ -20,7 +20,6 @@
 
 #include <stdbool.h>
 
-#include "p08-rwlock/kind.h"
 #include "p08-rwlock/myrwlock.h"
 
 enum short_door {
@@ -74,7 +73,7 @@ static inline void short_shut(struct myrwlock *lock)
 /* With the mutex held; nobody is inside, and nobody waits. */
 static inline void short_open(struct myrwlock *lock)
 {
-	if (!kind_is_shared(lock))
+	if (!myrwlock_is_shared(lock))
 		__atomic_store_n(&lock->door, SHORT_OPEN, __ATOMIC_RELEASE);
 }
 

@@ -26,7 +26,6 @@
 #include <errno.h>
 
 #include "lib/tick.h"
-#include "p08-rwlock/kind.h"
 #include "p08-rwlock/roster.h"
 #include "p08-rwlock/short.h"
 
@@ -196,10 +195,11 @@ static void sleep_in_line(struct myrwlock *lock, struct wait *wait)
 	inner_drop(lock);
 	park_sleep(&wait->line->turn, ticket,
 		   tick_after(ns < limit_ns ? ns : limit_ns),
-		   kind_is_shared(lock));
+		   myrwlock_is_shared(lock));
 	/* Who owns the mutex of a lock that is not shared gives it back soon;
 	 * that of another may be stopped. */
-	wait->rc = inner_take(lock, kind_is_shared(lock) ? wait->limit : NULL);
+	wait->rc =
+		inner_take(lock, myrwlock_is_shared(lock) ? wait->limit : NULL);
 	if (wait->rc) {
 		wait->is_outside = true;
 		roster_leave_behind();
@@ -216,7 +216,7 @@ static bool was_let_in(struct myrwlock *lock, struct wait *wait)
 {
 	uint32_t state;
 
-	if (!kind_is_shared(lock))
+	if (!myrwlock_is_shared(lock))
 		return wait->batch != lock->batch;
 	state = roster_look(lock, wait->me);
 	if (state == ROSTER_LET_IN)
