@@ -1,4 +1,4 @@
-/* held.h - which locks the calling thread reads, and how often.
+/* held.h - which locks the calling thread reads, and how often (its hold counts).
  *
  * The lock itself counts its readers and does not know them; this is what
  * tells a thread that reads again from one that comes, and an unlock by who
@@ -15,8 +15,8 @@
 
 struct held {
 	const struct myrwlock *lock;
-	uint64_t born;  /* lock->born */
-	uint32_t count; /* how often */
+	uint64_t generation; /* lock->generation */
+	uint32_t count;      /* how often */
 	uint32_t is_shared;
 };
 
@@ -43,7 +43,7 @@ static inline struct held *held_find(const struct myrwlock *lock)
 {
 	for (unsigned int i = held_list.length; i-- > 0;)
 		if (held_list.at[i].lock == lock &&
-		    held_list.at[i].born == lock->born)
+		    held_list.at[i].generation == lock->generation)
 			return &held_list.at[i];
 	return NULL;
 }
@@ -57,7 +57,7 @@ static inline void held_add(const struct myrwlock *lock)
 {
 	held_list.at[held_list.length++] = (struct held){
 		.lock = lock,
-		.born = lock->born,
+		.generation = lock->generation,
 		.count = 1,
 		.is_shared = myrwlock_is_shared(lock),
 	};

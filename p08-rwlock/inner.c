@@ -21,12 +21,12 @@ int64_t inner_left(const struct inner_limit *limit)
 
 void inner_call_all(struct myrwlock *lock)
 {
-	struct myrwlock_line *lines[] = {&lock->reading, &lock->writing[0],
-					 &lock->writing[1]};
+	struct myrwlock_queue *queues[] = {&lock->reading, &lock->writing[0],
+					   &lock->writing[1]};
 
 	for (int i = 0; i < 3; i++) {
-		park_awake(&lines[i]->turn);
-		park_claim(&lines[i]->turn);
+		park_awake(&queues[i]->wakeup);
+		park_claim(&queues[i]->wakeup);
 	}
 	lock->calls = INNER_CALL_ALL;
 }
@@ -82,10 +82,10 @@ int inner_take_shared(struct myrwlock *lock, const struct inner_limit *limit)
 void inner_wake(struct myrwlock *lock, uint32_t calls, bool is_shared)
 {
 	if (calls & (INNER_CALL_READERS | INNER_CALL_ALL))
-		park_wake_all(&lock->reading.turn, is_shared);
+		park_wake_all(&lock->reading.wakeup, is_shared);
 	for (int i = 0; i < 2; i++)
 		if (calls & INNER_CALL_ALL)
-			park_wake_all(&lock->writing[i].turn, is_shared);
+			park_wake_all(&lock->writing[i].wakeup, is_shared);
 		else if (calls & (uint32_t)INNER_CALL_WRITER << i)
-			park_wake(&lock->writing[i].turn, is_shared);
+			park_wake(&lock->writing[i].wakeup, is_shared);
 }

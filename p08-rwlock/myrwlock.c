@@ -1,16 +1,16 @@
 /* myrwlock.c - locking and unlocking: what the calling thread holds itself
- * decides first (held.h), then whether there is a short way (short.h), and then
- * those who are inside and in line (turn.h). */
+ * decides first (held.h), then whether there is a fast path (fastpath.h), and then
+ * those who are inside and in the queues (queue.h). */
 #include "p08-rwlock/myrwlock.h"
 
 #include <errno.h>
 #include <stdbool.h>
 
 #include "lib/tick.h"
+#include "p08-rwlock/fastpath.h"
 #include "p08-rwlock/held.h"
+#include "p08-rwlock/queue.h"
 #include "p08-rwlock/roster.h"
-#include "p08-rwlock/short.h"
-#include "p08-rwlock/turn.h"
 
 /* Who the caller is to this lock. */
 static inline int identify(const struct myrwlock *lock, uint64_t *me)
@@ -67,8 +67,8 @@ static int read_lock(struct myrwlock *lock, bool is_try,
 		return read_again(held);
 	if (held_is_full())
 		return EAGAIN;
-	if (!short_enter(lock, SHORT_READS))
-		rc = turn_read(lock, me, is_try, limit);
+	if (!fastpath_enter(lock, FASTPATH_READS))
+		rc = queue_read(lock, me, is_try, limit);
 	if (is_in(rc))
 		held_add(lock);
 	return rc;
@@ -79,8 +79,9 @@ static int give_back(struct myrwlock *lock, struct held *held, uint64_t me)
 	if (--held->count)
 		return 0;
 	held_remove(held);
-	return short_leave(lock, SHORT_READS) ? 0
-					      : turn_leave_reading(lock, me);
+	return fastpath_leave(lock, FASTPATH_READS)
+		       ? 0
+		       : queue_leave_reading(lock, me);
 }
 
 /* ---- writing ---- */
@@ -98,8 +99,8 @@ static int write_lock(struct myrwlock *lock, bool is_try,
 		return rc;
 	if (is_writer(lock, me) || held_find(lock))
 		return is_try ? EBUSY : EDEADLK;
-	if (!short_enter(lock, SHORT_WRITES))
-		return turn_write(lock, me, is_try, limit);
+	if (!fastpath_enter(lock, FASTPATH_WRITES))
+		return queue_write(lock, me, is_try, limit);
 	note_writer(lock, me);
 	return 0;
 }
@@ -122,10 +123,11 @@ int myrwlock_unlock(struct myrwlock *lock)
 		return held ? give_back(lock, held, me) : EPERM;
 	}
 	if (myrwlock_is_shared(lock))
-		return turn_leave_writing(lock, me);
+		return queue_leave_writing(lock, me);
 	note_writer(lock, 0);
-	return short_leave(lock, SHORT_WRITES) ? 0
-					       : turn_leave_writing(lock, me);
+	return fastpath_leave(lock, FASTPATH_WRITES)
+		       ? 0
+		       : queue_leave_writing(lock, me);
 }
 
 int myrwlock_downgrade(struct myrwlock *lock)
@@ -142,7 +144,7 @@ int myrwlock_downgrade(struct myrwlock *lock)
 		return EPERM;
 	if (held_is_full())
 		return EAGAIN;
-	rc = turn_downgrade(lock, me);
+	rc = queue_downgrade(lock, me);
 	if (!rc)
 		held_add(lock);
 	return rc;
@@ -156,7 +158,7 @@ int myrwlock_consistent(struct myrwlock *lock)
 	if (!myrwlock_is_lock(lock) || !myrwlock_is_shared(lock))
 		return EINVAL;
 	rc = roster_self(lock, &me);
-	return rc ? rc : turn_mend(lock, me);
+	return rc ? rc : queue_make_consistent(lock, me);
 }
 
 /* ---- the forms ---- */

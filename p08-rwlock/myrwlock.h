@@ -7,7 +7,7 @@
  *
  * Who goes first is its policy:
  *
- *	MYRWLOCK_FAIR    the default. Whoever has waited for MYRWLOCK_PATIENCE_NS
+ *	MYRWLOCK_FAIR    the default. Whoever has waited for MYRWLOCK_BYPASS_LIMIT_NS
  *	                 is not overtaken any more: from then on the order of
  *	                 coming counts, in groups. See "The bound" below.
  *	MYRWLOCK_READER  readers enter whenever no writer holds it. Writers starve
@@ -18,8 +18,8 @@
  * The bound, for MYRWLOCK_FAIR, with M threads that write, read sections of
  * at most R and write sections of at most W, and what the scheduler takes:
  *
- *	a reader waits at most PATIENCE + R + 2 M W
- *	a writer waits at most PATIENCE + 2 R + 2 M W
+ *	a reader waits at most BYPASS_LIMIT + R + 2 M W
+ *	a writer waits at most BYPASS_LIMIT + 2 R + 2 M W
  *
  * A thread that holds it for reading is let in again at once, under each
  * policy: it would wait for a writer who waits for it. Priorities of threads,
@@ -71,7 +71,7 @@
  *	another version of this, or a build whose mutex has another size    EINVAL
  *	/proc missing    ENOSYS, also when it is made
  *	descriptors      none are used
- *	more than MYRWLOCK_MEMBERS threads that hold or wait    the rest waits, until
+ *	more than MYRWLOCK_THREADS_MAX threads that hold or wait    the rest waits, until
  *		one of these has gone, in no order
  *	somebody writes over it    ENOTRECOVERABLE or EINVAL where that is noticed,
  *		and calls with a deadline return; but a process can crash by what
@@ -94,9 +94,9 @@
 extern "C" {
 #endif
 
-#define MYRWLOCK_PATIENCE_NS 1000000 /* 1 ms */
-#define MYRWLOCK_HELD_MAX 64         /* locks that one thread reads */
-#define MYRWLOCK_MEMBERS 64          /* threads at one shared lock */
+#define MYRWLOCK_BYPASS_LIMIT_NS 1000000 /* 1 ms */
+#define MYRWLOCK_HELD_MAX 64             /* locks that one thread reads */
+#define MYRWLOCK_THREADS_MAX 64          /* threads at one shared lock */
 
 enum myrwlock_policy {
 	MYRWLOCK_FAIR,
@@ -108,9 +108,9 @@ enum myrwlock_policy {
 struct myrwlock {
 	uint32_t magic; /* and whether it is shared */
 	uint32_t policy;
-	uint64_t born;   /* of two locks in one place, which */
-	uint64_t writer; /* which thread writes, or 0 */
-	uint32_t door;   /* a short way, past the mutex: short.h */
+	uint64_t generation; /* of two locks in one place, which */
+	uint64_t writer;     /* which thread writes, or 0 */
+	uint32_t door;       /* the fast path, past the mutex: fastpath.h */
 
 	uint32_t calls;        /* whom to wake when the mutex is given back */
 	pthread_mutex_t mutex; /* guards what follows; held for moments */
@@ -123,22 +123,22 @@ struct myrwlock {
 	uint32_t is_called; /* one of it was woken, and is on its way */
 	uint32_t batch;     /* how often all waiting readers were let in */
 	uint32_t torn;      /* a writer died inside */
-	struct myrwlock_line {
+	struct myrwlock_queue {
 		uint32_t waiting;
-		uint32_t is_due;  /* the first ran out of patience */
-		uint64_t arrived; /* the number of the first … */
-		struct park turn;
+		uint32_t is_expired; /* the first is past the limit */
+		uint64_t arrived;    /* the number of the first … */
+		struct park wakeup;
 	} reading, writing[2];
 	uint64_t arrivals; /* … counted here */
 
 	/* Of a shared lock: where it was made, and who is there (roster.h). */
 	struct identity_place place;
 	uint32_t patrolled_ms;
-	struct myrwlock_member {
-		uint64_t who;   /* pid and start, or 0 */
+	struct myrwlock_thread {
+		uint64_t id;    /* pid and start time, or 0 */
 		uint32_t state; /* what it is about */
 		uint32_t looked_ms;
-	} members[MYRWLOCK_MEMBERS];
+	} threads[MYRWLOCK_THREADS_MAX];
 };
 
 #define MYRWLOCK_MAGIC 0x6d795257 /* of one process */

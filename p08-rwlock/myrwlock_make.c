@@ -6,9 +6,9 @@
 #include <stdbool.h>
 
 #include "lib/tick.h"
+#include "p08-rwlock/fastpath.h"
 #include "p08-rwlock/inner.h"
 #include "p08-rwlock/roster.h"
-#include "p08-rwlock/short.h"
 
 static_assert(sizeof(struct myrwlock) < 1 << 16, "its size has 16 bits");
 
@@ -95,11 +95,11 @@ int myrwlock_init(struct myrwlock *lock, const struct myrwlock_attr *attr)
 		return EINVAL;
 	*lock = (struct myrwlock){
 		.policy = attr ? (uint32_t)attr->policy : MYRWLOCK_FAIR,
-		.born = (uint64_t)tick_now(),
-		.door = SHORT_OPEN,
+		.generation = (uint64_t)tick_now(),
+		.door = FASTPATH_OPEN,
 	};
 	if (is_shared) {
-		lock->door = SHORT_SHUT;
+		lock->door = FASTPATH_SHUT;
 		rc = -identity_place_here(&lock->place);
 	}
 	if (!rc)
@@ -110,15 +110,15 @@ int myrwlock_init(struct myrwlock *lock, const struct myrwlock_attr *attr)
 	return rc;
 }
 
-/* With the mutex held. Who came by the short way stays where it is. */
+/* With the mutex held. Who came by the fast path stays where it is. */
 static void look(struct myrwlock *lock, struct myrwlock_state *state)
 {
 	const uint32_t door = __atomic_load_n(&lock->door, __ATOMIC_RELAXED);
 
 	roster_patrol(lock);
 	*state = (struct myrwlock_state){
-		.readers = lock->readers + (door == SHORT_READS),
-		.writers = lock->writers + (door == SHORT_WRITES),
+		.readers = lock->readers + (door == FASTPATH_READS),
+		.writers = lock->writers + (door == FASTPATH_WRITES),
 		.waiting_readers = lock->reading.waiting,
 		.waiting_writers =
 			lock->writing[0].waiting + lock->writing[1].waiting,
@@ -142,7 +142,7 @@ int myrwlock_look(struct myrwlock *lock, struct myrwlock_state *state)
 int64_t myrwlock_bound_ns(bool is_writer, unsigned int writers, int64_t read_ns,
 			  int64_t write_ns)
 {
-	return MYRWLOCK_PATIENCE_NS + (1 + is_writer) * read_ns +
+	return MYRWLOCK_BYPASS_LIMIT_NS + (1 + is_writer) * read_ns +
 	       2 * (int64_t)writers * write_ns;
 }
 
@@ -157,7 +157,7 @@ int myrwlock_destroy(struct myrwlock *lock)
 	rc = inner_take(lock, NULL);
 	if (rc)
 		return rc;
-	short_shut(lock);
+	fastpath_shut(lock);
 	look(lock, &state);
 	is_used = state.readers || state.waiting_readers ||
 		  state.waiting_writers ||

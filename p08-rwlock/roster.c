@@ -69,15 +69,15 @@ int roster_self(const struct myrwlock *lock, uint64_t *me)
 /* ---- entries ---- */
 
 /* Begin where nobody else is likely to: mostly this is the first one. */
-static struct myrwlock_member *find(const struct myrwlock *lock, uint64_t who,
+static struct myrwlock_thread *find(const struct myrwlock *lock, uint64_t id,
 				    uint64_t me)
 {
-	for (uint64_t i = 0; i < MYRWLOCK_MEMBERS; i++) {
-		const struct myrwlock_member *member =
-			&lock->members[(me + i) % MYRWLOCK_MEMBERS];
+	for (uint64_t i = 0; i < MYRWLOCK_THREADS_MAX; i++) {
+		const struct myrwlock_thread *thread =
+			&lock->threads[(me + i) % MYRWLOCK_THREADS_MAX];
 
-		if (member->who == who)
-			return (struct myrwlock_member *)member;
+		if (thread->id == id)
+			return (struct myrwlock_thread *)thread;
 	}
 	return NULL;
 }
@@ -89,13 +89,13 @@ void roster_leave_behind(void)
 
 bool roster_has_room(struct myrwlock *lock, uint64_t me)
 {
-	struct myrwlock_member *left;
+	struct myrwlock_thread *left;
 
 	if (!myrwlock_is_shared(lock))
 		return true;
 	left = self.has_left ? find(lock, me, me) : NULL;
 	if (left) {
-		left->who = 0;
+		left->id = 0;
 		roster_count_anew(lock);
 	}
 	return find(lock, 0, me) != NULL;
@@ -106,87 +106,88 @@ static uint32_t now_ms(void)
 	return (uint32_t)(tick_now() / TICK_MS);
 }
 
-static void change(struct myrwlock_member *member, enum roster_state state)
+static void change(struct myrwlock_thread *thread, enum roster_state state)
 {
 	if (state >= ROSTER_WAITS)
-		member->looked_ms = now_ms();
-	member->state = state;
+		thread->looked_ms = now_ms();
+	thread->state = state;
 }
 
 /* An entry is there as soon as it has an owner: that is written last. NULL can
  * only be when somebody has written over the lock. */
 void roster_enter(struct myrwlock *lock, uint64_t me, enum roster_state state)
 {
-	struct myrwlock_member *member =
+	struct myrwlock_thread *thread =
 		myrwlock_is_shared(lock) ? find(lock, 0, me) : NULL;
 
-	if (!member)
+	if (!thread)
 		return;
-	change(member, state);
-	__atomic_store_n(&member->who, me, __ATOMIC_RELEASE);
+	change(thread, state);
+	__atomic_store_n(&thread->id, me, __ATOMIC_RELEASE);
 }
 
 void roster_note(struct myrwlock *lock, uint64_t me, enum roster_state state)
 {
-	struct myrwlock_member *member =
+	struct myrwlock_thread *thread =
 		myrwlock_is_shared(lock) ? find(lock, me, me) : NULL;
 
-	if (member)
-		change(member, state);
+	if (thread)
+		change(thread, state);
 }
 
 void roster_leave(struct myrwlock *lock, uint64_t me)
 {
-	struct myrwlock_member *member =
+	struct myrwlock_thread *thread =
 		myrwlock_is_shared(lock) ? find(lock, me, me) : NULL;
 
-	if (member)
-		member->who = 0;
+	if (thread)
+		thread->id = 0;
 }
 
 uint32_t roster_look(const struct myrwlock *lock, uint64_t me)
 {
-	const struct myrwlock_member *member =
+	const struct myrwlock_thread *thread =
 		myrwlock_is_shared(lock) ? find(lock, me, me) : NULL;
 
-	return member ? member->state : 0;
+	return thread ? thread->state : 0;
 }
 
 void roster_let_in(struct myrwlock *lock)
 {
-	for (int i = 0; myrwlock_is_shared(lock) && i < MYRWLOCK_MEMBERS; i++)
-		if (lock->members[i].who &&
-		    lock->members[i].state == ROSTER_WAITS)
-			lock->members[i].state = ROSTER_LET_IN;
+	for (int i = 0; myrwlock_is_shared(lock) && i < MYRWLOCK_THREADS_MAX;
+	     i++)
+		if (lock->threads[i].id &&
+		    lock->threads[i].state == ROSTER_WAITS)
+			lock->threads[i].state = ROSTER_LET_IN;
 }
 
 /* ---- who is there ---- */
 
-static void strike_out(struct myrwlock *lock, struct myrwlock_member *member)
+static void strike_out(struct myrwlock *lock, struct myrwlock_thread *thread)
 {
-	if (member->state == ROSTER_WRITES && !lock->torn)
+	if (thread->state == ROSTER_WRITES && !lock->torn)
 		lock->torn = ROSTER_TORN;
-	member->who = 0;
+	thread->id = 0;
 }
 
-static void see(struct myrwlock *lock, struct myrwlock_member *member,
+static void see(struct myrwlock *lock, struct myrwlock_thread *thread,
 		uint32_t now)
 {
-	if (identity_word_judge(member->who, START_BITS) == IDENTITY_DEAD)
-		strike_out(lock, member);
-	else if ((member->state >= ROSTER_WAITS ||
-		  member->state == ROSTER_LET_IN) &&
-		 now - member->looked_ms > ROSTER_ABSENT_MS)
-		member->state = ROSTER_ABSENT;
+	if (identity_word_judge(thread->id, START_BITS) == IDENTITY_DEAD)
+		strike_out(lock, thread);
+	else if ((thread->state >= ROSTER_WAITS ||
+		  thread->state == ROSTER_LET_IN) &&
+		 now - thread->looked_ms > ROSTER_ABSENT_MS)
+		thread->state = ROSTER_ABSENT;
 }
 
 /* The state is read once: it is an index, and others may write over it. */
-static void count(struct myrwlock *lock, const struct myrwlock_member *member)
+static void count(struct myrwlock *lock, const struct myrwlock_thread *thread)
 {
 	const uint32_t state =
-		__atomic_load_n(&member->state, __ATOMIC_RELAXED);
+		__atomic_load_n(&thread->state, __ATOMIC_RELAXED);
 
-	if (!member->who)
+	if (!thread->id)
 		return;
 	switch (state) {
 	case ROSTER_READS:
@@ -213,21 +214,21 @@ static void name_writer(struct myrwlock *lock)
 {
 	uint64_t writer = 0;
 
-	for (int i = 0; i < MYRWLOCK_MEMBERS; i++)
-		if (lock->members[i].who &&
-		    lock->members[i].state == ROSTER_WRITES)
-			writer = lock->members[i].who;
+	for (int i = 0; i < MYRWLOCK_THREADS_MAX; i++)
+		if (lock->threads[i].id &&
+		    lock->threads[i].state == ROSTER_WRITES)
+			writer = lock->threads[i].id;
 	__atomic_store_n(&lock->writer, writer, __ATOMIC_RELAXED);
 }
 
-/* What follows from the counts: see turn.c:leave(). */
-static void close_empty_lines(struct myrwlock *lock)
+/* What follows from the counts: see queue.c:leave(). */
+static void close_empty_queues(struct myrwlock *lock)
 {
 	if (!lock->reading.waiting)
-		lock->reading.is_due = false;
+		lock->reading.is_expired = false;
 	for (int i = 0; i < 2; i++)
 		if (!lock->writing[i].waiting)
-			lock->writing[i].is_due = false;
+			lock->writing[i].is_expired = false;
 	if (!lock->writing[inner_served(lock)].waiting)
 		lock->served ^= 1;
 	/* Whoever was called may be the one. */
@@ -242,13 +243,13 @@ void roster_count_anew(struct myrwlock *lock)
 	lock->writers = lock->torn == ROSTER_LOST;
 	lock->reading.waiting = 0;
 	lock->writing[0].waiting = lock->writing[1].waiting = 0;
-	for (int i = 0; i < MYRWLOCK_MEMBERS; i++) {
-		if (lock->members[i].who)
-			see(lock, &lock->members[i], now);
-		count(lock, &lock->members[i]);
+	for (int i = 0; i < MYRWLOCK_THREADS_MAX; i++) {
+		if (lock->threads[i].id)
+			see(lock, &lock->threads[i], now);
+		count(lock, &lock->threads[i]);
 	}
 	name_writer(lock);
-	close_empty_lines(lock);
+	close_empty_queues(lock);
 	lock->patrolled_ms = now;
 }
 

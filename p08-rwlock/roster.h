@@ -9,7 +9,7 @@
  * Who waits notes ten times a second that it has looked. Who has not for
  * ROSTER_ABSENT_MS, as it is dead or was stopped, is not counted among those
  * who wait, and nobody waits for it to use its turn; if it comes back, it joins
- * the line anew. Of those inside, the kernel is asked whether they live: who is
+ * the queue anew. Of those inside, the kernel is asked whether they live: who is
  * stopped there still holds the lock.
  *
  * Pids mean something only in the PID namespace where the lock was made: who

@@ -6,15 +6,15 @@
 #include "lib/cmd/out.h"
 #include "lib/tick.h"
 
-static void print_event(const struct crowd_event *event)
+static void print_event(const struct load_event *event)
 {
 	const char *lock = event->is_writer ? "write" : "read";
 	const char *who = event->is_writer ? "Writer" : "Reader";
 
-	if (event->kind == CROWD_WAITING)
+	if (event->kind == LOAD_WAITING)
 		printf("%s %u waiting... (%u readers active)\n", who,
 		       event->number, event->others);
-	else if (event->kind == CROWD_RELEASED)
+	else if (event->kind == LOAD_RELEASED)
 		printf("%s %u released %s lock\n", who, event->number, lock);
 	else if (event->is_writer)
 		printf("%s %u acquired %s lock\n", who, event->number, lock);
@@ -23,7 +23,7 @@ static void print_event(const struct crowd_event *event)
 		       event->number, lock, event->others);
 }
 
-void report_event(void *arg, const struct crowd_event *event)
+void report_event(void *arg, const struct load_event *event)
 {
 	atomic_uint *left = arg;
 	unsigned int before;
@@ -64,41 +64,42 @@ static long long in_ms(int64_t ns)
 	return (long long)((ns + TICK_MS / 2) / TICK_MS);
 }
 
-void report_statistics(const struct verdict *verdict)
+void report_statistics(const struct starvation *starvation)
 {
 	char buf[32];
 
 	puts("Statistics:");
 	printf("Read operations: %s\n",
-	       with_commas(verdict->readers.sum.entries, buf, sizeof(buf)));
+	       with_commas(starvation->readers.sum.entries, buf, sizeof(buf)));
 	printf("Write operations: %s\n",
-	       with_commas(verdict->writers.sum.entries, buf, sizeof(buf)));
+	       with_commas(starvation->writers.sum.entries, buf, sizeof(buf)));
 	printf("Max reader wait: %lldms\n",
-	       in_ms(verdict->readers.sum.longest_wait_ns));
+	       in_ms(starvation->readers.sum.longest_wait_ns));
 	printf("Max writer wait: %lldms\n",
-	       in_ms(verdict->writers.sum.longest_wait_ns));
+	       in_ms(starvation->writers.sum.longest_wait_ns));
 }
 
-void report_verdict(const struct verdict *verdict)
+void report_starvation(const struct starvation *starvation)
 {
-	const struct verdict_side *side = verdict->writers.has_starved
-						  ? &verdict->writers
-						  : &verdict->readers;
+	const struct starvation_side *side = starvation->writers.has_starved
+						     ? &starvation->writers
+						     : &starvation->readers;
 
-	if (verdict->wrong)
+	if (starvation->wrong)
 		printf("Exclusion violated %" PRIu64 " times: FAIL\n",
-		       verdict->wrong);
-	else if (!verdict->is_pass)
+		       starvation->wrong);
+	else if (!starvation->is_pass)
 		printf("Starvation detected: %s %u waited %lldms, and no more "
 		       "than %lldms is fair: FAIL\n",
-		       side == &verdict->writers ? "Writer" : "Reader",
+		       side == &starvation->writers ? "Writer" : "Reader",
 		       side->sum.waited_longest,
 		       in_ms(side->sum.longest_wait_ns), in_ms(side->bound_ns));
 	else
 		puts("No starvation detected: PASS");
 }
 
-static json_t *side_json(const struct verdict_side *side, unsigned int threads)
+static json_t *side_json(const struct starvation_side *side,
+			 unsigned int threads)
 {
 	return json_pack(
 		"{si sI sf sf sf sb}", "threads", (int)threads, "operations",
@@ -108,19 +109,20 @@ static json_t *side_json(const struct verdict_side *side, unsigned int threads)
 		(double)side->bound_ns / TICK_MS, "starved", side->has_starved);
 }
 
-void report_json(const struct crowd *crowd, const char *policy,
-		 const struct verdict *verdict)
+void report_json(const struct load *load, const char *policy,
+		 const struct starvation *starvation)
 {
 	out_json(json_pack("{ss ss sf so so si sI sb}", "schema",
 			   "unixipc-rwlock/1", "policy", policy, "duration_s",
-			   (double)(crowd->ended_ns - crowd->begun_ns) / TICK_S,
+			   (double)(load->ended_ns - load->begun_ns) / TICK_S,
 			   "readers",
-			   side_json(&verdict->readers, crowd->plan->readers),
+			   side_json(&starvation->readers, load->plan->readers),
 			   "writers",
-			   side_json(&verdict->writers, crowd->plan->writers),
+			   side_json(&starvation->writers, load->plan->writers),
 			   "most_readers_at_a_time",
-			   (int)atomic_load(&crowd->scene.readers_most),
-			   "exclusion_violations", (json_int_t)verdict->wrong,
-			   "pass", verdict->is_pass),
+			   (int)atomic_load(&load->exclusion.readers_most),
+			   "exclusion_violations",
+			   (json_int_t)starvation->wrong, "pass",
+			   starvation->is_pass),
 		 stdout);
 }

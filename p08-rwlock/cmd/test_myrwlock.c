@@ -11,13 +11,13 @@
 #include "lib/cmd/out.h"
 #include "lib/cmd/stop.h"
 #include "lib/tick.h"
-#include "p08-rwlock/cmd/crowd.h"
+#include "p08-rwlock/cmd/load.h"
 #include "p08-rwlock/cmd/report.h"
-#include "p08-rwlock/cmd/verdict.h"
+#include "p08-rwlock/cmd/starvation.h"
 
 enum {
-	SIDE_MAX = CROWD_MAX / 2, /* readers, or writers */
-	EVENTS = 30,              /* printed without --verbose */
+	SIDE_MAX = LOAD_MAX / 2, /* readers, or writers */
+	EVENTS = 30,             /* printed without --verbose */
 };
 
 #define DURATION_MAX (INT64_C(86400) * TICK_S)
@@ -34,7 +34,7 @@ static const char *const policies[] = {
 };
 
 struct arguments {
-	struct crowd_plan plan;
+	struct load_plan plan;
 	int64_t duration_ns;
 	int policy;
 	bool is_verbose, is_quiet, is_json;
@@ -48,7 +48,7 @@ static const char doc[] =
 
 static void parse(struct arguments *a, int argc, char **argv)
 {
-	struct crowd_plan *plan = &a->plan;
+	struct load_plan *plan = &a->plan;
 	const struct cli_option options[] = {
 		CLI_COUNT("readers", 'r', "N", &plan->readers, 1, SIDE_MAX,
 			  "How many threads read (default 10)"),
@@ -125,52 +125,52 @@ static int64_t watch(int64_t end)
 }
 
 /* Returns the exit status. */
-static int report(const struct arguments *arguments, const struct crowd *crowd,
+static int report(const struct arguments *arguments, const struct load *load,
 		  int64_t late_ns)
 {
-	struct verdict verdict = verdict_of(crowd, late_ns);
+	struct starvation starvation = starvation_check(load, late_ns);
 
 	if (arguments->is_json) {
-		report_json(crowd, policies[arguments->policy], &verdict);
+		report_json(load, policies[arguments->policy], &starvation);
 	} else {
 		if (!arguments->is_quiet)
-			report_statistics(&verdict);
-		report_verdict(&verdict);
+			report_statistics(&starvation);
+		report_starvation(&starvation);
 	}
-	return verdict.is_pass ? EXIT_SUCCESS : EXIT_FAILURE;
+	return starvation.is_pass ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int run(const struct arguments *arguments)
 {
-	static char line[CROWD_MAX * 16];
+	static char line[LOAD_MAX * 16];
 	atomic_uint events = arguments->is_verbose ? UINT_MAX : EVENTS + 1;
 	struct myrwlock lock;
-	struct crowd crowd;
+	struct load load;
 	int64_t late;
 	int rc;
 
 	make_lock(&lock, arguments->policy);
-	rc = crowd_init(&crowd, &arguments->plan, &lock);
+	rc = load_init(&load, &arguments->plan, &lock);
 	if (!rc) {
 		if (!arguments->is_quiet && !arguments->is_json) {
-			crowd.listener = report_event;
-			crowd.arg = &events;
+			load.listener = report_event;
+			load.arg = &events;
 		}
-		rc = crowd_start(&crowd, arguments->duration_ns);
+		rc = load_start(&load, arguments->duration_ns);
 	}
 	if (rc)
 		die_errno(rc, "cannot start %u readers and %u writers",
 			  arguments->plan.readers, arguments->plan.writers);
 	late = watch(tick_after(arguments->duration_ns));
-	rc = crowd_end(&crowd);
+	rc = load_end(&load);
 	if (rc == -ETIMEDOUT)
-		die("deadlock: %s", crowd_describe(&crowd, line, sizeof(line)));
+		die("deadlock: %s", load_describe(&load, line, sizeof(line)));
 	if (rc)
 		die_errno(rc, "the lock failed");
 	if (stop_signal())
 		exit(stop_exit_code());
-	rc = report(arguments, &crowd, late);
-	crowd_fini(&crowd);
+	rc = report(arguments, &load, late);
+	load_fini(&load);
 	if (myrwlock_destroy(&lock))
 		die("the lock is held, or waited for, by nobody");
 	return rc;

@@ -1,5 +1,5 @@
 /* p08_queue.pml - the queue of P08's reader-writer lock under the fair policy:
- * turn.c, with the short way past it (short.h), or, with SHARED, with the table of
+ * queue.c, with the fast path past it (fastpath.h), or, with SHARED, with the table of
  * who is there (roster.h), deaths, and those who wait and do not look.
  *
  * READERS and WRITERS come VISITS times each. What is done with the mutex is one

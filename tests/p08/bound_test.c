@@ -1,6 +1,6 @@
 /* How often others get past who waits under the fair policy of
  * p08-rwlock/myrwlock.h: the bound that its header states. */
-#include "p08-rwlock/short.h"
+#include "p08-rwlock/fastpath.h"
 #include "tests/p08/fixture.h"
 
 /* Readers and writers that come again at once, and one of them, the victim,
@@ -83,11 +83,11 @@ static bool is_victim_due(const struct rush *rush)
 
 	if (!rush->is_victim_writer)
 		return lock->reading.waiting == rush->readers &&
-		       lock->reading.is_due;
+		       lock->reading.is_expired;
 	return lock->writing[0].waiting + lock->writing[1].waiting ==
 		       rush->writers &&
-	       is_due_or_empty(&lock->writing[0]) &&
-	       is_due_or_empty(&lock->writing[1]);
+	       is_expired_or_empty(&lock->writing[0]) &&
+	       is_expired_or_empty(&lock->writing[1]);
 }
 
 static bool has_got_in(void *arg)
@@ -236,7 +236,7 @@ static void lone_reader_comes_again_within_the_bound(void **state)
 static void nobody_passes_those_who_are_due(void **state)
 {
 	struct myrwlock lock = MYRWLOCK_INITIALIZER;
-	struct myrwlock_line *due[] = {&lock.reading, &lock.writing[1]};
+	struct myrwlock_queue *due[] = {&lock.reading, &lock.writing[1]};
 
 	(void)state;
 	lock.writing[0].waiting = 1;
@@ -247,11 +247,11 @@ static void nobody_passes_those_who_are_due(void **state)
 		/* Due or not decides, and nothing else that stands here. */
 		assert_int_equal(myrwlock_trywrlock(&lock), 0);
 		assert_int_equal(myrwlock_unlock(&lock), 0);
-		due[i]->is_due = true;
-		lock.door = SHORT_SHUT; /* as who is due does first */
+		due[i]->is_expired = true;
+		lock.door = FASTPATH_SHUT; /* as who is due does first */
 		assert_int_equal(myrwlock_trywrlock(&lock), EBUSY);
 		assert_int_equal(myrwlock_tryrdlock(&lock), EBUSY);
-		due[i]->is_due = false;
+		due[i]->is_expired = false;
 		due[i]->waiting = 0;
 	}
 	lock.writing[0].waiting = 0;
@@ -263,13 +263,13 @@ static void bound_is_what_the_header_says(void **state)
 	(void)state;
 	/* No section takes any time: patience alone. */
 	assert_int_equal(myrwlock_bound_ns(false, 5, 0, 0),
-			 MYRWLOCK_PATIENCE_NS);
+			 MYRWLOCK_BYPASS_LIMIT_NS);
 	assert_int_equal(
-		myrwlock_bound_ns(true, 3, 10, 1000) - MYRWLOCK_PATIENCE_NS,
+		myrwlock_bound_ns(true, 3, 10, 1000) - MYRWLOCK_BYPASS_LIMIT_NS,
 		2 * 10 + 6000);
-	assert_int_equal(
-		myrwlock_bound_ns(false, 3, 10, 1000) - MYRWLOCK_PATIENCE_NS,
-		10 + 6000);
+	assert_int_equal(myrwlock_bound_ns(false, 3, 10, 1000) -
+				 MYRWLOCK_BYPASS_LIMIT_NS,
+			 10 + 6000);
 }
 
 int main(void)

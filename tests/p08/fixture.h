@@ -182,10 +182,10 @@ struct due {
 	struct helper *helper; /* enough, too: that one has ended; or NULL */
 };
 
-__attribute__((unused)) static bool is_due_or_empty(
-	const struct myrwlock_line *line)
+__attribute__((unused)) static bool is_expired_or_empty(
+	const struct myrwlock_queue *line)
 {
-	return line->is_due || !line->waiting;
+	return line->is_expired || !line->waiting;
 }
 
 __attribute__((unused)) static bool are_due(void *arg)
@@ -195,9 +195,9 @@ __attribute__((unused)) static bool are_due(void *arg)
 	bool are_all;
 
 	pthread_mutex_lock(&lock->mutex);
-	are_all = is_due_or_empty(&lock->reading) &&
-		  is_due_or_empty(&lock->writing[0]) &&
-		  is_due_or_empty(&lock->writing[1]);
+	are_all = is_expired_or_empty(&lock->reading) &&
+		  is_expired_or_empty(&lock->writing[0]) &&
+		  is_expired_or_empty(&lock->writing[1]);
 	pthread_mutex_unlock(&lock->mutex);
 	return are_all || (due->helper && is_done(due->helper));
 }

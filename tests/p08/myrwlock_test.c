@@ -1,5 +1,5 @@
 /* The contract of p08-rwlock/myrwlock.h: excluding, deadlines, misuse. Whose
- * turn it is, is in turn_test.c. */
+ * turn it is, is in queue_test.c. */
 #include "p08-rwlock/held.h"
 #include "tests/p08/fixture.h"
 

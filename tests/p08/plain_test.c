@@ -7,8 +7,8 @@
 #include "p08-rwlock/inner.c"
 #include "p08-rwlock/myrwlock.c"
 #include "p08-rwlock/myrwlock_make.c"
+#include "p08-rwlock/queue.c"
 #include "p08-rwlock/roster.c"
-#include "p08-rwlock/turn.c"
 
 #include "tests/p08/stress_test.c"
 /* NOLINTEND(bugprone-suspicious-include) */

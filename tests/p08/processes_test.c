@@ -11,7 +11,7 @@
 #include "lib/child.h"
 #include "lib/rng.h"
 #include "lib/tick.h"
-#include "p08-rwlock/cmd/scene.h"
+#include "p08-rwlock/cmd/exclusion.h"
 #include "p08-rwlock/roster.h"
 #include "tests/support/leftover.h"
 #include "tests/support/support.h"
@@ -21,7 +21,7 @@ enum { MS = 30000 };
 /* Mapped by all. */
 struct ground {
 	struct myrwlock lock;
-	struct scene scene;
+	struct exclusion exclusion;
 	atomic_uint writes;
 	atomic_bool is_inside;
 };
@@ -69,13 +69,13 @@ static int read_and_write(void *arg)
 						      CLOCK_MONOTONIC, &until)
 			       : myrwlock_clockrdlock(&ground->lock,
 						      CLOCK_MONOTONIC, &until);
-		if (rc || !scene_enter(&ground->scene, is_writer))
+		if (rc || !exclusion_enter(&ground->exclusion, is_writer))
 			return 1;
 		if (is_writer)
 			atomic_fetch_add(&ground->writes, 1);
 		if (rng_below(&rng, 100) == 0)
 			tick_sleep_until(tick_after(50 * TICK_US));
-		if (!scene_leave(&ground->scene, is_writer) ||
+		if (!exclusion_leave(&ground->exclusion, is_writer) ||
 		    myrwlock_unlock(&ground->lock))
 			return 2;
 	}
@@ -103,7 +103,7 @@ static void processes_keep_each_other_out(void **state)
 					 0);
 			assert_int_equal(status, 0);
 		}
-		assert_int_equal(ground->scene.half,
+		assert_int_equal(ground->exclusion.half,
 				 atomic_load(&ground->writes));
 		assert_int_equal(myrwlock_destroy(&ground->lock), 0);
 		remove_ground(ground);
@@ -304,17 +304,17 @@ static void thread_that_ends_holding_it_is_as_dead_as_a_process(void **state)
 static void another_process_with_its_pid_is_not_the_holder(void **state)
 {
 	struct ground *ground = make_ground(MYRWLOCK_FAIR);
-	struct myrwlock_member *member = NULL;
+	struct myrwlock_thread *member = NULL;
 
 	(void)state;
 	assert_int_equal(myrwlock_wrlock(&ground->lock), 0);
-	for (int i = 0; i < MYRWLOCK_MEMBERS; i++)
-		if (ground->lock.members[i].who)
-			member = &ground->lock.members[i];
+	for (int i = 0; i < MYRWLOCK_THREADS_MAX; i++)
+		if (ground->lock.threads[i].id)
+			member = &ground->lock.threads[i];
 	assert_non_null(member);
 	/* One that started a tick earlier. */
-	member->who -= UINT64_C(1) << IDENTITY_PID_BITS;
-	ground->lock.writer = member->who;
+	member->id -= UINT64_C(1) << IDENTITY_PID_BITS;
+	ground->lock.writer = member->id;
 	assert_int_equal(take(ground, true), EOWNERDEAD);
 	assert_int_equal(myrwlock_consistent(&ground->lock), 0);
 	assert_int_equal(myrwlock_unlock(&ground->lock), 0);
@@ -403,11 +403,11 @@ static uint32_t now_ms(void)
 /* Somebody else, who does nothing, is let in to read, and looked that long ago. */
 static void let_in(struct ground *ground, pid_t pid, uint32_t ago_ms)
 {
-	struct myrwlock_member *member = &ground->lock.members[0];
+	struct myrwlock_thread *member = &ground->lock.threads[0];
 	struct identity_process other;
 
 	assert_int_equal(identity_of(pid, &other), 0);
-	member->who = identity_word(&other, 64 - IDENTITY_PID_BITS);
+	member->id = identity_word(&other, 64 - IDENTITY_PID_BITS);
 	member->state = ROSTER_LET_IN;
 	member->looked_ms = now_ms() - ago_ms;
 	ground->lock.readers = 1;
@@ -446,10 +446,10 @@ static void more_than_there_is_room_for_wait_outside(void **state)
 	(void)state;
 	assert_int_equal(child_fork(do_nothing_for_ever, NULL, &pid), 0);
 	assert_int_equal(identity_of(pid, &other), 0);
-	for (int i = 0; i < MYRWLOCK_MEMBERS; i++) {
-		ground->lock.members[i].who =
+	for (int i = 0; i < MYRWLOCK_THREADS_MAX; i++) {
+		ground->lock.threads[i].id =
 			identity_word(&other, 64 - IDENTITY_PID_BITS);
-		ground->lock.members[i].state = ROSTER_READS;
+		ground->lock.threads[i].state = ROSTER_READS;
 	}
 	soon = in_ms(20);
 	assert_int_equal(myrwlock_tryrdlock(&ground->lock), EBUSY);

@@ -55,9 +55,9 @@ static bool is_writer_due(void *arg)
 {
 	const struct meeting *meeting = arg;
 
-	return __atomic_load_n(&meeting->lock->writing[0].is_due,
+	return __atomic_load_n(&meeting->lock->writing[0].is_expired,
 			       __ATOMIC_RELAXED) ||
-	       __atomic_load_n(&meeting->lock->writing[1].is_due,
+	       __atomic_load_n(&meeting->lock->writing[1].is_expired,
 			       __ATOMIC_RELAXED);
 }
 

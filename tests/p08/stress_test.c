@@ -1,5 +1,5 @@
 /* Every form of locking in a random order with random pauses, under each
- * policy; the scene (p08-rwlock/cmd/scene.h) checks who is inside with whom. */
+ * policy; the scene (p08-rwlock/cmd/exclusion.h) checks who is inside with whom. */
 #include "p08-rwlock/myrwlock.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 
 #include "lib/rng.h"
 #include "lib/tick.h"
-#include "p08-rwlock/cmd/scene.h"
+#include "p08-rwlock/cmd/exclusion.h"
 #include "tests/p08/clocklock.h"
 #include "tests/support/support.h"
 
@@ -17,7 +17,7 @@ enum { THREADS = 6 };
 
 struct field {
 	struct myrwlock lock;
-	struct scene scene;
+	struct exclusion exclusion;
 	int visits;
 	atomic_uint wrong;
 	int64_t give_up_ns;
@@ -67,10 +67,10 @@ static int go_on_inside(struct worker *worker, struct rng *rng)
 	int rc = 0;
 
 	if (worker->is_writing && rng_below(rng, 3) == 0) {
-		is_right = scene_leave(&field->scene, true);
+		is_right = exclusion_leave(&field->exclusion, true);
 		rc = myrwlock_downgrade(&field->lock);
 		worker->is_writing = false;
-		is_right &= scene_enter(&field->scene, false);
+		is_right &= exclusion_enter(&field->exclusion, false);
 	} else if (!worker->is_writing && rng_below(rng, 3) == 0) {
 		rc = myrwlock_rdlock(&field->lock);
 		pause_at_random(rng);
@@ -95,11 +95,11 @@ static int visit(struct worker *worker, struct rng *rng)
 		return 0;
 	if (rc)
 		return rc;
-	if (!scene_enter(&field->scene, worker->is_writing))
+	if (!exclusion_enter(&field->exclusion, worker->is_writing))
 		atomic_fetch_add(&field->wrong, 1);
 	pause_at_random(rng);
 	rc = go_on_inside(worker, rng);
-	if (!scene_leave(&field->scene, worker->is_writing))
+	if (!exclusion_leave(&field->exclusion, worker->is_writing))
 		atomic_fetch_add(&field->wrong, 1);
 	return rc ? rc : myrwlock_unlock(&field->lock);
 }
@@ -147,7 +147,7 @@ static void stress(int policy, int visits, uint64_t seed)
 				 workers[i].is_writing ? "write" : "read",
 				 workers[i].error);
 	assert_int_equal(atomic_load(&field.wrong), 0);
-	assert_int_equal(field.scene.half, field.scene.other_half);
+	assert_int_equal(field.exclusion.half, field.exclusion.other_half);
 	assert_int_equal(myrwlock_destroy(&field.lock), 0);
 }
 

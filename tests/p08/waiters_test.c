@@ -14,7 +14,7 @@
 
 #include "lib/child.h"
 #include "lib/tick.h"
-#include "p08-rwlock/cmd/scene.h"
+#include "p08-rwlock/cmd/exclusion.h"
 #include "tests/support/support.h"
 
 enum { MS = 30000, ROUNDS = 6 };
@@ -31,7 +31,7 @@ struct plan {
 /* Mapped by all. */
 struct ground {
 	struct myrwlock lock;
-	struct scene scene;
+	struct exclusion exclusion;
 	struct plan plan;
 	atomic_uint entries;
 	int64_t worst_ns;
@@ -84,8 +84,8 @@ static int visit(struct ground *ground, bool is_writer, const char *what)
 
 	if (tick_now() - begun > ground->worst_ns)
 		ground->worst_ns = tick_now() - begun;
-	if (!rc && (!scene_enter(&ground->scene, is_writer) ||
-		    !scene_leave(&ground->scene, is_writer)))
+	if (!rc && (!exclusion_enter(&ground->exclusion, is_writer) ||
+		    !exclusion_leave(&ground->exclusion, is_writer)))
 		rc = EILSEQ;
 	if (!rc)
 		rc = myrwlock_unlock(&ground->lock);

@@ -1,6 +1,6 @@
-/* short.h - two short ways in and out, of a reader and of a writer, for who
- * finds nobody there. The lock is right without them: with MYRWLOCK_PLAIN
- * defined this file does nothing, and turn.c does it all.
+/* fastpath.h - the fast path in and out, of a reader and of a writer who
+ * find nobody there. The lock is right without them: with MYRWLOCK_PLAIN
+ * defined this file does nothing, and queue.c does it all.
  *
  * A door that stands open leads past the mutex: one compare-and-swap lets one
  * reader or one writer in, and one lets it out. Who comes while that one is
@@ -9,32 +9,32 @@
  * door shut when it leaves. So whoever has the mutex and has shut the door
  * sees everybody, and what is decided there needs to know nothing of this.
  *
- * The door is opened when the last one leaves and nobody is due, by who has the
+ * The door is opened when the last one leaves and nobody is expired, by who has the
  * mutex. So nobody is in by the door beside one who is counted, and who leaves
  * and finds it as it left it is the one who came by it.
  *
  * Not for locks that processes share: a note of who is inside comes first
  * there (roster.h). For the files of myrwlock alone. */
-#ifndef UNIXIPC_P08_RWLOCK_SHORT_H
-#define UNIXIPC_P08_RWLOCK_SHORT_H
+#ifndef UNIXIPC_P08_RWLOCK_FASTPATH_H
+#define UNIXIPC_P08_RWLOCK_FASTPATH_H
 
 #include <stdbool.h>
 
 #include "p08-rwlock/myrwlock.h"
 
-enum short_door {
-	SHORT_SHUT,
-	SHORT_OPEN = MYRWLOCK_DOOR_OPEN,
-	SHORT_READS,
-	SHORT_WRITES,
+enum fastpath_door {
+	FASTPATH_SHUT,
+	FASTPATH_OPEN = MYRWLOCK_DOOR_OPEN,
+	FASTPATH_READS,
+	FASTPATH_WRITES,
 };
 
 #ifndef MYRWLOCK_PLAIN
 
 /* Acquire: pairs with the release of who left by the door, or opened it. */
-static inline bool short_enter(struct myrwlock *lock, enum short_door as)
+static inline bool fastpath_enter(struct myrwlock *lock, enum fastpath_door as)
 {
-	uint32_t open = SHORT_OPEN;
+	uint32_t open = FASTPATH_OPEN;
 
 	return __atomic_compare_exchange_n(&lock->door, &open, as, false,
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
@@ -42,27 +42,27 @@ static inline bool short_enter(struct myrwlock *lock, enum short_door as)
 
 /* False: one who is counted, and leaves by the mutex. Nothing is touched after
  * the swap, as another may destroy the lock then. */
-static inline bool short_leave(struct myrwlock *lock, enum short_door as)
+static inline bool fastpath_leave(struct myrwlock *lock, enum fastpath_door as)
 {
 	uint32_t door = as;
 
-	return __atomic_compare_exchange_n(&lock->door, &door, SHORT_OPEN,
+	return __atomic_compare_exchange_n(&lock->door, &door, FASTPATH_OPEN,
 					   false, __ATOMIC_RELEASE,
 					   __ATOMIC_RELAXED);
 }
 
 /* With the mutex held, before anything is decided. */
-static inline void short_shut(struct myrwlock *lock)
+static inline void fastpath_shut(struct myrwlock *lock)
 {
 	/* Relaxed: only with the mutex is it shut, or opened. */
-	if (__atomic_load_n(&lock->door, __ATOMIC_RELAXED) == SHORT_SHUT)
+	if (__atomic_load_n(&lock->door, __ATOMIC_RELAXED) == FASTPATH_SHUT)
 		return;
-	switch (__atomic_exchange_n(&lock->door, SHORT_SHUT,
+	switch (__atomic_exchange_n(&lock->door, FASTPATH_SHUT,
 				    __ATOMIC_ACQ_REL)) {
-	case SHORT_READS:
+	case FASTPATH_READS:
 		lock->readers++;
 		break;
-	case SHORT_WRITES:
+	case FASTPATH_WRITES:
 		lock->writers++;
 		break;
 	default:
@@ -71,34 +71,34 @@ static inline void short_shut(struct myrwlock *lock)
 }
 
 /* With the mutex held; nobody is inside, and nobody waits. */
-static inline void short_open(struct myrwlock *lock)
+static inline void fastpath_open(struct myrwlock *lock)
 {
 	if (!myrwlock_is_shared(lock))
-		__atomic_store_n(&lock->door, SHORT_OPEN, __ATOMIC_RELEASE);
+		__atomic_store_n(&lock->door, FASTPATH_OPEN, __ATOMIC_RELEASE);
 }
 
 #else
 
-static inline bool short_enter(struct myrwlock *lock, enum short_door as)
+static inline bool fastpath_enter(struct myrwlock *lock, enum fastpath_door as)
 {
 	(void)lock;
 	(void)as;
 	return false;
 }
 
-static inline bool short_leave(struct myrwlock *lock, enum short_door as)
+static inline bool fastpath_leave(struct myrwlock *lock, enum fastpath_door as)
 {
 	(void)lock;
 	(void)as;
 	return false;
 }
 
-static inline void short_shut(struct myrwlock *lock)
+static inline void fastpath_shut(struct myrwlock *lock)
 {
 	(void)lock;
 }
 
-static inline void short_open(struct myrwlock *lock)
+static inline void fastpath_open(struct myrwlock *lock)
 {
 	(void)lock;
 }

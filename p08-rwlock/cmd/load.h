@@ -1,9 +1,9 @@
-/* crowd.h - threads that keep on reading and writing, and what they saw.
+/* load.h - threads that keep on reading and writing, and what they saw.
  *
- * The crowd enters a scene through a lock, checks at each entry and exit that
- * nobody is there who must not be, and keeps the longest waits. */
-#ifndef UNIXIPC_P08_RWLOCK_CMD_CROWD_H
-#define UNIXIPC_P08_RWLOCK_CMD_CROWD_H
+ * They enter through a lock, check at each entry and exit that nobody is there
+ * who must not be, and keep the longest waits. */
+#ifndef UNIXIPC_P08_RWLOCK_CMD_LOAD_H
+#define UNIXIPC_P08_RWLOCK_CMD_LOAD_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,13 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "p08-rwlock/cmd/scene.h"
+#include "p08-rwlock/cmd/exclusion.h"
 #include "p08-rwlock/myrwlock.h"
 
-enum { CROWD_MAX = 1000 };
+enum { LOAD_MAX = 1000 };
 
-struct crowd_plan {
-	unsigned int readers, writers;         /* CROWD_MAX together */
+struct load_plan {
+	unsigned int readers, writers;         /* LOAD_MAX together */
 	int64_t read_hold_ns, write_hold_ns;   /* asleep inside */
 	int64_t read_pause_ns, write_pause_ns; /* asleep outside, in between */
 	int64_t jitter_ns;  /* to each of these up to so much, at random */
@@ -26,12 +26,12 @@ struct crowd_plan {
 			     * deadlock */
 };
 
-enum crowd_kind { CROWD_WAITING, CROWD_ACQUIRED, CROWD_RELEASED };
+enum load_kind { LOAD_WAITING, LOAD_ACQUIRED, LOAD_RELEASED };
 
 /* What others is: of a reader who acquired, the writers that wait; of a writer
  * who waits, the readers inside. */
-struct crowd_event {
-	enum crowd_kind kind;
+struct load_event {
+	enum load_kind kind;
 	bool is_writer;
 	unsigned int number; /* 1 … */
 	unsigned int others;
@@ -40,12 +40,12 @@ struct crowd_event {
 /* Told of each event by the thread whose it is, which holds the lock when it
  * has acquired it, and still does when it says that it released it: so the
  * order of two events that exclude each other is that of the lock. */
-typedef void crowd_listener(void *arg, const struct crowd_event *event);
+typedef void load_listener(void *arg, const struct load_event *event);
 
-enum crowd_doing { CROWD_OUTSIDE, CROWD_WAITS, CROWD_INSIDE };
+enum load_doing { LOAD_OUTSIDE, LOAD_WAITS, LOAD_INSIDE };
 
-struct crowd_member {
-	struct crowd *crowd;
+struct load_member {
+	struct load *load;
 	pthread_t thread;
 	bool is_writer;
 	unsigned int number;
@@ -53,16 +53,16 @@ struct crowd_member {
 	int64_t longest_wait_ns, longest_hold_ns;
 	int64_t latest_ns; /* how late the scheduler woke it, at most */
 	int error;         /* of the lock, or 0 */
-	atomic_int doing;  /* enum crowd_doing */
+	atomic_int doing;  /* enum load_doing */
 };
 
-struct crowd {
-	const struct crowd_plan *plan;
+struct load {
+	const struct load_plan *plan;
 	struct myrwlock *lock;
-	crowd_listener *listener; /* or NULL */
+	load_listener *listener; /* or NULL */
 	void *arg;
-	struct scene scene;
-	struct crowd_member *members; /* readers, then writers */
+	struct exclusion exclusion;
+	struct load_member *members; /* readers, then writers */
 	unsigned int started;
 	int64_t begun_ns, ended_ns;
 	atomic_bool is_over;
@@ -71,29 +71,29 @@ struct crowd {
 };
 
 /* Returns 0 or -ENOMEM; plan and lock must outlive it. */
-int crowd_init(struct crowd *crowd, const struct crowd_plan *plan,
-	       struct myrwlock *lock);
-void crowd_fini(struct crowd *crowd);
+int load_init(struct load *load, const struct load_plan *plan,
+	      struct myrwlock *lock);
+void load_fini(struct load *load);
 
 /* Start them, for duration_ns at most. Returns 0, or -EAGAIN with none
  * running. */
-int crowd_start(struct crowd *crowd, int64_t duration_ns);
+int load_start(struct load *load, int64_t duration_ns);
 
 /* Have them end, and wait until they have: timeout_ns at most, if nobody
  * stays inside the lock for ever. Returns 0, or -errno of the first who could
  * not get the lock: -ETIMEDOUT is a deadlock. */
-int crowd_end(struct crowd *crowd);
+int load_end(struct load *load);
 
 /* Of all readers or all writers. */
-struct crowd_sum {
+struct load_sum {
 	uint64_t entries, wrong;
 	int64_t longest_wait_ns, longest_hold_ns, latest_ns;
 	unsigned int waited_longest; /* whose number that is */
 };
-struct crowd_sum crowd_sum(const struct crowd *crowd, bool is_writer);
+struct load_sum load_sum(const struct load *load, bool is_writer);
 
 /* Who waits and who is inside: "Reader 1, Reader 2 and Writer 1 wait; Writer 2
  * is inside". buf is returned. */
-const char *crowd_describe(const struct crowd *crowd, char *buf, size_t size);
+const char *load_describe(const struct load *load, char *buf, size_t size);
 
 #endif

@@ -1,13 +1,13 @@
-/* turn.c - two lines before one door.
+/* queue.c - two queues before one door.
  *
  * Who comes enters at once when those inside allow it, even past others who
  * wait: a thread that runs makes better use of the lock than one that must
  * be woken first. That is what makes the lock fast, and what starves. The fair
- * policy lets it go on only until the first in line has waited for
- * MYRWLOCK_PATIENCE_NS; that one then wakes by itself and declares the line
- * due, and nobody passes it any more.
+ * policy lets it go on only until the first in the queue has waited for
+ * MYRWLOCK_BYPASS_LIMIT_NS; that one then wakes by itself and declares the queue
+ * expired, and nobody passes it any more.
  *
- * Readers wait in one batch. When their turn has come and they are due, all of
+ * Readers wait in one batch. When their turn has come and they are expired, all of
  * them are counted as inside before they wake, so that nobody can come
  * between; who comes later belongs to the next batch.
  *
@@ -21,13 +21,13 @@
  * here. Between processes a wake-up can be lost with one that is killed: who
  * waits looks ten times a second, notes that it did, and sees who is not there
  * any more (roster.h). The model is tests/models/p08_queue.pml. */
-#include "p08-rwlock/turn.h"
+#include "p08-rwlock/queue.h"
 
 #include <errno.h>
 
 #include "lib/tick.h"
+#include "p08-rwlock/fastpath.h"
 #include "p08-rwlock/roster.h"
-#include "p08-rwlock/short.h"
 
 /* How often who finds no room for an entry looks again. */
 #define ROOM_AGAIN_NS (2 * TICK_MS)
@@ -35,19 +35,19 @@
 /* ---- the policies ---- */
 
 /* The group of writers that is served is empty only if both are. */
-static const struct myrwlock_line *served(const struct myrwlock *lock)
+static const struct myrwlock_queue *served(const struct myrwlock *lock)
 {
 	return &lock->writing[inner_served(lock)];
 }
 
-/* Whether somebody is not to be overtaken any more. Not only the first in line:
- * it may not have woken yet to say that it is due, when others behind it have. */
-static bool is_due(const struct myrwlock *lock)
+/* Whether somebody is not to be overtaken any more. Not only the first in the queue:
+ * it may not have woken yet to say that it is expired, when others behind it have. */
+static bool is_expired(const struct myrwlock *lock)
 {
-	return served(lock)->is_due ||
+	return served(lock)->is_expired ||
 	       (lock->policy == MYRWLOCK_FAIR &&
-		(lock->reading.is_due ||
-		 lock->writing[!inner_served(lock)].is_due));
+		(lock->reading.is_expired ||
+		 lock->writing[!inner_served(lock)].is_expired));
 }
 
 /* Whether one who comes now may enter without waiting. */
@@ -61,13 +61,13 @@ static bool may_read(const struct myrwlock *lock)
 	case MYRWLOCK_WRITER:
 		return !served(lock)->waiting;
 	default:
-		return !is_due(lock);
+		return !is_expired(lock);
 	}
 }
 
 static bool may_write(const struct myrwlock *lock)
 {
-	return !lock->writers && !lock->readers && !is_due(lock);
+	return !lock->writers && !lock->readers && !is_expired(lock);
 }
 
 /* Of those who wait, whose turn is it? */
@@ -89,7 +89,7 @@ static bool are_readers_next(const struct myrwlock *lock)
 
 static void call_readers(struct myrwlock *lock)
 {
-	if (park_claim(&lock->reading.turn))
+	if (park_claim(&lock->reading.wakeup))
 		lock->calls |= INNER_CALL_READERS;
 }
 
@@ -98,7 +98,7 @@ static void let_readers_in(struct myrwlock *lock)
 	roster_let_in(lock);
 	lock->readers += lock->reading.waiting;
 	lock->reading.waiting = 0;
-	lock->reading.is_due = false;
+	lock->reading.is_expired = false;
 	lock->batch++;
 	call_readers(lock);
 }
@@ -106,7 +106,7 @@ static void let_readers_in(struct myrwlock *lock)
 static void call_writer(struct myrwlock *lock)
 {
 	lock->is_called = true;
-	if (park_claim(&lock->writing[inner_served(lock)].turn))
+	if (park_claim(&lock->writing[inner_served(lock)].wakeup))
 		lock->calls |= (uint32_t)INNER_CALL_WRITER
 			       << inner_served(lock);
 }
@@ -116,7 +116,7 @@ static void call_next(struct myrwlock *lock)
 	if (lock->writers)
 		return;
 	if (lock->reading.waiting && are_readers_next(lock)) {
-		if (lock->policy == MYRWLOCK_READER || lock->reading.is_due)
+		if (lock->policy == MYRWLOCK_READER || lock->reading.is_expired)
 			let_readers_in(lock);
 		else
 			call_readers(lock);
@@ -126,34 +126,34 @@ static void call_next(struct myrwlock *lock)
 	}
 }
 
-/* Whether who comes may enter without asking, by the short way, until the next
+/* Whether who comes may enter without asking, by the fast path, until the next
  * one who has the mutex shuts it. Those who wait are on their way then, or wake
- * when they are out of patience. */
+ * when they are past its bypass limit. */
 static bool may_all_enter(const struct myrwlock *lock)
 {
-	return !lock->readers && !lock->writers && !is_due(lock) &&
+	return !lock->readers && !lock->writers && !is_expired(lock) &&
 	       (lock->policy != MYRWLOCK_WRITER || !served(lock)->waiting);
 }
 
-/* Somebody has left, the lock or a line. */
+/* Somebody has left, the lock or a queue. */
 static void pass_on(struct myrwlock *lock)
 {
 	if (lock->reading.waiting || served(lock)->waiting)
 		call_next(lock);
 	if (may_all_enter(lock))
-		short_open(lock);
+		fastpath_open(lock);
 }
 
-/* ---- the lines ---- */
+/* ---- the queues ---- */
 
 /* One who waits, until it goes in or gives up. */
 struct wait {
 	uint64_t me;
 	const struct inner_limit *limit;
-	struct myrwlock_line *line;
+	struct myrwlock_queue *queue;
 	enum roster_state state;
 	uint32_t batch;  /* how often readers had been let in when it came */
-	int64_t due;     /* when it is out of patience */
+	int64_t expires; /* when it is past its bypass limit */
 	int rc;          /* why it gives up, or 0 as yet */
 	bool is_outside; /* it gave up without the mutex */
 };
@@ -161,16 +161,16 @@ struct wait {
 static void join(struct myrwlock *lock, struct wait *wait)
 {
 	wait->batch = lock->batch;
-	if (wait->line->waiting++ == 0)
-		wait->line->arrived = lock->arrivals++;
+	if (wait->queue->waiting++ == 0)
+		wait->queue->arrived = lock->arrivals++;
 }
 
-static void leave(struct myrwlock *lock, struct myrwlock_line *line)
+static void leave(struct myrwlock *lock, struct myrwlock_queue *queue)
 {
-	if (--line->waiting)
+	if (--queue->waiting)
 		return;
-	line->is_due = false;
-	if (line == served(lock)) {
+	queue->is_expired = false;
+	if (queue == served(lock)) {
 		lock->served ^= 1;
 		lock->is_called = false;
 	}
@@ -180,20 +180,20 @@ static void leave(struct myrwlock *lock, struct myrwlock_line *line)
 static void give_up(struct myrwlock *lock, struct wait *wait)
 {
 	roster_leave(lock, wait->me);
-	leave(lock, wait->line);
+	leave(lock, wait->queue);
 	pass_on(lock);
 }
 
-/* Sleep until called, or out of patience, or long enough to look again. */
-static void sleep_in_line(struct myrwlock *lock, struct wait *wait)
+/* Sleep until called, or past its bypass limit, or long enough to look again. */
+static void sleep_in_queue(struct myrwlock *lock, struct wait *wait)
 {
-	const uint32_t ticket = park_announce(&wait->line->turn);
+	const uint32_t ticket = park_announce(&wait->queue->wakeup);
 	const int64_t limit_ns = inner_left(wait->limit);
-	const int64_t due_ns = tick_left(wait->due);
-	const int64_t ns = due_ns ? due_ns : INNER_LOOK_AGAIN_NS;
+	const int64_t bypass_ns = tick_left(wait->expires);
+	const int64_t ns = bypass_ns ? bypass_ns : INNER_LOOK_AGAIN_NS;
 
 	inner_drop(lock);
-	park_sleep(&wait->line->turn, ticket,
+	park_sleep(&wait->queue->wakeup, ticket,
 		   tick_after(ns < limit_ns ? ns : limit_ns),
 		   myrwlock_is_shared(lock));
 	/* Who owns the mutex of a lock that is not shared gives it back soon;
@@ -205,8 +205,8 @@ static void sleep_in_line(struct myrwlock *lock, struct wait *wait)
 		roster_leave_behind();
 		return;
 	}
-	short_shut(lock);
-	park_awake(&wait->line->turn);
+	fastpath_shut(lock);
+	park_awake(&wait->queue->wakeup);
 	if (inner_left(wait->limit) == 0)
 		wait->rc = ETIMEDOUT;
 }
@@ -232,8 +232,8 @@ static bool was_let_in(struct myrwlock *lock, struct wait *wait)
 
 static void look_around(struct myrwlock *lock, struct wait *wait)
 {
-	if (tick_is_over(wait->due))
-		wait->line->is_due = true;
+	if (tick_is_over(wait->expires))
+		wait->queue->is_expired = true;
 	roster_patrol(lock);
 	if (lock->torn == ROSTER_LOST)
 		wait->rc = ENOTRECOVERABLE;
@@ -242,7 +242,7 @@ static void look_around(struct myrwlock *lock, struct wait *wait)
 /* ---- coming ---- */
 
 /* The mutex, and room to note who we are. In a shared lock there may be none,
- * and who comes then waits for it without a place in line. */
+ * and who comes then waits for it without a place in the queue. */
 static int come(struct myrwlock *lock, const struct wait *wait, bool is_try)
 {
 	int rc;
@@ -251,7 +251,7 @@ static int come(struct myrwlock *lock, const struct wait *wait, bool is_try)
 		rc = inner_take(lock, wait->limit);
 		if (rc)
 			return rc;
-		short_shut(lock);
+		fastpath_shut(lock);
 		if (lock->torn == ROSTER_LOST)
 			rc = ENOTRECOVERABLE;
 		else if (roster_has_room(lock, wait->me))
@@ -296,7 +296,7 @@ static void wait_to_read(struct myrwlock *lock, struct wait *wait)
 			give_up(lock, wait);
 			return;
 		}
-		sleep_in_line(lock, wait);
+		sleep_in_queue(lock, wait);
 		if (wait->is_outside)
 			return;
 		/* Late or not: who has been let in is in. */
@@ -305,20 +305,20 @@ static void wait_to_read(struct myrwlock *lock, struct wait *wait)
 		look_around(lock, wait);
 	}
 	if (!was_let_in(lock, wait)) {
-		leave(lock, wait->line);
+		leave(lock, wait->queue);
 		lock->readers++;
 	}
 	roster_note(lock, wait->me, ROSTER_READS);
 	wait->rc = 0;
 }
 
-int turn_read(struct myrwlock *lock, uint64_t me, bool is_try,
-	      const struct inner_limit *limit)
+int queue_read(struct myrwlock *lock, uint64_t me, bool is_try,
+	       const struct inner_limit *limit)
 {
 	struct wait wait = {
 		.me = me,
 		.limit = limit,
-		.line = &lock->reading,
+		.queue = &lock->reading,
 		.state = ROSTER_WAITS,
 	};
 	int rc = come(lock, &wait, is_try);
@@ -333,7 +333,7 @@ int turn_read(struct myrwlock *lock, uint64_t me, bool is_try,
 	} else if (is_try) {
 		wait.rc = EBUSY;
 	} else {
-		wait.due = tick_after(MYRWLOCK_PATIENCE_NS);
+		wait.expires = tick_after(MYRWLOCK_BYPASS_LIMIT_NS);
 		wait_to_read(lock, &wait);
 	}
 	return finish(lock, &wait);
@@ -342,36 +342,36 @@ int turn_read(struct myrwlock *lock, uint64_t me, bool is_try,
 /* ---- writing ---- */
 
 static bool is_my_turn_to_write(const struct myrwlock *lock,
-				const struct myrwlock_line *line)
+				const struct myrwlock_queue *queue)
 {
 	return !lock->writers && !lock->readers &&
-	       (line == served(lock) || !is_due(lock));
+	       (queue == served(lock) || !is_expired(lock));
 }
 
 static void wait_to_write(struct myrwlock *lock, struct wait *wait)
 {
 	roster_enter(lock, wait->me, wait->state);
 	join(lock, wait);
-	while (!is_my_turn_to_write(lock, wait->line)) {
+	while (!is_my_turn_to_write(lock, wait->queue)) {
 		if (wait->rc) {
 			give_up(lock, wait);
 			return;
 		}
-		sleep_in_line(lock, wait);
+		sleep_in_queue(lock, wait);
 		if (wait->is_outside)
 			return;
 		was_let_in(lock, wait);
-		if (wait->line == served(lock))
+		if (wait->queue == served(lock))
 			lock->is_called = false;
 		look_around(lock, wait);
 	}
-	leave(lock, wait->line);
+	leave(lock, wait->queue);
 	roster_note(lock, wait->me, ROSTER_WRITES);
 	wait->rc = 0;
 }
 
-int turn_write(struct myrwlock *lock, uint64_t me, bool is_try,
-	       const struct inner_limit *limit)
+int queue_write(struct myrwlock *lock, uint64_t me, bool is_try,
+		const struct inner_limit *limit)
 {
 	struct wait wait = {.me = me, .limit = limit};
 	int rc = come(lock, &wait, is_try);
@@ -389,9 +389,9 @@ int turn_write(struct myrwlock *lock, uint64_t me, bool is_try,
 		uint32_t group = served(lock)->waiting ? !inner_served(lock)
 						       : inner_served(lock);
 
-		wait.line = &lock->writing[group];
+		wait.queue = &lock->writing[group];
 		wait.state = ROSTER_WAITS_0 + group;
-		wait.due = tick_after(MYRWLOCK_PATIENCE_NS);
+		wait.expires = tick_after(MYRWLOCK_BYPASS_LIMIT_NS);
 		wait_to_write(lock, &wait);
 	}
 	if (!wait.rc) {
@@ -403,7 +403,7 @@ int turn_write(struct myrwlock *lock, uint64_t me, bool is_try,
 
 /* ---- leaving ---- */
 
-int turn_leave_reading(struct myrwlock *lock, uint64_t me)
+int queue_leave_reading(struct myrwlock *lock, uint64_t me)
 {
 	int rc = inner_take(lock, NULL);
 
@@ -418,7 +418,7 @@ int turn_leave_reading(struct myrwlock *lock, uint64_t me)
 
 /* Who was told that a writer died, and leaves without a word, says that the
  * data are beyond repair: then this counts as a writer who stays. */
-int turn_leave_writing(struct myrwlock *lock, uint64_t me)
+int queue_leave_writing(struct myrwlock *lock, uint64_t me)
 {
 	int rc = inner_take(lock, NULL);
 
@@ -437,13 +437,13 @@ int turn_leave_writing(struct myrwlock *lock, uint64_t me)
 	return 0;
 }
 
-int turn_downgrade(struct myrwlock *lock, uint64_t me)
+int queue_downgrade(struct myrwlock *lock, uint64_t me)
 {
 	int rc = inner_take(lock, NULL);
 
 	if (rc)
 		return rc;
-	short_shut(lock);
+	fastpath_shut(lock);
 	roster_note(lock, me, ROSTER_READS);
 	__atomic_store_n(&lock->writer, 0, __ATOMIC_RELAXED);
 	lock->writers = 0;
@@ -453,7 +453,7 @@ int turn_downgrade(struct myrwlock *lock, uint64_t me)
 	return 0;
 }
 
-int turn_mend(struct myrwlock *lock, uint64_t me)
+int queue_make_consistent(struct myrwlock *lock, uint64_t me)
 {
 	int rc = inner_take(lock, NULL);
 
