@@ -4,7 +4,6 @@
 
 #include "lib/park.h"
 #include "lib/tick.h"
-#include "p10-sempool/holder.h"
 
 /* The name of a seat stands where a start time would, with a pid of 0: a mark,
  * the seat, and its turn. */
@@ -18,23 +17,22 @@ static_assert(SEMPOOL_WAITERS == 1 << SEAT_BITS, "a seat has its bits");
 static uint64_t name_of(unsigned int seat, uint64_t seat_word)
 {
 	uint64_t name = UINT64_C(1) << MARK | (uint64_t)seat << SEAT |
-			(seat_word & HOLDER_TURNS);
+			(seat_word & ENTRY_GENERATIONS);
 
-	return name << HOLDER_START;
+	return name << ENTRY_START;
 }
 
 bool grant_is(struct sempool_memory *memory, unsigned int slots, uint64_t word,
-	      struct place **seat)
+	      struct entry **seat)
 {
-	unsigned int i = word >> (HOLDER_START + SEAT) & (SEMPOOL_WAITERS - 1);
-	struct place *place = &memory->place[slots + i];
-	uint64_t there = atomic_load(&place->word);
+	unsigned int i = word >> (ENTRY_START + SEAT) & (SEMPOOL_WAITERS - 1);
+	struct entry *entry = &memory->entry[slots + i];
+	uint64_t there = atomic_load(&entry->word);
 
-	if (holder_process(word) != name_of(i, word >> HOLDER_START))
+	if (entry_owner(word) != name_of(i, word >> ENTRY_START))
 		return false;
-	*seat = holder_process(there) &&
-				holder_process(word) == name_of(i, there)
-			? place
+	*seat = entry_owner(there) && entry_owner(word) == name_of(i, there)
+			? entry
 			: NULL;
 	return true;
 }
@@ -50,14 +48,14 @@ static int find_first(struct sempool_memory *memory, unsigned int slots,
 	int seat = -EAGAIN;
 
 	for (unsigned int i = 0; i < SEMPOOL_WAITERS; i++) {
-		struct place *place = &memory->place[slots + i];
-		int64_t since = atomic_load(&place->asks_since_ns);
+		struct entry *entry = &memory->entry[slots + i];
+		int64_t since = atomic_load(&entry->asks_since_ns);
 		uint64_t there;
 
 		if (since <= 0 || since >= first)
 			continue;
-		there = atomic_load(&place->word);
-		if (!holder_process(there) || holder_is_gone(there))
+		there = atomic_load(&entry->word);
+		if (!entry_owner(there) || entry_owner_is_gone(there))
 			continue;
 		first = since;
 		seat = (int)i;
@@ -85,7 +83,7 @@ static int find_asker(struct sempool_memory *memory, unsigned int slots,
 	return seat;
 }
 
-void grant_call(struct place *seat)
+void grant_call(struct entry *seat)
 {
 	__atomic_fetch_add(&seat->calls, 1, __ATOMIC_SEQ_CST);
 	park_word_wake(&seat->calls, INT32_MAX, true);
@@ -94,20 +92,20 @@ void grant_call(struct place *seat)
 int grant_return(struct sempool_memory *memory, unsigned int slots,
 		 unsigned int slot, uint64_t word)
 {
-	struct place *place = &memory->place[slot];
+	struct entry *entry = &memory->entry[slot];
 	uint64_t seat_word = 0;
 	bool is_granted = false;
 
 	for (int tries = 0; tries < TRIES; tries++) {
 		int seat = find_asker(memory, slots, &seat_word);
-		struct place *asker;
+		struct entry *asker;
 
 		if (seat < 0)
 			break;
-		asker = &memory->place[slots + (unsigned int)seat];
+		asker = &memory->entry[slots + (unsigned int)seat];
 		/* First: without it the grant would look like an old one. */
-		place_date(place);
-		if (!place_pass(place, &word,
+		entry_date(entry);
+		if (!entry_pass(entry, &word,
 				name_of((unsigned int)seat, seat_word)))
 			return is_granted ? 0 : -EBADMSG;
 		grant_call(asker);
@@ -116,7 +114,7 @@ int grant_return(struct sempool_memory *memory, unsigned int slots,
 			return 0;
 		is_granted = true;
 	}
-	if (!place_leave(place, word))
+	if (!entry_release(entry, word))
 		return is_granted ? 0 : -EBADMSG;
 	atomic_fetch_add(&memory->returns, 1);
 	return sem_post(&memory->units) ? -EBADMSG : 0;
@@ -124,7 +122,7 @@ int grant_return(struct sempool_memory *memory, unsigned int slots,
 
 /* ---- to take ---- */
 
-uint32_t grant_ask(struct sempool_memory *memory, struct place *seat,
+uint32_t grant_ask(struct sempool_memory *memory, struct entry *seat,
 		   int64_t since_ns)
 {
 	uint32_t calls = __atomic_load_n(&seat->calls, __ATOMIC_SEQ_CST);
@@ -134,7 +132,7 @@ uint32_t grant_ask(struct sempool_memory *memory, struct place *seat,
 	return calls;
 }
 
-int grant_sleep(struct place *seat, uint32_t calls, int64_t deadline)
+int grant_sleep(struct entry *seat, uint32_t calls, int64_t deadline)
 {
 	return park_word_sleep(&seat->calls, calls, deadline, true);
 }
@@ -146,10 +144,10 @@ int grant_take(struct sempool_memory *memory, unsigned int slots,
 	uint64_t name = name_of(seat, seat_word);
 
 	for (unsigned int i = 0; i < slots; i++) {
-		uint64_t found = atomic_load(&memory->place[i].word);
+		uint64_t found = atomic_load(&memory->entry[i].word);
 
-		if (holder_process(found) != name ||
-		    !place_pass(&memory->place[i], &found, holder))
+		if (entry_owner(found) != name ||
+		    !entry_pass(&memory->entry[i], &found, holder))
 			continue;
 		/* What the one who gave it did not do. */
 		atomic_fetch_add(&memory->returns, 1);

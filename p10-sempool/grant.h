@@ -36,10 +36,10 @@ int grant_return(struct sempool_memory *memory, unsigned int slots,
 /* For who waits on that seat: ask, since when it has waited; and sleep until it
  * is called, or the deadline. Between the two, look: the first returns what the
  * second wants. */
-uint32_t grant_ask(struct sempool_memory *memory, struct place *seat,
+uint32_t grant_ask(struct sempool_memory *memory, struct entry *seat,
 		   int64_t since_ns);
-int grant_sleep(struct place *seat, uint32_t calls, int64_t deadline);
-void grant_call(struct place *seat);
+int grant_sleep(struct entry *seat, uint32_t calls, int64_t deadline);
+void grant_call(struct entry *seat);
 
 /* Take what was granted to the seat, which has or had this word, for a holder.
  * Returns the slot and *word, or -EAGAIN. */
@@ -50,6 +50,6 @@ int grant_take(struct sempool_memory *memory, unsigned int slots,
 /* Whether a slot's word is a grant: then *seat is to whom, or NULL if nobody is
  * there any more. */
 bool grant_is(struct sempool_memory *memory, unsigned int slots, uint64_t word,
-	      struct place **seat);
+	      struct entry **seat);
 
 #endif

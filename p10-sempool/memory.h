@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "lib/identity.h"
-#include "p10-sempool/place.h"
+#include "p10-sempool/entry.h"
 #include "p10-sempool/sempool.h"
 
 #define MEMORY_MAGIC 0x6c6f6f70 /* "pool" */
@@ -54,10 +54,10 @@ struct sempool_memory {
 	_Atomic uint64_t returns; /* slots that were freed */
 	_Atomic uint64_t reclaimed;
 
-	struct place place[]; /* slots, then seats for those who wait */
+	struct entry entry[]; /* slots, then seats for those who wait */
 };
 
-static_assert(offsetof(struct sempool_memory, place) == 256,
+static_assert(offsetof(struct sempool_memory, entry) == 256,
 	      "a layout that all builds of one version share");
 
 #endif

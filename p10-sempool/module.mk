@@ -1,5 +1,5 @@
 $(call library,sempool,p10-sempool,sempool.c sempool_make.c sempool_patrol.c \
-	place.c grant.c)
+	entry.c grant.c)
 $(call program,pool_manager,p10-sempool,cmd/pool_manager.c cmd/status.c \
 	cmd/target.c,sempool,jansson)
 $(call program,worker,p10-sempool,cmd/worker.c cmd/command.c cmd/target.c,sempool)
@@ -14,7 +14,7 @@ TEST_LDFLAGS_p10/patrol_test := -Wl,--wrap=sem_getvalue
 # To die between any two steps.
 TEST_LDFLAGS_p10/crash_test := -Wl,--wrap=pwrite,--wrap=posix_fallocate \
 	-Wl,--wrap=sem_init,--wrap=sem_trywait \
-	-Wl,--wrap=sem_clockwait,--wrap=sem_post,--wrap=place_take \
-	-Wl,--wrap=place_leave,--wrap=shm_unlink
+	-Wl,--wrap=sem_clockwait,--wrap=sem_post,--wrap=entry_take \
+	-Wl,--wrap=entry_release,--wrap=shm_unlink
 # Hundreds of short processes, which take minutes under valgrind.
 VALGRIND_SKIP += p10/kill_test

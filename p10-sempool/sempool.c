@@ -56,7 +56,6 @@
 #include "lib/fdio.h"
 #include "lib/tick.h"
 #include "p10-sempool/grant.h"
-#include "p10-sempool/holder.h"
 #include "p10-sempool/memory.h"
 
 #define NAP_NS (50 * TICK_MS)
@@ -68,7 +67,7 @@ static uint64_t self_of(const struct sempool *pool)
 
 	if (self)
 		return self;
-	self = holder_self();
+	self = entry_self();
 	__atomic_store_n(pool->self, self, __ATOMIC_RELAXED);
 	return self;
 }
@@ -92,8 +91,8 @@ static int take_slot(struct sempool *pool, struct sempool_lease *lease)
 	}
 	do {
 		returns = atomic_load(&memory->returns);
-		slot = place_take(
-			memory->place, pool->slots,
+		slot = entry_take(
+			memory->entry, pool->slots,
 			__atomic_load_n(&pool->hint, __ATOMIC_RELAXED), self,
 			&lease->word);
 	} while (slot < 0 && atomic_load(&memory->returns) != returns);
@@ -148,7 +147,7 @@ struct seat {
 	int index; /* -EAGAIN: all are taken */
 	uint64_t word;
 	int64_t since_ns;
-	struct place *place;
+	struct entry *entry;
 };
 
 static int take_grant(struct sempool *pool, const struct seat *seat,
@@ -157,7 +156,7 @@ static int take_grant(struct sempool *pool, const struct seat *seat,
 	uint64_t word;
 	int slot =
 		grant_take(pool->memory, pool->slots, (unsigned int)seat->index,
-			   seat->word, holder_process(seat->word), &word);
+			   seat->word, entry_owner(seat->word), &word);
 
 	if (slot < 0)
 		return slot;
@@ -170,7 +169,7 @@ static int wait_for_grant(struct sempool *pool, const struct seat *seat,
 			  struct sempool_lease *lease, int64_t deadline)
 {
 	int64_t nap = tick_after(NAP_NS);
-	uint32_t calls = grant_ask(pool->memory, seat->place, seat->since_ns);
+	uint32_t calls = grant_ask(pool->memory, seat->entry, seat->since_ns);
 	int error = take_grant(pool, seat, lease);
 
 	/* A unit that came before we asked, or that a patrol put back. */
@@ -178,7 +177,7 @@ static int wait_for_grant(struct sempool *pool, const struct seat *seat,
 		error = try_once(pool, lease);
 	if (error != -EAGAIN)
 		return error;
-	error = grant_sleep(seat->place, calls,
+	error = grant_sleep(seat->entry, calls,
 			    nap < deadline ? nap : deadline);
 	return error ? error : take_grant(pool, seat, lease);
 }
@@ -221,17 +220,17 @@ static int wait_for_slot(struct sempool *pool, const struct seat *seat,
 static void sit_down(const struct sempool *pool, struct seat *seat,
 		     uint64_t self)
 {
-	struct place *seats = pool->memory->place + pool->slots;
-	unsigned int first = (unsigned int)holder_pid(self) % SEMPOOL_WAITERS;
+	struct entry *seats = pool->memory->entry + pool->slots;
+	unsigned int first = (unsigned int)entry_pid(self) % SEMPOOL_WAITERS;
 
 	*seat = (struct seat){.since_ns = tick_now()};
 	seat->index =
-		place_take(seats, SEMPOOL_WAITERS, first, self, &seat->word);
+		entry_take(seats, SEMPOOL_WAITERS, first, self, &seat->word);
 	if (seat->index < 0)
 		return;
-	seat->place = &seats[seat->index];
+	seat->entry = &seats[seat->index];
 	/* Of one who died there. */
-	atomic_store(&seat->place->asks_since_ns, 0);
+	atomic_store(&seat->entry->asks_since_ns, 0);
 }
 
 /* Who left may have been given a slot a moment before. */
@@ -240,8 +239,8 @@ static int stand_up(struct sempool *pool, const struct seat *seat,
 {
 	if (seat->index < 0)
 		return error;
-	atomic_store(&seat->place->asks_since_ns, 0);
-	place_leave(seat->place, seat->word);
+	atomic_store(&seat->entry->asks_since_ns, 0);
+	entry_release(seat->entry, seat->word);
 	return error && take_grant(pool, seat, lease) == 0 ? 0 : error;
 }
 
@@ -271,7 +270,7 @@ static int check_lease(struct sempool *pool, const struct sempool_lease *lease)
 {
 	if (!lease->word || lease->slot >= pool->slots)
 		return -EINVAL;
-	return holder_process(lease->word) == self_of(pool) ? 0 : -EPERM;
+	return entry_owner(lease->word) == self_of(pool) ? 0 : -EPERM;
 }
 
 /* An open file description of its own: a role belongs to one. */
@@ -346,12 +345,12 @@ int sempool_release(struct sempool *pool, struct sempool_lease *lease)
 	if (!is_left(pool, lease))
 		return grant_return(pool->memory, pool->slots, lease->slot,
 				    word);
-	return place_pass(&pool->memory->place[lease->slot], &word, HOLDER_LEFT)
+	return entry_pass(&pool->memory->entry[lease->slot], &word, ENTRY_LEFT)
 		       ? SEMPOOL_LEFT
 		       : -EBADMSG;
 }
 
 unsigned int sempool_count_free(const struct sempool *pool)
 {
-	return place_count_free(pool->memory->place, pool->slots);
+	return entry_count_free(pool->memory->entry, pool->slots);
 }

@@ -20,7 +20,6 @@
 #include "lib/objname.h"
 #include "lib/tick.h"
 #include "p10-sempool/grant.h"
-#include "p10-sempool/holder.h"
 #include "p10-sempool/memory.h"
 #include "p10-sempool/sempool.h"
 
@@ -36,7 +35,7 @@ static_assert(offsetof(struct sempool_memory, magic) == 0 &&
 static size_t bytes_for(unsigned int slots)
 {
 	return sizeof(struct sempool_memory) +
-	       (slots + SEMPOOL_WAITERS) * sizeof(struct place);
+	       (slots + SEMPOOL_WAITERS) * sizeof(struct entry);
 }
 
 /* ---- the handle ---- */
@@ -57,7 +56,7 @@ static int begin(struct sempool *pool, const char *name)
 	}
 	if (madvise(pool->self, sizeof(*pool->self), MADV_WIPEONFORK) < 0)
 		return -errno;
-	*pool->self = holder_self();
+	*pool->self = entry_self();
 	return *pool->self ? 0 : -ENOSYS;
 }
 
@@ -362,11 +361,11 @@ int sempool_create(struct sempool *pool, const char *name, unsigned int slots,
 int sempool_remove(struct sempool *pool)
 {
 	struct sempool_memory *memory = pool->memory;
-	struct place *seats = memory->place + pool->slots;
+	struct entry *seats = memory->entry + pool->slots;
 
 	atomic_store(&memory->is_closed, 1);
 	for (unsigned int i = 0; i < SEMPOOL_WAITERS; i++) {
-		if (!holder_process(atomic_load(&seats[i].word)))
+		if (!entry_owner(atomic_load(&seats[i].word)))
 			continue;
 		sem_post(&memory->units);
 		grant_call(&seats[i]);

@@ -11,7 +11,6 @@
 
 #include "lib/tick.h"
 #include "p10-sempool/grant.h"
-#include "p10-sempool/holder.h"
 #include "p10-sempool/memory.h"
 #include "p10-sempool/sempool.h"
 
@@ -43,17 +42,18 @@ static bool is_locked(const struct sempool *pool, unsigned int slot)
 
 /* Whether the waiter to whom this slot was granted does not come for it: it is
  * gone, or has not run for a while. Then it is no longer asked for. */
-static bool is_missed(const struct place *slot, struct place *seat,
+static bool is_missed(const struct entry *slot, struct entry *seat,
 		      bool may_look)
 {
-	int64_t now = place_now(), since = atomic_load(&slot->since_ns);
+	int64_t now = entry_now(), since = atomic_load(&slot->since_ns);
 	uint64_t word;
 
 	if (!seat)
 		return true;
 	word = atomic_load(&seat->word);
 	if ((since <= now && now - since < GRANT_LIMIT_NS) &&
-	    !holder_is_gone(word) && !(may_look && !holder_is_alive(word)))
+	    !entry_owner_is_gone(word) &&
+	    !(may_look && !entry_owner_is_alive(word)))
 		return false;
 	atomic_store(&seat->asks_since_ns, 0);
 	return true;
@@ -63,14 +63,15 @@ static bool is_missed(const struct place *slot, struct place *seat,
  * pid costs a look into /proc. */
 static bool is_dead(uint64_t word, bool may_look)
 {
-	return holder_is_gone(word) || (may_look && !holder_is_alive(word));
+	return entry_owner_is_gone(word) ||
+	       (may_look && !entry_owner_is_alive(word));
 }
 
 static void sweep_slot(const struct sempool *pool, unsigned int i,
 		       uint64_t word, bool may_look)
 {
 	struct sempool_memory *memory = pool->memory;
-	struct place *slot = &memory->place[i], *seat;
+	struct entry *slot = &memory->entry[i], *seat;
 
 	if (grant_is(memory, pool->slots, word, &seat)) {
 		if (is_missed(slot, seat, may_look))
@@ -81,7 +82,7 @@ static void sweep_slot(const struct sempool *pool, unsigned int i,
 		return;
 	/* What the dead owner cannot do any more. One that left in order, and
 	 * had no pid any more, is not to be mourned. */
-	if (grant_return(memory, pool->slots, i, word) == 0 && holder_pid(word))
+	if (grant_return(memory, pool->slots, i, word) == 0 && entry_pid(word))
 		atomic_fetch_add(&memory->reclaimed, 1);
 }
 
@@ -89,12 +90,12 @@ static void sweep_seat(const struct sempool *pool, unsigned int i,
 		       uint64_t word, bool may_look)
 {
 	if (is_dead(word, may_look))
-		place_leave(&pool->memory->place[pool->slots + i], word);
+		entry_release(&pool->memory->entry[pool->slots + i], word);
 }
 
-/* Take the dead out of n places, from place on. So many get a thorough look,
+/* Take the dead out of n entries, from entry on. So many get a thorough look,
  * from *next on. */
-static void sweep(const struct sempool *pool, const struct place *place,
+static void sweep(const struct sempool *pool, const struct entry *entry,
 		  unsigned int n, _Atomic uint32_t *next, unsigned int checks,
 		  void (*sweep_one)(const struct sempool *pool, unsigned int i,
 				    uint64_t word, bool may_look))
@@ -103,9 +104,9 @@ static void sweep(const struct sempool *pool, const struct place *place,
 
 	for (unsigned int k = 0; k < n; k++) {
 		unsigned int i = (first + k) % n;
-		uint64_t word = atomic_load(&place[i].word);
+		uint64_t word = atomic_load(&entry[i].word);
 
-		if (!holder_process(word))
+		if (!entry_owner(word))
 			continue;
 		sweep_one(pool, i, word, checks > 0);
 		if (checks > 0) {
@@ -152,9 +153,9 @@ int sempool_patrol(struct sempool *pool)
 
 	if (!is_due(memory))
 		return 0;
-	sweep(pool, memory->place, pool->slots, &memory->next_slot, SLOT_CHECKS,
+	sweep(pool, memory->entry, pool->slots, &memory->next_slot, SLOT_CHECKS,
 	      sweep_slot);
-	sweep(pool, memory->place + pool->slots, SEMPOOL_WAITERS,
+	sweep(pool, memory->entry + pool->slots, SEMPOOL_WAITERS,
 	      &memory->next_seat, SEAT_CHECKS, sweep_seat);
 	return balance(pool);
 }
@@ -171,10 +172,11 @@ void sempool_look(const struct sempool *pool, struct sempool_state *state)
 		.free = sempool_count_free(pool),
 		.units = units > 0 ? (unsigned int)units : 0,
 		.waiters = SEMPOOL_WAITERS -
-			   place_count_free(memory->place + pool->slots,
+			   entry_count_free(memory->entry + pool->slots,
 					    SEMPOOL_WAITERS),
 		.reclaimed = atomic_load(&memory->reclaimed),
-		.manager = holder_is_alive(manager) ? holder_pid(manager) : 0,
+		.manager =
+			entry_owner_is_alive(manager) ? entry_pid(manager) : 0,
 	};
 	state->lent =
 		atomic_load(&memory->returns) + state->slots - state->free;
@@ -184,23 +186,23 @@ bool sempool_look_at(const struct sempool *pool, unsigned int i,
 		     struct sempool_holder *holder)
 {
 	int64_t now = tick_now(), since;
-	const struct place *place;
-	struct place *seat;
+	const struct entry *entry;
+	struct entry *seat;
 	uint64_t word;
 
 	if (i >= pool->slots + SEMPOOL_WAITERS)
 		return false;
-	place = &pool->memory->place[i];
-	word = atomic_load(&place->word);
-	if (!holder_process(word))
+	entry = &pool->memory->entry[i];
+	word = atomic_load(&entry->word);
+	if (!entry_owner(word))
 		return false;
 	/* Granted: to who still sits there. */
 	if (grant_is(pool->memory, pool->slots, word, &seat) && seat)
 		word = atomic_load(&seat->word);
-	since = atomic_load_explicit(&place->since_ns, memory_order_relaxed);
+	since = atomic_load_explicit(&entry->since_ns, memory_order_relaxed);
 	*holder = (struct sempool_holder){
-		.pid = holder_pid(word),
-		.is_alive = holder_is_alive(word) ||
+		.pid = entry_pid(word),
+		.is_alive = entry_owner_is_alive(word) ||
 			    (i < pool->slots && is_locked(pool, i)),
 		.since_ns = since > 0 && since < now ? since : now,
 	};

@@ -93,25 +93,25 @@ int __wrap_sem_post(sem_t *sem)
 	return rc;
 }
 
-int __real_place_take(struct place *places, unsigned int n, unsigned int first,
+int __real_entry_take(struct entry *entries, unsigned int n, unsigned int first,
 		      uint64_t holder, uint64_t *word);
-int __wrap_place_take(struct place *places, unsigned int n, unsigned int first,
+int __wrap_entry_take(struct entry *entries, unsigned int n, unsigned int first,
 		      uint64_t holder, uint64_t *word);
-int __wrap_place_take(struct place *places, unsigned int n, unsigned int first,
+int __wrap_entry_take(struct entry *entries, unsigned int n, unsigned int first,
 		      uint64_t holder, uint64_t *word)
 {
-	int i = __real_place_take(places, n, first, holder, word);
+	int i = __real_entry_take(entries, n, first, holder, word);
 
 	if (i >= 0)
 		die_at(WITH_A_SLOT);
 	return i;
 }
 
-bool __real_place_leave(struct place *place, uint64_t word);
-bool __wrap_place_leave(struct place *place, uint64_t word);
-bool __wrap_place_leave(struct place *place, uint64_t word)
+bool __real_entry_release(struct entry *entry, uint64_t word);
+bool __wrap_entry_release(struct entry *entry, uint64_t word);
+bool __wrap_entry_release(struct entry *entry, uint64_t word)
 {
-	bool was_ours = __real_place_leave(place, word);
+	bool was_ours = __real_entry_release(entry, word);
 
 	if (was_ours)
 		die_at(WITHOUT_A_SLOT);

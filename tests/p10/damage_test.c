@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "lib/rng.h"
-#include "p10-sempool/holder.h"
 #include "p10-sempool/memory.h"
 #include "tests/p10/fixture.h"
 
@@ -82,7 +81,7 @@ static void holder_is_told_that_its_slot_was_given_away(void **state)
 	fixture_make(&fixture, 1);
 	assert_int_equal(sempool_acquire(&fixture.pool, &lease), 0);
 	/* As a scribbler leaves it: free, with the holder still there. */
-	atomic_store(&fixture.pool.memory->place[0].word, 0x01);
+	atomic_store(&fixture.pool.memory->entry[0].word, 0x01);
 	assert_int_equal(
 		sempool_acquire_until(&fixture.pool, &other, tick_after(LIMIT)),
 		0);
@@ -104,9 +103,9 @@ static void owners_that_are_nobody_are_cleared(void **state)
 	fixture_make(&fixture, 5);
 	memory = fixture.pool.memory;
 	for (int i = 0; i < 5; i++) {
-		atomic_store(&memory->place[i].word, words[i]);
-		atomic_store(&memory->place[i].since_ns, INT64_MIN + i);
-		atomic_store(&memory->place[5 + i].word, words[i]);
+		atomic_store(&memory->entry[i].word, words[i]);
+		atomic_store(&memory->entry[i].since_ns, INT64_MIN + i);
+		atomic_store(&memory->entry[5 + i].word, words[i]);
 	}
 	fixture_assert_whole(&fixture.pool);
 	fixture_remove(&fixture);
@@ -122,7 +121,7 @@ static void lies_about_the_patrol_do_not_stop_it(void **state)
 	fixture_make(&fixture, 3);
 	memory = fixture.pool.memory;
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-		atomic_store(&memory->place[1].word, NOBODY);
+		atomic_store(&memory->entry[1].word, NOBODY);
 		sem_trywait(&memory->units);
 		atomic_store(&memory->next_slot, UINT32_MAX);
 		atomic_store(&memory->next_seat, UINT32_MAX - 7);
@@ -144,7 +143,7 @@ static void one_waits_without_a_seat_when_all_are_taken(void **state)
 	memory = fixture.pool.memory;
 	assert_int_equal(sempool_acquire(&fixture.pool, &lease), 0);
 	for (int i = 0; i < SEMPOOL_WAITERS; i++)
-		atomic_store(&memory->place[1 + i].word, NOBODY);
+		atomic_store(&memory->entry[1 + i].word, NOBODY);
 	assert_int_equal(sempool_acquire_until(&fixture.pool, &late,
 					       tick_after(TICK_MS)),
 			 -ETIMEDOUT);

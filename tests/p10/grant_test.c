@@ -8,7 +8,6 @@
 
 #include "lib/park.h"
 #include "p10-sempool/grant.h"
-#include "p10-sempool/holder.h"
 #include "tests/p10/fixture.h"
 
 /* --wrap=park_word_wake: between the grant and its call. */
@@ -59,13 +58,13 @@ static int take_and_give_back(void *arg)
 	return sempool_release(pool, &lease) ? 2 : 0;
 }
 
-static struct place *find_asker(const struct table *table, pid_t pid)
+static struct entry *find_asker(const struct table *table, pid_t pid)
 {
 	struct sempool *pool = (struct sempool *)&table->fixture.pool;
-	struct place *seats = pool->memory->place + pool->slots;
+	struct entry *seats = pool->memory->entry + pool->slots;
 
 	for (int i = 0; i < SEMPOOL_WAITERS; i++)
-		if (holder_pid(seats[i].word) == pid && seats[i].asks_since_ns)
+		if (entry_pid(seats[i].word) == pid && seats[i].asks_since_ns)
 			return &seats[i];
 	return NULL;
 }
@@ -228,7 +227,7 @@ static void grant_of_one_who_was_killed_is_passed_on_at_once(void **state)
 	assert_int_equal(fixture_reap(&table->fixture, table->pid[0]),
 			 128 + SIGKILL);
 	atomic_store(&pool->memory->next_slot, 0);
-	place_date(&pool->memory->place[MANY - 1]);
+	entry_date(&pool->memory->entry[MANY - 1]);
 	assert_int_equal(fixture_patrol(pool), 0);
 	assert_int_equal(sempool_count_free(pool), 1);
 	for (unsigned int i = 0; i < MANY - 1; i++)
@@ -264,7 +263,7 @@ static void grant_of_a_time_to_come_is_passed_on_too(void **state)
 	struct table *table = table_make_with_stopped_grantee();
 
 	(void)state;
-	atomic_store(&table->fixture.pool.memory->place[0].since_ns, INT64_MAX);
+	atomic_store(&table->fixture.pool.memory->entry[0].since_ns, INT64_MAX);
 	pass_over_who_is_stopped(table);
 }
 
@@ -314,7 +313,7 @@ static void grants_to_nobody_are_given_back(void **state)
 	for (int i = 0; i < 2; i++) {
 		uint64_t seat = i ? SEMPOOL_WAITERS - 1 : 0;
 
-		atomic_store(&memory->place[i].word,
+		atomic_store(&memory->entry[i].word,
 			     (1 << 20 | seat << 8 | 7) << 30 | 9);
 		sem_trywait(&memory->units);
 	}
@@ -325,7 +324,7 @@ static void lies_about_who_asks_keep_nobody_from_a_slot(void **state)
 {
 	struct table *table = table_make(1);
 	struct sempool *pool = &table->fixture.pool;
-	struct place *seats = pool->memory->place + 1;
+	struct entry *seats = pool->memory->entry + 1;
 	struct sempool_lease lease;
 
 	(void)state;
@@ -339,7 +338,7 @@ static void lies_about_who_asks_keep_nobody_from_a_slot(void **state)
 	assert_int_equal(sempool_release(pool, &lease), 0);
 	assert_int_equal(sempool_count_free(pool), 0);
 	for (int i = 0; i < SEMPOOL_WAITERS; i++)
-		place_leave(&seats[i], *pool->self | 5);
+		entry_release(&seats[i], *pool->self | 5);
 	assert_int_equal(sempool_acquire_until(pool, &lease, tick_after(LIMIT)),
 			 0);
 	assert_int_equal(sempool_release(pool, &lease), 0);

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "lib/rng.h"
-#include "p10-sempool/holder.h"
 #include "p10-sempool/memory.h"
 #include "tests/p10/fixture.h"
 
@@ -95,8 +94,8 @@ static void pid_of_a_later_process_is_not_mistaken(void **state)
 	fixture_make(&fixture, 1);
 	pid = fixture_start_holder(&fixture);
 	/* Another start time, so the holder was an earlier process. */
-	word = &fixture.pool.memory->place[0].word;
-	assert_int_equal(holder_pid(*word), pid);
+	word = &fixture.pool.memory->entry[0].word;
+	assert_int_equal(entry_pid(*word), pid);
 	atomic_fetch_sub(word, UINT64_C(1) << 30);
 	assert_int_equal(fixture_patrol(&fixture.pool), 0);
 	assert_int_equal(sempool_count_free(&fixture.pool), 1);
@@ -140,19 +139,19 @@ static void wake_up_that_nobody_heard_is_made_good(void **state)
 {
 	struct fixture fixture;
 	struct sempool_lease lease;
-	struct place *slot;
+	struct entry *slot;
 	pid_t pid = 0;
 
 	(void)state;
 	fixture_make(&fixture, 1);
-	slot = fixture.pool.memory->place;
+	slot = fixture.pool.memory->entry;
 	assert_int_equal(sempool_acquire(&fixture.pool, &lease), 0);
 	assert_int_equal(child_fork(take_and_give_back, &fixture.pool, &pid),
 			 0);
 	fixture_wait_for_waiter(&fixture);
 	/* As if a unit had come and the one who was woken had died: the slot is
 	 * free, and nobody is told. */
-	assert_true(place_leave(slot, lease.word));
+	assert_true(entry_release(slot, lease.word));
 	assert_int_equal(fixture_reap(&fixture, pid), 0);
 	fixture_assert_whole(&fixture.pool);
 	fixture_remove(&fixture);
@@ -241,7 +240,7 @@ static void use(struct ground *ground, unsigned int slot, uint64_t self,
 {
 	uint64_t before = atomic_exchange(&ground->user[slot], self);
 
-	if (before && holder_is_alive(before))
+	if (before && entry_owner_is_alive(before))
 		atomic_fetch_add(&ground->twice, 1);
 	if (rng_below(rng, 2))
 		tick_sleep_until(
@@ -255,7 +254,7 @@ static int work(void *arg)
 	struct player *player = arg;
 	struct ground *ground = player->ground;
 	struct sempool *pool = &ground->fixture->pool;
-	uint64_t self = holder_self();
+	uint64_t self = entry_self();
 	struct sempool_lease lease;
 	struct rng rng;
 

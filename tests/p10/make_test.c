@@ -316,7 +316,7 @@ static void memory_of_something_else_is_left_alone(void **state)
 	static const size_t sizes[] = {
 		8, 64,
 		sizeof(struct sempool_memory) +
-			(1 + SEMPOOL_WAITERS) * sizeof(struct place),
+			(1 + SEMPOOL_WAITERS) * sizeof(struct entry),
 		17 * 4096, 10000000};
 	struct fixture fixture;
 	struct sempool pool;

@@ -37,11 +37,11 @@ static void second_patrol_at_once_does_nothing(void **state)
 {
 	int64_t now = 0;
 	struct fixture fixture;
-	struct place *slot;
+	struct entry *slot;
 
 	(void)state;
 	fixture_make(&fixture, 1);
-	slot = fixture.pool.memory->place;
+	slot = fixture.pool.memory->entry;
 	/* Until the second one comes in time, on a machine that is busy. */
 	do {
 		atomic_store(&slot->word, NOBODY);
@@ -60,13 +60,13 @@ static void dead_behind_many_living_are_found(void **state)
 	enum { MANY = 300 };
 	static struct sempool_lease lease[MANY];
 	struct fixture fixture;
-	struct place *last;
+	struct entry *last;
 
 	(void)state;
 	fixture_make(&fixture, MANY);
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(sempool_acquire(&fixture.pool, &lease[i]), 0);
-	last = &fixture.pool.memory->place[MANY - 1];
+	last = &fixture.pool.memory->entry[MANY - 1];
 	atomic_store(&last->word, NOBODY);
 	/* 128 of them at a time. */
 	for (int i = 0; i < 3; i++)

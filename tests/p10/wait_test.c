@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "lib/park.h"
-#include "p10-sempool/holder.h"
 #include "p10-sempool/memory.h"
 #include "tests/p10/fixture.h"
 
@@ -97,16 +96,16 @@ static void nobody_sleeps_beyond_the_deadline(void **state)
 
 /* ---- his seat ---- */
 
-static struct place *seats_of(const struct sempool *pool)
+static struct entry *seats_of(const struct sempool *pool)
 {
-	return pool->memory->place + pool->slots;
+	return pool->memory->entry + pool->slots;
 }
 
 static void waiter_without_a_seat_waits_for_units_alone(void **state)
 {
 	struct sempool_lease lease, late;
 	struct fixture fixture;
-	struct place *seats;
+	struct entry *seats;
 
 	(void)state;
 	make_taken(&fixture, &lease);
@@ -132,11 +131,11 @@ static struct {
 
 static int count_who_asks(const struct sempool *pool, bool of_nobody)
 {
-	const struct place *seats = seats_of(pool);
+	const struct entry *seats = seats_of(pool);
 	int n = 0;
 
 	for (int i = 0; i < SEMPOOL_WAITERS; i++)
-		if (of_nobody || holder_process(seats[i].word))
+		if (of_nobody || entry_owner(seats[i].word))
 			n += seats[i].asks_since_ns != 0;
 	return n;
 }

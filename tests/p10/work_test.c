@@ -197,7 +197,7 @@ static void lock_is_seen_across_namespaces(void **state)
 	if (code != NOT_PERMITTED) {
 		assert_int_equal(code, -1);
 		/* As if the holder were dead, and its work only in there. */
-		atomic_fetch_sub(&fixture.pool.memory->place[0].word,
+		atomic_fetch_sub(&fixture.pool.memory->entry[0].word,
 				 UINT64_C(1) << 30);
 		assert_is_in_use(&fixture.pool);
 		board->result = 2;
@@ -218,7 +218,7 @@ static void slot_that_was_lent_twice_is_not_handed_down(void **state)
 	assert_int_equal(sempool_acquire(&fixture.pool, &lease), 0);
 	assert_int_equal(sempool_hand_down(&fixture.pool, &lease), 0);
 	/* As a scribbler leaves it. */
-	atomic_store(&fixture.pool.memory->place[0].word, 1);
+	atomic_store(&fixture.pool.memory->entry[0].word, 1);
 	assert_int_equal(
 		sempool_acquire_until(&fixture.pool, &other, tick_after(LIMIT)),
 		0);
