@@ -15,6 +15,7 @@
 #include <semaphore.h>
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/identity.h"
@@ -59,5 +60,20 @@ struct sempool_memory {
 
 static_assert(offsetof(struct sempool_memory, entry) == 256,
 	      "a layout that all builds of one version share");
+
+static inline size_t memory_bytes(unsigned int slots)
+{
+	return sizeof(struct sempool_memory) +
+	       (slots + SEMPOOL_WAITERS) * sizeof(struct entry);
+}
+
+/* All that a pool is at first; the beginning of struct sempool_memory. */
+struct memory_stub {
+	uint32_t magic, version;
+};
+
+static_assert(offsetof(struct sempool_memory, magic) == 0 &&
+		      offsetof(struct sempool_memory, version) == 4,
+	      "a stub is the beginning of a pool");
 
 #endif

@@ -1,5 +1,5 @@
-$(call library,sempool,p10-sempool,sempool.c sempool_make.c sempool_patrol.c \
-	entry.c grant.c)
+$(call library,sempool,p10-sempool,sempool.c sempool_manager.c sempool_patrol.c \
+	object.c entry.c grant.c)
 $(call program,pool_manager,p10-sempool,cmd/pool_manager.c cmd/status.c \
 	cmd/target.c,sempool,jansson)
 $(call program,worker,p10-sempool,cmd/worker.c cmd/command.c cmd/target.c,sempool)
