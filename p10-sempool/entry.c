@@ -19,9 +19,9 @@ void entry_date(struct entry *entry)
 			      memory_order_relaxed);
 }
 
-bool entry_pass(struct entry *entry, uint64_t *word, uint64_t holder)
+bool entry_pass(struct entry *entry, uint64_t *word, uint64_t owner)
 {
-	uint64_t found = *word, next = holder | entry_generation_after(*word);
+	uint64_t found = *word, next = owner | entry_generation_after(*word);
 
 	if (!atomic_compare_exchange_strong(&entry->word, &found, next))
 		return false;
@@ -31,7 +31,7 @@ bool entry_pass(struct entry *entry, uint64_t *word, uint64_t holder)
 }
 
 int entry_take(struct entry *entries, unsigned int n, unsigned int first,
-	       uint64_t holder, uint64_t *word)
+	       uint64_t owner, uint64_t *word)
 {
 	for (unsigned int k = 0, i = first; k < n; k++, i++) {
 		uint64_t found;
@@ -40,7 +40,7 @@ int entry_take(struct entry *entries, unsigned int n, unsigned int first,
 			i = 0;
 		found = atomic_load(&entries[i].word);
 		if (!entry_owner(found) &&
-		    entry_pass(&entries[i], &found, holder)) {
+		    entry_pass(&entries[i], &found, owner)) {
 			*word = found;
 			return (int)i;
 		}

@@ -7,16 +7,17 @@
  *
  *	bits 30 … 63  the low bits of its start time (lib/identity.h: a process
  *	      8 … 29  its pid                         in a word)
- *	      0 … 7   turn: how often the entry has been taken
+ *	      0 … 7   generation (an ABA tag): how often the entry has been
+ *	              taken
  *
  * With the start time, a pid that the kernel gives to a later process is not
- * mistaken for the holder. Both mean something only where the pool was made:
- * the head of the memory says where. Without a process in it, only the turn
- * is left.
+ * mistaken for the owner. Both mean something only where the pool was made:
+ * the head of the memory says where. Without a process in it, only the
+ * generation is left.
  *
  * Two words name no process (their pid is 0): ENTRY_LEFT is in a slot whose
- * holder went in order, while what inherited the slot's lock goes on; and a
- * slot that was granted to who waits names the seat, see grant.h.
+ * owner went in order, while what inherited the slot's lock goes on; and a
+ * slot that was granted names a waiter, see grant.h.
  */
 #ifndef UNIXIPC_P10_SEMPOOL_ENTRY_H
 #define UNIXIPC_P10_SEMPOOL_ENTRY_H
@@ -39,7 +40,7 @@ enum {
 	ENTRY_START_BITS = 64 - ENTRY_START,
 };
 
-/* The calling process, at turn 0. 0 when /proc does not show it. */
+/* The calling process, at generation 0. 0 when /proc does not show it. */
 static inline uint64_t entry_self(void)
 {
 	struct identity_process self;
@@ -49,13 +50,13 @@ static inline uint64_t entry_self(void)
 	return identity_word(&self, ENTRY_START_BITS) << ENTRY_PID;
 }
 
-/* The word without its turn; 0 for an entry that is free. */
+/* The word without its generation; 0 for an entry that is free. */
 static inline uint64_t entry_owner(uint64_t word)
 {
 	return word & ~ENTRY_GENERATIONS;
 }
 
-/* The next turn, which tells this holding from the same process's last. */
+/* The next generation, which tells this holding from the same process's last. */
 static inline uint64_t entry_generation_after(uint64_t word)
 {
 	return (word + 1) & ENTRY_GENERATIONS;
@@ -86,9 +87,9 @@ struct entry {
 	alignas(64) _Atomic uint64_t word; /* who has it: see above */
 	_Atomic int64_t since_ns;          /* the monotonic clock, coarse */
 
-	/* Of seats: see grant.h. */
+	/* Of waiters: see grant.h. */
 	_Atomic int64_t asks_since_ns; /* 0: does not ask for a grant */
-	uint32_t calls;                /* to sleep on: lib/park.h */
+	uint32_t wakes;                /* to sleep on: lib/park.h */
 };
 
 static_assert(sizeof(struct entry) == 64, "a layout that all builds share");
@@ -99,17 +100,17 @@ static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "locks are not shared");
 int64_t entry_now(void);
 void entry_date(struct entry *entry);
 
-/* Take a free one of n entries for that holder, looking from first on. Returns
+/* Take a free one of n entries for that owner, looking from first on. Returns
  * its index and *word, or -EAGAIN when each was taken as we looked at it. */
 int entry_take(struct entry *entries, unsigned int n, unsigned int first,
-	       uint64_t holder, uint64_t *word);
+	       uint64_t owner, uint64_t *word);
 
 /* Free the entry if that word is still in it; whether it was. Of several who
  * try, the owner included, one alone succeeds. */
 bool entry_release(struct entry *entry, uint64_t word);
 
-/* The same, but it goes to that holder instead: *word is then what is in it. */
-bool entry_pass(struct entry *entry, uint64_t *word, uint64_t holder);
+/* The same, but it goes to that owner instead: *word is then what is in it. */
+bool entry_pass(struct entry *entry, uint64_t *word, uint64_t owner);
 
 unsigned int entry_count_free(const struct entry *entries, unsigned int n);
 

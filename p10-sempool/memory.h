@@ -4,7 +4,7 @@
  * Nothing in it is trusted but the semaphore. The head is checked when the pool is
  * opened, and not read again; the rest may say anything at any time, and the
  * worst that comes of it is a wrong number on a screen, a slot lent twice (which
- * its first holder is told when it releases), or -EBADMSG. The semaphore is the
+ * its first owner is told when it releases), or -EBADMSG. The semaphore is the
  * C library's: a look at its bytes before each use would be a race with who
  * writes them, and only bind us to one library's layout.
  */
@@ -37,7 +37,7 @@ struct sempool_memory {
 	/* Of the life of a pool: changes at its beginning and its end. */
 	_Atomic uint32_t magic; /* stored last */
 	uint32_t version;
-	uint32_t slots, seats;
+	uint32_t slots, waiters;
 	struct identity_place made; /* where its pids and starts are true */
 
 	/* Read by everybody, and seldom written. */
@@ -45,17 +45,17 @@ struct sempool_memory {
 	_Atomic uint32_t is_closed;
 	_Atomic uint32_t has_askers; /* somebody may ask for a grant */
 
-	/* Of the patrol. */
-	alignas(64) _Atomic int64_t patrolled_ns; /* the last one */
-	_Atomic uint32_t next_slot, next_seat;    /* to be looked at */
-	_Atomic uint32_t shortfall; /* units too few, at the last patrol */
+	/* Of reclaims. */
+	alignas(64) _Atomic int64_t last_reclaim_ns;
+	_Atomic uint32_t next_slot, next_waiter; /* to be looked at */
+	_Atomic uint32_t shortfall; /* units too few, at the last reclaim */
 
 	/* Of everybody. */
 	alignas(64) sem_t units;
 	_Atomic uint64_t returns; /* slots that were freed */
 	_Atomic uint64_t reclaimed;
 
-	struct entry entry[]; /* slots, then seats for those who wait */
+	struct entry entry[]; /* slots, then waiters */
 };
 
 static_assert(offsetof(struct sempool_memory, entry) == 256,

@@ -1,4 +1,4 @@
-$(call library,sempool,p10-sempool,sempool.c sempool_manager.c sempool_patrol.c \
+$(call library,sempool,p10-sempool,sempool.c sempool_manager.c sempool_reclaim.c \
 	object.c entry.c grant.c)
 $(call program,pool_manager,p10-sempool,cmd/pool_manager.c cmd/status.c \
 	cmd/target.c,sempool,jansson)
@@ -10,7 +10,7 @@ TEST_LDFLAGS_p10/make_test := -Wl,--wrap=geteuid,--wrap=identity_self \
 	-Wl,--wrap=identity_role_take,--wrap=posix_fallocate
 TEST_LDFLAGS_p10/grant_test := -Wl,--wrap=park_word_wake
 TEST_LDFLAGS_p10/wait_test := -Wl,--wrap=sem_clockwait,--wrap=park_word_sleep
-TEST_LDFLAGS_p10/patrol_test := -Wl,--wrap=sem_getvalue
+TEST_LDFLAGS_p10/reclaim_test := -Wl,--wrap=sem_getvalue
 # To die between any two steps.
 TEST_LDFLAGS_p10/crash_test := -Wl,--wrap=pwrite,--wrap=posix_fallocate \
 	-Wl,--wrap=sem_init,--wrap=sem_trywait \

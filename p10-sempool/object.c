@@ -114,7 +114,7 @@ static int judge_head(const struct sempool_memory *memory, size_t bytes,
 		return -EAGAIN;
 	if (magic != MEMORY_MAGIC)
 		return -EBADMSG;
-	if (version != MEMORY_VERSION || memory->seats != SEMPOOL_WAITERS)
+	if (version != MEMORY_VERSION || memory->waiters != SEMPOOL_WAITERS)
 		return -ENOTSUP;
 	if (n < 1 || n > SEMPOOL_MAX || memory_bytes(n) != bytes)
 		return -EBADMSG;

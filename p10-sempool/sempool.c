@@ -20,11 +20,11 @@
  *	after 1 or 3 or 4   a unit is missing: units < free, for good
  *	after 2             a slot whose owner is dead
  *
- * A patrol (sempool_patrol.c) sets both right, and anybody may be on patrol, a
+ * A reclaim (sempool_reclaim.c) sets both right, and anybody may reclaim, a
  * dying process included. A slot of a dead owner is taken from it by swapping
  * exactly its entry out, so of many who try one succeeds; the owner itself,
- * should it live after all, would fail in step 3 and say so. Then the patrol
- * goes on with 4 and 5 for it. Missing units are put back when two patrols in
+ * should it live after all, would fail in step 3 and say so. Then the reclaim
+ * goes on with 4 and 5 for it. Missing units are put back when two reclaims in
  * a row found them missing: a process between two steps makes it look so for a
  * moment.
  *
@@ -39,7 +39,7 @@
  *
  * A wake-up can be spent on a waiter that is killed before it runs, while the
  * others sleep on beside a unit. So nobody sleeps longer than NAP_NS, and that
- * is also how often a waiter goes on patrol: a pool works without a manager.
+ * is also how often a waiter reclaims: a pool works without a manager.
  *
  * A unit goes to the quickest, and who was asleep never is. So who has slept
  * through a nap no longer waits for a unit: it asks to be given a slot, which
@@ -60,7 +60,7 @@
 
 #define NAP_NS (50 * TICK_MS)
 
-/* The page it lies in is empty in a child after fork: a new holder. */
+/* The page it lies in is empty in a child after fork: a new owner. */
 static uint64_t self_of(const struct sempool *pool)
 {
 	uint64_t self = __atomic_load_n(pool->self, __ATOMIC_RELAXED);
@@ -124,7 +124,7 @@ int sempool_try_acquire(struct sempool *pool, struct sempool_lease *lease)
 	if (error != -EAGAIN)
 		return error;
 	/* Perhaps for a dead one's sake, and nobody else is there to see. */
-	error = sempool_patrol(pool);
+	error = sempool_reclaim(pool);
 	return error ? error : try_once(pool, lease);
 }
 
@@ -142,21 +142,21 @@ static int wait_for_unit(struct sempool *pool, int64_t deadline)
 		       : 0;
 }
 
-/* The seat of one who waits; people see it, and grants name it. */
-struct seat {
+/* A waiter's entry, which people see, and grants name. */
+struct waiter {
 	int index; /* -EAGAIN: all are taken */
 	uint64_t word;
 	int64_t since_ns;
 	struct entry *entry;
 };
 
-static int take_grant(struct sempool *pool, const struct seat *seat,
+static int take_grant(struct sempool *pool, const struct waiter *waiter,
 		      struct sempool_lease *lease)
 {
 	uint64_t word;
-	int slot =
-		grant_take(pool->memory, pool->slots, (unsigned int)seat->index,
-			   seat->word, entry_owner(seat->word), &word);
+	int slot = grant_take(pool->memory, pool->slots,
+			      (unsigned int)waiter->index, waiter->word,
+			      entry_owner(waiter->word), &word);
 
 	if (slot < 0)
 		return slot;
@@ -165,47 +165,48 @@ static int take_grant(struct sempool *pool, const struct seat *seat,
 	return 0;
 }
 
-static int wait_for_grant(struct sempool *pool, const struct seat *seat,
+static int wait_for_grant(struct sempool *pool, const struct waiter *waiter,
 			  struct sempool_lease *lease, int64_t deadline)
 {
 	int64_t nap = tick_after(NAP_NS);
-	uint32_t calls = grant_ask(pool->memory, seat->entry, seat->since_ns);
-	int error = take_grant(pool, seat, lease);
+	uint32_t wakes =
+		grant_ask(pool->memory, waiter->entry, waiter->since_ns);
+	int error = take_grant(pool, waiter, lease);
 
-	/* A unit that came before we asked, or that a patrol put back. */
+	/* A unit that came before we asked, or that a reclaim put back. */
 	if (error == -EAGAIN)
 		error = try_once(pool, lease);
 	if (error != -EAGAIN)
 		return error;
-	error = grant_sleep(seat->entry, calls,
+	error = grant_sleep(waiter->entry, wakes,
 			    nap < deadline ? nap : deadline);
-	return error ? error : take_grant(pool, seat, lease);
+	return error ? error : take_grant(pool, waiter, lease);
 }
 
-static int wait_once(struct sempool *pool, const struct seat *seat,
+static int wait_once(struct sempool *pool, const struct waiter *waiter,
 		     struct sempool_lease *lease, int64_t deadline)
 {
 	int error;
 
-	if (seat->index >= 0 &&
-	    tick_now() - seat->since_ns >= GRANT_PATIENCE_NS)
-		return wait_for_grant(pool, seat, lease, deadline);
+	if (waiter->index >= 0 &&
+	    tick_now() - waiter->since_ns >= GRANT_AFTER_NS)
+		return wait_for_grant(pool, waiter, lease, deadline);
 	error = wait_for_unit(pool, deadline);
 	if (is_closed(pool))
 		return -EIDRM;
 	return error ? error : take_slot(pool, lease);
 }
 
-static int wait_for_slot(struct sempool *pool, const struct seat *seat,
+static int wait_for_slot(struct sempool *pool, const struct waiter *waiter,
 			 struct sempool_lease *lease, int64_t deadline)
 {
 	int error;
 
 	for (;;) {
-		error = wait_once(pool, seat, lease, deadline);
+		error = wait_once(pool, waiter, lease, deadline);
 		if (error != -EAGAIN && error != -ETIMEDOUT)
 			return error;
-		error = sempool_patrol(pool);
+		error = sempool_reclaim(pool);
 		if (!error)
 			error = sempool_check(pool);
 		if (error)
@@ -217,38 +218,38 @@ static int wait_for_slot(struct sempool *pool, const struct seat *seat,
 	}
 }
 
-static void sit_down(const struct sempool *pool, struct seat *seat,
-		     uint64_t self)
+static void add_waiter(const struct sempool *pool, struct waiter *waiter,
+		       uint64_t self)
 {
-	struct entry *seats = pool->memory->entry + pool->slots;
+	struct entry *waiters = pool->memory->entry + pool->slots;
 	unsigned int first = (unsigned int)entry_pid(self) % SEMPOOL_WAITERS;
 
-	*seat = (struct seat){.since_ns = tick_now()};
-	seat->index =
-		entry_take(seats, SEMPOOL_WAITERS, first, self, &seat->word);
-	if (seat->index < 0)
+	*waiter = (struct waiter){.since_ns = tick_now()};
+	waiter->index = entry_take(waiters, SEMPOOL_WAITERS, first, self,
+				   &waiter->word);
+	if (waiter->index < 0)
 		return;
-	seat->entry = &seats[seat->index];
+	waiter->entry = &waiters[waiter->index];
 	/* Of one who died there. */
-	atomic_store(&seat->entry->asks_since_ns, 0);
+	atomic_store(&waiter->entry->asks_since_ns, 0);
 }
 
 /* Who left may have been given a slot a moment before. */
-static int stand_up(struct sempool *pool, const struct seat *seat,
-		    struct sempool_lease *lease, int error)
+static int remove_waiter(struct sempool *pool, const struct waiter *waiter,
+			 struct sempool_lease *lease, int error)
 {
-	if (seat->index < 0)
+	if (waiter->index < 0)
 		return error;
-	atomic_store(&seat->entry->asks_since_ns, 0);
-	entry_release(seat->entry, seat->word);
-	return error && take_grant(pool, seat, lease) == 0 ? 0 : error;
+	atomic_store(&waiter->entry->asks_since_ns, 0);
+	entry_release(waiter->entry, waiter->word);
+	return error && take_grant(pool, waiter, lease) == 0 ? 0 : error;
 }
 
 int sempool_acquire_until(struct sempool *pool, struct sempool_lease *lease,
 			  int64_t deadline)
 {
 	int error = try_once(pool, lease);
-	struct seat seat;
+	struct waiter waiter;
 	uint64_t self;
 
 	if (error != -EAGAIN)
@@ -256,9 +257,9 @@ int sempool_acquire_until(struct sempool *pool, struct sempool_lease *lease,
 	self = self_of(pool);
 	if (!self)
 		return -ENOSYS;
-	sit_down(pool, &seat, self);
-	error = wait_for_slot(pool, &seat, lease, deadline);
-	return stand_up(pool, &seat, lease, error);
+	add_waiter(pool, &waiter, self);
+	error = wait_for_slot(pool, &waiter, lease, deadline);
+	return remove_waiter(pool, &waiter, lease, error);
 }
 
 int sempool_acquire(struct sempool *pool, struct sempool_lease *lease)

@@ -4,19 +4,21 @@
  * A process-shared semaphore holds a unit for each free slot, so that the
  * kernel does the waiting (UNP2 10). A table in the same shared memory holds
  * who has which slot, and that table is what counts: nobody has a connection
- * without an entry of its own in it. A holder that dies without releasing is
- * found by its entry, and its slot goes back, once: sempool_patrol().
+ * without an entry of its own in it. An owner that dies without releasing is
+ * found by its entry, and its slot goes back, once: sempool_reclaim().
  *
- * A holder is a process, and its threads may share a handle. All functions
+ * A slot is lent by a lease, which its owner has until it releases it; a grant
+ * hands the slot of one owner to the next without its being free in between.
+ * An owner is a process, and its threads may share a handle. All functions
  * return -errno on failure, and any thread may call them, also with one handle
  * at the same time, except for create, open and close.
  *
- * Where a holder starts others to do the work, the slot belongs to the work:
+ * Where an owner starts others to do the work, the slot belongs to the work:
  * sempool_hand_down() gives it a lock of the kernel's (an OFD lock, fcntl(2)),
  * on a descriptor that they inherit, and the slot is lent again when none of
  * them has that open any more, whoever of them was killed.
  *
- * fork      a child may go on with the handle: it is a holder of its own, and
+ * fork      a child may go on with the handle: it is an owner of its own, and
  *           its parent's leases are not its to release
  * exec      the same process still: it keeps what it holds until it ends
  * closefrom and the like    take the handle's descriptor: who needs to know
@@ -27,7 +29,7 @@
  *           at the door. Who entered one later (setns(2), unshare(2)) must not
  *           use the handle
  * another IPC namespace    nothing: what counts is a shared /dev/shm
- * somebody writes over the pool    a slot may be lent twice, which its first holder
+ * somebody writes over the pool    a slot may be lent twice, which its first owner
  *           is told when it releases, or calls return -EBADMSG; waits end by their
  *           deadlines. But for the semaphore itself, of which the C library
  *           believes every byte: who writes over that can make it abort those who
@@ -51,9 +53,9 @@
 extern "C" {
 #endif
 
-#define SEMPOOL_MAX 1024           /* slots */
-#define SEMPOOL_WAITERS 1024       /* of whom is noted that they wait */
-#define SEMPOOL_PATROL_NS 20000000 /* how often a patrol is worth it */
+#define SEMPOOL_MAX 1024            /* slots */
+#define SEMPOOL_WAITERS 1024        /* of whom is noted that they wait */
+#define SEMPOOL_RECLAIM_NS 20000000 /* how often a reclaim is worth it */
 
 struct sempool_memory;
 
@@ -105,18 +107,18 @@ void sempool_close(struct sempool *pool);
 
 /* For the manager: end the pool. Its name goes, unless it is another's by now
  * (who replaces it between that look and unlink(2) loses the new one: names
- * know no better way), waiters get -EIDRM at once, and holders may go on and
+ * know no better way), waiters get -EIDRM at once, and owners may go on and
  * release. Returns 0 or -errno. */
 int sempool_remove(struct sempool *pool);
 
 /* Take a slot, waiting as long as it takes, or until the deadline (at least
- * one attempt is made). A waiter looks after dead holders itself, every 50 ms,
+ * one attempt is made). A waiter looks after dead owners itself, every 50 ms,
  * so no manager is needed. Those who have waited for 50 ms are served before all
  * others, and in order of arrival, to the clock's 4 ms; before that the quickest
  * is. (But for a release that is just under way when the 50 ms are over; for a
- * unit that was lost with a killed process, and put back; and for whom there was
- * no seat, when more than SEMPOOL_WAITERS wait. Who does not run for 100 ms when
- * it is its turn is passed over.) Returns 0, -ETIMEDOUT, -EINTR (a handler ran,
+ * unit that was lost with a killed process, and put back; and for a waiter that
+ * found no entry, when more than SEMPOOL_WAITERS wait. A waiter that is granted a
+ * slot and does not run for 100 ms is passed over.) Returns 0, -ETIMEDOUT, -EINTR (a handler ran,
  * or is_stopped), -EIDRM (the pool was removed, or another has its name),
  * -EBADMSG (the memory is damaged), -EBADF or -ESTALE.
  */
@@ -146,14 +148,14 @@ int sempool_hand_down(struct sempool *pool, struct sempool_lease *lease);
 #define SEMPOOL_LEFT 1
 int sempool_release(struct sempool *pool, struct sempool_lease *lease);
 
-/* Give back what dead holders have, and put the semaphore right where a death
+/* Give back what dead owners have, and put the semaphore right where a death
  * left it wrong. Anybody may call it at any time, the manager does so all the
- * time; when somebody did less than SEMPOOL_PATROL_NS ago, it does nothing.
- * A holder that has been reaped is found by the next call. Zombies, pids
+ * time; when somebody did less than SEMPOOL_RECLAIM_NS ago, it does nothing.
+ * An owner that has been reaped is found by the next call. Zombies, pids
  * that a later process has, and slots that were left, are looked for among 128
- * holders a call: if it is one of those, a slot of a full pool of 1024 comes
+ * owners a call: if it is one of those, a slot of a full pool of 1024 comes
  * back after 0.2 s, or 0.4 s when one waiter is all that looks. Returns 0 or -EBADMSG (damaged). */
-int sempool_patrol(struct sempool *pool);
+int sempool_reclaim(struct sempool *pool);
 
 /* How many slots are free just now. */
 unsigned int sempool_count_free(const struct sempool *pool);
@@ -169,21 +171,21 @@ struct sempool_state {
 	unsigned int units;   /* in the semaphore: as many as free, at rest */
 	unsigned int waiters; /* some of them may be dead */
 	uint64_t lent;        /* so far, those held now included */
-	uint64_t reclaimed;   /* of dead holders */
+	uint64_t reclaimed;   /* of dead owners */
 	pid_t manager;        /* 0: none that lives */
 };
 void sempool_look(const struct sempool *pool, struct sempool_state *state);
 
 /* Who holds slot i, or from slots on, up to SEMPOOL_WAITERS more, who waits.
  * Returns false for nobody. */
-struct sempool_holder {
+struct sempool_owner {
 	pid_t pid;        /* 0: not known, as it was left */
 	bool is_alive;    /* it, or what inherited the lock of its slot; false:
 			   * the slot is about to come back */
 	int64_t since_ns; /* monotonic, to a few ms; never in the future */
 };
 bool sempool_look_at(const struct sempool *pool, unsigned int i,
-		     struct sempool_holder *holder);
+		     struct sempool_owner *owner);
 
 #ifdef __cplusplus
 }

@@ -50,7 +50,7 @@ static int fill(struct sempool *pool, unsigned int slots)
 	memory = pool->memory;
 	pool->slots = slots;
 	memory->slots = slots;
-	memory->seats = SEMPOOL_WAITERS;
+	memory->waiters = SEMPOOL_WAITERS;
 	error = identity_place_here(&memory->made);
 	if (error)
 		return error;
@@ -149,14 +149,14 @@ int sempool_create(struct sempool *pool, const char *name, unsigned int slots,
 int sempool_remove(struct sempool *pool)
 {
 	struct sempool_memory *memory = pool->memory;
-	struct entry *seats = memory->entry + pool->slots;
+	struct entry *waiters = memory->entry + pool->slots;
 
 	atomic_store(&memory->is_closed, 1);
 	for (unsigned int i = 0; i < SEMPOOL_WAITERS; i++) {
-		if (!entry_owner(atomic_load(&seats[i].word)))
+		if (!entry_owner(atomic_load(&waiters[i].word)))
 			continue;
 		sem_post(&memory->units);
-		grant_call(&seats[i]);
+		grant_wake(&waiters[i]);
 	}
 	return unlink_ours(pool);
 }

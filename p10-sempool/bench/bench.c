@@ -1,6 +1,6 @@
 /* bench.c - what a pool costs beside a bare POSIX semaphore, which loses a
- * unit with each killed holder, and a System V one with SEM_UNDO, which does
- * not; and how long a dead holder's connection is away.
+ * unit with each killed owner, and a System V one with SEM_UNDO, which does
+ * not; and how long a dead owner's connection is away.
  *
  * Pairs of acquire and release without contention: the three take turns within
  * each trial, and figures are medians of the ratios trial by trial. After each
@@ -161,13 +161,13 @@ static void wait_for_free(const struct ground *ground, unsigned int free)
 	}
 }
 
-static int patrol(void *arg)
+static int reclaim(void *arg)
 {
 	struct ground *ground = arg;
 
 	for (;;) {
-		tick_sleep_until(tick_after(SEMPOOL_PATROL_NS));
-		if (sempool_patrol(&ground->pool))
+		tick_sleep_until(tick_after(SEMPOOL_RECLAIM_NS));
+		if (sempool_reclaim(&ground->pool))
 			return 1;
 	}
 }
@@ -178,21 +178,21 @@ static double time_death(struct ground *ground)
 	struct sempool_lease lease;
 	int64_t start;
 	int status, error;
-	pid_t holder;
+	pid_t owner;
 
-	error = child_fork(hold, ground, &holder);
+	error = child_fork(hold, ground, &owner);
 	if (error)
-		die_errno(error, "cannot start a holder");
+		die_errno(error, "cannot start an owner");
 	wait_for_free(ground, 0);
 	start = tick_now();
-	kill(holder, SIGKILL);
+	kill(owner, SIGKILL);
 	error = sempool_acquire_until(&ground->pool, &lease,
 				      tick_after(10 * TICK_S));
 	if (error)
 		die_errno(error, "no connection after a death");
 	start = tick_now() - start;
 	sempool_release(&ground->pool, &lease);
-	waitpid(holder, &status, 0);
+	waitpid(owner, &status, 0);
 	return (double)start;
 }
 
@@ -204,7 +204,7 @@ static void time_deaths(struct ground *ground, bool has_manager)
 	pid_t manager = 0;
 	int status;
 
-	if (has_manager && child_fork(patrol, ground, &manager))
+	if (has_manager && child_fork(reclaim, ground, &manager))
 		die("cannot start a manager");
 	for (int i = 0; i < DEATHS; i++) {
 		ns[i] = time_death(ground);

@@ -196,9 +196,9 @@ static void manage(struct sempool *pool, const struct settings *s)
 	watch.lent = state.lent - (state.slots - state.free);
 	while (!error) {
 		report(pool, &watch);
-		if (stop_wait(-1, tick_after(SEMPOOL_PATROL_NS)) == -EINTR)
+		if (stop_wait(-1, tick_after(SEMPOOL_RECLAIM_NS)) == -EINTR)
 			return;
-		error = sempool_patrol(pool);
+		error = sempool_reclaim(pool);
 		if (!error)
 			error = sempool_check(pool);
 	}

@@ -19,17 +19,17 @@ static int64_t wall_time(int64_t moment)
 
 /* ---- for people ---- */
 
-static const char *describe_state(const struct sempool_holder *holder)
+static const char *describe_state(const struct sempool_owner *owner)
 {
-	if (!holder->is_alive)
+	if (!owner->is_alive)
 		return "dead";
-	return holder->pid ? "alive" : "left";
+	return owner->pid ? "alive" : "left";
 }
 
 static void add_row(struct out_table *table, const char *what,
-		    const struct sempool_holder *holder)
+		    const struct sempool_owner *owner)
 {
-	time_t since = (time_t)(wall_time(holder->since_ns) / TICK_S);
+	time_t since = (time_t)(wall_time(owner->since_ns) / TICK_S);
 	char clock[32] = "?", age[32];
 	struct tm tm;
 
@@ -37,15 +37,15 @@ static void add_row(struct out_table *table, const char *what,
 		strftime(clock, sizeof(clock), "%F %T", &tm);
 	out_table_row(table);
 	out_table_cell(table, "%s", what);
-	if (holder->pid)
-		out_table_cell(table, "%d", (int)holder->pid);
+	if (owner->pid)
+		out_table_cell(table, "%d", (int)owner->pid);
 	else
 		out_table_cell(table, "-");
-	out_table_cell(table, "%s", describe_state(holder));
+	out_table_cell(table, "%s", describe_state(owner));
 	out_table_cell(table, "%s", clock);
 	out_table_cell(table, "%s",
-		       out_duration((double)(tick_now() - holder->since_ns),
-				    age, sizeof(age)));
+		       out_duration((double)(tick_now() - owner->since_ns), age,
+				    sizeof(age)));
 }
 
 static int print_table(const struct sempool *pool, unsigned int *waiters)
@@ -57,7 +57,7 @@ static int print_table(const struct sempool *pool, unsigned int *waiters)
 	};
 	struct out_table *table =
 		out_table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	struct sempool_holder holder;
+	struct sempool_owner owner;
 	unsigned int rows = 0;
 	char what[16];
 	int error = 0;
@@ -67,12 +67,12 @@ static int print_table(const struct sempool *pool, unsigned int *waiters)
 	for (unsigned int i = 0; i < pool->slots + SEMPOOL_WAITERS; i++) {
 		bool is_slot = i < pool->slots;
 
-		if (!sempool_look_at(pool, i, &holder))
+		if (!sempool_look_at(pool, i, &owner))
 			continue;
 		snprintf(what, sizeof(what), "%u", i + 1);
-		/* Seats of dead waiters are nothing to see. */
-		if (is_slot || holder.is_alive) {
-			add_row(table, is_slot ? what : "waits", &holder);
+		/* Of dead waiters there is nothing to see. */
+		if (is_slot || owner.is_alive) {
+			add_row(table, is_slot ? what : "waits", &owner);
 			rows++;
 			*waiters += !is_slot;
 		}
@@ -104,36 +104,36 @@ static int print_text(const struct sempool *pool)
 
 /* ---- for programs ---- */
 
-static json_t *describe(const struct sempool_holder *holder)
+static json_t *describe(const struct sempool_owner *owner)
 {
 	return json_pack("{s:o, s:b, s:f, s:f}", "pid",
-			 holder->pid ? json_integer(holder->pid) : json_null(),
-			 "alive", (int)holder->is_alive, "since",
-			 (double)wall_time(holder->since_ns) / 1e9, "seconds",
-			 (double)(tick_now() - holder->since_ns) / 1e9);
+			 owner->pid ? json_integer(owner->pid) : json_null(),
+			 "alive", (int)owner->is_alive, "since",
+			 (double)wall_time(owner->since_ns) / 1e9, "seconds",
+			 (double)(tick_now() - owner->since_ns) / 1e9);
 }
 
 static int print_json(const struct sempool *pool)
 {
-	json_t *holders = json_array(), *waiters = json_array();
-	struct sempool_holder holder;
+	json_t *owners = json_array(), *waiters = json_array();
+	struct sempool_owner owner;
 	struct sempool_state state;
 
 	sempool_look(pool, &state);
 	for (unsigned int i = 0; i < pool->slots + SEMPOOL_WAITERS; i++) {
 		json_t *row;
 
-		if (!sempool_look_at(pool, i, &holder) ||
-		    (i >= pool->slots && !holder.is_alive))
+		if (!sempool_look_at(pool, i, &owner) ||
+		    (i >= pool->slots && !owner.is_alive))
 			continue;
-		row = describe(&holder);
+		row = describe(&owner);
 		if (i >= pool->slots) {
 			json_array_append_new(waiters, row);
 			continue;
 		}
 		json_object_set_new(row, "connection",
 				    json_integer((json_int_t)i + 1));
-		json_array_append_new(holders, row);
+		json_array_append_new(owners, row);
 	}
 	return out_json(
 		json_pack("{s:s, s:s, s:i, s:i, s:i, s:o, s:I, s:I, s:o, s:o}",
@@ -144,7 +144,7 @@ static int print_json(const struct sempool *pool)
 			  state.manager ? json_integer(state.manager)
 					: json_null(),
 			  "lent", (json_int_t)state.lent, "reclaimed",
-			  (json_int_t)state.reclaimed, "holders", holders,
+			  (json_int_t)state.reclaimed, "holders", owners,
 			  "waiters", waiters),
 		stdout);
 }

@@ -47,19 +47,19 @@ static void must(bool is_so)
 static void use(struct sempool *pool)
 {
 	struct sempool_lease lease[SLOTS + 1] = {0};
-	struct sempool_holder holder;
+	struct sempool_owner owner;
 	struct sempool_state state;
 	int lent = 0;
 
-	sempool_patrol(pool);
+	sempool_reclaim(pool);
 	for (int i = 0; i <= SLOTS; i++)
 		lent += sempool_try_acquire(pool, &lease[i]) == 0;
 	must(lent <= SLOTS);
 	sempool_look(pool, &state);
 	must(state.slots == SLOTS && state.free <= SLOTS);
 	for (unsigned int i = 0; i <= SLOTS + SEMPOOL_WAITERS; i++)
-		if (sempool_look_at(pool, i, &holder))
-			must(holder.since_ns > 0);
+		if (sempool_look_at(pool, i, &owner))
+			must(owner.since_ns > 0);
 	for (int i = 0; i <= SLOTS; i++)
 		if (lease[i].word)
 			must(sempool_release(pool, &lease[i]) == 0);

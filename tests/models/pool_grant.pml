@@ -1,7 +1,7 @@
 /* pool_grant.pml - one slot of p10-sempool, with its unit, and those who want
- * it: sempool.c, grant.c, sempool_patrol.c. Each step is one access to what is
+ * it: sempool.c, grant.c, sempool_reclaim.c. Each step is one access to what is
  * shared. Anybody may die between two steps; a sleep may end at any time, as a
- * nap does; who has slept through one asks for a grant. A patrol does what it
+ * nap does; who has slept through one asks for a grant. A reclaim does what it
  * finds to do, whenever it likes: it also believes a shortage of units at once,
  * and passes over waiters that live, as if they were stopped.
  *
@@ -14,7 +14,7 @@
  * mutant NO_GRANT: the slot goes to the semaphore, whoever asks
  * mutant CLEAR_BLINDLY: has_askers is cleared without a second look
  * mutant LEAVE_VOID: grants to the dead are left as they are
- * mutant BLIND_PATROL: a grant is taken back without comparing it
+ * mutant BLIND_RECLAIM: a grant is taken back without comparing it
  * mutant FORGET_THE_UNIT: a shortage is never believed
  */
 #if defined(NO_GRANT) || defined(CLEAR_BLINDLY)
@@ -41,17 +41,17 @@
 /* The word of the slot. */
 #define FREE 0
 #define HELD(p) (1 + (p))
-#define GRANT(p) (16 + 4 * (p) + turn[p]) /* a seat for each process */
+#define GRANT(p) (16 + 4 * (p) + generation[p]) /* an entry for each process */
 #define IS_GRANT(w) ((w) >= 16)
-#define SEAT(w) (((w) - 16) / 4)
-#define IS_VOID(w) (!is_seated[SEAT(w)] || is_dead[SEAT(w)] || (w) != GRANT(SEAT(w)))
+#define WAITER(w) (((w) - 16) / 4)
+#define IS_VOID(w) (!is_waiting[WAITER(w)] || is_dead[WAITER(w)] || (w) != GRANT(WAITER(w)))
 
 byte word, units = 1, returns;
 bool has_askers;
 
-/* The seats. */
-bool is_seated[P], asks[P];
-byte turn[P], since[P];
+/* The waiters. */
+bool is_waiting[P], asks[P];
+byte generation[P], since[P];
 
 /* What really happened. */
 bool is_dead[P], is_asking[P];
@@ -79,7 +79,7 @@ inline find_first() {
 		do
 		:: k < P ->
 			if
-			:: asks[k] && is_seated[k] && (first == P || since[k] < since[first]) -> first = k
+			:: asks[k] && is_waiting[k] && (first == P || since[k] < since[first]) -> first = k
 			:: else
 			fi;
 			k++
@@ -136,7 +136,7 @@ inline give_back() {
 		fi;
 		/* It may wake by itself; what counts is whether it is there. */
 		if
-		:: is_seated[first] && name == GRANT(first) -> w = 255; break
+		:: is_waiting[first] && name == GRANT(first) -> w = 255; break
 		:: else
 		fi
 	od;
@@ -253,20 +253,20 @@ proctype Process(byte me) {
 		fi;
 		may_die();
 		atomic {
-			turn[me] = (turn[me] + 1) % 4;
+			generation[me] = (generation[me] + 1) % 4;
 			asks[me] = false;
 			k = 0;
 			do
 			:: k < P ->
 				if
-				:: is_seated[k] && since[k] >= since[me] -> since[me] = since[k] + 1
+				:: is_waiting[k] && since[k] >= since[me] -> since[me] = since[k] + 1
 				:: else
 				fi;
 				k++
 			:: else -> break
 			od;
 			k = 0;
-			is_seated[me] = true;
+			is_waiting[me] = true;
 			name_of_mine = GRANT(me)
 		}
 		do
@@ -311,7 +311,7 @@ proctype Process(byte me) {
 		asks[me] = false;
 		is_asking[me] = false;
 		atomic {
-			is_seated[me] = false;
+			is_waiting[me] = false;
 			since[me] = 0;
 			overtaken[me] = 0
 		}
@@ -345,7 +345,7 @@ end:
 }
 
 /* As if it never died: another would go on. */
-active proctype Patrol() {
+active proctype Reclaim() {
 	byte me = P, k, first, name, w;
 	bit is_user;
 
@@ -356,9 +356,9 @@ active proctype Patrol() {
 		give_back()
 #ifndef LEAVE_VOID
 	:: atomic {
-		IS_GRANT(word) && IS_VOID(word) -> w = word; asks[SEAT(word)] = false
+		IS_GRANT(word) && IS_VOID(word) -> w = word; asks[WAITER(word)] = false
 	}
-#ifdef BLIND_PATROL
+#ifdef BLIND_RECLAIM
 		word = FREE;
 		units++
 #else
@@ -368,13 +368,13 @@ active proctype Patrol() {
 		IS_GRANT(word) && stops < STOPS ->
 		stops++;
 		w = word;
-		asks[SEAT(word)] = false
+		asks[WAITER(word)] = false
 	}
 		give_back()
 #endif
-	:: atomic { is_dead[0] && is_seated[0] -> is_seated[0] = false; since[0] = 0 }
-	:: atomic { is_dead[1] && is_seated[1] -> is_seated[1] = false; since[1] = 0 }
-	:: atomic { is_dead[P - 1] && is_seated[P - 1] -> is_seated[P - 1] = false; since[P - 1] = 0 }
+	:: atomic { is_dead[0] && is_waiting[0] -> is_waiting[0] = false; since[0] = 0 }
+	:: atomic { is_dead[1] && is_waiting[1] -> is_waiting[1] = false; since[1] = 0 }
+	:: atomic { is_dead[P - 1] && is_waiting[P - 1] -> is_waiting[P - 1] = false; since[P - 1] = 0 }
 #ifndef FORGET_THE_UNIT
 	:: atomic { units == 0 && word == FREE -> units++ }
 #endif

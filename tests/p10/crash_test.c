@@ -94,13 +94,13 @@ int __wrap_sem_post(sem_t *sem)
 }
 
 int __real_entry_take(struct entry *entries, unsigned int n, unsigned int first,
-		      uint64_t holder, uint64_t *word);
+		      uint64_t owner, uint64_t *word);
 int __wrap_entry_take(struct entry *entries, unsigned int n, unsigned int first,
-		      uint64_t holder, uint64_t *word);
+		      uint64_t owner, uint64_t *word);
 int __wrap_entry_take(struct entry *entries, unsigned int n, unsigned int first,
-		      uint64_t holder, uint64_t *word)
+		      uint64_t owner, uint64_t *word)
 {
-	int i = __real_entry_take(entries, n, first, holder, word);
+	int i = __real_entry_take(entries, n, first, owner, word);
 
 	if (i >= 0)
 		die_at(WITH_A_SLOT);
@@ -199,7 +199,7 @@ static void waiter_that_dies_leaves_all_to_the_others(void **state)
 	kill(pid[0], SIGKILL);
 	assert_int_equal(fixture_reap(&fixture, pid[0]), 128 + SIGKILL);
 	assert_int_equal(child_fork(wait_and_die, &woken, &pid[1]), 0);
-	/* On its seat, or it would die of the unit that it finds. */
+	/* Noted as a waiter, or it would die of the unit that it finds. */
 	fixture_wait_for_waiter(&fixture);
 	assert_int_equal(sempool_release(&fixture.pool, &lease), 0);
 	assert_int_equal(fixture_reap(&fixture, pid[1]), 128 + SIGKILL);
@@ -211,21 +211,21 @@ static void waiter_that_dies_leaves_all_to_the_others(void **state)
 	fixture_remove(&fixture);
 }
 
-/* ---- who is on patrol ---- */
+/* ---- who reclaims ---- */
 
-static int patrol_and_die(void *arg)
+static int reclaim_and_die(void *arg)
 {
 	struct dying *dying = arg;
 	int64_t give_up = tick_after(LIMIT);
 
 	death = dying->moment;
 	while (!tick_is_over(give_up))
-		if (sempool_patrol(&dying->fixture->pool))
+		if (sempool_reclaim(&dying->fixture->pool))
 			return 1;
 	return 2;
 }
 
-static void patrol_that_dies_is_gone_on_with(void **state)
+static void reclaim_that_dies_is_gone_on_with(void **state)
 {
 	struct fixture fixture;
 	struct sempool_state look;
@@ -235,11 +235,11 @@ static void patrol_that_dies_is_gone_on_with(void **state)
 	fixture_make(&fixture, 1);
 	for (enum moment moment = WITHOUT_A_SLOT; moment <= AFTER_UNIT_IS_BACK;
 	     moment++) {
-		pid_t pid = fixture_start_holder(&fixture);
+		pid_t pid = fixture_start_owner(&fixture);
 
 		kill(pid, SIGKILL);
 		assert_int_equal(fixture_reap(&fixture, pid), 128 + SIGKILL);
-		assert_dies(patrol_and_die, &fixture, moment);
+		assert_dies(reclaim_and_die, &fixture, moment);
 		fixture_assert_whole(&fixture.pool);
 		sempool_look(&fixture.pool, &look);
 		assert_in_range(look.reclaimed, reclaimed, reclaimed + 1);
@@ -301,7 +301,7 @@ int main(void)
 		cmocka_unit_test(
 			worker_that_dies_between_two_steps_costs_nothing),
 		cmocka_unit_test(waiter_that_dies_leaves_all_to_the_others),
-		cmocka_unit_test(patrol_that_dies_is_gone_on_with),
+		cmocka_unit_test(reclaim_that_dies_is_gone_on_with),
 		cmocka_unit_test(
 			manager_that_dies_making_or_removing_it_is_replaced),
 	};

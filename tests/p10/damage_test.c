@@ -64,15 +64,15 @@ static void count_that_cannot_be_is_told(void **state)
 	assert_int_equal(
 		sempool_acquire_until(&fixture.pool, &more, tick_after(LIMIT)),
 		-EBADMSG);
-	/* Also without waiting, as soon as a patrol is due. */
-	atomic_store(&fixture.pool.memory->patrolled_ns, 0);
+	/* Also without waiting, as soon as a reclaim is due. */
+	atomic_store(&fixture.pool.memory->last_reclaim_ns, 0);
 	assert_int_equal(sempool_try_acquire(&fixture.pool, &more), -EBADMSG);
 	sem_init(&fixture.pool.memory->units, 1, SEM_VALUE_MAX);
 	assert_int_equal(sempool_release(&fixture.pool, &lease), -EBADMSG);
 	fixture_remove(&fixture);
 }
 
-static void holder_is_told_that_its_slot_was_given_away(void **state)
+static void owner_is_told_that_its_slot_was_given_away(void **state)
 {
 	struct sempool_lease lease, other;
 	struct fixture fixture;
@@ -80,7 +80,7 @@ static void holder_is_told_that_its_slot_was_given_away(void **state)
 	(void)state;
 	fixture_make(&fixture, 1);
 	assert_int_equal(sempool_acquire(&fixture.pool, &lease), 0);
-	/* As a scribbler leaves it: free, with the holder still there. */
+	/* As a scribbler leaves it: free, with the owner still there. */
 	atomic_store(&fixture.pool.memory->entry[0].word, 0x01);
 	assert_int_equal(
 		sempool_acquire_until(&fixture.pool, &other, tick_after(LIMIT)),
@@ -111,7 +111,7 @@ static void owners_that_are_nobody_are_cleared(void **state)
 	fixture_remove(&fixture);
 }
 
-static void lies_about_the_patrol_do_not_stop_it(void **state)
+static void lies_about_the_last_reclaim_do_not_stop_it(void **state)
 {
 	static const int64_t times[] = {INT64_MAX, INT64_MIN, -1, 1};
 	struct fixture fixture;
@@ -124,15 +124,15 @@ static void lies_about_the_patrol_do_not_stop_it(void **state)
 		atomic_store(&memory->entry[1].word, NOBODY);
 		sem_trywait(&memory->units);
 		atomic_store(&memory->next_slot, UINT32_MAX);
-		atomic_store(&memory->next_seat, UINT32_MAX - 7);
+		atomic_store(&memory->next_waiter, UINT32_MAX - 7);
 		atomic_store(&memory->shortfall, UINT32_MAX);
-		atomic_store(&memory->patrolled_ns, times[i]);
+		atomic_store(&memory->last_reclaim_ns, times[i]);
 		fixture_assert_whole(&fixture.pool);
 	}
 	fixture_remove(&fixture);
 }
 
-static void one_waits_without_a_seat_when_all_are_taken(void **state)
+static void one_waits_without_an_entry_when_all_are_taken(void **state)
 {
 	struct sempool_lease lease, late;
 	struct fixture fixture;
@@ -159,7 +159,7 @@ static void scribble(struct sempool *pool, struct rng *rng)
 {
 	struct sempool_memory *memory = pool->memory;
 	unsigned char *bytes = (unsigned char *)memory;
-	size_t first = offsetof(struct sempool_memory, patrolled_ns);
+	size_t first = offsetof(struct sempool_memory, last_reclaim_ns);
 	size_t units = offsetof(struct sempool_memory, units);
 
 	for (int i = 0; i < 200; i++) {
@@ -182,20 +182,20 @@ static void random_bytes_crash_nothing_and_lend_no_more(void **state)
 	for (int round = 0; round < rounds; round++) {
 		struct sempool_lease lease[5] = {0};
 		struct sempool_state look;
-		struct sempool_holder holder;
+		struct sempool_owner owner;
 		unsigned int lent = 0;
 
 		scribble(&fixture.pool, &rng);
-		atomic_store(&fixture.pool.memory->patrolled_ns, 0);
-		sempool_patrol(&fixture.pool);
+		atomic_store(&fixture.pool.memory->last_reclaim_ns, 0);
+		sempool_reclaim(&fixture.pool);
 		for (int i = 0; i < 5; i++)
 			lent += sempool_try_acquire(&fixture.pool, &lease[i]) ==
 				0;
 		assert_in_range(lent, 0, 4);
 		sempool_look(&fixture.pool, &look);
 		for (unsigned int i = 0; i < 20; i++)
-			if (sempool_look_at(&fixture.pool, i, &holder))
-				assert_in_range(holder.since_ns, 1, tick_now());
+			if (sempool_look_at(&fixture.pool, i, &owner))
+				assert_in_range(owner.since_ns, 1, tick_now());
 		for (int i = 0; i < 5; i++)
 			if (lease[i].word)
 				assert_int_equal(sempool_release(&fixture.pool,
@@ -214,10 +214,10 @@ int main(void)
 		cmocka_unit_test(units_too_many_lend_nothing_twice_and_go),
 		cmocka_unit_test(units_too_few_come_back),
 		cmocka_unit_test(count_that_cannot_be_is_told),
-		cmocka_unit_test(holder_is_told_that_its_slot_was_given_away),
+		cmocka_unit_test(owner_is_told_that_its_slot_was_given_away),
 		cmocka_unit_test(owners_that_are_nobody_are_cleared),
-		cmocka_unit_test(lies_about_the_patrol_do_not_stop_it),
-		cmocka_unit_test(one_waits_without_a_seat_when_all_are_taken),
+		cmocka_unit_test(lies_about_the_last_reclaim_do_not_stop_it),
+		cmocka_unit_test(one_waits_without_an_entry_when_all_are_taken),
 		cmocka_unit_test(random_bytes_crash_nothing_and_lend_no_more),
 	};
 	return SUPPORT_MAIN(tests);

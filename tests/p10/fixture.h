@@ -66,7 +66,7 @@ static inline void fixture_remove(struct fixture *fixture)
 /* For a wait that took too long: who holds and who waits. */
 static inline void fixture_describe(const struct sempool *pool)
 {
-	struct sempool_holder holder;
+	struct sempool_owner owner;
 	struct sempool_state state;
 
 	if (!pool->memory)
@@ -75,24 +75,24 @@ static inline void fixture_describe(const struct sempool *pool)
 	fprintf(stderr, "%u of %u slots free, %u units\n", state.free,
 		state.slots, state.units);
 	for (unsigned int i = 0; i < pool->slots + SEMPOOL_WAITERS; i++)
-		if (sempool_look_at(pool, i, &holder))
+		if (sempool_look_at(pool, i, &owner))
 			fprintf(stderr, "%s %u: process %d, %s, for %lld ms\n",
 				i < pool->slots ? "slot" : "waiter", i,
-				(int)holder.pid,
-				holder.is_alive ? "alive" : "dead",
-				(long long)((tick_now() - holder.since_ns) /
+				(int)owner.pid,
+				owner.is_alive ? "alive" : "dead",
+				(long long)((tick_now() - owner.since_ns) /
 					    TICK_MS));
 }
 
-/* Somebody sleeps on his seat; not one who died there. */
+/* Somebody sleeps on his waiter; not one who died there. */
 static inline bool fixture_has_waiter(void *arg)
 {
 	const struct sempool *pool = arg;
-	struct sempool_holder holder;
+	struct sempool_owner owner;
 
 	for (unsigned int i = 0; i < SEMPOOL_WAITERS; i++)
-		if (sempool_look_at(pool, pool->slots + i, &holder) &&
-		    holder.is_alive)
+		if (sempool_look_at(pool, pool->slots + i, &owner) &&
+		    owner.is_alive)
 			return true;
 	return false;
 }
@@ -132,7 +132,7 @@ static inline int fixture_hold(void *arg)
 }
 
 /* A child that has the last free slot until it is killed. */
-static inline pid_t fixture_start_holder(struct fixture *fixture)
+static inline pid_t fixture_start_owner(struct fixture *fixture)
 {
 	pid_t pid = 0;
 
@@ -141,11 +141,11 @@ static inline pid_t fixture_start_holder(struct fixture *fixture)
 	return pid;
 }
 
-/* A patrol now, as if the last one were long ago. */
-static inline int fixture_patrol(struct sempool *pool)
+/* A reclaim now, as if the last one were long ago. */
+static inline int fixture_reclaim(struct sempool *pool)
 {
-	atomic_store(&pool->memory->patrolled_ns, 0);
-	return sempool_patrol(pool);
+	atomic_store(&pool->memory->last_reclaim_ns, 0);
+	return sempool_reclaim(pool);
 }
 
 /* All slots are free, with a unit each, and nobody waits. */
@@ -158,15 +158,15 @@ static inline bool fixture_is_at_rest(const struct sempool *pool)
 	       state.waiters == 0;
 }
 
-/* When all others have ended: patrols bring it to rest, and then exactly so
+/* When all others have ended: reclaims bring it to rest, and then exactly so
  * many can be taken as there are slots. */
 static inline void fixture_assert_whole(struct sempool *pool)
 {
 	struct sempool_lease lease[SEMPOOL_MAX], more;
 
-	/* Each looks at a part of the seats. */
+	/* Each looks at a part of the waiters. */
 	for (int i = 0; i < 100 && !fixture_is_at_rest(pool); i++)
-		assert_int_equal(fixture_patrol(pool), 0);
+		assert_int_equal(fixture_reclaim(pool), 0);
 	if (!fixture_is_at_rest(pool)) {
 		fixture_describe(pool);
 		fail_msg("the pool does not come to rest");

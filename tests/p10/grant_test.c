@@ -1,5 +1,5 @@
 /* Who has waited for some time is not overtaken any more; and nobody who died,
- * stopped or left while it was his turn keeps the slot from the others. */
+ * stopped or left with a grant keeps the slot from the others. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -11,13 +11,13 @@
 #include "tests/p10/fixture.h"
 
 /* --wrap=park_word_wake: between the grant and its call. */
-static bool dies_before_call;
+static bool dies_before_wake_up;
 
 void __real_park_word_wake(const uint32_t *word, int32_t n, bool is_shared);
 void __wrap_park_word_wake(const uint32_t *word, int32_t n, bool is_shared);
 void __wrap_park_word_wake(const uint32_t *word, int32_t n, bool is_shared)
 {
-	if (dies_before_call)
+	if (dies_before_wake_up)
 		raise(SIGKILL);
 	__real_park_word_wake(word, n, is_shared);
 }
@@ -61,11 +61,12 @@ static int take_and_give_back(void *arg)
 static struct entry *find_asker(const struct table *table, pid_t pid)
 {
 	struct sempool *pool = (struct sempool *)&table->fixture.pool;
-	struct entry *seats = pool->memory->entry + pool->slots;
+	struct entry *waiters = pool->memory->entry + pool->slots;
 
 	for (int i = 0; i < SEMPOOL_WAITERS; i++)
-		if (entry_pid(seats[i].word) == pid && seats[i].asks_since_ns)
-			return &seats[i];
+		if (entry_pid(waiters[i].word) == pid &&
+		    waiters[i].asks_since_ns)
+			return &waiters[i];
 	return NULL;
 }
 
@@ -228,7 +229,7 @@ static void grant_of_one_who_was_killed_is_passed_on_at_once(void **state)
 			 128 + SIGKILL);
 	atomic_store(&pool->memory->next_slot, 0);
 	entry_date(&pool->memory->entry[MANY - 1]);
-	assert_int_equal(fixture_patrol(pool), 0);
+	assert_int_equal(fixture_reclaim(pool), 0);
 	assert_int_equal(sempool_count_free(pool), 1);
 	for (unsigned int i = 0; i < MANY - 1; i++)
 		assert_int_equal(sempool_release(pool, &lease[i]), 0);
@@ -279,7 +280,7 @@ static int give_and_die(void *arg)
 	table->n_served = 1; /* we have it */
 	if (!support_wait_until(asks, &question, CHILD_LIMIT / TICK_MS))
 		return 2;
-	dies_before_call = true;
+	dies_before_wake_up = true;
 	return sempool_release(pool, &lease) ? 3 : 4;
 }
 
@@ -288,7 +289,7 @@ static bool is_held(void *arg)
 	return ((struct table *)arg)->n_served == 1;
 }
 
-static void giver_that_is_killed_before_its_call_costs_nothing(void **state)
+static void giver_that_is_killed_before_its_wake_up_costs_nothing(void **state)
 {
 	struct table *table = table_make(1);
 	pid_t giver = 0;
@@ -309,12 +310,12 @@ static void grants_to_nobody_are_given_back(void **state)
 	struct sempool_memory *memory = table->fixture.pool.memory;
 
 	(void)state;
-	/* Seats 0 and 1023, where nobody sits; both slots without a unit. */
+	/* Waiters 0 and 1023, of whom there are none; both slots without a unit. */
 	for (int i = 0; i < 2; i++) {
-		uint64_t seat = i ? SEMPOOL_WAITERS - 1 : 0;
+		uint64_t waiter = i ? SEMPOOL_WAITERS - 1 : 0;
 
 		atomic_store(&memory->entry[i].word,
-			     (1 << 20 | seat << 8 | 7) << 30 | 9);
+			     (1 << 20 | waiter << 8 | 7) << 30 | 9);
 		sem_trywait(&memory->units);
 	}
 	table_remove(table);
@@ -324,21 +325,21 @@ static void lies_about_who_asks_keep_nobody_from_a_slot(void **state)
 {
 	struct table *table = table_make(1);
 	struct sempool *pool = &table->fixture.pool;
-	struct entry *seats = pool->memory->entry + 1;
+	struct entry *waiters = pool->memory->entry + 1;
 	struct sempool_lease lease;
 
 	(void)state;
 	/* Of a living one who does not wait: ourselves. */
 	for (int i = 0; i < SEMPOOL_WAITERS; i++) {
-		atomic_store(&seats[i].word, *pool->self | 5);
-		atomic_store(&seats[i].asks_since_ns, 1 + i);
+		atomic_store(&waiters[i].word, *pool->self | 5);
+		atomic_store(&waiters[i].asks_since_ns, 1 + i);
 	}
 	atomic_store(&pool->memory->has_askers, 1);
 	assert_int_equal(sempool_acquire(pool, &lease), 0);
 	assert_int_equal(sempool_release(pool, &lease), 0);
 	assert_int_equal(sempool_count_free(pool), 0);
 	for (int i = 0; i < SEMPOOL_WAITERS; i++)
-		entry_release(&seats[i], *pool->self | 5);
+		entry_release(&waiters[i], *pool->self | 5);
 	assert_int_equal(sempool_acquire_until(pool, &lease, tick_after(LIMIT)),
 			 0);
 	assert_int_equal(sempool_release(pool, &lease), 0);
@@ -358,7 +359,7 @@ int main(void)
 		cmocka_unit_test(waiter_that_is_stopped_is_passed_over),
 		cmocka_unit_test(grant_of_a_time_to_come_is_passed_on_too),
 		cmocka_unit_test(
-			giver_that_is_killed_before_its_call_costs_nothing),
+			giver_that_is_killed_before_its_wake_up_costs_nothing),
 		cmocka_unit_test(grants_to_nobody_are_given_back),
 		cmocka_unit_test(lies_about_who_asks_keep_nobody_from_a_slot),
 	};

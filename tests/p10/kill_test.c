@@ -1,4 +1,4 @@
-/* kill -9 of holders, waiters and managers, at rest and at 500 random points;
+/* kill -9 of owners, waiters and managers, at rest and at 500 random points;
  * between chosen steps they die in crash_test.c.
  * timeout: 180 */
 #include <errno.h>
@@ -22,7 +22,7 @@ static void kill_to_zombie(pid_t pid)
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
 }
 
-static void slot_of_a_dead_holder_comes_back_and_of_a_stopped_one_not(
+static void slot_of_a_dead_owner_comes_back_and_of_a_stopped_one_not(
 	void **state)
 {
 	struct fixture fixture;
@@ -32,14 +32,14 @@ static void slot_of_a_dead_holder_comes_back_and_of_a_stopped_one_not(
 
 	(void)state;
 	fixture_make(&fixture, 1);
-	pid = fixture_start_holder(&fixture);
+	pid = fixture_start_owner(&fixture);
 	kill(pid, SIGSTOP);
 	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(fixture_patrol(&fixture.pool), 0);
+		assert_int_equal(fixture_reclaim(&fixture.pool), 0);
 	assert_int_equal(sempool_count_free(&fixture.pool), 0);
 	kill_to_zombie(pid);
-	assert_int_equal(fixture_patrol(&fixture.pool), 0);
+	assert_int_equal(fixture_reclaim(&fixture.pool), 0);
 	assert_int_equal(sempool_count_free(&fixture.pool), 1);
 	sempool_look(&fixture.pool, &look);
 	assert_int_equal(look.reclaimed, 1);
@@ -49,18 +49,18 @@ static void slot_of_a_dead_holder_comes_back_and_of_a_stopped_one_not(
 	fixture_remove(&fixture);
 }
 
-static void dead_holder_in_a_full_pool_is_found_soon(void **state)
+static void dead_owner_in_a_full_pool_is_found_soon(void **state)
 {
 	struct sempool_lease lease[SEMPOOL_MAX - 1];
 	struct fixture fixture;
-	int patrols = 0;
+	int reclaims = 0;
 
 	(void)state;
 	fixture_make(&fixture, SEMPOOL_MAX);
 	for (int i = 0; i < SEMPOOL_MAX - 1; i++)
 		assert_int_equal(sempool_acquire(&fixture.pool, &lease[i]), 0);
 	for (int is_reaped = 0; is_reaped < 2; is_reaped++) {
-		pid_t pid = fixture_start_holder(&fixture);
+		pid_t pid = fixture_start_owner(&fixture);
 
 		kill_to_zombie(pid);
 		if (is_reaped)
@@ -68,12 +68,12 @@ static void dead_holder_in_a_full_pool_is_found_soon(void **state)
 					 128 + SIGKILL);
 		/* The last that would be looked at. */
 		atomic_store(&fixture.pool.memory->next_slot, 0);
-		for (patrols = 0; patrols < 20; patrols++) {
+		for (reclaims = 0; reclaims < 20; reclaims++) {
 			if (sempool_count_free(&fixture.pool))
 				break;
-			assert_int_equal(fixture_patrol(&fixture.pool), 0);
+			assert_int_equal(fixture_reclaim(&fixture.pool), 0);
 		}
-		assert_int_equal(patrols, is_reaped ? 1 : SEMPOOL_MAX / 128);
+		assert_int_equal(reclaims, is_reaped ? 1 : SEMPOOL_MAX / 128);
 		if (!is_reaped)
 			assert_int_equal(fixture_reap(&fixture, pid),
 					 128 + SIGKILL);
@@ -92,12 +92,12 @@ static void pid_of_a_later_process_is_not_mistaken(void **state)
 
 	(void)state;
 	fixture_make(&fixture, 1);
-	pid = fixture_start_holder(&fixture);
-	/* Another start time, so the holder was an earlier process. */
+	pid = fixture_start_owner(&fixture);
+	/* Another start time, so the owner was an earlier process. */
 	word = &fixture.pool.memory->entry[0].word;
 	assert_int_equal(entry_pid(*word), pid);
 	atomic_fetch_sub(word, UINT64_C(1) << 30);
-	assert_int_equal(fixture_patrol(&fixture.pool), 0);
+	assert_int_equal(fixture_reclaim(&fixture.pool), 0);
 	assert_int_equal(sempool_count_free(&fixture.pool), 1);
 	kill(pid, SIGKILL);
 	assert_int_equal(fixture_reap(&fixture, pid), 128 + SIGKILL);
@@ -117,20 +117,20 @@ static int take_and_give_back(void *arg)
 static void waiters_need_no_manager_to_get_a_dead_ones_slot(void **state)
 {
 	struct fixture fixture;
-	pid_t holder, pid[3] = {0};
+	pid_t owner, pid[3] = {0};
 
 	(void)state;
 	fixture_make(&fixture, 1);
-	holder = fixture_start_holder(&fixture);
+	owner = fixture_start_owner(&fixture);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(
 			child_fork(take_and_give_back, &fixture.pool, &pid[i]),
 			0);
 	fixture_wait_for_waiter(&fixture);
-	kill(holder, SIGKILL);
+	kill(owner, SIGKILL);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(fixture_reap(&fixture, pid[i]), 0);
-	assert_int_equal(fixture_reap(&fixture, holder), 128 + SIGKILL);
+	assert_int_equal(fixture_reap(&fixture, owner), 128 + SIGKILL);
 	fixture_assert_whole(&fixture.pool);
 	fixture_remove(&fixture);
 }
@@ -281,8 +281,8 @@ static int manage(void *arg)
 
 	if (rc || !is_taken_over)
 		return 3;
-	while (!sempool_patrol(&pool))
-		tick_sleep_until(tick_after(SEMPOOL_PATROL_NS));
+	while (!sempool_reclaim(&pool))
+		tick_sleep_until(tick_after(SEMPOOL_RECLAIM_NS));
 	return 4;
 }
 
@@ -352,8 +352,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
-			slot_of_a_dead_holder_comes_back_and_of_a_stopped_one_not),
-		cmocka_unit_test(dead_holder_in_a_full_pool_is_found_soon),
+			slot_of_a_dead_owner_comes_back_and_of_a_stopped_one_not),
+		cmocka_unit_test(dead_owner_in_a_full_pool_is_found_soon),
 		cmocka_unit_test(pid_of_a_later_process_is_not_mistaken),
 		cmocka_unit_test(
 			waiters_need_no_manager_to_get_a_dead_ones_slot),

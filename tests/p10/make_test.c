@@ -355,9 +355,9 @@ static void pools_of_other_versions_and_namespaces_are_refused(void **state)
 	memory->version++;
 	assert_int_equal(sempool_open(&pool, fixture.name, 0), -ENOTSUP);
 	memory->version--;
-	memory->seats--;
+	memory->waiters--;
 	assert_int_equal(sempool_open(&pool, fixture.name, 0), -ENOTSUP);
-	memory->seats++;
+	memory->waiters++;
 	memory->slots++;
 	assert_int_equal(sempool_open(&pool, fixture.name, 0), -EBADMSG);
 	memory->slots--;
@@ -522,7 +522,7 @@ static int hand_down_and_lose(void *arg)
 	EXPECT(sempool_hand_down(pool, &lease) == 0);
 	close_range(3, ~0U, 0);
 	EXPECT(sempool_release(pool, &lease) == SEMPOOL_LEFT);
-	EXPECT(fixture_patrol(pool) == 0);
+	EXPECT(fixture_reclaim(pool) == 0);
 	EXPECT(sempool_count_free(pool) == 0);
 	return 0;
 }

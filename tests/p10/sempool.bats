@@ -198,7 +198,7 @@ Worker 7: Released connection (1 remaining)'
 	assert_nothing_left
 }
 
-# Nobody gets the one connection, though patrols look for it.
+# Nobody gets the one connection, though reclaims look for it.
 assert_is_in_use() {
 	run ./worker 2 -q --timeout=100ms
 	assert_failure 3

@@ -81,32 +81,32 @@ static int use_after_fork(void *arg)
 {
 	struct handed_down *down = arg;
 	struct sempool_lease own;
-	struct sempool_holder holder;
+	struct sempool_owner owner;
 
 	if (sempool_release(down->pool, down->lease) != -EPERM)
 		return 1;
 	if (sempool_acquire(down->pool, &own))
 		return 2;
-	if (!sempool_look_at(down->pool, own.slot, &holder) ||
-	    holder.pid != getpid())
+	if (!sempool_look_at(down->pool, own.slot, &owner) ||
+	    owner.pid != getpid())
 		return 3;
 	return sempool_release(down->pool, &own) ? 4 : 0;
 }
 
-static void child_after_fork_is_a_holder_of_its_own(void **state)
+static void child_after_fork_is_an_owner_of_its_own(void **state)
 {
 	struct sempool_lease lease;
 	struct fixture fixture;
 	struct handed_down down = {&fixture.pool, &lease};
-	struct sempool_holder holder;
+	struct sempool_owner owner;
 
 	(void)state;
 	fixture_make(&fixture, 2);
 	assert_int_equal(sempool_acquire(&fixture.pool, &lease), 0);
 	assert_int_equal(support_child_status(use_after_fork, &down, 10000), 0);
-	assert_true(sempool_look_at(&fixture.pool, lease.slot, &holder));
-	assert_int_equal(holder.pid, getpid());
-	assert_true(holder.is_alive);
+	assert_true(sempool_look_at(&fixture.pool, lease.slot, &owner));
+	assert_int_equal(owner.pid, getpid());
+	assert_true(owner.is_alive);
 	assert_int_equal(sempool_release(&fixture.pool, &lease), 0);
 	fixture_assert_whole(&fixture.pool);
 	fixture_remove(&fixture);
@@ -206,7 +206,7 @@ static void handlers_and_stops_end_the_wait(void **state)
 	fixture_remove(&fixture);
 }
 
-static void removal_ends_all_waits_and_harms_no_holder(void **state)
+static void removal_ends_all_waits_and_harms_no_owner(void **state)
 {
 	struct fixture fixture;
 	struct sempool_lease lease;
@@ -255,11 +255,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_many_as_slots_are_lent_and_not_one_more),
 		cmocka_unit_test(releasing_twice_gives_back_once),
-		cmocka_unit_test(child_after_fork_is_a_holder_of_its_own),
+		cmocka_unit_test(child_after_fork_is_an_owner_of_its_own),
 		cmocka_unit_test(waiter_gets_what_is_released),
 		cmocka_unit_test(nothing_comes_until_the_deadline),
 		cmocka_unit_test(handlers_and_stops_end_the_wait),
-		cmocka_unit_test(removal_ends_all_waits_and_harms_no_holder),
+		cmocka_unit_test(removal_ends_all_waits_and_harms_no_owner),
 		cmocka_unit_test(name_that_somebody_else_removes_ends_the_wait),
 	};
 	return SUPPORT_MAIN(tests);

@@ -75,10 +75,10 @@ static int enter_manager(struct survivors_actor *self)
 	return is_taken_over ? 0 : -ENOENT;
 }
 
-static int patrol(struct survivors_actor *self)
+static int reclaim(struct survivors_actor *self)
 {
-	tick_sleep_until(tick_after(SEMPOOL_PATROL_NS / 10));
-	return sempool_patrol(self->own);
+	tick_sleep_until(tick_after(SEMPOOL_RECLAIM_NS / 10));
+	return sempool_reclaim(self->own);
 }
 
 static void leave(struct survivors_actor *self)
@@ -118,7 +118,7 @@ static const struct survivors_play play = {
 	.role = {{.name = "manager",
 		  .count = 1,
 		  .enter = enter_manager,
-		  .step = patrol,
+		  .step = reclaim,
 		  .leave = leave,
 		  .refusal = -EBUSY,
 		  .refusal_elsewhere = -EXDEV},
@@ -182,9 +182,9 @@ static int borrow_anything(struct survivors_actor *self)
 	return 0;
 }
 
-static int patrol_anything(struct survivors_actor *self)
+static int reclaim_anything(struct survivors_actor *self)
 {
-	sempool_patrol(self->own);
+	sempool_reclaim(self->own);
 	return tick_sleep_until(tick_after(TICK_MS));
 }
 
@@ -213,7 +213,7 @@ static void who_scribbles_over_the_pool_keeps_nobody_for_a_second(void **state)
 	scribbled.name = "P10 scribbler";
 	for (int i = 0; i < 2; i++) {
 		scribbled.role[i].is_never_struck = true;
-		scribbled.role[i].step = i ? borrow_anything : patrol_anything;
+		scribbled.role[i].step = i ? borrow_anything : reclaim_anything;
 	}
 	scribbled.role[2] =
 		(struct survivors_role){.name = "scribbler",

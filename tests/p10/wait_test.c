@@ -94,30 +94,30 @@ static void nobody_sleeps_beyond_the_deadline(void **state)
 	give_back_and_remove(&fixture, &lease);
 }
 
-/* ---- his seat ---- */
+/* ---- its entry ---- */
 
-static struct entry *seats_of(const struct sempool *pool)
+static struct entry *waiters_of(const struct sempool *pool)
 {
 	return pool->memory->entry + pool->slots;
 }
 
-static void waiter_without_a_seat_waits_for_units_alone(void **state)
+static void waiter_without_an_entry_waits_for_units_alone(void **state)
 {
 	struct sempool_lease lease, late;
 	struct fixture fixture;
-	struct entry *seats;
+	struct entry *waiters;
 
 	(void)state;
 	make_taken(&fixture, &lease);
-	seats = seats_of(&fixture.pool);
+	waiters = waiters_of(&fixture.pool);
 	for (int i = 0; i < SEMPOOL_WAITERS; i++)
-		atomic_store(&seats[i].word, *fixture.pool.self | 5);
+		atomic_store(&waiters[i].word, *fixture.pool.self | 5);
 	assert_int_equal(sempool_acquire_until(&fixture.pool, &late,
 					       tick_after(70 * TICK_MS)),
 			 -ETIMEDOUT);
 	assert_int_equal(for_grant.times, 0);
 	for (int i = 0; i < SEMPOOL_WAITERS; i++)
-		atomic_store(&seats[i].word, 0);
+		atomic_store(&waiters[i].word, 0);
 	give_back_and_remove(&fixture, &lease);
 }
 
@@ -131,12 +131,12 @@ static struct {
 
 static int count_who_asks(const struct sempool *pool, bool of_nobody)
 {
-	const struct entry *seats = seats_of(pool);
+	const struct entry *waiters = waiters_of(pool);
 	int n = 0;
 
 	for (int i = 0; i < SEMPOOL_WAITERS; i++)
-		if (of_nobody || entry_owner(seats[i].word))
-			n += seats[i].asks_since_ns != 0;
+		if (of_nobody || entry_owner(waiters[i].word))
+			n += waiters[i].asks_since_ns != 0;
 	return n;
 }
 
@@ -147,7 +147,7 @@ static int look_and_stop(void)
 	return SIGTERM;
 }
 
-static void seat_of_one_who_died_asking_does_not_ask_again(void **state)
+static void entry_of_one_who_died_asking_does_not_ask_again(void **state)
 {
 	struct sempool_lease lease, late;
 	struct fixture fixture;
@@ -155,7 +155,7 @@ static void seat_of_one_who_died_asking_does_not_ask_again(void **state)
 	(void)state;
 	make_taken(&fixture, &lease);
 	for (int i = 0; i < SEMPOOL_WAITERS; i++)
-		seats_of(&fixture.pool)[i].asks_since_ns = 1;
+		waiters_of(&fixture.pool)[i].asks_since_ns = 1;
 	memset(&between, 0, sizeof(between));
 	between.pool = &fixture.pool;
 	fixture.pool.is_stopped = look_and_stop;
@@ -186,13 +186,13 @@ static void who_has_left_does_not_ask(void **state)
 
 static int give_back_and_stop(void)
 {
-	struct sempool_holder holder = {0};
+	struct sempool_owner owner = {0};
 
 	if (!count_who_asks(between.pool, false))
 		return 0;
 	sempool_release(between.pool, between.lease);
-	if (sempool_look_at(between.pool, 0, &holder))
-		between.granted = holder.pid;
+	if (sempool_look_at(between.pool, 0, &owner))
+		between.granted = owner.pid;
 	return SIGTERM;
 }
 
@@ -247,9 +247,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody_sleeps_beyond_the_deadline),
-		cmocka_unit_test(waiter_without_a_seat_waits_for_units_alone),
+		cmocka_unit_test(waiter_without_an_entry_waits_for_units_alone),
 		cmocka_unit_test(
-			seat_of_one_who_died_asking_does_not_ask_again),
+			entry_of_one_who_died_asking_does_not_ask_again),
 		cmocka_unit_test(who_has_left_does_not_ask),
 		cmocka_unit_test(
 			slot_that_is_granted_to_one_who_gives_up_is_his),

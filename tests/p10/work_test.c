@@ -1,5 +1,5 @@
-/* A slot belongs to the work that is done with it: what a holder has started
- * keeps it, when the holder is killed or gives it back. */
+/* A slot belongs to the work that is done with it: what an owner has started
+ * keeps it, when the owner is killed or gives it back. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -10,11 +10,11 @@
 #include "tests/lib/identity_fixture.h"
 #include "tests/p10/fixture.h"
 
-/* What a holder and its work tell the test. */
+/* What an owner and its work tell the test. */
 struct board {
 	struct fixture *fixture;
 	_Atomic pid_t work;
-	_Atomic int result; /* of the holder's release */
+	_Atomic int result; /* of the owner's release */
 	bool is_killed;     /* it is, instead of releasing */
 	bool has_no_lock;   /* the work closes what it has inherited */
 };
@@ -25,7 +25,7 @@ _Noreturn static void sleep_for_ever(void)
 		pause();
 }
 
-/* The holder, with work that outlives it. */
+/* The owner, with work that outlives it. */
 static int hold(void *arg)
 {
 	struct board *board = arg;
@@ -76,14 +76,14 @@ static void board_remove(struct board *board)
 
 static void assert_is_in_use(struct sempool *pool)
 {
-	struct sempool_holder holder;
+	struct sempool_owner owner;
 	struct sempool_lease lease;
 
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(fixture_patrol(pool), 0);
+		assert_int_equal(fixture_reclaim(pool), 0);
 	assert_int_equal(sempool_try_acquire(pool, &lease), -EAGAIN);
-	assert_true(sempool_look_at(pool, 0, &holder));
-	assert_true(holder.is_alive);
+	assert_true(sempool_look_at(pool, 0, &owner));
+	assert_true(owner.is_alive);
 }
 
 /* The work is nobody's child any more. */
@@ -98,19 +98,19 @@ static void end_work(struct board *board)
 	assert_int_equal(sempool_release(pool, &lease), 0);
 }
 
-static void work_keeps_the_slot_that_its_holder_gives_back(void **state)
+static void work_keeps_the_slot_that_its_owner_gives_back(void **state)
 {
 	struct fixture fixture;
 	struct board *board = board_make(&fixture);
-	struct sempool_holder holder;
+	struct sempool_owner owner;
 	struct sempool_state look;
 
 	(void)state;
 	assert_int_equal(support_child_status(hold, board, LIMIT / TICK_MS), 0);
 	assert_int_equal(board->result, SEMPOOL_LEFT);
 	assert_is_in_use(&fixture.pool);
-	assert_true(sempool_look_at(&fixture.pool, 0, &holder));
-	assert_int_equal(holder.pid, 0);
+	assert_true(sempool_look_at(&fixture.pool, 0, &owner));
+	assert_int_equal(owner.pid, 0);
 	end_work(board);
 	/* Nobody died of it. */
 	sempool_look(&fixture.pool, &look);
@@ -119,7 +119,7 @@ static void work_keeps_the_slot_that_its_holder_gives_back(void **state)
 	board_remove(board);
 }
 
-static void work_keeps_the_slot_of_a_killed_holder(void **state)
+static void work_keeps_the_slot_of_a_killed_owner(void **state)
 {
 	struct fixture fixture;
 	struct board *board = board_make(&fixture);
@@ -196,7 +196,7 @@ static void lock_is_seen_across_namespaces(void **state)
 		code = fixture_reap(&fixture, pid);
 	if (code != NOT_PERMITTED) {
 		assert_int_equal(code, -1);
-		/* As if the holder were dead, and its work only in there. */
+		/* As if the owner were dead, and its work only in there. */
 		atomic_fetch_sub(&fixture.pool.memory->entry[0].word,
 				 UINT64_C(1) << 30);
 		assert_is_in_use(&fixture.pool);
@@ -232,9 +232,8 @@ static void slot_that_was_lent_twice_is_not_handed_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-			work_keeps_the_slot_that_its_holder_gives_back),
-		cmocka_unit_test(work_keeps_the_slot_of_a_killed_holder),
+		cmocka_unit_test(work_keeps_the_slot_that_its_owner_gives_back),
+		cmocka_unit_test(work_keeps_the_slot_of_a_killed_owner),
 		cmocka_unit_test(work_that_closed_the_lock_is_taken_to_be_done),
 		cmocka_unit_test(lock_is_seen_across_namespaces),
 		cmocka_unit_test(slot_that_was_lent_twice_is_not_handed_down),

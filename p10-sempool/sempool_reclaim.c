@@ -1,9 +1,9 @@
-/* sempool_patrol.c - after the dead: their slots, their seats, and the units
- * that went with them; and what a pool looks like. Why a patrol may do what it
+/* sempool_reclaim.c - after the dead: their slots, their entries as waiters, and the units
+ * that went with them; and what a pool looks like. Why a reclaim may do what it
  * does is on top of sempool.c.
  *
- * There is no lock that a patrol could die with, or hold while it is stopped.
- * Which of many goes is settled by who moves patrolled_ns on. Should one be
+ * There is no lock that a reclaim could die with, or hold while it is stopped.
+ * Which of many goes is settled by who moves last_reclaim_ns on. Should one be
  * stopped and go on during a later one, it does what that one does: each slot
  * goes back once all the same, and a unit too many is taken out by the next.
  */
@@ -16,18 +16,18 @@
 
 enum {
 	SLOT_CHECKS = 128, /* a look into /proc each */
-	SEAT_CHECKS = 16,
+	WAITER_CHECKS = 16,
 	SURPLUS_MAX = 10000, /* units: more have no honest reason */
 };
 
 static bool is_due(struct sempool_memory *memory)
 {
-	int64_t now = tick_now(), last = atomic_load(&memory->patrolled_ns);
+	int64_t now = tick_now(), last = atomic_load(&memory->last_reclaim_ns);
 
 	/* A time to come is a lie, and would mean never. */
-	if (last > 0 && last <= now && now - last < SEMPOOL_PATROL_NS)
+	if (last > 0 && last <= now && now - last < SEMPOOL_RECLAIM_NS)
 		return false;
-	return atomic_compare_exchange_strong(&memory->patrolled_ns, &last,
+	return atomic_compare_exchange_strong(&memory->last_reclaim_ns, &last,
 					      now);
 }
 
@@ -42,20 +42,20 @@ static bool is_locked(const struct sempool *pool, unsigned int slot)
 
 /* Whether the waiter to whom this slot was granted does not come for it: it is
  * gone, or has not run for a while. Then it is no longer asked for. */
-static bool is_missed(const struct entry *slot, struct entry *seat,
+static bool is_missed(const struct entry *slot, struct entry *waiter,
 		      bool may_look)
 {
 	int64_t now = entry_now(), since = atomic_load(&slot->since_ns);
 	uint64_t word;
 
-	if (!seat)
+	if (!waiter)
 		return true;
-	word = atomic_load(&seat->word);
-	if ((since <= now && now - since < GRANT_LIMIT_NS) &&
+	word = atomic_load(&waiter->word);
+	if ((since <= now && now - since < GRANT_TIMEOUT_NS) &&
 	    !entry_owner_is_gone(word) &&
 	    !(may_look && !entry_owner_is_alive(word)))
 		return false;
-	atomic_store(&seat->asks_since_ns, 0);
+	atomic_store(&waiter->asks_since_ns, 0);
 	return true;
 }
 
@@ -71,10 +71,10 @@ static void sweep_slot(const struct sempool *pool, unsigned int i,
 		       uint64_t word, bool may_look)
 {
 	struct sempool_memory *memory = pool->memory;
-	struct entry *slot = &memory->entry[i], *seat;
+	struct entry *slot = &memory->entry[i], *waiter;
 
-	if (grant_is(memory, pool->slots, word, &seat)) {
-		if (is_missed(slot, seat, may_look))
+	if (grant_is(memory, pool->slots, word, &waiter)) {
+		if (is_missed(slot, waiter, may_look))
 			grant_return(memory, pool->slots, i, word);
 		return;
 	}
@@ -86,8 +86,8 @@ static void sweep_slot(const struct sempool *pool, unsigned int i,
 		atomic_fetch_add(&memory->reclaimed, 1);
 }
 
-static void sweep_seat(const struct sempool *pool, unsigned int i,
-		       uint64_t word, bool may_look)
+static void sweep_waiter(const struct sempool *pool, unsigned int i,
+			 uint64_t word, bool may_look)
 {
 	if (is_dead(word, may_look))
 		entry_release(&pool->memory->entry[pool->slots + i], word);
@@ -147,7 +147,7 @@ static int balance(const struct sempool *pool)
 	return 0;
 }
 
-int sempool_patrol(struct sempool *pool)
+int sempool_reclaim(struct sempool *pool)
 {
 	struct sempool_memory *memory = pool->memory;
 
@@ -156,7 +156,7 @@ int sempool_patrol(struct sempool *pool)
 	sweep(pool, memory->entry, pool->slots, &memory->next_slot, SLOT_CHECKS,
 	      sweep_slot);
 	sweep(pool, memory->entry + pool->slots, SEMPOOL_WAITERS,
-	      &memory->next_seat, SEAT_CHECKS, sweep_seat);
+	      &memory->next_waiter, WAITER_CHECKS, sweep_waiter);
 	return balance(pool);
 }
 
@@ -183,11 +183,11 @@ void sempool_look(const struct sempool *pool, struct sempool_state *state)
 }
 
 bool sempool_look_at(const struct sempool *pool, unsigned int i,
-		     struct sempool_holder *holder)
+		     struct sempool_owner *owner)
 {
 	int64_t now = tick_now(), since;
 	const struct entry *entry;
-	struct entry *seat;
+	struct entry *waiter;
 	uint64_t word;
 
 	if (i >= pool->slots + SEMPOOL_WAITERS)
@@ -197,10 +197,10 @@ bool sempool_look_at(const struct sempool *pool, unsigned int i,
 	if (!entry_owner(word))
 		return false;
 	/* Granted: to who still sits there. */
-	if (grant_is(pool->memory, pool->slots, word, &seat) && seat)
-		word = atomic_load(&seat->word);
+	if (grant_is(pool->memory, pool->slots, word, &waiter) && waiter)
+		word = atomic_load(&waiter->word);
 	since = atomic_load_explicit(&entry->since_ns, memory_order_relaxed);
-	*holder = (struct sempool_holder){
+	*owner = (struct sempool_owner){
 		.pid = entry_pid(word),
 		.is_alive = entry_owner_is_alive(word) ||
 			    (i < pool->slots && is_locked(pool, i)),

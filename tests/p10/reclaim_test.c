@@ -1,4 +1,4 @@
-/* How a patrol goes about it: how often, how far, and what it leaves alone when it
+/* How a reclaim goes about it: how often, how far, and what it leaves alone when it
  * cannot be sure. */
 #include <errno.h>
 #include <semaphore.h>
@@ -33,7 +33,7 @@ static unsigned int count_units(const struct sempool *pool)
 	return (unsigned int)units;
 }
 
-static void second_patrol_at_once_does_nothing(void **state)
+static void second_reclaim_at_once_does_nothing(void **state)
 {
 	int64_t now = 0;
 	struct fixture fixture;
@@ -46,11 +46,11 @@ static void second_patrol_at_once_does_nothing(void **state)
 	do {
 		atomic_store(&slot->word, NOBODY);
 		now = tick_now();
-		atomic_store(&fixture.pool.memory->patrolled_ns, now);
-		assert_int_equal(sempool_patrol(&fixture.pool), 0);
-	} while (tick_now() - now >= SEMPOOL_PATROL_NS);
+		atomic_store(&fixture.pool.memory->last_reclaim_ns, now);
+		assert_int_equal(sempool_reclaim(&fixture.pool), 0);
+	} while (tick_now() - now >= SEMPOOL_RECLAIM_NS);
 	assert_true(atomic_load(&slot->word) == NOBODY);
-	assert_true(fixture.pool.memory->patrolled_ns == now);
+	assert_true(fixture.pool.memory->last_reclaim_ns == now);
 	fixture_assert_whole(&fixture.pool);
 	fixture_remove(&fixture);
 }
@@ -70,7 +70,7 @@ static void dead_behind_many_living_are_found(void **state)
 	atomic_store(&last->word, NOBODY);
 	/* 128 of them at a time. */
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(fixture_patrol(&fixture.pool), 0);
+		assert_int_equal(fixture_reclaim(&fixture.pool), 0);
 	assert_int_equal(sempool_count_free(&fixture.pool), 1);
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(sempool_release(&fixture.pool, &lease[i]),
@@ -87,9 +87,9 @@ static void unit_is_put_back_when_it_is_missing_twice(void **state)
 	(void)state;
 	fixture_make(&fixture, 2);
 	assert_int_equal(sem_trywait(&fixture.pool.memory->units), 0);
-	assert_int_equal(fixture_patrol(&fixture.pool), 0);
+	assert_int_equal(fixture_reclaim(&fixture.pool), 0);
 	assert_int_equal(count_units(&fixture.pool), 1);
-	assert_int_equal(fixture_patrol(&fixture.pool), 0);
+	assert_int_equal(fixture_reclaim(&fixture.pool), 0);
 	assert_int_equal(count_units(&fixture.pool), 2);
 	fixture_assert_whole(&fixture.pool);
 	fixture_remove(&fixture);
@@ -103,7 +103,7 @@ static void unit_that_comes_between_two_counts_stays(void **state)
 	fixture_make(&fixture, 1);
 	assert_int_equal(sempool_acquire(&fixture.pool, &given), 0);
 	giver = &fixture;
-	assert_int_equal(fixture_patrol(&fixture.pool), 0);
+	assert_int_equal(fixture_reclaim(&fixture.pool), 0);
 	assert_null(giver);
 	assert_int_equal(count_units(&fixture.pool), 1);
 	fixture_assert_whole(&fixture.pool);
@@ -113,7 +113,7 @@ static void unit_that_comes_between_two_counts_stays(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(second_patrol_at_once_does_nothing),
+		cmocka_unit_test(second_reclaim_at_once_does_nothing),
 		cmocka_unit_test(dead_behind_many_living_are_found),
 		cmocka_unit_test(unit_is_put_back_when_it_is_missing_twice),
 		cmocka_unit_test(unit_that_comes_between_two_counts_stays),
