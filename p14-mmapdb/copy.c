@@ -30,7 +30,6 @@
 #include "p14-mmapdb/handle.h"
 #include "p14-mmapdb/lock.h"
 #include "p14-mmapdb/newfile.h"
-#include "p14-mmapdb/queue.h"
 #include "p14-mmapdb/shared.h"
 #include "p14-mmapdb/write.h"
 #include "p14-mmapdb/writer.h"
@@ -155,7 +154,7 @@ static int move_over(struct mmapdb *db)
 	error = shared_rebuild(&fresh);
 	if (!error && db->state->is_failed)
 		error = handle_fail(&fresh, -EIO, "cannot sync the new file");
-	queue_leave(db);
+	writer_leave(db);
 	handle_replace(db, &fresh);
 	return error;
 }
@@ -186,7 +185,7 @@ static int compact(struct mmapdb *db)
 		error = move_over(db);
 	} else {
 		__atomic_store_n(&db->state->is_moving, 0, __ATOMIC_RELAXED);
-		queue_leave(db);
+		writer_leave(db);
 	}
 	fdio_close(&fd);
 	return error;
@@ -213,7 +212,7 @@ int mmapdb_compact(struct mmapdb *db, int64_t deadline)
 	if (!error)
 		error = writer_take(db);
 	if (error) {
-		queue_leave(db);
+		writer_leave(db);
 		return error;
 	}
 	db->transaction = HANDLE_READS; /* for the cursor that copies */

@@ -239,7 +239,7 @@ struct layout_state {
 	uint64_t unsynced;  /* pages written by commits without a sync */
 	struct layout_room room;
 
-	/* Who waits to write: see queue.c. */
+	/* Who waits to write: see writer.c. */
 	uint32_t next __attribute__((aligned(64)));
 	uint32_t serving;
 	uint32_t turns;     /* so often the lock was dropped */

@@ -30,7 +30,6 @@
 #include "p14-mmapdb/lock.h"
 #include "p14-mmapdb/meta.h"
 #include "p14-mmapdb/output.h"
-#include "p14-mmapdb/queue.h"
 #include "p14-mmapdb/shared.h"
 #include "p14-mmapdb/writer.h"
 
@@ -235,7 +234,7 @@ static int wait_elsewhere(struct mmapdb *db)
 	int error = writer_enter(db, tick_after(ELSEWHERE_NS));
 
 	if (!error)
-		queue_leave(db);
+		writer_leave(db);
 	return error;
 }
 

@@ -6,7 +6,7 @@
 #include "lib/tick.h"
 #include "p14-mmapdb/commit.h"
 #include "p14-mmapdb/handle.h"
-#include "p14-mmapdb/queue.h"
+#include "p14-mmapdb/writer.h"
 #include "p14-mmapdb/reader.h"
 #include "p14-mmapdb/shared.h"
 #include "p14-mmapdb/tree.h"
@@ -57,7 +57,7 @@ static void look_at_state(struct mmapdb *db, struct mmapdb_stat *stat)
 		stat->is_failed = db->state->is_failed != 0;
 	}
 	stat->writer =
-		db->transaction == HANDLE_WRITES ? db->pid : queue_writer(db);
+		db->transaction == HANDLE_WRITES ? db->pid : writer_pid(db);
 	stat->is_pinned = reader_is_pinned(db) || db->is_pinned;
 }
 

@@ -21,7 +21,6 @@
 #include "p14-mmapdb/meta.h"
 #include "p14-mmapdb/newfile.h"
 #include "p14-mmapdb/output.h"
-#include "p14-mmapdb/queue.h"
 #include "p14-mmapdb/reader.h"
 #include "p14-mmapdb/shared.h"
 #include "p14-mmapdb/writer.h"
@@ -178,7 +177,7 @@ int mmapdb_begin_write(struct mmapdb *db, int64_t deadline)
 	if (!error)
 		error = log_begin(db);
 	if (error) {
-		queue_leave(db);
+		writer_leave(db);
 		return error;
 	}
 	db->version.txnid++;
@@ -211,7 +210,7 @@ void mmapdb_abort(struct mmapdb *db)
 		return;
 	if (db->transaction == HANDLE_WRITES) {
 		write_end(db);
-		queue_leave(db);
+		writer_leave(db);
 	}
 	if (db->transaction == HANDLE_READS)
 		reader_end(db);
@@ -220,7 +219,7 @@ void mmapdb_abort(struct mmapdb *db)
 
 pid_t mmapdb_writer(struct mmapdb *db)
 {
-	return *db->guard ? queue_writer(db) : 0;
+	return *db->guard ? writer_pid(db) : 0;
 }
 
 /* ---- records ----------------------------------------------------------------------- */
