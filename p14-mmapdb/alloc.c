@@ -47,9 +47,9 @@ static int mark_durable(struct mmapdb *db, uint64_t *bits)
 {
 	struct layout_meta meta;
 
-	if (meta_read(db, db->state->durable_slot, &meta))
+	if (meta_read(db, db->state->durable_meta, &meta))
 		return handle_fail(db, -EBADMSG, "page %u: it is no meta page",
-				   db->state->durable_slot);
+				   db->state->durable_meta);
 	return tree_mark(db, meta.version.root, meta.version.depth, bits, NULL);
 }
 
@@ -75,7 +75,7 @@ static int mark_all(struct mmapdb *db, uint64_t *bits)
 	mark_taken(db, bits);
 	/* From here on the visible version is the one that we began from, and
 	 * stays that: else readers could come to one that we do not mark. */
-	error = commit_show(db);
+	error = commit_publish(db);
 	if (!error)
 		error = tree_mark(db, db->base.root, db->base.depth, bits,
 				  NULL);

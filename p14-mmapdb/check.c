@@ -172,7 +172,7 @@ static int check_durable(struct checking *checking)
 	/* A commit may be writing to the other meta page, and then to the log. */
 	do {
 		txnid = commit_durable_txnid(db);
-		slot = commit_durable_slot(db);
+		slot = commit_durable_meta(db);
 		error = meta_read(db, slot, &meta);
 		if (error) {
 			page = slot;

@@ -12,7 +12,7 @@
  * on is that D, the version of the newest durable meta page, is never written
  * to:
  *
- *   its meta page	n is written over the other one (durable_slot).
+ *   its meta page	n is written over the other one (durable_meta).
  *   its pages		the sweep keeps them, until a later version has a durable
  *			meta page. (So they may be used again as soon as n has:
  *			recovery then takes n, whose meta page and list were
@@ -69,16 +69,16 @@
 /* A checkpoint after so many pages without a sync: 4 GB. */
 enum { UNSYNCED_MAX = 1 << 20 };
 
-unsigned int commit_durable_slot(const struct mmapdb *db)
+unsigned int commit_durable_meta(const struct mmapdb *db)
 {
-	return __atomic_load_n(&db->state->durable_slot, __ATOMIC_ACQUIRE) & 1;
+	return __atomic_load_n(&db->state->durable_meta, __ATOMIC_ACQUIRE) & 1;
 }
 
 uint64_t commit_durable_txnid(const struct mmapdb *db)
 {
 	const struct layout_meta *metas = (const void *)db->map;
 
-	return metas[commit_durable_slot(db)].version.txnid;
+	return metas[commit_durable_meta(db)].version.txnid;
 }
 
 static int sync_file(struct mmapdb *db)
@@ -87,12 +87,12 @@ static int sync_file(struct mmapdb *db)
 }
 
 /* That meta page is the newest durable one. */
-static void note_durable(struct mmapdb *db, unsigned int slot, uint32_t crc)
+static void note_durable(struct mmapdb *db, unsigned int page, uint32_t crc)
 {
 	db->state->durable_crc = crc;
-	/* Release: a killed writer leaves both or the old slot, which then has
+	/* Release: a killed writer leaves both or the old page, which then has
 	 * a meta page newer than it: see commit_begin(). */
-	__atomic_store_n(&db->state->durable_slot, slot, __ATOMIC_RELEASE);
+	__atomic_store_n(&db->state->durable_meta, page, __ATOMIC_RELEASE);
 	db->state->unsynced = 0;
 }
 
@@ -100,16 +100,16 @@ static void note_durable(struct mmapdb *db, unsigned int slot, uint32_t crc)
 static int make_durable(struct mmapdb *db, const struct layout_version *version,
 			const struct layout_listed *list, unsigned int listed)
 {
-	const unsigned int slot = !commit_durable_slot(db);
+	const unsigned int page = !commit_durable_meta(db);
 	uint32_t crc;
 
 	/* If it fails, some of the page may be there, or all. */
-	if (meta_write(db, slot, version, list, listed, &crc))
+	if (meta_write(db, page, version, list, listed, &crc))
 		return shared_fail(db, "writing a meta page");
 	if (sync_file(db))
 		return -EIO;
 	meta_seal(db, version->txnid);
-	note_durable(db, slot, crc);
+	note_durable(db, page, crc);
 	return 0;
 }
 
@@ -124,11 +124,11 @@ static void publish(struct mmapdb *db, const struct layout_version *version)
 
 	if (version->txnid > shared_tip_txnid(db))
 		shared_push(db, &entry);
-	shared_show(db, version->txnid);
+	shared_publish(db, version->txnid);
 	shared_wake(db, visible);
 }
 
-int commit_show(struct mmapdb *db)
+int commit_publish(struct mmapdb *db)
 {
 	const uint64_t visible = shared_visible_txnid(db);
 	int error = 0;
@@ -155,8 +155,8 @@ int commit_checkpoint(struct mmapdb *db)
 
 static int end_without_sync(struct mmapdb *db, uint64_t pages)
 {
-	/* What it shows includes what others want to have durable first. */
-	int error = commit_show(db);
+	/* What it publishes includes what others want to have durable first. */
+	int error = commit_publish(db);
 
 	if (error)
 		return error;
@@ -173,7 +173,7 @@ static int end_in_log(struct mmapdb *db, uint64_t *awaited)
 
 	if (!error && entry.version.txnid - shared_visible_txnid(db) >=
 			      LAYOUT_VERSIONS - 1)
-		error = commit_show(db);
+		error = commit_publish(db);
 	if (error)
 		return error;
 	db->failures = __atomic_load_n(&db->state->failures, __ATOMIC_RELAXED);
@@ -230,7 +230,7 @@ static int replace_meta(struct mmapdb *db)
 
 /* A meta page that is newer than what the state has seen of it. */
 static int finish(struct mmapdb *db, const struct layout_meta *meta,
-		  unsigned int slot)
+		  unsigned int page)
 {
 	uint64_t pages;
 	int error = map_extend(db, &pages);
@@ -245,7 +245,7 @@ static int finish(struct mmapdb *db, const struct layout_meta *meta,
 	if (error)
 		return error;
 	meta_seal(db, meta->version.txnid);
-	note_durable(db, slot, meta->crc);
+	note_durable(db, page, meta->crc);
 	if (meta->version.txnid > shared_visible_txnid(db))
 		publish(db, &meta->version);
 	return 0;
@@ -268,19 +268,19 @@ static bool is_our_log(struct mmapdb *db)
 }
 
 /* The pages say what the state does: no writer was killed in the wrong place. */
-static bool is_settled(const struct mmapdb *db, unsigned int slot)
+static bool is_settled(const struct mmapdb *db, unsigned int page)
 {
 	const struct layout_meta *metas = (const void *)db->map;
-	const uint64_t durable = metas[slot].version.txnid;
+	const uint64_t durable = metas[page].version.txnid;
 
-	return metas[slot].crc == db->state->durable_crc &&
-	       metas[!slot].version.txnid < durable &&
+	return metas[page].crc == db->state->durable_crc &&
+	       metas[!page].version.txnid < durable &&
 	       durable <= shared_tip_txnid(db);
 }
 
 int commit_begin(struct mmapdb *db)
 {
-	const unsigned int slot = commit_durable_slot(db);
+	const unsigned int page = commit_durable_meta(db);
 	struct layout_meta meta, other;
 	bool is_other_sound;
 
@@ -288,21 +288,21 @@ int commit_begin(struct mmapdb *db)
 		return shared_has_failed(db);
 	if (!is_our_log(db))
 		return shared_rebuild(db);
-	if (is_settled(db, slot))
+	if (is_settled(db, page))
 		return 0;
-	if (meta_read(db, slot, &meta))
+	if (meta_read(db, page, &meta))
 		return handle_fail(db, -EBADMSG, "page %u: it is no meta page",
-				   slot);
-	is_other_sound = !meta_read(db, !slot, &other);
+				   page);
+	is_other_sound = !meta_read(db, !page, &other);
 	/* Neither is what we know: somebody has copied another file into this
 	 * one. */
 	if (meta.crc != db->state->durable_crc &&
 	    !(is_other_sound && other.crc == db->state->durable_crc))
 		return shared_rebuild(db);
 	if (meta.version.txnid > shared_tip_txnid(db))
-		return finish(db, &meta, slot);
+		return finish(db, &meta, page);
 	if (is_other_sound && other.version.txnid > meta.version.txnid)
-		return finish(db, &other, !slot);
+		return finish(db, &other, !page);
 	return 0;
 }
 
@@ -314,7 +314,7 @@ static bool has_left_overs(struct mmapdb *db, const struct layout_meta *meta)
 	struct layout_meta other;
 
 	return !log_is_new(db) ||
-	       (meta_read(db, !commit_durable_slot(db), &other) == 0 &&
+	       (meta_read(db, !commit_durable_meta(db), &other) == 0 &&
 		other.version.txnid > meta->version.txnid);
 }
 

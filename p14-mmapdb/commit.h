@@ -17,7 +17,7 @@ int commit_begin(struct mmapdb *db);
 int commit_end(struct mmapdb *db, uint64_t *awaited);
 
 /* Make the tip the visible version. */
-int commit_show(struct mmapdb *db);
+int commit_publish(struct mmapdb *db);
 
 /* Give the tip a durable meta page. */
 int commit_checkpoint(struct mmapdb *db);
@@ -27,7 +27,7 @@ int commit_checkpoint(struct mmapdb *db);
 int commit_recover(struct mmapdb *db, const struct layout_meta *meta);
 
 /* The newest durable meta page, and the number of its version. */
-unsigned int commit_durable_slot(const struct mmapdb *db);
+unsigned int commit_durable_meta(const struct mmapdb *db);
 uint64_t commit_durable_txnid(const struct mmapdb *db);
 
 #endif

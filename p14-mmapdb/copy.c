@@ -208,7 +208,7 @@ int mmapdb_compact(struct mmapdb *db, int64_t deadline)
 	/* After a failed sync, the visible version is the one to keep. */
 	error = db->state->is_failed ? 0 : commit_begin(db);
 	if (!error && !db->state->is_failed)
-		error = commit_show(db);
+		error = commit_publish(db);
 	if (!error)
 		error = writer_take(db);
 	if (error) {

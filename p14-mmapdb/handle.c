@@ -106,7 +106,7 @@ int handle_open(struct mmapdb *db)
 	db->pid = getpid();
 	db->pid_ns = own_pid_ns();
 	db->lock_fd = -1;
-	db->slot = -1;
+	db->reader = -1;
 	error = open_file(db);
 	if (!error)
 		error = map_extend(db, &pages);
@@ -146,7 +146,7 @@ int handle_open_again(const struct mmapdb *db, struct mmapdb *fresh)
 	fresh->tags = NULL;
 	fresh->mapped = fresh->reserved = 0;
 	fresh->state = NULL;
-	fresh->slots = NULL;
+	fresh->readers = NULL;
 	fresh->is_pinned = false;
 	fresh->met = fresh->looked.txnid = 0;
 	error = handle_open(fresh);

@@ -48,9 +48,9 @@ struct mmapdb {
 
 	/* The lock file; NULL when we may not even read it. */
 	struct layout_state *state;
-	struct layout_reader *slots; /* NULL when we may not write to it */
+	struct layout_reader *readers; /* NULL when we may not write to it */
 	int lock_fd;
-	int slot;     /* ours, or -1 */
+	int reader;   /* our slot of them, or -1 */
 	uint64_t met; /* epoch in which the state was found to be this file's */
 	struct layout_version looked; /* the last visible one; txnid 0: none */
 	uint64_t lock_bytes; /* of the lock file, as a writer found it */

@@ -66,7 +66,7 @@ enum {
 			    << 10, /* in the log; a commit with more has none */
 	LAYOUT_VERSIONS =
 		64, /* that the state has, the visible one and later */
-	LAYOUT_SLOTS = 256,
+	LAYOUT_READERS = 256,
 	LAYOUT_INLINE = 1280, /* key and value beyond this: overflow pages */
 };
 
@@ -78,7 +78,7 @@ enum {
 /* Bytes that are locked; off_t reaches to 2^63. */
 #define LAYOUT_WRITER_BYTE (INT64_C(1) << 62)
 #define LAYOUT_PIN_BYTE (LAYOUT_WRITER_BYTE + 1)
-#define LAYOUT_SLOT_BYTE (LAYOUT_WRITER_BYTE + 2)
+#define LAYOUT_READER_BYTE (LAYOUT_WRITER_BYTE + 2)
 #define LAYOUT_SYNC_BYTE (LAYOUT_WRITER_BYTE - 1)
 
 /* A reference to a page: its number, and in a branch whether the leaf it leads
@@ -223,14 +223,14 @@ struct layout_state {
 	 * that follow from it and the epoch. */
 	uint64_t visible __attribute__((aligned(64)));
 
-	/* Who waits until a version of theirs is shown: see log.c. */
-	uint32_t shows __attribute__((aligned(64))); /* so often was one */
+	/* Who waits until a version of theirs is published: see log.c. */
+	uint32_t published __attribute__((aligned(64))); /* so often was one */
 	uint32_t waiting;
 
 	/* The writer's. The tip is the newest version of all, noted as the
 	 * visible one is: what the next transaction begins from. */
 	uint64_t tip __attribute__((aligned(64)));
-	uint32_t durable_slot; /* 0: meta A */
+	uint32_t durable_meta; /* 0: meta A */
 	uint32_t durable_crc;  /* of that meta page */
 	uint32_t is_failed;
 	uint32_t
@@ -264,7 +264,7 @@ static_assert(sizeof(struct layout_reader) == 64, "");
 enum {
 	LAYOUT_VERSIONS_AT = LAYOUT_PAGE,
 	LAYOUT_READERS_AT = LAYOUT_VERSIONS_AT + LAYOUT_VERSIONS * 64,
-	LAYOUT_BITS_AT = LAYOUT_READERS_AT + LAYOUT_SLOTS * 64,
+	LAYOUT_BITS_AT = LAYOUT_READERS_AT + LAYOUT_READERS * 64,
 };
 
 #endif

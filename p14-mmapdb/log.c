@@ -175,7 +175,7 @@ static int find_range(struct mmapdb *db, struct layout_entry *tip,
 		if (error || tip->version.txnid <= visible)
 			return error;
 		error = shared_entry(db, visible, &shown);
-		/* Somebody else shows a later one, and its place is taken. */
+		/* Another process publishes a later one, and its place is taken. */
 	} while (error && shared_visible_txnid(db) != visible);
 	*from = !error && shown.behind == tip->behind ? shown.log_end : 0;
 	return 0;
@@ -201,24 +201,24 @@ int log_sync(struct mmapdb *db)
 			return shared_fail(db, "a sync of the log");
 		meta_seal(db, tip.version.txnid);
 	}
-	shared_show(db, tip.version.txnid);
+	shared_publish(db, tip.version.txnid);
 	return 0;
 }
 
 /* ---- waiting ---------------------------------------------------------------------- */
 
 /* Sleepers are told apart by their versions' low five bits. */
-static int sleep_until(struct layout_state *state, uint32_t shows,
+static int sleep_until(struct layout_state *state, uint32_t published,
 		       uint64_t txnid, int64_t moment)
 {
 	const struct timespec ts = tick_to_timespec(moment);
 	long result;
 
 	/* Either we are counted before somebody looks whether to wake anybody, or
-	 * the kernel finds that shows has moved: pairs with shared_wake(). */
+	 * the kernel finds that published has moved: pairs with shared_wake(). */
 	__atomic_fetch_add(&state->waiting, 1, __ATOMIC_SEQ_CST);
-	result = syscall(SYS_futex, &state->shows, FUTEX_WAIT_BITSET, shows,
-			 &ts, NULL, UINT32_C(1) << txnid % 32);
+	result = syscall(SYS_futex, &state->published, FUTEX_WAIT_BITSET,
+			 published, &ts, NULL, UINT32_C(1) << txnid % 32);
 	__atomic_fetch_sub(&state->waiting, 1, __ATOMIC_RELAXED);
 	return result == 0 || errno == EAGAIN || errno == ETIMEDOUT ||
 			       errno == EINTR
@@ -264,8 +264,8 @@ int log_wait(struct mmapdb *db, uint64_t txnid)
 	int error;
 
 	for (;;) {
-		const uint32_t shows =
-			__atomic_load_n(&state->shows, __ATOMIC_ACQUIRE);
+		const uint32_t published =
+			__atomic_load_n(&state->published, __ATOMIC_ACQUIRE);
 		const bool is_shown = shared_visible_txnid(db) >= txnid;
 		const bool is_ours = shared_is_ours(db);
 		bool is_late;
@@ -288,7 +288,7 @@ int log_wait(struct mmapdb *db, uint64_t txnid)
 			if (error == -EBADMSG && was_made_anew(db))
 				error = 0;
 		} else if (error == -EAGAIN) {
-			error = sleep_until(state, shows, txnid, pass_over);
+			error = sleep_until(state, published, txnid, pass_over);
 		}
 		if (error)
 			return error;

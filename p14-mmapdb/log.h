@@ -29,11 +29,11 @@ void log_fini(struct mmapdb *db);
  * it does not fit, or the version before is not in the log. Not synced. */
 int log_append(struct mmapdb *db, struct layout_entry *entry);
 
-/* Sync the log up to the tip, and show that. Any number of processes may do this
+/* Sync the log up to the tip, and publish that. Any number of processes may do this
  * at once, and with no lock. */
 int log_sync(struct mmapdb *db);
 
-/* Wait until a version of ours is durable and shown; somebody else may sync. We
+/* Wait until a version of ours is durable and published; somebody else may sync. We
  * hold no lock. */
 int log_wait(struct mmapdb *db, uint64_t txnid);
 

@@ -110,7 +110,7 @@ int mmapdb_readers(struct mmapdb *db,
 	while (!result && db->state && reader_each(db, &next, &slot))
 		result = tell(db, &slot, each, arg);
 	/* Our own lock does not stand in our way, so we are not among them. */
-	if (!result && db->transaction == HANDLE_READS && db->slot >= 0)
-		result = tell(db, &db->slots[db->slot], each, arg);
+	if (!result && db->transaction == HANDLE_READS && db->reader >= 0)
+		result = tell(db, &db->readers[db->reader], each, arg);
 	return result;
 }

@@ -29,10 +29,10 @@ bool meta_is_sound(const struct layout_version *version)
 	       (version->root & ~LAYOUT_PGNO) == 0;
 }
 
-int meta_read(const struct mmapdb *db, unsigned int slot,
+int meta_read(const struct mmapdb *db, unsigned int page,
 	      struct layout_meta *meta)
 {
-	memcpy(meta, db->map + (size_t)slot * LAYOUT_PAGE, sizeof(*meta));
+	memcpy(meta, db->map + (size_t)page * LAYOUT_PAGE, sizeof(*meta));
 	return meta->magic == LAYOUT_MAGIC && meta->format == LAYOUT_FORMAT &&
 			       meta->crc == meta_checksum(meta) &&
 			       memcmp(meta->id, db->id, sizeof(meta->id)) ==
@@ -85,7 +85,7 @@ uint64_t meta_sealed(const struct mmapdb *db)
 		       : 0;
 }
 
-int meta_choose(struct mmapdb *db, struct layout_meta *meta, unsigned int *slot)
+int meta_choose(struct mmapdb *db, struct layout_meta *meta, unsigned int *page)
 {
 	struct layout_meta metas[2];
 	int errors[2], error = -EBADMSG;
@@ -100,17 +100,17 @@ int meta_choose(struct mmapdb *db, struct layout_meta *meta, unsigned int *slot)
 		handle_fail(db, -EBADMSG, "page %u: it is no meta page",
 			    errors[0] ? 0 : 1);
 	for (unsigned int i = 0; error && i < 2; i++) {
-		*slot = i ? !newer : newer;
-		error = errors[*slot];
+		*page = i ? !newer : newer;
+		error = errors[*page];
 		if (!error)
-			error = meta_verify(db, &metas[*slot]);
+			error = meta_verify(db, &metas[*page]);
 	}
 	if (!error)
-		*meta = metas[*slot];
+		*meta = metas[*page];
 	return error;
 }
 
-int meta_write(struct mmapdb *db, unsigned int slot,
+int meta_write(struct mmapdb *db, unsigned int page,
 	       const struct layout_version *version,
 	       const struct layout_listed *list, unsigned int listed,
 	       uint32_t *crc)
@@ -130,7 +130,7 @@ int meta_write(struct mmapdb *db, unsigned int slot,
 		memcpy(meta.list, list, listed * sizeof(*list));
 	*crc = meta.crc = meta_checksum(&meta);
 	return output_write(db->fd, &meta, sizeof(meta),
-			    (uint64_t)slot * LAYOUT_PAGE);
+			    (uint64_t)page * LAYOUT_PAGE);
 }
 
 void meta_seal(struct mmapdb *db, uint64_t txnid)

@@ -9,7 +9,7 @@
 
 /* Copy a meta page out of the mapping: 0, or -EBADMSG when it is none of this
  * database (without words). */
-int meta_read(const struct mmapdb *db, unsigned int slot,
+int meta_read(const struct mmapdb *db, unsigned int page,
 	      struct layout_meta *meta);
 
 /* A version can be looked at: each page that it leads to is checked. */
@@ -25,10 +25,10 @@ uint64_t meta_sealed(const struct mmapdb *db);
  * is none. When there is a later one that is not, that is in words, and else there
  * are no words. */
 int meta_choose(struct mmapdb *db, struct layout_meta *meta,
-		unsigned int *slot);
+		unsigned int *page);
 
 /* Write one, and tell its checksum. Short of a sync. */
-int meta_write(struct mmapdb *db, unsigned int slot,
+int meta_write(struct mmapdb *db, unsigned int page,
 	       const struct layout_version *version,
 	       const struct layout_listed *list, unsigned int listed,
 	       uint32_t *crc);

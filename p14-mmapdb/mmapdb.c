@@ -119,7 +119,7 @@ void mmapdb_close(struct mmapdb *db)
 	if (*db->guard)
 		mmapdb_abort(db);
 	else
-		db->slot = -1; /* our parent's */
+		db->reader = -1; /* our parent's */
 	write_fini(db);
 	log_fini(db);
 	handle_close(db);

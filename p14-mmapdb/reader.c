@@ -34,32 +34,32 @@
 
 static bool claim(struct mmapdb *db, unsigned int i)
 {
-	struct layout_reader *slot = &db->slots[i];
+	struct layout_reader *slot = &db->readers[i];
 
-	if (lock_try(db->lock_fd, LAYOUT_SLOT_BYTE + i, F_WRLCK))
+	if (lock_try(db->lock_fd, LAYOUT_READER_BYTE + i, F_WRLCK))
 		return false;
 	__atomic_store_n(&slot->txnid, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&slot->pid_ns, db->pid_ns, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->pid, db->pid, __ATOMIC_RELAXED);
-	db->slot = (int)i;
+	db->reader = (int)i;
 	return true;
 }
 
 /* First those that look free, then those that may be: each costs a call. */
 static void claim_any(struct mmapdb *db)
 {
-	for (unsigned int i = 0; i < LAYOUT_SLOTS; i++)
-		if (!__atomic_load_n(&db->slots[i].pid, __ATOMIC_RELAXED) &&
+	for (unsigned int i = 0; i < LAYOUT_READERS; i++)
+		if (!__atomic_load_n(&db->readers[i].pid, __ATOMIC_RELAXED) &&
 		    claim(db, i))
 			return;
-	for (unsigned int i = 0; i < LAYOUT_SLOTS; i++)
+	for (unsigned int i = 0; i < LAYOUT_READERS; i++)
 		if (claim(db, i))
 			return;
 }
 
 static void note(struct mmapdb *db, const struct layout_version *version)
 {
-	struct layout_reader *slot = &db->slots[db->slot];
+	struct layout_reader *slot = &db->readers[db->reader];
 	struct timespec now;
 
 	/* For people; that of tick_now() costs five times as much. */
@@ -78,12 +78,12 @@ static void note(struct mmapdb *db, const struct layout_version *version)
 
 void reader_leave(struct mmapdb *db)
 {
-	if (db->slot < 0)
+	if (db->reader < 0)
 		return;
-	__atomic_store_n(&db->slots[db->slot].txnid, 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&db->slots[db->slot].pid, 0, __ATOMIC_RELAXED);
-	lock_drop(db->lock_fd, LAYOUT_SLOT_BYTE + db->slot);
-	db->slot = -1;
+	__atomic_store_n(&db->readers[db->reader].txnid, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&db->readers[db->reader].pid, 0, __ATOMIC_RELAXED);
+	lock_drop(db->lock_fd, LAYOUT_READER_BYTE + db->reader);
+	db->reader = -1;
 }
 
 /* ---- beginning -------------------------------------------------------------------- */
@@ -107,16 +107,16 @@ static int take(struct mmapdb *db)
 	const struct layout_state *state = db->state;
 	int error = 0;
 
-	if (db->slots && db->slot < 0)
+	if (db->readers && db->reader < 0)
 		claim_any(db);
-	if (db->slot < 0)
+	if (db->reader < 0)
 		error = pin(db);
 	do {
 		if (!error)
 			error = shared_look(db, &db->version);
 		if (error)
 			return shared_is_ours(db) ? error : -EAGAIN;
-		if (db->slot >= 0)
+		if (db->reader >= 0)
 			note(db, &db->version);
 		/* Pairs with the fence in reader_each(). */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -130,11 +130,11 @@ static int take(struct mmapdb *db)
 static int take_without_state(struct mmapdb *db)
 {
 	struct layout_meta meta = {0};
-	unsigned int slot;
+	unsigned int page;
 	uint64_t done;
 	int error;
 
-	if (db->slots && lock_try(db->fd, LAYOUT_WRITER_BYTE, F_WRLCK) == 0) {
+	if (db->readers && lock_try(db->fd, LAYOUT_WRITER_BYTE, F_WRLCK) == 0) {
 		error = writer_settle(db);
 		lock_drop(db->fd, LAYOUT_WRITER_BYTE);
 		if (!error || error == -ESTALE)
@@ -143,7 +143,7 @@ static int take_without_state(struct mmapdb *db)
 	}
 	error = pin(db);
 	if (!error)
-		error = meta_choose(db, &meta, &slot);
+		error = meta_choose(db, &meta, &page);
 	if (!error) {
 		db->base = db->version = meta.version;
 		error = log_replay(db, &meta, &done);
@@ -196,8 +196,8 @@ void reader_end(struct mmapdb *db)
 {
 	/* Release: we have read all before a sweep may free it. Pairs with the
 	 * acquire in reader_each(). */
-	if (db->slot >= 0)
-		__atomic_store_n(&db->slots[db->slot].txnid, 0,
+	if (db->reader >= 0)
+		__atomic_store_n(&db->readers[db->reader].txnid, 0,
 				 __ATOMIC_RELEASE);
 	if (db->is_pinned)
 		lock_drop(db->fd, LAYOUT_PIN_BYTE);
@@ -209,8 +209,8 @@ void reader_end(struct mmapdb *db)
 
 /* A copy of a slot that nobody changed meanwhile. One that changes is about to
  * look at the visible version again, which is kept. */
-static bool copy_slot(const struct layout_reader *slot,
-		      struct layout_reader *reader)
+static bool copy_reader(const struct layout_reader *slot,
+			struct layout_reader *reader)
 {
 	reader->txnid = __atomic_load_n(&slot->txnid, __ATOMIC_ACQUIRE);
 	reader->owner = __atomic_load_n(&slot->owner, __ATOMIC_RELAXED);
@@ -231,13 +231,14 @@ bool reader_each(struct mmapdb *db, unsigned int *next,
 	/* Pairs with the fence in take(). */
 	if (*next == 0)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	while (*next < LAYOUT_SLOTS) {
+	while (*next < LAYOUT_READERS) {
 		const unsigned int i = (*next)++;
-		struct layout_reader *slot = &db->slots[i];
+		struct layout_reader *slot = &db->readers[i];
 
-		if ((int)i == db->slot || !copy_slot(slot, reader))
+		if ((int)i == db->reader || !copy_reader(slot, reader))
 			continue;
-		if (lock_is_held(db->lock_fd, LAYOUT_SLOT_BYTE + i, F_WRLCK) &&
+		if (lock_is_held(db->lock_fd, LAYOUT_READER_BYTE + i,
+				 F_WRLCK) &&
 		    reader->owner == db->ino)
 			return true;
 	}

@@ -135,7 +135,7 @@ int shared_open(struct mmapdb *db)
 		return 0;
 	if (mprotect(at, LAYOUT_BITS_AT, PROT_READ | PROT_WRITE))
 		return -errno;
-	db->slots = (void *)((unsigned char *)at + LAYOUT_READERS_AT);
+	db->readers = (void *)((unsigned char *)at + LAYOUT_READERS_AT);
 	return 0;
 }
 
@@ -144,11 +144,11 @@ void shared_close(struct mmapdb *db)
 	if (db->state)
 		munmap(db->state, LAYOUT_BITS_AT + BITS_BYTES);
 	db->state = NULL;
-	db->slots = NULL;
+	db->readers = NULL;
 	fdio_close(&db->lock_fd);
 	db->met = 0;
 	db->looked.txnid = 0;
-	db->slot = -1;
+	db->reader = -1;
 }
 
 /* ---- whose it is ------------------------------------------------------------------ */
@@ -213,7 +213,7 @@ int shared_rebuild(struct mmapdb *db)
 	struct layout_entry entry = {.behind = LAYOUT_UNLOGGED};
 	struct layout_room room;
 	struct layout_meta meta;
-	unsigned int slot;
+	unsigned int page;
 	uint64_t pages;
 	int error;
 
@@ -223,7 +223,7 @@ int shared_rebuild(struct mmapdb *db)
 	__atomic_store_n(&state->owner, 0, __ATOMIC_RELEASE);
 	error = map_extend(db, &pages);
 	if (!error)
-		error = meta_choose(db, &meta, &slot);
+		error = meta_choose(db, &meta, &page);
 	if (error)
 		return error;
 	/* It may have been left by a process that was killed before its sync.
@@ -235,7 +235,7 @@ int shared_rebuild(struct mmapdb *db)
 	state->dev = db->dev;
 	memcpy(state->id, db->id, sizeof(state->id));
 	memcpy(state->boot, db->boot, sizeof(state->boot));
-	state->durable_slot = slot;
+	state->durable_meta = page;
 	state->durable_crc = meta.crc;
 	state->is_moving = 0;
 	state->unsynced = 0;
@@ -351,7 +351,7 @@ void shared_push(struct mmapdb *db, struct layout_entry *entry)
 			 __ATOMIC_RELEASE);
 }
 
-void shared_show(struct mmapdb *db, uint64_t txnid)
+void shared_publish(struct mmapdb *db, uint64_t txnid)
 {
 	uint64_t *visible = &db->state->visible;
 	uint64_t word = __atomic_load_n(visible, __ATOMIC_ACQUIRE);
@@ -368,10 +368,10 @@ static void wake(struct mmapdb *db, uint32_t bits)
 	struct layout_state *state = db->state;
 
 	/* Pairs with sleep_until() in log.c. */
-	__atomic_fetch_add(&state->shows, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&state->published, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST))
-		syscall(SYS_futex, &state->shows, FUTEX_WAKE_BITSET, INT32_MAX,
-			NULL, NULL, bits);
+		syscall(SYS_futex, &state->published, FUTEX_WAKE_BITSET,
+			INT32_MAX, NULL, NULL, bits);
 }
 
 void shared_wake(struct mmapdb *db, uint64_t behind)

@@ -8,7 +8,7 @@
 #include "p14-mmapdb/handle.h"
 
 /* Open and map the lock file, made if it is not there. Where we may not,
- * db->slots or db->state stays NULL. -EPERM: a file of that name is not a
+ * db->readers or db->state stays NULL. -EPERM: a file of that name is not a
  * lock file, or of somebody whom the database is not open to. */
 int shared_open(struct mmapdb *db);
 void shared_close(struct mmapdb *db);
@@ -33,14 +33,14 @@ uint64_t shared_tip_txnid(const struct mmapdb *db);
 uint64_t shared_word_of(const struct mmapdb *db, uint64_t txnid);
 
 /* Make it the tip, the one behind the tip that there is. We hold the writer's
- * lock, and at most LAYOUT_VERSIONS - 2 are not shown yet. */
+ * lock, and at most LAYOUT_VERSIONS - 2 are not published yet. */
 void shared_push(struct mmapdb *db, struct layout_entry *entry);
 
 /* Let readers see the versions up to this one. Anybody may do this, who knows
  * that it is durable, or that its writer did not ask for that. */
-void shared_show(struct mmapdb *db, uint64_t txnid);
+void shared_publish(struct mmapdb *db, uint64_t txnid);
 
-/* Wake those who wait for versions behind that one which are shown now, and the
+/* Wake those who wait for versions behind that one which are published now, and the
  * next, who syncs; or all. */
 void shared_wake(struct mmapdb *db, uint64_t behind);
 void shared_wake_all(struct mmapdb *db);

@@ -199,7 +199,7 @@ int writer_enter(struct mmapdb *db, int64_t deadline)
 	int error;
 
 	for (;;) {
-		if (!db->slots)
+		if (!db->readers)
 			return handle_fail(db, -EACCES,
 					   "cannot write to %s-lock", db->name);
 		error = take_lock(db, deadline);

@@ -172,15 +172,15 @@ static struct mmapdb_bytes bytes_of(const char *text)
 	return (struct mmapdb_bytes){text, text ? strlen(text) : 0};
 }
 
-void database_cursor(const struct database *database, const struct part *part,
+void database_cursor(const struct database *database, const struct range *range,
 		     struct mmapdb_cursor *cursor)
 {
-	const struct mmapdb_range range = {
-		.from = bytes_of(part->from),
-		.to = bytes_of(part->to),
-		.prefix = bytes_of(part->prefix),
+	const struct mmapdb_range keys = {
+		.from = bytes_of(range->from),
+		.to = bytes_of(range->to),
+		.prefix = bytes_of(range->prefix),
 	};
-	int error = mmapdb_cursor_open(cursor, database->db, &range);
+	int error = mmapdb_cursor_open(cursor, database->db, &keys);
 
 	if (error)
 		database_die(database, error, "read");

@@ -53,18 +53,18 @@ void database_need(int operands, int wanted, const char *names);
 struct mmapdb_bytes database_key(const char *text);
 void database_check_value(uint64_t len);
 
-/* The options of those that look at a part of the keys. */
-struct part {
+/* The options of those that look at a range of keys. */
+struct range {
 	const char *from, *to, *prefix;
 };
-#define DATABASE_PART(part)                                  \
-	CLI_TEXT("prefix", 0, "TEXT", &(part)->prefix,       \
+#define DATABASE_RANGE(range)                                \
+	CLI_TEXT("prefix", 0, "TEXT", &(range)->prefix,      \
 		 "Only keys that begin with it"),            \
-		CLI_TEXT("from", 0, "KEY", &(part)->from,    \
+		CLI_TEXT("from", 0, "KEY", &(range)->from,   \
 			 "Only keys that are not below it"), \
-		CLI_TEXT("to", 0, "KEY", &(part)->to,        \
+		CLI_TEXT("to", 0, "KEY", &(range)->to,       \
 			 "Only keys that are below it")
-void database_cursor(const struct database *database, const struct part *part,
+void database_cursor(const struct database *database, const struct range *range,
 		     struct mmapdb_cursor *cursor);
 /* To the next record: false at the end. */
 bool database_next(const struct database *database,

@@ -9,9 +9,9 @@
 #include "p14-mmapdb/cmd/rows.h"
 #include "p14-mmapdb/cmd/verbs.h"
 
-static bool is_whole(const struct part *part)
+static bool is_whole(const struct range *range)
 {
-	return !part->from && !part->to && !part->prefix;
+	return !range->from && !range->to && !range->prefix;
 }
 
 static uint64_t count_all(const struct database *database)
@@ -26,8 +26,8 @@ static uint64_t count_all(const struct database *database)
 
 int verb_count(int argc, char **argv)
 {
-	struct part part = {0};
-	const struct cli_option options[] = {DATABASE_PART(&part), {0}};
+	struct range range = {0};
+	const struct cli_option options[] = {DATABASE_RANGE(&range), {0}};
 	const struct cli_command command = {
 		.word = argv[0],
 		.doc = "Print how many records there are.\vExample: mmapdb "
@@ -43,10 +43,10 @@ int verb_count(int argc, char **argv)
 	database_need(cli_parse(&command, argc, argv), 1, "a FILE");
 	database_open(&database, argv[1], MMAPDB_RDONLY);
 	database_begin_read(&database);
-	if (is_whole(&part)) {
+	if (is_whole(&range)) {
 		n = count_all(&database);
 	} else {
-		database_cursor(&database, &part, &cursor);
+		database_cursor(&database, &range, &cursor);
 		while (database_next(&database, &cursor))
 			n++;
 	}
@@ -93,10 +93,10 @@ static void print_json(const struct mmapdb_cursor *cursor, bool is_key_alone,
 int verb_list(int argc, char **argv)
 {
 	bool is_json = false, is_key_alone = false;
-	struct part part = {0};
+	struct range range = {0};
 	uint64_t limit = UINT64_MAX, n = 0;
 	const struct cli_option options[] = {
-		DATABASE_PART(&part),
+		DATABASE_RANGE(&range),
 		CLI_COUNT("limit", 0, "N", &limit, 0, UINT64_MAX,
 			  "Print N records at most"),
 		CLI_ON("keys-only", 0, &is_key_alone, "Print no values"),
@@ -120,7 +120,7 @@ int verb_list(int argc, char **argv)
 	database_need(cli_parse(&command, argc, argv), 1, "a FILE");
 	database_open(&database, argv[1], MMAPDB_RDONLY);
 	database_begin_read(&database);
-	database_cursor(&database, &part, &cursor);
+	database_cursor(&database, &range, &cursor);
 	if (is_json)
 		fputs("{\n  \"schema\": \"unixipc-mmapdb-list/1\",\n"
 		      "  \"records\": [",
@@ -144,9 +144,9 @@ int verb_export(int argc, char **argv)
 {
 	static const char *const formats[] = {"json", "csv", NULL};
 	enum rows_format format = ROWS_JSON;
-	struct part part = {0};
+	struct range range = {0};
 	const struct cli_option options[] = {
-		DATABASE_PART(&part),
+		DATABASE_RANGE(&range),
 		CLI_WORD("format", 0, "FORMAT", &format, formats,
 			 "json: an object a line (the default); csv: with the "
 			 "header key,value"),
@@ -169,8 +169,8 @@ int verb_export(int argc, char **argv)
 	database_need(cli_parse(&command, argc, argv), 1, "a FILE");
 	database_open(&database, argv[1], MMAPDB_RDONLY);
 	database_begin_read(&database);
-	database_cursor(&database, &part, &cursor);
-	progress_start(&progress, is_whole(&part) ? count_all(&database) : 0);
+	database_cursor(&database, &range, &cursor);
+	progress_start(&progress, is_whole(&range) ? count_all(&database) : 0);
 	rows_print_header(format, stdout);
 	while (can_print() && database_next(&database, &cursor)) {
 		if (rows_print(format, cursor.key.data, cursor.key.len,

@@ -68,7 +68,7 @@ void __wrap_shared_push(struct mmapdb *db, struct layout_entry *entry)
 {
 	__real_shared_push(db, entry);
 	if (has('P'))
-		shared_show(db, entry->version.txnid);
+		shared_publish(db, entry->version.txnid);
 }
 
 int __real_tree_mark(struct mmapdb *db, uint32_t root, uint32_t depth,
