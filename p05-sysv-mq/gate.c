@@ -56,7 +56,7 @@ int gate_key(const char *path, key_t *key, uint64_t *identity)
 	*identity = (((uint64_t)status.st_dev << 44) ^ (uint64_t)status.st_ino);
 	*identity &= (UINT64_C(1) << 59) - 1;
 	*identity |= UINT64_C(1) << 59;
-	return *key == IPC_PRIVATE ? -EINVAL : 0;
+	return 0;
 }
 
 static void put_parts(unsigned short *values, int n, uint64_t number)
@@ -90,7 +90,7 @@ bool gate_trusts(const struct ipc_perm *perm, uid_t other)
 
 	for (int i = 0; i < 2; i++)
 		is_trusted &= users[i] == geteuid() || users[i] == 0 ||
-			      (other != GATE_NO_OTHER && users[i] == other);
+			      users[i] == other;
 	return is_trusted;
 }
 
@@ -248,10 +248,9 @@ bool gate_is_served(int set)
 	return semctl(set, LIVE, GETVAL) > 0;
 }
 
-bool gate_is_ours(key_t key, int set)
+bool gate_is_ours(int set)
 {
-	return semget(key, 0, 0) == set && gate_is_served(set) &&
-	       semctl(set, LIVE, GETPID) == getpid();
+	return gate_is_served(set) && semctl(set, LIVE, GETPID) == getpid();
 }
 
 int gate_find(key_t key, uint64_t identity, uid_t other,

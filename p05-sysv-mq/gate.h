@@ -36,7 +36,7 @@ extern "C" {
 int gate_key(const char *path, key_t *key, uint64_t *identity);
 
 /* Who may have made what one talks to, or takes over: the caller's user, root, or
- * this one. */
+ * this one. GATE_NO_OTHER: (uid_t)-1 is no user, chown(2). */
 #define GATE_NO_OTHER ((uid_t)-1)
 bool gate_trusts(const struct ipc_perm *perm, uid_t other);
 
@@ -57,10 +57,11 @@ int gate_open(int set, uint32_t units);
 /* Remove the set; all who use it get -EIDRM. */
 int gate_remove(int set);
 
-/* For the server: whether clients still find the set by its key, and LIVE in it
- * as this process has taken it. Anybody who may write to a set can undo that,
- * and its owner can remove it (ipcrm, RemoveIPC of logind). */
-bool gate_is_ours(key_t key, int set);
+/* For the server: whether the set is there, by its key too, which only its
+ * removal takes from it, and LIVE in it as this process has taken it. Anybody
+ * who may write to a set can undo that, and its owner can remove it (ipcrm,
+ * RemoveIPC of logind). */
+bool gate_is_ours(int set);
 
 struct gate_server {
 	pid_t pid;              /* 0: it has none in our PID namespace */

@@ -70,10 +70,7 @@ static int queue_error(void)
 
 static int put(int queue, const void *message, size_t len)
 {
-	while (msgsnd(queue, message, len, IPC_NOWAIT) < 0)
-		if (errno != EINTR)
-			return queue_error();
-	return 0;
+	return msgsnd(queue, message, len, IPC_NOWAIT) < 0 ? queue_error() : 0;
 }
 
 int letter_send(int queue, const struct letter *letter, size_t text_bytes)

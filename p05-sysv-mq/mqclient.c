@@ -57,7 +57,7 @@ static void drain(struct mqclient *client)
 	do {
 		n = letter_receive(client->queue, client->type, client->letter,
 				   client->text_max, IPC_NOWAIT);
-	} while (n >= 0 || n == -ENODATA || n == -EBADMSG || n == -EINTR);
+	} while (n >= 0 || n == -ENODATA || n == -EBADMSG);
 }
 
 /* The queue beside the set: a key can have one of another user. */

@@ -193,7 +193,7 @@ static void end_workers(struct mqserver *server, int n)
  * may have it. */
 static int look_after_gate(struct mqserver *server)
 {
-	if (gate_is_ours(server->shared.options->key, server->gate))
+	if (gate_is_ours(server->gate))
 		return 0;
 	server->gate = -1;
 	return -EIDRM;

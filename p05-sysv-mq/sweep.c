@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/msg.h>
 
 #include "lib/identity.h"
@@ -59,14 +58,9 @@ static bool is_awaited(const struct letter *letter, size_t len,
 static ssize_t take(int queue, struct letter *letter, size_t text_max, bool all)
 {
 	int flags = IPC_NOWAIT | MSG_NOERROR | (all ? 0 : MSG_EXCEPT);
-	ssize_t len;
-
-	/* Only the head would tell an old text from a new one. */
-	memset(&letter->head, 0, sizeof(letter->head));
-	do
-		len = msgrcv(queue, letter, sizeof(letter->head) + text_max,
+	ssize_t len = msgrcv(queue, letter, sizeof(letter->head) + text_max,
 			     all ? 0 : LETTER_REQUEST, flags);
-	while (len < 0 && errno == EINTR);
+
 	return len < 0 ? -errno : len;
 }
 

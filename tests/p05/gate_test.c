@@ -91,7 +91,7 @@ static void only_one_serves(void **state)
 			 set);
 	assert_int_equal(server.pid, getpid());
 	assert_int_equal(server.pid_namespace, letter_place_here().pid);
-	assert_true(gate_is_ours(key, set));
+	assert_true(gate_is_ours(set));
 	assert_true(gate_is_served(set));
 }
 
@@ -120,10 +120,10 @@ static void set_that_another_has_taken_is_not_ours(void **state)
 	int set = take(GATE_NO_FILE, &is_new);
 
 	(void)state;
-	assert_true(gate_is_ours(key, set));
+	assert_true(gate_is_ours(set));
 	assert_int_equal(support_child_status(set_live, &set, 20000), 0);
 	assert_true(gate_is_served(set));
-	assert_false(gate_is_ours(key, set));
+	assert_false(gate_is_ours(set));
 }
 
 /* What a semaphore can count, where kernel.msgmnb is larger. */
