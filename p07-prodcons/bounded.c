@@ -12,6 +12,7 @@
 #include "p07-prodcons/bounded.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 
@@ -31,6 +32,30 @@ size_t bounded_bytes(uint32_t capacity, uint32_t item_bytes)
 	return BOUNDED_LAYOUT_SLOTS + (size_t)slots;
 }
 
+static int init_lock(pthread_mutex_t *lock, bool is_shared)
+{
+	pthread_mutexattr_t attr;
+	int error;
+
+	error = pthread_mutexattr_init(&attr);
+	if (error)
+		return -error;
+	if (is_shared) {
+		/* Without the first, POSIX lets no other process use it (glibc
+		 * would: its robust ones are always shared); without the
+		 * second, all would be left asleep once an owner died. */
+		error = pthread_mutexattr_setpshared(&attr,
+						     PTHREAD_PROCESS_SHARED);
+		if (!error)
+			error = pthread_mutexattr_setrobust(
+				&attr, PTHREAD_MUTEX_ROBUST);
+	}
+	if (!error)
+		error = pthread_mutex_init(lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+	return -error;
+}
+
 int bounded_init(struct bounded *buffer, void *memory, uint32_t capacity,
 		 uint32_t item_bytes, bool is_shared)
 {
@@ -48,7 +73,7 @@ int bounded_init(struct bounded *buffer, void *memory, uint32_t capacity,
 	if (is_shared)
 		error = identity_place_here(&state->place);
 	if (!error)
-		error = bounded_lock_init(&state->lock, is_shared);
+		error = init_lock(&state->lock, is_shared);
 	if (error)
 		return error;
 	/* Publishes all of it; pairs with the acquire in bounded_layout_attach(). */
@@ -85,7 +110,7 @@ int bounded_layout_attach(struct bounded *buffer, void *memory, size_t size,
 void bounded_fini(struct bounded *buffer)
 {
 	if (buffer->state)
-		bounded_lock_fini(&buffer->state->lock);
+		pthread_mutex_destroy(&buffer->state->lock);
 	buffer->state = NULL;
 }
 
@@ -139,12 +164,16 @@ static void mend(struct bounded *buffer)
 	state->mended++;
 	state->not_full.is_awaited = true;
 	state->not_empty.is_awaited = true;
-	bounded_lock_mended(&state->lock);
+	pthread_mutex_consistent(&state->lock);
 }
 
 /* When to look again, at the latest. A wake-up dies with the process that was
  * to send it or to receive it, at a condition as at the lock; then this is what
- * saves the others. */
+ * saves the others. At the lock: an unlock wakes one who waits. If that one is
+ * killed before it has the lock, and another was quicker, this other does not
+ * know that more are waiting, and wakes nobody: the C library keeps that in the
+ * mutex's own word, and the kernel passes a dead one's wake-up on only while
+ * the mutex is free. */
 static int64_t look_again(const struct bounded *buffer, int64_t deadline)
 {
 	int64_t soon;
@@ -155,25 +184,41 @@ static int64_t look_again(const struct bounded *buffer, int64_t deadline)
 	return soon < deadline ? soon : deadline;
 }
 
+static int lock_until(struct bounded *buffer, int64_t deadline)
+{
+	struct timespec until;
+	int error;
+
+	/* pthread_mutex_clocklock(3) would take the monotonic clock; but older
+	 * ThreadSanitizers do not know it, and report the unlock instead. */
+	do {
+		until = tick_to_realtime(look_again(buffer, deadline));
+		error = pthread_mutex_timedlock(&buffer->state->lock, &until);
+	} while (error == ETIMEDOUT && !tick_is_over(deadline));
+	return error;
+}
+
+/* Returns 0; -EOWNERDEAD: we have it, as its owner died; -ETIMEDOUT; or
+ * -EBADMSG: there is no mutex. */
 static int take_lock(struct bounded *buffer, int64_t deadline)
 {
-	struct bounded_lock *lock = &buffer->state->lock;
+	pthread_mutex_t *lock = &buffer->state->lock;
 	/* Free, most of the time: then no clock is read. */
-	int error = bounded_lock_try(lock);
+	int error = pthread_mutex_trylock(lock);
 
-	if (error == -EBUSY) {
+	if (error == EBUSY) {
 		/* Its holder needs a moment, or a processor: ours. With a
 		 * sleeper less the lock stays one of user space, which doubles
 		 * the throughput of a crowd; once is enough for that. */
 		sched_yield();
-		error = bounded_lock_try(lock);
+		error = pthread_mutex_trylock(lock);
 	}
-	if (error != -EBUSY)
-		return error;
-	do
-		error = bounded_lock_take(lock, look_again(buffer, deadline));
-	while (error == -ETIMEDOUT && !tick_is_over(deadline));
-	return error;
+	if (error == EBUSY)
+		error = lock_until(buffer, deadline);
+	if (error == 0 || error == EOWNERDEAD || error == ETIMEDOUT)
+		return -error;
+	/* EINVAL, ENOTRECOVERABLE, EAGAIN: our own use leads to none of them. */
+	return -EBADMSG;
 }
 
 static void wake_everybody(struct bounded *buffer)
@@ -192,7 +237,7 @@ static int enter(struct bounded *buffer, int64_t deadline)
 		return error;
 	if (held(buffer) <= buffer->capacity)
 		return 0;
-	bounded_lock_drop(&buffer->state->lock);
+	pthread_mutex_unlock(&buffer->state->lock);
 	/* Nobody can do anything here any more, so nobody is to sleep on. */
 	wake_everybody(buffer);
 	return -EBADMSG;
@@ -209,7 +254,7 @@ static void leave(struct bounded *buffer)
 	bool wakes_consumer =
 		!is_empty(buffer) && park_claim(&state->not_empty);
 
-	bounded_lock_drop(&state->lock);
+	pthread_mutex_unlock(&state->lock);
 	if (wakes_producer)
 		park_wake(&state->not_full, buffer->is_shared);
 	if (wakes_consumer)

@@ -3,13 +3,13 @@
 #ifndef UNIXIPC_P07_PRODCONS_BOUNDED_LAYOUT_H
 #define UNIXIPC_P07_PRODCONS_BOUNDED_LAYOUT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "p07-prodcons/bounded.h"
 #include "lib/identity.h"
 #include "lib/park.h"
-#include "p07-prodcons/bounded_lock.h"
+#include "p07-prodcons/bounded.h"
 
 enum { BOUNDED_LAYOUT_VERSION = 2 };
 #define BOUNDED_LAYOUT_MAGIC UINT32_C(0x66754250) /* "PBuf" */
@@ -23,8 +23,8 @@ struct bounded_state {
 	uint16_t lock_bytes; /* differs between 32 and 64 bits */
 	uint32_t capacity, item_bytes;
 	struct identity_place place; /* of a shared one: where it was made */
-	struct bounded_lock lock;
-	_Atomic uint64_t taken; /* taken <= put <= taken + capacity */
+	pthread_mutex_t lock;        /* robust, of a shared one */
+	_Atomic uint64_t taken;      /* taken <= put <= taken + capacity */
 	_Atomic uint64_t put;
 	struct park not_full, not_empty;
 	uint64_t full_waits, empty_waits, mended;

@@ -1,4 +1,4 @@
-$(call library,bounded,p07-prodcons,bounded.c bounded_lock.c bounded_shm.c)
+$(call library,bounded,p07-prodcons,bounded.c bounded_shm.c)
 $(call library,prodcons,p07-prodcons,cmd/audit.c cmd/crew.c \
 	cmd/crew_describe.c cmd/role.c cmd/result.c,,bounded)
 $(call program,producer_consumer,p07-prodcons,cmd/producer_consumer.c,\
@@ -8,7 +8,7 @@ $(call bench,p07-prodcons,bench/bench.c bench/textbook.c,bounded,$(if $(call \
 	pkg,modversion,glib-2.0),glib-2.0))
 $(call mechanism,bounded,p07-prodcons/bounded.h,bounded)
 TSAN_TESTS += p07/bounded_test p07/threads_test
-TEST_LDFLAGS_p07/death_test := -Wl,--wrap=bounded_lock_drop \
+TEST_LDFLAGS_p07/death_test := -Wl,--wrap=pthread_mutex_unlock \
 	-Wl,--wrap=park_wake -Wl,--wrap=park_sleep
 TEST_LDFLAGS_p07/bounded_shm_test := -Wl,--wrap=posix_fallocate
 TEST_LDFLAGS_p07/crew_test := -Wl,--wrap=child_fork \

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "p07-prodcons/bounded_layout.h"
 #include "tests/lib/identity_fixture.h"
 #include "tests/support/interrupt.h"
 #include "tests/support/leftover.h"

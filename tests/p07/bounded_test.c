@@ -13,7 +13,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "p07-prodcons/bounded_layout.h"
 #include "tests/support/interrupt.h"
 
 enum { WAITERS = 4 };
@@ -403,14 +402,13 @@ static void who_gives_up_at_the_lock_passes_its_wake_up_on(void **state)
 	(void)state;
 	start_waiter(&waiters, 0, &buffer, tick_after(TICK_S / 2));
 	start_waiter(&waiters, 1, &buffer, tick_after(10 * LIMIT));
-	assert_int_equal(
-		bounded_lock_take(&buffer.state->lock, tick_after(LIMIT)), 0);
+	fixture_lock(&buffer);
 	memcpy(buffer.slots, &item, sizeof(item));
 	atomic_store(&buffer.state->put, 1);
 	if (park_claim(&buffer.state->not_empty))
 		park_wake(&buffer.state->not_empty, false);
 	assert_true(support_wait_until(has_ended, &waiters.one[0], 10000));
-	bounded_lock_drop(&buffer.state->lock);
+	pthread_mutex_unlock(&buffer.state->lock);
 	assert_true(support_wait_until(has_ended, &waiters.one[1], 10000));
 	for (int i = 0; i < 2; i++)
 		pthread_join(waiters.thread[i], NULL);

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "p07-prodcons/bounded_layout.h"
 #include "p07-prodcons/cmd/result.h"
 
 #define QUIET (10 * TICK_S)
@@ -182,11 +181,9 @@ static void damage(struct crew *crew)
 	many.delay_ns[ROLE_PRODUCER] = TICK_MS;
 	start(crew, &many, 8);
 	assert_true(support_wait_until(has_steps, crew, 10000));
-	assert_int_equal(
-		bounded_lock_take(&crew->buffer.state->lock, tick_after(LIMIT)),
-		0);
+	fixture_lock(&crew->buffer);
 	atomic_store(&crew->buffer.state->taken, UINT64_MAX / 2);
-	bounded_lock_drop(&crew->buffer.state->lock);
+	pthread_mutex_unlock(&crew->buffer.state->lock);
 	assert_int_equal(crew_watch(crew, QUIET, -1), 0);
 }
 

@@ -1,24 +1,24 @@
-/* death_points.h - where a child is to die: the functions of bounded_lock.h
- * and lib/park.h are wrapped (--wrap), so that it can be in between. One
+/* death_points.h - where a child is to die: pthread_mutex_unlock() and the
+ * functions of lib/park.h are wrapped (--wrap), so that it can be in between. One
  * test program includes it once. */
 #ifndef UNIXIPC_TESTS_P07_DEATH_POINTS_H
 #define UNIXIPC_TESTS_P07_DEATH_POINTS_H
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 
 #include "lib/park.h"
-#include "p07-prodcons/bounded_lock.h"
 #include "tests/p07/fixture.h"
 
 /* Where the caller, a child, is to die. */
 static enum point {
 	NOWHERE,
-	BEFORE_DROP, /* holding the lock, all done but for that */
-	STOPPED,     /* there, but only stopped: it is for us to kill it */
-	BEFORE_WAKE, /* without the lock, about to wake somebody */
-	WHEN_WOKEN,  /* woken, and about to take the lock */
-	ON_THE_WAY,  /* announced, without the lock, about to sleep */
+	BEFORE_UNLOCK, /* holding the lock, all done but for that */
+	STOPPED,       /* there, but only stopped: it is for us to kill it */
+	BEFORE_WAKE,   /* without the lock, about to wake somebody */
+	WHEN_WOKEN,    /* woken, and about to take the lock */
+	ON_THE_WAY,    /* announced, without the lock, about to sleep */
 	POINTS,
 } death;
 
@@ -32,8 +32,8 @@ static int wakes;
 /* Until when it slept last. */
 static int64_t slept_until;
 
-void __real_bounded_lock_drop(struct bounded_lock *lock);
-void __wrap_bounded_lock_drop(struct bounded_lock *lock);
+int __real_pthread_mutex_unlock(pthread_mutex_t *lock);
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock);
 void __real_park_wake(const struct park *park, bool is_shared);
 void __wrap_park_wake(const struct park *park, bool is_shared);
 int __real_park_sleep(const struct park *park, uint32_t ticket,
@@ -47,12 +47,12 @@ static inline void die_if(int here)
 		raise(SIGKILL);
 }
 
-void __wrap_bounded_lock_drop(struct bounded_lock *lock)
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock)
 {
-	die_if(BEFORE_DROP);
+	die_if(BEFORE_UNLOCK);
 	if (death == STOPPED)
 		raise(SIGSTOP);
-	__real_bounded_lock_drop(lock);
+	return __real_pthread_mutex_unlock(lock);
 }
 
 void __wrap_park_wake(const struct park *park, bool is_shared)

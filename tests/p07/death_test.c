@@ -8,8 +8,6 @@
 #include <linux/futex.h>
 #include <stdatomic.h>
 
-#include "p07-prodcons/bounded_layout.h"
-#include "p07-prodcons/bounded_lock.h"
 #include "tests/p07/death_points.h"
 
 enum { ITEM = 4096, WAITERS = 8 };
@@ -139,11 +137,11 @@ static void what_was_counted_before_the_death_stays(void **state)
 	pid_t pid;
 
 	(void)state;
-	pid = start_to_die(&buffer, put_one, BEFORE_DROP);
+	pid = start_to_die(&buffer, put_one, BEFORE_UNLOCK);
 	assert_int_equal(fixture_end(pid), 128 + SIGKILL);
 	take(&buffer, 'n');
 	put(&buffer, 'a');
-	pid = start_to_die(&buffer, take_one, BEFORE_DROP);
+	pid = start_to_die(&buffer, take_one, BEFORE_UNLOCK);
 	assert_int_equal(fixture_end(pid), 128 + SIGKILL);
 	assert_int_equal(bounded_take(&buffer, item, PAST), -ETIMEDOUT);
 	put(&buffer, 'b');
@@ -158,7 +156,7 @@ static void one_death_after_another_is_mended(void **state)
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
-		pid_t pid = start_to_die(&buffer, put_one, BEFORE_DROP);
+		pid_t pid = start_to_die(&buffer, put_one, BEFORE_UNLOCK);
 
 		assert_int_equal(fixture_end(pid), 128 + SIGKILL);
 		assert_true(fixture_end(fixture_start(put_and_fault, &buffer)) >
@@ -175,7 +173,7 @@ static void one_death_after_another_is_mended(void **state)
 static void who_mends_wakes_both_sides_at_once(void **state)
 {
 	struct bounded buffer = fixture_make(2, ITEM, true);
-	pid_t pid = start_to_die(&buffer, put_one, BEFORE_DROP);
+	pid_t pid = start_to_die(&buffer, put_one, BEFORE_UNLOCK);
 
 	(void)state;
 	assert_int_equal(fixture_end(pid), 128 + SIGKILL);
@@ -306,11 +304,11 @@ static void who_is_forgotten_at_the_lock_looks_for_itself(void **state)
 	pid_t pid;
 
 	(void)state;
-	assert_int_equal(bounded_lock_try(&buffer.state->lock), 0);
+	assert_int_equal(pthread_mutex_trylock(&buffer.state->lock), 0);
 	pid = fixture_start(put_one, &buffer);
 	assert_true(support_wait_until(has_waiters, &buffer, 10000));
 	atomic_fetch_and(word_of(&buffer), ~FUTEX_WAITERS);
-	bounded_lock_drop(&buffer.state->lock);
+	pthread_mutex_unlock(&buffer.state->lock);
 	assert_int_equal(fixture_end(pid), 0);
 	take(&buffer, 'n');
 	fixture_drop(&buffer);
@@ -322,7 +320,7 @@ static void what_is_no_mutex_is_damage(void **state)
 	struct bounded buffer = fixture_make(2, ITEM, true);
 
 	(void)state;
-	buffer.state->lock.mutex.__data.__kind = 0x7f;
+	buffer.state->lock.__data.__kind = 0x7f;
 	assert_int_equal(bounded_put(&buffer, item, tick_after(LIMIT)),
 			 -EBADMSG);
 	assert_int_equal(bounded_take(&buffer, item, tick_after(LIMIT)),

@@ -10,7 +10,7 @@
 
 #include "lib/child.h"
 #include "lib/tick.h"
-#include "p07-prodcons/bounded.h"
+#include "p07-prodcons/bounded_layout.h"
 #include "tests/support/support.h"
 
 #define LIMIT (10 * TICK_S) /* of a wait that is to end soon */
@@ -53,6 +53,14 @@ static inline struct bounded_figures fixture_look(struct bounded *buffer)
 
 	assert_int_equal(bounded_look(buffer, &figures, tick_after(LIMIT)), 0);
 	return figures;
+}
+
+static inline void fixture_lock(struct bounded *buffer)
+{
+	const struct timespec limit = tick_to_realtime(tick_after(LIMIT));
+
+	assert_int_equal(pthread_mutex_timedlock(&buffer->state->lock, &limit),
+			 0);
 }
 
 /* Whether the kernel has this thread or process waiting. */

@@ -14,7 +14,6 @@
 #include <linux/futex.h>
 
 #include "lib/rng.h"
-#include "p07-prodcons/bounded_layout.h"
 #include "p07-prodcons/cmd/audit.h"
 
 enum {
