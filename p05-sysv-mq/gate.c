@@ -12,8 +12,8 @@
 #include "p05-sysv-mq/letter.h"
 
 enum {
-	LIVE,
-	ROOM,
+	ALIVE,
+	CREDITS,
 	MAGIC,
 	LABEL,
 	LABEL_PARTS = 4,
@@ -123,11 +123,11 @@ static int check_label(int set, uint64_t identity, bool any_file,
 /* ---- the server's side ---- */
 
 /* If nobody serves: we do. One operation, so that two cannot both succeed. */
-static int take_live(int set)
+static int take_alive(int set)
 {
 	struct sembuf ops[] = {
-		{.sem_num = LIVE, .sem_op = 0, .sem_flg = IPC_NOWAIT},
-		{.sem_num = LIVE, .sem_op = 1, .sem_flg = SEM_UNDO},
+		{.sem_num = ALIVE, .sem_op = 0, .sem_flg = IPC_NOWAIT},
+		{.sem_num = ALIVE, .sem_op = 1, .sem_flg = SEM_UNDO},
 	};
 
 	if (semop(set, ops, 2) == 0)
@@ -152,8 +152,8 @@ static bool is_unfinished(int set)
 	    status.sem_otime != 0)
 		return false;
 	arg.array = have;
-	return semctl(set, 0, GETALL, arg) == 0 && have[LIVE] == 0 &&
-	       have[ROOM] == 0 &&
+	return semctl(set, 0, GETALL, arg) == 0 && have[ALIVE] == 0 &&
+	       have[CREDITS] == 0 &&
 	       (status.sem_perm.mode & 0777) == NEWBORN_MODE &&
 	       (have[MAGIC] == MAGIC_VALUE || have[MAGIC] == 0);
 }
@@ -169,7 +169,7 @@ static int set_mode(int set, int mode)
 	return semctl(set, 0, IPC_SET, arg) < 0 ? set_error(-errno) : 0;
 }
 
-/* Of the dead only what we may remove is taken over: LIVE in a set of mode 666
+/* Of the dead only what we may remove is taken over: ALIVE in a set of mode 666
  * can be taken by anybody. */
 static int take_over(int set)
 {
@@ -183,7 +183,7 @@ static int take_over(int set)
 	if (geteuid() != 0 && status.sem_perm.uid != geteuid() &&
 	    status.sem_perm.cuid != geteuid())
 		return -EPERM;
-	return take_live(set);
+	return take_alive(set);
 }
 
 static int try_take(key_t key, uint64_t identity, int mode, bool *is_new)
@@ -228,7 +228,7 @@ int gate_take(key_t key, uint64_t identity, int mode, int64_t deadline,
 int gate_open(int set, uint32_t units)
 {
 	struct sembuf op = {
-		.sem_num = ROOM,
+		.sem_num = CREDITS,
 		.sem_op = (short)(units < VALUE_MAX ? units : VALUE_MAX),
 		.sem_flg = 0,
 	};
@@ -245,12 +245,12 @@ int gate_remove(int set)
 
 bool gate_is_served(int set)
 {
-	return semctl(set, LIVE, GETVAL) > 0;
+	return semctl(set, ALIVE, GETVAL) > 0;
 }
 
 bool gate_is_ours(int set)
 {
-	return gate_is_served(set) && semctl(set, LIVE, GETPID) == getpid();
+	return gate_is_served(set) && semctl(set, ALIVE, GETPID) == getpid();
 }
 
 int gate_find(key_t key, uint64_t identity, uid_t other,
@@ -272,19 +272,19 @@ int gate_find(key_t key, uint64_t identity, uid_t other,
 	if (!gate_trusts(&status.sem_perm, other))
 		return -EPERM;
 	/* The last to change it was the server, when it took it. */
-	server->pid = semctl(set, LIVE, GETPID);
+	server->pid = semctl(set, ALIVE, GETPID);
 	server->pid_namespace = namespace_in(have);
 	return gate_is_served(set) ? set : -ENOENT;
 }
 
 int gate_reserve(int set, uint32_t units, int64_t deadline)
 {
-	return set_error(
-		sysv_sem_op(set, ROOM, (short)-(int)units, SEM_UNDO, deadline));
+	return set_error(sysv_sem_op(set, CREDITS, (short)-(int)units, SEM_UNDO,
+				     deadline));
 }
 
 int gate_release(int set, uint32_t units)
 {
 	return set_error(
-		sysv_sem_op(set, ROOM, (short)units, SEM_UNDO, TICK_NEVER));
+		sysv_sem_op(set, CREDITS, (short)units, SEM_UNDO, TICK_NEVER));
 }

@@ -1,14 +1,17 @@
-/* gate.h - the semaphore set that stands beside the queue, under its key.
+/* gate.h - the semaphore set that stands beside the queue, under its key: a
+ * server-alive semaphore, credit-based flow control, and a label. The three are
+ * one set, so they have one name: whoever comes to the queue passes this gate.
  *
  * A message queue cannot say who serves it, how much of it is spoken for, or
  * which file its key was made from. Semaphores can, and the kernel undoes
  * what a process did to them when it ends, however it ends (SEM_UNDO):
  *
- *	LIVE	1 while a server serves; 0 the moment it is gone
- *	ROOM	free units (LETTER_UNIT) of the queue. A client takes what its
- *		request or its reply needs, whichever is larger, before it
- *		sends, and gives it back when it has its reply. So requests
- *		never fill the queue so far that a reply has no room.
+ *	ALIVE	1 while a server serves; 0 the moment it is gone
+ *	CREDITS	flow control: free units (LETTER_UNIT) of the queue. A client
+ *		takes what its request or its reply needs, whichever is
+ *		larger, before it sends, and gives it back when it has its
+ *		reply. So requests never fill the queue so far that a reply
+ *		has no room.
  *	label	a magic number, 60 bits of identity, which file the key was
  *		made from, and 32 bits of the server's PID namespace
  *		(letter_type()). Written once, never changed.
@@ -40,7 +43,7 @@ int gate_key(const char *path, key_t *key, uint64_t *identity);
 #define GATE_NO_OTHER ((uid_t)-1)
 bool gate_trusts(const struct ipc_perm *perm, uid_t other);
 
-/* Become the server of this key. Returns the set with LIVE taken, and *is_new
+/* Become the server of this key. Returns the set with ALIVE taken, and *is_new
  * tells whether we made it. If not, a dead server did: its queue is there too.
  *	-EADDRINUSE	a server lives
  *	-EPERM		a dead server's of another user, who may remove it; the
@@ -58,7 +61,7 @@ int gate_open(int set, uint32_t units);
 int gate_remove(int set);
 
 /* For the server: whether the set is there, by its key too, which only its
- * removal takes from it, and LIVE in it as this process has taken it. Anybody
+ * removal takes from it, and ALIVE in it as this process has taken it. Anybody
  * who may write to a set can undo that, and its owner can remove it (ipcrm,
  * RemoveIPC of logind). */
 bool gate_is_ours(int set);

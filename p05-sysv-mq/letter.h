@@ -1,4 +1,5 @@
-/* letter.h - requests and replies as messages of one System V queue.
+/* letter.h - requests and replies as messages of one System V queue. What is in
+ * the queue is a message; a letter is a message in the format of this chapter.
  *
  * The kernel routes by the type in front of each message: requests have type
  * 1, a reply has the thread id of the client that asked (the pid, in a

@@ -15,7 +15,7 @@
 
 #include "lib/identity.h"
 #include "lib/tick.h"
-#include "p05-sysv-mq/bell.h"
+#include "p05-sysv-mq/doorbell.h"
 #include "p05-sysv-mq/gate.h"
 #include "p05-sysv-mq/letter.h"
 
@@ -26,7 +26,7 @@ struct mqclient {
 	uint32_t held;         /* units */
 	struct letter_head me; /* with the number of the last request */
 	struct letter *letter; /* what is sent or received */
-	struct bell *bell;
+	struct doorbell *doorbell;
 };
 
 /* ---- opening ---- */
@@ -99,8 +99,8 @@ static int connect_to(struct mqclient *client, key_t key, uint64_t identity,
 	if (rc)
 		return rc;
 	drain(client);
-	rc = bell_open(&client->bell, client->queue, client->type, client->gate,
-		       server.pid);
+	rc = doorbell_open(&client->doorbell, client->queue, client->type,
+			   client->gate, server.pid);
 	if (rc)
 		return rc;
 	/* From here on its end is seen; but was it there when we began? */
@@ -118,7 +118,7 @@ int mqclient_open(struct mqclient **out, key_t key, uint64_t identity,
 		return -ENOMEM;
 	rc = connect_to(client, key, identity, owner);
 	if (rc) {
-		bell_close(client->bell);
+		doorbell_close(client->doorbell);
 		free(client->letter);
 		free(client);
 		return rc;
@@ -139,7 +139,7 @@ long mqclient_type(const struct mqclient *client)
 
 /* ---- room ---- */
 
-/* By steps, for room does not come when the server has ended, and the bell
+/* By steps, for room does not come when the server has ended, and the doorbell
  * rings in the queue alone. */
 static int reserve(struct mqclient *client, uint32_t units, int64_t deadline)
 {
@@ -147,7 +147,7 @@ static int reserve(struct mqclient *client, uint32_t units, int64_t deadline)
 	int rc;
 
 	do {
-		if (bell_server_is_gone(client->bell))
+		if (doorbell_server_is_gone(client->doorbell))
 			return -EPIPE;
 		step = tick_after(50 * TICK_MS);
 		rc = gate_reserve(client->gate, units,
@@ -178,7 +178,7 @@ static int send_soon(struct mqclient *client, size_t text_bytes,
 
 	while ((rc = letter_send(client->queue, client->letter, text_bytes)) ==
 	       -EAGAIN) {
-		if (bell_server_is_gone(client->bell))
+		if (doorbell_server_is_gone(client->doorbell))
 			return -EPIPE;
 		if (tick_is_over(deadline))
 			return -ETIMEDOUT;
@@ -236,7 +236,7 @@ static ssize_t read_reply(struct mqclient *client, size_t text_bytes,
 	return (ssize_t)text_bytes;
 }
 
-/* Take one letter. -EAGAIN: it was not ours, or only the bell. */
+/* Take one letter. -EAGAIN: it was not ours, or only the doorbell. */
 static ssize_t take_letter(struct mqclient *client, void *reply,
 			   size_t reply_max, int flags)
 {
@@ -265,16 +265,16 @@ ssize_t mqclient_wait(struct mqclient *client, void *reply, size_t reply_max,
 {
 	ssize_t n;
 
-	bell_at(client->bell, deadline);
+	doorbell_at(client->doorbell, deadline);
 	do {
-		if (bell_server_is_gone(client->bell))
+		if (doorbell_server_is_gone(client->doorbell))
 			n = take_last(client, reply, reply_max, -EPIPE);
 		else if (tick_is_over(deadline))
 			n = take_last(client, reply, reply_max, -ETIMEDOUT);
 		else
 			n = take_letter(client, reply, reply_max, 0);
 	} while (n == -EAGAIN);
-	bell_at(client->bell, TICK_NEVER);
+	doorbell_at(client->doorbell, TICK_NEVER);
 	return n;
 }
 
@@ -291,7 +291,7 @@ void mqclient_close(struct mqclient *client)
 {
 	if (!client)
 		return;
-	bell_close(client->bell);
+	doorbell_close(client->doorbell);
 	drain(client);
 	give_back(client, client->held);
 	free(client->letter);

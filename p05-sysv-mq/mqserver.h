@@ -3,7 +3,7 @@
  * Worker threads take requests (type 1) and put replies (type: the client)
  * into the same queue. No worker ever waits to send: room for each reply is
  * reserved by its client, and where that does not hold, because clients were
- * killed, the reply waits in the worker's backlog and the worker goes on.
+ * killed, the reply waits in the worker's outbox and the worker goes on.
  */
 #ifndef UNIXIPC_P05_SYSV_MQ_MQSERVER_H
 #define UNIXIPC_P05_SYSV_MQ_MQSERVER_H

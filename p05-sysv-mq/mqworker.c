@@ -2,7 +2,7 @@
  *
  * Sending never waits. When there is no room, which needs clients that were
  * killed, the worker sweeps, tries once more, and keeps the reply. From then
- * on it does not sleep in msgrcv(2) until its backlog is empty, and spends no
+ * on it does not sleep in msgrcv(2) until its outbox is empty, and spends no
  * answer on clients that are dead: taking requests out is what makes room.
  */
 #include "p05-sysv-mq/mqworker.h"
@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #include "lib/tick.h"
-#include "p05-sysv-mq/backlog.h"
+#include "p05-sysv-mq/outbox.h"
 
 struct worker {
 	struct mqworker_shared *shared;
 	struct letter *request, *reply;
-	struct backlog backlog;
+	struct outbox outbox;
 };
 
 static void tell(const struct mqworker_shared *shared,
@@ -55,7 +55,7 @@ static int post(struct worker *worker, size_t text_bytes)
 	rc = letter_send(shared->queue, worker->reply, text_bytes);
 	if (rc != -EAGAIN)
 		return rc;
-	if (backlog_add(&worker->backlog, worker->reply, text_bytes))
+	if (outbox_add(&worker->outbox, worker->reply, text_bytes))
 		tell(shared, MQSERVER_DROPPED, worker->reply->head.client, 1);
 	return 0;
 }
@@ -73,7 +73,7 @@ static int serve(struct worker *worker, size_t text_bytes)
 		tell(worker->shared, MQSERVER_EXPIRED, head->client, 1);
 		return 0;
 	}
-	if (worker->backlog.n &&
+	if (worker->outbox.n &&
 	    letter_client_is_dead(head, &worker->shared->here))
 		return 0;
 	if (reply_max > worker->shared->text_max)
@@ -95,9 +95,9 @@ static int flush(struct worker *worker)
 	unsigned int expired = 0;
 	int rc = 0;
 
-	if (worker->backlog.n)
-		rc = backlog_flush(&worker->backlog, worker->shared->queue,
-				   &worker->shared->here, &expired);
+	if (worker->outbox.n)
+		rc = outbox_flush(&worker->outbox, worker->shared->queue,
+				  &worker->shared->here, &expired);
 	if (expired)
 		tell(worker->shared, MQSERVER_EXPIRED, 0, expired);
 	return rc == -EAGAIN ? IPC_NOWAIT : 0;
@@ -145,7 +145,7 @@ void *mqworker_run(void *arg)
 		.shared = shared,
 		.request = letter_new(shared->text_max),
 		.reply = letter_new(shared->text_max),
-		.backlog = BACKLOG_EMPTY,
+		.outbox = OUTBOX_EMPTY,
 	};
 	int rc = worker.request && worker.reply ? 0 : -ENOMEM;
 
@@ -153,10 +153,10 @@ void *mqworker_run(void *arg)
 		rc = take_one(&worker);
 	if (rc)
 		fail(shared, rc);
-	if (worker.backlog.n)
+	if (worker.outbox.n)
 		tell(shared, MQSERVER_DROPPED, 0,
-		     (unsigned int)worker.backlog.n);
-	backlog_clear(&worker.backlog);
+		     (unsigned int)worker.outbox.n);
+	outbox_clear(&worker.outbox);
 	free(worker.request);
 	free(worker.reply);
 	return NULL;

@@ -21,9 +21,9 @@ static void count(struct sweep_counts *counts, const struct letter *letter,
 		counts->replies++;
 }
 
-/* A bell for a thread, by its number alone. Who is of another namespace cannot be
- * judged: that type begins behind all thread ids. */
-static bool is_bell_awaited(long type, const struct letter_place *here)
+/* A doorbell for a thread, by its number alone. A thread of another namespace
+ * cannot be judged: its type begins behind all thread ids. */
+static bool is_doorbell_awaited(long type, const struct letter_place *here)
 {
 	const long beyond_all_threads = 1L << IDENTITY_PID_BITS;
 
@@ -41,7 +41,7 @@ static bool is_awaited(const struct letter *letter, size_t len,
 	bool is_judged = head->place.pid == here->pid;
 
 	if (len == 0)
-		return is_bell_awaited(letter->type, here);
+		return is_doorbell_awaited(letter->type, here);
 	if (letter_check(head, len) ||
 	    letter->type != letter_type(head, here->pid))
 		return false;

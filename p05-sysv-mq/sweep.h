@@ -1,4 +1,5 @@
-/* sweep.h - take messages out of the queue that nobody will ever read.
+/* sweep.h - reclaim what messages take up in the queue that nobody will ever
+ * read, by a pass over all of it, as a garbage collector sweeps.
  *
  * The queue outlives the processes that use it. A reply to a client that was
  * killed would lie there until the queue goes, and take up room.

@@ -3,11 +3,11 @@
  * its place. */
 #include "tests/p05/fixture.h"
 
-enum { ROOM = 1 }; /* its number in the set: see gate.c */
+enum { CREDITS = 1 }; /* its number in the set: see gate.c */
 
 static int room_of(const struct fixture *f)
 {
-	return semctl(semget(f->options.key, 0, 0), ROOM, GETVAL);
+	return semctl(semget(f->options.key, 0, 0), CREDITS, GETVAL);
 }
 
 /* ---- a server that lies ---- */
@@ -176,8 +176,8 @@ static void closing_gives_back_the_room_of_what_was_given_up(void **state)
 
 /* ---- deadlines that are over ---- */
 
-/* A bell for a moment that nobody waits for any more would lie in the queue. */
-static void deadline_of_an_answered_request_rings_no_bell(void **state)
+/* A doorbell for a moment that nobody waits for would lie in the queue. */
+static void deadline_of_an_answered_request_rings_no_doorbell(void **state)
 {
 	struct fixture *f = *state;
 	struct mqclient *client;
@@ -241,7 +241,7 @@ int main(void)
 		CASE(request_that_could_not_be_sent_gives_its_room_back),
 		CASE(client_at_a_full_queue_learns_that_its_server_was_killed),
 		CASE(closing_gives_back_the_room_of_what_was_given_up),
-		CASE(deadline_of_an_answered_request_rings_no_bell),
+		CASE(deadline_of_an_answered_request_rings_no_doorbell),
 		CASE(queue_of_another_user_beside_our_set_is_refused),
 	};
 

@@ -133,7 +133,7 @@ static int end_at_once(void *arg)
 }
 
 /* Of one that has not ended they are waited for. */
-static void bells_for_the_dead_are_collected_and_told(void **state)
+static void doorbells_for_the_dead_are_collected_and_told(void **state)
 {
 	struct fixture *f = *state;
 	pid_t dead;
@@ -313,7 +313,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(what_is_no_request_is_told),
 		CASE(request_that_was_given_up_is_told_and_not_answered),
-		CASE(bells_for_the_dead_are_collected_and_told),
+		CASE(doorbells_for_the_dead_are_collected_and_told),
 		CASE(no_reply_is_longer_than_a_letter_can_be),
 		CASE(no_signal_interrupts_an_answer),
 		CASE(reply_that_found_no_room_is_sent_when_there_is_some),

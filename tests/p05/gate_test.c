@@ -17,12 +17,12 @@
 #include "tests/support/scratch.h"
 #include "tests/support/support.h"
 
-enum { LIVE, ROOM, COUNT = 10 }; /* of the set: see gate.c */
+enum { ALIVE, CREDITS, COUNT = 10 }; /* of the set: see gate.c */
 enum { NEWBORN_MODE = 0621 };
 
 static key_t key;
 
-/* As if another server took LIVE just behind the look at it. */
+/* As if another server took ALIVE just behind the look at it. */
 static bool looks_unserved;
 
 int __real_semctl(int set, int number, int command, ...);
@@ -108,9 +108,9 @@ static void of_two_who_find_it_unserved_one_serves(void **state)
 	assert_int_equal(rc, -EADDRINUSE);
 }
 
-static int set_live(void *arg)
+static int set_alive(void *arg)
 {
-	return semctl(*(int *)arg, LIVE, SETVAL, (union semun){.val = 1}) < 0;
+	return semctl(*(int *)arg, ALIVE, SETVAL, (union semun){.val = 1}) < 0;
 }
 
 /* Who may write to the set can say that it is served; not that it is by us. */
@@ -121,7 +121,7 @@ static void set_that_another_has_taken_is_not_ours(void **state)
 
 	(void)state;
 	assert_true(gate_is_ours(set));
-	assert_int_equal(support_child_status(set_live, &set, 20000), 0);
+	assert_int_equal(support_child_status(set_alive, &set, 20000), 0);
 	assert_true(gate_is_served(set));
 	assert_false(gate_is_ours(set));
 }
@@ -134,7 +134,7 @@ static void room_beyond_a_semaphore_is_as_much_as_it_holds(void **state)
 
 	(void)state;
 	assert_int_equal(gate_open(set, 70000), 0);
-	assert_int_equal(semctl(set, ROOM, GETVAL), 32767);
+	assert_int_equal(semctl(set, CREDITS, GETVAL), 32767);
 }
 
 static void killed_server_is_known_at_once(void **state)
@@ -287,7 +287,7 @@ static void unfinished_set_that_has_a_value_is_left_alone(void **state)
 	int set;
 
 	(void)state;
-	for (int i = LIVE; i <= ROOM + 1; i++) {
+	for (int i = ALIVE; i <= CREDITS + 1; i++) {
 		set = semget(key, COUNT, IPC_CREAT | IPC_EXCL | NEWBORN_MODE);
 		assert_int_equal(semctl(set, i, SETVAL, five), 0);
 		assert_int_equal(take(GATE_NO_FILE, &is_new), -ENOTUNIQ);

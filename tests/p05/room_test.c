@@ -1,5 +1,5 @@
 /* The queue is never so full of requests that a reply finds no room. */
-#include "p05-sysv-mq/backlog.h"
+#include "p05-sysv-mq/outbox.h"
 #include "tests/p05/fixture.h"
 
 /* ---- the trap itself, without anything of ours ---- */
@@ -207,11 +207,11 @@ static void requests_of_the_dead_hold_up_nobody(void **state)
 	mqclient_close(client);
 }
 
-/* ---- the backlog ---- */
+/* ---- the outbox ---- */
 
-static void backlog_keeps_order_and_forgets_the_late(void **state)
+static void outbox_keeps_order_and_forgets_the_late(void **state)
 {
-	struct backlog backlog = BACKLOG_EMPTY;
+	struct outbox outbox = OUTBOX_EMPTY;
 	struct letter *letter = letter_new(BIG);
 	int queue = msgget(IPC_PRIVATE, 0600), filler = 0;
 	const struct letter_place here = letter_place_here();
@@ -227,22 +227,22 @@ static void backlog_keeps_order_and_forgets_the_late(void **state)
 					    .deadline = TICK_NEVER};
 	while (letter_send(queue, letter, BIG) == 0)
 		filler++;
-	for (uint64_t i = 0; i < BACKLOG_MAX; i++) {
+	for (uint64_t i = 0; i < OUTBOX_MAX; i++) {
 		letter->type = 3;
 		letter->head.number = i;
 		letter->head.deadline = i % 2 ? TICK_NEVER : tick_after(0);
 		memset(letter->text, 'a' + (char)i, BIG);
-		assert_int_equal(backlog_add(&backlog, letter, BIG), 0);
+		assert_int_equal(outbox_add(&outbox, letter, BIG), 0);
 	}
-	assert_int_equal(backlog_add(&backlog, letter, BIG), -ENOBUFS);
-	assert_int_equal(backlog_flush(&backlog, queue, &here, &expired),
+	assert_int_equal(outbox_add(&outbox, letter, BIG), -ENOBUFS);
+	assert_int_equal(outbox_flush(&outbox, queue, &here, &expired),
 			 -EAGAIN);
-	assert_int_equal(expired, BACKLOG_MAX / 2);
+	assert_int_equal(expired, OUTBOX_MAX / 2);
 	while (filler--)
 		assert_int_equal(
 			letter_receive(queue, 2, letter, BIG, IPC_NOWAIT), BIG);
-	for (uint64_t i = 1; i < BACKLOG_MAX; i += 2) {
-		backlog_flush(&backlog, queue, &here, &expired);
+	for (uint64_t i = 1; i < OUTBOX_MAX; i += 2) {
+		outbox_flush(&outbox, queue, &here, &expired);
 		memset(letter->text, 0, BIG);
 		assert_int_equal(
 			letter_receive(queue, 3, letter, BIG, IPC_NOWAIT), BIG);
@@ -250,10 +250,10 @@ static void backlog_keeps_order_and_forgets_the_late(void **state)
 		assert_int_equal(letter->text[0], 'a' + (char)i);
 		assert_int_equal(letter->text[BIG - 1], 'a' + (char)i);
 	}
-	assert_int_equal(backlog_flush(&backlog, queue, &here, &expired), 0);
-	assert_int_equal(backlog.n, 0);
-	assert_int_equal(backlog_add(&backlog, letter, BIG), 0);
-	backlog_clear(&backlog);
+	assert_int_equal(outbox_flush(&outbox, queue, &here, &expired), 0);
+	assert_int_equal(outbox.n, 0);
+	assert_int_equal(outbox_add(&outbox, letter, BIG), 0);
+	outbox_clear(&outbox);
 	free(letter);
 	msgctl(queue, IPC_RMID, NULL);
 }
@@ -265,7 +265,7 @@ int main(void)
 		CASE(requests_leave_room_for_the_replies),
 		CASE(load_that_deadlocks_a_bare_queue_is_served),
 		CASE(requests_of_the_dead_hold_up_nobody),
-		cmocka_unit_test(backlog_keeps_order_and_forgets_the_late),
+		cmocka_unit_test(outbox_keeps_order_and_forgets_the_late),
 	};
 
 	return SUPPORT_MAIN(tests);

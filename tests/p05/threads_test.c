@@ -79,7 +79,7 @@ static void threads_ask_and_answer_in_one_process(void **state)
 }
 
 /* A client may learn of the end at any moment, and in several ways: the queue
- * is gone, there is none, or the server is (seen by a bell that has no pidfd,
+ * is gone, there is none, or the server is (seen by a doorbell that has no pidfd,
  * as under valgrind). */
 static void server_may_stop_while_clients_ask(void **state)
 {

@@ -1,5 +1,5 @@
-/* The thread that ends a wait in msgrcv(2): p05-sysv-mq/bell.h. */
-#include "p05-sysv-mq/bell.h"
+/* The thread that ends a wait in msgrcv(2): p05-sysv-mq/doorbell.h. */
+#include "p05-sysv-mq/doorbell.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -23,7 +23,7 @@ static struct letter *letter;
 static int queue, ready;
 static key_t key;
 
-/* How often a bell was rung, and whether signals could come to its thread. */
+/* How often a doorbell was rung, and whether signals could come to its thread. */
 static atomic_int rings;
 static atomic_bool may_be_interrupted;
 
@@ -89,23 +89,23 @@ static int serve(void *arg)
 		pause();
 }
 
-/* By its pidfd; and where there is none, as in another PID namespace, by the gate. */
+/* By its pidfd; where there is none, as in another PID namespace, by the gate. */
 static void end_of_the_server_is_heard_with_and_without_a_pidfd(void **state)
 {
 	(void)state;
 	for (int has_pidfd = 0; has_pidfd < 2; has_pidfd++) {
 		pid_t pid = support_start(serve, NULL, &ready, 20000);
 		int gate = semget(key, 0, 0);
-		struct bell *bell;
+		struct doorbell *doorbell;
 
-		assert_int_equal(bell_open(&bell, queue, TYPE, gate,
-					   has_pidfd ? pid : 0),
+		assert_int_equal(doorbell_open(&doorbell, queue, TYPE, gate,
+					       has_pidfd ? pid : 0),
 				 0);
-		assert_false(bell_server_is_gone(bell));
+		assert_false(doorbell_server_is_gone(doorbell));
 		support_kill(&pid);
 		assert_true(support_wait_until(is_heard, NULL, 20000));
-		assert_true(bell_server_is_gone(bell));
-		bell_close(bell);
+		assert_true(doorbell_server_is_gone(doorbell));
+		doorbell_close(doorbell);
 		assert_int_equal(gate_remove(gate), 0);
 	}
 }
@@ -113,31 +113,32 @@ static void end_of_the_server_is_heard_with_and_without_a_pidfd(void **state)
 /* ---- moments ---- */
 
 /* Of a server that does not end: ourselves. */
-static struct bell *open_bell(void)
+static struct doorbell *open_doorbell(void)
 {
-	struct bell *bell;
+	struct doorbell *doorbell;
 	bool is_new;
 	int gate = gate_take(key, GATE_NO_FILE, 0600, tick_after(20 * TICK_S),
 			     &is_new);
 
 	assert_true(gate >= 0);
-	assert_int_equal(bell_open(&bell, queue, TYPE, gate, getpid()), 0);
-	return bell;
+	assert_int_equal(doorbell_open(&doorbell, queue, TYPE, gate, getpid()),
+			 0);
+	return doorbell;
 }
 
 static void moment_is_heard_once(void **state)
 {
-	struct bell *bell = open_bell();
+	struct doorbell *doorbell = open_doorbell();
 	int64_t moment = tick_after(20 * TICK_MS);
 
 	(void)state;
-	bell_at(bell, moment);
+	doorbell_at(doorbell, moment);
 	assert_true(support_wait_until(is_heard, NULL, 20000));
 	assert_true(tick_is_over(moment));
 	/* Its thread goes round again, and has nothing more to say. */
-	bell_at(bell, tick_after(10 * TICK_MS));
+	doorbell_at(doorbell, tick_after(10 * TICK_MS));
 	assert_true(support_wait_until(has_rung, &(int){2}, 20000));
-	bell_close(bell);
+	doorbell_close(doorbell);
 	assert_int_equal(atomic_load(&rings), 2);
 	assert_true(is_heard(NULL));
 	assert_false(is_heard(NULL));
@@ -146,7 +147,7 @@ static void moment_is_heard_once(void **state)
 
 static void full_queue_is_rung_in_again_until_there_is_room(void **state)
 {
-	struct bell *bell = open_bell();
+	struct doorbell *doorbell = open_doorbell();
 	struct msqid_ds status;
 
 	(void)state;
@@ -156,22 +157,22 @@ static void full_queue_is_rung_in_again_until_there_is_room(void **state)
 	assert_int_equal(msgctl(queue, IPC_SET, &status), 0);
 	assert_int_equal(letter_ring(queue, TYPE + 1), 0);
 	atomic_store(&rings, 0);
-	bell_at(bell, tick_after(TICK_MS));
+	doorbell_at(doorbell, tick_after(TICK_MS));
 	assert_true(support_wait_until(has_rung, &(int){2}, 20000));
 	assert_false(is_heard(NULL));
 	assert_int_equal(
 		letter_receive(queue, TYPE + 1, letter, TEXT_MAX, IPC_NOWAIT),
 		-ENODATA);
 	assert_true(support_wait_until(is_heard, NULL, 20000));
-	bell_close(bell);
+	doorbell_close(doorbell);
 }
 
 /* ---- what it takes ---- */
 
-static void without_descriptors_there_is_no_bell(void **state)
+static void without_descriptors_there_is_no_doorbell(void **state)
 {
 	int fds = support_count_fds(), error;
-	struct bell *bell;
+	struct doorbell *doorbell;
 	struct rlimit old, none;
 
 	(void)state;
@@ -179,10 +180,10 @@ static void without_descriptors_there_is_no_bell(void **state)
 	none = old;
 	none.rlim_cur = 0;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	error = bell_open(&bell, queue, TYPE, -1, getpid());
+	error = doorbell_open(&doorbell, queue, TYPE, -1, getpid());
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_int_equal(error, -EMFILE);
-	assert_null(bell);
+	assert_null(doorbell);
 	assert_int_equal(support_count_fds(), fds);
 }
 
@@ -194,7 +195,7 @@ int main(void)
 		CASE(end_of_the_server_is_heard_with_and_without_a_pidfd),
 		CASE(moment_is_heard_once),
 		CASE(full_queue_is_rung_in_again_until_there_is_room),
-		CASE(without_descriptors_there_is_no_bell),
+		CASE(without_descriptors_there_is_no_doorbell),
 	};
 
 	return SUPPORT_MAIN(tests);
