@@ -93,7 +93,8 @@ static inline bool wait_for_second(struct ground *ground)
 	int64_t deadline =
 		tick_after(support_is_valgrind() ? 100 * TICK_S : 20 * TICK_S);
 
-	while (atomic_load(&ground->board.slot[2].barrier) != 1)
+	while (__atomic_load_n(&ground->board.slot[2].barrier,
+			       __ATOMIC_SEQ_CST) != 1)
 		if (sched_yield() < 0 || tick_is_over(deadline))
 			return false;
 	return true;
