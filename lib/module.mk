@@ -47,7 +47,7 @@ TEST_LDFLAGS_lib/objname_owner_test := \
 TEST_LDFLAGS_lib/objname_object_test := \
 	$(TEST_LDFLAGS_lib/objname_test),--wrap=mq_open
 
-TSAN_TESTS += lib/park_test lib/fdio_until_test lib/fdio_nowait_test lib/frame_test \
+TSAN_TESTS += lib/park_test lib/rig_test lib/fdio_until_test lib/fdio_nowait_test lib/frame_test \
 	lib/child_test lib/rpc_async_test lib/rpc_client_flavor_test lib/rpc_lookup_test
 # Where a fork stands in for vfork.
 TSAN_TESTS += lib/child_spawn_test

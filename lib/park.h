@@ -1,7 +1,8 @@
 /* park.h - sleep on a word in memory, and be woken.
  *
- * Three layers, of which each needs the one before:
+ * Four layers, of which each needs the one before:
  *
+ *	spinning	instructions for a loop that looks at a word
  *	a word		futex(2): the kernel lets a thread sleep while a word
  *			has a value
  *	fences		for two sides without a lock, of which one says that it
@@ -35,6 +36,33 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ---- spinning ---- */
+
+/* Between two looks: let a neighbour on the same core run, and leave the line to
+ * its writer. On ARM, yield does nothing where a core runs one thread. */
+static inline __attribute__((always_inline)) void park_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+/* Have a line, to write to it, before long. __builtin_prefetch is not that on
+ * x86 unless told of the processor, as the first x86-64 had none: the line comes
+ * to be read, and a store has to ask the other processor once more. Where there
+ * is no such instruction it does nothing. */
+static inline __attribute__((always_inline)) void park_prefetch_to_write(
+	const void *line)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
+#else
+	__builtin_prefetch(line, 1);
+#endif
+}
 
 /* ---- a word ---- */
 
