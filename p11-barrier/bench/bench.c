@@ -1,21 +1,19 @@
-/* bench.c - rounds a second beside the C library's process-shared barrier, with
- * 2, 5 and 16 processes. Trials alternate, and the figure is the median of the
- * ratios trial by trial. Every participant counts its rounds in memory that all
- * see, and checks after each that nobody is behind it: the same work on both
- * sides. */
+/* bench.c - rounds a second beside the C library's process-shared barrier,
+ * with 2, 5 and 16 processes. Trials alternate, and the figure is the median
+ * of the ratios trial by trial. Every participant counts its rounds in memory that
+ * all see, and checks after each that nobody is behind it: the same work on
+ * both sides. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
-#include "lib/child.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
+#include "lib/measure/rig.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
 #include "p11-barrier/sysv_barrier.h"
@@ -34,7 +32,6 @@ struct ground {
 	pthread_barrier_t libc;
 	int id;
 	unsigned int participants, rounds;
-	int64_t elapsed_ns;
 	struct slot slot[PARTICIPANTS_MAX];
 };
 
@@ -74,56 +71,54 @@ static bool step(struct participant *participant, unsigned int round)
 	return true;
 }
 
-static int run_participant(void *arg)
+static int run_participant(void *arg, struct rig_gate *gate)
 {
 	struct participant *participant = arg;
 	struct ground *ground = participant->ground;
 	unsigned int round = 0;
-	int64_t start;
 
 	if (participant->meet == meet_ours &&
 	    sysv_barrier_join(&participant->barrier, ground->id))
-		return 1;
+		return -EIO;
 	while (round < WARM_UP)
 		if (!step(participant, ++round))
-			return 1;
-	start = tick_now();
+			return -EBADMSG;
+	if (rig_meet(gate))
+		return -ECANCELED;
 	while (round < WARM_UP + ground->rounds)
 		if (!step(participant, ++round))
-			return 1;
-	if (participant->index == 0)
-		ground->elapsed_ns = tick_now() - start;
-	if (participant->meet == meet_ours &&
-	    sysv_barrier_close(&participant->barrier))
-		return 1;
-	return 0;
+			return -EBADMSG;
+	rig_finish(gate);
+	return participant->meet == meet_ours
+		       ? sysv_barrier_close(&participant->barrier)
+		       : 0;
 }
 
 /* Rounds a second of one kind. */
 static double time_rounds(struct ground *ground,
 			  int (*meet)(struct participant *))
 {
-	pid_t pid[PARTICIPANTS_MAX];
-	int status, rc;
+	struct participant participant[PARTICIPANTS_MAX];
+	struct rig_side side[PARTICIPANTS_MAX];
+	struct rig_result result[PARTICIPANTS_MAX];
+	const struct rig rig = {.side = side,
+				.sides = ground->participants,
+				.deadline = tick_after(60 * TICK_S)};
+	int error;
 
-	for (unsigned int i = 0; i < ground->participants; i++)
+	for (unsigned int i = 0; i < ground->participants; i++) {
 		atomic_store(&ground->slot[i].round, 0);
-	for (unsigned int i = 0; i < ground->participants; i++) {
-		struct participant participant = {
+		participant[i] = (struct participant){
 			.ground = ground, .index = i, .meet = meet};
-
-		rc = child_fork(run_participant, &participant, &pid[i]);
-		if (rc)
-			die_errno(rc, "cannot start a participant");
+		side[i] = (struct rig_side){.body = run_participant,
+					    .arg = &participant[i]};
 	}
-	for (unsigned int i = 0; i < ground->participants; i++) {
-		rc = child_wait(pid[i], tick_after(60 * TICK_S), &status);
-		if (rc)
-			die_errno(rc, "a participant did not end");
-		if (status)
-			die("a participant saw a wrong round");
-	}
-	return ground->rounds * 1e9 / (double)ground->elapsed_ns;
+	error = rig_run(&rig, result);
+	if (error == -EBADMSG)
+		die("a participant saw a wrong round");
+	if (error)
+		die_errno(error, "a participant did not end well");
+	return ground->rounds * 1e9 / (double)rig_elapsed_ns(&rig, result);
 }
 
 static void prepare(struct ground *ground)
