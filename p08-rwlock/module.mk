@@ -4,7 +4,7 @@ $(call library,rwlock_load,p08-rwlock,cmd/exclusion.c cmd/load.c \
 	cmd/starvation.c,,myrwlock)
 $(call program,test_myrwlock,p08-rwlock,cmd/test_myrwlock.c cmd/report.c,\
 	rwlock_load,jansson)
-$(call bench,p08-rwlock,bench/bench.c,myrwlock)
+$(call bench,p08-rwlock,bench/bench.c,myrwlock measure)
 $(call mechanism,myrwlock,p08-rwlock/myrwlock.h p08-rwlock/pthread_shim.h,myrwlock)
 P08_TSAN_TESTS := p08/myrwlock_test p08/queue_test p08/bound_test p08/load_test \
 	p08/plain_test p08/stress_test

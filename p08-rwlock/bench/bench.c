@@ -4,14 +4,15 @@
  * the time. Trials of the three alternate; ratios are medians of the ratios
  * trial by trial. Each entry is checked: a reader sees two halves that agree,
  * and the writes add up. */
+#include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
+#include "lib/measure/rig.h"
 #include "lib/rng.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
@@ -93,8 +94,7 @@ struct field {
 	int64_t hold_ns;
 	/* Guarded by the lock. */
 	_Alignas(64) uint64_t half, other_half;
-	_Alignas(64) atomic_bool is_over;
-	pthread_barrier_t start;
+	_Alignas(64) uint32_t over; /* of the rig */
 };
 
 struct worker {
@@ -103,8 +103,6 @@ struct worker {
 	bool is_writer; /* of the starvation form */
 	uint64_t reads, writes;
 	int64_t longest_ns; /* wait, or gap from entry to entry */
-	int64_t begun_ns, ended_ns;
-	pthread_t thread;
 };
 
 /* One entry; whether all was as it must be. */
@@ -126,93 +124,97 @@ static bool enter_once(struct worker *worker, bool to_write)
 	return unlock_it(field->kind, &field->lock) == 0 && is_right;
 }
 
-static void *run_mix(void *arg)
+static bool is_over(const struct field *field)
+{
+	return __atomic_load_n(&field->over, __ATOMIC_RELAXED);
+}
+
+static int run_mix(void *arg, struct rig_gate *gate)
 {
 	struct worker *worker = arg;
 	struct field *field = worker->field;
-	bool is_right = true;
+	bool is_right = rig_meet(gate) == 0;
 
-	pthread_barrier_wait(&field->start);
-	worker->begun_ns = tick_now();
-	while (is_right &&
-	       !atomic_load_explicit(&field->is_over, memory_order_relaxed))
+	while (is_right && !is_over(field))
 		is_right = enter_once(worker, rng_below(&worker->rng, 100) <
 						      field->writes_in_100);
-	worker->ended_ns = tick_now();
-	if (!is_right)
-		die("%s: a wrong entry", field->kind->title);
-	return NULL;
+	return is_right ? 0 : -EBADMSG;
 }
 
 /* Every wait counts from the last entry on, so that one that is not over at
  * the end counts too. */
-static void *run_starvation(void *arg)
+static int run_starvation(void *arg, struct rig_gate *gate)
 {
 	struct worker *worker = arg;
-	struct field *field = worker->field;
-	int64_t last, now;
+	bool is_right = rig_meet(gate) == 0;
+	int64_t last = tick_now(), now;
 
-	pthread_barrier_wait(&field->start);
-	last = worker->begun_ns = tick_now();
-	while (!atomic_load_explicit(&field->is_over, memory_order_relaxed)) {
-		if (!enter_once(worker, worker->is_writer))
-			die("%s: a wrong entry", field->kind->title);
+	while (is_right && !is_over(worker->field)) {
+		is_right = enter_once(worker, worker->is_writer);
 		now = tick_now();
 		if (now - last > worker->longest_ns)
 			worker->longest_ns = now - last;
 		last = now;
 	}
-	worker->ended_ns = last;
-	return NULL;
+	return is_right ? 0 : -EBADMSG;
 }
 
-static void run_trial(struct field *field, struct worker *workers, int n,
-		      void *(*body)(void *), int64_t duration_ns)
+/* Operations a second, of all. */
+static double run_trial(struct field *field, struct worker *workers, size_t n,
+			int (*body)(void *, struct rig_gate *),
+			int64_t duration_ns)
 {
+	struct rig_side side[THREADS_MAX];
+	struct rig_result result[THREADS_MAX];
+	const struct rig rig = {.side = side,
+				.sides = n,
+				.has_threads = true,
+				.over = &field->over,
+				.run_ns = duration_ns,
+				.deadline =
+					tick_after(duration_ns + 60 * TICK_S),
+				.grace_ns = 10 * TICK_S};
+	double ops_per_s = 0;
 	uint64_t writes = 0;
+	int error;
 
 	make_lock(field->kind, &field->lock);
-	field->half = field->other_half = 0;
-	atomic_store(&field->is_over, false);
-	pthread_barrier_init(&field->start, NULL, (unsigned int)n + 1);
-	for (int i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		workers[i].field = field;
 		rng_seed(&workers[i].rng, (uint64_t)i + 1);
-		if (pthread_create(&workers[i].thread, NULL, body, &workers[i]))
-			die("cannot start a thread");
+		side[i] = (struct rig_side){.body = body, .arg = &workers[i]};
 	}
-	pthread_barrier_wait(&field->start);
-	tick_sleep_until(tick_after(duration_ns));
-	atomic_store(&field->is_over, true);
-	for (int i = 0; i < n; i++) {
-		pthread_join(workers[i].thread, NULL);
+	error = rig_run(&rig, result);
+	if (error == -EBADMSG)
+		die("%s: a wrong entry", field->kind->title);
+	if (error)
+		die_errno(error, "%s: a thread did not end well",
+			  field->kind->title);
+	for (size_t i = 0; i < n; i++) {
 		writes += workers[i].writes;
+		ops_per_s += (double)(workers[i].reads + workers[i].writes) *
+			     1e9 /
+			     (double)(result[i].ended_ns - result[i].begun_ns);
 	}
 	if (writes != field->half || writes != field->other_half)
 		die("%s: writes were lost", field->kind->title);
-	pthread_barrier_destroy(&field->start);
 	remove_lock(field->kind, &field->lock);
+	return ops_per_s;
 }
 
 /* ---- operations a second ---- */
 
-static double time_mix(const struct kind *kind, int threads,
+static double time_mix(const struct kind *kind, size_t threads,
 		       unsigned int writes_in_100)
 {
 	static struct field field;
 	struct worker workers[THREADS_MAX] = {0};
-	double ops_per_s = 0;
 
 	field = (struct field){.kind = kind, .writes_in_100 = writes_in_100};
-	run_trial(&field, workers, threads, run_mix, MIX_NS);
-	for (int i = 0; i < threads; i++)
-		ops_per_s +=
-			(double)(workers[i].reads + workers[i].writes) * 1e9 /
-			(double)(workers[i].ended_ns - workers[i].begun_ns);
-	return ops_per_s;
+	return run_trial(&field, workers, threads, run_mix, MIX_NS);
 }
 
-static void compare_mix(struct out_table *table, int threads,
+static void compare_mix(struct out_table *table, size_t threads,
 			unsigned int writes_in_100, const char *goal)
 {
 	double ops[KINDS][TRIALS], ratio[KINDS][TRIALS];
@@ -230,7 +232,7 @@ static void compare_mix(struct out_table *table, int threads,
 			ratio[k][i] = ops[0][i] / ops[k][i];
 	}
 	out_table_row(table);
-	out_table_cell(table, "%d", threads);
+	out_table_cell(table, "%zu", threads);
 	out_table_cell(table, "%u/%u", 100 - writes_in_100, writes_in_100);
 	for (int k = 0; k < KINDS; k++)
 		out_table_cell(table, "%s",
