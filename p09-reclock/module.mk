@@ -9,7 +9,7 @@ $(call program,kvstore,p09-reclock,cmd/kvstore.c cmd/arguments.c cmd/batch.c \
 RECLOCK_PEERS := $(if $(call pkg,modversion,tdb),tdb) \
 	$(if $(call pkg,modversion,lmdb),lmdb)
 $(call bench,p09-reclock,bench/bench.c bench/engine_reclock.c \
-	$(patsubst %,bench/peer_%.c,$(RECLOCK_PEERS)),reclock,$(RECLOCK_PEERS))
+	$(patsubst %,bench/peer_%.c,$(RECLOCK_PEERS)),reclock measure,$(RECLOCK_PEERS))
 # Without the dynamic linker's work, which is a third of `kvstore get`.
 LD_p09-reclock/kvstore := -static-pie
 # To die, or to fail, between any two steps.

@@ -4,11 +4,9 @@
  * trial. Every value read is checked, and every value of the file after each
  * writing trial. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +14,7 @@
 #include "lib/cmd/cli.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
+#include "lib/measure/rig.h"
 #include "lib/rng.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
@@ -37,17 +36,11 @@ enum { ENGINES = sizeof(engines) / sizeof(engines[0]) };
 enum job { GET, SET, MANY, JOBS };
 static const char *const job_name[JOBS] = {"get", "set", "batch"};
 
-/* ---- what all processes share ---- */
-
-struct shared {
-	pthread_barrier_t start;
-	int64_t begun_ns[PROCESSES_MAX], ended_ns[PROCESSES_MAX];
-};
+/* ---- what all processes inherit ---- */
 
 static struct bench {
 	size_t records, ops, trials;
 	char (*keys)[ENGINE_KEY];
-	struct shared *shared;
 	char dir[64];
 } bench;
 
@@ -80,9 +73,7 @@ static void check_value(const struct engine *engine, const char *value,
 static void prepare(void)
 {
 	bench.keys = malloc(bench.records * ENGINE_KEY);
-	bench.shared = mmap(NULL, sizeof(*bench.shared), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (!bench.keys || bench.shared == MAP_FAILED)
+	if (!bench.keys)
 		die("out of memory");
 	for (size_t i = 0; i < bench.records; i++) {
 		char text[ENGINE_KEY + 8];
@@ -153,7 +144,7 @@ static void warm_up(const struct worker *worker, void *store)
 	}
 }
 
-static int work(void *arg)
+static int work(void *arg, struct rig_gate *gate)
 {
 	const struct worker *worker = arg;
 	void *store =
@@ -163,13 +154,13 @@ static int work(void *arg)
 
 	warm_up(worker, store);
 	rng_seed(&rng, worker->seed);
-	pthread_barrier_wait(&bench.shared->start);
-	bench.shared->begun_ns[worker->me] = tick_now();
+	if (rig_meet(gate))
+		return -ECANCELED;
 	if (worker->job == MANY)
 		work_in_batches(worker, store, &rng, mark);
 	else
 		work_singly(worker, store, &rng, mark);
-	bench.shared->ended_ns[worker->me] = tick_now();
+	rig_finish(gate);
 	worker->engine->close(store);
 	return 0;
 }
@@ -190,32 +181,21 @@ static double run_trial(const struct engine *engine, enum job job,
 			unsigned int processes, uint64_t seed)
 {
 	struct worker worker[PROCESSES_MAX];
-	pid_t pid[PROCESSES_MAX];
-	pthread_barrierattr_t attr;
-	int64_t begun = INT64_MAX, ended = 0;
+	struct rig_side side[PROCESSES_MAX];
+	struct rig_result result[PROCESSES_MAX];
+	const struct rig rig = {
+		.side = side, .sides = processes, .deadline = TICK_NEVER};
 
-	pthread_barrierattr_init(&attr);
-	pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-	pthread_barrier_init(&bench.shared->start, &attr, processes);
 	for (unsigned int i = 0; i < processes; i++) {
 		worker[i] = (struct worker){engine, job, i, seed + i};
-		if (child_fork(work, &worker[i], &pid[i]))
-			die("cannot start a process");
+		side[i] = (struct rig_side){.body = work, .arg = &worker[i]};
 	}
-	for (unsigned int i = 0; i < processes; i++) {
-		int status;
-
-		if (child_wait(pid[i], TICK_NEVER, &status) || status)
-			die("%s: a process failed", engine->name);
-		if (bench.shared->begun_ns[i] < begun)
-			begun = bench.shared->begun_ns[i];
-		if (bench.shared->ended_ns[i] > ended)
-			ended = bench.shared->ended_ns[i];
-	}
-	pthread_barrier_destroy(&bench.shared->start);
+	if (rig_run(&rig, result))
+		die("%s: a process failed", engine->name);
 	if (job != GET)
 		verify(engine);
-	return (double)(processes * bench.ops) * 1e9 / (double)(ended - begun);
+	return (double)(processes * bench.ops) * 1e9 /
+	       (double)rig_elapsed_ns(&rig, result);
 }
 
 /* ---- the tables ---- */
