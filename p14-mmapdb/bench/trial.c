@@ -1,16 +1,12 @@
-/* trial.c - the processes are forked, open the database, and say so on a pipe;
- * then another pipe is closed, which is their start. They count for themselves
- * in memory that they share with their parent. */
+/* trial.c - the processes open the database, and meet before they start. They
+ * count for themselves in memory that they share with their parent. */
 #include "p14-mmapdb/bench/trial.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include "lib/child.h"
 #include "lib/cmd/die.h"
-#include "lib/fdio.h"
+#include "lib/measure/rig.h"
 #include "lib/rng.h"
 #include "lib/tick.h"
 
@@ -26,7 +22,7 @@ struct put {
 
 struct side {
 	uint64_t operations, puts;
-	int64_t elapsed_ns, longest_ns;
+	int64_t longest_ns;
 	struct put kept[KEPT]; /* of put n at n % KEPT */
 };
 
@@ -36,8 +32,6 @@ struct worker {
 	struct side *side;
 	void *db;
 	struct rng rng;
-	int ready, start; /* pipes */
-	int unstarted;    /* the parent's end of start */
 };
 
 /* ---- what a process does ----------------------------------------------------- */
@@ -146,8 +140,7 @@ static void warm_up(struct worker *w)
 
 static void work(struct worker *w)
 {
-	int64_t start = tick_now();
-	int64_t deadline = start + w->trial->duration_ns;
+	int64_t deadline = tick_after(w->trial->duration_ns);
 
 	switch (w->trial->work) {
 	case TRIAL_LOAD_RANDOM:
@@ -164,23 +157,20 @@ static void work(struct worker *w)
 		mix_for_a_while(w, deadline);
 		break;
 	}
-	w->side->elapsed_ns = tick_now() - start;
 }
 
-static int worker_main(void *arg)
+static int worker_main(void *arg, struct rig_gate *gate)
 {
 	struct worker *w = arg;
 	const struct trial *trial = w->trial;
-	char byte = 0;
 
-	fdio_close(&w->unstarted);
 	w->db = trial->peer->open(trial->dir, trial->is_durable);
 	if (trial->work == TRIAL_GET || trial->work == TRIAL_MIX)
 		warm_up(w);
-	if (fdio_write_full(w->ready, &byte, 1) ||
-	    fdio_read_full(w->start, &byte, 1) != 0)
-		return 1;
+	if (rig_meet(gate))
+		return -ECANCELED;
 	work(w);
+	rig_finish(gate);
 	trial->peer->close(w->db);
 	return 0;
 }
@@ -222,12 +212,13 @@ static void check_side(const struct worker *w, const struct side *side)
 }
 
 /* A durable commit, too: it makes what a load has left behind durable. */
-static int checker_main(void *arg)
+static int checker_main(void *arg, struct rig_gate *gate)
 {
 	const struct checker *c = arg;
 	struct worker w = {.trial = c->trial};
 	const struct peer *peer = w.trial->peer;
 
+	(void)gate;
 	w.db = peer->open(w.trial->dir, true);
 	peer->begin_read(w.db);
 	for (unsigned int i = 0; i < w.trial->processes; i++)
@@ -246,95 +237,54 @@ static int checker_main(void *arg)
 
 /* ---- the parent ----------------------------------------------------------------- */
 
-static int await_child(pid_t pid, int64_t deadline)
+/* A child that fails has said why, and exited. */
+static int run(const struct rig_side *side, unsigned int sides,
+	       int64_t timeout_ns, struct rig_result *result)
 {
-	int status = 0, error = child_wait(pid, deadline, &status);
+	const struct rig rig = {.side = side,
+				.sides = sides,
+				.deadline = tick_after(timeout_ns)};
+	int error = rig_run(&rig, result);
 
-	if (error) {
-		child_end(pid, 0, &status);
-		return error;
-	}
-	return child_exit_code(status) ? -EIO : 0;
+	return error == -ECHILD ? -EIO : error;
 }
 
-static int start_children(struct worker *workers, unsigned int n, pid_t *pids,
-			  unsigned int *started)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		int error = child_fork(worker_main, &workers[i], &pids[i]);
-
-		if (error)
-			return error;
-		++*started;
-	}
-	return 0;
-}
-
-/* Until each has opened the database, or one has ended. */
-static int await_ready(int fd, unsigned int n)
-{
-	char bytes[TRIAL_PROCESSES];
-	ssize_t got = fdio_read_until(fd, bytes, n, tick_after(120 * TICK_S));
-
-	if (got < 0)
-		return (int)got;
-	return got == (ssize_t)n ? 0 : -EIO;
-}
-
-static int run_workers(const struct trial *trial, struct side *sides)
+static int run_workers(const struct trial *trial, struct side *sides,
+		       struct rig_result *result)
 {
 	struct worker workers[TRIAL_PROCESSES];
-	pid_t pids[TRIAL_PROCESSES];
-	unsigned int started = 0;
-	int ready[2] = {-1, -1}, start[2] = {-1, -1}, error, ended;
+	struct rig_side side[TRIAL_PROCESSES];
 
-	error = fdio_pipe(ready);
-	if (!error)
-		error = fdio_pipe(start);
 	for (unsigned int i = 0; i < trial->processes; i++) {
-		workers[i] = (struct worker){.trial = trial,
-					     .number = i,
-					     .side = &sides[i],
-					     .ready = ready[1],
-					     .start = start[0],
-					     .unstarted = start[1]};
+		workers[i] = (struct worker){
+			.trial = trial, .number = i, .side = &sides[i]};
 		rng_seed(&workers[i].rng, trial->number * 1000 + i);
+		side[i] = (struct rig_side){.body = worker_main,
+					    .arg = &workers[i]};
 	}
-	if (!error)
-		error = start_children(workers, trial->processes, pids,
-				       &started);
-	fdio_close(&ready[1]);
-	if (!error)
-		error = await_ready(ready[0], trial->processes);
-	fdio_close(&start[1]);
-	for (unsigned int i = 0; i < started; i++) {
-		ended = await_child(
-			pids[i], tick_after(trial->duration_ns + 120 * TICK_S));
-		error = error ? error : ended;
-	}
-	fdio_close(&ready[0]);
-	fdio_close(&start[0]);
-	return error;
+	return run(side, trial->processes, trial->duration_ns + 240 * TICK_S,
+		   result);
 }
 
 static int check_afterwards(const struct trial *trial, const struct side *sides)
 {
 	struct checker checker = {trial, sides};
-	pid_t pid;
-	int error = child_fork(checker_main, &checker, &pid);
+	const struct rig_side side = {.body = checker_main, .arg = &checker};
+	struct rig_result result;
 
-	return error ? error : await_child(pid, tick_after(120 * TICK_S));
+	return run(&side, 1, 120 * TICK_S, &result);
 }
 
-static void sum_up(const struct side *sides, unsigned int n,
-		   struct trial_result *result)
+static void sum_up(const struct side *sides, const struct rig_result *results,
+		   unsigned int n, struct trial_result *result)
 {
 	double least = 0;
 
 	*result = (struct trial_result){0};
 	for (unsigned int i = 0; i < n; i++) {
-		double rate = (double)sides[i].operations * 1e9 /
-			      (double)sides[i].elapsed_ns;
+		double rate =
+			(double)sides[i].operations * 1e9 /
+			(double)(results[i].ended_ns - results[i].begun_ns);
 		double longest = (double)sides[i].longest_ns;
 
 		result->rate += rate;
@@ -349,17 +299,18 @@ static void sum_up(const struct side *sides, unsigned int n,
 int trial_run(const struct trial *trial, struct trial_result *result)
 {
 	size_t bytes = trial->processes * sizeof(struct side);
+	struct rig_result results[TRIAL_PROCESSES];
 	struct side *sides = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int error;
 
 	if (sides == MAP_FAILED)
 		return -errno;
-	error = run_workers(trial, sides);
+	error = run_workers(trial, sides, results);
 	if (!error)
 		error = check_afterwards(trial, sides);
 	if (!error)
-		sum_up(sides, trial->processes, result);
+		sum_up(sides, results, trial->processes, result);
 	munmap(sides, bytes);
 	return error;
 }
