@@ -27,9 +27,11 @@
 /* What a side has of its rig. */
 struct rig_gate;
 
+/* What it does. Returns 0 or -errno; a process then ends by child_exit(). */
+typedef int rig_body(void *arg, struct rig_gate *gate);
+
 struct rig_side {
-	/* Returns 0 or -errno. A process ends with that, by child_exit(). */
-	int (*body)(void *arg, struct rig_gate *gate);
+	rig_body *body;
 	void *arg;
 	bool serves; /* the others: it has no end of its own */
 };

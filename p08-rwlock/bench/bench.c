@@ -161,8 +161,7 @@ static int run_starvation(void *arg, struct rig_gate *gate)
 
 /* Operations a second, of all. */
 static double run_trial(struct field *field, struct worker *workers, size_t n,
-			int (*body)(void *, struct rig_gate *),
-			int64_t duration_ns)
+			rig_body *body, int64_t duration_ns)
 {
 	struct rig_side side[THREADS_MAX];
 	struct rig_result result[THREADS_MAX];

@@ -79,16 +79,14 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void cast(struct scene *scene, unsigned int number,
-		 int (*body)(void *, struct rig_gate *))
+static void cast(struct scene *scene, unsigned int number, rig_body *body)
 {
 	scene->part[number] = (struct part){scene->ground, number};
 	scene->side[number] =
 		(struct rig_side){.body = body, .arg = &scene->part[number]};
 }
 
-static void cast_all(struct scene *scene,
-		     int (*body)(void *, struct rig_gate *))
+static void cast_all(struct scene *scene, rig_body *body)
 {
 	for (unsigned int i = 0; i < SIDES; i++)
 		cast(scene, i, body);
