@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/child.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
 #include "lib/fdio.h"
 #include "lib/frame.h"
+#include "lib/measure/rig.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
 #include "p02-fifo/client.h"
@@ -35,15 +35,21 @@ enum {
 };
 
 struct setup {
-	char server[64];           /* the FIFO that requests go to */
-	int clients, index;        /* how many, and which one this is */
+	char server[64]; /* the FIFO that requests go to */
+	int clients;
 	int reply[CLIENTS_MAX][2]; /* of the bare one; opened beforehand */
 	int request[2];
 };
 
+/* Which of the clients this is. */
+struct caller {
+	const struct setup *setup;
+	int index;
+};
+
 /* ---- ours ---- */
 
-static int serve(void *arg)
+static int serve(void *arg, struct rig_gate *gate)
 {
 	const struct setup *setup = arg;
 	const struct server_options options = {
@@ -52,12 +58,16 @@ static int serve(void *arg)
 	};
 	struct server *server;
 
-	return server_create(&server, &options) || server_run(server, -1);
+	int error = server_create(&server, &options);
+
+	if (!error)
+		error = rig_serve(gate);
+	return error ? error : server_run(server, -1);
 }
 
-static int ask(void *arg)
+static int ask(void *arg, struct rig_gate *gate)
 {
-	const struct setup *setup = arg;
+	const struct setup *setup = ((const struct caller *)arg)->setup;
 	const struct client_options options = {
 		.path = setup->server,
 		.owner = geteuid(),
@@ -67,104 +77,89 @@ static int ask(void *arg)
 	struct client *client;
 	int rc = client_open(&client, &options);
 
+	if (!rc)
+		rc = rig_meet(gate);
 	for (int i = 0; i < REQUESTS / setup->clients && !rc; i++) {
 		enum expr_error error;
 		int64_t value;
 
 		rc = client_ask(client, EXPRESSION, tick_after(10 * TICK_S),
 				&error, &value);
-		rc = rc || error || value != ANSWER;
+		if (!rc && (error || value != ANSWER))
+			rc = -EBADMSG;
 	}
+	rig_finish(gate);
 	client_close(client);
-	return rc ? 1 : 0;
+	return rc;
 }
 
 /* ---- bare ---- */
 
 /* The first byte of a request says who asks, the last is its check. */
-static int echo(void *arg)
+static int echo(void *arg, struct rig_gate *gate)
 {
 	const struct setup *setup = arg;
 	unsigned char buf[REQUEST_BYTES], reply[REPLY_BYTES] = {0};
 
+	if (rig_serve(gate))
+		return -EPIPE;
 	for (;;) {
 		if (fdio_read_full(setup->request[0], buf, sizeof(buf)) !=
 		    sizeof(buf))
-			return 1;
+			return -EPIPE;
 		reply[0] = buf[0];
 		reply[REPLY_BYTES - 1] = buf[REQUEST_BYTES - 1];
 		if (write(setup->reply[buf[0]][1], reply, sizeof(reply)) !=
 		    sizeof(reply))
-			return 1;
+			return -EPIPE;
 	}
 }
 
-static int call(void *arg)
+static int call(void *arg, struct rig_gate *gate)
 {
-	const struct setup *setup = arg;
+	const struct caller *caller = arg;
+	const struct setup *setup = caller->setup;
 	unsigned char buf[REQUEST_BYTES] = {0}, reply[REPLY_BYTES];
 
-	buf[0] = (unsigned char)setup->index;
+	if (rig_meet(gate))
+		return -ECANCELED;
+	buf[0] = (unsigned char)caller->index;
 	for (int i = 0; i < REQUESTS / setup->clients; i++) {
 		buf[REQUEST_BYTES - 1] = (unsigned char)i;
 		if (write(setup->request[1], buf, sizeof(buf)) != sizeof(buf) ||
-		    fdio_read_full(setup->reply[setup->index][0], reply,
+		    fdio_read_full(setup->reply[caller->index][0], reply,
 				   sizeof(reply)) != sizeof(reply) ||
-		    reply[0] != setup->index ||
+		    reply[0] != caller->index ||
 		    reply[REPLY_BYTES - 1] != (unsigned char)i)
-			return 1;
+			return -EBADMSG;
 	}
 	return 0;
 }
 
 /* ---- rounds ---- */
 
-static pid_t start(int (*body)(void *), struct setup *setup)
-{
-	pid_t pid;
-	int rc = child_fork(body, setup, &pid);
-
-	if (rc)
-		die_errno(rc, "cannot start a process");
-	return pid;
-}
-
-static void await_server(const struct setup *setup)
-{
-	int fd;
-
-	while ((fd = fifo_open_writer(setup->server, geteuid())) < 0)
-		tick_sleep_until(tick_after(TICK_MS));
-	close(fd);
-}
-
 /* Requests a second of all clients together. */
-static double run_clients(int (*body)(void *), struct setup *setup)
+static double run_round(rig_body *server, rig_body *client, struct setup *setup)
 {
-	int64_t begun = tick_now(), deadline = tick_after(60 * TICK_S);
-	pid_t pids[CLIENTS_MAX];
-	int status;
+	const size_t clients = (size_t)setup->clients;
+	struct caller caller[CLIENTS_MAX];
+	struct rig_side side[CLIENTS_MAX + 1];
+	struct rig_result result[CLIENTS_MAX + 1];
+	const struct rig rig = {.side = side,
+				.sides = clients + 1,
+				.deadline = tick_after(60 * TICK_S)};
+	int error;
 
-	for (setup->index = 0; setup->index < setup->clients; setup->index++)
-		pids[setup->index] = start(body, setup);
-	for (int i = 0; i < setup->clients; i++)
-		if (child_wait(pids[i], deadline, &status) || status != 0)
-			die("a client did not get its answers");
-	return REQUESTS / ((double)(tick_now() - begun) / 1e9);
-}
-
-static double run_round(int (*server)(void *), int (*client)(void *),
-			struct setup *setup)
-{
-	pid_t pid = start(server, setup);
-	double rate;
-	int status;
-
-	if (server == serve)
-		await_server(setup);
-	rate = run_clients(client, setup);
-	child_end(pid, 0, &status);
-	return rate;
+	for (int i = 0; i < setup->clients; i++) {
+		caller[i] = (struct caller){setup, i};
+		side[i] = (struct rig_side){.body = client, .arg = &caller[i]};
+	}
+	side[clients] =
+		(struct rig_side){.body = server, .arg = setup, .serves = true};
+	error = rig_run(&rig, result);
+	if (error)
+		die_errno(error, "a client did not get its answers");
+	return REQUESTS / ((double)rig_elapsed_ns(&rig, result) / 1e9);
 }
 
 static void make_fifo(const char *directory, const char *name, int ends[2])
