@@ -4,7 +4,7 @@ $(call library,prodcons,p07-prodcons,cmd/audit.c cmd/crew.c \
 $(call program,producer_consumer,p07-prodcons,cmd/producer_consumer.c,\
 	prodcons,jansson)
 # GLib is a peer to measure, where it is installed.
-$(call bench,p07-prodcons,bench/bench.c bench/textbook.c,bounded,$(if $(call \
+$(call bench,p07-prodcons,bench/bench.c bench/textbook.c,bounded measure,$(if $(call \
 	pkg,modversion,glib-2.0),glib-2.0))
 $(call mechanism,bounded,p07-prodcons/bounded.h,bounded)
 TSAN_TESTS += p07/bounded_test p07/threads_test

@@ -6,7 +6,8 @@
  * GAsyncQueue has no bound, and carries pointers: its items lie ready in
  * memory, nothing is allocated for them. Where GLib's headers are not
  * installed, it is left out. */
-#include <pthread.h>
+#include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
+#include "lib/measure/rig.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
 #include "p07-prodcons/bench/textbook.h"
@@ -163,81 +165,82 @@ static const struct side sides[] = {
 struct worker {
 	const struct side *side;
 	uint64_t number;
-	pthread_t thread;
+	atomic_uint *producing; /* how many */
 	uint64_t taken;
-	bool is_in_order;
 };
 
-static void *produce(void *arg)
+/* The last producer ends each consumer. */
+static int produce(void *arg, struct rig_gate *gate)
 {
 	struct worker *worker = arg;
+	int error = rig_meet(gate);
 
-	for (uint64_t i = 0; i < ITEMS; i++) {
+	for (uint64_t i = 0; i < ITEMS && !error; i++) {
 		struct textbook_item *item = &items[worker->number][i];
 
 		*item = (struct textbook_item){worker->number, i + 1};
 		worker->side->put(item);
 	}
-	return NULL;
+	if (atomic_fetch_sub(worker->producing, 1) == 1)
+		for (int i = 0; i < CONSUMERS; i++)
+			worker->side->put(&items[0][i]);
+	return error;
 }
 
-static void *consume(void *arg)
+static int consume(void *arg, struct rig_gate *gate)
 {
 	uint64_t last[PRODUCERS + 1] = {0};
 	struct worker *worker = arg;
 	struct textbook_item item;
+	int error = rig_meet(gate);
 
-	worker->is_in_order = true;
-	for (;;) {
+	while (!error) {
 		worker->side->take(&item);
 		if (item.producer == 0)
-			return NULL;
+			break;
 		if (item.producer > PRODUCERS ||
 		    item.sequence <= last[item.producer])
-			worker->is_in_order = false;
+			error = -EBADMSG;
 		else
 			last[item.producer] = item.sequence;
 		worker->taken++;
 	}
-}
-
-static void start(struct worker *worker, const struct side *side,
-		  uint64_t number, void *(*body)(void *))
-{
-	*worker = (struct worker){.side = side, .number = number};
-	if (pthread_create(&worker->thread, NULL, body, worker))
-		die("cannot start a thread");
+	return error;
 }
 
 /* Items a second. */
 static double run(const struct side *side, uint32_t capacity)
 {
-	struct worker producer[PRODUCERS], consumer[CONSUMERS];
+	atomic_uint producing = PRODUCERS;
+	struct worker workers[PRODUCERS + CONSUMERS];
+	struct rig_side part[PRODUCERS + CONSUMERS];
+	struct rig_result result[PRODUCERS + CONSUMERS];
+	const struct rig rig = {.side = part,
+				.sides = PRODUCERS + CONSUMERS,
+				.has_threads = true,
+				.deadline = tick_after(60 * TICK_S)};
 	uint64_t taken = 0;
-	int64_t begin;
-	double result;
+	int error;
 
-	side->make(capacity);
-	begin = tick_now();
-	for (uint64_t i = 0; i < CONSUMERS; i++)
-		start(&consumer[i], side, i, consume);
-	for (uint64_t i = 0; i < PRODUCERS; i++)
-		start(&producer[i], side, i + 1, produce);
-	for (int i = 0; i < PRODUCERS; i++)
-		pthread_join(producer[i].thread, NULL);
-	for (int i = 0; i < CONSUMERS; i++)
-		side->put(&items[0][i]);
-	for (int i = 0; i < CONSUMERS; i++) {
-		pthread_join(consumer[i].thread, NULL);
-		taken += consumer[i].taken;
-		if (!consumer[i].is_in_order)
-			die("%s: items came out of order", side->name);
+	for (uint64_t i = 0; i < rig.sides; i++) {
+		workers[i] = (struct worker){
+			.side = side, .number = i + 1, .producing = &producing};
+		part[i] = (struct rig_side){.body = i < PRODUCERS ? produce
+								  : consume,
+					    .arg = &workers[i]};
 	}
-	result = PRODUCERS * ITEMS * 1e9 / (double)(tick_now() - begin);
+	side->make(capacity);
+	error = rig_run(&rig, result);
+	if (error == -EBADMSG)
+		die("%s: items came out of order", side->name);
+	if (error)
+		die_errno(error, "%s: a thread did not end well", side->name);
+	for (size_t i = PRODUCERS; i < rig.sides; i++)
+		taken += workers[i].taken;
 	if (taken != PRODUCERS * ITEMS)
 		die("%s: items were lost", side->name);
 	side->drop();
-	return result;
+	return PRODUCERS * ITEMS * 1e9 / (double)rig_elapsed_ns(&rig, result);
 }
 
 /* ---- the table ---- */
