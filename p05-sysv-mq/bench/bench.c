@@ -2,7 +2,6 @@
  * the same bytes in the same kind of queue. Rounds alternate, and the figure
  * is the median of the ratios round by round. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +9,9 @@
 #include <sys/msg.h>
 #include <unistd.h>
 
-#include "lib/child.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
+#include "lib/measure/rig.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
 #include "p05-sysv-mq/gate.h"
@@ -29,7 +28,6 @@ struct setup {
 	key_t key;
 	size_t text_bytes;
 	int clients;
-	int ready[2], go[2]; /* pipes: a byte for each client */
 };
 
 struct rates {
@@ -106,15 +104,6 @@ static double time_slice(void (*pass)(const struct setup *, struct letter *),
 
 /* ---- requests: our server and clients ---- */
 
-/* Clients begin together, when all are there. Returns whether it went well. */
-static bool await_start(const struct setup *setup)
-{
-	char byte = 0;
-
-	return write(setup->ready[1], &byte, 1) == 1 &&
-	       read(setup->go[0], &byte, 1) == 1;
-}
-
 static ssize_t echo(const char *text, size_t text_bytes, char *reply,
 		    size_t reply_max, void *arg)
 {
@@ -125,7 +114,7 @@ static ssize_t echo(const char *text, size_t text_bytes, char *reply,
 	return (ssize_t)text_bytes;
 }
 
-static int serve_ours(void *arg)
+static int serve_ours(void *arg, struct rig_gate *gate)
 {
 	const struct setup *setup = arg;
 	const struct mqserver_options options = {
@@ -137,29 +126,35 @@ static int serve_ours(void *arg)
 	};
 	struct mqserver_found found;
 	struct mqserver *server;
+	int error = mqserver_create(&server, &options, &found);
 
-	return mqserver_create(&server, &options, &found) ||
-	       mqserver_run(server, -1);
+	if (!error)
+		error = rig_serve(gate);
+	return error ? error : mqserver_run(server, -1);
 }
 
-static int ask_ours(void *arg)
+static int ask_ours(void *arg, struct rig_gate *gate)
 {
 	const struct setup *setup = arg;
 	char text[TEXT_MAX] = "", reply[TEXT_MAX];
 	struct mqclient *client;
-	int rc =
+	int error =
 		mqclient_open(&client, setup->key, GATE_NO_FILE, GATE_NO_OTHER);
 
-	rc = !await_start(setup) || rc;
-	for (int i = 0; i < REQUESTS / setup->clients && !rc; i++) {
+	if (error)
+		return error;
+	error = rig_meet(gate);
+	for (int i = 0; i < REQUESTS / setup->clients && !error; i++) {
 		text[0] = (char)i;
-		rc = mqclient_ask(client, text, setup->text_bytes, reply,
-				  setup->text_bytes, tick_after(10 * TICK_S)) !=
-			     (ssize_t)setup->text_bytes ||
-		     reply[0] != (char)i;
+		if (mqclient_ask(client, text, setup->text_bytes, reply,
+				 setup->text_bytes, tick_after(10 * TICK_S)) !=
+			    (ssize_t)setup->text_bytes ||
+		    reply[0] != (char)i)
+			error = -EBADMSG;
 	}
+	rig_finish(gate);
 	mqclient_close(client);
-	return rc ? 1 : 0;
+	return error;
 }
 
 /* ---- requests: bare ---- */
@@ -175,28 +170,30 @@ static size_t bare_bytes(const struct setup *setup)
 	return sizeof(struct letter_head) + setup->text_bytes;
 }
 
-static int serve_bare(void *arg)
+static int serve_bare(void *arg, struct rig_gate *gate)
 {
 	const struct setup *setup = arg;
 	struct bare message;
 	ssize_t n;
 
+	if (rig_serve(gate))
+		return -EPIPE;
 	for (;;) {
 		n = msgrcv(setup->queue, &message, bare_bytes(setup), 1, 0);
 		message.type = message.client;
 		if (n < 0 || msgsnd(setup->queue, &message, (size_t)n, 0) < 0)
-			return 1;
+			return -errno;
 	}
 }
 
-static int ask_bare(void *arg)
+static int ask_bare(void *arg, struct rig_gate *gate)
 {
 	const struct setup *setup = arg;
 	size_t bytes = bare_bytes(setup);
 	struct bare message = {0};
 
-	if (!await_start(setup))
-		return 1;
+	if (rig_meet(gate))
+		return -ECANCELED;
 	for (int i = 0; i < REQUESTS / setup->clients; i++) {
 		message.type = 1;
 		message.client = getpid();
@@ -205,64 +202,33 @@ static int ask_bare(void *arg)
 		    msgrcv(setup->queue, &message, bytes, getpid(), 0) !=
 			    (ssize_t)bytes ||
 		    message.bytes[0] != (char)i)
-			return 1;
+			return -EBADMSG;
 	}
 	return 0;
 }
 
 /* ---- rounds ---- */
 
-static pid_t start(int (*body)(void *), struct setup *setup)
-{
-	pid_t pid;
-	int rc = child_fork(body, setup, &pid);
-
-	if (rc)
-		die_errno(rc, "cannot start a process");
-	return pid;
-}
-
-static void await_server(const struct setup *setup)
-{
-	int64_t deadline = tick_after(10 * TICK_S);
-	struct gate_server server;
-
-	while (gate_find(setup->key, GATE_NO_FILE, GATE_NO_OTHER, &server) <
-		       0 ||
-	       msgget(setup->key, 0) < 0) {
-		if (tick_is_over(deadline))
-			die("our server does not start");
-		tick_sleep_until(tick_after(TICK_MS));
-	}
-}
-
 /* Requests a second of all clients together. */
-static double time_requests(int (*server)(void *), int (*client)(void *),
+static double time_requests(rig_body *server, rig_body *client,
 			    struct setup *setup)
 {
-	int64_t begun, deadline = tick_after(60 * TICK_S);
-	pid_t pid = start(server, setup), pids[CLIENTS_MAX];
-	char bytes[CLIENTS_MAX] = "";
-	double rate;
-	int status;
+	const size_t clients = (size_t)setup->clients;
+	struct rig_side side[CLIENTS_MAX + 1];
+	struct rig_result result[CLIENTS_MAX + 1];
+	const struct rig rig = {.side = side,
+				.sides = clients + 1,
+				.deadline = tick_after(60 * TICK_S)};
+	int error;
 
-	if (server == serve_ours)
-		await_server(setup);
-	for (int i = 0; i < setup->clients; i++)
-		pids[i] = start(client, setup);
-	for (int i = 0; i < setup->clients; i++)
-		if (read(setup->ready[0], bytes, 1) != 1)
-			die_errno(errno, "a client does not start");
-	begun = tick_now();
-	if (write(setup->go[1], bytes, (size_t)setup->clients) !=
-	    setup->clients)
-		die_errno(errno, "cannot start the clients");
-	for (int i = 0; i < setup->clients; i++)
-		if (child_wait(pids[i], deadline, &status) || status != 0)
-			die("a client did not get its replies");
-	rate = REQUESTS / ((double)(tick_now() - begun) / 1e9);
-	child_end(pid, 0, &status);
-	return rate;
+	for (size_t i = 0; i < clients; i++)
+		side[i] = (struct rig_side){.body = client, .arg = setup};
+	side[clients] =
+		(struct rig_side){.body = server, .arg = setup, .serves = true};
+	error = rig_run(&rig, result);
+	if (error)
+		die_errno(error, "a client did not get its replies");
+	return REQUESTS / ((double)rig_elapsed_ns(&rig, result) / 1e9);
 }
 
 static void note(struct rates *rates, int round, double ours, double bare)
@@ -364,9 +330,8 @@ int main(void)
 
 	out_check_at_exit();
 	setup.queue = msgget(IPC_PRIVATE, 0600);
-	if (!table || setup.queue < 0 || pipe2(setup.ready, O_CLOEXEC) < 0 ||
-	    pipe2(setup.go, O_CLOEXEC) < 0)
-		die_errno(errno, "cannot make a queue and two pipes");
+	if (!table || setup.queue < 0)
+		die_errno(errno, "cannot make a queue");
 	printf("%d rounds of %d messages and %d requests, medians\n", ROUNDS,
 	       SLICES * MESSAGES, REQUESTS);
 	compare_messages(table, &setup, 64 - sizeof(struct letter_head));
