@@ -3,7 +3,7 @@ $(call library,calc,p16-rpc-calc,arith.c accumulator.c calc_service.c \
 $(call program,calc_server,p16-rpc-calc,cmd/calc_server.c,calc rpccmd)
 $(call program,calc_client,p16-rpc-calc,cmd/calc_client.c cmd/expression.c,calc rpccmd)
 $(call bench,p16-rpc-calc,bench/bench.c bench/bench_socket.c \
-	bench/bench_raw.c bench/bench_svc.c bench/bench_rpc.c,calc)
+	bench/bench_raw.c bench/bench_svc.c bench/bench_rpc.c,calc measure)
 TSAN_TESTS += p16/accumulator_test p16/calc_test p16/once_test
 
 # What rpcgen alone makes of the first calc.x is the textbook's.

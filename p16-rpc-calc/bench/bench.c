@@ -5,7 +5,6 @@
  * so that what disturbs the machine disturbs all of them. A figure is the
  * median of all rounds, a ratio the median of the ratios round by round. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,10 +14,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "lib/child.h"
 #include "lib/cmd/die.h"
 #include "lib/cmd/out.h"
-#include "lib/fdio.h"
+#include "lib/measure/rig.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
 #include "p16-rpc-calc/bench/bench_side.h"
@@ -34,10 +32,21 @@ enum { RAW, SVC, THREADS, LOOPS, SIDES };
 struct setup {
 	const struct bench_side *side;
 	struct bench_case c;
-	struct bench_address at;
-	int clients, which;
-	int tell[2], ready[2], go[2]; /* pipes */
-	uint32_t *took_ns;            /* shared, CALLS of them */
+	int clients;
+	struct shared *shared;
+};
+
+struct shared {
+	struct bench_address at; /* of the server */
+	pid_t server;
+	double grown_mib; /* the server, by idle connections */
+	uint32_t took_ns[CALLS];
+};
+
+/* Which of the clients this is. */
+struct caller {
+	const struct setup *setup;
+	int number;
 };
 
 struct figures {
@@ -46,13 +55,15 @@ struct figures {
 
 /* ---- the processes ---- */
 
-static int be_server(void *arg)
+static int be_server(void *arg, struct rig_gate *gate)
 {
-	struct setup *setup = arg;
-	int r = setup->side->serve(&setup->c, setup->tell[1]);
+	const struct setup *setup = arg;
+	int r;
 
+	setup->shared->server = getpid();
+	r = setup->side->serve(&setup->c, &setup->shared->at, gate);
 	die_warn_errno(r, "the server of '%s'", setup->side->name);
-	return 1;
+	return r;
 }
 
 static int call_many(const struct setup *setup, void *client, uint32_t n,
@@ -73,105 +84,65 @@ static int call_many(const struct setup *setup, void *client, uint32_t n,
 	return setup->side->finish ? setup->side->finish(client) : 0;
 }
 
-static int be_client(void *arg)
+static int be_client(void *arg, struct rig_gate *gate)
 {
-	struct setup *setup = arg;
+	const struct caller *caller = arg;
+	const struct setup *setup = caller->setup;
 	uint32_t share = (uint32_t)(CALLS / setup->clients);
 	void *client = NULL;
-	char byte = 0;
-	int r = setup->side->open(&client, &setup->c, &setup->at);
+	int r = setup->side->open(&client, &setup->c, &setup->shared->at);
 
 	if (r == 0)
 		r = call_many(setup, client, WARM_UP, NULL);
 	if (r == 0)
-		r = fdio_write_full(setup->ready[1], &byte, 1);
-	if (r == 0 && fdio_read_full(setup->go[0], &byte, 1) != 1)
-		r = -EPIPE;
+		r = rig_meet(gate);
 	if (r == 0)
 		r = call_many(setup, client, share,
-			      setup->took_ns + (size_t)setup->which * share);
+			      setup->shared->took_ns +
+				      (size_t)caller->number * share);
+	rig_finish(gate);
 	if (client)
 		setup->side->close(client);
-	if (r)
-		die_warn_errno(r, "a client of '%s'", setup->side->name);
-	return r ? 1 : 0;
-}
-
-static pid_t start(int (*body)(void *), struct setup *setup)
-{
-	pid_t pid;
-	int r = child_fork(body, setup, &pid);
-
-	if (r)
-		die_errno(r, "cannot start a process");
-	return pid;
+	return r;
 }
 
 /* ---- one run ---- */
 
-static void open_pipes(struct setup *setup)
-{
-	if (fdio_pipe(setup->tell) || fdio_pipe(setup->ready) ||
-	    fdio_pipe(setup->go))
-		die("cannot make pipes");
-}
-
-static void close_pipes(struct setup *setup)
-{
-	for (int i = 0; i < 2; i++) {
-		fdio_close(&setup->tell[i]);
-		fdio_close(&setup->ready[i]);
-		fdio_close(&setup->go[i]);
-	}
-}
-
-static void await(int fd, void *buf, size_t len, const char *what)
-{
-	if (fdio_read_until(fd, buf, len, tick_after(20 * TICK_S)) !=
-	    (ssize_t)len)
-		die("%s does not start", what);
-}
-
 /* Nanoseconds from the start of all clients to the end of the last. */
-static int64_t run_clients(struct setup *setup)
+static int64_t run_clients(struct setup *setup, rig_body *body)
 {
-	pid_t pids[CLIENTS_MAX];
-	char bytes[CLIENTS_MAX] = "";
-	int64_t begun, deadline = tick_after(120 * TICK_S);
-	int status;
+	const size_t clients = (size_t)setup->clients;
+	struct caller caller[CLIENTS_MAX];
+	struct rig_side side[CLIENTS_MAX + 1];
+	struct rig_result result[CLIENTS_MAX + 1];
+	const struct rig rig = {.side = side,
+				.sides = clients + 1,
+				.deadline = tick_after(120 * TICK_S)};
+	int error;
 
 	for (int i = 0; i < setup->clients; i++) {
-		setup->which = i;
-		pids[i] = start(be_client, setup);
+		caller[i] = (struct caller){setup, i};
+		side[i] = (struct rig_side){.body = body, .arg = &caller[i]};
 	}
-	await(setup->ready[0], bytes, (size_t)setup->clients, "a client");
-	begun = tick_now();
-	if (fdio_write_full(setup->go[1], bytes, (size_t)setup->clients))
-		die("cannot start the clients");
-	for (int i = 0; i < setup->clients; i++)
-		if (child_wait(pids[i], deadline, &status) || status != 0)
-			die("a client of '%s' did not get its replies",
-			    setup->side->name);
-	return tick_now() - begun;
+	side[clients] = (struct rig_side){
+		.body = be_server, .arg = setup, .serves = true};
+	error = rig_run(&rig, result);
+	if (error)
+		die_errno(error, "a client of '%s' did not get its replies",
+			  setup->side->name);
+	return rig_elapsed_ns(&rig, result);
 }
 
 static void run_side(struct setup *setup, struct figures *figures, int round)
 {
 	struct stats_histogram *h = calloc(1, sizeof(*h));
 	int64_t elapsed;
-	pid_t server;
-	int status;
 
 	if (!h)
 		die_errno(ENOMEM, "a histogram");
-	open_pipes(setup);
-	server = start(be_server, setup);
-	await(setup->tell[0], &setup->at, sizeof(setup->at), "a server");
-	elapsed = run_clients(setup);
-	child_end(server, 0, &status);
-	close_pipes(setup);
+	elapsed = run_clients(setup, be_client);
 	for (int i = 0; i < CALLS; i++)
-		stats_record(h, setup->took_ns[i]);
+		stats_record(h, setup->shared->took_ns[i]);
 	figures->rate[round] = CALLS / ((double)elapsed / 1e9);
 	figures->p50[round] = (double)stats_percentile(h, 50);
 	figures->p99[round] = (double)stats_percentile(h, 99);
@@ -295,32 +266,34 @@ static long resident_bytes(pid_t pid)
 			: 0;
 }
 
-/* Connections that have made a call each, and then nothing. Returns what the
- * server has grown by, in MiB. */
-static double measure_idle(struct setup *setup)
+/* Connections that have made a call each, and then nothing. */
+static int be_idle(void *arg, struct rig_gate *gate)
 {
 	static void *clients[IDLE];
-	long before, after;
-	pid_t server;
-	int status, r = 0;
+	const struct setup *setup = ((const struct caller *)arg)->setup;
+	struct shared *shared = setup->shared;
+	long before = resident_bytes(shared->server);
+	int r = 0;
 
-	open_pipes(setup);
-	server = start(be_server, setup);
-	await(setup->tell[0], &setup->at, sizeof(setup->at), "a server");
-	before = resident_bytes(server);
+	(void)gate;
 	for (int i = 0; i < IDLE && r == 0; i++) {
-		r = setup->side->open(&clients[i], &setup->c, &setup->at);
+		r = setup->side->open(&clients[i], &setup->c, &shared->at);
 		if (r == 0)
 			r = setup->side->call(clients[i], (uint32_t)i);
 	}
-	if (r)
-		die_errno(r, "%d clients of '%s'", IDLE, setup->side->name);
-	after = resident_bytes(server);
-	for (int i = 0; i < IDLE; i++)
+	shared->grown_mib =
+		(double)(resident_bytes(shared->server) - before) / (1 << 20);
+	for (int i = 0; i < IDLE && clients[i]; i++)
 		setup->side->close(clients[i]);
-	child_end(server, 0, &status);
-	close_pipes(setup);
-	return (double)(after - before) / (1 << 20);
+	return r;
+}
+
+/* What the server grows by. */
+static double measure_idle(struct setup *setup, const struct bench_side *side)
+{
+	setup->side = side;
+	run_clients(setup, be_idle);
+	return setup->shared->grown_mib;
 }
 
 static void compare_idle(struct setup *setup)
@@ -330,10 +303,8 @@ static void compare_idle(struct setup *setup)
 	setup->c.transport = BENCH_TCP;
 	setup->c.bytes = 0;
 	setup->clients = 1;
-	setup->side = &bench_threads;
-	threads = measure_idle(setup);
-	setup->side = &bench_loops;
-	loops = measure_idle(setup);
+	threads = measure_idle(setup, &bench_threads);
+	loops = measure_idle(setup, &bench_loops);
 	printf("%d idle connections: %.1f MiB by threads, %.1f MiB by loops, "
 	       "goal %d\n",
 	       IDLE, threads, loops, IDLE_MIB);
@@ -398,10 +369,9 @@ int main(void)
 	out_check_at_exit();
 	allow_descriptors();
 	signal(SIGPIPE, SIG_IGN);
-	setup.took_ns =
-		mmap(NULL, CALLS * sizeof(uint32_t), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (!table || setup.took_ns == MAP_FAILED || !mkdtemp(folder))
+	setup.shared = mmap(NULL, sizeof(*setup.shared), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!table || setup.shared == MAP_FAILED || !mkdtemp(folder))
 		die_errno(errno, "cannot make a table and a folder");
 	snprintf(path, sizeof(path), "%s/socket", folder);
 	printf("%d calls a round, medians of %d rounds\n", CALLS, ROUNDS);

@@ -110,11 +110,11 @@ static int serve_one_more(const struct bench_case *c, int listener)
 	return 0;
 }
 
-static int serve(const struct bench_case *c, int tell)
+static int serve(const struct bench_case *c, struct bench_address *at,
+		 struct rig_gate *gate)
 {
-	struct bench_address at;
-	int listener = bench_listen(c, &at);
-	int r = listener < 0 ? listener : bench_tell(tell, &at);
+	int listener = bench_listen(c, at);
+	int r = listener < 0 ? listener : rig_serve(gate);
 
 	if (r == 0 && c->transport == BENCH_UDP)
 		return serve_datagrams(c, listener);

@@ -10,7 +10,8 @@
 #include "p16-rpc-calc/bench/bench_side.h"
 #include "p16-rpc-calc/calc.h"
 
-static int serve_by(unsigned int loops, const struct bench_case *c, int tell)
+static int serve_by(unsigned int loops, const struct bench_case *c,
+		    struct bench_address *at, struct rig_gate *gate)
 {
 	struct rpc_server_options options = {
 		.dispatch = {.programs = calc_programs,
@@ -22,27 +23,29 @@ static int serve_by(unsigned int loops, const struct bench_case *c, int tell)
 		.loops = loops,
 		.max_connections = 2100,
 	};
-	struct bench_address at = {.len = sizeof(struct sockaddr_in)};
-	struct sockaddr_in *in = (struct sockaddr_in *)&at.storage;
+	struct sockaddr_in *in = (struct sockaddr_in *)&at->storage;
 	struct rpc_server *server;
 	int r = rpc_server_open(&server, &options);
 
 	if (r)
 		return r;
+	*at = (struct bench_address){.len = sizeof(*in)};
 	in->sin_port = htons(rpc_server_port(
 		server, c->transport == BENCH_UDP ? RPC_UDP : RPC_TCP));
-	r = bench_tell(tell, &at);
+	r = rig_serve(gate);
 	return r ? r : rpc_server_run(server, -1);
 }
 
-static int serve_by_threads(const struct bench_case *c, int tell)
+static int serve_by_threads(const struct bench_case *c,
+			    struct bench_address *at, struct rig_gate *gate)
 {
-	return serve_by(0, c, tell);
+	return serve_by(0, c, at, gate);
 }
 
-static int serve_by_loops(const struct bench_case *c, int tell)
+static int serve_by_loops(const struct bench_case *c, struct bench_address *at,
+			  struct rig_gate *gate)
 {
-	return serve_by(BENCH_LOOPS, c, tell);
+	return serve_by(BENCH_LOOPS, c, at, gate);
 }
 
 struct client {

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "lib/measure/rig.h"
+
 enum bench_transport { BENCH_TCP, BENCH_UDP, BENCH_UNIX };
 
 struct bench_case {
@@ -27,9 +29,10 @@ struct bench_address {
 struct bench_side {
 	const char *name;
 
-	/* Be the server until killed: make a socket, write its struct
-	 * bench_address to tell, serve. Returns only when that fails. */
-	int (*serve)(const struct bench_case *c, int tell);
+	/* Be the server until killed: make a socket, whose address goes to *at,
+	 * say so by rig_serve(), serve. Returns only when that fails. */
+	int (*serve)(const struct bench_case *c, struct bench_address *at,
+		     struct rig_gate *gate);
 
 	/* A client of it. call() returns 0 once the reply is there and is the
 	 * one that belongs to this number, and -errno otherwise. */
@@ -61,9 +64,6 @@ void bench_close_rpc(void *client);
  * Return the descriptor or -errno. */
 int bench_listen(const struct bench_case *c, struct bench_address *at);
 int bench_connect(const struct bench_case *c, const struct bench_address *at);
-
-/* Write *at to tell: the server is ready. 0 or -errno. */
-int bench_tell(int tell, const struct bench_address *at);
 
 /* What block number holds: bytes that differ from one number to the next. */
 void bench_fill(void *block, size_t bytes, uint32_t number);

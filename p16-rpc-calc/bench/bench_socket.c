@@ -75,11 +75,6 @@ int bench_connect(const struct bench_case *c, const struct bench_address *at)
 	return r < 0 ? r : fd;
 }
 
-int bench_tell(int tell, const struct bench_address *at)
-{
-	return fdio_write_full(tell, at, sizeof(*at));
-}
-
 void bench_fill(void *block, size_t bytes, uint32_t number)
 {
 	unsigned char *byte = block;

@@ -29,10 +29,10 @@ static void dispatch(struct svc_req *request, SVCXPRT *xprt)
 		svcerr_noproc(xprt);
 }
 
-static int serve(const struct bench_case *c, int tell)
+static int serve(const struct bench_case *c, struct bench_address *at,
+		 struct rig_gate *gate)
 {
-	struct bench_address at;
-	int listener = bench_listen(c, &at), r;
+	int listener = bench_listen(c, at), r;
 	SVCXPRT *xprt;
 
 	if (listener < 0)
@@ -41,7 +41,7 @@ static int serve(const struct bench_case *c, int tell)
 					 : svc_vc_create(listener, 0, 0);
 	if (!xprt || !svc_reg(xprt, CALC_PROG, CALC_VERS_2, dispatch, NULL))
 		return -ENOMEM;
-	r = bench_tell(tell, &at);
+	r = rig_serve(gate);
 	if (r == 0)
 		svc_run();
 	return r ? r : -EPIPE;
