@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "lib/child.h"
 #include "lib/cmd/die.h"
+#include "lib/measure/rig.h"
 #include "lib/tick.h"
 
 #define MESSAGE_MAX 65536
@@ -23,19 +23,16 @@ struct run {
 	const struct bare *bare;
 	size_t bytes;
 	uint64_t n, warmup;
-	const int *cpus;
 	int stops_early; /* the clock of a stream, when the sender is done */
 	double ns;
 };
 
 static _Alignas(64) char buffer[MESSAGE_MAX + sizeof(long)];
 
-static void prepare(const struct run *run, int side)
+static void prepare(int side)
 {
 	const long type = 1;
 
-	if (run->cpus)
-		must(child_pin(run->cpus[side]) == 0, "pin");
 	memset(buffer, side, sizeof(buffer));
 	memcpy(buffer, &type, sizeof(type));
 }
@@ -51,23 +48,25 @@ static int64_t send_all(const struct run *run, uint64_t n)
 	return tick_now() - start;
 }
 
-static int stream_sender(void *arg)
+static int stream_sender(void *arg, struct rig_gate *gate)
 {
 	struct run *run = arg;
 
-	prepare(run, 0);
+	(void)gate;
+	prepare(0);
 	if (run->warmup)
 		send_all(run, run->warmup);
 	run->ns = (double)send_all(run, run->n);
 	return 0;
 }
 
-static int stream_receiver(void *arg)
+static int stream_receiver(void *arg, struct rig_gate *gate)
 {
 	const struct run *run = arg;
 	const uint64_t parts[2] = {run->warmup, run->n};
 
-	prepare(run, 1);
+	(void)gate;
+	prepare(1);
 	for (int part = 0; part < 2; part++) {
 		for (uint64_t i = 0; i < parts[part]; i++)
 			run->bare->receive(0, buffer, run->bytes);
@@ -84,14 +83,15 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int trip_starter(void *arg)
+static int trip_starter(void *arg, struct rig_gate *gate)
 {
 	struct run *run = arg;
 	double *sample = calloc(run->n, sizeof(*sample));
 	int64_t then;
 
 	must(sample != NULL, "calloc");
-	prepare(run, 0);
+	(void)gate;
+	prepare(0);
 	then = tick_now();
 	for (uint64_t i = 0; i < run->n; i++) {
 		run->bare->send(0, buffer, run->bytes);
@@ -106,11 +106,12 @@ static int trip_starter(void *arg)
 	return 0;
 }
 
-static int trip_returner(void *arg)
+static int trip_returner(void *arg, struct rig_gate *gate)
 {
 	const struct run *run = arg;
 
-	prepare(run, 1);
+	(void)gate;
+	prepare(1);
 	for (uint64_t i = 0; i < run->n; i++) {
 		run->bare->receive(0, buffer, run->bytes);
 		run->bare->send(1, buffer, run->bytes);
@@ -118,26 +119,27 @@ static int trip_returner(void *arg)
 	return 0;
 }
 
-static double run_both(const struct run *plan, int (*a)(void *),
-		       int (*b)(void *))
+static double run_both(const struct run *plan, const int *cpus, rig_body *a,
+		       rig_body *b)
 {
 	struct run *run = mmap(NULL, sizeof(*run), PROT_READ | PROT_WRITE,
 			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int64_t deadline = tick_after(60 * TICK_S);
-	int status[2] = {-1, -1};
-	pid_t pid[2];
+	const struct rig_side side[2] = {{.body = a, .arg = run},
+					 {.body = b, .arg = run}};
+	const struct rig rig = {.side = side,
+				.sides = 2,
+				.cpus = cpus,
+				.deadline = tick_after(60 * TICK_S)};
+	struct rig_result result[2];
 	double ns;
+	int error;
 
 	must(run != MAP_FAILED, "mmap");
 	*run = *plan;
 	run->bare->open(run->bytes);
-	must(child_fork(b, run, &pid[1]) == 0, "fork");
-	must(child_fork(a, run, &pid[0]) == 0, "fork");
-	for (int i = 0; i < 2; i++)
-		if (child_wait(pid[i], deadline, &status[i]) != 0)
-			child_end(pid[i], 0, &status[i]);
+	error = rig_run(&rig, result);
 	run->bare->close();
-	if (status[0] || status[1])
+	if (error)
 		die("the bare loop of %s has failed", run->bare->name);
 	ns = run->ns;
 	munmap(run, sizeof(*run));
@@ -147,32 +149,25 @@ static double run_both(const struct run *plan, int (*a)(void *),
 double bare_stream(const struct bare *bare, size_t bytes, uint64_t n,
 		   const int *cpus)
 {
-	const struct run run = {.bare = bare,
-				.bytes = bytes,
-				.n = n,
-				.warmup = n / 10,
-				.cpus = cpus};
+	const struct run run = {
+		.bare = bare, .bytes = bytes, .n = n, .warmup = n / 10};
 
-	return run_both(&run, stream_sender, stream_receiver);
+	return run_both(&run, cpus, stream_sender, stream_receiver);
 }
 
 double bare_stream_of_tools(const struct bare *bare, size_t bytes, uint64_t n,
 			    const int *cpus)
 {
-	const struct run run = {.bare = bare,
-				.bytes = bytes,
-				.n = n,
-				.cpus = cpus,
-				.stops_early = 1};
+	const struct run run = {
+		.bare = bare, .bytes = bytes, .n = n, .stops_early = 1};
 
-	return run_both(&run, stream_sender, stream_receiver);
+	return run_both(&run, cpus, stream_sender, stream_receiver);
 }
 
 double bare_round_trip(const struct bare *bare, size_t bytes, uint64_t n,
 		       const int *cpus)
 {
-	const struct run run = {
-		.bare = bare, .bytes = bytes, .n = n, .cpus = cpus};
+	const struct run run = {.bare = bare, .bytes = bytes, .n = n};
 
-	return run_both(&run, trip_starter, trip_returner);
+	return run_both(&run, cpus, trip_starter, trip_returner);
 }
