@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/child.h"
@@ -26,6 +25,7 @@
 #include "lib/cmd/out.h"
 #include "lib/fdio.h"
 #include "lib/measure/machine.h"
+#include "lib/measure/rig.h"
 #include "lib/objname.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
@@ -96,7 +96,7 @@ static int receive_ours(const struct stream *s, struct job *room, uint64_t *id)
 		if (jobqueue_receive(&s->queue, room,
 				     tick_after(s->timeout_ns)) ||
 		    room->id != ++*id || job_bytes(room) != s->bytes)
-			return 1;
+			return -EBADMSG;
 	return 0;
 }
 
@@ -106,11 +106,11 @@ static int receive_bare(const struct stream *s, struct job *room, uint64_t *id)
 		if (mq_receive(s->queue.mq, (char *)room, MESSAGE_MAX, NULL) !=
 			    (ssize_t)s->bytes ||
 		    room->id != ++*id)
-			return 1;
+			return -EBADMSG;
 	return 0;
 }
 
-static int be_receiver(void *arg)
+static int be_receiver(void *arg, struct rig_gate *gate)
 {
 	static union {
 		struct job job;
@@ -118,30 +118,40 @@ static int be_receiver(void *arg)
 	} u;
 	struct stream *s = arg;
 	uint64_t id = 0;
-	int error = child_pin(cpus[1]);
+	int error = 0;
 
+	(void)gate;
 	for (int i = 0; i < BLOCKS && !error; i++) {
 		error = is_ours(i) ? receive_ours(s, &u.job, &id)
 				   : receive_bare(s, &u.job, &id);
 		s->moment[i] = tick_now();
 	}
-	return error != 0;
+	return error;
+}
+
+static int be_sender(void *arg, struct rig_gate *gate)
+{
+	struct stream *s = arg;
+	int error = 0;
+
+	(void)gate;
+	s->job->id = 1;
+	for (int i = 0; i < BLOCKS && !error; i++)
+		error = is_ours(i) ? send_ours(s) : send_bare(s);
+	return error;
 }
 
 static void run_stream(struct stream *s)
 {
-	int status, error = 0;
-	pid_t pid;
+	const struct rig_side side[] = {{.body = be_sender, .arg = s},
+					{.body = be_receiver, .arg = s}};
+	const struct rig rig = {.side = side,
+				.sides = 2,
+				.cpus = cpus,
+				.deadline = tick_after(60 * TICK_S)};
+	struct rig_result result[2];
 
-	must(child_fork(be_receiver, s, &pid), "fork");
-	s->job->id = 1;
-	for (int i = 0; i < BLOCKS && !error; i++)
-		error = is_ours(i) ? send_ours(s) : send_bare(s);
-	must(error, "send");
-	must(child_wait(pid, tick_after(60 * TICK_S), &status),
-	     "wait for the receiver");
-	if (status != 0)
-		die("the receiver has not had what was sent");
+	must(rig_run(&rig, result), "send and receive");
 }
 
 static void add_row(struct out_table *table, const char *what,
