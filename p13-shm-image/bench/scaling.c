@@ -3,12 +3,9 @@
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "lib/child.h"
-#include "lib/fdio.h"
 #include "lib/measure/machine.h"
+#include "lib/measure/rig.h"
 #include "lib/tick.h"
 #include "p13-shm-image/image/gauss.h"
 
@@ -19,13 +16,9 @@ enum {
 	SAMPLES = 4 * GAUSS_STEP, /* of a row: 14 rows of pairs are 28 KB */
 };
 
-static int to[TWO]; /* a socket of each */
+static int cpus[TWO];
 
-struct server {
-	int fd, cpu;
-};
-
-static int64_t sum_for_a_while(void)
+static int sum_for_a_while(void *arg, struct rig_gate *gate)
 {
 	static int16_t pairs[PAIRS * 2 * SAMPLES], sums[SAMPLES];
 	static struct gauss gauss;
@@ -36,69 +29,39 @@ static int64_t sum_for_a_while(void)
 		.pairs = PAIRS,
 	};
 	gauss_sum *sum = gauss_sum_best();
-	int64_t start;
+	int error;
 
+	(void)arg;
 	gauss_init(&gauss, 4);
-	start = tick_now();
-	for (int i = 0; i < SUMS; i++)
+	sum(&rows, sums, SAMPLES); /* the pages are there */
+	error = rig_meet(gate);
+	for (int i = 0; i < SUMS && !error; i++)
 		sum(&rows, sums, SAMPLES);
-	return tick_now() - start;
-}
-
-/* Works when it is told to, and says how long it took. */
-static int serve(void *arg)
-{
-	const struct server *server = arg;
-	char go;
-
-	if (child_pin(server->cpu))
-		return 1;
-	while (fdio_read_full(server->fd, &go, sizeof(go)) == sizeof(go)) {
-		int64_t ns = sum_for_a_while();
-
-		if (fdio_write_full(server->fd, &ns, sizeof(ns)))
-			return 1;
-	}
-	return 0;
+	return error;
 }
 
 int scaling_open(void)
 {
-	int cpus[TWO], pair[2], error;
-	pid_t pid;
-
-	if (machine_cpus(cpus, TWO) < TWO)
-		return -ENOTSUP;
-	for (int i = 0; i < TWO; i++) {
-		struct server server;
-
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) <
-		    0)
-			return -errno;
-		server = (struct server){pair[1], cpus[i]};
-		to[i] = pair[0];
-		error = child_fork(serve, &server, &pid);
-		if (error)
-			return error;
-		close(pair[1]);
-	}
-	return 0;
+	return machine_cpus(cpus, TWO) < TWO ? -ENOTSUP : 0;
 }
 
-/* How long the slower of the first n took, all at once; 0 when one is gone. */
-static double slowest_of(int n)
+/* How long the slower of the first n took, all at once; 0 when one failed. */
+static double slowest_of(size_t n)
 {
-	int64_t ns;
+	const struct rig_side side[TWO] = {{.body = sum_for_a_while},
+					   {.body = sum_for_a_while}};
+	const struct rig rig = {.side = side,
+				.sides = n,
+				.cpus = cpus,
+				.deadline = tick_after(10 * TICK_S)};
+	struct rig_result result[TWO];
 	double most = 0;
 
-	for (int i = 0; i < n; i++)
-		if (fdio_write_full(to[i], "", 1))
-			return 0;
-	for (int i = 0; i < n; i++) {
-		if (fdio_read_full(to[i], &ns, sizeof(ns)) != sizeof(ns))
-			return 0;
-		most = fmax(most, (double)ns);
-	}
+	if (rig_run(&rig, result))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		most = fmax(most,
+			    (double)(result[i].ended_ns - result[i].begun_ns));
 	return most;
 }
 
