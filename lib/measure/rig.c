@@ -158,11 +158,11 @@ static void set_state(struct board *board, uint32_t state)
 	park_word_wake(&board->state, INT32_MAX, board->is_shared);
 }
 
-static void set_over(struct run *run)
+static void set_over(struct run *run, uint32_t over)
 {
 	run->over_at = TICK_NEVER;
 	if (run->rig->over)
-		__atomic_store_n(run->rig->over, 1, __ATOMIC_RELAXED);
+		__atomic_store_n(run->rig->over, over, __ATOMIC_RELAXED);
 }
 
 static int weight(int error)
@@ -186,7 +186,7 @@ static int weight(int error)
 static void call_off(struct run *run, int64_t grace_ns)
 {
 	run->killed_at = earlier(run->killed_at, tick_after(grace_ns));
-	set_over(run);
+	set_over(run, 1);
 	set_state(run->board, CALLED_OFF);
 }
 
@@ -343,7 +343,7 @@ static void watch(struct run *run)
 				hear(run, i);
 	}
 	if (tick_is_over(run->over_at))
-		set_over(run);
+		set_over(run, 1);
 	if (!run->error && tick_is_over(rig->deadline))
 		give_up(run, -ETIMEDOUT);
 }
@@ -370,6 +370,7 @@ static void oversee(struct run *run)
 
 static int run_all(struct run *run)
 {
+	set_over(run, 0);
 	oversee(run);
 	if (!run->rig->has_threads) {
 		kill_all(run, false);
@@ -377,7 +378,7 @@ static int run_all(struct run *run)
 		return run->error;
 	}
 	/* Threads that serve have yet to be asked. */
-	set_over(run);
+	set_over(run, 1);
 	if (run->killed_at == TICK_NEVER)
 		run->killed_at = tick_after(run->rig->grace_ns);
 	while (count(run, true, false) > 0 && !tick_is_over(run->killed_at))

@@ -42,9 +42,9 @@ struct rig {
 	bool has_threads; /* sides are threads, else processes */
 	const int *cpus;  /* of each side, -1: anywhere; NULL: all anywhere */
 
-	/* In memory that all sides share: becomes 1, in relaxed order, when
-	 * they are to end: run_ns after the start (0: they end by themselves), or
-	 * when the run has failed. NULL: there is none. */
+	/* In memory that all sides share, NULL for none: rig_run() makes it 0, and
+	 * 1, in relaxed order, when they are to end: run_ns after the start (0:
+	 * they end by themselves), or when the run has failed. */
 	uint32_t *over;
 	int64_t run_ns;
 

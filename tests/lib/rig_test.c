@@ -206,7 +206,6 @@ static void sides_are_told_when_the_time_is_over(void **state)
 	for (int threads = 0; threads < 2; threads++) {
 		int64_t end = tick_after(20 * TICK_MS);
 
-		scene->ground->over = 0;
 		scene->rig.has_threads = threads;
 		scene->rig.run_ns = 20 * TICK_MS;
 		cast_all(scene, work_until_over);
@@ -300,7 +299,6 @@ static void server_is_ready_first_and_ended_last(void **state)
 	struct scene *scene = *state;
 
 	for (int threads = 0; threads < 2; threads++) {
-		scene->ground->over = 0;
 		scene->ground->is_served = false;
 		scene->rig.has_threads = threads;
 		cast_all(scene, use);
@@ -418,12 +416,10 @@ static void reason_counts_before_what_it_led_to(void **state)
 	assert_int_equal(number_of_cause(scene), 1);
 	assert_int_equal(scene->result[0].error, -EPIPE);
 
-	scene->ground->over = 0;
 	cast(scene, 0, fail_at_once);
 	assert_int_equal(run(scene), -EADDRINUSE);
 	assert_int_equal(number_of_cause(scene), 0);
 
-	scene->ground->over = 0;
 	cast(scene, 1, die_after_others);
 	assert_int_equal(run(scene), -ECHILD);
 	assert_int_equal(number_of_cause(scene), 1);
