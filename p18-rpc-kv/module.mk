@@ -66,7 +66,7 @@ TEST_LIBS_p18/linear_test := kvlinear
 $(call declare,CRASH_PROGRAMS,$(B)/tests/p18/history,tests/p18,history.c,,kvlinear kvclient)
 
 $(call bench,$(KV),bench/bench.c bench/nodes.c,kvetcd kvwire measure)
-$(call helper,kv_driver,$(KV),bench/kv_driver.c,kvclient kvcache)
+$(call helper,kv_driver,$(KV),bench/kv_driver.c,kvclient kvcache measure)
 # It drives etcd by etcd's own client library, from Debian's packages.
 KV_ETCD_DRIVER := $(B)/$(KV)/bench/etcd_driver
 KV_GO := /usr/share/gocode

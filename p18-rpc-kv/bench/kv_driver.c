@@ -12,7 +12,6 @@
  * more servers than that. */
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include "lib/cmd/die.h"
+#include "lib/measure/rig.h"
 #include "lib/parse.h"
 #include "lib/rng.h"
 #include "lib/rpc/rpc_client.h"
@@ -48,13 +48,12 @@ struct client {
 	uint64_t written[KEYS]; /* the number of the last value of each */
 	struct stats_histogram *took;
 	struct rng rng;
-	pthread_t thread;
 };
 
 static struct parse_endpoint servers[KV_SERVERS_MAX];
 static unsigned int n_servers;
 static const char *job;
-static int64_t end;
+static uint32_t over; /* of the rig */
 
 /* ---- keys and values ---- */
 
@@ -176,40 +175,47 @@ static void open_client(struct client *client, unsigned int number)
 }
 
 /* Puts every key, so that there is something to get. */
-static void *fill(void *arg)
+static int fill(void *arg, struct rig_gate *gate)
 {
 	struct client *client = arg;
 
+	(void)gate;
 	for (size_t i = 0; i < KEYS; i++)
 		put(client, i, 1);
-	return NULL;
+	return 0;
 }
 
-static void *run(void *arg)
+static bool is_over(void)
+{
+	return __atomic_load_n(&over, __ATOMIC_RELAXED);
+}
+
+static int run(void *arg, struct rig_gate *gate)
 {
 	struct client *client = arg;
+	int error = rig_meet(gate);
 	int64_t begun = tick_now(), now;
 
-	for (uint64_t n = 2; begun < end; n++, begun = now) {
+	for (uint64_t n = 2; !error && !is_over(); n++, begun = now) {
 		do_one(client, rng_below(&client->rng, KEYS), n);
 		now = tick_now();
 		stats_record(client->took, (uint64_t)(now - begun));
 	}
-	return NULL;
+	return error;
 }
 
 /* A key so many times, as once takes not much longer than a look at the clock;
  * the last value is looked at. */
-static void *run_local(void *arg)
+static int run_local(void *arg, struct rig_gate *gate)
 {
 	const struct cache_promise stale = {-1, 0};
 	struct client *client = arg;
 	struct cache_value value;
 	char key[KEY_BYTES + 1];
 	int64_t begun;
-	int error = 0;
+	int error = rig_meet(gate);
 
-	while (tick_now() < end) {
+	while (!error && !is_over()) {
 		size_t i = rng_below(&client->rng, KEYS);
 
 		make_key(client, i, key);
@@ -223,26 +229,46 @@ static void *run_local(void *arg)
 			die_errno(error, "%s in the cache", key);
 		check(client, i, value.bytes, value.len);
 	}
-	return NULL;
+	return error;
 }
 
 /* Gets every key once more: whether all that was done was done. */
-static void *verify(void *arg)
+static int verify(void *arg, struct rig_gate *gate)
 {
 	struct client *client = arg;
 
+	(void)gate;
 	for (size_t i = 0; i < KEYS; i++)
 		get(client, i, KV_LINEARIZABLE);
-	return NULL;
+	return 0;
 }
 
-static void each(struct client *clients, unsigned int n, void *(*body)(void *))
+/* Nanoseconds; span_ns: for so long (0: until all have ended). */
+static int64_t each(struct client *clients, size_t n, rig_body *body,
+		    int64_t span_ns)
 {
-	for (unsigned int i = 0; i < n; i++)
-		if (pthread_create(&clients[i].thread, NULL, body, &clients[i]))
-			die("cannot start a thread");
-	for (unsigned int i = 0; i < n; i++)
-		pthread_join(clients[i].thread, NULL);
+	struct rig_side *side = calloc(n, sizeof(*side));
+	struct rig_result *result = calloc(n, sizeof(*result));
+	const struct rig rig = {.side = side,
+				.sides = n,
+				.has_threads = true,
+				.over = &over,
+				.run_ns = span_ns,
+				.deadline = TICK_NEVER};
+	int64_t elapsed;
+	int error;
+
+	if (!side || !result)
+		die_errno(ENOMEM, "%zu clients", n);
+	for (size_t i = 0; i < n; i++)
+		side[i] = (struct rig_side){.body = body, .arg = &clients[i]};
+	error = rig_run(&rig, result);
+	if (error)
+		die_errno(error, "a client");
+	elapsed = rig_elapsed_ns(&rig, result);
+	free(side);
+	free(result);
+	return elapsed;
 }
 
 static void open_cache(struct client *client)
@@ -258,20 +284,17 @@ static void measure(unsigned int n, int64_t span_ns)
 {
 	struct client *clients = calloc(n, sizeof(*clients));
 	bool is_local = strcmp(job, "local") == 0;
-	int64_t begun, elapsed;
+	int64_t elapsed;
 
 	if (!clients)
 		die_errno(ENOMEM, "%u clients", n);
 	for (unsigned int i = 0; i < n; i++)
 		open_client(&clients[i], i);
-	each(clients, n, fill);
+	each(clients, n, fill, 0);
 	for (unsigned int i = 0; is_local && i < n; i++)
 		open_cache(&clients[i]);
-	begun = tick_now();
-	end = begun + span_ns;
-	each(clients, n, is_local ? run_local : run);
-	elapsed = tick_now() - begun;
-	each(clients, n, verify);
+	elapsed = each(clients, n, is_local ? run_local : run, span_ns);
+	each(clients, n, verify, 0);
 	for (unsigned int i = 1; i < n; i++)
 		stats_merge(clients[0].took, clients[i].took);
 	if (clients[0].took->count == 0)
@@ -337,7 +360,7 @@ int main(int argc, char **argv)
 	int64_t span_ns;
 
 	if (argc != 5 || parse_count(argv[2], &clients) || !clients ||
-	    clients > 1000 || parse_duration(argv[3], &span_ns))
+	    clients > 300 || parse_duration(argv[3], &span_ns))
 		die("JOB CLIENTS SECONDS HOST:PORT,…");
 	job = argv[1];
 	parse_servers(argv[4]);
