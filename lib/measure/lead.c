@@ -295,16 +295,14 @@ static int lead(struct leader *a)
 	return r;
 }
 
-int lead_run(void *board)
+int lead_run(void *board, struct rig_gate *gate)
 {
 	struct leader *a = calloc(1, sizeof(*a));
 	int r;
 
-	if (!a) {
-		((struct side_board *)board)->failure[MECHANISM_A].error =
-			-ENOMEM;
-		return 1;
-	}
+	(void)gate;
+	if (!a)
+		return -ENOMEM;
 	r = side_init(&a->side, board, MECHANISM_A);
 	if (r == 0) {
 		const struct measure_options *o = &a->side.board->options;
@@ -322,5 +320,5 @@ int lead_run(void *board)
 	}
 	side_fini(&a->side);
 	free(a);
-	return r < 0;
+	return r;
 }

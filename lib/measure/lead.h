@@ -6,9 +6,10 @@
 #ifndef UNIXIPC_LIB_MEASURE_LEAD_H
 #define UNIXIPC_LIB_MEASURE_LEAD_H
 
-/* The body of the child, for child_fork(); board is a struct side_board.
- * Returns the exit status: 0 with the board's phases filled in, or 1 with its
- * failure noted there. */
-int lead_run(void *board);
+struct rig_gate;
+
+/* What the process does, for rig_run(); board is a struct side_board. Returns 0
+ * with the board's phases filled in, or -errno with its failure noted there. */
+int lead_run(void *board, struct rig_gate *gate);
 
 #endif

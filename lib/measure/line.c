@@ -7,7 +7,8 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#include "lib/child.h"
+#include "lib/measure/rig.h"
+#include "lib/park.h"
 #include "lib/stats.h"
 #include "lib/tick.h"
 
@@ -23,17 +24,7 @@ struct probe {
 	_Alignas(128) _Atomic uint64_t line;
 	_Alignas(128) size_t n;
 	double batch_ns[BATCHES_MAX];
-	int cpus[2];
 };
-
-static inline void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
 
 /* Spin until the line holds what the partner stores there. Each store
  * releases, each load acquires, and they are each other's partners. */
@@ -41,15 +32,14 @@ static void wait_for(struct probe *probe, uint64_t value)
 {
 	while (atomic_load_explicit(&probe->line, memory_order_acquire) !=
 	       value)
-		relax();
+		park_relax();
 }
 
-static int serve(void *arg)
+static int serve(void *arg, struct rig_gate *gate)
 {
 	struct probe *probe = arg;
 
-	if (child_pin(probe->cpus[0]) < 0)
-		return 1;
+	(void)gate;
 	int64_t end = tick_after(PROBE_NS);
 	for (uint64_t turn = 0; probe->n < BATCHES_MAX; probe->n++) {
 		int64_t start = tick_now();
@@ -68,13 +58,12 @@ static int serve(void *arg)
 	return 0;
 }
 
-static int answer(void *arg)
+static int answer(void *arg, struct rig_gate *gate)
 {
 	struct probe *probe = arg;
 	uint64_t seen;
 
-	if (child_pin(probe->cpus[1]) < 0)
-		return 1;
+	(void)gate;
 	for (;;) {
 		seen = atomic_load_explicit(&probe->line, memory_order_acquire);
 		if (seen == END)
@@ -83,7 +72,7 @@ static int answer(void *arg)
 			atomic_store_explicit(&probe->line, seen + 1,
 					      memory_order_release);
 		else
-			relax();
+			park_relax();
 	}
 }
 
@@ -96,31 +85,15 @@ static bool is_ours(int cpu)
 	       CPU_ISSET((size_t)cpu, &set);
 }
 
-/* Run both to their end; 0 when both ended well. */
-static int run(struct probe *probe)
-{
-	int64_t deadline = tick_after(GIVE_UP_NS);
-	pid_t pids[2] = {-1, -1};
-	int r = child_fork(serve, probe, &pids[0]);
-
-	if (r == 0)
-		r = child_fork(answer, probe, &pids[1]);
-	for (int i = 0; i < 2; i++) {
-		int status = 0;
-
-		if (r == 0)
-			r = child_wait(pids[i], deadline, &status);
-		if (r == 0 && status != 0)
-			r = -EINVAL;
-		else if (r < 0 && pids[i] > 0)
-			child_end(pids[i], 0, &status);
-	}
-	return r;
-}
-
 int line_round_trip(const int cpus[2], double *ns)
 {
 	struct probe *probe;
+	struct rig_side side[2] = {{.body = serve}, {.body = answer}};
+	const struct rig rig = {.side = side,
+				.sides = 2,
+				.cpus = cpus,
+				.deadline = tick_after(GIVE_UP_NS)};
+	struct rig_result result[2];
 	int r;
 
 	if (cpus[0] == cpus[1])
@@ -131,9 +104,8 @@ int line_round_trip(const int cpus[2], double *ns)
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (probe == MAP_FAILED)
 		return -errno;
-	probe->cpus[0] = cpus[0];
-	probe->cpus[1] = cpus[1];
-	r = run(probe);
+	side[0].arg = side[1].arg = probe;
+	r = rig_run(&rig, result);
 	if (r == 0)
 		*ns = stats_median(probe->batch_ns, probe->n);
 	munmap(probe, sizeof(*probe));

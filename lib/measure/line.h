@@ -10,7 +10,7 @@
  * about 50 ms. *ns is the median over batches of 100, so that a batch in
  * which one of them was switched out does not count. Returns 0, -ENODEV
  * (the same CPU twice), -EINVAL (not a CPU of ours), -ETIMEDOUT (they never
- * ran at the same time), -EINTR when a handler ran, or another -errno. */
+ * ran at the same time), or another -errno. */
 int line_round_trip(const int cpus[2], double *ns);
 
 #endif

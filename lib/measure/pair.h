@@ -10,7 +10,7 @@
 #include "lib/measure/side.h"
 
 /* Start both sides on a board that is ready and wait until both have ended.
- * When one fails (killed, a message damaged, …) the other is killed at once.
+ * When one fails (killed, a message damaged, …) the other is killed soon.
  * Returns 0 with *reason 0, or -errno and in why one line what happened to
  * which side; -EINTR on a stop, -ETIMEDOUT past the deadline, or -errno when
  * they could not be started. No child is left in any case. */

@@ -165,20 +165,23 @@ static void set_over(struct run *run, uint32_t over)
 		__atomic_store_n(run->rig->over, over, __ATOMIC_RELAXED);
 }
 
+/* Which error counts. */
+enum { NO_ERROR, STOPPED, DESERTED, FAILED, KILLED };
+
 static int weight(int error)
 {
 	switch (error) {
 	case 0:
 	case -ECANCELED:
-		return 0;
+		return NO_ERROR;
 	case -EINTR:
-		return 1;
+		return STOPPED;
 	case -EPIPE:
-		return 2;
+		return DESERTED;
 	case -ECHILD:
-		return 4;
+		return KILLED;
 	default:
-		return 3;
+		return FAILED;
 	}
 }
 
@@ -205,8 +208,10 @@ static void blame(struct run *run, struct rig_result *result)
 		run->error = result->error;
 		run->cause = result;
 	}
-	if (run->killed_at == TICK_NEVER)
-		call_off(run, run->rig->grace_ns);
+	/* With a reason of its own, it needs no other's words. */
+	call_off(run, weight(result->error) != FAILED || run->rig->has_threads
+			      ? run->rig->grace_ns
+			      : 0);
 }
 
 /* How many of those who serve, or of the others, run; or only of those who are
@@ -279,7 +284,7 @@ static void take_result(struct run *run, size_t i, int otherwise)
 		result->error = -ECHILD;
 	result->begun_ns = gate->begun_ns;
 	result->ended_ns = gate->ended_ns;
-	if (weight(result->error) > 0)
+	if (weight(result->error) != NO_ERROR)
 		blame(run, result);
 }
 

@@ -49,7 +49,7 @@ struct rig {
 	int64_t run_ns;
 
 	int64_t deadline; /* for all of it, lib/tick.h */
-	int64_t grace_ns; /* for those who are left, when one has failed */
+	int64_t grace_ns; /* for those who are left, to say why */
 	int stop_fd;      /* readable once a stop was asked for; 0 or less:
 			   * there is none */
 };
@@ -69,8 +69,9 @@ struct rig_result {
  * all of the group and the parent acts upon, and have SIGTERM at its default.
  *
  * Who fails sets *over, and so do a stop and the deadline. Then processes are
- * killed: when one has failed, after the grace; else at once. Threads, which
- * nobody can kill, have the grace in any case, to look at *over.
+ * killed: at once, or, where one was killed or has failed because of another
+ * (-EPIPE, -EINTR), after the grace. Threads, which nobody can kill, have the
+ * grace in any case, to look at *over.
  *
  * Returns 0 with a result for each side. Otherwise the error that counts: that
  * somebody was killed, before one of a side's own, before -EPIPE (somebody

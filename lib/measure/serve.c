@@ -39,15 +39,16 @@ static int serve_one(struct side *s, struct side_usage *mark, bool *is_over)
 	return r == 0 && s->mechanism->flush ? side_flush(s) : r;
 }
 
-int serve_run(void *board)
+int serve_run(void *board, struct rig_gate *gate)
 {
 	bool is_over = false;
 	struct side s;
 	int r = side_init(&s, board, MECHANISM_B);
 	struct side_usage mark = side_usage_now();
 
+	(void)gate;
 	while (r == 0 && !is_over)
 		r = serve_one(&s, &mark, &is_over);
 	side_fini(&s);
-	return r < 0;
+	return r;
 }

@@ -2,8 +2,10 @@
 #ifndef UNIXIPC_LIB_MEASURE_SERVE_H
 #define UNIXIPC_LIB_MEASURE_SERVE_H
 
-/* The body of the child, for child_fork(); board is a struct side_board.
- * Returns the exit status: 0, or 1 with its failure noted there. */
-int serve_run(void *board);
+struct rig_gate;
+
+/* What the process does, for rig_run(); board is a struct side_board. Returns 0,
+ * or -errno with its failure noted there. */
+int serve_run(void *board, struct rig_gate *gate);
 
 #endif

@@ -14,13 +14,12 @@
 
 int side_fail(struct side *s, int error, const char *format, ...)
 {
-	struct side_failure *failure = &s->board->failure[s->which];
+	char *doing = s->board->doing[s->which];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(failure->doing, sizeof(failure->doing), format, args);
+	vsnprintf(doing, sizeof(s->board->doing[0]), format, args);
 	va_end(args);
-	failure->error = error;
 	return error;
 }
 
@@ -93,8 +92,7 @@ int side_fail_order(struct side *s, uint64_t sequence)
 			 (unsigned long long)s->next);
 }
 
-/* Signals for the group (Ctrl-C) are for the parent to act upon, and a partner
- * that is gone is an error number here. */
+/* A partner that is gone is an error number here. */
 int side_init(struct side *s, struct side_board *board,
 	      enum mechanism_side which)
 {
@@ -106,9 +104,7 @@ int side_init(struct side *s, struct side_board *board,
 			   .mechanism = board->mechanism,
 			   .channel = board->channel,
 			   .bytes = o->message_bytes};
-	signal(SIGINT, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGTERM, SIG_DFL);
 	s->message = aligned_alloc(64, (s->bytes + 63) / 64 * 64);
 	if (!s->message)
 		return side_fail(s, -ENOMEM, "taking memory for a message");

@@ -31,12 +31,6 @@ struct side_usage {
 	uint64_t switches, involuntary;
 };
 
-/* Why a side gave up; written by that side alone, before it exits with 1. */
-struct side_failure {
-	int error; /* -errno; 0: it did not */
-	char doing[96];
-};
-
 /* What one phase moved, and what it cost both sides. */
 struct side_phase {
 	uint64_t messages;  /* or round trips */
@@ -58,12 +52,12 @@ struct side_board {
 	_Alignas(64) _Atomic uint64_t involuntary;
 	struct side_usage served; /* in the last phase */
 
-	/* Of A, for the parent, once A has exited with 0. */
+	/* Of A, for the parent, once A has ended well. */
 	_Alignas(64) struct side_phase stream;
 	struct side_phase trips;
 	struct stats_histogram rtt;
 
-	struct side_failure failure[2];
+	char doing[2][96]; /* where a side gave up; written by it alone */
 };
 
 struct side {

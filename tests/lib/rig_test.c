@@ -416,10 +416,6 @@ static void reason_counts_before_what_it_led_to(void **state)
 	assert_int_equal(number_of_cause(scene), 1);
 	assert_int_equal(scene->result[0].error, -EPIPE);
 
-	cast(scene, 0, fail_at_once);
-	assert_int_equal(run(scene), -EADDRINUSE);
-	assert_int_equal(number_of_cause(scene), 0);
-
 	cast(scene, 1, die_after_others);
 	assert_int_equal(run(scene), -ECHILD);
 	assert_int_equal(number_of_cause(scene), 1);
@@ -436,7 +432,7 @@ static int hang(void *arg, struct rig_gate *gate)
 	return 0;
 }
 
-static void others_of_one_that_failed_have_a_grace(void **state)
+static void others_of_one_that_was_left_have_a_grace(void **state)
 {
 	struct scene *scene = *state;
 	int64_t start = tick_now();
@@ -444,9 +440,22 @@ static void others_of_one_that_failed_have_a_grace(void **state)
 	scene->rig.grace_ns = 20 * TICK_MS;
 	scene->rig.sides = 2;
 	cast(scene, 0, hang);
+	cast(scene, 1, lose_partner);
+	assert_int_equal(run(scene), -EPIPE);
+	assert_true(tick_now() - start >= 20 * TICK_MS);
+	assert_int_equal(number_of_cause(scene), 1);
+	assert_int_equal(scene->result[0].error, -ECANCELED);
+}
+
+/* The grace is half a minute, and the deadline too. */
+static void others_of_one_with_a_reason_are_ended_at_once(void **state)
+{
+	struct scene *scene = *state;
+
+	cast_all(scene, hang);
 	cast(scene, 1, fail_at_once);
 	assert_int_equal(run(scene), -EADDRINUSE);
-	assert_true(tick_now() - start >= 20 * TICK_MS);
+	assert_false(tick_is_over(scene->rig.deadline));
 	assert_int_equal(number_of_cause(scene), 1);
 	assert_int_equal(scene->result[0].error, -ECANCELED);
 }
@@ -582,7 +591,8 @@ int main(void)
 		CASE(death_of_a_side_ends_the_others_at_the_gate),
 		CASE(side_that_exits_by_itself_has_failed),
 		CASE(reason_counts_before_what_it_led_to),
-		CASE(others_of_one_that_failed_have_a_grace),
+		CASE(others_of_one_that_was_left_have_a_grace),
+		CASE(others_of_one_with_a_reason_are_ended_at_once),
 		CASE(side_that_hangs_is_killed_at_the_deadline),
 		CASE(stop_ends_processes_at_once),
 		CASE(stop_asks_threads_and_waits_for_them),
