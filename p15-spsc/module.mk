@@ -1,7 +1,7 @@
 $(call library,spsc,p15-spsc,spsc.c spsc_name.c spsc_role.c spsc_wait.c)
-$(call library,spsc_rig,p15-spsc,bench/ours.c bench/mutex_queue.c \
-	bench/sem_queue.c bench/rig.c,,spsc)
-$(call program,lockfree_bench,p15-spsc,cmd/lockfree_bench.c cmd/report.c,spsc_rig,\
+$(call library,spsc_harness,p15-spsc,bench/ours.c bench/mutex_queue.c \
+	bench/sem_queue.c bench/harness.c,,spsc measure)
+$(call program,lockfree_bench,p15-spsc,cmd/lockfree_bench.c cmd/report.c,spsc_harness,\
 	jansson)
 $(call mechanism,spsc,p15-spsc/spsc.h p15-spsc/spsc_layout.h,spsc)
 
@@ -14,7 +14,7 @@ SPSC_PEERS := $(call has_header,ck_ring.h,bench/peer_ck.c) \
 	$(call has_header,readerwriterqueue/readerwriterqueue.h,bench/peer_rwq.cc) \
 	$(call has_header,rte_ring.h,bench/peer_dpdk.c)
 $(call bench,p15-spsc,bench/bench.c bench/without.c \
-	bench/without_padding.c $(SPSC_PEERS),spsc_rig p06)
+	bench/without_padding.c $(SPSC_PEERS),spsc_harness p06)
 # The layout without padding.
 SPSC_PACKED := build/gen/p15-spsc/bench/packed_layout.h
 $(SPSC_PACKED): p15-spsc/spsc_layout.h

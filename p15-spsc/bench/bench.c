@@ -13,7 +13,7 @@
 #include "lib/tick.h"
 #include "p15-spsc/bench/contenders.h"
 #include "p15-spsc/bench/peers.h"
-#include "p15-spsc/bench/rig.h"
+#include "p15-spsc/bench/harness.h"
 #include "p15-spsc/bench/without.h"
 
 enum { ROUNDS = 9, QUEUES = 11, TRIPS = 1000 };
@@ -26,7 +26,8 @@ struct series {
 };
 
 /* Millions of items a second; 0 when it cannot do that. */
-static double measure(struct rig *rig, const struct contender *contender)
+static double measure(struct harness *harness,
+		      const struct contender *contender)
 {
 	uint64_t failed = 0, items = PROBE_ITEMS;
 	int64_t ns = 1;
@@ -34,9 +35,9 @@ static double measure(struct rig *rig, const struct contender *contender)
 	for (int pass = 0; pass < 2; pass++) {
 		int error;
 
-		rig->plan.items = items;
-		rig->deadline = tick_after(30 * TICK_S);
-		error = rig_stream(rig, contender, &ns, &failed);
+		harness->plan.items = items;
+		harness->deadline = tick_after(30 * TICK_S);
+		error = harness_stream(harness, contender, &ns, &failed);
 		if (error == -ENOTSUP)
 			return 0;
 		if (error)
@@ -46,20 +47,21 @@ static double measure(struct rig *rig, const struct contender *contender)
 		if (items < PROBE_ITEMS)
 			items = PROBE_ITEMS;
 	}
-	return (double)rig->plan.items * 1e3 / (double)ns;
+	return (double)harness->plan.items * 1e3 / (double)ns;
 }
 
 /* The median round trip in ns; 0 when it cannot do that. */
-static double measure_trip(struct rig *rig, const struct contender *contender)
+static double measure_trip(struct harness *harness,
+			   const struct contender *contender)
 {
 	static struct stats_histogram trips;
 	uint64_t failed = 0;
 	int error;
 
 	trips = (struct stats_histogram){0};
-	rig->plan.items = TRIPS;
-	rig->deadline = tick_after(30 * TICK_S);
-	error = rig_round_trips(rig, contender, &trips, &failed);
+	harness->plan.items = TRIPS;
+	harness->deadline = tick_after(30 * TICK_S);
+	error = harness_round_trips(harness, contender, &trips, &failed);
 	if (error == -ENOTSUP)
 		return 0;
 	if (error)
@@ -99,7 +101,7 @@ static void compare(const int cpus[2], const struct contender_plan *plan,
 		    bool is_round_trip)
 {
 	static struct series series[QUEUES];
-	struct rig rig = {
+	struct harness harness = {
 		.plan = *plan, .cpus = {cpus[0], cpus[1]}, .stop_fd = -1};
 	double line[ROUNDS] = {0};
 
@@ -109,8 +111,8 @@ static void compare(const int cpus[2], const struct contender_plan *plan,
 			struct series *s = &series[i];
 			double found = !all[i] ? 0
 				       : is_round_trip
-					       ? measure_trip(&rig, all[i])
-					       : measure(&rig, all[i]);
+					       ? measure_trip(&harness, all[i])
+					       : measure(&harness, all[i]);
 
 			s->rate[round] = found;
 			s->ratio[round] =

@@ -253,12 +253,12 @@ LOOPS_INLINE int loops_consume(void *queue, struct contender_run *run,
 			  : loops_consume_words(queue, run, words, pop);
 }
 
-/* In rig.c: the clock, and a sample of one round trip. */
+/* In harness.c: the clock, and a sample of one round trip. */
 #ifdef __cplusplus
 extern "C" {
 #endif
-int64_t rig_now(void);
-void rig_record(struct contender_run *run, int64_t ns);
+int64_t harness_now(void);
+void harness_record(struct contender_run *run, int64_t ns);
 #ifdef __cplusplus
 }
 #endif
@@ -268,7 +268,7 @@ LOOPS_INLINE int loops_lead(void *there, void *back, struct contender_run *run,
 {
 	const size_t words = run->plan.item_bytes / 8;
 	uint64_t item[LOOPS_WORDS];
-	int64_t start = rig_now();
+	int64_t start = harness_now();
 
 	for (uint64_t number = 1; number <= run->plan.items; number++) {
 		int64_t now;
@@ -280,8 +280,8 @@ LOOPS_INLINE int loops_lead(void *there, void *back, struct contender_run *run,
 			error = loops_pop_one(back, item, words, pop, run);
 		if (error)
 			return error;
-		now = rig_now();
-		rig_record(run, now - start);
+		now = harness_now();
+		harness_record(run, now - start);
 		start = now;
 		if (!loops_is_right(item, words, number))
 			return loops_note_wrong(run, number);

@@ -13,7 +13,7 @@
 #include "lib/cmd/stop.h"
 #include "lib/tick.h"
 #include "p15-spsc/bench/contenders.h"
-#include "p15-spsc/bench/rig.h"
+#include "p15-spsc/bench/harness.h"
 #include "p15-spsc/cmd/report.h"
 
 /* Round trips: one for so many items, at most enough for 20 samples beyond the
@@ -164,14 +164,14 @@ static uint64_t share(const struct report *report, int round)
 }
 
 /* Round by round, so that what disturbs one queue disturbs all. */
-static void measure_streams(struct rig *rig, struct report *report)
+static void measure_streams(struct harness *harness, struct report *report)
 {
 	struct progress progress;
 	uint64_t failed = 0, done = 0;
 
 	progress_start(&progress, (uint64_t)report->n_rounds * report->n_rows);
 	for (int round = 0; round < report->n_rounds; round++) {
-		rig->plan.items = share(report, round);
+		harness->plan.items = share(report, round);
 		for (size_t i = 0; i < report->n_rows; i++) {
 			struct report_row *row = &report->rows[i];
 			int64_t ns = 0;
@@ -179,28 +179,29 @@ static void measure_streams(struct rig *rig, struct report *report)
 
 			progress_update(&progress, done++,
 					row->contender->title);
-			error = rig_stream(rig, row->contender, &ns, &failed);
+			error = harness_stream(harness, row->contender, &ns,
+					       &failed);
 			if (error) {
 				progress_end(&progress);
 				fail(row->contender, error, failed);
 			}
-			row->ops_per_s[round] = (double)rig->plan.items * 1e9 /
-						(double)(ns > 0 ? ns : 1);
+			row->ops_per_s[round] = (double)harness->plan.items *
+						1e9 / (double)(ns > 0 ? ns : 1);
 		}
 	}
 	progress_end(&progress);
 }
 
-static void measure_trips(struct rig *rig, struct report *report)
+static void measure_trips(struct harness *harness, struct report *report)
 {
 	uint64_t failed = 0;
 
-	rig->plan.items = report->trips;
-	rig->plan.batch = 1;
+	harness->plan.items = report->trips;
+	harness->plan.batch = 1;
 	for (size_t i = 0; i < report->n_rows; i++) {
 		struct report_row *row = &report->rows[i];
-		int error = rig_round_trips(rig, row->contender, row->trips,
-					    &failed);
+		int error = harness_round_trips(harness, row->contender,
+						row->trips, &failed);
 
 		if (error)
 			fail(row->contender, error, failed);
@@ -220,20 +221,20 @@ int main(int argc, char **argv)
 	};
 	struct report_row rows[ROWS] = {0};
 	struct report report = {.rows = rows, .n_rows = ROWS};
-	struct rig rig = {0};
+	struct harness harness = {0};
 	char buf[32];
 	int error;
 
 	parse(&arguments, argc, argv);
 	if (arguments.cpus[0] < 0)
 		choose_cpus(arguments.cpus);
-	report.plan = rig.plan = arguments.plan;
+	report.plan = harness.plan = arguments.plan;
 	report.n_rounds = arguments.plan.items < REPORT_ROUNDS_MAX
 				  ? 1
 				  : REPORT_ROUNDS_MAX;
 	report.trips = count_trips(arguments.plan.items);
 	for (int i = 0; i < 2; i++)
-		report.cpus[i] = rig.cpus[i] = arguments.cpus[i];
+		report.cpus[i] = harness.cpus[i] = arguments.cpus[i];
 	for (size_t i = 0; i < ROWS; i++) {
 		rows[i].contender = contenders[i];
 		rows[i].trips = calloc(1, sizeof(*rows[i].trips));
@@ -243,15 +244,15 @@ int main(int argc, char **argv)
 	error = stop_install();
 	if (error)
 		die_errno(error, "cannot begin");
-	rig.stop_fd = stop_fd();
-	rig.deadline = tick_after(arguments.timeout_ns);
+	harness.stop_fd = stop_fd();
+	harness.deadline = tick_after(arguments.timeout_ns);
 	if (!arguments.is_json) {
 		printf("Lock-Free SPSC Queue Benchmark\nOperations: %s\n",
 		       report_count(report.plan.items, buf, sizeof(buf)));
 		fflush(stdout);
 	}
-	measure_streams(&rig, &report);
-	measure_trips(&rig, &report);
+	measure_streams(&harness, &report);
+	measure_trips(&harness, &report);
 	error = arguments.is_json ? report_json(&report) : report_text(&report);
 	for (size_t i = 0; i < ROWS; i++)
 		free(rows[i].trips);
