@@ -1,11 +1,8 @@
 #include "p12-shm-ring/bench/traffic.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 
-#include "lib/child.h"
-#include "lib/fdio.h"
+#include "lib/measure/rig.h"
 #include "lib/tick.h"
 
 /* A number with this bit ends the trips. */
@@ -204,18 +201,13 @@ static int open_lanes(struct worker *w)
 	return rc;
 }
 
-static int work(void *arg)
+static int work(void *arg, struct rig_gate *gate)
 {
 	struct worker *w = arg;
 	struct traffic_board *board = w->board;
-	int rc;
+	int rc = open_lanes(w);
 
-	/* Ctrl-C reaches the whole group; the parent acts upon it. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_DFL);
-	rc = w->plan->is_pinned ? child_pin(w->plan->cpus[w->role]) : 0;
-	if (!rc)
-		rc = open_lanes(w);
+	(void)gate;
 	if (!rc)
 		rc = w->role == TRAFFIC_PRODUCER ? produce(w) : consume(w);
 	if (!rc) {
@@ -228,86 +220,36 @@ static int work(void *arg)
 	}
 	if (w->back.plan)
 		lane_close(&w->back);
-	board->error[w->role] = rc;
-	return rc ? 1 : 0;
-}
-
-static void kill_all(const pid_t pid[2])
-{
-	for (int i = 0; i < 2; i++)
-		if (pid[i] > 0)
-			kill(pid[i], SIGKILL);
-}
-
-static int error_of(const struct traffic_board *board, enum traffic_role role,
-		    int status)
-{
-	if (status == 0)
-		return 0;
-	return board->error[role] ? board->error[role] : -ECHILD;
-}
-
-struct outcome {
-	int error;
-	enum traffic_role role;
-	int64_t deadline; /* for the other one */
-};
-
-/* The cause counts, and not what it led to: that the partner is gone. But who
- * was killed has said nothing, and the survivor's words are better. */
-static void take_end(struct outcome *outcome, int error, enum traffic_role role)
-{
-	const int before = outcome->error;
-
-	if (error && (!before || before == -ECHILD || before == -EPIPE))
-		*outcome = (struct outcome){error, role, tick_after(NOTICE_NS)};
-}
-
-static int wait_for_both(pid_t pid[2], const struct traffic_plan *plan,
-			 struct traffic_board *board, enum traffic_role *role)
-{
-	struct outcome outcome = {.deadline = TICK_NEVER};
-	int status;
-
-	while (pid[0] > 0 || pid[1] > 0) {
-		if (fdio_wait(plan->stop_fd, POLLIN, tick_after(10 * TICK_MS)) >
-		    0) {
-			outcome = (struct outcome){.error = -EINTR};
-			kill_all(pid);
-		}
-		for (int i = 0; i < 2; i++) {
-			const enum traffic_role who = (enum traffic_role)i;
-
-			if (pid[i] <= 0 ||
-			    child_wait(pid[i], tick_now(), &status))
-				continue;
-			pid[i] = 0;
-			take_end(&outcome, error_of(board, who, status), who);
-		}
-		if (tick_is_over(outcome.deadline))
-			kill_all(pid);
-	}
-	*role = outcome.role;
-	return outcome.error;
+	return rc;
 }
 
 int traffic_run(const struct traffic_plan *plan, struct traffic_board *board,
 		enum traffic_role *role)
 {
-	pid_t pid[2] = {0, 0};
-	int rc = 0;
+	struct worker w[2];
+	struct rig_side side[2];
+	const struct rig rig = {.side = side,
+				.sides = 2,
+				.cpus = plan->is_pinned ? plan->cpus : NULL,
+				.deadline = TICK_NEVER,
+				.grace_ns = NOTICE_NS,
+				.stop_fd = plan->stop_fd};
+	struct rig_result result[2];
+	int error;
 
-	for (int i = 0; i < 2 && !rc; i++) {
-		struct worker w = {.plan = plan,
-				   .board = board,
-				   .role = (enum traffic_role)i};
-
-		rc = child_fork(work, &w, &pid[i]);
+	for (int i = 0; i < 2; i++) {
+		w[i] = (struct worker){.plan = plan,
+				       .board = board,
+				       .role = (enum traffic_role)i};
+		side[i] = (struct rig_side){.body = work, .arg = &w[i]};
 	}
-	if (rc) {
-		kill_all(pid);
-		wait_for_both(pid, plan, board, role);
-		return rc;
+	error = rig_run(&rig, result);
+	*role = result[TRAFFIC_CONSUMER].is_cause ? TRAFFIC_CONSUMER
+						  : TRAFFIC_PRODUCER;
+	/* A survivor that has noticed says more than the one that was killed. */
+	if (error == -ECHILD && result[!*role].error == -EOWNERDEAD) {
+		*role = (enum traffic_role) !*role;
+		error = -EOWNERDEAD;
 	}
-	return wait_for_both(pid, plan, board, role);
+	return error;
 }

@@ -39,14 +39,12 @@ struct traffic_board {
 	/* How many of its lanes each role has opened: below 2, the error was
 	 * met at the next. */
 	unsigned int opened[2];
-	/* How each role ended: 0 or -errno, and with which message. */
-	int error[2];
-	uint64_t at[2];
+	uint64_t at[2];              /* the message that each role ended with */
 	struct stats_histogram trip; /* ns, there and back */
 };
 
 /* Run both. Returns 0 with all figures, or the
- * -errno of the role that failed first, which *role tells: -EOWNERDEAD (the
+ * -errno of the role whose error counts, which *role tells: -EOWNERDEAD (the
  * other died), -EPIPE, -ETIMEDOUT, -EBADMSG (a message was damaged, lost,
  * doubled or late), -ECHILD (it was killed itself), -EINTR (a stop), … No
  * process is left. board must be zero, and shared. */
