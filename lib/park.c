@@ -21,25 +21,38 @@ static int operation(int which, bool is_shared)
 	return is_shared ? which : which | FUTEX_PRIVATE_FLAG;
 }
 
-int park_word_sleep(const uint32_t *word, uint32_t value, int64_t deadline,
-		    bool is_shared)
+int park_word_sleep_as(const uint32_t *word, uint32_t value, uint32_t bits,
+		       int64_t deadline, bool is_shared)
 {
 	const struct timespec until =
 		tick_to_timespec(deadline == TICK_NEVER ? 0 : deadline);
 
-	/* BITSET: the one whose time is a moment, of the monotonic clock. */
+	/* BITSET: also the one whose time is a moment, of the monotonic clock. */
 	if (syscall(SYS_futex, word, operation(FUTEX_WAIT_BITSET, is_shared),
 		    value, deadline == TICK_NEVER ? NULL : &until, NULL,
-		    FUTEX_BITSET_MATCH_ANY) == 0)
+		    bits) == 0)
 		return 0;
 	/* EAGAIN: it was changed before we slept. */
 	return errno == EAGAIN ? 0 : -errno;
+}
+
+int park_word_sleep(const uint32_t *word, uint32_t value, int64_t deadline,
+		    bool is_shared)
+{
+	return park_word_sleep_as(word, value, FUTEX_BITSET_MATCH_ANY, deadline,
+				  is_shared);
 }
 
 void park_word_wake(const uint32_t *word, int32_t sleepers, bool is_shared)
 {
 	syscall(SYS_futex, word, operation(FUTEX_WAKE, is_shared), sleepers,
 		NULL, NULL, 0);
+}
+
+void park_word_wake_those(const uint32_t *word, uint32_t bits, bool is_shared)
+{
+	syscall(SYS_futex, word, operation(FUTEX_WAKE_BITSET, is_shared),
+		INT_MAX, NULL, NULL, bits);
 }
 
 /* ---- fences ---- */

@@ -76,6 +76,12 @@ int park_word_sleep(const uint32_t *word, uint32_t value, int64_t deadline,
  * somebody for no reason, who looks again. */
 void park_word_wake(const uint32_t *word, int32_t sleepers, bool is_shared);
 
+/* The same for sleepers of which not all wait for the same thing: each has some
+ * bits, not 0, and all are woken that have one of these. */
+int park_word_sleep_as(const uint32_t *word, uint32_t value, uint32_t bits,
+		       int64_t deadline, bool is_shared);
+void park_word_wake_those(const uint32_t *word, uint32_t bits, bool is_shared);
+
 /* ---- fences ----
  *
  *	who sleeps                      who publishes, with every item

@@ -18,13 +18,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/crc32c.h"
+#include "lib/park.h"
 #include "lib/tick.h"
 #include "p14-mmapdb/commit.h"
 #include "p14-mmapdb/lock.h"
@@ -211,19 +210,15 @@ int log_sync(struct mmapdb *db)
 static int sleep_until(struct layout_state *state, uint32_t published,
 		       uint64_t txnid, int64_t moment)
 {
-	const struct timespec ts = tick_to_timespec(moment);
-	long result;
+	int error;
 
 	/* Either we are counted before somebody looks whether to wake anybody, or
 	 * the kernel finds that published has moved: pairs with shared_wake(). */
 	__atomic_fetch_add(&state->waiting, 1, __ATOMIC_SEQ_CST);
-	result = syscall(SYS_futex, &state->published, FUTEX_WAIT_BITSET,
-			 published, &ts, NULL, UINT32_C(1) << txnid % 32);
+	error = park_word_sleep_as(&state->published, published,
+				   UINT32_C(1) << txnid % 32, moment, true);
 	__atomic_fetch_sub(&state->waiting, 1, __ATOMIC_RELAXED);
-	return result == 0 || errno == EAGAIN || errno == ETIMEDOUT ||
-			       errno == EINTR
-		       ? 0
-		       : -errno;
+	return error == -ETIMEDOUT || error == -EINTR ? 0 : error;
 }
 
 /* The state was made anew, for this file or for one that a compaction has put in

@@ -15,16 +15,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/crc32c.h"
 #include "lib/fdio.h"
+#include "lib/park.h"
 #include "p14-mmapdb/commit.h"
 #include "p14-mmapdb/map.h"
 #include "p14-mmapdb/meta.h"
@@ -370,8 +369,7 @@ static void wake(struct mmapdb *db, uint32_t bits)
 	/* Pairs with sleep_until() in log.c. */
 	__atomic_fetch_add(&state->published, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&state->waiting, __ATOMIC_SEQ_CST))
-		syscall(SYS_futex, &state->published, FUTEX_WAKE_BITSET,
-			INT32_MAX, NULL, NULL, bits);
+		park_word_wake_those(&state->published, bits, true);
 }
 
 void shared_wake(struct mmapdb *db, uint64_t behind)

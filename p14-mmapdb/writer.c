@@ -18,11 +18,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/park.h"
 #include "lib/tick.h"
 #include "p14-mmapdb/lock.h"
 #include "p14-mmapdb/map.h"
@@ -43,13 +42,10 @@ static uint32_t bit_of(uint32_t ticket)
 static int sleep_until(struct layout_state *state, uint32_t turns,
 		       uint32_t ticket, int64_t moment)
 {
-	const struct timespec ts = tick_to_timespec(moment);
+	int error = park_word_sleep_as(&state->turns, turns, bit_of(ticket),
+				       moment, true);
 
-	if (syscall(SYS_futex, &state->turns, FUTEX_WAIT_BITSET, turns, &ts,
-		    NULL, bit_of(ticket)) == 0 ||
-	    errno == EAGAIN || errno == ETIMEDOUT)
-		return 0;
-	return -errno;
+	return error == -ETIMEDOUT ? 0 : error;
 }
 
 /* Somebody else can have the lock: wake the one that is served. */
@@ -61,8 +57,7 @@ static void wake_served(struct layout_state *state)
 	/* Whoever is about to sleep finds this changed. */
 	__atomic_fetch_add(&state->turns, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&state->next, __ATOMIC_SEQ_CST) != serving)
-		syscall(SYS_futex, &state->turns, FUTEX_WAKE_BITSET, INT32_MAX,
-			NULL, NULL, bit_of(serving));
+		park_word_wake_those(&state->turns, bit_of(serving), true);
 }
 
 static void serve(struct layout_state *state, uint32_t ticket)

@@ -236,6 +236,57 @@ static void sleep_ends_at_its_deadline_and_by_a_handler(void **state)
 	interrupt_stop();
 }
 
+struct dozer {
+	const uint32_t *word;
+	uint32_t bits;
+	bool has_ended;
+	pthread_t thread;
+};
+
+static void *doze_as(void *arg)
+{
+	struct dozer *dozer = arg;
+	int error = park_word_sleep_as(dozer->word, 0, dozer->bits,
+				       tick_after(MS * TICK_MS), false);
+
+	__atomic_store_n(&dozer->has_ended, true, __ATOMIC_RELEASE);
+	return (void *)(intptr_t)-error;
+}
+
+/* Wakes its kind again and again, as it may not sleep yet. */
+static bool is_woken(void *arg)
+{
+	struct dozer *dozer = arg;
+
+	park_word_wake_those(dozer->word, dozer->bits, false);
+	return __atomic_load_n(&dozer->has_ended, __ATOMIC_ACQUIRE);
+}
+
+static void wake_up_reaches_those_who_have_its_bit(void **state)
+{
+	uint32_t word = 0;
+	struct dozer dozers[] = {{.word = &word, .bits = 1},
+				 {.word = &word, .bits = 2},
+				 {.word = &word, .bits = 4}};
+	void *result;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&dozers[i].thread, NULL,
+						doze_as, &dozers[i]),
+				 0);
+	for (int i = 2; i >= 0; i--) {
+		assert_true(support_wait_until(is_woken, &dozers[i], MS));
+		pthread_join(dozers[i].thread, &result);
+		assert_null(result);
+		for (int k = 0; k < i; k++)
+			assert_false(__atomic_load_n(&dozers[k].has_ended,
+						     __ATOMIC_ACQUIRE));
+	}
+	assert_int_equal(park_word_sleep_as(&word, 0, 1, 0, true), -ETIMEDOUT);
+	assert_int_equal(park_word_sleep_as(&word, 1, 1, TICK_NEVER, true), 0);
+}
+
 static void memory_that_is_gone_is_no_harm(void **state)
 {
 	struct shelf *shelf;
@@ -334,6 +385,7 @@ int main(void)
 		cmocka_unit_test(who_is_on_the_way_to_sleep_does_not),
 		cmocka_unit_test(wake_up_is_claimed_once),
 		cmocka_unit_test(sleep_ends_at_its_deadline_and_by_a_handler),
+		cmocka_unit_test(wake_up_reaches_those_who_have_its_bit),
 		cmocka_unit_test(memory_that_is_gone_is_no_harm),
 		cmocka_unit_test(no_wake_up_is_missed_without_a_lock),
 	};
