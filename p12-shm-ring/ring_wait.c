@@ -1,12 +1,8 @@
-/* Waiting: spin for a while, then sleep on a futex.
+/* Waiting: spin for a while, then sleep.
  *
- * Why nothing is missed. The sleeper sets RING_ASLEEP in its own seat, then
- * looks at the other's index once more, then sleeps - unless the word has
- * changed. The waker publishes its index, then looks at that word, clears it
- * and wakes. Stores may pass later loads of the same processor, so both need a
- * fence in between. A fence costs the waker some 20 ns a message, for sleeps
- * that hardly ever happen; so the sleeper pays for both with membarrier(2),
- * which makes every processor that runs a registered process execute one.
+ * Why nothing is missed: lib/park.h has the protocol, and why it is enough that
+ * the sleeper pays for both fences. Asleep is RING_ASLEEP in the sleeper's own
+ * seat, which the waker takes down before it wakes.
  *
  * Should a wake-up be missed all the same (the other side writes what it
  * likes, or is another program), it costs the rest of a slice: no sleep is
@@ -16,12 +12,9 @@
 #include "p12-shm-ring/ring_handle.h"
 
 #include <errno.h>
-#include <linux/futex.h>
-#include <linux/membarrier.h>
 #include <sched.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "lib/park.h"
 #include "lib/shmname.h"
 
 #define SLICE_NS (200 * TICK_MS)
@@ -36,23 +29,15 @@ enum { LOOKS = 32 };
 
 void ring_pause(void)
 {
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("isb" ::: "memory");
-#endif
+	park_relax();
 }
 
-/* ---- the futex ---------------------------------------------------------------- */
+/* ---- sleep and wake-up --------------------------------------------------------- */
 
-static int sleep_on(_Atomic uint32_t *word, uint32_t while_it_is, int64_t ns)
+/* What lib/park touches: no more than its bytes. */
+static const uint32_t *word_of(const struct ring_seat *seat)
 {
-	struct timespec timeout = tick_to_timespec(ns);
-
-	if (syscall(SYS_futex, word, FUTEX_WAIT, while_it_is, &timeout, NULL,
-		    0) < 0)
-		return errno == EAGAIN || errno == ETIMEDOUT ? 0 : -errno;
-	return 0;
+	return (const uint32_t *)&seat->asleep;
 }
 
 void ring_wake_other(struct ring *ring)
@@ -69,35 +54,24 @@ void ring_wake_other(struct ring *ring)
 	atomic_fetch_and_explicit(asleep, ~(uint32_t)RING_ASLEEP,
 				  memory_order_relaxed);
 	ring->calls.wakes++;
-	syscall(SYS_futex, asleep, FUTEX_WAKE, 1, NULL, NULL, 0);
+	park_word_wake(word_of(ring->other), 1, true);
 }
 
 /* ---- order ---------------------------------------------------------------------- */
 
-static int membarrier(int command)
-{
-	return (int)syscall(SYS_membarrier, command, 0, 0);
-}
-
 uint32_t ring_wait_prepare(struct ring *ring)
 {
-	int commands = membarrier(MEMBARRIER_CMD_QUERY);
-
-	if (commands > 0 && (commands & MEMBARRIER_CMD_GLOBAL_EXPEDITED) &&
-	    membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0) {
-		ring->must_fence = false;
-		return 0;
-	}
-	/* We cannot be ordered from afar, nor order the other side. */
-	ring->must_fence = true;
-	return RING_NEEDS_FENCE;
+	/* Where we cannot be ordered from afar, we cannot order the other side
+	 * either. */
+	ring->must_fence = park_fence_accept();
+	return ring->must_fence ? RING_NEEDS_FENCE : 0;
 }
 
 static void order_both(const struct ring *ring)
 {
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!ring->must_fence)
-		membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
+		park_fence_others();
 }
 
 /* ---- the other side ---------------------------------------------------------- */
@@ -232,7 +206,7 @@ static int spin(struct ring *ring, int (*is_ready)(struct ring *, uint64_t),
 /* One sleep. Returns what is_ready() says after setting the flag, 0 or
  * -EINTR. */
 static int doze(struct ring *ring, int (*is_ready)(struct ring *, uint64_t),
-		uint64_t need, int64_t ns)
+		uint64_t need, int64_t until)
 {
 	const uint32_t asleep = ring->awake | RING_ASLEEP;
 	int rc;
@@ -242,7 +216,8 @@ static int doze(struct ring *ring, int (*is_ready)(struct ring *, uint64_t),
 	rc = is_ready(ring, need);
 	if (!rc && !has_closed(ring)) {
 		ring->calls.sleeps++;
-		rc = sleep_on(&ring->own->asleep, asleep, ns);
+		rc = park_word_sleep(word_of(ring->own), asleep, until, true);
+		rc = rc == -ETIMEDOUT ? 0 : rc;
 	}
 	atomic_store_explicit(&ring->own->asleep, ring->awake,
 			      memory_order_relaxed);
@@ -269,7 +244,7 @@ static int wait_in_slices(struct ring *ring,
 					  ? slice
 					  : earlier(slice, now + spin_left));
 		else
-			rc = doze(ring, is_ready, need, slice - now);
+			rc = doze(ring, is_ready, need, slice);
 		if (spin_left != TICK_NEVER)
 			spin_left = 0;
 		if (!rc)
