@@ -1,29 +1,22 @@
-/* Falling asleep, and waking who sleeps.
+/* Falling asleep, and waking the other side.
  *
  * The classic bug is the lost wake-up: one side looks at the index, finds
  * nothing, and falls asleep just after the other has moved the index and found
- * nobody asleep. Each side writes one word and then reads the other's:
- *
- *	who sleeps                      who publishes, with every item
- *	flags |= SLEEPS                 index = …
- *	---- fence ----                 ---- fence ----
- *	index unchanged? sleep          flags & SLEEPS? wake
- *
- * With both fences at least one of them sees what the other wrote. A fence for
- * every item costs several times what the item does. So the sleeper has the
- * publisher's processor execute it, membarrier(2), at the only moment when it
- * matters; the publisher has but to keep the compiler from swapping the two.
- * Where that system call is missing, a publisher is_fenced and does it itself,
- * by a read-modify-write of the flags.
+ * nobody asleep. lib/park.h has the protocol against that, and says why it is
+ * enough that the sleeper pays for both fences: here asleep is SPSC_SLEEPS in
+ * the sleeper's flags, and a publisher has but to keep the compiler from
+ * swapping the two accesses. Where membarrier(2) is missing, a publisher
+ * is_fenced: it has the fence in a read-modify-write of the flags.
  *
  * Sleeps are cut into slices, after which a sleeper looks whether the other
  * process still lives, and whether it died between publishing and waking. */
 #include "p15-spsc/internal.h"
 
 #include <limits.h>
+#include <sched.h>
 
+#include "lib/park.h"
 #include "lib/tick.h"
-#include "p15-spsc/futex.h"
 
 #define SLICE (100 * TICK_MS)
 #define SLICE_BLIND TICK_MS /* when no fence can be had */
@@ -53,7 +46,7 @@ static enum spsc_role other_of(enum spsc_role role)
  * never waits is heard of when it wakes the other. */
 static uint32_t note_cpu(struct spsc *shared, enum spsc_role self)
 {
-	uint32_t cpu = futex_cpu();
+	uint32_t cpu = (uint32_t)sched_getcpu() + 1; /* 0 is nobody's */
 
 	if (__atomic_load_n(&shared->cpu[self], __ATOMIC_RELAXED) != cpu)
 		__atomic_store_n(&shared->cpu[self], cpu, __ATOMIC_RELAXED);
@@ -77,7 +70,7 @@ void spsc_wake(struct spsc *shared, enum spsc_role other)
 			       __ATOMIC_ACQ_REL) &
 		    SPSC_SLEEPS) {
 		note_cpu(shared, other_of(other));
-		futex_wake(flags);
+		park_word_wake(flags, 1, true);
 	}
 }
 
@@ -125,11 +118,11 @@ static int sleep_once(struct spsc *shared, enum spsc_role self, uint64_t seen,
 
 	now |= SPSC_SLEEPS;
 	if (__atomic_load_n(&shared->is_remote[other], __ATOMIC_SEQ_CST) &&
-	    futex_fence_others())
+	    park_fence_others())
 		slice = tick_after(SLICE_BLIND);
 	if (!has_news(shared, other, seen))
-		error = futex_wait(flags, now,
-				   slice < deadline ? slice : deadline);
+		error = park_word_sleep(
+			flags, now, slice < deadline ? slice : deadline, true);
 	/* Relaxed: nobody concludes anything from its being gone. */
 	__atomic_fetch_and(flags, ~(uint32_t)SPSC_SLEEPS, __ATOMIC_RELAXED);
 	return error;
@@ -170,7 +163,7 @@ struct spsc_waited spsc_wait(struct spsc *shared, enum spsc_role self,
 
 int spsc_join(struct spsc *shared, enum spsc_role role)
 {
-	bool is_remote = futex_accept_fences() == 0;
+	bool is_remote = park_fence_accept() == 0;
 
 	/* What a dead predecessor left. */
 	__atomic_store_n(flags_of(shared, role), 0, __ATOMIC_SEQ_CST);

@@ -34,7 +34,10 @@
 #ifndef UNIXIPC_TESTS_P15_EXPLORE_H
 #define UNIXIPC_TESTS_P15_EXPLORE_H
 
-#include "lib/tick.h" /* before its macro */
+#include <sched.h>
+
+#include "lib/park.h" /* before their macros */
+#include "lib/tick.h"
 #include "tests/p15/explore_steps.h"
 
 /* ---- the search ------------------------------------------------------------- */
@@ -236,13 +239,14 @@ static bool explore_all(void)
 /* Who asks for the time is about to sleep: see explore_is_over(). */
 #define tick_is_over(deadline) ((void)(deadline), explore_is_over())
 
-/* In the place of p15-spsc/futex.h. */
-#define UNIXIPC_P15_SPSC_FUTEX_H
-#define futex_cpu() 1u
-#define futex_wait(futex, value, deadline) \
-	((void)(deadline), explore_futex_wait((futex), (value)))
-#define futex_wake(futex) explore_futex_wake(futex)
-#define futex_accept_fences() (explore.has_fences ? 0 : -1)
-#define futex_fence_others() explore_fence_others()
+/* In the place of lib/park, and of where we run. */
+#define sched_getcpu() 0
+#define park_word_sleep(word, value, deadline, is_shared) \
+	((void)(deadline), (void)(is_shared),             \
+	 explore_futex_wait((word), (value)))
+#define park_word_wake(word, sleepers, is_shared) \
+	((void)(sleepers), (void)(is_shared), explore_futex_wake(word))
+#define park_fence_accept() (explore.has_fences ? 0 : -1)
+#define park_fence_others() explore_fence_others()
 
 #endif
