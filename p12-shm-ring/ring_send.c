@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/park.h"
 #include "p12-shm-ring/ring_handle.h"
 
 static void publish(struct ring *ring)
@@ -134,17 +135,6 @@ int ring_reserve(struct ring *ring, size_t len, void **message,
 #define RING_AHEAD_MAX ((uint64_t)2112)
 #endif
 
-/* Spelled out: of __builtin_prefetch(…, 1) compilers make a prefetch to read,
- * as the first x86-64 had no other. Where there is none it does nothing. */
-static inline void prefetch_to_write(const void *line)
-{
-#if defined(__x86_64__)
-	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
-#else
-	__builtin_prefetch(line, 1);
-#endif
-}
-
 static inline void take_lines_ahead(const struct ring *ring, uint64_t bytes)
 {
 	const uint64_t from = ring->at + AHEAD_BYTES, to = from + bytes;
@@ -152,7 +142,7 @@ static inline void take_lines_ahead(const struct ring *ring, uint64_t bytes)
 	if (bytes > RING_AHEAD_MAX || ring->limit - ring->at < to - ring->at)
 		return;
 	for (uint64_t line = (from + 63) & ~UINT64_C(63); line < to; line += 64)
-		prefetch_to_write(ring_place(ring, line));
+		park_prefetch_to_write(ring_place(ring, line));
 }
 
 int ring_commit_later(struct ring *ring, size_t len)
