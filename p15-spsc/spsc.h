@@ -71,6 +71,7 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "lib/park.h"
 #include "p15-spsc/spsc_layout.h"
 
 #ifdef __cplusplus
@@ -239,7 +240,7 @@ SPSC_INLINE void spsc_claim(struct spsc_producer *p)
 	p->claimed += n;
 	line = p->slots + slot * p->item_bytes;
 	for (n *= p->item_bytes; n > 0; n -= n < 64 ? n : 64, line += 64)
-		spsc_prefetch_to_write(line);
+		park_prefetch_to_write(line);
 }
 
 /* There is room: on to the next look up. A consumer that has taken everything
@@ -410,7 +411,7 @@ SPSC_INLINE int spsc_find_items(struct spsc_consumer *c)
 	uint64_t tail;
 
 	for (uint64_t i = c->slip; i > 0; i--)
-		spsc_relax();
+		park_relax();
 	/* Acquire: the items are there, and not just the index that says so.
 	 * Pairs with the release in spsc_flush(). */
 	tail = __atomic_load_n(&c->shared->tail, __ATOMIC_ACQUIRE);

@@ -62,28 +62,6 @@ static_assert(__GCC_ATOMIC_LLONG_LOCK_FREE == 2 &&
  * some of these are longer than a compiler likes to inline by itself. */
 #define SPSC_INLINE static inline __attribute__((always_inline))
 
-/* Let a neighbour on the same core run, and leave the line to its writer. */
-SPSC_INLINE void spsc_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
-/* Have a line, to write to it, before long. __builtin_prefetch is not that on
- * x86 unless told of the processor: the line comes to be read, and a store has
- * to ask the other processor once more. */
-SPSC_INLINE void spsc_prefetch_to_write(const void *line)
-{
-#if defined(__x86_64__)
-	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
-#else
-	__builtin_prefetch(line, 1);
-#endif
-}
-
 #ifdef __cplusplus
 }
 #endif

@@ -97,7 +97,7 @@ static bool spin(struct spsc *shared, enum spsc_role self, uint64_t seen)
 	enum spsc_role other = other_of(self);
 
 	for (int i = shares_cpu(shared, self) ? SPINS : 0; i < SPINS; i++) {
-		spsc_relax();
+		park_relax();
 		if (index_of(shared, other) != seen)
 			return true;
 	}

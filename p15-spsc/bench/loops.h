@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "lib/park.h"
 #include "p15-spsc/bench/contender.h"
 
 #define LOOPS_INLINE static inline __attribute__((always_inline))
@@ -44,19 +45,10 @@ LOOPS_INLINE bool loops_is_right(const uint64_t *item, size_t words,
 	return wrong == 0;
 }
 
-LOOPS_INLINE void loops_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
 /* After a try that came to nothing; whether to try again. */
 LOOPS_INLINE bool loops_go_on(struct contender_run *run, unsigned int *tries)
 {
-	loops_relax();
+	park_relax();
 	if (++*tries % LOOPS_YIELD != 0)
 		return true;
 	sched_yield();
