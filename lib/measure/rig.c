@@ -113,6 +113,11 @@ int rig_meet(struct rig_gate *gate)
 	return 0;
 }
 
+size_t rig_number(const struct rig_gate *gate)
+{
+	return (size_t)(gate - gate->board->gate);
+}
+
 void rig_finish(struct rig_gate *gate)
 {
 	gate->ended_ns = tick_now();
@@ -449,4 +454,23 @@ int64_t rig_elapsed_ns(const struct rig *rig, const struct rig_result *result)
 			ended = result[i].ended_ns;
 	}
 	return ended - begun;
+}
+
+int64_t rig_run_clients(rig_body *server, rig_body *client, size_t clients,
+			void *arg, int64_t deadline)
+{
+	struct rig_side side[RIG_CLIENTS_MAX + 1];
+	struct rig_result result[RIG_CLIENTS_MAX + 1];
+	const struct rig rig = {
+		.side = side, .sides = clients + 1, .deadline = deadline};
+	int error;
+
+	if (clients > RIG_CLIENTS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < clients; i++)
+		side[i] = (struct rig_side){.body = client, .arg = arg};
+	side[clients] =
+		(struct rig_side){.body = server, .arg = arg, .serves = true};
+	error = rig_run(&rig, result);
+	return error ? error : rig_elapsed_ns(&rig, result);
 }

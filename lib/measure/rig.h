@@ -81,6 +81,14 @@ struct rig_result {
  * is, which has not ended in time: the caller can keep its memory, and exit. */
 int rig_run(const struct rig *rig, struct rig_result *result);
 
+enum { RIG_CLIENTS_MAX = 64 };
+
+/* Run a server and its clients, RIG_CLIENTS_MAX at most: processes, anywhere, all
+ * with the same arg. Returns the nanoseconds that the clients took together, as
+ * rig_elapsed_ns(), or -errno as rig_run(). */
+int64_t rig_run_clients(rig_body *server, rig_body *client, size_t clients,
+			void *arg, int64_t deadline);
+
 /* From the first that began to the last that ended, without those who serve. */
 int64_t rig_elapsed_ns(const struct rig *rig, const struct rig_result *result);
 
@@ -90,6 +98,10 @@ int64_t rig_elapsed_ns(const struct rig *rig, const struct rig_result *result);
  * all who do not serve call this, once, or none does. Nobody begins before the
  * last is awake. Returns 0, or -ECANCELED: the run has failed. */
 int rig_meet(struct rig_gate *gate);
+
+/* Which of the rig's sides this is, from 0; of the clients of rig_run_clients(),
+ * which client. */
+size_t rig_number(const struct rig_gate *gate);
 
 /* For who serves: say that it is ready. Returns 0 or -errno. */
 int rig_serve(struct rig_gate *gate);

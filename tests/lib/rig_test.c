@@ -311,6 +311,47 @@ static void server_is_ready_first_and_ended_last(void **state)
 	}
 }
 
+static int lose_partner(void *arg, struct rig_gate *gate)
+{
+	(void)arg, (void)gate;
+	return -EPIPE;
+}
+
+static int serve_clients(void *arg, struct rig_gate *gate)
+{
+	struct ground *ground = arg;
+
+	atomic_store(&ground->is_served, true);
+	return rig_serve(gate) || await_over(ground);
+}
+
+static int be_client(void *arg, struct rig_gate *gate)
+{
+	struct ground *ground = arg;
+
+	if (!atomic_load(&ground->is_served))
+		return -EBADMSG;
+	atomic_fetch_add(&ground->seen[rig_number(gate)], 1);
+	return rig_meet(gate);
+}
+
+static void clients_have_numbers_and_one_server(void **state)
+{
+	struct ground *ground = ((struct scene *)*state)->ground;
+
+	assert_true(rig_run_clients(serve_clients, be_client, SIDES, ground,
+				    tick_after(MS * TICK_MS)) >= 0);
+	for (int i = 0; i < SIDES; i++)
+		assert_int_equal(ground->seen[i], 1);
+	assert_int_equal(rig_run_clients(serve_clients, be_client,
+					 RIG_CLIENTS_MAX + 1, ground, 0),
+			 -EINVAL);
+	assert_int_equal(rig_run_clients(serve_clients, lose_partner, SIDES,
+					 ground, tick_after(MS * TICK_MS)),
+			 -EPIPE);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 static int fail_at_once(void *arg, struct rig_gate *gate)
 {
 	(void)arg, (void)gate;
@@ -382,12 +423,6 @@ static void side_that_exits_by_itself_has_failed(void **state)
 	cast(scene, 1, exit_without_a_word);
 	assert_int_equal(run(scene), -ECHILD);
 	assert_int_equal(number_of_cause(scene), 1);
-}
-
-static int lose_partner(void *arg, struct rig_gate *gate)
-{
-	(void)arg, (void)gate;
-	return -EPIPE;
 }
 
 static int fail_after_others(void *arg, struct rig_gate *gate)
@@ -587,6 +622,7 @@ int main(void)
 		CASE(clock_of_a_side_stops_when_it_says_so),
 		CASE(sides_are_pinned),
 		CASE(server_is_ready_first_and_ended_last),
+		CASE(clients_have_numbers_and_one_server),
 		CASE(server_that_fails_starts_nobody),
 		CASE(death_of_a_side_ends_the_others_at_the_gate),
 		CASE(side_that_exits_by_itself_has_failed),
