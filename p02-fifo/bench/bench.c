@@ -41,12 +41,6 @@ struct setup {
 	int request[2];
 };
 
-/* Which of the clients this is. */
-struct caller {
-	const struct setup *setup;
-	int index;
-};
-
 /* ---- ours ---- */
 
 static int serve(void *arg, struct rig_gate *gate)
@@ -67,7 +61,7 @@ static int serve(void *arg, struct rig_gate *gate)
 
 static int ask(void *arg, struct rig_gate *gate)
 {
-	const struct setup *setup = ((const struct caller *)arg)->setup;
+	const struct setup *setup = arg;
 	const struct client_options options = {
 		.path = setup->server,
 		.owner = geteuid(),
@@ -117,19 +111,19 @@ static int echo(void *arg, struct rig_gate *gate)
 
 static int call(void *arg, struct rig_gate *gate)
 {
-	const struct caller *caller = arg;
-	const struct setup *setup = caller->setup;
+	const struct setup *setup = arg;
+	const size_t number = rig_number(gate);
 	unsigned char buf[REQUEST_BYTES] = {0}, reply[REPLY_BYTES];
 
 	if (rig_meet(gate))
 		return -ECANCELED;
-	buf[0] = (unsigned char)caller->index;
+	buf[0] = (unsigned char)number;
 	for (int i = 0; i < REQUESTS / setup->clients; i++) {
 		buf[REQUEST_BYTES - 1] = (unsigned char)i;
 		if (write(setup->request[1], buf, sizeof(buf)) != sizeof(buf) ||
-		    fdio_read_full(setup->reply[caller->index][0], reply,
+		    fdio_read_full(setup->reply[number][0], reply,
 				   sizeof(reply)) != sizeof(reply) ||
-		    reply[0] != caller->index ||
+		    reply[0] != number ||
 		    reply[REPLY_BYTES - 1] != (unsigned char)i)
 			return -EBADMSG;
 	}
@@ -141,25 +135,12 @@ static int call(void *arg, struct rig_gate *gate)
 /* Requests a second of all clients together. */
 static double run_round(rig_body *server, rig_body *client, struct setup *setup)
 {
-	const size_t clients = (size_t)setup->clients;
-	struct caller caller[CLIENTS_MAX];
-	struct rig_side side[CLIENTS_MAX + 1];
-	struct rig_result result[CLIENTS_MAX + 1];
-	const struct rig rig = {.side = side,
-				.sides = clients + 1,
-				.deadline = tick_after(60 * TICK_S)};
-	int error;
+	int64_t ns = rig_run_clients(server, client, (size_t)setup->clients,
+				     setup, tick_after(60 * TICK_S));
 
-	for (int i = 0; i < setup->clients; i++) {
-		caller[i] = (struct caller){setup, i};
-		side[i] = (struct rig_side){.body = client, .arg = &caller[i]};
-	}
-	side[clients] =
-		(struct rig_side){.body = server, .arg = setup, .serves = true};
-	error = rig_run(&rig, result);
-	if (error)
-		die_errno(error, "a client did not get its answers");
-	return REQUESTS / ((double)rig_elapsed_ns(&rig, result) / 1e9);
+	if (ns < 0)
+		die_errno((int)ns, "a client did not get its answers");
+	return REQUESTS / ((double)ns / 1e9);
 }
 
 static void make_fifo(const char *directory, const char *name, int ends[2])
