@@ -213,22 +213,12 @@ static int ask_bare(void *arg, struct rig_gate *gate)
 static double time_requests(rig_body *server, rig_body *client,
 			    struct setup *setup)
 {
-	const size_t clients = (size_t)setup->clients;
-	struct rig_side side[CLIENTS_MAX + 1];
-	struct rig_result result[CLIENTS_MAX + 1];
-	const struct rig rig = {.side = side,
-				.sides = clients + 1,
-				.deadline = tick_after(60 * TICK_S)};
-	int error;
+	int64_t ns = rig_run_clients(server, client, (size_t)setup->clients,
+				     setup, tick_after(60 * TICK_S));
 
-	for (size_t i = 0; i < clients; i++)
-		side[i] = (struct rig_side){.body = client, .arg = setup};
-	side[clients] =
-		(struct rig_side){.body = server, .arg = setup, .serves = true};
-	error = rig_run(&rig, result);
-	if (error)
-		die_errno(error, "a client did not get its replies");
-	return REQUESTS / ((double)rig_elapsed_ns(&rig, result) / 1e9);
+	if (ns < 0)
+		die_errno((int)ns, "a client did not get its replies");
+	return REQUESTS / ((double)ns / 1e9);
 }
 
 static void note(struct rates *rates, int round, double ours, double bare)
