@@ -43,12 +43,6 @@ struct shared {
 	uint32_t took_ns[CALLS];
 };
 
-/* Which of the clients this is. */
-struct caller {
-	const struct setup *setup;
-	int number;
-};
-
 struct figures {
 	double rate[ROUNDS], p50[ROUNDS], p99[ROUNDS];
 };
@@ -86,8 +80,7 @@ static int call_many(const struct setup *setup, void *client, uint32_t n,
 
 static int be_client(void *arg, struct rig_gate *gate)
 {
-	const struct caller *caller = arg;
-	const struct setup *setup = caller->setup;
+	const struct setup *setup = arg;
 	uint32_t share = (uint32_t)(CALLS / setup->clients);
 	void *client = NULL;
 	int r = setup->side->open(&client, &setup->c, &setup->shared->at);
@@ -97,9 +90,9 @@ static int be_client(void *arg, struct rig_gate *gate)
 	if (r == 0)
 		r = rig_meet(gate);
 	if (r == 0)
-		r = call_many(setup, client, share,
-			      setup->shared->took_ns +
-				      (size_t)caller->number * share);
+		r = call_many(
+			setup, client, share,
+			setup->shared->took_ns + rig_number(gate) * share);
 	rig_finish(gate);
 	if (client)
 		setup->side->close(client);
@@ -111,26 +104,13 @@ static int be_client(void *arg, struct rig_gate *gate)
 /* Nanoseconds from the start of all clients to the end of the last. */
 static int64_t run_clients(struct setup *setup, rig_body *body)
 {
-	const size_t clients = (size_t)setup->clients;
-	struct caller caller[CLIENTS_MAX];
-	struct rig_side side[CLIENTS_MAX + 1];
-	struct rig_result result[CLIENTS_MAX + 1];
-	const struct rig rig = {.side = side,
-				.sides = clients + 1,
-				.deadline = tick_after(120 * TICK_S)};
-	int error;
+	int64_t ns = rig_run_clients(be_server, body, (size_t)setup->clients,
+				     setup, tick_after(120 * TICK_S));
 
-	for (int i = 0; i < setup->clients; i++) {
-		caller[i] = (struct caller){setup, i};
-		side[i] = (struct rig_side){.body = body, .arg = &caller[i]};
-	}
-	side[clients] = (struct rig_side){
-		.body = be_server, .arg = setup, .serves = true};
-	error = rig_run(&rig, result);
-	if (error)
-		die_errno(error, "a client of '%s' did not get its replies",
+	if (ns < 0)
+		die_errno((int)ns, "a client of '%s' did not get its replies",
 			  setup->side->name);
-	return rig_elapsed_ns(&rig, result);
+	return ns;
 }
 
 static void run_side(struct setup *setup, struct figures *figures, int round)
@@ -270,7 +250,7 @@ static long resident_bytes(pid_t pid)
 static int be_idle(void *arg, struct rig_gate *gate)
 {
 	static void *clients[IDLE];
-	const struct setup *setup = ((const struct caller *)arg)->setup;
+	const struct setup *setup = arg;
 	struct shared *shared = setup->shared;
 	long before = resident_bytes(shared->server);
 	int r = 0;
