@@ -32,38 +32,27 @@ void harness_record(struct contender_run *run, int64_t ns)
 
 /* ---- the sides --------------------------------------------------------------- */
 
-static int run_first(void *arg, struct rig_gate *gate)
+static int run_side(void *arg, struct rig_gate *gate)
 {
 	struct ground *ground = arg;
 	const struct contender *contender = ground->contender;
+	struct contender_run *run = &ground->run;
+	const bool is_first = rig_number(gate) == 0;
 	int error = rig_meet(gate);
 
 	if (error)
 		return error;
-	return ground->run.trips
-		       ? contender->lead(ground->queue[0], ground->queue[1],
-					 &ground->run)
-		       : contender->produce(ground->queue[0], &ground->run);
-}
-
-static int run_second(void *arg, struct rig_gate *gate)
-{
-	struct ground *ground = arg;
-	const struct contender *contender = ground->contender;
-	int error = rig_meet(gate);
-
-	if (error)
-		return error;
-	return ground->run.trips
-		       ? contender->follow(ground->queue[0], ground->queue[1],
-					   &ground->run)
-		       : contender->consume(ground->queue[0], &ground->run);
+	if (run->trips)
+		return (is_first ? contender->lead : contender->follow)(
+			ground->queue[0], ground->queue[1], run);
+	return (is_first ? contender->produce
+			 : contender->consume)(ground->queue[0], run);
 }
 
 static int run_both(const struct harness *harness, struct ground *ground)
 {
-	const struct rig_side side[2] = {{.body = run_first, .arg = ground},
-					 {.body = run_second, .arg = ground}};
+	const struct rig_side side[2] = {{.body = run_side, .arg = ground},
+					 {.body = run_side, .arg = ground}};
 	const struct rig rig = {
 		.side = side,
 		.sides = 2,
