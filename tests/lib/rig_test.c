@@ -44,10 +44,10 @@ struct scene {
 
 static int lowest_fd(void)
 {
-	int fd = dup(STDERR_FILENO);
+	int fd = dup(STDERR_FILENO), number = fd;
 
 	close(fd);
-	return fd;
+	return number;
 }
 
 static int set_up(void **state)
