@@ -352,6 +352,32 @@ build_against() {
 	assert_output --partial 'nothing of ours'
 }
 
+@test "what somebody else has put in the place of a file of ours stays" {
+	make install DESTDIR="$PWD/stage"
+	echo theirs >stage/usr/local/bin/ipc_suite
+	ln -sf /etc/hostname stage/usr/local/lib/libunixipc.a
+	run -0 make uninstall DESTDIR="$PWD/stage"
+	assert_output --partial "kept: $PWD/stage/usr/local/bin/ipc_suite is not what was installed"
+	run bash -c 'find stage/usr/local ! -type d | sort'
+	assert_output $'stage/usr/local/bin/ipc_suite\nstage/usr/local/lib/libunixipc.a'
+	run -2 make install DESTDIR="$PWD/stage"
+	assert_output --partial 'ipc_suite is there, and no earlier install put it there'
+	assert_equal "$(<stage/usr/local/bin/ipc_suite)" theirs
+}
+
+@test "what an install that was killed has put there is removed" {
+	mkdir bin
+	# shellcheck disable=SC2016 # a script
+	printf '#!/bin/bash\n%s\n' 'echo >>"$CALLS"' \
+		'(($(wc -l <"$CALLS") < 6)) || kill -9 $PPID' \
+		'exec /usr/bin/install "$@"' >bin/install
+	chmod +x bin/install
+	TMPDIR=$PWD CALLS=$PWD/calls PATH=$PWD/bin:$PATH run ! make install DESTDIR="$PWD/stage"
+	wait_until 10 eval '(($(find stage/usr/local -type f | wc -l) == 7))'
+	make uninstall DESTDIR="$PWD/stage"
+	assert_equal "$(find stage/usr/local -mindepth 1)" ''
+}
+
 @test "installing anew removes what is no longer installed" {
 	make install DESTDIR="$PWD/stage"
 	sed -i '/mechanism,fix/d' p01-fix/module.mk
@@ -366,7 +392,8 @@ build_against() {
 @test "make uninstall goes nowhere else, whatever the list says" {
 	make install DESTDIR="$PWD/stage"
 	touch stage/usr/theirs
-	echo bin/../../theirs >>stage/usr/local/share/unixipc/installed
+	echo "$(sha256sum <stage/usr/theirs | cut -d' ' -f1)  bin/../../theirs" \
+		>>stage/usr/local/share/unixipc/installed
 	run -2 make uninstall DESTDIR="$PWD/stage"
 	assert_output --partial 'is not below it'
 	assert [ -e stage/usr/theirs ]

@@ -215,6 +215,10 @@ link_alone() {
 		assert_equal "${path##*/}" "$(basename "${page%.1*}")"
 		"$path" --version
 	done
+	# Those of the mechanisms have a suffix of their own.
+	for page in "$ROOT"/*/*.3 "$ROOT"/*/*/*.3; do
+		[[ ! -f $page ]] || cmp "$page" "$BATS_FILE_TMPDIR/prefix/share/man/man3/${page##*/}unixipc"
+	done
 }
 
 # What bash would complete the last word of "$@" to; the first is a command.
