@@ -367,11 +367,11 @@ print-programs:
 
 # ---- installing, cleaning ----------------------------------------------------
 
-.PHONY: install uninstall clean help
-.PHONY: amalgamate
+.PHONY: amalgamate install uninstall clean help
 amalgamate: all $(call archive,$(foreach m,$(MECHANISMS),$(FROM_$(m))) util) ## one mechanism as two files: M=ring
 	@mkdir -p build/amalgamation
-	@B=$(B) scripts/amalgamate "$(M)" build/amalgamation
+	@B=$(B) MECHANISMS="$(sort $(MECHANISMS))" scripts/amalgamate "$(M)" \
+		build/amalgamation $(HEADERS_$(M:kvstore=reclock))
 install: all $(B)/libunixipc.a $(filter build/gen/%,$(HEADERS)) ## DESTDIR= PREFIX= (default /usr/local)
 	@scripts/install-files "$(DESTDIR)" "$(PREFIX)" "$(VERSION)" $(B)/libunixipc.a \
 		$(call chosen,$(PROGRAMS)) -- $(sort $(HEADERS)) -- $(foreach \
