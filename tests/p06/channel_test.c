@@ -30,24 +30,6 @@
 
 enum { BYTES = 64 };
 
-static struct leftover before;
-static int fds_before;
-
-static int note_objects(void **state)
-{
-	(void)state;
-	before = leftover_count();
-	fds_before = support_count_fds();
-	return 0;
-}
-
-static int assert_nothing_left(void **state)
-{
-	(void)state;
-	leftover_assert_same(&before);
-	return support_count_fds() == fds_before ? 0 : 1;
-}
-
 static void *create(const struct mechanism *m)
 {
 	void *channel = NULL;
@@ -417,7 +399,7 @@ static void both_posix_queues_are_equally_deep(void **state)
 }
 
 #define CASE(name) \
-	cmocka_unit_test_setup_teardown(name, note_objects, assert_nothing_left)
+	cmocka_unit_test_setup_teardown(name, leftover_setup, leftover_teardown)
 
 int main(void)
 {

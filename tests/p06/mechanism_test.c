@@ -21,24 +21,6 @@
 #include "p06-bench/table.h"
 #include "tests/support/leftover.h"
 
-static struct leftover before;
-static int fds_before;
-
-static int note_objects(void **state)
-{
-	(void)state;
-	before = leftover_count();
-	fds_before = support_count_fds();
-	return 0;
-}
-
-static int assert_nothing_left(void **state)
-{
-	(void)state;
-	leftover_assert_same(&before);
-	return support_count_fds() == fds_before ? 0 : 1;
-}
-
 static struct measure_options options_of(size_t message_bytes,
 					 uint64_t iterations)
 {
@@ -267,35 +249,35 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_carry_messages_of_any_size,
-						note_objects,
-						assert_nothing_left),
+						leftover_setup,
+						leftover_teardown),
 		cmocka_unit_test_setup_teardown(
-			all_carry_more_than_they_have_room_for, note_objects,
-			assert_nothing_left),
+			all_carry_more_than_they_have_room_for, leftover_setup,
+			leftover_teardown),
 		cmocka_unit_test_setup_teardown(
 			large_messages_pass_where_there_is_no_limit,
-			note_objects, assert_nothing_left),
+			leftover_setup, leftover_teardown),
 		cmocka_unit_test_setup_teardown(posix_queue_names_its_limit,
-						note_objects,
-						assert_nothing_left),
+						leftover_setup,
+						leftover_teardown),
 		cmocka_unit_test_setup_teardown(
 			posix_queue_names_the_bytes_that_other_queues_have,
-			note_objects, assert_nothing_left),
+			leftover_setup, leftover_teardown),
 		cmocka_unit_test_setup_teardown(sysv_queue_names_its_limit,
-						note_objects,
-						assert_nothing_left),
+						leftover_setup,
+						leftover_teardown),
 		cmocka_unit_test_setup_teardown(seqpacket_names_its_limits,
-						note_objects,
-						assert_nothing_left),
+						leftover_setup,
+						leftover_teardown),
 		cmocka_unit_test_setup_teardown(
-			planted_file_is_neither_used_nor_removed, note_objects,
-			assert_nothing_left),
+			planted_file_is_neither_used_nor_removed,
+			leftover_setup, leftover_teardown),
 		cmocka_unit_test_setup_teardown(
-			a_side_notices_when_the_other_is_gone, note_objects,
-			assert_nothing_left),
+			a_side_notices_when_the_other_is_gone, leftover_setup,
+			leftover_teardown),
 		cmocka_unit_test_setup_teardown(
-			names_and_rows_are_all_different, note_objects,
-			assert_nothing_left),
+			names_and_rows_are_all_different, leftover_setup,
+			leftover_teardown),
 	};
 
 	return SUPPORT_MAIN(tests);

@@ -80,3 +80,21 @@ void leftover_assert_same(const struct leftover *before)
 		 before->sysv_msg, now.sysv_msg, before->dev_shm, now.dev_shm,
 		 before->dev_mqueue, now.dev_mqueue);
 }
+
+static struct leftover objects_before;
+static int fds_before;
+
+int leftover_setup(void **state)
+{
+	(void)state;
+	objects_before = leftover_count();
+	fds_before = support_count_fds();
+	return 0;
+}
+
+int leftover_teardown(void **state)
+{
+	(void)state;
+	leftover_assert_same(&objects_before);
+	return support_count_fds() == fds_before ? 0 : 1;
+}

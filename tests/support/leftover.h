@@ -15,4 +15,8 @@ struct leftover leftover_count(void);
 /* Fail the case, naming the kinds, unless the counts are what they were. */
 void leftover_assert_same(const struct leftover *before);
 
+/* Setup and teardown of a case that leaves neither objects nor descriptors. */
+int leftover_setup(void **state);
+int leftover_teardown(void **state);
+
 #endif
