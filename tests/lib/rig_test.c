@@ -322,7 +322,9 @@ static int serve_clients(void *arg, struct rig_gate *gate)
 	struct ground *ground = arg;
 
 	atomic_store(&ground->is_served, true);
-	return rig_serve(gate) || await_over(ground);
+	if (rig_serve(gate))
+		return -EPIPE;
+	return await_over(ground) ? 0 : -ETIMEDOUT;
 }
 
 static int be_client(void *arg, struct rig_gate *gate)
@@ -508,6 +510,39 @@ static void side_that_hangs_is_killed_at_the_deadline(void **state)
 	assert_true(tick_is_over(scene->rig.deadline));
 }
 
+static int work_after_over(void *arg, struct rig_gate *gate)
+{
+	const struct part *part = arg;
+
+	return await_over(part->ground) ? rig_meet(gate) : -ETIMEDOUT;
+}
+
+static int hang_before_the_gate(void *arg, struct rig_gate *gate)
+{
+	(void)arg, (void)gate;
+	while (pause() < 0)
+		;
+	return 0;
+}
+
+/* They wake at the deadline too, and may be the first to say so. */
+static void sides_at_the_gate_are_not_the_cause_of_the_deadline(void **state)
+{
+	struct scene *scene = *state;
+
+	for (int threads = 0; threads < 2; threads++) {
+		scene->rig.deadline = tick_after(20 * TICK_MS);
+		scene->rig.has_threads = threads;
+		cast_all(scene, wait_at_the_gate);
+		cast(scene, 3,
+		     threads ? work_after_over : hang_before_the_gate);
+		assert_int_equal(run(scene), -ETIMEDOUT);
+		assert_int_equal(number_of_cause(scene), -1);
+		assert_int_equal(scene->result[0].error, -ECANCELED);
+		assert_int_equal(scene->ground->begun, 0);
+	}
+}
+
 /* ---- a stop ---- */
 
 static int ask_for_a_stop(void *arg, struct rig_gate *gate)
@@ -632,6 +667,7 @@ int main(void)
 		CASE(others_of_one_that_was_left_have_a_grace),
 		CASE(others_of_one_with_a_reason_are_ended_at_once),
 		CASE(side_that_hangs_is_killed_at_the_deadline),
+		CASE(sides_at_the_gate_are_not_the_cause_of_the_deadline),
 		CASE(stop_ends_processes_at_once),
 		CASE(stop_asks_threads_and_waits_for_them),
 		CASE(process_leaves_signals_of_the_group_to_its_parent),
