@@ -23,6 +23,9 @@ enum { SHUT, OPEN, CALLED_OFF };
 /* Between two turns that one gives up for those who have yet to wake. */
 enum { LOOKS = 64 };
 
+/* For a server that has lost its clients to say why. */
+#define CLIENTS_GRACE_NS (100 * TICK_MS)
+
 struct rig_gate {
 	struct board *board;
 	const struct rig_side *side;
@@ -359,6 +362,13 @@ static void watch(struct run *run)
 		give_up(run, -ETIMEDOUT);
 }
 
+/* Those who serve, too, where they may yet say what the others failed of. */
+static bool is_anybody_awaited(const struct run *run)
+{
+	return count(run, false, false) > 0 ||
+	       (run->error && count(run, true, false) > 0);
+}
+
 /* Until those who do not serve have ended, or time is over for those who are
  * left. */
 static void oversee(struct run *run)
@@ -368,7 +378,7 @@ static void oversee(struct run *run)
 		watch(run);
 	if (!run->error)
 		start(run, false);
-	while (count(run, false, false) > 0 && !tick_is_over(run->killed_at)) {
+	while (is_anybody_awaited(run) && !tick_is_over(run->killed_at)) {
 		watch(run);
 		if (run->error || run->board->state == OPEN ||
 		    count(run, false, true) > 0)
@@ -462,8 +472,10 @@ int64_t rig_run_clients(rig_body *server, rig_body *client, size_t clients,
 {
 	struct rig_side side[RIG_CLIENTS_MAX + 1];
 	struct rig_result result[RIG_CLIENTS_MAX + 1];
-	const struct rig rig = {
-		.side = side, .sides = clients + 1, .deadline = deadline};
+	const struct rig rig = {.side = side,
+				.sides = clients + 1,
+				.deadline = deadline,
+				.grace_ns = CLIENTS_GRACE_NS};
 	int error;
 
 	if (clients > RIG_CLIENTS_MAX)

@@ -469,6 +469,29 @@ static int hang(void *arg, struct rig_gate *gate)
 	return 0;
 }
 
+static int serve_badly(void *arg, struct rig_gate *gate)
+{
+	if (rig_serve(gate))
+		return -EPIPE;
+	return fail_after_others(arg, gate);
+}
+
+static void server_has_a_grace_to_say_why_it_left_its_clients(void **state)
+{
+	struct scene *scene = *state;
+
+	for (int threads = 0; threads < 2; threads++) {
+		scene->rig.has_threads = threads;
+		scene->rig.sides = 2;
+		cast(scene, 0, lose_partner);
+		cast(scene, 1, serve_badly);
+		scene->side[1].serves = true;
+		assert_int_equal(run(scene), -EBADMSG);
+		assert_int_equal(number_of_cause(scene), 1);
+		assert_int_equal(scene->result[0].error, -EPIPE);
+	}
+}
+
 static void others_of_one_that_was_left_have_a_grace(void **state)
 {
 	struct scene *scene = *state;
@@ -664,6 +687,7 @@ int main(void)
 		CASE(death_of_a_side_ends_the_others_at_the_gate),
 		CASE(side_that_exits_by_itself_has_failed),
 		CASE(reason_counts_before_what_it_led_to),
+		CASE(server_has_a_grace_to_say_why_it_left_its_clients),
 		CASE(others_of_one_that_was_left_have_a_grace),
 		CASE(others_of_one_with_a_reason_are_ended_at_once),
 		CASE(side_that_hangs_is_killed_at_the_deadline),
