@@ -340,6 +340,7 @@ static void watch(struct run *run)
 	const size_t n = rig->sides;
 	struct pollfd *stop = &run->pollfd[n];
 	const int64_t end = run->error ? run->killed_at : rig->deadline;
+	int found;
 
 	for (size_t i = 0; i < n; i++)
 		run->pollfd[i] = (struct pollfd){.fd = run->runner[i].fd,
@@ -347,8 +348,12 @@ static void watch(struct run *run)
 	*stop = (struct pollfd){.fd = -1, .events = POLLIN};
 	if (rig->stop_fd > 0 && !run->is_given_up)
 		stop->fd = rig->stop_fd;
-	if (poll(run->pollfd, n + 1, tick_left_ms(earlier(end, run->over_at))) >
-	    0) {
+	found = poll(run->pollfd, n + 1,
+		     tick_left_ms(earlier(end, run->over_at)));
+	/* Out of memory, say: rather than to ask again and again. */
+	if (found < 0 && errno != EINTR && !run->error)
+		give_up(run, -errno);
+	if (found > 0) {
 		/* The stop first: what it leads to does not count. */
 		if (stop->revents)
 			give_up(run, -EINTR);

@@ -671,6 +671,39 @@ static void start_that_fails_halfway_leaves_nobody(void **state)
 		support_child_status(run_without_descriptors, *state, MS), 0);
 }
 
+/* Of the parent, which has started all, and has more to poll than that. */
+static int take_descriptors_away(void *arg, struct rig_gate *gate)
+{
+	const struct rlimit none = {0};
+	struct ground *ground = ((const struct part *)arg)->ground;
+
+	if (!await(&ground->ready, SIDES - 1))
+		return -ETIMEDOUT;
+	if (prlimit(getppid(), RLIMIT_NOFILE, &none, NULL))
+		return -errno;
+	return wait_at_the_gate(arg, gate);
+}
+
+static int run_without_poll(void *arg)
+{
+	struct scene *scene = arg;
+
+	cast_all(scene, hang);
+	cast(scene, SIDES - 1, take_descriptors_away);
+	return rig_run(&scene->rig, scene->result) == -EINVAL &&
+			       waitpid(-1, NULL, WNOHANG) == -1
+		       ? 0
+		       : 1;
+}
+
+static void run_that_cannot_be_watched_fails_at_once(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->rig.deadline = tick_after(5 * TICK_S);
+	assert_int_equal(support_child_status(run_without_poll, scene, MS), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -697,6 +730,7 @@ int main(void)
 		CASE(process_leaves_signals_of_the_group_to_its_parent),
 		CASE(thread_that_does_not_end_is_told),
 		CASE(start_that_fails_halfway_leaves_nobody),
+		CASE(run_that_cannot_be_watched_fails_at_once),
 	};
 
 	return SUPPORT_MAIN(tests);
