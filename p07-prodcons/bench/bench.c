@@ -194,10 +194,13 @@ static int consume(void *arg, struct rig_gate *gate)
 	struct textbook_item item;
 	int error = rig_meet(gate);
 
-	while (!error) {
+	if (error)
+		return error;
+	/* Out of order or not, to the end, or the producers would wait. */
+	for (;;) {
 		worker->side->take(&item);
 		if (item.producer == 0)
-			break;
+			return error;
 		if (item.producer > PRODUCERS ||
 		    item.sequence <= last[item.producer])
 			error = -EBADMSG;
@@ -205,7 +208,6 @@ static int consume(void *arg, struct rig_gate *gate)
 			last[item.producer] = item.sequence;
 		worker->taken++;
 	}
-	return error;
 }
 
 /* Items a second. */
@@ -218,7 +220,8 @@ static double run(const struct side *side, uint32_t capacity)
 	const struct rig rig = {.side = part,
 				.sides = PRODUCERS + CONSUMERS,
 				.has_threads = true,
-				.deadline = tick_after(60 * TICK_S)};
+				.deadline = tick_after(60 * TICK_S),
+				.grace_ns = 10 * TICK_S};
 	uint64_t taken = 0;
 	int error;
 
