@@ -21,8 +21,8 @@ enum { SIDES = 4, MS = 30000 };
 /* What all sides of a case share. */
 struct ground {
 	uint32_t over;
-	atomic_uint ready, begun, seen[SIDES];
-	atomic_bool is_served, is_asked;
+	atomic_uint ready, begun, asked, answered, seen[SIDES];
+	atomic_bool is_served;
 	int64_t finished_ns;
 	int pipe[2];
 };
@@ -281,6 +281,9 @@ static int serve(void *arg, struct rig_gate *gate)
 	atomic_store(&ground->is_served, true);
 	if (rig_serve(gate))
 		return -EPIPE;
+	if (!await(&ground->asked, SIDES - 1))
+		return -ETIMEDOUT;
+	atomic_fetch_add(&ground->answered, 1);
 	await_over(ground); /* of a process: the end is SIGKILL */
 	return 0;
 }
@@ -288,10 +291,15 @@ static int serve(void *arg, struct rig_gate *gate)
 static int use(void *arg, struct rig_gate *gate)
 {
 	struct ground *ground = ((const struct part *)arg)->ground;
+	int error;
 
 	if (!atomic_load(&ground->is_served))
 		return -EBADMSG;
-	return rig_meet(gate);
+	error = rig_meet(gate);
+	atomic_fetch_add(&ground->asked, 1);
+	if (!error && !await(&ground->answered, 1))
+		error = -ETIMEDOUT;
+	return error;
 }
 
 static void server_is_ready_first_and_ended_last(void **state)
@@ -300,6 +308,7 @@ static void server_is_ready_first_and_ended_last(void **state)
 
 	for (int threads = 0; threads < 2; threads++) {
 		scene->ground->is_served = false;
+		scene->ground->asked = scene->ground->answered = 0;
 		scene->rig.has_threads = threads;
 		cast_all(scene, use);
 		cast(scene, 1, serve);
