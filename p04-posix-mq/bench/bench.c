@@ -30,8 +30,8 @@
 #include "lib/stats.h"
 #include "lib/tick.h"
 #include "p04-posix-mq/dispatcher.h"
-#include "p04-posix-mq/durable/record.h"
 #include "p04-posix-mq/durable/journal.h"
+#include "p04-posix-mq/durable/record.h"
 
 enum {
 	BLOCKS = 4000, /* of a stream, half of them ours */

@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/identity.h"
 #include "lib/crc32c.h"
 #include "lib/fdio.h"
+#include "lib/identity.h"
 #include "lib/tick.h"
 #include "p04-posix-mq/durable/record.h"
 

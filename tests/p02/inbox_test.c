@@ -222,7 +222,7 @@ static void a_request_without_a_pid_is_none(void **state)
 	}
 }
 
-/* The check word is the same for all messages of this size. */
+/* The checksum is computed alike for all messages of this size. */
 static void a_nul_in_an_expression_makes_it_no_request(void **state)
 {
 	struct message_request request = {.pid = 1};

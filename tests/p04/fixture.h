@@ -18,8 +18,8 @@
 
 #include "lib/child.h"
 #include "lib/tick.h"
-#include "p04-posix-mq/durable/record.h"
 #include "p04-posix-mq/durable/journal.h"
+#include "p04-posix-mq/durable/record.h"
 #include "tests/support/scratch.h"
 
 #define CAPACITY 8

@@ -1,4 +1,4 @@
-/* A job as a message, the order of jobs, and those in the dispatcher's hand. */
+/* A job as a message, the order of jobs, and those that are pending. */
 #include "p04-posix-mq/job.h"
 
 #include "tests/support/support.h"

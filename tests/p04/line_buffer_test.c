@@ -1,4 +1,4 @@
-/* Output passed on by whole buffer. */
+/* Output passed on by whole lines. */
 #include "p04-posix-mq/line_buffer.h"
 
 #include "tests/support/support.h"

@@ -17,8 +17,8 @@
 
 #include "lib/fdio.h"
 #include "lib/tick.h"
-#include "p04-posix-mq/durable/record.h"
 #include "p04-posix-mq/durable/journal.h"
+#include "p04-posix-mq/durable/record.h"
 #include "tests/support/scratch.h"
 #include "tests/support/survivors.h"
 
