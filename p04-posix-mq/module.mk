@@ -12,7 +12,7 @@ TEST_LDFLAGS_p04/jobqueue_test := -Wl,--wrap=geteuid \
 	-Wl,--wrap=mq_timedsend -Wl,--wrap=mq_timedreceive
 TEST_LDFLAGS_p04/line_buffer_test := -Wl,--wrap=fdio_write_some
 TEST_LDFLAGS_p04/journal_test := -Wl,--wrap=tick_after \
-	-Wl,--wrap=fsync -Wl,--wrap=fdatasync
+	-Wl,--wrap=fsync -Wl,--wrap=fdatasync -Wl,--wrap=readdir
 TEST_LDFLAGS_p04/wake_test := -Wl,--wrap=mq_notify -Wl,--wrap=tick_after
 TEST_LDFLAGS_p04/worker_test := -Wl,--wrap=record_note_group \
 	-Wl,--wrap=tick_after

@@ -54,11 +54,13 @@ static int each(int dir_fd, const char *suffix,
 		close(fd);
 		return -ENOMEM;
 	}
-	while (stopped == 0 && (entry = readdir(dir))) {
+	while (stopped == 0 && (errno = 0, entry = readdir(dir))) {
 		id = parse_name(entry->d_name, suffix);
 		if (id)
 			stopped = visit(id, arg);
 	}
+	if (stopped == 0 && errno)
+		stopped = -errno;
 	closedir(dir);
 	return stopped;
 }

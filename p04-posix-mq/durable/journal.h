@@ -84,7 +84,8 @@ void journal_leave(struct journal *journal);
 int journal_try_close(struct journal *journal);
 
 /* Call visit with the id of each record, in no order, until it returns
- * non-zero, which is returned. Records may come and go meanwhile. */
+ * non-zero, which is returned, or -errno where the folder cannot be read.
+ * Records may come and go meanwhile. */
 int journal_each(const struct journal *journal,
 		 int (*visit)(uint64_t id, void *arg), void *arg);
 

@@ -3,6 +3,7 @@
 
 #include "tests/p04/fixture.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -501,6 +502,40 @@ static void a_journal_that_the_disk_does_not_take_is_not_made(void **state)
 	}
 }
 
+struct dirent *__real_readdir(DIR *dir);
+struct dirent *__wrap_readdir(DIR *dir);
+
+static int entries; /* until one cannot be read; 0: all can */
+
+struct dirent *__wrap_readdir(DIR *dir)
+{
+	if (entries == 0 || --entries > 0)
+		return __real_readdir(dir);
+	errno = EIO;
+	return NULL;
+}
+
+/* Not every record, and not the highest id. */
+static void a_folder_that_cannot_be_read_to_its_end_is_an_error(void **state)
+{
+	int before = support_count_fds(), times = 0;
+	struct journal journal;
+
+	(void)state;
+	for (uint64_t id = 1; id <= 3; id++)
+		close(create(id, "true"));
+	entries = 2;
+	assert_int_equal(journal_each(&f.journal, fixture_visit, &times), -EIO);
+	assert_int_equal(entries, 0);
+	assert_true(times < 3);
+	assert_int_equal(unlinkat(f.journal.dir, "head", 0), 0);
+	entries = 2;
+	assert_int_equal(journal_open(&journal, f.path, true), -EIO);
+	assert_int_equal(entries, 0);
+	assert_int_equal(faccessat(f.journal.dir, "head", F_OK, 0), -1);
+	assert_int_equal(support_count_fds(), before);
+}
+
 static void the_longest_command_makes_a_sound_record(void **state)
 {
 	char *command = malloc(JOB_COMMAND_MAX);
@@ -666,6 +701,7 @@ int main(void)
 		CASE(a_record_that_the_disk_does_not_take_is_none),
 		CASE(an_id_that_the_disk_does_not_take_is_not_given),
 		CASE(a_journal_that_the_disk_does_not_take_is_not_made),
+		CASE(a_folder_that_cannot_be_read_to_its_end_is_an_error),
 		CASE(the_longest_command_makes_a_sound_record),
 		CASE(a_head_that_says_what_cannot_be_is_not_sound),
 		CASE(a_note_that_is_written_by_halves_is_waited_for),
