@@ -38,7 +38,9 @@ enum { FD_STOP, FD_WAKE, FD_OUT, FD_ERR, FD_SLOTS };
 static int report(const struct dispatcher *d, enum dispatcher_event event,
 		  const struct job *job, long n)
 {
-	return d->options->report(event, job, n, d->options->arg);
+	int rc = d->options->report(event, job, n, d->options->arg);
+
+	return rc < 0 ? rc : 0;
 }
 
 /* For the scheduler. */

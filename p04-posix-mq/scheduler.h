@@ -41,8 +41,8 @@ struct scheduler {
 	const struct jobqueue *queue;
 	int64_t aging_ns; /* 0: off */
 	/* Called when a message was dropped that is no job of this journal,
-	 * with id 0, or record id was not sound and was set aside. A negative
-	 * value is returned by the function that called. */
+	 * with id 0, or record id was not sound and was set aside. Returns 0,
+	 * or a negative value, which the function that called returns. */
 	int (*on_unsound)(uint64_t id, void *arg);
 	void *arg;
 

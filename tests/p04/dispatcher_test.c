@@ -327,6 +327,30 @@ static void a_record_that_is_damaged_while_its_job_runs_is_set_aside(
 	assert_int_equal(faccessat(f.journal.dir, "1.bad", F_OK, 0), 0);
 }
 
+/* Whatever is reported: a stranger's message, a record that is not sound, jobs. */
+static void only_a_negative_value_of_a_report_ends_the_run(void **state)
+{
+	int fd;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++)
+		submit("true", i);
+	fd = record_open(f.journal.dir, 2);
+	assert_int_equal(ftruncate(fd, 7), 0);
+	close(fd);
+	send_raw("hello", 5, 9);
+	d.report = 1;
+	assert_int_equal(fixture_drain(&d, 20000), 0);
+	assert_int_equal(fixture_jobs(&f), 0);
+	assert_non_null(strstr(events(), "unsound 0 2;"));
+	assert_non_null(strstr(events(), "ended 1 0;"));
+	assert_non_null(strstr(events(), "ended 3 0;"));
+	submit("true", 0);
+	d.report = -EPIPE;
+	assert_int_equal(fixture_drain(&d, 20000), EPIPE);
+	assert_int_equal(fixture_jobs(&f), 1);
+}
+
 static void workers_that_die_are_counted_up_to_the_limit(void **state)
 {
 	(void)state;
@@ -812,6 +836,7 @@ int main(void)
 		CASE(a_job_that_ended_and_was_not_removed_does_not_run_again),
 		CASE(what_runs_is_the_record_and_not_the_message),
 		CASE(a_record_that_is_damaged_while_its_job_runs_is_set_aside),
+		CASE(only_a_negative_value_of_a_report_ends_the_run),
 		CASE(workers_that_die_are_counted_up_to_the_limit),
 		CASE(half_a_record_is_removed_at_the_start),
 		CASE(a_busy_dispatcher_does_not_linger),

@@ -92,6 +92,7 @@ struct fixture_dispatcher {
 	struct fixture *f;
 	struct dispatcher_options options;
 	int events; /* -1: nowhere */
+	int report; /* what report() returns */
 };
 
 static struct outlet fixture_outlet = {.fd = STDERR_FILENO};
@@ -118,7 +119,7 @@ __attribute__((unused)) static int fixture_report(enum dispatcher_event event,
 	if (d->events >= 0)
 		dprintf(d->events, "%s %d %ld\n", words[event],
 			job ? (int)job->id : 0, n);
-	return 0;
+	return d->report;
 }
 
 __attribute__((unused)) static int fixture_dispatch(void *arg)
