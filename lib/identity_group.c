@@ -40,7 +40,7 @@ static enum identity_life look_through_proc(pid_t group)
 		return IDENTITY_UNKNOWN;
 	if (identity_proc_read(1, &proc))
 		life = IDENTITY_UNKNOWN;
-	while (life != IDENTITY_ALIVE && (entry = readdir(dir))) {
+	while (life != IDENTITY_ALIVE && (errno = 0, entry = readdir(dir))) {
 		int error, pid = atoi(entry->d_name); // NOLINT: 0 for words
 
 		if (pid <= 0)
@@ -52,6 +52,9 @@ static enum identity_life look_through_proc(pid_t group)
 		    identity_proc_is_alive(&proc))
 			life = IDENTITY_ALIVE;
 	}
+	/* What could not be read may be a member. */
+	if (life == IDENTITY_DEAD && errno)
+		life = IDENTITY_UNKNOWN;
 	closedir(dir);
 	return life;
 }

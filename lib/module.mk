@@ -38,14 +38,13 @@ TEST_LDFLAGS_lib/child_test := -Wl,--wrap=syscall
 TEST_LDFLAGS_lib/child_spawn_test := -Wl,--wrap=dup2
 # It knows neither pidfds nor clone3(2).
 VALGRIND_SKIP += lib/identity_process_test lib/identity_group_test
-TEST_LDFLAGS_lib/identity_group_test := -Wl,--wrap=identity_proc_see
+TEST_LDFLAGS_lib/identity_group_test := \
+	-Wl,--wrap=identity_proc_see,--wrap=readdir
 TEST_LDFLAGS_lib/identity_process_test := -Wl,--wrap=open,--wrap=syscall
-TEST_LDFLAGS_lib/objname_test := \
-	-Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid
-TEST_LDFLAGS_lib/objname_owner_test := \
-	$(TEST_LDFLAGS_lib/objname_test),--wrap=symlinkat
-TEST_LDFLAGS_lib/objname_object_test := \
-	$(TEST_LDFLAGS_lib/objname_test),--wrap=mq_open
+OBJNAME_WRAPS := -Wl,--wrap=open,--wrap=mkdir,--wrap=rmdir,--wrap=geteuid
+TEST_LDFLAGS_lib/objname_test := $(OBJNAME_WRAPS),--wrap=readdir
+TEST_LDFLAGS_lib/objname_owner_test := $(OBJNAME_WRAPS),--wrap=symlinkat
+TEST_LDFLAGS_lib/objname_object_test := $(OBJNAME_WRAPS),--wrap=mq_open
 
 TSAN_TESTS += lib/park_test lib/rig_test lib/fdio_until_test lib/fdio_nowait_test lib/frame_test \
 	lib/child_test lib/rpc_async_test lib/rpc_client_flavor_test lib/rpc_lookup_test

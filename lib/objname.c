@@ -334,9 +334,12 @@ static int read_ledger(int place, struct list *list)
 		close(fd);
 		return -ENOMEM;
 	}
-	while (!error && list->n < LEDGER_MAX && (file = readdir(folder)))
+	while (!error && list->n < LEDGER_MAX &&
+	       (errno = 0, file = readdir(folder)))
 		if (read_entry(fd, file->d_name, &entry))
 			error = append(list, &entry);
+	if (!error && list->n < LEDGER_MAX && errno)
+		error = -errno;
 	closedir(folder);
 	return error;
 }

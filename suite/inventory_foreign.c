@@ -48,9 +48,11 @@ static int look_into(const char *folder, bool is_mqueue, visitor *tell,
 		return errno == EMFILE || errno == ENFILE || errno == ENOMEM
 			       ? -errno
 			       : 0;
-	while (!error && (entry = readdir(dir)))
+	while (!error && (errno = 0, entry = readdir(dir)))
 		error = look_at_file(dirfd(dir), entry->d_name, is_mqueue, tell,
 				     arg);
+	if (!error && errno)
+		error = -errno;
 	closedir(dir);
 	return error;
 }

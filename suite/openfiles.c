@@ -83,6 +83,7 @@ int openfiles_count(struct openfile *files, size_t n)
 	struct dirent *entry;
 	bool *is_open;
 	DIR *proc;
+	int error;
 
 	for (size_t i = 0; i < n; i++)
 		files[i].count = 0;
@@ -93,12 +94,11 @@ int openfiles_count(struct openfile *files, size_t n)
 		return -ENOMEM;
 	proc = opendir("/proc");
 	if (!proc) {
-		int error = -errno;
-
+		error = -errno;
 		free(is_open);
 		return error;
 	}
-	while ((entry = readdir(proc))) {
+	while ((errno = 0, entry = readdir(proc))) {
 		if (!isdigit((unsigned char)entry->d_name[0]) ||
 		    strtol(entry->d_name, NULL, 10) == getpid())
 			continue;
@@ -108,9 +108,10 @@ int openfiles_count(struct openfile *files, size_t n)
 		for (size_t i = 0; i < n; i++)
 			files[i].count += is_open[i] && files[i].inode;
 	}
+	error = -errno;
 	closedir(proc);
 	free(is_open);
-	return 0;
+	return error;
 }
 
 /* All sockets lie on one device, which any of them shows. */

@@ -79,11 +79,11 @@ static int signal_all(int number)
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *entry;
-	int n = 0;
+	int n = 0, error;
 
 	if (!dir)
 		return -errno;
-	while ((entry = readdir(dir))) {
+	while ((errno = 0, entry = readdir(dir))) {
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
 		if (pid <= 0 || !is_ours(pid))
@@ -92,8 +92,9 @@ static int signal_all(int number)
 		kill(pid, number ? SIGCONT : 0); /* a stopped one must see it */
 		n++;
 	}
+	error = -errno;
 	closedir(dir);
-	return n;
+	return error ? error : n;
 }
 
 static int signal_for(int64_t term_at, int64_t kill_at)

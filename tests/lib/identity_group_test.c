@@ -1,6 +1,9 @@
 /* Process groups: whom a saved number may reach, and when all have ended. Linked
- * with --wrap=identity_proc_see, as only a boot makes a process of another. */
+ * with --wrap=identity_proc_see, as only a boot makes a process of another, and
+ * with --wrap=readdir. */
 #include "tests/lib/identity_fixture.h"
+
+#include <dirent.h>
 
 static bool is_of_another_boot;
 
@@ -11,6 +14,19 @@ enum identity_sight __wrap_identity_proc_see(const struct identity_process *p)
 {
 	return is_of_another_boot ? IDENTITY_SIGHT_ELSEWHERE
 				  : __real_identity_proc_see(p);
+}
+
+static bool is_proc_cut; /* it cannot be read to its end */
+
+struct dirent *__real_readdir(DIR *dir);
+struct dirent *__wrap_readdir(DIR *dir);
+
+struct dirent *__wrap_readdir(DIR *dir)
+{
+	if (!is_proc_cut)
+		return __real_readdir(dir);
+	errno = ENOMEM;
+	return NULL;
 }
 
 struct group {
@@ -97,6 +113,20 @@ static void group_lives_until_its_last_member_is_a_zombie(void **state)
 	assert_int_equal(judge_by_pidfd(&group), IDENTITY_DEAD);
 	end(&group);
 	assert_int_equal(judge(&group), IDENTITY_DEAD);
+}
+
+static void group_whose_members_cannot_be_looked_for_is_unknown(void **state)
+{
+	struct group group = {.pidfd = -1};
+
+	(void)state;
+	assert_int_equal(start_group(&group, 0), 0);
+	make_zombie(group.leader);
+	is_proc_cut = true;
+	assert_int_equal(judge(&group), IDENTITY_UNKNOWN);
+	is_proc_cut = false;
+	assert_int_equal(judge(&group), IDENTITY_ALIVE);
+	end(&group);
 }
 
 static void signal_reaches_all_while_the_leader_is_a_zombie(void **state)
@@ -348,6 +378,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(group_lives_until_its_last_member_is_a_zombie),
+		cmocka_unit_test(
+			group_whose_members_cannot_be_looked_for_is_unknown),
 		cmocka_unit_test(
 			signal_reaches_all_while_the_leader_is_a_zombie),
 		cmocka_unit_test(number_of_nobody_is_never_signalled),

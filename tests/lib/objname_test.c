@@ -3,6 +3,7 @@
  * objname_owner_test.c. */
 #include "tests/lib/objname_fixture.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -72,6 +73,38 @@ static void each_kind_has_a_word_of_its_own(void **state)
 }
 
 /* ---- claim, release, look ---------------------------------------------------------------- */
+
+static bool is_folder_cut; /* it cannot be read to its end */
+
+struct dirent *__real_readdir(DIR *dir);
+struct dirent *__wrap_readdir(DIR *dir);
+
+struct dirent *__wrap_readdir(DIR *dir)
+{
+	if (!is_folder_cut)
+		return __real_readdir(dir);
+	errno = EIO;
+	return NULL;
+}
+
+static int see_nothing(const struct objname_entry *entry, void *arg)
+{
+	(void)entry;
+	(void)arg;
+	return 0;
+}
+
+/* Else what it has would be nobody's to remove. */
+static void folder_that_cannot_be_read_to_its_end_is_an_error(void **state)
+{
+	(void)state;
+	assert_int_equal(objname_claim(OBJNAME_SHM, "/my ring"), 0);
+	is_folder_cut = true;
+	assert_int_equal(objname_each(see_nothing, NULL), -EIO);
+	is_folder_cut = false;
+	assert_int_equal(objname_each(see_nothing, NULL), 0);
+	assert_int_equal(objname_release(OBJNAME_SHM, "/my ring"), 0);
+}
 
 static void claim_is_seen_and_release_takes_the_folder_with_it(void **state)
 {
@@ -324,6 +357,7 @@ int main(void)
 		cmocka_unit_test(made_name_tells_program_user_and_process),
 		cmocka_unit_test(posix_names_are_one_slash_and_a_word),
 		cmocka_unit_test(each_kind_has_a_word_of_its_own),
+		IN_SCRATCH(folder_that_cannot_be_read_to_its_end_is_an_error),
 		IN_SCRATCH(claim_is_seen_and_release_takes_the_folder_with_it),
 		IN_SCRATCH(claiming_twice_is_claiming_once),
 		IN_SCRATCH(names_of_different_kinds_do_not_meet),
