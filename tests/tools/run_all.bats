@@ -145,7 +145,7 @@ run_all() {
 
 @test "hung program is ended and a failure" {
 	no_valgrind lib/a_test
-	HEAD='/* timeout: 1 */' unit lib/a_test 'for (;;) pause();'
+	HEAD='/* It goes on. timeout: 1 */' unit lib/a_test 'for (;;) pause();'
 	run_all 1 '0 passed, 2 failed'
 	assert_line --partial 'no end after 1 s'
 }
