@@ -1,4 +1,5 @@
-/* What test_myrwlock is made of: the load, its exclusion, the verdict. */
+/* What test_myrwlock is made of: the load, the check that it excludes, and whether
+ * anybody starved. */
 #include "p08-rwlock/cmd/load.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include "tests/p08/clocklock.h"
 #include "tests/support/support.h"
 
-/* ---- the scene ---- */
+/* ---- exclusion ---- */
 
 static void readers_may_be_there_together(void **state)
 {
@@ -57,7 +58,7 @@ static void write_that_is_half_done_is_seen(void **state)
 	assert_false(exclusion_enter(&exclusion, false));
 }
 
-/* ---- the crowd ---- */
+/* ---- the load ---- */
 
 static const struct load_plan plan = {
 	.readers = 3,
@@ -73,6 +74,8 @@ static const struct load_plan plan = {
 struct log {
 	pthread_mutex_t mutex;
 	unsigned int readers, writers, events, wrong;
+	unsigned int reads, writes; /* that were begun */
+	bool is_fair;
 };
 
 static void note(void *arg, const struct load_event *event)
@@ -85,6 +88,8 @@ static void note(void *arg, const struct load_event *event)
 	if (event->kind == LOAD_ACQUIRED) {
 		log->wrong += log->writers > 0;
 		log->wrong += event->is_writer && log->readers > 0;
+		log->reads += !event->is_writer;
+		log->writes += event->is_writer;
 		++*own;
 	} else if (event->kind == LOAD_RELEASED) {
 		log->wrong += *own == 0;
@@ -93,13 +98,27 @@ static void note(void *arg, const struct load_event *event)
 	pthread_mutex_unlock(&log->mutex);
 }
 
+/* Under a policy that lets some starve they need not have been there. */
+static bool has_seen_many(void *arg)
+{
+	struct log *log = arg;
+	bool is_so;
+
+	pthread_mutex_lock(&log->mutex);
+	is_so = log->reads + log->writes >= 100 &&
+		(!log->is_fair || (log->reads >= 10 && log->writes >= 10));
+	pthread_mutex_unlock(&log->mutex);
+	return is_so;
+}
+
 static void load_reads_and_writes_and_tells_in_order(void **state)
 {
 	(void)state;
 	for (int policy = 0; policy < 3; policy++) {
 		struct myrwlock lock =
 			MYRWLOCK_INITIALIZER_OF((uint16_t)policy);
-		struct log log = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+		struct log log = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+				  .is_fair = policy == MYRWLOCK_FAIR};
 		struct load_sum readers, writers;
 		struct load load;
 
@@ -107,12 +126,14 @@ static void load_reads_and_writes_and_tells_in_order(void **state)
 		load.listener = note;
 		load.arg = &log;
 		assert_int_equal(load_start(&load, 60 * TICK_S), 0);
-		tick_sleep_until(tick_after(100 * TICK_MS));
+		assert_true(support_wait_until(has_seen_many, &log, 30000));
 		assert_int_equal(load_end(&load), 0);
 		readers = load_sum(&load, false);
 		writers = load_sum(&load, true);
 		assert_int_equal(readers.wrong + writers.wrong, 0);
 		assert_int_equal(log.wrong, 0);
+		assert_int_equal(log.reads, readers.entries);
+		assert_int_equal(log.writes, writers.entries);
 		assert_true(log.events >=
 			    2 * (readers.entries + writers.entries));
 		assert_int_equal(load.exclusion.half, writers.entries);
@@ -158,9 +179,9 @@ static void deadlock_is_told_with_who_waits(void **state)
 	assert_int_equal(myrwlock_destroy(&lock), 0);
 }
 
-/* ---- the verdict ---- */
+/* ---- starvation ---- */
 
-/* A crowd that has been there for ten seconds, nobody waited. */
+/* A load of ten seconds, in which nobody waited. */
 static void pretend(struct load *load, struct myrwlock *lock)
 {
 	assert_int_equal(load_init(load, &plan, lock), 0);
@@ -222,7 +243,7 @@ static void long_sections_may_be_waited_for(void **state)
 	load_fini(&load);
 }
 
-/* A lock that is patient for 50 ms instead of 1 is another lock. */
+/* A lock with a bypass limit of 50 ms instead of 1 is another lock. */
 static void fifty_milliseconds_too_many_are_seen(void **state)
 {
 	struct myrwlock lock = MYRWLOCK_INITIALIZER;
