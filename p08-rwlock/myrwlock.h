@@ -151,7 +151,7 @@ struct myrwlock {
 	 (uint32_t)sizeof(struct myrwlock))
 #define MYRWLOCK_DOOR_OPEN 1
 /* clang-format off: each member in its order, as C++ with -Wextra asks for. */
-#define MYRWLOCK_NO_LINE     \
+#define MYRWLOCK_NO_QUEUE    \
 	{                    \
 		0, 0, 0,     \
 		{            \
@@ -162,8 +162,8 @@ struct myrwlock {
 	{                                                                 \
 		MYRWLOCK_MAGIC, (of_policy), 0, 0, MYRWLOCK_DOOR_OPEN, 0, \
 			PTHREAD_MUTEX_INITIALIZER, 0, 0, 0, 0, 0, 0,      \
-			MYRWLOCK_NO_LINE,                                 \
-			{MYRWLOCK_NO_LINE, MYRWLOCK_NO_LINE}, 0,          \
+			MYRWLOCK_NO_QUEUE,                                \
+			{MYRWLOCK_NO_QUEUE, MYRWLOCK_NO_QUEUE}, 0,        \
 			{{0}, {0, 0}, {0, 0}}, 0,                         \
 		{                                                         \
 			{                                                 \

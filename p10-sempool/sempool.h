@@ -117,11 +117,10 @@ int sempool_remove(struct sempool *pool);
  * others, and in order of arrival, to the clock's 4 ms; before that the quickest
  * is. (But for a release that is just under way when the 50 ms are over; for a
  * unit that was lost with a killed process, and put back; and for a waiter that
- * found no entry, when more than SEMPOOL_WAITERS wait. A waiter that is granted a
- * slot and does not run for 100 ms is passed over.) Returns 0, -ETIMEDOUT, -EINTR (a handler ran,
- * or is_stopped), -EIDRM (the pool was removed, or another has its name),
- * -EBADMSG (the memory is damaged), -EBADF or -ESTALE.
- */
+ * found no entry, when more than SEMPOOL_WAITERS wait. A waiter that is granted
+ * a slot and does not run for 100 ms is passed over.) Returns 0, -ETIMEDOUT,
+ * -EINTR (a handler ran, or is_stopped), -EIDRM (the pool was removed, or
+ * another has its name), -EBADMSG (the memory is damaged), -EBADF or -ESTALE. */
 int sempool_acquire(struct sempool *pool, struct sempool_lease *lease);
 int sempool_acquire_until(struct sempool *pool, struct sempool_lease *lease,
 			  int64_t deadline);
@@ -141,10 +140,10 @@ int sempool_try_acquire(struct sempool *pool, struct sempool_lease *lease);
 int sempool_hand_down(struct sempool *pool, struct sempool_lease *lease);
 
 /* Give it back. Returns 0; SEMPOOL_LEFT when what inherited its lock goes on:
- * it is no longer ours, and free when that ends; -EINVAL for an empty lease, one that was released
- * or lies; -EPERM for one of another process, as after fork; -EBADMSG when
- * the table no longer says that it is ours: somebody damaged the memory, and
- * the slot may have been lent twice. */
+ * it is no longer ours, and free when that ends; -EINVAL for an empty lease, one
+ * that was released or lies; -EPERM for one of another process, as after fork;
+ * -EBADMSG when the table no longer says that it is ours: somebody damaged the
+ * memory, and the slot may have been lent twice. */
 #define SEMPOOL_LEFT 1
 int sempool_release(struct sempool *pool, struct sempool_lease *lease);
 
@@ -154,7 +153,8 @@ int sempool_release(struct sempool *pool, struct sempool_lease *lease);
  * An owner that has been reaped is found by the next call. Zombies, pids
  * that a later process has, and slots that were left, are looked for among 128
  * owners a call: if it is one of those, a slot of a full pool of 1024 comes
- * back after 0.2 s, or 0.4 s when one waiter is all that looks. Returns 0 or -EBADMSG (damaged). */
+ * back after 0.2 s, or 0.4 s when one waiter is all that looks. Returns 0 or
+ * -EBADMSG (damaged). */
 int sempool_reclaim(struct sempool *pool);
 
 /* How many slots are free just now. */

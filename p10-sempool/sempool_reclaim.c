@@ -1,6 +1,6 @@
-/* sempool_reclaim.c - after the dead: their slots, their entries as waiters, and the units
- * that went with them; and what a pool looks like. Why a reclaim may do what it
- * does is on top of sempool.c.
+/* sempool_reclaim.c - after the dead: their slots, their entries as waiters, and
+ * the units that went with them; and what a pool looks like. Why a reclaim may do
+ * what it does is on top of sempool.c.
  *
  * There is no lock that a reclaim could die with, or hold while it is stopped.
  * Which of many goes is settled by who moves last_reclaim_ns on. Should one be

@@ -169,7 +169,7 @@ static unsigned short other_turnstile(const struct sysv_barrier *barrier)
 static int arrive(const struct sysv_barrier *barrier)
 {
 	/* BROKEN is asked for neither here, where the kernel would look at each
-	 * sleeper again, as a part that waits for 0 was met, nor below: of a
+	 * sleeper again, as an operation that waits for 0 was met, nor below: of a
 	 * broken barrier both turnstiles are open for good, and cannot go
 	 * down. */
 	struct sembuf ops[] = {NOW(REST, -1), UNDONE(INSIDE, 1)};

@@ -6,10 +6,10 @@
 #include "lib/tick.h"
 #include "p14-mmapdb/commit.h"
 #include "p14-mmapdb/handle.h"
-#include "p14-mmapdb/writer.h"
 #include "p14-mmapdb/reader.h"
 #include "p14-mmapdb/shared.h"
 #include "p14-mmapdb/tree.h"
+#include "p14-mmapdb/writer.h"
 
 static int count_reader(const struct mmapdb_reader *reader, void *arg)
 {

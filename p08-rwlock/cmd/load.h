@@ -92,8 +92,8 @@ struct load_sum {
 };
 struct load_sum load_sum(const struct load *load, bool is_writer);
 
-/* Who waits and who is inside: "Reader 1, Reader 2 and Writer 1 wait; Writer 2
- * is inside". buf is returned. */
+/* Who waits and who is inside: "waiting: Reader 1, Writer 1; inside: nobody".
+ * buf is returned. */
 const char *load_describe(const struct load *load, char *buf, size_t size);
 
 #endif

@@ -4,8 +4,8 @@
 #include "tests/p08/fixture.h"
 
 /* Readers and writers that come again at once, and one of them, the victim,
- * that waits: how often do others get in from the moment when it is out of
- * patience? That moment is seen in the lock itself, so the answer does not
+ * that waits: how often do others get in from the moment when it is past the
+ * bypass limit? That moment is seen in the lock itself, so the answer does not
  * depend on how fast anything is. */
 struct rush {
 	struct myrwlock lock;
@@ -75,7 +75,7 @@ static void *run_victim(void *arg)
 	return NULL;
 }
 
-/* Whether all of the victim's side are in line and out of patience. With the
+/* Whether all of the victim's side wait and are past the bypass limit. With the
  * lock's mutex held. */
 static bool is_victim_due(const struct rush *rush)
 {
@@ -214,7 +214,7 @@ static void due_reader_is_overtaken_within_the_bound(void **state)
 	assert_in_range(writes, 0, 2 * rush.writers + 1);
 }
 
-/* One who reads alone, again and again, takes the short way, and whoever wants
+/* One who reads alone, again and again, takes the fast path, and whoever wants
  * to wait shuts it. */
 static void lone_reader_comes_again_within_the_bound(void **state)
 {
@@ -231,7 +231,7 @@ static void lone_reader_comes_again_within_the_bound(void **state)
 	assert_in_range(reads, 0, 1);
 }
 
-/* The lock is free, and whoever is first in line has been woken, but does not
+/* The lock is free, and who is first in the queue has been woken, but does not
  * run yet and so has not said that it is due. Whoever came after it is due. */
 static void nobody_passes_those_who_are_due(void **state)
 {
@@ -261,7 +261,7 @@ static void nobody_passes_those_who_are_due(void **state)
 static void bound_is_what_the_header_says(void **state)
 {
 	(void)state;
-	/* No section takes any time: patience alone. */
+	/* No section takes any time: the bypass limit alone. */
 	assert_int_equal(myrwlock_bound_ns(false, 5, 0, 0),
 			 MYRWLOCK_BYPASS_LIMIT_NS);
 	assert_int_equal(

@@ -1,6 +1,6 @@
 /* fixture.h - threads that read or write as they are told. Whoever is to
- * wait is seen in line before the test goes on, and out of patience where that
- * matters. One test program includes it once; not every one needs all. */
+ * wait is seen in the queue before the test goes on, and past the bypass limit
+ * where that matters. One test program includes it once; not every one needs all. */
 #ifndef UNIXIPC_TESTS_P08_FIXTURE_H
 #define UNIXIPC_TESTS_P08_FIXTURE_H
 
@@ -163,7 +163,7 @@ __attribute__((unused)) static void wait_for_line(struct myrwlock *lock,
 }
 
 /* Have it held by one reader, who is counted: one that comes when nobody is there
- * takes the short way. finish() the helper. */
+ * takes the fast path. finish() the helper. */
 __attribute__((unused)) static void hold_counted(struct myrwlock *lock,
 						 struct helper *holder)
 {
@@ -183,9 +183,9 @@ struct due {
 };
 
 __attribute__((unused)) static bool is_expired_or_empty(
-	const struct myrwlock_queue *line)
+	const struct myrwlock_queue *queue)
 {
-	return line->is_expired || !line->waiting;
+	return queue->is_expired || !queue->waiting;
 }
 
 __attribute__((unused)) static bool are_due(void *arg)
@@ -202,7 +202,7 @@ __attribute__((unused)) static bool are_due(void *arg)
 	return are_all || (due->helper && is_done(due->helper));
 }
 
-/* Until all in line are out of patience. They say so themselves, when they
+/* Until all who wait are past the bypass limit. They say so themselves, when they
  * wake, so how long that takes nobody knows. */
 __attribute__((unused)) static void wait_until_due(struct myrwlock *lock)
 {

@@ -24,7 +24,7 @@ enum {
 /* Mapped by all. Each lock is held by the child, who has its mutex at last. */
 struct ground {
 	struct myrwlock lock[LOCKS];
-	unsigned int locks, waiters; /* of each, that are to be in line */
+	unsigned int locks, waiters; /* of each, that are to wait */
 	bool scribbles;
 	atomic_bool is_inside, has_mutexes, has_gone_on;
 };
@@ -233,37 +233,37 @@ static void next_owner_of_the_mutex_calls_whom_a_dead_one_did_not(void **state)
 
 /* ---- many, at locks that are written over ---- */
 
-struct load {
+struct crowd {
 	struct helper waiter[LOCKS][WAITERS];
 };
 
-static void start_crowd(struct load *load, struct ground *ground, int64_t ms)
+static void start_crowd(struct crowd *crowd, struct ground *ground, int64_t ms)
 {
 	static const enum act acts[WAITERS] = {READ_LATE, WRITE_LATE};
 
 	for (int i = 0; i < LOCKS; i++)
 		for (int k = 0; k < WAITERS; k++) {
-			load->waiter[i][k] = (struct helper){.ms = ms};
-			start(&load->waiter[i][k], &ground->lock[i], acts[k]);
+			crowd->waiter[i][k] = (struct helper){.ms = ms};
+			start(&crowd->waiter[i][k], &ground->lock[i], acts[k]);
 		}
 }
 
 static bool is_crowd_done(void *arg)
 {
-	struct load *load = arg;
+	struct crowd *crowd = arg;
 
 	for (int i = 0; i < LOCKS; i++)
 		for (int k = 0; k < WAITERS; k++)
-			if (!is_done(&load->waiter[i][k]))
+			if (!is_done(&crowd->waiter[i][k]))
 				return false;
 	return true;
 }
 
-static void finish_crowd(struct load *load)
+static void finish_crowd(struct crowd *crowd)
 {
 	for (int i = 0; i < LOCKS; i++)
 		for (int k = 0; k < WAITERS; k++)
-			finish(&load->waiter[i][k]);
+			finish(&crowd->waiter[i][k]);
 }
 
 static void assert_mutex_is_not_kept(struct myrwlock *lock)
@@ -281,19 +281,19 @@ static void assert_mutex_is_not_kept(struct myrwlock *lock)
 /* Returns false if a deadline was over before the child was stopped. */
 static bool wait_at_what_is_written_over(int64_t ms)
 {
-	static struct load load;
+	static struct crowd crowd;
 	struct ground *ground = make_ground(LOCKS, WAITERS);
 	bool was_stopped, are_done;
 	pid_t pid;
 
 	ground->scribbles = true;
 	pid = start_holder(ground);
-	start_crowd(&load, ground, ms);
-	are_done = support_wait_until(is_crowd_done, &load, MS);
+	start_crowd(&crowd, ground, ms);
+	are_done = support_wait_until(is_crowd_done, &crowd, MS);
 	was_stopped = atomic_load(&ground->has_mutexes);
 	kill_and_reap(pid);
 	assert_true(are_done);
-	finish_crowd(&load);
+	finish_crowd(&crowd);
 	for (int i = 0; was_stopped && i < LOCKS; i++)
 		assert_mutex_is_not_kept(&ground->lock[i]);
 	remove_ground(ground);

@@ -1,4 +1,4 @@
-/* The lock without its short ways: all forms at random, as in stress_test.c, of
+/* The lock without its fast path: all forms at random, as in stress_test.c, of
  * which this is another build, with the sources of the lock. */
 #define MYRWLOCK_PLAIN
 

@@ -35,8 +35,8 @@ static void fair_reader_waits_behind_a_writer_that_has_waited(void **state)
 	}
 }
 
-/* Line up behind the main thread, which writes, each after the other is out
- * of patience; then see who comes when. */
+/* Line up behind the main thread, which writes, each after the other is
+ * past the bypass limit; then see who comes when. */
 static void line_up(struct myrwlock *lock, struct helper *helpers,
 		    const enum act *acts, int n)
 {

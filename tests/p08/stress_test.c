@@ -1,5 +1,5 @@
-/* Every form of locking in a random order with random pauses, under each
- * policy; the scene (p08-rwlock/cmd/exclusion.h) checks who is inside with whom. */
+/* Every form of locking in a random order with random pauses, under each policy;
+ * p08-rwlock/cmd/exclusion.h checks who is inside with whom. */
 #include "p08-rwlock/myrwlock.h"
 
 #include <errno.h>

@@ -84,7 +84,7 @@ static inline void fixture_describe(const struct sempool *pool)
 					    TICK_MS));
 }
 
-/* Somebody sleeps on his waiter; not one who died there. */
+/* Somebody waits; not one who died while he did. */
 static inline bool fixture_has_waiter(void *arg)
 {
 	const struct sempool *pool = arg;

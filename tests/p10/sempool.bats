@@ -379,7 +379,7 @@ assert all(0 <= h["seconds"] < 600 for h in pool["holders"])
 		assert_equal "$status" 1
 		assert_equal "$(<"$BATS_TEST_TMPDIR/two.err")" \
 			"worker: pool '/pool' was removed"
-		is_ended "${SERVER_PID[one]}" && fail 'the holder has ended'
+		is_ended "${SERVER_PID[one]}" && fail 'the owner has ended'
 		stop_server one
 		assert_equal "$status" 143
 	done
