@@ -223,11 +223,15 @@ static int sleep_until(struct layout_state *state, uint32_t published,
 
 /* The state was made anew, for this file or for one that a compaction has put in
  * its place: who did that has first made durable what was in the log. Wait until
- * it is done. */
+ * it is done; handlers do not undo that, and so do not end this wait. */
 static int wait_elsewhere(struct mmapdb *db)
 {
-	int error = writer_enter(db, tick_after(ELSEWHERE_NS));
+	const int64_t deadline = tick_after(ELSEWHERE_NS);
+	int error;
 
+	do
+		error = writer_enter(db, deadline);
+	while (error == -EINTR);
 	if (!error)
 		writer_leave(db);
 	return error;

@@ -120,15 +120,16 @@ const char *mmapdb_error(const struct mmapdb *db);
 int mmapdb_begin_read(struct mmapdb *db);
 
 /* Become the writer, in the order of asking; a newcomer overtakes those who sleep
- * for a millisecond at most. -ETIMEDOUT (mmapdb_writer() says
- * who is), -EROFS (the handle is MMAPDB_RDONLY), -EIO. */
+ * for a millisecond at most. -ETIMEDOUT (mmapdb_writer() says who is), -EINTR (a
+ * signal handler ran while we waited), -EROFS (the handle is MMAPDB_RDONLY),
+ * -EIO. */
 int mmapdb_begin_write(struct mmapdb *db, int64_t deadline);
 
 /* End the transaction; in one that writes, make it so. On failure it is
  * aborted: -ENOSPC, -EDQUOT (max_bytes), -EFBIG ... leave the database as it
  * was. After -EIO the transaction is not seen, but may be there after the next
  * boot. Others can write while this waits for the disk, and begin from it; if its
- * sync fails, so do theirs. */
+ * sync fails, so do theirs. Signal handlers do not end the wait. */
 int mmapdb_commit(struct mmapdb *db);
 
 /* End the transaction, and undo it if it writes. */
@@ -251,7 +252,7 @@ int mmapdb_backup(struct mmapdb *db, const char *path);
  * transaction may be open. Writers wait meanwhile, readers do not. The new file
  * has the old one's mode, limit and, if we may, owner. A file that somebody else
  * has given the old one's name is left alone (-ESTALE), unless that happens within
- * the microseconds between our look and the rename. -ETIMEDOUT, -EROFS,
+ * the microseconds between our look and the rename. -ETIMEDOUT, -EINTR, -EROFS,
  * -EMLINK (it has several names), -ELOOP (the name is a symbolic link), -EEXIST
  * (NAME.compact is there, and is not what a killed compaction left). */
 int mmapdb_compact(struct mmapdb *db, int64_t deadline);

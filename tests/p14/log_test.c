@@ -12,12 +12,16 @@
 #include <unistd.h>
 
 #include "lib/child.h"
+#include "lib/fdio.h"
 #include "p14-mmapdb/layout.h"
+#include "p14-mmapdb/lock.h"
+#include "tests/support/interrupt.h"
 
 /* ---- the calls ------------------------------------------------------------------------ */
 
 static struct {
 	void (*at_sync)(void *arg); /* called before each sync of the log */
+	void (*at_wait)(void *arg); /* called before the next wait for one */
 	void *arg;
 	int log_syncs, file_syncs;
 	int error;             /* of each write; 0: none */
@@ -91,8 +95,13 @@ int __real_log_wait(struct mmapdb *db, uint64_t txnid);
 int __wrap_log_wait(struct mmapdb *db, uint64_t txnid);
 int __wrap_log_wait(struct mmapdb *db, uint64_t txnid)
 {
+	void (*at_wait)(void *arg) = calls.at_wait;
+
 	if (calls.dies_waiting)
 		_exit(0);
+	calls.at_wait = NULL;
+	if (at_wait)
+		at_wait(calls.arg);
 	return __real_log_wait(db, txnid);
 }
 
@@ -515,6 +524,86 @@ static void handlers_that_run_meanwhile_cost_nothing(void **state)
 	base_remove(&base);
 }
 
+/* ... and the wait for another, who syncs. */
+static void handlers_do_not_end_the_wait_for_who_syncs(void **state)
+{
+	struct base base;
+	int lock;
+
+	(void)state;
+	base_make(&base, 0);
+	put(base.db, "a", "1");
+	lock = open(scratch_path(&base.scratch, "test.db-lock"), O_RDWR);
+	assert_int_equal(lock_try(lock, LAYOUT_SYNC_BYTE, F_WRLCK), 0);
+	interrupt_start();
+	put(base.db, "a", "2");
+	interrupt_stop();
+	close(lock);
+	reboot(&base);
+	assert_value(base.db, "a", "2");
+	base_remove(&base);
+}
+
+/* Another process, which compacts, and then writes for a while. */
+struct mover {
+	const char *path;
+	int ready[2];
+	pid_t pid;
+};
+
+static int compact_and_write(void *arg)
+{
+	const struct mover *mover = arg;
+	struct mmapdb *db;
+
+	if (mmapdb_open(mover->path, 0, &db) ||
+	    mmapdb_compact(db, tick_after(PATIENCE)) ||
+	    mmapdb_begin_write(db, tick_after(PATIENCE)))
+		return 1;
+	if (fdio_write_full(mover->ready[1], "", 1))
+		return 2;
+	tick_sleep_until(tick_after(50 * TICK_MS));
+	mmapdb_close(db);
+	return 0;
+}
+
+static void be_moved_over(void *arg)
+{
+	struct mover *mover = arg;
+	char byte;
+
+	assert_int_equal(child_fork(compact_and_write, mover, &mover->pid), 0);
+	assert_int_equal(fdio_read_until(mover->ready[0], &byte, 1,
+					 tick_after(PATIENCE)),
+			 1);
+	interrupt_start();
+}
+
+/* What it awaits is durable, and only the wait for the other could be cut short. */
+static void handlers_do_not_end_the_wait_for_who_has_compacted(void **state)
+{
+	struct mover mover;
+	struct base base;
+	int status = -1;
+
+	(void)state;
+	base_make(&base, 0);
+	put(base.db, "a", "1");
+	mover.path = base.path;
+	assert_int_equal(fdio_pipe(mover.ready), 0);
+	calls.at_wait = be_moved_over;
+	calls.arg = &mover;
+	put(base.db, "a", "2");
+	interrupt_stop();
+	assert_int_equal(child_wait(mover.pid, tick_after(PATIENCE), &status),
+			 0);
+	assert_int_equal(status, 0);
+	close(mover.ready[0]);
+	close(mover.ready[1]);
+	assert_value(base.db, "a", "2");
+	base_remove(&base);
+}
+
 static void fail_as_another(void *arg)
 {
 	struct base *base = arg;
@@ -631,6 +720,9 @@ int main(void)
 		cmocka_unit_test(who_may_only_read_has_what_the_log_has),
 		cmocka_unit_test(a_disk_that_is_full_keeps_nobody_from_reading),
 		cmocka_unit_test(handlers_that_run_meanwhile_cost_nothing),
+		cmocka_unit_test(handlers_do_not_end_the_wait_for_who_syncs),
+		cmocka_unit_test(
+			handlers_do_not_end_the_wait_for_who_has_compacted),
 		cmocka_unit_test(sync_beside_one_that_failed_is_no_success),
 		cmocka_unit_test(files_are_synced_where_ranges_cannot_be),
 		cmocka_unit_test(zeros_are_written_where_nothing_gives_room),
