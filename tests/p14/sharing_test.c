@@ -13,6 +13,8 @@
 
 #include "lib/child.h"
 #include "lib/rng.h"
+#include "p14-mmapdb/layout.h"
+#include "tests/support/interrupt.h"
 
 static int begin(struct mmapdb *db)
 {
@@ -311,19 +313,70 @@ static void a_writer_that_does_not_end_is_named(void **state)
 	base_remove(&base);
 }
 
-/* Die in each of the steps of a commit: the next one goes on. */
+static void handler_ends_the_wait_for_the_writer(void **state)
+{
+	struct base base;
+	struct mmapdb *other;
+
+	(void)state;
+	base_make(&base, 0);
+	other = base_open(&base, 0);
+	must(base.db, begin(base.db));
+	interrupt_start();
+	assert_int_equal(begin(other), -EINTR);
+	interrupt_stop();
+	mmapdb_abort(base.db);
+	put(other, "a", "1");
+	mmapdb_close(other);
+	base_remove(&base);
+}
+
+/* So many have a ticket that is not served yet. */
+static uint32_t count_queue(struct base *base)
+{
+	struct layout_state state;
+	int fd = open(scratch_path(&base->scratch, "test.db-lock"), O_RDONLY);
+
+	assert_int_equal(pread(fd, &state, sizeof(state), 0), sizeof(state));
+	close(fd);
+	return state.next - state.serving;
+}
+
+static bool has_queue(void *arg)
+{
+	return count_queue(arg) > 0;
+}
+
+static int wait_to_write(void *arg)
+{
+	const struct base *base = arg;
+	struct mmapdb *db;
+
+	return mmapdb_open(base->path, 0, &db) || begin(db);
+}
+
 static void tickets_of_the_dead_are_passed_over(void **state)
 {
 	struct base base;
 	struct mmapdb *waiting;
+	int status = -1;
+	pid_t pid;
 
 	(void)state;
 	base_make(&base, 0);
 	waiting = base_open(&base, 0);
 	must(base.db, begin(base.db));
-	/* They draw tickets and go. */
+	/* Who gives up serves the next, and need not be waited for. */
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(mmapdb_begin_write(waiting, 0), -ETIMEDOUT);
+	assert_int_equal(count_queue(&base), 0);
+	/* Who is killed does not. */
+	assert_int_equal(child_fork(wait_to_write, &base, &pid), 0);
+	assert_true(support_wait_until(has_queue, &base, 30000));
+	kill(pid, SIGKILL);
+	assert_int_equal(child_wait(pid, tick_after(PATIENCE), &status), 0);
+	assert_int_equal(mmapdb_begin_write(waiting, 0), -ETIMEDOUT);
+	assert_int_equal(count_queue(&base), 2);
 	mmapdb_abort(base.db);
 	put(waiting, "a", "1");
 	put(base.db, "b", "1");
@@ -365,6 +418,7 @@ int main(void)
 		cmocka_unit_test(others_map_what_has_grown),
 		cmocka_unit_test(writers_take_turns_and_none_is_lost),
 		cmocka_unit_test(a_writer_that_does_not_end_is_named),
+		cmocka_unit_test(handler_ends_the_wait_for_the_writer),
 		cmocka_unit_test(tickets_of_the_dead_are_passed_over),
 		cmocka_unit_test(who_has_no_descriptors_left_reads_and_writes),
 	};
