@@ -127,6 +127,8 @@ static void lies_about_the_last_reclaim_do_not_stop_it(void **state)
 		atomic_store(&memory->next_waiter, UINT32_MAX - 7);
 		atomic_store(&memory->shortfall, UINT32_MAX);
 		atomic_store(&memory->last_reclaim_ns, times[i]);
+		assert_int_equal(sempool_reclaim(&fixture.pool), 0);
+		assert_int_equal(sempool_count_free(&fixture.pool), 3);
 		fixture_assert_whole(&fixture.pool);
 	}
 	fixture_remove(&fixture);
