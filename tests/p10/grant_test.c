@@ -207,6 +207,24 @@ static void waiter_that_is_killed_with_a_grant_costs_nothing(void **state)
 	table_remove(table);
 }
 
+/* Who died before that gets none. */
+static void slot_is_not_granted_to_one_who_was_killed(void **state)
+{
+	struct table *table = table_make(1);
+	struct sempool *pool = &table->fixture.pool;
+	struct sempool_lease lease;
+
+	(void)state;
+	assert_int_equal(sempool_acquire(pool, &lease), 0);
+	start_waiter(table, 0);
+	kill(table->pid[0], SIGKILL);
+	assert_int_equal(fixture_reap(&table->fixture, table->pid[0]),
+			 128 + SIGKILL);
+	assert_int_equal(sempool_release(pool, &lease), 0);
+	assert_int_equal(sempool_count_free(pool), 1);
+	table_remove(table);
+}
+
 /* However short a time ago it was, and however many slots are looked at more
  * thoroughly before it. */
 static void grant_of_one_who_was_killed_is_passed_on_at_once(void **state)
@@ -354,6 +372,7 @@ int main(void)
 		cmocka_unit_test(who_came_first_is_served_first),
 		cmocka_unit_test(
 			waiter_that_is_killed_with_a_grant_costs_nothing),
+		cmocka_unit_test(slot_is_not_granted_to_one_who_was_killed),
 		cmocka_unit_test(
 			grant_of_one_who_was_killed_is_passed_on_at_once),
 		cmocka_unit_test(waiter_that_is_stopped_is_passed_over),
