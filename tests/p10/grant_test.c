@@ -83,13 +83,25 @@ static bool asks(void *arg)
 	return find_asker(table, table->pid[question->waiter]) != NULL;
 }
 
+/* Who watches it may be quicker than we are, and grant what it asks for. */
+static bool has_asked(void *arg)
+{
+	const struct question *question = arg;
+	const struct table *table = question->table;
+
+	for (int i = 0; i < 4; i++)
+		if (table->served[i] == table->pid[question->waiter])
+			return true;
+	return asks(arg);
+}
+
 static void start_waiter(struct table *table, int i)
 {
 	struct question question = {table, i};
 
 	assert_int_equal(child_fork(take_and_give_back, table, &table->pid[i]),
 			 0);
-	if (!support_wait_until(asks, &question, LIMIT / TICK_MS)) {
+	if (!support_wait_until(has_asked, &question, LIMIT / TICK_MS)) {
 		fixture_describe(&table->fixture.pool);
 		fail_msg("waiter %d does not ask", i);
 	}
